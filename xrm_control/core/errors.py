@@ -1,0 +1,145 @@
+"""One root for all errors, each mixed with the builtin it is, each carrying its facts as fields.
+
+An error says what happened, where, which value met which limit, and what to do next; the command line prints
+exactly that and exits with the error's code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class XrmError(Exception):
+    """Root of the project's errors.
+
+    what: one sentence; where: file, field, device or frame; value and limit: the numbers that met; remedy: next step.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        value: object = None,
+        limit: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.value = value
+        self.limit = limit
+        self.remedy = remedy
+        super().__init__(self.message())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the fields when an error crosses a process border."""
+        return (_rebuild, (type(self), self.what, self.where, self.value, self.limit, self.remedy))
+
+    def message(self) -> str:
+        """The error in one line, its facts in a fixed order."""
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        facts = []
+        if self.value is not None:
+            facts.append(f"value {self.value}")
+        if self.limit is not None:
+            facts.append(f"limit {self.limit}")
+        if facts:
+            text += f" ({', '.join(facts)})"
+        if self.remedy:
+            text += f" -> {self.remedy}"
+        return text
+
+    def facts(self) -> dict[str, str | None]:
+        """The error as JSON-able fields, for the journal and `--json`."""
+        return {
+            "error": type(self).__name__,
+            "what": self.what,
+            "where": self.where,
+            "value": None if self.value is None else str(self.value),
+            "limit": None if self.limit is None else str(self.limit),
+            "remedy": self.remedy,
+        }
+
+
+def _rebuild(
+    kind: type[XrmError], what: str, where: str | None, value: object, limit: object, remedy: str | None
+) -> XrmError:
+    return kind(what, where=where, value=value, limit=limit, remedy=remedy)
+
+
+class RecipeError(XrmError, ValueError):
+    """The recipe, or an argument of a command, cannot be accepted."""
+
+    exit_code = 2
+
+
+class DataError(XrmError, ValueError):
+    """A file or an array does not hold what its reader needs."""
+
+    exit_code = 2
+
+
+class AnalysisError(XrmError, ValueError):
+    """A sound volume from which nothing can be measured."""
+
+
+class InstrumentUnreachable(XrmError, ConnectionError):
+    """A device does not answer."""
+
+    exit_code = 3
+
+
+class SafetyRefusal(XrmError, ValueError):
+    """A command was refused because it would leave the safe envelope."""
+
+    exit_code = 4
+
+
+class InstrumentLocked(XrmError, PermissionError):
+    """Another process controls the instrument."""
+
+    exit_code = 6
+
+
+class DeviceError(XrmError, RuntimeError):
+    """A device did not do what it was told."""
+
+
+class MotionStalled(DeviceError):
+    """An axis stopped short of its target."""
+
+
+class LimitReached(DeviceError):
+    """A hard limit switch ended a motion, or the controller refused the target."""
+
+
+class MotionInterrupted(DeviceError):
+    """Somebody or something else stopped or moved an axis."""
+
+
+class ShutterStuck(DeviceError):
+    """The shutter's read-back differs from its command."""
+
+
+class BeamLost(DeviceError):
+    """The source does not deliver beam."""
+
+
+class FrameLost(DeviceError):
+    """The camera did not deliver the frame that was exposed."""
+
+
+class FrameUnusable(DeviceError):
+    """A frame arrived that cannot be a picture (constant, repeated, wrong shape, not a number)."""
+
+
+class StorageError(XrmError, OSError):
+    """Something could not be made durable; the run must stop."""
+
+
+class Interrupted(XrmError):
+    """The operator ended the run (Ctrl-C or SIGTERM)."""
+
+    exit_code = 130

@@ -1,0 +1,55 @@
+"""The two frames of reference, and the geometry between them.
+
+Stage frame (mosaic, ROIs, stage axes, simulator): right-handed, in um, as the operator sees it at theta = 0.
+x to the right (detector column), y downwards (detector row; the rotation axis is parallel to y), z along the beam.
+A stage position (x, y, z) is the sample point that lies on the rotation axis, in the middle of the field of view.
+
+Lab frame: the stage frame turned by theta about y. A sample point at (x, z) from the axis is seen at the lateral
+position ``x cos(theta) + z sin(theta)``.
+
+Volume frame (arrays in Z, Y, X order; particles.csv): slices perpendicular to the rotation axis, origin at the
+centre of the volume. x_volume = x, y_volume = -z, z_volume = y: a pure rotation of the stage frame.
+Pixel centres carry the coordinate: the middle of N pixels is (N - 1) / 2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A stage position: x, y, z in um, theta in degrees."""
+
+    x_um: float
+    y_um: float
+    z_um: float
+    theta_deg: float
+
+
+def stage_to_volume(points_um: NDArray[np.floating], centre: Pose) -> NDArray[np.float64]:
+    """Stage points (n, 3) as x, y, z in um -> volume points (n, 3) as x, y, z in um, for a scan centred at `centre`."""
+    points = np.asarray(points_um, float).reshape(-1, 3) - (centre.x_um, centre.y_um, centre.z_um)
+    return np.column_stack((points[:, 0], -points[:, 2], points[:, 1]))
+
+
+def volume_to_stage(points_um: NDArray[np.floating], centre: Pose) -> NDArray[np.float64]:
+    """Inverse of `stage_to_volume`: volume points (n, 3) as x, y, z in um -> stage points (n, 3) in um."""
+    points = np.asarray(points_um, float).reshape(-1, 3)
+    return np.column_stack((points[:, 0], points[:, 2], -points[:, 1])) + (centre.x_um, centre.y_um, centre.z_um)
+
+
+def lateral_um(x_um: float, z_um: float, theta_deg: float) -> float:
+    """Where a sample point at (x, z) from the rotation axis is seen, in um from the axis's image."""
+    theta = math.radians(theta_deg)
+    return x_um * math.cos(theta) + z_um * math.sin(theta)
+
+
+def projected_half_width_um(width_um: float, thickness_um: float, theta_deg: float) -> float:
+    """Half the width of the shadow of a box `width_um` (x) by `thickness_um` (z) turned by theta, in um."""
+    theta = math.radians(theta_deg)
+    return (width_um * abs(math.cos(theta)) + thickness_um * abs(math.sin(theta))) / 2
