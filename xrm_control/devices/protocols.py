@@ -1,0 +1,214 @@
+"""What the session may ask of an instrument, whatever stands behind it.
+
+Every method that waits is a coroutine and waits through the clock. A motion or an exposure that returns has been
+verified by a fresh read-back; anything else is raised as a `DeviceError` that names device, value and limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class AxisDescription:
+    """An axis as its controller describes it; lengths in `units` (um or deg), times in s."""
+
+    units: str
+    low_limit: float
+    high_limit: float
+    speed: float
+    acceleration: float
+    settle_s: float
+    backlash: float
+    tolerance: float
+
+    def move_duration_s(self, start: float, target: float) -> float:
+        """Time of one move: trapezoidal velocity, take-up of the backlash when moving down, settling."""
+        if start == target:
+            return self.settle_s
+        if target < start and self.backlash > 0:
+            return self._travel_s(start - target + self.backlash) + self._travel_s(self.backlash) + self.settle_s
+        return self._travel_s(abs(target - start)) + self.settle_s
+
+    def _travel_s(self, distance: float) -> float:
+        ramp = self.speed**2 / self.acceleration
+        if distance < ramp:
+            return 2 * math.sqrt(distance / self.acceleration)
+        return distance / self.speed + self.speed / self.acceleration
+
+
+@dataclass(frozen=True)
+class CameraDescription:
+    """A camera: pixels on the sample at binning 1, and its read-out time by binning."""
+
+    width_px: int
+    height_px: int
+    pixel_size_um: float
+    readout_s: Mapping[int, float]
+
+    def binned_pixel_um(self, binning: int) -> float:
+        """Pixel size on the sample in um at this binning."""
+        return self.pixel_size_um * binning
+
+    @property
+    def field_of_view_um(self) -> float:
+        """Width of the field of view on the sample in um."""
+        return self.width_px * self.pixel_size_um
+
+
+@dataclass(frozen=True)
+class InstrumentDescription:
+    """What planning needs to know of an instrument, without moving anything."""
+
+    name: str
+    axes: Mapping[str, AxisDescription]
+    camera: CameraDescription
+    shutter_s: float
+    energy_kev: float
+
+
+@dataclass(frozen=True)
+class AxisReading:
+    """A fresh read-back of an axis."""
+
+    position: float
+    moving: bool
+    at_low_limit: bool = False
+    at_high_limit: bool = False
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """Settings as read back from the camera."""
+
+    binning: int
+    exposure_s: float
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class CameraFrame:
+    """One image (rows, columns), its unique id, and when it was exposed in instrument time."""
+
+    image: NDArray[np.generic]
+    unique_id: int
+    started_s: float
+    ended_s: float
+
+
+@dataclass(frozen=True)
+class SourceReading:
+    """The source: whether beam is delivered, and its flux relative to nominal."""
+
+    available: bool
+    flux_relative: float
+
+
+@dataclass(frozen=True)
+class SafeState:
+    """The safe state as read back: axes at rest, shutter closed."""
+
+    axes_at_rest: Mapping[str, bool]
+    shutter_closed: bool
+    problems: tuple[str, ...] = field(default=())
+
+    @property
+    def verified(self) -> bool:
+        """Whether every axis stands still and the shutter is closed."""
+        return self.shutter_closed and all(self.axes_at_rest.values()) and not self.problems
+
+
+class Axis(Protocol):
+    """One axis of the stage. x, y, z in um, theta in degrees."""
+
+    name: str
+
+    async def move(self, target: float) -> float:
+        """Move to `target` and return the verified read-back. Raises LimitReached, MotionStalled, MotionInterrupted."""
+        ...
+
+    async def read(self) -> AxisReading:
+        """A fresh reading."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop now; returns when the axis stands still."""
+        ...
+
+
+class Camera(Protocol):
+    """The detector."""
+
+    async def configure(self, binning: int, exposure_s: float) -> CameraSettings:
+        """Set binning and exposure; returns what the camera says it has set."""
+        ...
+
+    async def expose(self) -> CameraFrame:
+        """Expose and read one frame. Raises FrameLost."""
+        ...
+
+
+class Shutter(Protocol):
+    """The beam shutter."""
+
+    async def set(self, open_: bool) -> None:
+        """Open or close, verified by read-back. Raises ShutterStuck."""
+        ...
+
+    async def is_open(self) -> bool:
+        """A fresh reading."""
+        ...
+
+
+class Source(Protocol):
+    """The X-ray source."""
+
+    async def read(self) -> SourceReading:
+        """A fresh reading."""
+        ...
+
+
+class Instrument(Protocol):
+    """A microscope: four axes, a camera, a shutter and a source."""
+
+    @property
+    def axes(self) -> Mapping[str, Axis]: ...
+    @property
+    def camera(self) -> Camera: ...
+    @property
+    def shutter(self) -> Shutter: ...
+    @property
+    def source(self) -> Source: ...
+
+    def describe(self) -> InstrumentDescription:
+        """Static facts; moves nothing."""
+        ...
+
+    async def connect(self) -> None:
+        """Reach every device; all that are missing are reported at once. Raises InstrumentUnreachable."""
+        ...
+
+    async def home(self) -> None:
+        """Bring the axes to a known position (0, 0, 0, 0)."""
+        ...
+
+    async def make_safe(self) -> SafeState:
+        """Stop all axes, close the shutter, and read back."""
+        ...
+
+    def truth(self) -> Mapping[str, Any] | None:
+        """What a simulated instrument knows of its sample; None for a real one."""
+        ...
+
+
+class InstrumentSpec(Protocol):
+    """The `instrument:` part of a recipe: which backend, and its settings."""
+
+    @property
+    def backend(self) -> str: ...
