@@ -40,7 +40,8 @@ def stage_to_volume(points_um: NDArray[np.floating], centre: Pose) -> NDArray[np
 def volume_to_stage(points_um: NDArray[np.floating], centre: Pose) -> NDArray[np.float64]:
     """Inverse of `stage_to_volume`: volume points (n, 3) as x, y, z in um -> stage points (n, 3) in um."""
     points = np.asarray(points_um, float).reshape(-1, 3)
-    return np.column_stack((points[:, 0], points[:, 2], -points[:, 1])) + (centre.x_um, centre.y_um, centre.z_um)
+    turned = np.column_stack((points[:, 0], points[:, 2], -points[:, 1]))
+    return turned + np.array([centre.x_um, centre.y_um, centre.z_um])
 
 
 def lateral_um(x_um: float, z_um: float, theta_deg: float) -> float:

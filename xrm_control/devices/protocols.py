@@ -64,13 +64,14 @@ class CameraDescription:
 
 @dataclass(frozen=True)
 class InstrumentDescription:
-    """What planning needs to know of an instrument, without moving anything."""
+    """What planning needs to know of an instrument, without moving anything; flux in detected photons."""
 
     name: str
     axes: Mapping[str, AxisDescription]
     camera: CameraDescription
     shutter_s: float
     energy_kev: float
+    flux_per_um2_s: float
 
 
 @dataclass(frozen=True)
@@ -205,10 +206,3 @@ class Instrument(Protocol):
     def truth(self) -> Mapping[str, Any] | None:
         """What a simulated instrument knows of its sample; None for a real one."""
         ...
-
-
-class InstrumentSpec(Protocol):
-    """The `instrument:` part of a recipe: which backend, and its settings."""
-
-    @property
-    def backend(self) -> str: ...

@@ -1,0 +1,59 @@
+"""The mosaic: radiographs without rotation that map the sample, in snake order."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from xrm_control.acquisition.references import clear_pose
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.acquisition.tomography import Binning
+from xrm_control.core.geometry import Pose
+from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
+from xrm_control.devices.protocols import CameraDescription
+
+
+class MosaicSpec(Spec):
+    """A grid of radiographs at theta = 0. The defaults are the paper's: 5 x 8 tiles of 1 s."""
+
+    columns: int = Field(default=5, ge=1, le=100)
+    rows: int = Field(default=8, ge=1, le=100)
+    overlap_percent: float = Field(default=0.0, ge=0, le=50, description="of the field of view, between neighbours")
+    centre_x_um: float = 0.0
+    centre_y_um: float = 0.0
+    z_um: float = 0.0
+    binning: Binning = 8
+    exposure_s: float = Field(default=1.0, gt=0, le=600)
+    flats: int = Field(default=3, ge=1, le=100)
+    darks: int = Field(default=3, ge=1, le=100)
+    clear_margin_um: float = Field(default=10.0, ge=0)
+
+    def pitch_um(self, camera: CameraDescription) -> float:
+        """Distance of neighbouring tile centres in um."""
+        return camera.field_of_view_um * (1 - self.overlap_percent / 100)
+
+    def centre_of(self, row: int, column: int, camera: CameraDescription) -> Pose:
+        """Stage position of a tile; rows go down (y), columns to the right (x)."""
+        pitch = self.pitch_um(camera)
+        return Pose(
+            self.centre_x_um + (column - (self.columns - 1) / 2) * pitch,
+            self.centre_y_um + (row - (self.rows - 1) / 2) * pitch,
+            self.z_um,
+            0.0,
+        )
+
+    def tile_of(self, index: int) -> tuple[int, int]:
+        """Row and column of the tile taken as number `index`, in snake order."""
+        row, along = divmod(index, self.columns)
+        return row, along if row % 2 == 0 else self.columns - 1 - along
+
+    def acquisition(self, sample: SampleSpec, camera: CameraDescription) -> Acquisition:
+        """Darks and flats beside the first tile, then the tiles in snake order."""
+        clear = clear_pose(self.centre_of(0, 0, camera), sample, camera.field_of_view_um, self.clear_margin_um)
+        steps = [FrameStep(f"mosaic/dark_{i:04d}", "dark", i, clear, False) for i in range(self.darks)]
+        steps += [FrameStep(f"mosaic/flat_{i:04d}", "flat", i, clear) for i in range(self.flats)]
+        for index in range(self.rows * self.columns):
+            row, column = self.tile_of(index)
+            pose = self.centre_of(row, column, camera)
+            steps.append(FrameStep(f"mosaic/tile_r{row:02d}_c{column:02d}", "tile", index, pose))
+        return Acquisition("mosaic", self.binning, self.exposure_s, tuple(steps))

@@ -1,0 +1,13 @@
+"""In which order the projections of a scan are taken."""
+
+from __future__ import annotations
+
+from xrm_control.core.model import Spec
+
+
+class ProjectionOrder(Spec):
+    """A strategy that orders the projections 0 .. n-1 (by angle) in time."""
+
+    def order(self, projections: int) -> tuple[int, ...]:
+        """A permutation of ``range(projections)``."""
+        raise NotImplementedError(f"projection order {type(self).__name__} does not order")

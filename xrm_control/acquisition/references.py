@@ -1,0 +1,38 @@
+"""References (flats) and darks: when they are taken, and where the beam is clear of the sample."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from pydantic import Field
+
+from xrm_control.core.geometry import Pose, projected_half_width_um
+from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
+
+
+class ReferenceScheme(Spec):
+    """When references are taken during a scan, and how many each time."""
+
+    count: int = Field(default=10, ge=1, le=1000, description="references each time")
+
+    def after(self, projections: int) -> tuple[int, ...]:
+        """Numbers of projections after which a set is taken: 0 is before the first."""
+        raise NotImplementedError(f"reference scheme {type(self).__name__} does not say when")
+
+
+def clear_pose(pose: Pose, sample: SampleSpec, field_of_view_um: float, margin_um: float) -> Pose:
+    """The nearest pose at the same theta with the whole strip outside the field of view.
+
+    The strip's shadow is half `w` wide; the stage moves across the beam only, along (cos theta, sin theta) in (x, z),
+    to the nearer side. Works at any theta: sideways by x when facing the beam, by z when edge-on.
+    """
+    theta = math.radians(pose.theta_deg)
+    across = (math.cos(theta), math.sin(theta))
+    now = pose.x_um * across[0] + pose.z_um * across[1]
+    half = projected_half_width_um(sample.strip_width_um, sample.strip_thickness_um, pose.theta_deg)
+    clear = math.copysign(half + field_of_view_um / 2 + margin_um, now if now else 1.0)
+    # Already clear on this side: stay.
+    step = clear - now if abs(now) < abs(clear) else 0.0
+    return replace(pose, x_um=pose.x_um + step * across[0], z_um=pose.z_um + step * across[1])

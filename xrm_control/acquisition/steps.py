@@ -1,0 +1,74 @@
+"""What the engine carries out: frames at poses, as frozen records that know no hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from xrm_control.core.geometry import Pose
+from xrm_control.devices.protocols import InstrumentDescription
+
+FrameKind = Literal["tile", "projection", "flat", "dark"]
+_AXES = {"x": "x_um", "y": "y_um", "z": "z_um", "theta": "theta_deg"}
+
+
+@dataclass(frozen=True)
+class FrameStep:
+    """One frame to be taken: its id is also its path in the run folder, without ending."""
+
+    frame_id: str
+    kind: FrameKind
+    index: int
+    pose: Pose
+    shutter_open: bool = True
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Steps that share the camera's settings. `stage` is ``mosaic`` or the ROI's name."""
+
+    stage: str
+    binning: int
+    exposure_s: float
+    steps: tuple[FrameStep, ...]
+
+    def of_kind(self, kind: FrameKind) -> tuple[FrameStep, ...]:
+        """The steps of one kind, in order."""
+        return tuple(step for step in self.steps if step.kind == kind)
+
+
+@dataclass(frozen=True)
+class TimeState:
+    """Where planning in time has come to."""
+
+    pose: Pose
+    shutter_open: bool
+    elapsed_s: float = 0.0
+
+
+def axis_targets(pose: Pose) -> Mapping[str, float]:
+    """A pose as axis name -> target (um, deg)."""
+    return {axis: getattr(pose, field) for axis, field in _AXES.items()}
+
+
+def move_s(start: Pose, end: Pose, instrument: InstrumentDescription) -> float:
+    """Time of a move of all axes at once: the slowest of those that have to move, in s."""
+    old, new = axis_targets(start), axis_targets(end)
+    return max(
+        (instrument.axes[axis].move_duration_s(old[axis], new[axis]) for axis in old if old[axis] != new[axis]),
+        default=0.0,
+    )
+
+
+def duration(acquisition: Acquisition, start: TimeState, instrument: InstrumentDescription) -> TimeState:
+    """Walk the steps in time: the state after the last one."""
+    pose, shutter_open, elapsed_s = start.pose, start.shutter_open, start.elapsed_s
+    frame_s = acquisition.exposure_s + instrument.camera.readout_s[acquisition.binning]
+    for step in acquisition.steps:
+        elapsed_s += move_s(pose, step.pose, instrument)
+        if step.shutter_open != shutter_open:
+            elapsed_s += instrument.shutter_s
+        elapsed_s += frame_s
+        pose, shutter_open = step.pose, step.shutter_open
+    return TimeState(pose, shutter_open, elapsed_s)

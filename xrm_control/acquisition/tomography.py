@@ -1,0 +1,92 @@
+"""A scan: projections over angles plus references and darks of one ROI."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from xrm_control.acquisition.order import ProjectionOrder
+from xrm_control.acquisition.orders.sequential import Sequential
+from xrm_control.acquisition.references import ReferenceScheme, clear_pose
+from xrm_control.acquisition.schemes.both import Both
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.family import Family
+from xrm_control.core.geometry import Pose
+from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
+from xrm_control.devices.protocols import CameraDescription
+
+Binning = Literal[1, 2, 4, 8]
+
+
+def projections_for(useful_diameter_um: float, pixel_size_um: float) -> int:
+    """Projections over 180 degrees that sample a disc as finely as the pixels do: pi/2 x diameter / pixel."""
+    return round(math.pi / 2 * useful_diameter_um / pixel_size_um)
+
+
+class TomographySpec(Spec):
+    """The scan of each ROI. The defaults are the paper's."""
+
+    binning: Binning = 8
+    exposure_s: float = Field(default=1.0, gt=0, le=600)
+    projections: Literal["auto"] | Annotated[int, Field(ge=2, le=20_000)] = "auto"
+    useful_diameter_um: float = Field(
+        default=46.0, gt=0, description="for `projections: auto`: pi/2 x diameter / pixel"
+    )
+    start_deg: float = -90.0
+    end_deg: float = 90.0
+    order: Annotated[ProjectionOrder, Family("xrm_control.acquisition.orders")] = Sequential()
+    references: Annotated[ReferenceScheme, Family("xrm_control.acquisition.schemes")] = Both()
+    darks: int = Field(default=5, ge=1, le=1000)
+    clear_margin_um: float = Field(default=10.0, ge=0, description="between the strip's shadow and the field of view")
+    missing_allowed_percent: float = Field(
+        default=2.0, ge=0, le=50, description="more missing projections quarantine the ROI"
+    )
+
+    @model_validator(mode="after")
+    def _angles(self) -> TomographySpec:
+        if not self.start_deg < self.end_deg:
+            raise ValueError(f"start_deg ({self.start_deg:g}) must be below end_deg ({self.end_deg:g})")
+        return self
+
+    def projection_count(self, camera: CameraDescription) -> int:
+        """The number of projections, resolved."""
+        if self.projections == "auto":
+            return max(2, projections_for(self.useful_diameter_um, camera.binned_pixel_um(self.binning)))
+        return self.projections
+
+    def theta_deg(self, camera: CameraDescription) -> tuple[float, ...]:
+        """Angles of the projections by index, both ends included."""
+        return tuple(np.linspace(self.start_deg, self.end_deg, self.projection_count(camera)).round(6).tolist())
+
+    def acquisition(self, roi: str, centre: Pose, sample: SampleSpec, camera: CameraDescription) -> Acquisition:
+        """All frames of the scan of the ROI `roi` around `centre` (whose theta is ignored), in order of time."""
+        angles = self.theta_deg(camera)
+        order = self.order.order(len(angles))
+        sets = set(self.references.after(len(angles)))
+        steps: list[FrameStep] = []
+
+        def add(kind: Literal["projection", "flat", "dark"], index: int, pose: Pose) -> None:
+            name = {"projection": "proj"}.get(kind, kind)
+            steps.append(FrameStep(f"{roi}/{name}_{index:04d}", kind, index, pose, kind != "dark"))
+
+        def at(theta_deg: float) -> Pose:
+            return Pose(centre.x_um, centre.y_um, centre.z_um, theta_deg)
+
+        flats = 0
+        for done in range(len(order) + 1):
+            pose = at(angles[order[min(done, len(order) - 1)]])
+            clear = clear_pose(pose, sample, camera.field_of_view_um, self.clear_margin_um)
+            if done == 0:
+                for index in range(self.darks):
+                    add("dark", index, clear)
+            if done in sets:
+                for _ in range(self.references.count):
+                    add("flat", flats, clear)
+                    flats += 1
+            if done < len(order):
+                add("projection", order[done], pose)
+        return Acquisition(roi, self.binning, self.exposure_s, tuple(steps))

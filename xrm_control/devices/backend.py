@@ -1,0 +1,26 @@
+"""Backends: the `instrument:` part of a recipe, one file each in this package, told apart by `backend`."""
+
+from __future__ import annotations
+
+from xrm_control.core.clock import Clock
+from xrm_control.core.model import Spec
+from xrm_control.devices.protocols import Instrument, InstrumentDescription
+
+
+class Backend(Spec):
+    """Settings of one kind of instrument, and how to open it."""
+
+    backend: str
+
+    @property
+    def simulated(self) -> bool:
+        """Whether virtual time may be used and a truth exists."""
+        return False
+
+    def describe(self) -> InstrumentDescription:
+        """Static facts of the instrument; contacts no hardware."""
+        raise NotImplementedError(f"{type(self).__name__} does not describe itself")
+
+    def open(self, clock: Clock) -> Instrument:
+        """The instrument, not yet connected."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be opened")
