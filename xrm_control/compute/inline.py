@@ -1,0 +1,19 @@
+"""Work in a thread of this process: the least start-up, the easiest to debug."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from xrm_control.compute.executor import Compute, Workers
+
+
+class Inline(Compute):
+    """One thread of this process."""
+
+    kind: Literal["inline"] = "inline"
+
+    def open(self) -> Workers:
+        """See `Compute.open`."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        return Workers(pool, lambda: pool.shutdown(wait=False, cancel_futures=True))

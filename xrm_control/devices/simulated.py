@@ -1,0 +1,296 @@
+"""The simulated microscope behind the device protocols: the only place that knows `simulators`.
+
+The microscope is physics with time handed in; this adapter hands it the clock's time, waits as long as the physics
+says, and verifies by read-back exactly as it would with hardware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from simulators.errors import Disconnected
+from simulators.faults import Fault
+from simulators.microscope import Microscope, MicroscopeConfig
+from simulators.specimen import SpecimenConfig
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import FrameLost, InstrumentUnreachable, LimitReached, MotionStalled, ShutterStuck
+from xrm_control.core.model import Spec
+from xrm_control.devices.backend import Backend
+from xrm_control.devices.protocols import (
+    Axis,
+    AxisDescription,
+    AxisReading,
+    CameraDescription,
+    CameraFrame,
+    CameraSettings,
+    InstrumentDescription,
+    SafeState,
+    SourceReading,
+)
+
+
+class FaultSpec(Spec):
+    """One scripted fault, in the words of `simulators.faults`."""
+
+    kind: str
+    at_s: float | None = None
+    duration_s: float | None = None
+    axis: str | None = None
+    move: int | None = None
+    frames: tuple[int, ...] = ()
+    times: int = 1
+
+    @model_validator(mode="after")
+    def _known(self) -> FaultSpec:
+        self.fault()
+        return self
+
+    def fault(self) -> Fault:
+        """The simulator's own record. Raises ValueError with the simulator's words."""
+        return Fault(**self.model_dump())
+
+
+class SimulatedBackend(Backend):
+    """A microscope that exists in this process only."""
+
+    backend: Literal["simulated"] = "simulated"
+    specimen: Literal["nmc811", "nmc622", "empty"] = Field(default="nmc811", description="what lies on the tape")
+    seed: int = Field(default=1, ge=0, le=2**32 - 1, description="same seed, same run to the bit")
+    noise: bool = Field(default=True, description="false: no photon statistics, no read noise")
+    axis_offset_um: float | None = Field(
+        default=None, ge=-20, le=20, description="rotation axis off the detector's centre; none: drawn from the seed"
+    )
+    faults: tuple[FaultSpec, ...] = ()
+
+    @property
+    def simulated(self) -> bool:
+        """See `Backend.simulated`."""
+        return True
+
+    def describe(self) -> InstrumentDescription:
+        """See `Backend.describe`."""
+        return _description(self._microscope())
+
+    def open(self, clock: Clock) -> SimulatedInstrument:
+        """See `Backend.open`."""
+        return SimulatedInstrument(self._microscope(), clock)
+
+    def _microscope(self) -> Microscope:
+        return Microscope(
+            MicroscopeConfig(
+                seed=self.seed,
+                specimen=SpecimenConfig(preset=self.specimen),
+                noise=self.noise,
+                axis_offset_um=self.axis_offset_um,
+                faults=tuple(spec.fault() for spec in self.faults),
+            )
+        )
+
+
+class SimulatedInstrument:
+    """See `protocols.Instrument`."""
+
+    def __init__(self, microscope: Microscope, clock: Clock) -> None:
+        self._microscope = microscope
+        self._clock = clock
+        self._description = _description(microscope)
+        self.axes: Mapping[str, Axis] = {
+            name: _SimulatedAxis(name, description, microscope, clock)
+            for name, description in self._description.axes.items()
+        }
+        self.camera = _SimulatedCamera(microscope, clock)
+        self.shutter = _SimulatedShutter(microscope, clock)
+        self.source = _SimulatedSource(microscope, clock)
+
+    def describe(self) -> InstrumentDescription:
+        """See `Instrument.describe`."""
+        return self._description
+
+    async def connect(self) -> None:
+        """See `Instrument.connect`."""
+        try:
+            self._microscope.source(self._clock.now_s())
+        except Disconnected as error:
+            raise InstrumentUnreachable(
+                f"the simulated microscope does not answer: {error}", remedy="look at instrument.faults"
+            ) from error
+
+    async def home(self) -> None:
+        """See `Instrument.home`."""
+        for axis in self.axes.values():
+            await axis.move(0.0)
+
+    async def make_safe(self) -> SafeState:
+        """See `Instrument.make_safe`. Tries everything, whatever fails, and reports what did."""
+        problems: list[str] = []
+        at_rest: dict[str, bool] = {}
+        for name, axis in self.axes.items():
+            try:
+                await axis.stop()
+                at_rest[name] = not (await axis.read()).moving
+            except InstrumentUnreachable as error:
+                at_rest[name] = False
+                problems.append(str(error))
+        closed = False
+        try:
+            await self.shutter.set(False)
+            closed = not await self.shutter.is_open()
+        except (ShutterStuck, InstrumentUnreachable) as error:
+            problems.append(str(error))
+        return SafeState(at_rest, closed, tuple(problems))
+
+    def truth(self) -> Mapping[str, Any]:
+        """See `Instrument.truth`."""
+        return self._microscope.truth()
+
+
+class _SimulatedAxis:
+    """See `protocols.Axis`."""
+
+    def __init__(self, name: str, description: AxisDescription, microscope: Microscope, clock: Clock) -> None:
+        self.name = name
+        self._about = description
+        self._microscope = microscope
+        self._clock = clock
+
+    async def move(self, target: float) -> float:
+        """See `Axis.move`."""
+        about = self._about
+        report = _reached(self._microscope.move, self.name, target, self._clock.now_s())
+        if not report.accepted:
+            raise LimitReached(
+                f"the controller refused the target: {report.reason}",
+                where=f"axis {self.name}",
+                value=f"{target:.3f} {about.units}",
+                limit=f"[{about.low_limit:g}, {about.high_limit:g}] {about.units}",
+                remedy="keep the target inside the limits",
+            )
+        await self._clock.sleep_until(report.ends_s)
+        state = _reached(self._microscope.axis, self.name, self._clock.now_s())
+        if state.at_low_limit or state.at_high_limit:
+            raise LimitReached(
+                "a hard limit switch ended the motion",
+                where=f"axis {self.name}",
+                value=f"{state.position:.3f} {about.units}",
+                limit="low limit switch" if state.at_low_limit else "high limit switch",
+                remedy="look at the stage before moving it again",
+            )
+        if state.stalled or state.moving or abs(state.position - target) > about.tolerance:
+            raise MotionStalled(
+                f"the axis stopped short of {target:.3f} {about.units}",
+                where=f"axis {self.name}",
+                value=f"{state.position:.3f} {about.units}",
+                limit=f"within {about.tolerance:g} {about.units} of the target",
+                remedy="look for an obstacle; the move is tried again as the retry policy says",
+            )
+        return state.position
+
+    async def read(self) -> AxisReading:
+        """See `Axis.read`."""
+        state = _reached(self._microscope.axis, self.name, self._clock.now_s())
+        return AxisReading(state.position, state.moving, state.at_low_limit, state.at_high_limit)
+
+    async def stop(self) -> None:
+        """See `Axis.stop`."""
+        await self._clock.sleep_until(_reached(self._microscope.stop, self.name, self._clock.now_s()))
+
+
+class _SimulatedCamera:
+    """See `protocols.Camera`."""
+
+    def __init__(self, microscope: Microscope, clock: Clock) -> None:
+        self._microscope = microscope
+        self._clock = clock
+
+    async def configure(self, binning: int, exposure_s: float) -> CameraSettings:
+        """See `Camera.configure`."""
+        _reached(self._microscope.configure_camera, binning, exposure_s, self._clock.now_s())
+        camera = self._microscope.describe().camera
+        return CameraSettings(binning, exposure_s, (camera.height_px // binning, camera.width_px // binning))
+
+    async def expose(self) -> CameraFrame:
+        """See `Camera.expose`."""
+        exposure = _reached(self._microscope.expose, self._clock.now_s())
+        await self._clock.sleep_until(exposure.ready_s)
+        frame = _reached(self._microscope.read, exposure.number, self._clock.now_s())
+        if frame is None:
+            raise FrameLost("the camera dropped the frame", where="camera", value=f"exposure {exposure.number}")
+        return CameraFrame(frame.image, frame.unique_id, frame.exposed_from_s, frame.exposed_until_s)
+
+
+class _SimulatedShutter:
+    """See `protocols.Shutter`."""
+
+    def __init__(self, microscope: Microscope, clock: Clock) -> None:
+        self._microscope = microscope
+        self._clock = clock
+
+    async def set(self, open_: bool) -> None:
+        """See `Shutter.set`."""
+        await self._clock.sleep_until(_reached(self._microscope.set_shutter, open_, self._clock.now_s()))
+        if await self.is_open() != open_:
+            # The blade gets one second of grace, as at a real beamline.
+            await self._clock.sleep(1.0)
+        if await self.is_open() != open_:
+            raise ShutterStuck(
+                "the shutter does not follow its command",
+                where="shutter",
+                value="open" if not open_ else "closed",
+                limit="open" if open_ else "closed",
+                remedy="close the beam upstream and look at the shutter",
+            )
+
+    async def is_open(self) -> bool:
+        """See `Shutter.is_open`."""
+        return _reached(self._microscope.shutter, self._clock.now_s()).open
+
+
+class _SimulatedSource:
+    """See `protocols.Source`."""
+
+    def __init__(self, microscope: Microscope, clock: Clock) -> None:
+        self._microscope = microscope
+        self._clock = clock
+
+    async def read(self) -> SourceReading:
+        """See `Source.read`."""
+        state = _reached(self._microscope.source, self._clock.now_s())
+        return SourceReading(state.available, state.flux_relative)
+
+
+def _reached(method: Any, *arguments: Any) -> Any:
+    """Call the microscope; a disconnection becomes the product's own error."""
+    try:
+        return method(*arguments)
+    except Disconnected as error:
+        raise InstrumentUnreachable(
+            f"the simulated microscope does not answer: {error}",
+            where=getattr(method, "__name__", "microscope"),
+            remedy="a scripted disconnection is on; see instrument.faults",
+        ) from error
+
+
+def _description(microscope: Microscope) -> InstrumentDescription:
+    about = microscope.describe()
+    axes = {
+        name: AxisDescription(
+            axis.units,
+            axis.low_limit,
+            axis.high_limit,
+            axis.speed,
+            axis.acceleration,
+            axis.settle_s,
+            axis.backlash,
+            axis.tolerance,
+        )
+        for name, axis in about.axes.items()
+    }
+    camera = CameraDescription(
+        about.camera.width_px, about.camera.height_px, about.camera.pixel_um, dict(about.camera.readout_s)
+    )
+    return InstrumentDescription(
+        "simulated microscope", axes, camera, about.shutter_s, about.energy_kev, microscope.flux_per_um2_s
+    )
