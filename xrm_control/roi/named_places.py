@@ -1,0 +1,57 @@
+"""Windows at places somebody named: held against each other, the stage's limits and the mosaic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xrm_control.core.errors import RecipeError, SafetyRefusal
+from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.strategy import Limits, allowed_um
+
+
+@dataclass(frozen=True)
+class Place:
+    """The centre of a window; `where` is its field in the recipe."""
+
+    x_um: float
+    y_um: float
+    z_um: float
+    where: str
+
+
+def check_places(places: Sequence[Place], limits: Limits, fov_um: float) -> None:
+    """Raise SafetyRefusal for a place beyond the limits, RecipeError for two whose windows overlap."""
+    for place in places:
+        for axis, value, (low, high) in (("x", place.x_um, limits.x_um), ("y", place.y_um, limits.y_um)):
+            if not low <= value <= high:
+                raise SafetyRefusal(
+                    f"the position lies outside the limits of stage {axis}",
+                    where=f"{place.where}.{axis}_um",
+                    value=f"{value:g} um",
+                    limit=f"{low:g} to {high:g} um",
+                    remedy="move the position inside",
+                )
+    for i, one in enumerate(places):
+        for two in places[i + 1 :]:
+            apart = max(abs(one.x_um - two.x_um), abs(one.y_um - two.y_um))
+            if apart < fov_um * (1 - 1e-9):
+                raise RecipeError(
+                    f"the window overlaps that of {one.where}",
+                    where=two.where,
+                    value=f"{apart:g} um apart",
+                    limit=f"at least one field of view, {fov_um:g} um, in x or in y",
+                    remedy="move one of them, or leave it out",
+                )
+
+
+def inside_mosaic(place: Place, mosaic: MosaicMap, fov_um: float) -> bool:
+    """Whether the whole window lies in the mosaic (within a pixel)."""
+    endless = Limits((-np.inf, np.inf), (-np.inf, np.inf))
+    spans = allowed_um(mosaic, fov_um, endless)
+    slack = mosaic.pixel_size_um
+    return all(
+        low - slack <= value <= high + slack for value, (low, high) in zip((place.x_um, place.y_um), spans, strict=True)
+    )

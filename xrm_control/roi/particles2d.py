@@ -1,0 +1,128 @@
+"""Particles seen in the mosaic: place, size, and whether the mosaic cuts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.sphere_fit import Spheres, find_spheres, fit_spheres
+from xrm_control.roi.thickness import thickness_map
+
+SMALLEST_UM = 3.0
+LARGEST_UM = 34.0
+
+_SEARCH_PIXEL_UM = 0.5
+"""Finer mosaics are averaged to about this pixel first: it resolves the smallest particle, and costs seconds."""
+
+_SHAPE_SPREAD = 0.05
+"""How far a real particle's chord differs from a sphere's, relative; keeps the rims of large ones from becoming small."""
+
+_FITS_AGAIN = (0.5, 0.5)
+"""Least share of its own squares that a sphere must explain, for each search through what is left over."""
+
+_LEAST_EVIDENCE = 40.0
+"""Least fall of chi-squared for a particle to be believed (better than 6 sigma)."""
+
+
+@dataclass(frozen=True)
+class Particle2D:
+    """One particle of the mosaic, stage um.
+
+    equivalent_diameter_um: of the sphere of the same volume; peak_thickness_um: its own longest chord along the beam,
+    without what lies above or beneath it; touches_edge: cut by the mosaic's edge or by a place that was not seen.
+    """
+
+    x_um: float
+    y_um: float
+    equivalent_diameter_um: float
+    peak_thickness_um: float
+    touches_edge: bool
+
+
+def find_particles(
+    mosaic: MosaicMap, mu_per_um: float, *, smallest_um: float = SMALLEST_UM, largest_um: float = LARGEST_UM
+) -> tuple[Particle2D, ...]:
+    """All particles between the two diameters, from top to bottom; empty when there are none.
+
+    mu_per_um: attenuation of the solid. Raises DataError for a senseless mu or size range, AnalysisError for a mosaic
+    without a usable pixel.
+    """
+    if not (np.isfinite(mu_per_um) and mu_per_um > 0):
+        raise DataError("the attenuation must be positive, in 1/um", where="mosaic", value=mu_per_um)
+    if not 0 < smallest_um < largest_um < np.inf:
+        raise DataError("the diameters must ascend", where="particles", value=(smallest_um, largest_um))
+    image, pixel_um = _coarser(mosaic)
+    found = thickness_map(image, pixel_um, mu_per_um)
+    chords = found.thickness_um / pixel_um
+    weight = 1 / (found.variance_um2 / pixel_um**2 + (_SHAPE_SPREAD * chords) ** 2)
+    spheres = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um)
+    # The centre of the first coarse pixel lies half a coarse pixel from the mosaic's upper left corner.
+    left, top = mosaic.x_um[0] + pixel_um / 2, mosaic.y_um[0] + pixel_um / 2
+    edges = _touching(spheres, weight > 0)
+    found_particles = [
+        Particle2D(
+            x_um=left + column * pixel_um,
+            y_um=top + row * pixel_um,
+            equivalent_diameter_um=2 * radius * factor ** (1 / 3) * pixel_um,
+            peak_thickness_um=2 * radius * factor * pixel_um,
+            touches_edge=bool(edge),
+        )
+        for (column, row, radius, factor), edge in zip(spheres.table().tolist(), edges, strict=True)
+    ]
+    return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um)))
+
+
+def _coarser(mosaic: MosaicMap) -> tuple[NDArray[np.float64], float]:
+    """The image averaged in blocks to about the search's pixel, and that pixel in um."""
+    n = max(1, round(_SEARCH_PIXEL_UM / mosaic.pixel_size_um))
+    image = mosaic.image.astype(np.float64)
+    n = min(n, *image.shape)
+    rows, columns = (size // n for size in image.shape)
+    blocks = image[: rows * n, : columns * n].reshape(rows, n, columns, n)
+    return blocks.mean(axis=(1, 3)), mosaic.pixel_size_um * n
+
+
+def _search(
+    chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: float, largest: float
+) -> Spheres:
+    """Search, fit, and search again in what is left over (pixels)."""
+    radii = np.geomspace(smallest, min(largest, 1.5 * max(chords.shape)), 11) / 2
+    spheres, residual = Spheres.of(np.empty((0, 4))), chords
+    for least in _FITS_AGAIN:
+        more = find_spheres(residual, weight, radii, least_fraction=least, least_fall=_LEAST_EVIDENCE)
+        if not len(more):
+            break
+        spheres = Spheres.of(np.vstack((spheres.table(), more.table())))
+        spheres, residual = fit_spheres(chords, weight, spheres, rounds=5)
+    kept = _believable(spheres, chords.shape, smallest)
+    if kept.all():
+        return spheres
+    return fit_spheres(chords, weight, Spheres.of(spheres.table()[kept]), rounds=3)[0]
+
+
+def _believable(spheres: Spheres, shape: tuple[int, ...], smallest: float) -> NDArray[np.bool_]:
+    """Large enough, thick enough for its width, and with its centre in the picture."""
+    size = 2 * spheres.radius * np.cbrt(spheres.factor)
+    inside = (spheres.column > -0.5) & (spheres.column < shape[1] - 0.5)
+    inside &= (spheres.row > -0.5) & (spheres.row < shape[0] - 0.5)
+    return inside & (size >= smallest) & (spheres.factor > 0.5)
+
+
+def _touching(spheres: Spheres, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True for spheres of which a part lies outside the picture, or a twentieth or more was not seen."""
+    rows, columns = seen.shape
+    result = np.zeros(len(spheres), bool)
+    for i, (column, row, radius, _) in enumerate(spheres.table()):
+        c0, c1 = int(np.floor(column - radius)), int(np.ceil(column + radius)) + 1
+        r0, r1 = int(np.floor(row - radius)), int(np.ceil(row + radius)) + 1
+        if c0 < 0 or r0 < 0 or c1 > columns or r1 > rows:
+            result[i] = True
+            continue
+        y, x = np.ogrid[r0:r1, c0:c1]
+        disc = (x - column) ** 2 + (y - row) ** 2 < radius**2
+        result[i] = float(seen[r0:r1, c0:c1][disc].mean()) < 0.95 if disc.any() else False
+    return result

@@ -1,0 +1,93 @@
+"""Grid: windows on a regular lattice, for an unbiased survey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from xrm_control.core.errors import AnalysisError, RecipeError
+from xrm_control.core.model import Spec
+from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.named_places import Place, check_places, inside_mosaic
+from xrm_control.roi.particles2d import Particle2D
+from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, name_of, whole_inside
+
+
+class Centre(Spec):
+    """Stage position of the middle of the grid."""
+
+    x_um: float
+    y_um: float
+
+
+class Grid(RoiStrategy):
+    """Rows and columns of windows at one distance, row by row; those without particles or mosaic are left out."""
+
+    kind: Literal["grid"] = "grid"
+    rows: int = Field(default=2, ge=1, le=30)
+    columns: int = Field(default=2, ge=1, le=30)
+    pitch_um: float = Field(default=80.0, gt=0, le=10_000, description="distance of neighbouring centres")
+    centre: Centre | None = Field(default=None, description="middle of the grid; left out: the middle of the mosaic")
+
+    def check(self, limits: Limits, fov_um: float) -> None:
+        """Raises RecipeError for windows that overlap, SafetyRefusal for a window outside the limits."""
+        super().check(limits, fov_um)
+        if self.rows * self.columns > 1 and self.pitch_um < fov_um * (1 - 1e-9):
+            raise RecipeError(
+                "neighbouring windows of the grid overlap",
+                where="roi.pitch_um",
+                value=f"{self.pitch_um:g} um",
+                limit=f"at least the field of view, {fov_um:g} um",
+            )
+        if self.centre is not None:
+            check_places(self._places(self.centre.x_um, self.centre.y_um), limits, fov_um)
+
+    def choose(
+        self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
+    ) -> tuple[Roi, ...]:
+        """See `RoiStrategy.choose`."""
+        self.check(limits, fov_um)
+        (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
+        middle = self.centre or Centre(x_um=(left + right) / 2, y_um=(top + bottom) / 2)
+        places = self._places(middle.x_um, middle.y_um)
+        check_places(places, limits, fov_um)
+        centres = np.array([(place.x_um, place.y_um) for place in places])
+        held = whole_inside(particles, centres, fov_um, self.margin_um).sum(axis=1)
+        kept = [(p, int(n)) for p, n in zip(places, held, strict=True) if n and inside_mosaic(p, mosaic, fov_um)]
+        if not kept:
+            raise AnalysisError(
+                "no window of the grid lies in the mosaic and holds a whole particle",
+                where="roi",
+                value=f"{self.rows} x {self.columns} windows, {self.pitch_um:g} um apart",
+                limit=f"mosaic x {left:g} to {right:g} um, y {top:g} to {bottom:g} um",
+                remedy="look at mosaic.png; move the grid's centre or narrow its pitch",
+            )
+        short = "" if len(kept) == len(places) else f"; {len(kept)} of {len(places)}, the rest is empty or outside"
+        return tuple(
+            Roi(
+                name=name_of(number),
+                x_um=place.x_um,
+                y_um=place.y_um,
+                z_um=place.z_um,
+                width_um=fov_um,
+                height_um=fov_um,
+                reason=place.where + short,
+                expected_particles=n,
+            )
+            for number, (place, n) in enumerate(kept, start=1)
+        )
+
+    def _places(self, x_um: float, y_um: float) -> list[Place]:
+        return [
+            Place(
+                x_um + (column - (self.columns - 1) / 2) * self.pitch_um,
+                y_um + (row - (self.rows - 1) / 2) * self.pitch_um,
+                self.z_um,
+                f"grid row {row}, column {column}",
+            )
+            for row in range(self.rows)
+            for column in range(self.columns)
+        ]

@@ -1,0 +1,80 @@
+"""Manual: the operator names the positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from xrm_control.core.errors import AnalysisError, RecipeError
+from xrm_control.core.model import Spec
+from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.named_places import Place, check_places, inside_mosaic
+from xrm_control.roi.particles2d import Particle2D
+from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, name_of, whole_inside
+
+
+class Position(Spec):
+    """Stage position of the centre of a window."""
+
+    x_um: float
+    y_um: float
+    z_um: float | None = Field(default=None, description="stage z; left out: the strategy's own z_um")
+
+
+class Manual(RoiStrategy):
+    """Windows where the operator wants them, in the order given."""
+
+    kind: Literal["manual"] = "manual"
+    positions: tuple[Position, ...] = Field(min_length=1, max_length=99)
+
+    def check(self, limits: Limits, fov_um: float) -> None:
+        """Raises SafetyRefusal for a position outside the limits, RecipeError for windows that overlap."""
+        super().check(limits, fov_um)
+        check_places(self._places(), limits, fov_um)
+
+    def choose(
+        self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
+    ) -> tuple[Roi, ...]:
+        """See `RoiStrategy.choose`; RecipeError for a window that leaves the mosaic."""
+        self.check(limits, fov_um)
+        places = self._places()
+        for place in places:
+            if not inside_mosaic(place, mosaic, fov_um):
+                (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
+                raise RecipeError(
+                    "the window leaves the mosaic",
+                    where=place.where,
+                    value=f"x {place.x_um:g}, y {place.y_um:g} um, window {fov_um:g} um",
+                    limit=f"mosaic x {left:g} to {right:g} um, y {top:g} to {bottom:g} um",
+                    remedy="move the position, or enlarge the mosaic",
+                )
+        centres = np.array([(place.x_um, place.y_um) for place in places])
+        held = whole_inside(particles, centres, fov_um, self.margin_um).sum(axis=1)
+        if not held.any():
+            raise AnalysisError(
+                "none of the named windows holds a whole particle",
+                where="roi.positions",
+                remedy="look at mosaic.png and correct the positions",
+            )
+        return tuple(
+            Roi(
+                name=name_of(number),
+                x_um=place.x_um,
+                y_um=place.y_um,
+                z_um=place.z_um,
+                width_um=fov_um,
+                height_um=fov_um,
+                reason="named in the recipe" + ("" if n else "; the mosaic shows no whole particle here"),
+                expected_particles=int(n),
+            )
+            for number, (place, n) in enumerate(zip(places, held, strict=True), start=1)
+        )
+
+    def _places(self) -> list[Place]:
+        return [
+            Place(p.x_um, p.y_um, self.z_um if p.z_um is None else p.z_um, f"roi.positions[{index}]")
+            for index, p in enumerate(self.positions)
+        ]

@@ -1,0 +1,203 @@
+"""Choosing regions of interest on the mosaic: the family's base, and what all members share.
+
+A member says which windows it would like (`choose`); the base finds the particles, and the helpers here keep windows
+apart, inside the mosaic and inside the stage's limits.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from xrm_control.core.errors import AnalysisError, RecipeError
+from xrm_control.core.model import Spec
+from xrm_control.roi.mosaic_map import MosaicMap as MosaicMap
+from xrm_control.roi.particles2d import Particle2D, find_particles
+
+
+@dataclass(frozen=True)
+class Roi:
+    """A place chosen for a scan: stage position of its centre, its window, why it was chosen.
+
+    expected_particles: particles of the mosaic that lie wholly in the window (less its margin).
+    """
+
+    name: str
+    x_um: float
+    y_um: float
+    z_um: float
+    width_um: float
+    height_um: float
+    reason: str
+    expected_particles: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far the stage may go: (low, high) for the centre of a region, um."""
+
+    x_um: tuple[float, float]
+    y_um: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Candidate windows on one mosaic: centres (n, 2) as x, y in um, and which particles each holds.
+
+    whole (n, particles): wholly inside the window less its margin; diameters_um (particles,).
+    """
+
+    centres_um: NDArray[np.float64]
+    whole: NDArray[np.bool_]
+    diameters_um: NDArray[np.float64]
+    fov_um: float
+
+    def apart_from(self, chosen: Sequence[int]) -> NDArray[np.bool_]:
+        """True for windows that overlap none of the chosen ones."""
+        free = np.ones(len(self.centres_um), bool)
+        for index in chosen:
+            free &= np.abs(self.centres_um - self.centres_um[index]).max(axis=1) >= self.fov_um
+        return free
+
+
+class RoiStrategy(Spec):
+    """Base of the ROI strategies."""
+
+    z_um: float = Field(
+        default=0.0,
+        ge=-10_000,
+        le=10_000,
+        description="stage z at which the middle of the powder layer lies on the rotation axis",
+    )
+    margin_um: float = Field(
+        default=3.0,
+        ge=0,
+        le=50,
+        description="rim of the window that does not count: the rotation axis is never quite in the middle",
+    )
+
+    def check(self, limits: Limits, fov_um: float) -> None:
+        """Refuse before anything moves what cannot work on any mosaic. Raises RecipeError or SafetyRefusal."""
+        if 2 * self.margin_um >= fov_um:
+            raise RecipeError(
+                "the margin leaves nothing of the window",
+                where="roi.margin_um",
+                value=f"{self.margin_um:g} um",
+                limit=f"below half the field of view, {fov_um / 2:g} um",
+            )
+
+    def pick(self, mosaic: MosaicMap, fov_um: float, limits: Limits, mu_per_um: float) -> tuple[Roi, ...]:
+        """The regions to scan, named roi-01, roi-02, ...; they never overlap, nor leave the mosaic or the limits.
+
+        fov_um: side of the square window; mu_per_um: attenuation of the particles. Fewer than asked come with the
+        reason. Raises AnalysisError when there is nothing to scan, RecipeError or SafetyRefusal as `check` does.
+        """
+        return self.choose(find_particles(mosaic, mu_per_um), mosaic, fov_um, limits)
+
+    @abstractmethod
+    def choose(
+        self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
+    ) -> tuple[Roi, ...]:
+        """As `pick`, from particles that were already found."""
+        raise NotImplementedError
+
+
+def name_of(number: int) -> str:
+    """roi-01 for 1."""
+    return f"roi-{number:02d}"
+
+
+def allowed_um(mosaic: MosaicMap, fov_um: float, limits: Limits) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where the centre of a window may lie: (low, high) of x and of y; low > high when nowhere.
+
+    A mosaic as wide as one window within a pixel counts as wide enough.
+    """
+    result = []
+    for (low, high), (least, most) in ((mosaic.x_um, limits.x_um), (mosaic.y_um, limits.y_um)):
+        first, last = low + fov_um / 2, high - fov_um / 2
+        if first > last and first - last <= mosaic.pixel_size_um:
+            first = last = (first + last) / 2
+        result.append((max(first, least), min(last, most)))
+    return result[0], result[1]
+
+
+def whole_inside(
+    particles: Sequence[Particle2D], centres_um: NDArray[np.float64], fov_um: float, margin_um: float
+) -> NDArray[np.bool_]:
+    """(centres, particles): True where the particle lies wholly in the window less its margin, and was seen whole."""
+    x = np.array([p.x_um for p in particles])
+    y = np.array([p.y_um for p in particles])
+    room = fov_um / 2 - margin_um - np.array([p.equivalent_diameter_um for p in particles]) / 2
+    seen = np.array([not p.touches_edge for p in particles], bool)
+    inside = np.abs(centres_um[:, 0, None] - x) <= room
+    inside &= np.abs(centres_um[:, 1, None] - y) <= room
+    return inside & seen
+
+
+def windows(
+    particles: Sequence[Particle2D],
+    mosaic: MosaicMap,
+    fov_um: float,
+    limits: Limits,
+    margin_um: float,
+    *,
+    step_um: float = 2.0,
+) -> Windows:
+    """All windows on a lattice of about `step_um` that are allowed, fully seen, and hold a whole particle.
+
+    Raises AnalysisError when there is none, and says why.
+    """
+    (x_low, x_high), (y_low, y_high) = allowed_um(mosaic, fov_um, limits)
+    if x_low > x_high or y_low > y_high:
+        raise AnalysisError(
+            "no window fits into both the mosaic and the stage's limits",
+            where="roi",
+            value=f"field of view {fov_um:g} um",
+            limit=f"mosaic x {_span(mosaic.x_um)}, y {_span(mosaic.y_um)}; "
+            f"stage x {_span(limits.x_um)}, y {_span(limits.y_um)}",
+            remedy="take a larger mosaic, or move its centre into the limits",
+        )
+    if not particles:
+        raise _nothing("the mosaic shows no particles")
+    x, y = (np.linspace(a, b, max(1, round((b - a) / step_um) + 1)) for a, b in ((x_low, x_high), (y_low, y_high)))
+    centres = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
+    centres = centres[_seen_share(mosaic, centres, fov_um) >= 0.95]
+    if not len(centres):
+        raise AnalysisError(
+            "every window has places that the mosaic did not see", where="roi", remedy="acquire the missing tiles"
+        )
+    whole = whole_inside(particles, centres, fov_um, margin_um)
+    filled = whole.any(axis=1)
+    if not filled.any():
+        raise _nothing("no window holds a whole particle")
+    diameters = np.array([p.equivalent_diameter_um for p in particles])
+    return Windows(centres[filled], whole[filled], diameters, fov_um)
+
+
+def _nothing(what: str) -> AnalysisError:
+    return AnalysisError(
+        what,
+        where="roi",
+        remedy="look at mosaic.png: move the mosaic to the powder, lower roi.margin_um, or name positions (kind: manual)",
+    )
+
+
+def _span(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:g} to {ends[1]:g} um"
+
+
+def _seen_share(mosaic: MosaicMap, centres_um: NDArray[np.float64], fov_um: float) -> NDArray[np.float64]:
+    """Share of each window that the mosaic saw."""
+    sums = np.pad(np.cumsum(np.cumsum(np.isfinite(mosaic.image), axis=0), axis=1), ((1, 0), (1, 0)))
+    rows, columns = mosaic.image.shape
+    low = (centres_um - fov_um / 2 - (mosaic.x_um[0], mosaic.y_um[0])) / mosaic.pixel_size_um
+    high = low + fov_um / mosaic.pixel_size_um
+    c0, r0 = (np.clip(np.rint(low[:, k]).astype(int), 0, n) for k, n in ((0, columns), (1, rows)))
+    c1, r1 = (np.clip(np.rint(high[:, k]).astype(int), 0, n) for k, n in ((0, columns), (1, rows)))
+    seen = sums[r1, c1] - sums[r0, c1] - sums[r1, c0] + sums[r0, c0]
+    return seen / np.maximum((r1 - r0) * (c1 - c0), 1)
