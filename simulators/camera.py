@@ -1,0 +1,60 @@
+"""The detector: photons in, 16-bit counts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.description import CameraDescription
+from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM
+from simulators.seeding import generator
+
+BIT_DEPTH = 16
+FULL_SCALE = 2**BIT_DEPTH - 1
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """counts = photons * gain + dark offset, read noise (counts, rms), hot pixels (counts per second each)."""
+
+    gain: float
+    dark_offset: float = 220.0
+    read_noise: float = 24.0
+    hot_pixels: int = 9
+    hot_counts_per_s: float = 9000.0
+    readout_s: tuple[tuple[int, float], ...] = ((1, 1.0), (2, 0.5), (4, 0.2), (8, 0.08))
+
+    def describe(self) -> CameraDescription:
+        """What a driver publishes."""
+        return CameraDescription(DETECTOR_PX, DETECTOR_PX, PIXEL_UM, BINNINGS, dict(self.readout_s), BIT_DEPTH)
+
+
+class Sensor:
+    """Turns an expected number of photons per binned pixel into counts; its hot pixels stay where they are."""
+
+    def __init__(self, config: CameraConfig, seed: int, noise: bool) -> None:
+        self._config = config
+        self._seed = seed
+        self._noise = noise
+
+    def image(self, photons: NDArray[np.float64], exposure_s: float, number: int) -> NDArray[np.uint16]:
+        """Counts of frame `number`; photons is the expectation (size, size)."""
+        c = self._config
+        size = photons.shape[0]
+        if self._noise:
+            arrived = generator(self._seed, "photons", number).poisson(photons).astype(np.float64)
+            counts = c.gain * arrived + c.dark_offset
+            counts += c.read_noise * generator(self._seed, "read noise", number).standard_normal(photons.shape)
+        else:
+            counts = c.gain * photons + c.dark_offset
+        row, column, strength = self._hot()
+        np.add.at(counts, (row * size // DETECTOR_PX, column * size // DETECTOR_PX), strength * exposure_s)
+        return np.clip(np.rint(counts), 0, FULL_SCALE).astype(np.uint16)
+
+    def _hot(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Rows and columns (unbinned) and counts per second of the hot pixels."""
+        random = generator(self._seed, "hot pixels")
+        row, column = random.integers(0, DETECTOR_PX, (2, self._config.hot_pixels))
+        return row, column, self._config.hot_counts_per_s * random.uniform(0.3, 2.0, self._config.hot_pixels)

@@ -1,0 +1,102 @@
+"""Faults by script: what goes wrong, where and when, said before the run begins.
+
+| kind | needs | effect |
+|---|---|---|
+| stall | axis; move or at_s | the axis stops half way of the `times` moves from then on |
+| limit | axis; move or at_s | a hard limit switch ends the `times` moves from then on, half way |
+| beam_loss | at_s, duration_s | the source delivers nothing |
+| interlock | at_s, duration_s | the interlock opens: not ok, and no beam |
+| stuck_shutter | at_s, duration_s | the shutter ignores commands given meanwhile |
+| disconnect | at_s, duration_s | every call raises `Disconnected` |
+| dropped_frame, dark_frame, nan_frame, repeated_frame | frames, or at_s | the frame is lost, has seen no light, holds NaN, or is the one before |
+
+`move` counts the accepted moves of the axis from 1, `frames` the exposures of the camera from 1; with `at_s` the first
+`times` moves or exposures that begin at or after that time are hit. A duration of None lasts for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import get_args
+
+from simulators.description import AxisName
+
+MOTION_KINDS = ("stall", "limit")
+PERIOD_KINDS = ("beam_loss", "interlock", "stuck_shutter", "disconnect")
+FRAME_KINDS = ("dropped_frame", "dark_frame", "nan_frame", "repeated_frame")
+KINDS = MOTION_KINDS + PERIOD_KINDS + FRAME_KINDS
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One scripted fault; see the module for which kind needs which field. ValueError when they do not fit."""
+
+    kind: str
+    at_s: float | None = None
+    duration_s: float | None = None
+    axis: str | None = None
+    move: int | None = None
+    frames: tuple[int, ...] = ()
+    times: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frames", tuple(self.frames))
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(KINDS)}")
+        if self.kind in MOTION_KINDS and self.axis not in get_args(AxisName):
+            raise ValueError(f"fault {self.kind}: axis must be one of {', '.join(get_args(AxisName))}, not {self.axis!r}")
+        if self.kind in MOTION_KINDS and (self.move is None) == (self.at_s is None):
+            raise ValueError(f"fault {self.kind}: give either move (counted from 1) or at_s")
+        if self.kind in PERIOD_KINDS and self.at_s is None:
+            raise ValueError(f"fault {self.kind}: give at_s, in seconds of instrument time")
+        if self.kind in FRAME_KINDS and bool(self.frames) == (self.at_s is not None):
+            raise ValueError(f"fault {self.kind}: give either frames (counted from 1) or at_s")
+        if self.times < 1:
+            raise ValueError(f"fault {self.kind}: times must be at least 1, not {self.times}")
+        if self.duration_s is not None and self.duration_s <= 0:
+            raise ValueError(f"fault {self.kind}: duration_s must be positive, not {self.duration_s}")
+
+    @property
+    def until_s(self) -> float:
+        """When a fault that lasts is over; infinity when it never is."""
+        return float("inf") if self.duration_s is None or self.at_s is None else self.at_s + self.duration_s
+
+
+class FaultScript:
+    """Answers what is wrong at a moment; the simulated parts ask it, it knows none of them."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self._faults = tuple(faults)
+
+    def active(self, kind: str, t_s: float) -> bool:
+        """Whether a fault that lasts is on at t_s."""
+        return any(begin <= t_s < end for begin, end in self.periods(kind))
+
+    def periods(self, kind: str) -> list[tuple[float, float]]:
+        """The (begin_s, end_s) of all faults of a kind that lasts."""
+        return [(f.at_s, f.until_s) for f in self._faults if f.kind == kind and f.at_s is not None]
+
+    def motion(self, axis: str, begins_s: list[float]) -> str | None:
+        """The fault ("stall", "limit") of the newest accepted move of an axis; `begins_s` holds when each began."""
+        return self._hit(MOTION_KINDS, begins_s, lambda f: f.axis == axis)
+
+    def frame(self, begins_s: list[float]) -> str | None:
+        """The fault of the newest exposure; `begins_s` holds when each began."""
+        return self._hit(FRAME_KINDS, begins_s, lambda f: True)
+
+    def _hit(self, kinds: tuple[str, ...], begins_s: list[float], fits: Callable[[Fault], bool]) -> str | None:
+        number = len(begins_s)
+        for fault in self._faults:
+            if fault.kind not in kinds or not fits(fault):
+                continue
+            if fault.at_s is not None:
+                first = 1 + sum(begin < fault.at_s for begin in begins_s)
+                hit = first <= number < first + fault.times
+            elif fault.move is not None:
+                hit = fault.move <= number < fault.move + fault.times
+            else:
+                hit = number in fault.frames
+            if hit:
+                return fault.kind
+        return None

@@ -1,0 +1,36 @@
+"""Linear attenuation from tabulated data (package xraydb, Elam tables)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import xraydb
+
+ENERGY_KEV = 5.4
+
+
+@dataclass(frozen=True)
+class Material:
+    """A homogeneous substance at one photon energy; mu_per_um is its linear attenuation coefficient in 1/um."""
+
+    name: str
+    formula: str
+    density_g_cm3: float
+    energy_kev: float
+    mu_per_um: float
+
+
+_FORMULAS: dict[str, tuple[str, float]] = {
+    "nmc811": ("LiNi0.8Mn0.1Co0.1O2", 4.78),
+    "nmc622": ("LiNi0.6Mn0.2Co0.2O2", 4.78),
+    "kapton": ("C22H10N2O5", 1.42),
+}
+
+
+def material(name: str, energy_kev: float = ENERGY_KEV) -> Material:
+    """The material of that name (`nmc811`, `nmc622`, `kapton`) at an energy; ValueError for an unknown name."""
+    if name not in _FORMULAS:
+        raise ValueError(f"unknown material {name!r}; known: {', '.join(sorted(_FORMULAS))}")
+    formula, density = _FORMULAS[name]
+    mu_per_cm = float(xraydb.material_mu(formula, energy_kev * 1000.0, density=density))
+    return Material(name, formula, density, energy_kev, mu_per_cm * 1e-4)

@@ -1,0 +1,238 @@
+"""The simulated microscope: one instrument made of axes, source, shutter, optics, camera and a specimen.
+
+Discrete-event physics without a clock: every method is told the instrument time t_s, which must not decrease. A frame
+is made when it is read, from the motions and the light during its exposure; it depends on the seed, the frame's number
+and what the instrument did, never on when or how often it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.camera import FULL_SCALE, CameraConfig, Sensor
+from simulators.description import (
+    AxisName,
+    AxisState,
+    CameraFrame,
+    Exposure,
+    MicroscopeDescription,
+    MoveReport,
+    ShutterState,
+    SourceState,
+)
+from simulators.drift import RunOut, ThermalDrift
+from simulators.errors import Disconnected, SimulationError
+from simulators.faults import Fault, FaultScript
+from simulators.imaging import View, mean_transmission
+from simulators.materials import ENERGY_KEV
+from simulators.mechanics import AxisConfig, AxisModel
+from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM, Illumination
+from simulators.powder import make_specimen
+from simulators.seeding import generator
+from simulators.source import Shutter, Source, without
+from simulators.specimen import Specimen, SpecimenConfig
+
+SHUTTER_S = 0.05
+_LINEAR = AxisConfig("um", -2000.0, 2000.0, -2010.0, 2010.0, 1500.0, 40000.0, 0.05, 0.5, 0.1, 0.01, ringing=0.05)
+_FOCUS = AxisConfig("um", -500.0, 500.0, -510.0, 510.0, 1500.0, 40000.0, 0.05, 0.5, 0.1, 0.01, ringing=0.05)
+_ROTATION = AxisConfig(
+    "deg", -95.0, 95.0, -100.0, 100.0, 30.0, 60.0, 0.15, 0.02, 0.01, 0.001, ringing=0.002, resolution=0.0001
+)
+AXES: tuple[tuple[AxisName, AxisConfig], ...] = (("x", _LINEAR), ("y", _LINEAR), ("z", _FOCUS), ("theta", _ROTATION))
+
+
+@dataclass(frozen=True)
+class MicroscopeConfig:
+    """Everything that makes one simulated instrument; two with equal configurations behave equally to the bit.
+
+    photons_per_pixel_s: open-beam photons per second in a pixel at binning 8, in the middle of the field.
+    axis_offset_um: where the rotation axis is imaged, right of the detector's centre; None draws 0.5 to 3 um, either way.
+    open_beam_fraction: of full scale, for one second at binning 8; it fixes the camera's gain.
+    noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
+    """
+
+    seed: int = 1
+    specimen: SpecimenConfig = field(default_factory=SpecimenConfig)
+    photons_per_pixel_s: float = 1500.0
+    open_beam_fraction: float = 0.6
+    axis_offset_um: float | None = None
+    noise: bool = True
+    blur_fwhm_um: float = 0.15
+    illumination_unevenness: float = 0.15
+    illumination_wander: float = 0.05
+    flux_drift: float = 0.01
+    thermal_drift_um: float = 0.06
+    run_out_um: float = 0.02
+    run_out_random_um: float = 0.01
+    camera: CameraConfig | None = None
+    axes: tuple[tuple[AxisName, AxisConfig], ...] = AXES
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """An exposure as it was ordered."""
+
+    number: int
+    begin_s: float
+    end_s: float
+    ready_s: float
+    binning: int
+    fault: str | None
+
+
+class Microscope:
+    """The instrument. Cheap to make: the specimen is built when it is first looked at."""
+
+    def __init__(self, config: MicroscopeConfig) -> None:
+        self.config = config
+        self._faults = FaultScript(config.faults)
+        self._axes = {name: AxisModel(name, axis, config.seed, self._faults) for name, axis in config.axes}
+        self._source = Source(config.flux_drift, config.seed, self._faults)
+        self._shutter = Shutter(SHUTTER_S, self._faults)
+        self._run_out = RunOut(config.run_out_um, config.run_out_random_um, config.seed)
+        self._drift = ThermalDrift(config.thermal_drift_um, config.seed)
+        self._light = Illumination(config.illumination_unevenness, config.illumination_wander, config.seed)
+        gain = config.open_beam_fraction * FULL_SCALE / config.photons_per_pixel_s
+        self._camera = config.camera or CameraConfig(gain)
+        self._sensor = Sensor(self._camera, config.seed, config.noise)
+        self._binning, self._exposure_s = 8, 1.0
+        self._taken: list[_Taken] = []
+
+    def describe(self) -> MicroscopeDescription:
+        """Axes, camera, shutter and energy; static, and needs no specimen."""
+        axes: dict[AxisName, Any] = {name: axis.describe() for name, axis in self.config.axes}
+        return MicroscopeDescription(axes, self._camera.describe(), SHUTTER_S, ENERGY_KEV)
+
+    def move(self, axis: str, target: float, t_s: float) -> MoveReport:
+        """Send an axis to a target (um or deg); refused beyond a soft limit. KeyError for an unknown axis."""
+        self._connected(t_s)
+        return self._axis(axis).move(float(target), t_s)
+
+    def stop(self, axis: str, t_s: float) -> float:
+        """Brake an axis; returns when it stands."""
+        self._connected(t_s)
+        return self._axis(axis).stop(t_s)
+
+    def axis(self, axis: str, t_s: float) -> AxisState:
+        """Read-back of an axis."""
+        self._connected(t_s)
+        return self._axis(axis).state(t_s)
+
+    def set_shutter(self, open_: bool, t_s: float) -> float:
+        """Open or close the shutter; returns when it should have arrived."""
+        self._connected(t_s)
+        return self._shutter.command(open_, t_s)
+
+    def shutter(self, t_s: float) -> ShutterState:
+        """Read-back of the shutter."""
+        self._connected(t_s)
+        return self._shutter.state(t_s)
+
+    def source(self, t_s: float) -> SourceState:
+        """State of the source."""
+        self._connected(t_s)
+        return self._source.state(t_s)
+
+    def interlock_ok(self, t_s: float) -> bool:
+        """Whether the radiation interlock is closed."""
+        self._connected(t_s)
+        return not self._faults.active("interlock", t_s)
+
+    def configure_camera(self, binning: int, exposure_s: float, t_s: float) -> None:
+        """For the exposures that follow. ValueError for a binning the camera lacks or an exposure that is not positive."""
+        self._connected(t_s)
+        if binning not in BINNINGS:
+            raise ValueError(f"camera: binning {binning} is not one of {', '.join(map(str, BINNINGS))}")
+        if not 0.0 < exposure_s < float("inf"):
+            raise ValueError(f"camera: exposure {exposure_s} s is not positive")
+        self._binning, self._exposure_s = binning, float(exposure_s)
+
+    def expose(self, t_s: float) -> Exposure:
+        """Begin an exposure now; SimulationError while the one before is not read out."""
+        self._connected(t_s)
+        if self._taken and t_s < self._taken[-1].ready_s:
+            raise SimulationError(f"camera: busy until {self._taken[-1].ready_s:.3f} s, asked at {t_s:.3f} s")
+        end_s = t_s + self._exposure_s
+        ready_s = end_s + dict(self._camera.readout_s)[self._binning]
+        fault = self._faults.frame([*(taken.begin_s for taken in self._taken), t_s])
+        taken = _Taken(len(self._taken) + 1, t_s, end_s, ready_s, self._binning, fault)
+        self._taken.append(taken)
+        return Exposure(taken.number, end_s, ready_s)
+
+    def read(self, number: int, t_s: float) -> CameraFrame | None:
+        """The frame of an exposure, None when it was dropped; SimulationError before it is ready or if never taken."""
+        self._connected(t_s)
+        if not 1 <= number <= len(self._taken):
+            raise SimulationError(f"camera: no exposure {number}; {len(self._taken)} were taken")
+        taken = self._taken[number - 1]
+        if t_s < taken.ready_s:
+            raise SimulationError(f"camera: frame {number} is ready at {taken.ready_s:.3f} s, asked at {t_s:.3f} s")
+        if taken.fault == "dropped_frame":
+            return None
+        shown = taken
+        if taken.fault == "repeated_frame" and number > 1:
+            shown = self._taken[number - 2]
+        image: NDArray[Any] = self._expose(shown)
+        if taken.fault == "nan_frame":
+            image = image.astype(np.float32)
+            image[generator(self.config.seed, "nan", number).random(image.shape) < 0.05] = np.nan
+        pixel_um = PIXEL_UM * shown.binning
+        return CameraFrame(image, number, shown.number, taken.begin_s, taken.end_s, shown.binning, pixel_um)
+
+    def truth(self) -> dict[str, Any]:
+        """What an analysis should find: JSON-able; lengths in um in the stage frame."""
+        offset = {"offset_um": self.axis_offset_um}
+        head = {"seed": self.config.seed, "preset": self.config.specimen.preset, "rotation_axis": offset}
+        return {**head, **self.specimen.truth()}
+
+    @cached_property
+    def specimen(self) -> Specimen:
+        """The specimen, built on first use."""
+        return make_specimen(self.config.specimen, self.config.seed)
+
+    @cached_property
+    def axis_offset_um(self) -> float:
+        """Where the rotation axis is imaged, right of the detector's centre."""
+        if self.config.axis_offset_um is not None:
+            return self.config.axis_offset_um
+        random = generator(self.config.seed, "rotation axis")
+        return float(random.uniform(0.5, 3.0) * random.choice([-1.0, 1.0]))
+
+    def _axis(self, name: str) -> AxisModel:
+        if name not in self._axes:
+            raise KeyError(f"unknown axis {name!r}; known: {', '.join(get_args(AxisName))}")
+        return self._axes[name]
+
+    def _connected(self, t_s: float) -> None:
+        if self._faults.active("disconnect", t_s):
+            raise Disconnected("the instrument does not answer")
+
+    def _expose(self, taken: _Taken) -> NDArray[np.uint16]:
+        """Counts of an exposure, from what the instrument did meanwhile."""
+        lit = without(self._shutter.open_periods(taken.begin_s, taken.end_s), self._source.dark_periods())
+        lit_s = 0.0 if taken.fault == "dark_frame" else sum(end_s - begin_s for begin_s, end_s in lit)
+        size = DETECTOR_PX // taken.binning
+        photons = np.zeros((size, size))
+        if lit_s > 0.0:
+            begin_s, end_s = lit[0][0], lit[-1][1]
+            middle_s = 0.5 * (begin_s + end_s)
+            c = self.config
+            flux = c.photons_per_pixel_s * (taken.binning / 8) ** 2 * self._source.flux(middle_s)
+            photons = flux * lit_s * self._light.image(size, middle_s)
+            photons *= mean_transmission(self.specimen, self._view, begin_s, end_s, taken.binning, c.blur_fwhm_um)
+        return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
+
+    def _view(self, t_s: float) -> View:
+        """How the detector sees the sample at a moment, with all that the encoders do not know."""
+        x_um, y_um, z_um, theta_deg = (self._axes[name].load(t_s) for name in get_args(AxisName))
+        lateral_um, vertical_um = self._run_out.at(theta_deg, self._axes["theta"].moves_before(t_s))
+        dx_um, dy_um, dz_um = self._drift.at(t_s)
+        return View(
+            x_um - dx_um, y_um - dy_um, z_um - dz_um, theta_deg, self.axis_offset_um + lateral_um, vertical_um
+        )

@@ -1,0 +1,169 @@
+"""Makes specimens: the presets `nmc811` and `nmc622`, listed spheres, or nothing but tape."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.materials import material
+from simulators.measure import Measures, measure, mouth_area
+from simulators.placement import place
+from simulators.populations import LogNormal, VoidPopulation
+from simulators.seeding import generator
+from simulators.shapes import Pit, ShapeSpec, shape_table
+from simulators.specimen import Particle, Specimen, SpecimenConfig, Sphere, Void
+from simulators.tape import Tape
+
+TAPE_THICKNESS_UM = 25.0
+WALL_UM = 0.4
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A powder: its material, sizes, voids, and strip area per particle in um2."""
+
+    material: str
+    sizes: LogNormal
+    area_per_particle_um2: float
+    voids: VoidPopulation | None = None
+
+
+PRESETS: dict[str, Preset] = {
+    "nmc811": Preset("nmc811", LogNormal(8.7, 0.38, 5.0, 30.0), 143.0),
+    "nmc622": Preset("nmc622", LogNormal(5.835, 0.43, 2.0, 20.0), 143.0, VoidPopulation()),
+}
+_OTHERS = ("spheres", "empty")
+
+
+def make_specimen(config: SpecimenConfig, seed: int) -> Specimen:
+    """The specimen of a configuration and seed, the same every time; ValueError for what cannot be made."""
+    if config.preset not in PRESETS and config.preset not in _OTHERS:
+        raise ValueError(f"unknown preset {config.preset!r}; known: {', '.join((*PRESETS, *_OTHERS))}")
+    if config.spheres and config.preset != "spheres":
+        raise ValueError(f"spheres are for the preset 'spheres', not for {config.preset!r}")
+    preset = PRESETS.get(config.preset)
+    substance = material(preset.material if preset else "nmc811")
+    tape = None
+    if config.tape:
+        kapton = material("kapton")
+        tape = Tape(config.strip_width_um, config.strip_height_um, TAPE_THICKNESS_UM, kapton.mu_per_um)
+    if preset:
+        particles = _powder(preset, config, seed)
+    else:
+        particles = [_sphere(sphere) for sphere in config.spheres]
+    mu_per_um = substance.mu_per_um if config.mu_per_um is None else config.mu_per_um
+    return Specimen(particles, tape, substance, mu_per_um)
+
+
+def _sphere(sphere: Sphere) -> Particle:
+    if sphere.diameter_um <= 0.0:
+        raise ValueError(f"the diameter of a sphere must be positive, not {sphere.diameter_um} um")
+    table = shape_table(ShapeSpec(0.5 * sphere.diameter_um))
+    return Particle((sphere.x_um, sphere.y_um, sphere.z_um), table, measure(table))
+
+
+def _powder(preset: Preset, config: SpecimenConfig, seed: int) -> list[Particle]:
+    area_um2 = config.strip_width_um * config.strip_height_um
+    count = config.particle_count
+    if count is None:
+        count = round(area_um2 / preset.area_per_particle_um2)
+    sizes_um = preset.sizes.sample(count, generator(seed, "sizes"))
+    specs = [_particle_shape(size_um, generator(seed, "shape", n)) for n, size_um in enumerate(sizes_um)]
+    tables = [shape_table(spec) for spec in specs]
+    measures = [measure(table) for table in tables]
+    centres = place(
+        np.array([m.radius_max_um for m in measures]),
+        np.array([-m.lowest_z_um for m in measures]),
+        config.strip_width_um,
+        config.strip_height_um,
+        generator(seed, "placement"),
+    )
+    particles = [
+        Particle((float(c[0]), float(c[1]), float(c[2])), table, m)
+        for c, table, m in zip(centres, tables, measures, strict=True)
+    ]
+    if preset.voids:
+        particles = _with_voids(particles, specs, preset.voids, seed)
+    return [p for p in particles if not math.isnan(p.centre_um[0])]
+
+
+def _particle_shape(diameter_um: float, random: np.random.Generator) -> ShapeSpec:
+    """Slightly non-spherical, rough on the scale of primary particles whatever the size."""
+    elongation, skew = random.uniform(0.0, 0.04), random.uniform(-0.015, 0.015)
+    return ShapeSpec(0.5 * diameter_um, elongation, skew, 0.5, 0.75, random.standard_normal(13))
+
+
+def _void_shape(diameter_um: float, random: np.random.Generator) -> ShapeSpec:
+    """Irregular: strong low harmonics and bumps about half its size."""
+    radius_um = 0.5 * diameter_um
+    elongation, skew = random.uniform(0.1, 0.3), random.uniform(-0.12, 0.12)
+    return ShapeSpec(radius_um, elongation, skew, 0.3 * radius_um, 0.7 * radius_um, random.standard_normal(13))
+
+
+def _with_voids(
+    particles: list[Particle], specs: list[ShapeSpec], voids: VoidPopulation, seed: int
+) -> list[Particle]:
+    diameters_um = np.array([p.envelope.equivalent_diameter_um for p in particles])
+    random = generator(seed, "voids")
+    counts = voids.counts(diameters_um, random)
+    hosts = np.repeat(np.arange(len(particles)), counts)
+    sizes_um = voids.diameters(diameters_um[hosts], random)
+    single = np.flatnonzero(counts == 1)
+    opened = set(random.permutation(single)[: round(voids.open_fraction * np.count_nonzero(counts))].tolist())
+    filled = list(particles)
+    for host in np.unique(hosts).tolist():
+        own_um = sizes_um[hosts == host]
+        own_random = generator(seed, "void", host)
+        if host in opened:
+            filled[host] = _with_pit(particles[host], specs[host], float(own_um[0]), own_random)
+        else:
+            filled[host] = _with_closed(particles[host], own_um, own_random)
+    return filled
+
+
+def _with_closed(host: Particle, sizes_um: NDArray[np.float64], random: np.random.Generator) -> Particle:
+    """Put cavities inside, apart from each other and at least WALL_UM below the surface."""
+    made: list[Void] = []
+    for size_um in sorted(sizes_um.tolist(), reverse=True):
+        table = shape_table(_void_shape(size_um, random))
+        inner = measure(table)
+        room_um = host.envelope.radius_min_um - WALL_UM - inner.radius_max_um
+        for _ in range(200):
+            if room_um <= 0.0:
+                break
+            direction = random.standard_normal(3)
+            offset = direction / np.linalg.norm(direction) * room_um * random.uniform() ** (1.0 / 3.0)
+            centre = np.asarray(host.centre_um) + offset
+            if all(math.dist(centre, v.centre_um) > inner.radius_max_um + v.reach_um + WALL_UM for v in made):
+                made.append(_closed_void(centre, table, inner))
+                break
+    return replace(host, voids=tuple(made))
+
+
+def _closed_void(centre: NDArray[np.float64], table: NDArray[np.float32], inner: Measures) -> Void:
+    x, y, z = (float(c) for c in centre)
+    return Void((x, y, z), table, inner.volume_um3, inner.surface_area_um2, inner.radius_max_um)
+
+
+def _with_pit(host: Particle, spec: ShapeSpec, size_um: float, random: np.random.Generator) -> Particle:
+    """Open a cone from near the centre to the surface, near the equator so that every slab sees its whole width."""
+    azimuth, sine = random.uniform(0.0, 2.0 * math.pi), random.uniform(-0.2, 0.2)
+    cosine = math.sqrt(1.0 - sine**2)
+    direction = (cosine * math.cos(azimuth), sine, cosine * math.sin(azimuth))
+    mouth_um = min(0.3 * size_um + random.uniform(0.0, 0.1), 0.3 * spec.radius_um)
+    pit = Pit(direction, mouth_um / spec.radius_um, 0.2 * spec.radius_um)
+    table = shape_table(replace(spec, pit=pit))
+    pitted = measure(table)
+    volume_um3 = host.envelope.volume_um3 - pitted.volume_um3
+    mouth_um2 = mouth_area(host.table, table)
+    # pit wall = what the pit added to the surface + the mouth it took away; the void is closed by its mouth
+    surface_um2 = pitted.surface_area_um2 - host.envelope.surface_area_um2 + 2.0 * mouth_um2
+    # centroid of the pit from the first moments of envelope and pitted body
+    moment = host.envelope.volume_um3 * np.asarray(host.envelope.centroid_um)
+    moment = moment - pitted.volume_um3 * np.asarray(pitted.centroid_um)
+    x, y, z = (float(c) for c in np.asarray(host.centre_um) + moment / volume_um3)
+    void = Void((x, y, z), None, volume_um3, surface_um2, mouth_um)
+    return replace(host, table=table, voids=(void,))

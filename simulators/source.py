@@ -1,0 +1,76 @@
+"""The X-ray source and the shutter: how much light an exposure receives."""
+
+from __future__ import annotations
+
+import math
+
+from simulators.description import ShutterState, SourceState
+from simulators.faults import FaultScript
+from simulators.seeding import generator
+
+
+class Source:
+    """A laboratory source whose flux wanders by about a per cent, and which may be lost."""
+
+    def __init__(self, drift: float, seed: int, faults: FaultScript) -> None:
+        random = generator(seed, "source")
+        self._drift = drift
+        self._phases = random.uniform(0.0, 2.0 * math.pi, 2)
+        self._faults = faults
+
+    def state(self, t_s: float) -> SourceState:
+        """Whether there is beam, and its flux relative to the nominal one."""
+        available = not (self._faults.active("beam_loss", t_s) or self._faults.active("interlock", t_s))
+        return SourceState(available, self.flux(t_s) if available else 0.0)
+
+    def flux(self, t_s: float) -> float:
+        """Relative flux while there is beam: two slow waves of 40 and 11 minutes."""
+        slow, fast = self._phases
+        wave = 0.7 * math.sin(2.0 * math.pi * t_s / 2400.0 + slow) + 0.3 * math.sin(2.0 * math.pi * t_s / 660.0 + fast)
+        return 1.0 + self._drift * wave
+
+    def dark_periods(self) -> list[tuple[float, float]]:
+        """When there is no beam."""
+        return self._faults.periods("beam_loss") + self._faults.periods("interlock")
+
+
+class Shutter:
+    """A blade, closed at time 0, that takes `travel_s` to open or close; its past stays known."""
+
+    def __init__(self, travel_s: float, faults: FaultScript) -> None:
+        self.travel_s = travel_s
+        self._faults = faults
+        self._changes: list[tuple[float, bool]] = [(-math.inf, False)]
+
+    def command(self, open_: bool, t_s: float) -> float:
+        """Open or close; returns when the blade should have arrived."""
+        if not self._faults.active("stuck_shutter", t_s) and self._changes[-1][1] != open_:
+            if self._changes[-1][0] > t_s:
+                self._changes.pop()  # turned back before it had arrived
+            else:
+                self._changes.append((t_s + self.travel_s, open_))
+        return t_s + self.travel_s
+
+    def state(self, t_s: float) -> ShutterState:
+        """Read-back of the blade."""
+        return ShutterState(self._is_open(t_s), self._changes[-1][0] > t_s)
+
+    def open_periods(self, begin_s: float, end_s: float) -> list[tuple[float, float]]:
+        """The parts of [begin_s, end_s] during which light passes."""
+        times = [begin_s, *(at for at, _ in self._changes if begin_s < at < end_s), end_s]
+        return [(a, b) for a, b in zip(times[:-1], times[1:], strict=True) if self._is_open(a)]
+
+    def _is_open(self, t_s: float) -> bool:
+        return next(is_open for at, is_open in reversed(self._changes) if at <= t_s)
+
+
+def without(periods: list[tuple[float, float]], gaps: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The parts of the periods that lie outside all gaps."""
+    for low, high in gaps:
+        periods = [
+            piece
+            for begin, end in periods
+            for piece in ((begin, min(end, low)), (max(begin, high), end))
+            if piece[1] > piece[0]
+        ]
+    return periods

@@ -1,0 +1,171 @@
+"""The specimen: a strip of tape with bodies on it, what a beam sees of it, and the truth about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.materials import Material
+from simulators.measure import Measures
+from simulators.render import BodyStore, Grid, path_length
+from simulators.tape import Tape
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """A perfect sphere for tests; centre in the stage frame and diameter, in um."""
+
+    x_um: float
+    y_um: float
+    z_um: float
+    diameter_um: float
+
+
+@dataclass(frozen=True)
+class SpecimenConfig:
+    """What is under the microscope.
+
+    preset: `nmc811`, `nmc622`, `spheres` (those listed, nothing else) or `empty`; tape: with or without the strip;
+    mu_per_um replaces the material's attenuation coefficient; particle_count None means the preset's own density.
+    """
+
+    preset: str = "nmc811"
+    tape: bool = True
+    spheres: tuple[Sphere, ...] = ()
+    mu_per_um: float | None = None
+    strip_width_um: float = 320.0
+    strip_height_um: float = 580.0
+    particle_count: int | None = None
+
+
+@dataclass(frozen=True)
+class Void:
+    """A closed cavity, or an open pit (then part of the particle's table); centre in the stage frame, um."""
+
+    centre_um: tuple[float, float, float]
+    table: NDArray[np.float32] | None
+    volume_um3: float
+    surface_area_um2: float
+    reach_um: float
+
+    @property
+    def open(self) -> bool:
+        """Whether it opens to the surface."""
+        return self.table is None
+
+    @property
+    def equivalent_diameter_um(self) -> float:
+        """Diameter of the sphere of the same volume."""
+        return float((6.0 * self.volume_um3 / np.pi) ** (1.0 / 3.0))
+
+
+@dataclass(frozen=True)
+class Particle:
+    """One particle: its table about centre_um (stage frame), the measures of its envelope without pits, its voids."""
+
+    centre_um: tuple[float, float, float]
+    table: NDArray[np.float32]
+    envelope: Measures
+    voids: tuple[Void, ...] = ()
+
+
+class Specimen:
+    """Particles and tape, ready to be looked through."""
+
+    def __init__(self, particles: list[Particle], tape: Tape | None, material: Material, mu_per_um: float) -> None:
+        self.particles = particles
+        self.tape = tape
+        self.material = material
+        self.mu_per_um = mu_per_um
+        closed = [void for particle in particles for void in particle.voids if void.table is not None]
+        tables = [p.table for p in particles] + [void.table for void in closed if void.table is not None]
+        self._bodies = BodyStore.of(
+            tables,
+            np.array([p.centre_um for p in particles] + [v.centre_um for v in closed]),
+            np.array([p.envelope.radius_max_um for p in particles] + [v.reach_um for v in closed]),
+            np.array([1.0] * len(particles) + [-1.0] * len(closed)),
+        )
+
+    def path_length(
+        self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid
+    ) -> NDArray[np.float32]:
+        """Chord lengths through the particles alone, in um; arguments as in `render.path_length`."""
+        return path_length(self._bodies, centre_um, theta_deg, grid)
+
+    def attenuation(
+        self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid
+    ) -> NDArray[np.float32]:
+        """Line integrals of the attenuation coefficient (no unit), shape (rows, columns)."""
+        integral = self.path_length(centre_um, theta_deg, grid)
+        integral *= np.float32(self.mu_per_um)
+        if self.tape:
+            integral += np.float32(self.tape.mu_per_um) * self.tape.path_length(centre_um, theta_deg, grid)
+        return integral
+
+    def truth(self) -> dict[str, Any]:
+        """Material, tape, particles and voids as JSON-able values (lengths in um, stage frame).
+
+        volume_um3 of a particle is its envelope: solid plus all voids; solid_volume_um3 is what attenuates.
+        """
+        particles: list[dict[str, Any]] = []
+        voids: list[dict[str, Any]] = []
+        for number, particle in enumerate(self.particles, start=1):
+            own = [self._void(void, len(voids) + n, number) for n, void in enumerate(particle.voids, start=1)]
+            voids += own
+            particles.append(_particle(particle, number, own))
+        m, tape = self.material, self.tape
+        return {
+            "material": {
+                "formula": m.formula,
+                "density_g_cm3": m.density_g_cm3,
+                "energy_kev": m.energy_kev,
+                "mu_per_um": self.mu_per_um,
+            },
+            "tape": None
+            if tape is None
+            else {
+                "width_um": tape.width_um,
+                "height_um": tape.height_um,
+                "thickness_um": tape.thickness_um,
+                "surface_z_um": 0.0,
+                "mu_per_um": tape.mu_per_um,
+            },
+            "particles": particles,
+            "voids": voids,
+        }
+
+    @staticmethod
+    def _void(void: Void, number: int, particle_number: int) -> dict[str, Any]:
+        x, y, z = void.centre_um
+        return {
+            "id": number,
+            "particle_id": particle_number,
+            "x_um": x,
+            "y_um": y,
+            "z_um": z,
+            "volume_um3": void.volume_um3,
+            "surface_area_um2": void.surface_area_um2,
+            "equivalent_diameter_um": void.equivalent_diameter_um,
+            "open": void.open,
+        }
+
+
+def _particle(particle: Particle, number: int, voids: list[dict[str, Any]]) -> dict[str, Any]:
+    e = particle.envelope
+    x, y, z = (float(c + d) for c, d in zip(particle.centre_um, e.centroid_um, strict=True))
+    return {
+        "id": number,
+        "x_um": x,
+        "y_um": y,
+        "z_um": z,
+        "volume_um3": e.volume_um3,
+        "solid_volume_um3": e.volume_um3 - sum(void["volume_um3"] for void in voids),
+        "surface_area_um2": e.surface_area_um2,
+        "equivalent_diameter_um": e.equivalent_diameter_um,
+        "radius_min_um": e.radius_min_um,
+        "radius_max_um": e.radius_max_um,
+        "void_ids": [void["id"] for void in voids],
+    }
