@@ -1,0 +1,193 @@
+"""From counts to line integrals: references, dead pixels, zingers, drift of the beam, opaque pixels, rings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.ndimage import maximum_filter, median_filter, shift
+
+from xrm_control.core.errors import DataError
+from xrm_control.core.model import Spec
+from xrm_control.reconstruction.references import References, make_references
+from xrm_control.reconstruction.scan import ScanData, check_scan, refuse_bad_frames
+
+_NORMALISED_FLOOR = 1e-4  # where no counts are known
+_ZINGER_EXCESS = 0.1  # of the beam: what is fainter does no harm
+_BLOCK = 64  # views at a time
+
+
+class PreprocessSpec(Spec):
+    """How counts become line integrals."""
+
+    zinger_sigmas: Annotated[float, Field(ge=3)] | None = Field(
+        default=8.0, description="A pixel brighter than all its neighbours by this many sigmas is replaced; null: off."
+    )
+    air_margin_px: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Outer columns on both sides that see air in every view, to follow the beam; 0: none."
+    )
+    apply_shifts: bool = Field(default=False, description="Move each view by the shifts stored with the scan, if any.")
+    ring_window_px: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Columns of the median filter that removes ring artefacts, 21 for instance; 0: off."
+    )
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """values (n, rows, columns) float32, zero or negative where noise is; floor (rows, columns): below is opaque.
+
+    noise_counts: (gain, read) of the camera, None for normalised data. zingers: how many pixels were replaced.
+    """
+
+    values: NDArray[np.float32]
+    floor: NDArray[np.float32]
+    gain_counts: float
+    read_counts: float
+    bad_pixels: int
+    zingers: int
+    saturated: int
+
+
+def transmission(
+    scan: ScanData,
+    spec: PreprocessSpec | None = None,
+    *,
+    rows: slice = slice(None),
+    views: NDArray[np.int64] | None = None,
+) -> Transmission:
+    """Transmission of the chosen rows and views (default: all). Raises DataError, naming the view, for NaN."""
+    spec = spec or PreprocessSpec()
+    check_scan(scan)
+    chosen = np.arange(len(scan.projections)) if views is None else np.asarray(views)
+    shape = scan.projections[:1, rows].shape[1:]
+    if 0 in shape:
+        raise DataError("no rows are left", where="rows", value=f"{rows.start} to {rows.stop}")
+    references = None
+    if not scan.normalised:
+        references = make_references(scan.flats[:, rows], scan.flat_time_s, scan.darks[:, rows], scan.time_s)
+    values = np.empty((len(chosen), *shape), np.float32)
+    zingers = saturated = 0
+    for start in range(0, len(chosen), _BLOCK):
+        block = chosen[start : start + _BLOCK]
+        counts = np.asarray(scan.projections[block, rows])
+        refuse_bad_frames(counts, "projections", block)
+        if np.issubdtype(counts.dtype, np.unsignedinteger):
+            saturated += int(np.count_nonzero(counts == np.iinfo(counts.dtype).max))
+        target = counts.astype(np.float32)
+        if references is not None:
+            _normalise(target, references, scan.time_s[block])
+        if spec.zinger_sigmas is not None:
+            zingers += _remove_zingers(target, spec.zinger_sigmas, references)
+        values[start : start + len(block)] = target
+    if spec.air_margin_px:
+        _follow_air(values, spec.air_margin_px)
+    if spec.apply_shifts and scan.shifts_px is not None:
+        for index, (right, down) in enumerate(np.asarray(scan.shifts_px)[chosen]):
+            moved = (down if shape[0] > 3 else 0.0, right)
+            values[index] = shift(values[index], moved, order=3, mode="nearest")
+    return Transmission(
+        values=values,
+        floor=_floor(references, shape),
+        gain_counts=references.gain_counts if references else 0.0,
+        read_counts=references.read_counts if references else 0.0,
+        bad_pixels=int(references.bad.sum()) if references else 0,
+        zingers=zingers,
+        saturated=saturated,
+    )
+
+
+def line_integrals(
+    transmitted: Transmission, spec: PreprocessSpec | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """-> sinograms (rows, n, columns) float32 and, per view, how many pixels were opaque and took the floor."""
+    spec = spec or PreprocessSpec()
+    opaque = np.count_nonzero(transmitted.values <= transmitted.floor, axis=(1, 2))
+    sinograms = -np.log(np.maximum(transmitted.values, transmitted.floor))
+    sinograms = np.ascontiguousarray(sinograms.transpose(1, 0, 2), np.float32)
+    if spec.ring_window_px:
+        for sinogram in sinograms:
+            remove_rings(sinogram, spec.ring_window_px)
+    return sinograms, opaque
+
+
+def remove_rings(sinogram: NDArray[np.float32], window_px: int) -> None:
+    """Remove stripes from one sinogram (n, columns) in place, and so rings from the slice.
+
+    Each column's values are sorted; a stripe offsets a whole column's distribution against its neighbours', which
+    a median across columns takes out; the order is restored. After Vo et al. 2018, doi 10.1364/OE.26.028396.
+    """
+    order = np.argsort(sinogram, axis=0, kind="stable")
+    ranked = median_filter(np.take_along_axis(sinogram, order, axis=0), size=(1, window_px), mode="reflect")
+    np.put_along_axis(sinogram, order, ranked, axis=0)
+
+
+def _normalise(counts: NDArray[np.float32], references: References, time_s: NDArray[np.floating]) -> None:
+    counts -= references.dark
+    for frame, moment in zip(counts, time_s, strict=True):
+        frame /= references.beam_at(float(moment))
+    _bridge(counts, references.bad)
+
+
+def _bridge(frames: NDArray[np.float32], bad: NDArray[np.bool_]) -> None:
+    """Fill bad pixels (rows, columns) of all frames linearly from the nearest sound ones of their row."""
+    for row in np.flatnonzero(bad.any(axis=1)):
+        sound = np.flatnonzero(~bad[row])
+        if not sound.size:
+            raise DataError("a whole detector row is dead", where=f"row {int(row)}", remedy="leave the row out")
+        holes = np.flatnonzero(bad[row])
+        right = np.clip(np.searchsorted(sound, holes), 0, len(sound) - 1)
+        left = np.clip(right - 1, 0, None)
+        left = np.where(sound[right] < holes, right, left)
+        span = np.maximum(sound[right] - sound[left], 1)
+        share = np.clip((holes - sound[left]) / span, 0, 1).astype(np.float32)
+        frames[:, row, holes] = frames[:, row, sound[left]] * (1 - share) + frames[:, row, sound[right]] * share
+
+
+def _remove_zingers(frames: NDArray[np.float32], sigmas: float, references: References | None) -> int:
+    """Replace pixels far brighter than all eight neighbours by the neighbours' median; returns how many.
+
+    Edges, and bright gaps between particles, have bright neighbours and stay as they are.
+    """
+    if min(frames.shape[1:]) < 2:
+        return 0
+    ring = np.ones((1, 3, 3), bool)
+    ring[0, 1, 1] = False
+    brightest = maximum_filter(frames, footprint=ring, mode="mirror")
+    sigma: NDArray[np.float32] | float = 0.0
+    if references is not None:
+        beam = references.beams.mean(axis=0)
+        variance = references.gain_counts * np.maximum(brightest, 0) * beam + references.read_counts**2
+        sigma = np.sqrt(variance) / beam
+    found = frames > brightest + np.maximum(sigmas * sigma, _ZINGER_EXCESS)
+    if found.any():
+        for view in np.flatnonzero(found.any(axis=(1, 2))):
+            smooth = median_filter(frames[view], footprint=ring[0], mode="mirror")
+            frames[view][found[view]] = smooth[found[view]]
+    return int(np.count_nonzero(found))
+
+
+def _follow_air(values: NDArray[np.float32], margin_px: int) -> None:
+    """Scale each view so that the air on both sides transmits 1, linearly across."""
+    columns = values.shape[2]
+    if 2 * margin_px >= columns:
+        raise DataError("the air margins leave no sample", where="air_margin_px", value=margin_px, limit=columns // 2)
+    left = np.median(values[:, :, :margin_px], axis=(1, 2))
+    right = np.median(values[:, :, -margin_px:], axis=(1, 2))
+    dark = np.flatnonzero(np.minimum(left, right) < 0.5)
+    if dark.size:
+        raise DataError(
+            "the margins do not see air", where=f"air_margin_px, view {int(dark[0])}", remedy="set air_margin_px to 0"
+        )
+    place = (np.arange(columns) - (margin_px - 1) / 2) / (columns - margin_px)
+    values /= (left[:, None] + (right - left)[:, None] * place).astype(np.float32)[:, None, :]
+
+
+def _floor(references: References | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The least transmission that counts can tell from none: one sigma of noise, or one quantum if that is more."""
+    if references is None:
+        return np.full(shape, _NORMALISED_FLOOR, np.float32)
+    least = max(references.read_counts, references.gain_counts)
+    return (least / references.beams.mean(axis=0)).astype(np.float32)

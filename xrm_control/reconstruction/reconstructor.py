@@ -1,0 +1,106 @@
+"""The family of reconstruction methods, and what they share: weights of views, padding, centring."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from xrm_control.core.errors import DataError
+from xrm_control.core.model import Spec
+
+
+class Reconstructor(Spec):
+    """One way from line integrals to attenuation. A member adds `kind: Literal["..."]` and `reconstruct`."""
+
+    threads: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None, description="Slices at a time on a CPU; by default as many as this process has CPUs."
+    )
+
+    @abstractmethod
+    def reconstruct(
+        self,
+        sinograms: NDArray[np.float32],
+        theta_deg: NDArray[np.floating],
+        axis_px: float,
+        pixel_size_um: float,
+    ) -> NDArray[np.float32]:
+        """sinograms (rows, n, columns), line integrals; theta_deg (n,); axis_px: column of the rotation axis, pixel
+        centres at whole numbers. Returns (rows, columns, columns) in 1/um, the axis in the middle of each slice.
+        """
+
+
+def check_sinograms(sinograms: NDArray, theta_deg: NDArray, axis_px: float, pixel_size_um: float) -> None:
+    """Raise DataError for arrays that do not fit together."""
+    if sinograms.ndim != 3 or 0 in sinograms.shape:
+        raise DataError("sinograms must be (rows, views, columns)", where="sinograms", value=sinograms.shape)
+    _, views, columns = sinograms.shape
+    if np.shape(theta_deg) != (views,):
+        raise DataError("one angle per view is needed", where="theta_deg", value=np.shape(theta_deg), limit=views)
+    finite = np.isfinite(sinograms).all(axis=(0, 2))
+    if not finite.all():
+        raise DataError("a sinogram holds NaN or infinity", where=f"view {int(np.argmin(finite))}")
+    if not np.all(np.isfinite(theta_deg)):
+        raise DataError("an angle is not a finite number", where="theta_deg")
+    if not 0 <= axis_px <= columns - 1:
+        raise DataError(
+            "the rotation axis is outside the detector",
+            where="axis_px",
+            value=f"{axis_px:.2f}",
+            limit=f"0 to {columns - 1}",
+        )
+    if not (math.isfinite(pixel_size_um) and pixel_size_um > 0):
+        raise DataError("the pixel size must be positive", where="pixel_size_um", value=pixel_size_um)
+
+
+def view_weights(theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Each view's share of the half circle times the number of views, so that equally spaced views weigh 1.
+
+    A view and its opposite share one place: the two ends of a scan from -90 to +90 count half each. A gap of more
+    than four usual steps is a missing wedge, not something its neighbours stand for.
+    """
+    theta = np.asarray(theta_deg, float) % 180.0
+    order = np.argsort(theta, kind="stable")
+    gaps = np.diff(theta[order], append=theta[order[0]] + 180.0)
+    usual = np.median(gaps[gaps > 1e-3]) if np.any(gaps > 1e-3) else 180.0
+    gaps = np.where(gaps > 4 * usual, usual, gaps)
+    weights = np.empty_like(theta)
+    weights[order] = (gaps + np.roll(gaps, 1)) / 2 * len(theta) / 180.0
+    return weights
+
+
+def padded_and_centred(
+    sinograms: NDArray[np.float32], axis_px: float, padding: float, edge_px: int = 4
+) -> NDArray[np.float32]:
+    """Sinograms on a wider detector, its middle on the rotation axis.
+
+    Matter beyond the field of view is continued as the mean of the outermost `edge_px` columns, over `padding`
+    detector widths on both sides. Whole pixels of the axis's offset go into uneven padding; what is left, at most a
+    quarter of a pixel, is shifted in Fourier space, where it costs no sharpness.
+    """
+    columns = sinograms.shape[2]
+    surplus = 2 * axis_px - (columns - 1)
+    whole = round(surplus)
+    margin = max(math.ceil(padding * columns), 2)
+    left, right = margin + max(-whole, 0), margin + max(whole, 0)
+    edge = min(edge_px, columns)
+    wide = np.pad(sinograms, ((0, 0), (0, 0), (left, right)))
+    wide[..., :left] = sinograms[..., :edge].mean(axis=2, keepdims=True)
+    wide[..., left + columns :] = sinograms[..., -edge:].mean(axis=2, keepdims=True)
+    shift_px = -(surplus - whole) / 2
+    if abs(shift_px) > 1e-6:
+        width = wide.shape[2]
+        phase = np.exp(-2j * np.pi * np.fft.rfftfreq(width) * shift_px).astype(np.complex64)
+        for row, sinogram in enumerate(wide):
+            wide[row] = np.fft.irfft(np.fft.rfft(sinogram, axis=1) * phase, n=width, axis=1)
+    return wide
+
+
+def middle(volume: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
+    """The middle `columns` x `columns` of each slice; the surplus must be even."""
+    start = (volume.shape[2] - columns) // 2
+    return volume[:, start : start + columns, start : start + columns]

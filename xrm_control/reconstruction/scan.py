@@ -1,0 +1,161 @@
+"""What a reconstruction starts from: the frames of one scan, with measured angles and times, and its references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+
+
+class RecordedScan(Protocol):
+    """What a file holds of a scan; any reader's result will do. Absent references have zero frames."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def projections(self) -> NDArray: ...
+    @property
+    def theta_deg(self) -> NDArray: ...
+    @property
+    def time_s(self) -> NDArray: ...
+    @property
+    def flats(self) -> NDArray: ...
+    @property
+    def flat_time_s(self) -> NDArray: ...
+    @property
+    def darks(self) -> NDArray: ...
+    @property
+    def pixel_size_um(self) -> float | None: ...
+    @property
+    def shifts_px(self) -> NDArray | None: ...
+    @property
+    def normalised(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class ScanData:
+    """One scan in memory.
+
+    projections (n, rows, columns), flats (f, rows, columns), darks (d, rows, columns): counts, any real dtype.
+    theta_deg (n,): measured angles. time_s (n,) and flat_time_s (f,): when each frame was exposed.
+    pixel_size_um: at the sample. shifts_px (n, 2): how far each view is to be moved (columns to the right, rows
+    downwards) before use, or None. normalised: the projections are transmissions already and need no references.
+    """
+
+    projections: NDArray
+    theta_deg: NDArray
+    time_s: NDArray
+    flats: NDArray
+    flat_time_s: NDArray
+    darks: NDArray
+    pixel_size_um: float
+    shifts_px: NDArray | None = None
+    normalised: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        recorded: RecordedScan,
+        *,
+        pixel_size_um: float | None = None,
+        flats: NDArray | None = None,
+        darks: NDArray | None = None,
+        assume_normalised: bool = False,
+    ) -> ScanData:
+        """Complete what a file holds with what the user knows.
+
+        Raises DataError where the pixel size or the references are in neither.
+        """
+        pixel = pixel_size_um if pixel_size_um is not None else recorded.pixel_size_um
+        if pixel is None:
+            raise DataError(
+                "the file does not say how large a pixel is", where=recorded.source, remedy="give the pixel size in um"
+            )
+        normalised = assume_normalised or recorded.normalised
+        white = recorded.flats if flats is None else np.asarray(flats)
+        if len(white) == 0 and not normalised:
+            raise DataError(
+                "no reference images (flats), so counts cannot become transmission",
+                where=recorded.source,
+                remedy="give a file with reference images, or say that the projections are normalised already",
+            )
+        supplied = flats is not None or len(recorded.flat_time_s) != len(white)
+        return cls(
+            projections=recorded.projections,
+            theta_deg=recorded.theta_deg,
+            time_s=recorded.time_s,
+            flats=white,
+            flat_time_s=np.zeros(len(white)) if supplied else recorded.flat_time_s,
+            darks=recorded.darks if darks is None else np.asarray(darks),
+            pixel_size_um=float(pixel),
+            shifts_px=recorded.shifts_px,
+            normalised=normalised,
+        )
+
+
+def check_scan(scan: ScanData) -> None:
+    """Refuse a scan that cannot be reconstructed, naming the first fault. Raises DataError."""
+    shape = np.shape(scan.projections)
+    if len(shape) != 3 or 0 in shape:
+        raise DataError("projections must be (views, rows, columns)", where="projections", value=shape)
+    views = shape[0]
+    for name, values in (("theta_deg", scan.theta_deg), ("time_s", scan.time_s)):
+        if np.shape(values) != (views,):
+            raise DataError("one value per view is needed", where=name, value=np.shape(values), limit=f"({views},)")
+        _refuse_not_finite(values, name)
+    if np.unique(np.round(np.asarray(scan.theta_deg, float), 6)).size < 2:
+        raise DataError("a reconstruction needs views at two angles or more", where="theta_deg", value=views)
+    if not (np.isfinite(scan.pixel_size_um) and scan.pixel_size_um > 0):
+        raise DataError("the pixel size must be positive", where="pixel_size_um", value=scan.pixel_size_um)
+    for name, frames in (("flats", scan.flats), ("darks", scan.darks)):
+        if np.ndim(frames) != 3 or (len(frames) and np.shape(frames)[1:] != shape[1:]):
+            raise DataError(
+                "reference frames must have the shape of the projections",
+                where=name,
+                value=np.shape(frames),
+                limit=f"(any, {shape[1]}, {shape[2]})",
+            )
+        refuse_bad_frames(frames, name)
+    if len(scan.flats) == 0 and not scan.normalised:
+        raise DataError(
+            "no reference images (flats), so counts cannot become transmission",
+            where="flats",
+            remedy="take flats, or say that the projections are normalised already",
+        )
+    if np.shape(scan.flat_time_s) != (len(scan.flats),):
+        raise DataError(
+            "one time per flat is needed", where="flat_time_s", value=np.shape(scan.flat_time_s), limit=len(scan.flats)
+        )
+    _refuse_not_finite(scan.flat_time_s, "flat_time_s")
+    if scan.shifts_px is not None and (
+        np.shape(scan.shifts_px) != (views, 2) or not np.all(np.isfinite(scan.shifts_px))
+    ):
+        raise DataError("shifts must be finite, (views, 2)", where="shifts_px", value=np.shape(scan.shifts_px))
+
+
+def refuse_bad_frames(frames: NDArray, name: str, numbers: NDArray[np.int64] | None = None) -> None:
+    """Raise DataError for the first frame with NaN or infinity; one such pixel would ruin a slice.
+
+    numbers: the frames' places in the scan, where they are not 0, 1, 2 ...
+    """
+    if not np.issubdtype(frames.dtype, np.floating):
+        return
+    for index, frame in enumerate(frames):
+        bad = int(frame.size - np.count_nonzero(np.isfinite(frame)))
+        if bad:
+            number = index if numbers is None else int(numbers[index])
+            raise DataError(
+                f"{bad} pixels are NaN or infinite",
+                where=f"{name}, view {number}",
+                remedy="retake the frame or leave it out of the scan",
+            )
+
+
+def _refuse_not_finite(values: NDArray, name: str) -> None:
+    bad = np.flatnonzero(~np.isfinite(np.asarray(values, float)))
+    if bad.size:
+        raise DataError("a value is not a finite number", where=f"{name}, index {bad[0]}")

@@ -1,0 +1,172 @@
+"""OME-TIFF volumes: float32 as they are, or 16 bit with the scale that leads back to 1/um."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+from xrm_control.storage.durable import part_path, publish_file, storage_error
+from xrm_control.storage.formats.scan_file import VolumeFormat
+
+_LENGTHS_UM = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "nm": 1e-3, "pm": 1e-6}
+_FULL_SCALE = 65535
+
+
+@dataclass(frozen=True)
+class Scale:
+    """attenuation [1/um] = offset_per_um + step_per_um * stored value."""
+
+    offset_per_um: float
+    step_per_um: float
+
+    def attenuation(self, stored: NDArray) -> NDArray[np.float32]:
+        """Stored 16-bit values back to 1/um."""
+        return (stored.astype(np.float32) * np.float32(self.step_per_um)) + np.float32(self.offset_per_um)
+
+
+def write_volume(
+    path: Path, volume: NDArray, voxel_size_um: float, *, name: str = "volume", replace: bool = False
+) -> Path:
+    """Write [z, y, x] in its own dtype (attenuation: float32, 1/um); whole and on the disk when this returns.
+
+    Raises DataError for an array that is no volume, StorageError where the disk fails or `path` exists.
+    """
+    return _write(path, np.asarray(volume), voxel_size_um, {"Name": name}, replace)
+
+
+def write_volume_16bit(
+    path: Path, volume: NDArray[np.floating], voxel_size_um: float, *, name: str = "volume", replace: bool = False
+) -> Scale:
+    """Write [z, y, x] in 1/um as uint16 between its least and largest value; returns and stores the scale.
+
+    `read_volume` gives 1/um again, to half a step (the range / 131070). Raises as `write_volume`.
+    """
+    values = np.asarray(volume)
+    _check(values, path)
+    low, high = float(values.min()), float(values.max())
+    scale = Scale(low, (high - low) / _FULL_SCALE if high > low else 1.0)
+    stored = np.empty(values.shape, np.uint16)
+    for target, source in zip(stored, values, strict=True):
+        target[...] = np.rint((source.astype(float) - scale.offset_per_um) / scale.step_per_um)
+    note = {"units": "1/um", "offset_per_um": scale.offset_per_um, "step_per_um": scale.step_per_um}
+    _write(path, stored, voxel_size_um, {"Name": name, "Description": json.dumps(note)}, replace)
+    return scale
+
+
+class OmeTiff(VolumeFormat):
+    """Reads OME-TIFF, ImageJ and plain multi-page TIFF files."""
+
+    name = "TIFF"
+    suffixes = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+
+    def recognises(self, path: Path) -> bool:
+        return path.is_file() and _first_bytes(path) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+    def read(self, path: Path) -> tuple[NDArray, float | None]:
+        try:
+            with tifffile.TiffFile(path) as file:
+                volume = file.series[0].asarray() if file.series else np.empty(0)
+                pixels, note = _ome(file)
+                voxel_um = _voxel_um(pixels, path) if pixels else _imagej_voxel_um(file)
+        except (tifffile.TiffFileError, OSError, ValueError, KeyError, IndexError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"cannot be read as TIFF: {error}", where=str(path)) from error
+        volume = _three_dimensions(volume, path)
+        scale = _scale(note)
+        return (volume if scale is None else scale.attenuation(volume)), voxel_um
+
+
+def _check(volume: NDArray, path: Path) -> None:
+    if volume.ndim != 3 or 0 in volume.shape:
+        raise DataError("a volume has three dimensions", where=str(path), value=f"shape {volume.shape}")
+    if volume.dtype.kind == "f" and not np.isfinite(volume).all():
+        raise DataError("a volume with NaN or infinity is not written", where=str(path))
+
+
+def _write(path: Path, volume: NDArray, voxel_size_um: float, metadata: dict[str, Any], replace: bool) -> Path:
+    _check(volume, path)
+    if not (np.isfinite(voxel_size_um) and voxel_size_um > 0):
+        raise DataError("the voxel size must be positive", where=str(path), value=voxel_size_um)
+    lengths = {f"PhysicalSize{axis}": float(voxel_size_um) for axis in "XYZ"}
+    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
+    # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
+    content = hashlib.sha256(memoryview(np.ascontiguousarray(volume)))
+    identity = uuid.UUID(bytes=content.digest()[:16], version=4)
+    part = part_path(path)
+    try:
+        tifffile.imwrite(
+            part,
+            volume,
+            ome=True,
+            photometric="minisblack",
+            metadata={"axes": "ZYX", "UUID": str(identity), **lengths, **units, **metadata},
+        )
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise storage_error("the volume cannot be written", path, error, volume.nbytes) from error
+    return publish_file(part, path, replace=replace)
+
+
+def _ome(file: tifffile.TiffFile) -> tuple[dict[str, Any], str]:
+    """Pixels' attributes and the description of the first image; empty where the file is no OME-TIFF."""
+    if not file.is_ome or not file.ome_metadata:
+        return {}, ""
+    image = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
+    image = image[0] if isinstance(image, list) else image
+    return dict(image.get("Pixels", {})), str(image.get("Description", ""))
+
+
+def _voxel_um(pixels: dict[str, Any], path: Path) -> float | None:
+    sizes = []
+    for axis in "XYZ":
+        size = pixels.get(f"PhysicalSize{axis}")
+        factor = _LENGTHS_UM.get(str(pixels.get(f"PhysicalSize{axis}Unit", "µm")))
+        if size is not None and factor is not None:
+            sizes.append(float(size) * factor)
+    if not sizes:
+        return None
+    if max(sizes) - min(sizes) > 1e-3 * max(sizes):
+        raise DataError("the voxels are no cubes", where=str(path), value=f"{sizes} um", remedy="resample the volume")
+    return sizes[0]
+
+
+def _imagej_voxel_um(file: tifffile.TiffFile) -> float | None:
+    """Pixel size of an ImageJ file, from its resolution and unit."""
+    notes = file.imagej_metadata or {}
+    factor = _LENGTHS_UM.get(str(notes.get("unit", "")).replace("\\u00B5", "µ"))
+    tag = file.pages[0].tags.get("XResolution") if len(file.pages) else None  # type: ignore[union-attr]
+    if factor is None or tag is None or not tag.value[0]:
+        return None
+    return factor * tag.value[1] / tag.value[0]
+
+
+def _three_dimensions(volume: NDArray, path: Path) -> NDArray:
+    """Drop axes of length 1 in front (time, channel) until three are left."""
+    while volume.ndim > 3 and volume.shape[0] == 1:
+        volume = volume[0]
+    if volume.ndim != 3:
+        raise DataError("a volume has three dimensions", where=str(path), value=f"shape {volume.shape}")
+    return volume
+
+
+def _scale(note: str) -> Scale | None:
+    try:
+        facts = json.loads(note)
+        return Scale(float(facts["offset_per_um"]), float(facts["step_per_um"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
