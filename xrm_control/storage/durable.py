@@ -1,0 +1,223 @@
+"""Files that are either whole and on the disk, or not there at all.
+
+The order is always: write `<name>.part` in the same folder, fsync it, rename without overwriting, fsync the folder.
+A `.part` file never counts. After an fsync error nothing is known about the file's pages, so the same file is never
+tried again: its `.part` stays where it is and bars the way until somebody looks (`RunFolder.quarantine_parts`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+from xrm_control.core.errors import StorageError
+
+PART_SUFFIX = ".part"
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_SUCH_CALL = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+
+
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content in hexadecimal; StorageError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StorageError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that an ordinary user may still write on the file system of `path` (or of its nearest existing parent)."""
+    place = Path(path).absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        status = os.statvfs(place)
+    except OSError as error:
+        raise StorageError(f"cannot ask for the free space: {error.strerror}", where=str(path)) from error
+    return status.f_bavail * status.f_frsize
+
+
+def require_free(path: Path, need_bytes: int, reserve_bytes: int = 0) -> None:
+    """StorageError unless `need_bytes` can be written beside `path` with `reserve_bytes` left over."""
+    free = free_bytes(path)
+    if free < need_bytes + reserve_bytes:
+        raise StorageError(
+            "not enough space on the disk",
+            where=str(path),
+            value=f"{_size(free)} free",
+            limit=f"{_size(need_bytes)} needed and {_size(reserve_bytes)} kept in reserve",
+            remedy="free space, or write elsewhere with --out",
+        )
+
+
+def part_path(path: Path) -> Path:
+    """The name under which `path` is written before it counts."""
+    return path.with_name(path.name + PART_SUFFIX)
+
+
+def make_folder(path: Path) -> Path:
+    """Create `path` and its missing parents, each durable in the folder that holds it; returns `path`."""
+    missing = []
+    place = path
+    while not place.exists():
+        missing.append(place)
+        place = place.parent
+    for folder in reversed(missing):
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise storage_error("cannot create the folder", folder, error) from error
+        fsync_path(folder.parent)
+    if not path.is_dir():
+        raise StorageError("is a file where a folder is needed", where=str(path))
+    return path
+
+
+def write_durable(path: Path, data: bytes, *, replace: bool = False) -> Path:
+    """Make `data` the durable content of `path`; returns `path`, whose folder must exist.
+
+    Raises StorageError, naming the path, the space needed and the space free, when anything on the way fails, when
+    `path` exists (unless `replace`), or when an earlier write of `path` was left unfinished (unless `replace`).
+    """
+    part = part_path(path)
+    if not replace and path.exists():
+        raise _target_exists(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if replace else os.O_EXCL)
+    try:
+        descriptor = os.open(part, flags, 0o644)
+    except FileExistsError as error:
+        raise StorageError(
+            "an unfinished write of this file is in the way",
+            where=str(path),
+            remedy=f"move {part.name} to quarantine; the frame is taken again under a new attempt",
+        ) from error
+    except OSError as error:
+        raise storage_error("cannot be written", path, error, len(data)) from error
+    try:
+        _write_all(descriptor, part, data)
+        _fsync(descriptor, part, len(data))
+    finally:
+        os.close(descriptor)
+    publish_file(part, path, replace=replace, synced=True)
+    return path
+
+
+def publish_file(part: Path, final: Path, *, replace: bool = False, synced: bool = False) -> Path:
+    """fsync `part` (unless `synced`), rename it to `final` in the same folder, fsync the folder; returns `final`."""
+    if not synced:
+        fsync_path(part)
+    try:
+        if replace:
+            os.replace(part, final)
+        else:
+            _rename_exclusive(part, final)
+    except FileExistsError as error:
+        raise _target_exists(final) from error
+    except OSError as error:
+        raise storage_error("cannot be given its final name", final, error) from error
+    fsync_path(final.parent)
+    return final
+
+
+def publish_folder(part: Path, final: Path) -> Path:
+    """fsync every file and folder under `part`, then rename it to `final` (which must not exist); returns `final`."""
+    if not part.is_dir():
+        raise StorageError("is no folder and cannot be published", where=str(part))
+    for folder, _, names in os.walk(part, topdown=False):
+        for name in names:
+            fsync_path(Path(folder, name))
+        fsync_path(Path(folder))
+    return publish_file(part, final, synced=True)
+
+
+def fsync_path(path: Path) -> None:
+    """Flush a file or a folder to the disk; StorageError when the disk refuses."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise storage_error("cannot be opened to be flushed", path, error) from error
+    try:
+        _fsync(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
+def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None = None) -> StorageError:
+    """A StorageError that says what failed, at which path, why, and how much space was needed and free."""
+    free = need = remedy = None
+    if error.errno in _FULL:
+        what = f"{what}: {'the file-size limit is reached' if error.errno == errno.EFBIG else 'the disk is full'}"
+        remedy = "free space, then resume the run"
+    elif error.errno == errno.EIO:
+        what = f"{what}: the disk reports an error; this file is not tried again"
+        remedy = "check the disk before anything else is written to it"
+    else:
+        what = f"{what}: {error.strerror or error}"
+    if need_bytes is not None:
+        need = f"{_size(need_bytes)} needed"
+        with contextlib.suppress(StorageError):
+            free = f"{_size(free_bytes(path))} free"
+    return StorageError(what, where=str(path), value=free, limit=need, remedy=remedy)
+
+
+def _write_all(descriptor: int, part: Path, data: bytes) -> None:
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        # The data is still in memory and nothing was acknowledged: give the space back to the journal.
+        failure = storage_error("cannot be written", part, error, len(data))
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise failure from error
+
+
+def _fsync(descriptor: int, path: Path, need_bytes: int | None = None) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise storage_error("cannot be made durable", path, error, need_bytes) from error
+
+
+def _rename_exclusive(part: Path, final: Path) -> None:
+    """Rename that fails with FileExistsError instead of overwriting."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is not None:
+        if rename(_AT_FDCWD, os.fsencode(part), _AT_FDCWD, os.fsencode(final), _RENAME_NOREPLACE) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in _NO_SUCH_CALL:
+            raise OSError(code, os.strerror(code), str(final))
+    if part.is_dir():
+        # No exclusive call for folders here; the run folder's lock keeps other writers away.
+        if final.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
+        os.rename(part, final)
+    else:
+        os.link(part, final)
+        os.unlink(part)
+
+
+def _target_exists(path: Path) -> StorageError:
+    return StorageError("exists already and is not overwritten", where=str(path), remedy="choose another name")
+
+
+def _size(count: int) -> str:
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"

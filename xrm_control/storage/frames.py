@@ -1,0 +1,163 @@
+"""Frames: one TIFF each, hashed and durable before it is acknowledged.
+
+The order that loses nothing: `Journal.intend` -> expose -> `FrameStore.store`, which encodes in memory, hashes, writes
+durably and commits to the journal. When `store` returns, the frame is acknowledged.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError, StorageError
+from xrm_control.storage.durable import make_folder, sha256_bytes, write_durable
+from xrm_control.storage.journal import Journal
+from xrm_control.storage.records import Exposure, StoredFrame
+from xrm_control.storage.run_folder import RunFolder
+
+_DTYPES = ("uint8", "uint16", "uint32", "float32", "float64")
+_FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def tile_id(row: int, column: int) -> str:
+    """Frame id of a tile of the mosaic: ``mosaic/tile_r03_c05``."""
+    return f"mosaic/tile_r{row:02d}_c{column:02d}"
+
+
+def projection_id(roi: str, number: int) -> str:
+    """Frame id of a projection: ``roi-01/proj_0007``."""
+    return f"{roi}/proj_{number:04d}"
+
+
+def flat_id(group: str, number: int) -> str:
+    """Frame id of a flat of a ROI or of ``mosaic``: ``roi-01/flat_0001``."""
+    return f"{group}/flat_{number:04d}"
+
+
+def dark_id(group: str, number: int) -> str:
+    """Frame id of a dark of a ROI or of ``mosaic``: ``roi-01/dark_0001``."""
+    return f"{group}/dark_{number:04d}"
+
+
+class FrameStore:
+    """Writes and reads the frames of one run. Synchronous; one caller at a time, as its journal."""
+
+    def __init__(self, folder: RunFolder, journal: Journal) -> None:
+        self._folder = folder
+        self._journal = journal
+
+    def store(self, frame_id: str, attempt: int, image: NDArray[Any], exposure: Exposure) -> StoredFrame:
+        """Make one image (rows, columns) durable and commit it; the attempt must have been intended before.
+
+        Raises DataError for an image that is none, StorageError when the disk or the journal refuses.
+        """
+        if not _FRAME_ID.fullmatch(frame_id):
+            raise DataError("is no frame id (group/name, of letters, digits, - and _)", where=frame_id)
+        data = encode_frame(frame_id, attempt, image, exposure)
+        path = self._folder.frame_path(frame_id, attempt)
+        mean = float(np.mean(image, dtype=np.float64))
+        frame = StoredFrame(
+            frame_id=frame_id,
+            attempt=attempt,
+            path=self._folder.relative(path),
+            bytes=len(data),
+            shape=(image.shape[0], image.shape[1]),
+            dtype=image.dtype.name,
+            sha256=sha256_bytes(data),
+            exposure=exposure,
+            mean_counts=mean if np.isfinite(mean) else None,
+        )
+        make_folder(path.parent)
+        write_durable(path, data)
+        self._journal.commit(frame)
+        return frame
+
+    def load(self, frame_id: str) -> NDArray[Any]:
+        """The image (rows, columns) of the kept attempt; DataError when none is kept or the file is not whole."""
+        frame = self._journal.kept_frame(frame_id)
+        if frame is None:
+            raise DataError("no attempt of this frame is kept", where=frame_id)
+        return read_frame(self._folder, frame)
+
+    def load_stack(self, frame_ids: Sequence[str]) -> NDArray[Any]:
+        """The kept images of `frame_ids` as one array (frames, rows, columns); all must have one shape and type."""
+        if not frame_ids:
+            raise DataError("a stack of no frames was asked for", where=str(self._folder.path))
+        first = self.load(frame_ids[0])
+        stack = np.empty((len(frame_ids), *first.shape), first.dtype)
+        stack[0] = first
+        for index, frame_id in enumerate(frame_ids[1:], start=1):
+            image = self.load(frame_id)
+            if image.shape != first.shape or image.dtype != first.dtype:
+                raise DataError(
+                    "the frame does not fit the others of its stack",
+                    where=frame_id,
+                    value=f"{image.shape} {image.dtype}",
+                    limit=f"{first.shape} {first.dtype}",
+                )
+            stack[index] = image
+        return stack
+
+
+def encode_frame(frame_id: str, attempt: int, image: NDArray[Any], exposure: Exposure) -> bytes:
+    """One image (rows, columns) as the bytes of a TIFF that describes itself; the same frame gives the same bytes.
+
+    The description is JSON (frame id, attempt, measured pose, times, camera id), enough to rebuild the commit.
+    """
+    if image.ndim != 2 or image.size == 0 or image.dtype.name not in _DTYPES:
+        raise DataError(
+            "is no image",
+            where=frame_id,
+            value=f"{image.shape} {image.dtype}",
+            limit=f"two axes of {', '.join(_DTYPES)}",
+        )
+    description = json.dumps({"frame_id": frame_id, "attempt": attempt, **asdict(exposure)}, sort_keys=True)
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        image,
+        byteorder="<",
+        photometric="minisblack",
+        metadata=None,
+        description=description,
+        software="xrm_control",
+        datetime=None,
+    )
+    return buffer.getvalue()
+
+
+def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
+    """The image of a committed frame, after its size, hash, shape and type were held against the journal.
+
+    A torn TIFF may decode as an empty array without an error; therefore the bytes are trusted only by their hash.
+    """
+    path = folder.path / frame.path
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError("a committed frame is gone", where=str(path)) from error
+    except OSError as error:
+        raise StorageError(f"a committed frame cannot be read: {error.strerror}", where=str(path)) from error
+    if sha256_bytes(data) != frame.sha256:
+        raise DataError(
+            "the frame's content is not what was committed",
+            where=str(path),
+            value=f"{len(data)} bytes",
+            limit=f"{frame.bytes} bytes, sha256 {frame.sha256[:12]}...",
+            remedy="the file was damaged or changed; take it out and retake the frame",
+        )
+    try:
+        image = np.asarray(tifffile.imread(io.BytesIO(data)))
+    except (tifffile.TiffFileError, ValueError) as error:
+        raise DataError(f"the frame cannot be decoded: {error}", where=str(path)) from error
+    if image.shape != frame.shape or image.dtype.name != frame.dtype:
+        raise DataError("the frame decodes to another shape or type", where=str(path), value=image.shape)
+    return image

@@ -1,0 +1,260 @@
+"""The journal: an append-only SQLite file that says what was planned, tried, made durable and decided.
+
+One process and one connection write it, on a local disk (`RunFolder.lock` keeps others away); any number of processes
+may read (`JournalReader`). Every call is one transaction with synchronous=FULL: when it returns, it is on the disk.
+The calls are synchronous and serialised by a lock, so they may come from any one worker thread at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xrm_control.core.errors import DataError, StorageError
+from xrm_control.storage.durable import fsync_path
+from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version
+from xrm_control.storage.records import Artifact, Level, PlannedFrame, RunRecord, StoredFrame
+from xrm_control.storage.schema import schema_statements
+
+__all__ = ["Journal", "JournalReader"]
+
+
+class Journal(JournalQueries):
+    """The writer of one run's journal; a context manager. Everything that a reader may ask, it answers too."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
+        self._failed: str | None = None
+
+    @classmethod
+    def create(cls, path: Path, run: RunRecord) -> Journal:
+        """Make a new journal for `run`; StorageError when `path` exists or cannot be written."""
+        if path.exists():
+            raise StorageError("the journal exists already", where=str(path), remedy="resume the run instead")
+        journal = cls(path, _connect(path))
+        row = (run.name, run.recipe_name, run.recipe_sha256, run.backend, int(run.simulated), run.started_utc)
+        try:
+            with journal._transaction():
+                for statement in schema_statements():
+                    journal._connection.execute(statement)
+                journal._connection.execute("INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?)", row)
+            fsync_path(path.parent)
+        except StorageError:
+            journal.close()
+            raise
+        return journal
+
+    @classmethod
+    def open(cls, path: Path) -> Journal:
+        """Open an existing journal to go on with it; DataError when it is missing, damaged or of another version."""
+        if not path.is_file():
+            raise DataError("there is no journal", where=str(path))
+        try:
+            connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            raise DataError(f"the journal cannot be used: {error}", where=str(path)) from error
+        try:
+            check_version(connection, path)
+            verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise DataError("the journal is damaged", where=str(path), value=verdict)
+        except (sqlite3.DatabaseError, DataError) as error:
+            connection.close()
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"the journal cannot be used: {error}", where=str(path)) from error
+        return cls(path, connection)
+
+    def plan_frames(self, frames: Iterable[PlannedFrame]) -> None:
+        """Add frames to the plan, all or none; a frame that is planned already is refused."""
+        rows = [
+            (
+                frame.frame_id,
+                frame.stage,
+                frame.roi,
+                frame.kind,
+                frame.number,
+                frame.target.x_um,
+                frame.target.y_um,
+                frame.target.z_um,
+                frame.target.theta_deg,
+                frame.exposure_s,
+                frame.binning,
+            )
+            for frame in frames
+        ]
+        with self._transaction():
+            self._connection.executemany(f"INSERT INTO planned_frame VALUES ({_marks(11)})", rows)
+
+    def intend(self, frame_id: str, *, theta_deg: float, t_s: float) -> int:
+        """Say, before exposing, that `frame_id` is now tried at `theta_deg`; returns the attempt's number (1, 2 ...).
+
+        Refused when the frame is not planned, is declared missing, or has an attempt that was not rejected.
+        """
+        with self._transaction():
+            attempt = 1 + self._count("attempt", frame_id)
+            self._connection.execute(f"INSERT INTO attempt VALUES ({_marks(4)})", (frame_id, attempt, theta_deg, t_s))
+        return attempt
+
+    def commit(self, frame: StoredFrame) -> None:
+        """Record a file that is durable; with this the frame is kept, unless the attempt is rejected later."""
+        exposure, pose = frame.exposure, frame.exposure.actual
+        row = (
+            *(frame.frame_id, frame.attempt, frame.path, frame.bytes, *frame.shape, frame.dtype, frame.sha256),
+            *(pose.x_um, pose.y_um, pose.z_um, pose.theta_deg, exposure.t_start_s, exposure.t_end_s),
+            *(exposure.unique_id, frame.mean_counts),
+        )
+        with self._transaction():
+            self._connection.execute(f"INSERT INTO committed VALUES ({_marks(16)})", row)
+
+    def retake(self, frame_id: str, reason: str, *, t_s: float) -> None:
+        """Reject the frame's last attempt (committed or not), so that it can be tried again; its file stays."""
+        with self._transaction():
+            attempt = self._count("attempt", frame_id)
+            self._connection.execute("INSERT INTO rejected VALUES (?, ?, ?, ?)", (frame_id, attempt, reason, t_s))
+
+    def declare_missing(self, frame_ids: str | Iterable[str], reason: str, *, t_s: float) -> None:
+        """Give frames up for good, all or none. An attempt in flight is rejected with it; a kept frame is refused."""
+        names = [frame_ids] if isinstance(frame_ids, str) else list(frame_ids)
+        with self._transaction():
+            for name in names:
+                self._connection.execute(
+                    "INSERT INTO rejected SELECT frame_id, attempt, ?2, ?3 FROM attempt AS a WHERE frame_id = ?1"
+                    " AND NOT EXISTS (SELECT 1 FROM rejected AS r WHERE r.frame_id = ?1 AND r.attempt = a.attempt)"
+                    " AND NOT EXISTS (SELECT 1 FROM committed AS c WHERE c.frame_id = ?1 AND c.attempt = a.attempt)",
+                    (name, reason, t_s),
+                )
+                self._connection.execute("INSERT INTO missing VALUES (?, ?, ?)", (name, reason, t_s))
+
+    def declare_open_missing(self, reason: str, *, t_s: float, roi: str | None = None) -> int:
+        """Declare every open frame (of one ROI, "" being the mosaic, or of the run) missing; returns how many."""
+        frames = [frame.frame_id for frame in self.open_frames(roi)]
+        self.declare_missing(frames, reason, t_s=t_s)
+        return len(frames)
+
+    def record_event(
+        self,
+        kind: str,
+        text: str,
+        *,
+        t_s: float,
+        level: Level = "info",
+        data: Mapping[str, Any] | None = None,
+        utc: str | None = None,
+    ) -> int:
+        """Record that something happened; returns the event's id. `data` must be JSON-able."""
+        encoded = json.dumps(dict(data or {}), default=str)
+        with self._transaction():
+            cursor = self._connection.execute(
+                "INSERT INTO event (t_s, utc, level, kind, text, data) VALUES (?, ?, ?, ?, ?, ?)",
+                (t_s, utc, level, kind, text, encoded),
+            )
+        return cursor.lastrowid or 0
+
+    def record_artifact(self, artifact: Artifact) -> None:
+        """Record a durable file that a stage made; a later record of the same path supersedes the earlier."""
+        row = (artifact.path, artifact.sha256, artifact.bytes, artifact.kind, artifact.roi, artifact.t_s)
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO artifact (path, sha256, bytes, kind, roi, t_s) VALUES (?, ?, ?, ?, ?, ?)", row
+            )
+
+    def set_state(self, state: str, *, t_s: float, reason: str = "", utc: str | None = None) -> None:
+        """Enter a state of the run. `done` is refused while a planned frame has no outcome."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO run_state (state, reason, t_s, utc) VALUES (?, ?, ?, ?)", (state, reason, t_s, utc)
+            )
+
+    def set_roi_state(self, roi: str, state: str, *, t_s: float, reason: str = "", utc: str | None = None) -> None:
+        """Enter a state of one ROI."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO roi_state (roi, state, reason, t_s, utc) VALUES (?, ?, ?, ?, ?)",
+                (roi, state, reason, t_s, utc),
+            )
+
+    def close(self) -> None:
+        """Fold the write-ahead log back into one plain file, where no reader is in the way, and close."""
+        with self._lock:
+            if self._failed is None:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("PRAGMA busy_timeout = 0")
+                    self._connection.execute("PRAGMA journal_mode = DELETE")
+            self._connection.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def _count(self, table: str, frame_id: str) -> int:
+        return self._connection.execute(f"SELECT count(*) FROM {table} WHERE frame_id = ?", (frame_id,)).fetchone()[0]
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """BEGIN IMMEDIATE ... COMMIT. After a disk error the journal refuses everything: it is not tried again."""
+        with self._lock:
+            if self._failed is not None:
+                raise StorageError(f"the journal stopped after an error: {self._failed}", where=str(self.path))
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except sqlite3.IntegrityError as error:
+                self._rollback()
+                raise StorageError(f"the journal refuses: {error}", where=str(self.path)) from error
+            except sqlite3.Error as error:
+                self._rollback()
+                raise self._failure(error) from error
+            except BaseException:
+                self._rollback()
+                raise
+
+    def _rollback(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _failure(self, error: sqlite3.Error) -> StorageError:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith("SQLITE_FULL"):
+            return StorageError(
+                "the journal cannot be written: the disk is full",
+                where=str(self.path),
+                remedy="free space, then resume the run",
+            )
+        if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_READONLY", "SQLITE_NOTADB")):
+            self._failed = str(error)
+        return StorageError(f"the journal cannot be written: {error}", where=str(self.path))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        # check_same_thread is off because a worker thread writes; the journal's own lock keeps calls apart.
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    except sqlite3.Error as error:
+        raise StorageError(f"the journal cannot be opened: {error}", where=str(path)) from error
+    try:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        raise StorageError(f"the journal cannot be opened: {error}", where=str(path)) from error
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    if mode != "wal":
+        connection.close()
+        raise StorageError("the journal needs a local disk (no write-ahead log here)", where=str(path), value=mode)
+    return connection
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)

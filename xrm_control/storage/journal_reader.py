@@ -1,0 +1,284 @@
+"""Questions to a journal, also to one that another process is writing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+from xrm_control.core.errors import DataError
+from xrm_control.core.geometry import Pose
+from xrm_control.storage.records import (
+    Accounting,
+    Artifact,
+    Event,
+    Exposure,
+    PlannedFrame,
+    RunRecord,
+    RunSummary,
+    StageProgress,
+    StateRecord,
+    StoredFrame,
+)
+from xrm_control.storage.schema import SCHEMA_VERSION
+
+_ACCOUNTING = (
+    "count(*) AS planned, coalesce(sum(outcome = 'kept'), 0) AS kept, coalesce(sum(outcome = 'missing'), 0) AS missing,"
+    " coalesce(sum(outcome = 'open'), 0) AS open, coalesce(sum(rejected), 0) AS retaken"
+)
+
+
+class JournalQueries:
+    """The read side, shared by the writer and by readers: one connection, one caller at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._connection.row_factory = sqlite3.Row
+        self._lock = threading.RLock()
+
+    def run(self) -> RunRecord:
+        """The run that this journal belongs to."""
+        rows = self._rows("SELECT * FROM run")
+        if not rows:
+            raise DataError("the journal names no run", where=str(self.path))
+        row = dict(rows[0])
+        del row["id"]
+        return RunRecord(**{**row, "simulated": bool(row["simulated"])})
+
+    def state(self) -> StateRecord | None:
+        """The run's present state; None before the first."""
+        return next(iter(self.states()[-1:]), None)
+
+    def states(self) -> list[StateRecord]:
+        """All states of the run, in order."""
+        return [_state(row) for row in self._rows("SELECT * FROM run_state ORDER BY id")]
+
+    def roi_states(self) -> dict[str, StateRecord]:
+        """The present state of each ROI, in the order in which the ROIs appeared."""
+        return {row["roi"]: _state(row) for row in self._rows("SELECT * FROM roi_state ORDER BY id")}
+
+    def accounting(self, roi: str | None = None) -> Accounting:
+        """The fate of all planned frames, or of those of one ROI ("" is the mosaic)."""
+        rows = self._rows(f"SELECT {_ACCOUNTING} FROM outcome WHERE ?1 IS NULL OR roi = ?1", (roi,))
+        return Accounting(**dict(rows[0]))
+
+    def accounting_by_roi(self) -> dict[str, Accounting]:
+        """The fate of the planned frames by ROI, in planned order; "" is the mosaic."""
+        rows = self._rows(
+            f"SELECT roi, {_ACCOUNTING} FROM outcome"
+            " GROUP BY roi ORDER BY (SELECT min(rowid) FROM planned_frame AS p WHERE p.roi = outcome.roi)"
+        )
+        return {row["roi"]: Accounting(**{key: row[key] for key in row.keys() if key != "roi"}) for row in rows}  # noqa: SIM118
+
+    def progress(self) -> tuple[StageProgress, ...]:
+        """Frames with an outcome against frames planned, by stage and ROI, in planned order."""
+        rows = self._rows(
+            "SELECT stage, roi, sum(outcome <> 'open') AS done, count(*) AS planned FROM outcome GROUP BY stage, roi"
+            " ORDER BY (SELECT min(rowid) FROM planned_frame AS p"
+            " WHERE p.stage = outcome.stage AND p.roi = outcome.roi)"
+        )
+        return tuple(StageProgress(**dict(row)) for row in rows)
+
+    def planned_frames(self, roi: str | None = None, stage: str | None = None) -> list[PlannedFrame]:
+        """Planned frames in planned order, all or those of one ROI or stage."""
+        rows = self._rows(
+            "SELECT * FROM planned_frame WHERE (?1 IS NULL OR roi = ?1) AND (?2 IS NULL OR stage = ?2) ORDER BY rowid",
+            (roi, stage),
+        )
+        return [_planned(row) for row in rows]
+
+    def open_frames(self, roi: str | None = None) -> list[PlannedFrame]:
+        """Planned frames without an outcome, in planned order."""
+        rows = self._rows(
+            "SELECT p.* FROM planned_frame AS p JOIN outcome USING (frame_id)"
+            " WHERE outcome = 'open' AND (?1 IS NULL OR p.roi = ?1) ORDER BY p.rowid",
+            (roi,),
+        )
+        return [_planned(row) for row in rows]
+
+    def open_attempts(self) -> list[tuple[str, int]]:
+        """(frame_id, attempt) of intents that were neither committed nor rejected: a crash, or the frame in flight."""
+        rows = self._rows(
+            "SELECT frame_id, attempt FROM attempt"
+            " WHERE (frame_id, attempt) NOT IN (SELECT frame_id, attempt FROM committed)"
+            " AND (frame_id, attempt) NOT IN (SELECT frame_id, attempt FROM rejected) ORDER BY rowid"
+        )
+        return [(row["frame_id"], row["attempt"]) for row in rows]
+
+    def missing_frames(self) -> dict[str, str]:
+        """frame_id -> reason of the frames declared missing."""
+        return {row["frame_id"]: row["reason"] for row in self._rows("SELECT * FROM missing ORDER BY rowid")}
+
+    def rejections(self, frame_id: str) -> dict[int, str]:
+        """attempt -> reason of a frame's rejected attempts."""
+        rows = self._rows("SELECT attempt, reason FROM rejected WHERE frame_id = ? ORDER BY attempt", (frame_id,))
+        return {row["attempt"]: row["reason"] for row in rows}
+
+    def kept_frame(self, frame_id: str) -> StoredFrame | None:
+        """The frame that counts, or None while there is none."""
+        return next((_stored(row) for row in self._rows("SELECT * FROM kept WHERE frame_id = ?", (frame_id,))), None)
+
+    def stored_frames(
+        self, roi: str | None = None, *, kept_only: bool = True
+    ) -> list[tuple[PlannedFrame, StoredFrame]]:
+        """Committed frames with their plans, in planned order; with `kept_only=False` rejected attempts too."""
+        table = "kept" if kept_only else "committed"
+        rows = self._rows(
+            f"SELECT c.* FROM {table} AS c JOIN planned_frame AS p USING (frame_id)"
+            " WHERE ?1 IS NULL OR p.roi = ?1 ORDER BY p.rowid, c.attempt",
+            (roi,),
+        )
+        plans = {plan.frame_id: plan for plan in self.planned_frames(roi)}
+        return [(plans[frame.frame_id], frame) for frame in map(_stored, rows)]
+
+    def events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
+        """(id, event) of at most `limit` events with an id above `after`, in order."""
+        rows = self._rows("SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+        return [(row["id"], _event(row)) for row in rows]
+
+    def artifacts(self) -> dict[str, Artifact]:
+        """path -> the latest record of each artifact."""
+        found = {}
+        for row in self._rows("SELECT * FROM artifact ORDER BY id"):
+            fields = dict(row)
+            del fields["id"]
+            found[row["path"]] = Artifact(**fields)
+        return found
+
+    def summary(self) -> RunSummary:
+        """State, progress, accounting, ROI states, last event: one consistent look at the run."""
+        with self._snapshot():
+            last_event = next((_event(row) for row in self._rows("SELECT * FROM event ORDER BY id DESC LIMIT 1")), None)
+            times = self._rows(
+                "SELECT max(t) AS t FROM (SELECT max(t_s) AS t FROM attempt"
+                " UNION ALL SELECT max(t_end_s) FROM committed"
+                " UNION ALL SELECT max(t_s) FROM event UNION ALL SELECT max(t_s) FROM run_state)"
+            )
+            return RunSummary(
+                run=self.run(),
+                state=self.state(),
+                stages=self.progress(),
+                frames=self.accounting_by_roi(),
+                total=self.accounting(),
+                rois=self.roi_states(),
+                last_event=last_event,
+                last_t_s=times[0]["t"],
+            )
+
+    @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def _rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        with self._lock:
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise DataError(f"the journal cannot be read: {error}", where=str(self.path)) from error
+
+
+class JournalReader(JournalQueries):
+    """A read-only look at a journal, live or finished; a context manager."""
+
+    @classmethod
+    def open(cls, path: Path) -> JournalReader:
+        """Open `path` read-only; DataError when it is missing, no journal, or of another version."""
+        if not path.is_file():
+            raise DataError("there is no journal", where=str(path))
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        # A journal closed in order is a plain file; in a folder that cannot be written to, SQLite must be told so.
+        if not path.with_name(path.name + "-wal").exists():
+            with contextlib.suppress(sqlite3.Error):
+                return cls._checked(path, uri)
+            uri += "&immutable=1"
+        try:
+            return cls._checked(path, uri)
+        except sqlite3.Error as error:
+            raise DataError(f"is no journal that can be read: {error}", where=str(path)) from error
+
+    @classmethod
+    def _checked(cls, path: Path, uri: str) -> JournalReader:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
+        try:
+            check_version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> JournalReader:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+
+def check_version(connection: sqlite3.Connection, path: Path) -> None:
+    """DataError unless the database carries this program's journal version."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        raise DataError(
+            "the journal is empty or of another version",
+            where=str(path),
+            value=version,
+            limit=SCHEMA_VERSION,
+            remedy="use the version of xrm_control that made it",
+        )
+
+
+def _state(row: sqlite3.Row) -> StateRecord:
+    return StateRecord(row["state"], row["t_s"], row["reason"], row["utc"])
+
+
+def _event(row: sqlite3.Row) -> Event:
+    return Event(row["t_s"], cast(Any, row["level"]), row["kind"], row["text"], json.loads(row["data"]), row["utc"])
+
+
+def _pose(row: sqlite3.Row) -> Pose:
+    return Pose(row["x_um"], row["y_um"], row["z_um"], row["theta_deg"])
+
+
+def _planned(row: sqlite3.Row) -> PlannedFrame:
+    return PlannedFrame(
+        row["frame_id"],
+        row["stage"],
+        cast(Any, row["kind"]),
+        row["number"],
+        _pose(row),
+        row["exposure_s"],
+        row["binning"],
+        row["roi"],
+    )
+
+
+def _stored(row: sqlite3.Row) -> StoredFrame:
+    return StoredFrame(
+        frame_id=row["frame_id"],
+        attempt=row["attempt"],
+        path=row["path"],
+        bytes=row["bytes"],
+        shape=(row["rows"], row["columns"]),
+        dtype=row["dtype"],
+        sha256=row["sha256"],
+        exposure=Exposure(_pose(row), row["t_start_s"], row["t_end_s"], row["unique_id"]),
+        mean_counts=row["mean_counts"],
+    )

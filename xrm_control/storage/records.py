@@ -1,0 +1,140 @@
+"""What the journal takes and gives: plain frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from xrm_control.core.geometry import Pose
+
+FrameKind = Literal["tile", "projection", "flat", "dark"]
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Who made a run, from what; `started_utc` in ISO 8601."""
+
+    name: str
+    recipe_name: str
+    recipe_sha256: str
+    backend: str
+    simulated: bool
+    started_utc: str
+
+
+@dataclass(frozen=True)
+class PlannedFrame:
+    """A frame that shall be taken. `frame_id` is its file in `frames/` without suffix; `roi` is "" for the mosaic."""
+
+    frame_id: str
+    stage: str
+    kind: FrameKind
+    number: int
+    target: Pose
+    exposure_s: float
+    binning: int
+    roi: str = ""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the instrument says of one exposure: measured pose, start and end in instrument time, the camera's id."""
+
+    actual: Pose
+    t_start_s: float
+    t_end_s: float
+    unique_id: int
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A frame that is durable on the disk. `path` is relative to the run folder; shape is (rows, columns)."""
+
+    frame_id: str
+    attempt: int
+    path: str
+    bytes: int
+    shape: tuple[int, int]
+    dtype: str
+    sha256: str
+    exposure: Exposure
+    mean_counts: float | None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that a stage made: `path` relative to the run folder, `roi` "" for the run as a whole."""
+
+    path: str
+    sha256: str
+    bytes: int
+    kind: str
+    t_s: float
+    roi: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened at instrument time `t_s` (and wall-clock time `utc`, where known)."""
+
+    t_s: float
+    level: Level
+    kind: str
+    text: str
+    data: dict[str, Any] = field(default_factory=dict)
+    utc: str | None = None
+
+
+@dataclass(frozen=True)
+class StateRecord:
+    """A state that was entered, and why."""
+
+    state: str
+    t_s: float
+    reason: str = ""
+    utc: str | None = None
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """The fate of planned frames: ``planned == kept + missing + open``; `retaken` counts the rejected attempts."""
+
+    planned: int = 0
+    kept: int = 0
+    missing: int = 0
+    open: int = 0
+    retaken: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """True when every planned frame is kept."""
+        return self.kept == self.planned
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """How far a stage (of one ROI, or of the mosaic with roi "") has come: frames with an outcome, frames planned."""
+
+    stage: str
+    roi: str
+    done: int
+    planned: int
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What `xrm status` shows; `last_t_s` is the latest instrument time in the journal."""
+
+    run: RunRecord
+    state: StateRecord | None
+    stages: tuple[StageProgress, ...]
+    frames: dict[str, Accounting]
+    total: Accounting
+    rois: dict[str, StateRecord]
+    last_event: Event | None
+    last_t_s: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary as JSON-able data."""
+        return asdict(self)

@@ -1,0 +1,260 @@
+"""The run folder: one run, one folder, and the name of everything in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xrm_control.core.errors import DataError, StorageError
+from xrm_control.storage.durable import (
+    PART_SUFFIX,
+    fsync_path,
+    make_folder,
+    storage_error,
+    write_durable,
+)
+from xrm_control.storage.lock import hold_lock
+
+_TOKEN = re.compile(r"[0-9a-f]{4}")
+_TAKEN = ("frames", "quarantine", "mosaic")
+_ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class RoiFolder:
+    """Where the files of one ROI are."""
+
+    path: Path
+
+    @property
+    def handoff(self) -> Path:
+        return self.path / "handoff.json"
+
+    @property
+    def volume(self) -> Path:
+        return self.path / "volume.ome.tif"
+
+    @property
+    def labels(self) -> Path:
+        return self.path / "labels.ome.tif"
+
+    @property
+    def particles(self) -> Path:
+        return self.path / "particles.csv"
+
+    @property
+    def voids(self) -> Path:
+        return self.path / "voids.csv"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def quality(self) -> Path:
+        return self.path / "quality.json"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run. `path` is absolute; file names are fixed, only their folder moves."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, recipe_name: str, started: datetime, token: str) -> RunFolder:
+        """Make ``root/<UTC time>_<recipe name>_<token>`` durably.
+
+        `started` needs a time zone; `token` is 4 hexadecimal digits. StorageError when it exists or cannot be made.
+        """
+        if started.tzinfo is None:
+            raise DataError("a run's start needs a time zone", where="run folder", value=started)
+        if not _TOKEN.fullmatch(token):
+            raise DataError("a run's token is 4 hexadecimal digits", where="run folder", value=token)
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", recipe_name).strip("-")[:60] or "recipe"
+        path = Path(root).absolute() / f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}_{stem}_{token}"
+        make_folder(path.parent)
+        try:
+            path.mkdir()
+        except FileExistsError as error:
+            raise StorageError("the run folder exists already", where=str(path)) from error
+        except OSError as error:
+            raise storage_error("cannot create the run folder", path, error) from error
+        fsync_path(path.parent)
+        folder = cls(path)
+        make_folder(folder.frames)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run folder; DataError, with a hint where there is one, when `path` is none."""
+        path = Path(path).absolute()
+        if not path.exists():
+            raise DataError("no such run folder", where=str(path))
+        folder = cls(path if path.is_dir() else path.parent)
+        if folder.journal.is_file():
+            return folder
+        remedy = None
+        if path.is_dir():
+            runs = sorted(entry.parent.name for entry in path.glob("*/journal.sqlite"))
+            remedy = f"did you mean {path / runs[-1]}?" if runs else None
+        raise DataError("is no run folder: it holds no journal.sqlite", where=str(path), remedy=remedy)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.jsonl"
+
+    @property
+    def truth(self) -> Path:
+        return self.path / "truth.json"
+
+    @property
+    def frames(self) -> Path:
+        return self.path / "frames"
+
+    @property
+    def mosaic_tiff(self) -> Path:
+        return self.path / "mosaic.ome.tif"
+
+    @property
+    def mosaic_png(self) -> Path:
+        return self.path / "mosaic.png"
+
+    @property
+    def rois(self) -> Path:
+        return self.path / "rois.json"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.path / "quarantine"
+
+    def roi(self, name: str) -> RoiFolder:
+        """The files of one ROI (``roi-01``)."""
+        if not _ROI.fullmatch(name) or name in _TAKEN:
+            raise DataError("is no name of a ROI (letters, digits, - and _)", where=str(self.path), value=name)
+        return RoiFolder(self.path / name)
+
+    def roi_names(self) -> list[str]:
+        """ROIs that have been handed to analysis, in order."""
+        return sorted(entry.parent.name for entry in self.path.glob("*/handoff.json"))
+
+    def frame_path(self, frame_id: str, attempt: int = 1) -> Path:
+        """The file of one attempt: ``frames/roi-01/proj_0007.tif``, from the second on ``proj_0007.a2.tif``."""
+        suffix = ".tif" if attempt == 1 else f".a{attempt}.tif"
+        return self.frames / f"{frame_id}{suffix}"
+
+    def relative(self, path: Path) -> str:
+        """`path` relative to the run folder, with forward slashes; DataError when it lies outside."""
+        try:
+            return Path(path).absolute().relative_to(self.path).as_posix()
+        except ValueError as error:
+            raise DataError("lies outside the run folder", where=str(path), limit=str(self.path)) from error
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the run for the block: InstrumentLocked, naming the process, when another one has it."""
+        return hold_lock(self.lock_file, "the run")
+
+    def write_bytes(self, path: Path, data: bytes, *, replace: bool = False) -> Path:
+        """Write a file of the run durably, making its folder; StorageError when it exists (unless `replace`)."""
+        self.relative(path)
+        make_folder(path.parent)
+        return write_durable(path, data, replace=replace)
+
+    def write_text(self, path: Path, text: str, *, replace: bool = False) -> Path:
+        """`write_bytes` of UTF-8 text."""
+        return self.write_bytes(path, text.encode("utf-8"), replace=replace)
+
+    def write_json(self, path: Path, data: object, *, replace: bool = False) -> Path:
+        """`write_bytes` of JSON. Numbers that JSON does not know (NaN, infinity) become null."""
+        return self.write_text(path, to_json(data, indent=2) + "\n", replace=replace)
+
+    def append_log(self, record: Mapping[str, Any]) -> None:
+        """Add one line to log.jsonl. The log is for people; it is not flushed to the disk like the journal."""
+        line = (to_json(dict(record)) + "\n").encode("utf-8")
+        try:
+            descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                os.write(descriptor, line)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise storage_error("cannot write the log", self.log, error, len(line)) from error
+
+    def quarantine_parts(self) -> list[Path]:
+        """Move files whose writing never ended (`*.part`) to ``quarantine/``; returns where they are now."""
+        moved = []
+        for part in sorted(self.path.rglob(f"*{PART_SUFFIX}")):
+            if self.quarantine in part.parents:
+                continue
+            name = self.relative(part).replace("/", "__")
+            make_folder(self.quarantine)
+            target = next(t for n in range(1, 1_000_000) if not (t := self.quarantine / f"{name}.{n}").exists())
+            try:
+                part.rename(target)
+            except OSError as error:
+                raise storage_error("cannot be moved to quarantine", part, error) from error
+            moved.append(target)
+        return moved
+
+
+def to_json(data: object, indent: int | None = None) -> str:
+    """JSON text of plain data, paths and numpy numbers and arrays; NaN and infinity become null."""
+    return json.dumps(_plain(data), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(item: object) -> object:
+    if isinstance(item, Mapping):
+        return {str(key): _plain(value) for key, value in item.items()}
+    if isinstance(item, list | tuple):
+        return [_plain(value) for value in item]
+    if isinstance(item, np.ndarray | np.generic):
+        return _plain(item.tolist())
+    if isinstance(item, float):
+        return item if math.isfinite(item) else None
+    if item is None or isinstance(item, str | int | bool):
+        return item
+    if isinstance(item, Path):
+        return item.as_posix()
+    raise DataError("cannot be written as JSON", value=type(item).__name__)

@@ -1,0 +1,149 @@
+"""The journal's tables: facts that are only ever added, and the rules that bind them, kept by SQLite itself.
+
+A planned frame has attempts, one after the other. An attempt is open (intent), then committed (its file is durable)
+or not, and may be rejected at any time. From this follows its outcome, exactly one of:
+kept (its last attempt is committed and not rejected), missing (declared), or open (not finished yet).
+"""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL, recipe_name TEXT NOT NULL, recipe_sha256 TEXT NOT NULL,
+    backend TEXT NOT NULL, simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)), started_utc TEXT NOT NULL
+);
+CREATE TABLE planned_frame (
+    frame_id TEXT PRIMARY KEY NOT NULL CHECK (frame_id <> ''),
+    stage TEXT NOT NULL CHECK (stage <> ''), roi TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('tile', 'projection', 'flat', 'dark')), number INTEGER NOT NULL,
+    x_um REAL NOT NULL, y_um REAL NOT NULL, z_um REAL NOT NULL, theta_deg REAL NOT NULL,
+    exposure_s REAL NOT NULL CHECK (exposure_s > 0), binning INTEGER NOT NULL CHECK (binning >= 1)
+);
+CREATE INDEX planned_frame_by_roi ON planned_frame (roi, stage);
+CREATE TABLE attempt (
+    frame_id TEXT NOT NULL REFERENCES planned_frame, attempt INTEGER NOT NULL CHECK (attempt >= 1),
+    theta_deg REAL NOT NULL, t_s REAL NOT NULL,
+    PRIMARY KEY (frame_id, attempt)
+);
+CREATE TABLE committed (
+    frame_id TEXT NOT NULL, attempt INTEGER NOT NULL,
+    path TEXT NOT NULL UNIQUE, bytes INTEGER NOT NULL CHECK (bytes > 0),
+    rows INTEGER NOT NULL CHECK (rows > 0), columns INTEGER NOT NULL CHECK (columns > 0), dtype TEXT NOT NULL,
+    sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+    x_um REAL NOT NULL, y_um REAL NOT NULL, z_um REAL NOT NULL, theta_deg REAL NOT NULL,
+    t_start_s REAL NOT NULL, t_end_s REAL NOT NULL CHECK (t_end_s >= t_start_s),
+    unique_id INTEGER NOT NULL, mean_counts REAL,
+    PRIMARY KEY (frame_id, attempt), FOREIGN KEY (frame_id, attempt) REFERENCES attempt
+);
+CREATE TABLE rejected (
+    frame_id TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT NOT NULL CHECK (reason <> ''), t_s REAL NOT NULL,
+    PRIMARY KEY (frame_id, attempt), FOREIGN KEY (frame_id, attempt) REFERENCES attempt
+);
+CREATE TABLE missing (
+    frame_id TEXT PRIMARY KEY NOT NULL REFERENCES planned_frame,
+    reason TEXT NOT NULL CHECK (reason <> ''), t_s REAL NOT NULL
+);
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY, t_s REAL NOT NULL, utc TEXT,
+    level TEXT NOT NULL CHECK (level IN ('debug', 'info', 'warning', 'error')),
+    kind TEXT NOT NULL, text TEXT NOT NULL, data TEXT NOT NULL
+);
+CREATE TABLE artifact (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+    bytes INTEGER NOT NULL CHECK (bytes >= 0), kind TEXT NOT NULL, roi TEXT NOT NULL, t_s REAL NOT NULL
+);
+CREATE TABLE roi_state (
+    id INTEGER PRIMARY KEY, roi TEXT NOT NULL CHECK (roi <> ''), state TEXT NOT NULL, reason TEXT NOT NULL,
+    t_s REAL NOT NULL, utc TEXT
+);
+CREATE TABLE run_state (
+    id INTEGER PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, t_s REAL NOT NULL, utc TEXT
+);
+CREATE VIEW kept AS
+    SELECT committed.* FROM committed
+    WHERE NOT EXISTS (SELECT 1 FROM rejected AS r
+                      WHERE r.frame_id = committed.frame_id AND r.attempt = committed.attempt);
+CREATE VIEW outcome AS
+    SELECT p.frame_id, p.stage, p.roi, p.kind, p.number,
+           CASE WHEN kept.attempt IS NOT NULL THEN 'kept'
+                WHEN missing.frame_id IS NOT NULL THEN 'missing' ELSE 'open' END AS outcome,
+           kept.attempt AS kept_attempt, missing.reason AS reason,
+           (SELECT count(*) FROM rejected AS r WHERE r.frame_id = p.frame_id) AS rejected
+    FROM planned_frame AS p
+    LEFT JOIN kept ON kept.frame_id = p.frame_id
+    LEFT JOIN missing ON missing.frame_id = p.frame_id;
+"""
+
+_RULES = (
+    (
+        "attempt",
+        "EXISTS (SELECT 1 FROM missing WHERE frame_id = NEW.frame_id)",
+        "the frame is declared missing and cannot be attempted",
+    ),
+    (
+        "attempt",
+        "NEW.attempt <> 1 + (SELECT count(*) FROM attempt WHERE frame_id = NEW.frame_id)",
+        "attempts of a frame are numbered 1, 2, 3 ...",
+    ),
+    (
+        "attempt",
+        "(SELECT count(*) FROM attempt WHERE frame_id = NEW.frame_id)"
+        " <> (SELECT count(*) FROM rejected WHERE frame_id = NEW.frame_id)",
+        "the last attempt of the frame is neither rejected nor given up: retake it first",
+    ),
+    (
+        "committed",
+        "EXISTS (SELECT 1 FROM rejected WHERE frame_id = NEW.frame_id AND attempt = NEW.attempt)",
+        "the attempt is rejected already and cannot be committed",
+    ),
+    (
+        "rejected",
+        "EXISTS (SELECT 1 FROM missing WHERE frame_id = NEW.frame_id)",
+        "the frame is declared missing already",
+    ),
+    (
+        "missing",
+        "(SELECT count(*) FROM attempt WHERE frame_id = NEW.frame_id)"
+        " <> (SELECT count(*) FROM rejected WHERE frame_id = NEW.frame_id)",
+        "the frame has an attempt that is not rejected: it is not missing",
+    ),
+    (
+        "run_state",
+        "NEW.state = 'done' AND EXISTS (SELECT 1 FROM outcome WHERE outcome = 'open')",
+        "a run cannot be done while planned frames have no outcome",
+    ),
+)
+
+TABLES = (
+    "run",
+    "planned_frame",
+    "attempt",
+    "committed",
+    "rejected",
+    "missing",
+    "event",
+    "artifact",
+    "roi_state",
+    "run_state",
+)
+
+
+def schema_statements() -> list[str]:
+    """The statements that make an empty journal, in order."""
+    statements = [text.strip() for text in _TABLES.split(";\n") if text.strip()]
+    for number, (table, condition, message) in enumerate(_RULES):
+        statements.append(
+            f"CREATE TRIGGER rule_{number} BEFORE INSERT ON {table} WHEN {condition} "
+            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+    for table in TABLES:
+        for verb in ("UPDATE", "DELETE"):
+            statements.append(
+                f"CREATE TRIGGER only_add_{table}_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, 'the journal is only ever added to'); END"
+            )
+    statements.append(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return statements
