@@ -1,0 +1,1 @@
+"""Members of the metric family, one a file."""

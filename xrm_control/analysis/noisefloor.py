@@ -1,0 +1,78 @@
+"""Blur of the volume's edges, and the roughness that a perfect sphere would show at this blur and noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, optimize, special
+
+from xrm_control.analysis.rays import edge_profile, measure_radii
+from xrm_control.analysis.view import ParticleView
+
+OFFSETS = np.arange(-3, 3.01, 0.25)
+DRAWS = 6
+SIZES = 4
+
+
+def edge_blur_voxels(views: Sequence[ParticleView], most: int = 40) -> float:
+    """Standard deviation in voxels of the Gaussian whose edge fits the mean profile across the largest free surfaces.
+
+    It includes the voxel, the interpolation along the ray and what the reconstruction filter blurs. Without a free
+    surface: 0.8.
+    """
+    rows = []
+    for view in sorted(views, key=lambda v: -v.voxels)[:most]:
+        profile = edge_profile(view.grey, view.centroid_voxel, view.radii, OFFSETS)
+        rows.append((profile - view.levels.background_per_um) / view.levels.contrast_per_um)
+    stacked = np.concatenate(rows) if rows else np.empty((0, len(OFFSETS)))
+    if len(stacked) < 8:
+        return 0.8
+    mean = np.median(stacked, axis=0)
+
+    def edge(x: NDArray[np.float64], sigma: float, top: float, low: float) -> NDArray[np.float64]:
+        return low + (top - low) * 0.5 * special.erfc(x / (math.sqrt(2) * sigma))
+
+    near = np.abs(OFFSETS) <= 2
+    try:
+        (sigma, _, _), _ = optimize.curve_fit(edge, OFFSETS[near], mean[near], (0.8, 1.0, 0.0))
+    except RuntimeError:
+        return 0.8
+    return float(min(max(abs(sigma), 0.3), 3.0))
+
+
+def noise_floor(
+    radii_voxels: NDArray[np.float64], blur_voxels: float, relative_noise: float, lag1: float, seed: int
+) -> NDArray[np.float64]:
+    """Roughness (max - min over 8 azimuths) of perfect spheres, in voxels: (n, 2), sub-voxel and voxel rays.
+
+    Monte Carlo on a few radii between the extremes, interpolated. relative_noise: noise / contrast; lag1: the noise's
+    autocorrelation one voxel away (modelled as Gaussian).
+    """
+    rng = np.random.default_rng(seed)
+    sizes = np.unique(np.linspace(radii_voxels.min(), radii_voxels.max(), SIZES))
+    floors = np.array([_floor_of(float(size), blur_voxels, relative_noise, lag1, rng) for size in sizes])
+    return np.column_stack([np.interp(radii_voxels, sizes, floors[:, column]) for column in (0, 1)])
+
+
+def _floor_of(
+    radius: float, blur: float, noise: float, lag1: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    half = math.ceil(radius + 3 * blur) + 2
+    smooth = math.sqrt(-1 / (4 * math.log(lag1))) if 0.01 < lag1 < 0.95 else 0.0
+    fine, coarse = [], []
+    for _ in range(DRAWS):
+        centre = half + rng.uniform(-0.5, 0.5, 3)
+        distance = np.sqrt(sum((g - c) ** 2 for g, c in zip(np.ogrid[(slice(2 * half + 1),) * 3], centre, strict=True)))
+        grey = 0.5 * special.erfc((distance - radius) / (math.sqrt(2) * blur))
+        grain = rng.standard_normal(grey.shape, dtype=np.float32)
+        if smooth:
+            grain = ndimage.gaussian_filter(grain, smooth)
+        grey = (grey + grain * (noise / max(float(grain.std()), 1e-9))).astype(np.float32)
+        mask = (grey > 0.5) & (distance < radius + 3 * blur)
+        found = measure_radii(grey, mask, np.array([axis.mean() for axis in np.nonzero(mask)]), 0.5)
+        fine.append(np.ptp(found.voxels, axis=1).mean())
+        coarse.append(np.ptp(found.walked, axis=1).mean())
+    return float(np.mean(fine)), float(np.mean(coarse))

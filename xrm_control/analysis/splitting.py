@@ -1,0 +1,103 @@
+"""Touching particles told apart: distance transform, watershed from every maximum, merging over shallow saddles.
+
+Merging basins whose saddle is nearly as high as the lower of their peaks is the h-maxima rule with an h that grows
+with the particle: a rough or oblong particle ripples in proportion to nothing but noise (`min_dynamic_voxels`), two
+particles that touch have a neck well narrower than the smaller of them (`neck_ratio`).
+"""
+
+from __future__ import annotations
+
+import cc3d
+import numpy as np
+from edt import edt
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from xrm_control.analysis.nearest import bounding_box
+from xrm_control.analysis.threshold import BoolVolume
+from xrm_control.core.model import Spec
+
+Labels = NDArray[np.uint32]
+
+
+class SplitSpec(Spec):
+    """When two basins of the distance map are two particles.
+
+    neck_ratio: neck radius over radius of the smaller part, below which they are; min_dynamic_voxels: and the smaller
+    part's radius exceeds the neck's by this much; smoothing_voxels: Gaussian blur of the distance map.
+    """
+
+    neck_ratio: float = Field(default=0.85, gt=0, le=1)
+    min_dynamic_voxels: float = Field(default=0.6, ge=0)
+    smoothing_voxels: float = Field(default=0.7, ge=0, le=5)
+
+
+def fill_enclosed(solid: BoolVolume) -> BoolVolume:
+    """`solid` with everything filled that a 6-connected flood from the array's border cannot reach."""
+    empty = cc3d.connected_components(~np.pad(solid, 1), connectivity=6)
+    return (empty != empty[0, 0, 0])[1:-1, 1:-1, 1:-1]
+
+
+def split(filled: BoolVolume, spec: SplitSpec) -> Labels:
+    """Labels (z, y, x), 0 outside, of the particles in `filled`, a mask whose internal voids are filled already."""
+    box = bounding_box(filled, 1)
+    labels = np.zeros(filled.shape, np.uint32)
+    if box is not None:
+        labels[box] = _split_box(filled[box], spec)
+    return labels
+
+
+def _split_box(filled: BoolVolume, spec: SplitSpec) -> Labels:
+    smooth = edt(filled).astype(np.float32)
+    if spec.smoothing_voxels > 0:
+        smooth = np.asarray(ndimage.gaussian_filter(smooth, spec.smoothing_voxels, truncate=3), np.float32)
+    peaks = filled & (smooth == ndimage.maximum_filter(smooth, 3))
+    markers = np.asarray(cc3d.connected_components(peaks, connectivity=26))
+    basins = np.asarray(watershed(-smooth, markers.astype(np.int32), mask=filled))
+    return _merged(basins, smooth, spec)
+
+
+def saddles(basins: NDArray[np.integer], height: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Pairs (n, 2) of adjacent basins and the height (n,) of the highest pass between them."""
+    pairs, heights = [], []
+    for axis in range(3):
+        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
+        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
+        first, second = basins[low], basins[high]
+        border = (first != second) & (first > 0) & (second > 0)
+        pairs.append(np.sort(np.column_stack((first[border], second[border])).astype(np.int64), axis=1))
+        heights.append(np.minimum(height[low][border], height[high][border]))
+    pair, top = np.concatenate(pairs), np.concatenate(heights)
+    order = np.lexsort((-top, pair[:, 1], pair[:, 0]))
+    pair, top = pair[order], top[order]
+    first_of = np.ones(len(pair), bool)
+    first_of[1:] = np.any(pair[1:] != pair[:-1], axis=1)
+    return pair[first_of], top[first_of]
+
+
+def _merged(basins: NDArray[np.integer], height: NDArray[np.float32], spec: SplitSpec) -> Labels:
+    count = int(basins.max(initial=0))
+    peak = np.asarray(ndimage.maximum(height, basins, np.arange(count + 1)), float)
+    parent = np.arange(count + 1)
+
+    def root(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    pairs, passes = saddles(basins, height)
+    for index in np.argsort(-passes, kind="stable"):
+        first, second = root(int(pairs[index, 0])), root(int(pairs[index, 1]))
+        if first == second:
+            continue
+        if peak[first] < peak[second]:
+            first, second = second, first
+        lower, neck = peak[second], passes[index]
+        if neck >= spec.neck_ratio * lower or lower - neck < spec.min_dynamic_voxels:
+            parent[second] = first
+    roots = np.array([root(item) for item in range(count + 1)])
+    _, compact = np.unique(roots, return_inverse=True)
+    return compact.astype(np.uint32)[basins]

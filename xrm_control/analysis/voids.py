@@ -1,0 +1,86 @@
+"""Internal voids of one particle: ternary flooding, on its own cropped box.
+
+What a 6-connected flood from outside does not reach is internal. A one-voxel leak would turn a void into exterior, so
+the flood is repeated after closing the particle: what becomes enclosed by a closing of one voxel is `ambiguous` (noise
+could have made the leak), what needs two voxels is `open`. The particle is alone in its box: a gap walled in by
+several particles is no void.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cc3d
+import numpy as np
+from edt import edt
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage
+
+from xrm_control.analysis.nearest import nearest_label
+from xrm_control.analysis.splitting import fill_enclosed
+from xrm_control.analysis.threshold import BoolVolume
+from xrm_control.core.model import Spec
+
+VoidKind = Literal["closed", "ambiguous", "open"]
+CLOSINGS: tuple[tuple[VoidKind, int], ...] = (("ambiguous", 1), ("open", 2))
+
+
+class VoidSpec(Spec):
+    """min_voxels: smaller voids are noise (false voids in 3 to 23 % of sound particles at one voxel, none at eight)."""
+
+    min_voxels: int = Field(default=8, ge=1)
+
+
+@dataclass(frozen=True)
+class VoidLabels:
+    """labels (z, y, x) uint16, 0 none; kinds: kind of label 1, 2, ...; envelope: the particle with its voids filled."""
+
+    labels: NDArray[np.uint16]
+    kinds: tuple[VoidKind, ...]
+    envelope: BoolVolume
+
+
+def find_voids(solid: BoolVolume, spec: VoidSpec) -> VoidLabels:
+    """The voids of one particle; solid: its voxels above the threshold, in a box with a margin."""
+    envelope = fill_enclosed(solid)
+    labels: NDArray[np.uint16] = np.zeros(solid.shape, np.uint16)
+    kinds: list[VoidKind] = []
+    _add(labels, kinds, envelope & ~solid, "closed", spec.min_voxels)
+    for kind, radius in CLOSINGS:
+        closed = np.asarray(ndimage.binary_closing(envelope, _ball(radius)), bool)
+        pockets = fill_enclosed(closed) & ~closed
+        if not pockets.any():
+            continue
+        # The closing ate into the pocket from its walls: grow it back.
+        grown = np.asarray(ndimage.binary_dilation(pockets, _ball(radius)), bool) & closed & ~envelope
+        before = len(kinds)
+        _add(labels, kinds, pockets | grown, kind, spec.min_voxels)
+        if len(kinds) > before:
+            envelope = fill_enclosed(envelope | (labels > 0))
+    return VoidLabels(labels, tuple(kinds), envelope)
+
+
+def void_zones(labels: NDArray[np.uint16], envelope: BoolVolume, reach_voxels: float) -> NDArray[np.uint16]:
+    """For grey-level integration: each void grown by `reach_voxels` inside the particle, short of its outer surface.
+
+    The surface's own partial voxels are darker than the interior too; only a void that reaches so far takes them.
+    """
+    if not labels.any():
+        return labels
+    deep = edt(envelope) > reach_voxels + 0.5
+    return np.where((labels > 0) | deep, nearest_label(labels, reach_voxels), 0).astype(np.uint16)
+
+
+def _add(labels: NDArray[np.uint16], kinds: list[VoidKind], mask: BoolVolume, kind: VoidKind, min_voxels: int) -> None:
+    parts = np.asarray(cc3d.connected_components(mask, connectivity=6))
+    for part, size in enumerate(np.bincount(parts.ravel())[1:], start=1):
+        if size >= min_voxels:
+            kinds.append(kind)
+            labels[parts == part] = len(kinds)
+
+
+def _ball(radius: int) -> BoolVolume:
+    squares = np.arange(-radius, radius + 1) ** 2
+    return squares[:, None, None] + squares[:, None] + squares <= (radius + 0.25) ** 2
