@@ -1,0 +1,62 @@
+"""The report: one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from xrm_control.reporting.run_data import RunData, read_run
+from xrm_control.reporting.sections.accuracy import accuracy_section
+from xrm_control.reporting.sections.origin import provenance_section, quality_section
+from xrm_control.reporting.sections.population import distributions_section, statistics_section, table1_section
+from xrm_control.reporting.sections.regions import mosaic_section, region_views
+from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
+from xrm_control.reporting.sections.summary import beside_paper, headlines, verdict
+from xrm_control.reporting.values import dig, text
+
+
+def build_report(run: Path) -> str:
+    """The report on a run folder as one self-contained HTML page: no scripts needed, no network, images inside.
+
+    run: a run folder, finished or not; what is missing or unreadable in it is named on the page.
+    Raises DataError only when `run` is not the folder of a run at all. The same folder gives the same text.
+    """
+    return render(read_run(run))
+
+
+def render(run: RunData) -> str:
+    """The page for a run as read."""
+    environment = Environment(
+        loader=PackageLoader("xrm_control.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    sample = sample_of(run)
+    sections = [
+        section
+        for section in (
+            radii_section(run, sample),
+            roughness_section(run, sample),
+            distributions_section(run),
+            statistics_section(run),
+            quality_section(run),
+            accuracy_section(run),
+            provenance_section(run),
+        )
+        if section is not None
+    ]
+    return environment.get_template("report.html").render(
+        title=text(dig(run.results, "run") or run.folder.name),
+        recipe_name=dig(run.results, "recipe_name"),
+        started=dig(run.results, "started_utc"),
+        simulated=dig(run.results, "simulated") is True,
+        verdict=verdict(run),
+        headlines=headlines(run),
+        problems=run.problems,
+        opening=(mosaic_section(run), beside_paper(run), table1_section(run)),
+        regions=region_views(run),
+        sections=sections,
+    )

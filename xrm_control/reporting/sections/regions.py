@@ -1,0 +1,142 @@
+"""Where the run looked: the mosaic with its regions, and each region's volume in slices."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+
+from xrm_control.reporting.figures.slices import Window, fullest_cuts, grey_window, slice_figure, slice_strip
+from xrm_control.reporting.figures.style import Picture
+from xrm_control.reporting.radii import whole
+from xrm_control.reporting.run_data import RegionData, RunData
+from xrm_control.reporting.sections.parts import Cell, Section, Shown, flatten, table
+from xrm_control.reporting.values import dig, figure, items, number, text, words
+
+SLICES_OF_ALL_STRIPS = 512
+MOST_MOSAIC_BYTES = 1_200_000
+MOST_MOSAIC_PX = 2000
+REGIONS_WITH_STRIPS = 12
+
+
+@dataclass(frozen=True)
+class RegionView:
+    """One region as shown: name, reason, slices, what is missing, and its quality figures."""
+
+    name: str
+    lead: str
+    pictures: tuple[Shown, ...]
+    strip: Shown | None
+    missing: str
+    quality: tuple[tuple[str, str], ...]
+
+
+def mosaic_section(run: RunData) -> Section:
+    """The stitched mosaic with the regions outlined, and why each was chosen."""
+    rows: list[tuple[str | Cell, ...]] = []
+    for roi in (item for item in items(run.rois, "rois") if isinstance(item, Mapping)):
+        size = f"{figure(roi.get('width_um'))} × {figure(roi.get('height_um'))}"
+        place = f"{figure(roi.get('x_um'))}, {figure(roi.get('y_um'))}, {figure(roi.get('z_um'))}"
+        rows.append((text(roi.get("name")), place, size, text(roi.get("expected_particles")), text(roi.get("reason"))))
+    picture = _mosaic_picture(run.folder / "mosaic.png")
+    lead = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
+    head = ("region", "x, y, z (µm)", "size (µm)", "particles expected", "chosen because")
+    return Section(
+        "mosaic",
+        "Mosaic and regions",
+        lead,
+        (table(head, rows),) if rows else (),
+        (Shown(picture, "The stitched radiographs with the regions; dark is powder."),) if picture else (),
+    )
+
+
+def region_views(run: RunData) -> tuple[RegionView, ...]:
+    """Every region that the run knows of, whether or not anything came of it; one grey window for all volumes."""
+    windows = [grey_window(region.volume.data) for region in run.regions if region.volume is not None]
+    low, high = min((w.low for w in windows), default=0.0), max((w.high for w in windows), default=1.0)
+    most = max(8, min(128, SLICES_OF_ALL_STRIPS // max(1, len(windows))))
+    return tuple(_region_view(region, at, Window(low, high), most) for at, region in enumerate(run.regions))
+
+
+def _region_view(region: RegionData, at: int, window: Window, most_slices: int) -> RegionView:
+    pictures: list[Shown] = []
+    strip = None
+    voxel_um = voxel_size_um(region)
+    volume, labels = region.volume, region.labels.data if region.labels else None
+    phases = region.phases.data if region.phases else None
+    if volume is not None and voxel_um is not None:
+        for cut in fullest_cuts(labels, volume.data.shape):
+            pictures.append(Shown(slice_figure(volume.data, labels, voxel_um, cut, window, phases)))
+        if at < REGIONS_WITH_STRIPS:
+            sheet = slice_strip(volume.data, voxel_um, window, most_slices=most_slices)
+            strip = Shown(sheet.picture, "", sheet)
+    return RegionView(
+        name=region.name,
+        lead=_lead(region, voxel_um),
+        pictures=tuple(pictures),
+        strip=strip,
+        missing=_missing(region, voxel_um),
+        quality=tuple((words(key), text(value)) for key, value in flatten(region.quality).items()),
+    )
+
+
+def voxel_size_um(region: RegionData) -> float | None:
+    """The region's voxel size: from the hand-off, otherwise from the volume's own metadata."""
+    stated = number(dig(region.handoff, "voxel_size_um"))
+    if stated is not None and stated > 0:
+        return stated
+    return region.volume.voxel_size_um if region.volume else None
+
+
+def _lead(region: RegionData, voxel_um: float | None) -> str:
+    parts = []
+    if region.volume is not None and voxel_um is not None:
+        depth, rows, columns = region.volume.data.shape
+        edges = " × ".join(f"{size * voxel_um:.1f}" for size in (columns, rows, depth))
+        parts.append(f"{columns} × {rows} × {depth} voxels of {figure(1000 * voxel_um)} nm: {edges} µm.")
+    if region.particles is not None:
+        complete = int(whole(region.particles).sum())
+        parts.append(f"{len(region.particles)} particles, {complete} of them whole.")
+    if region.voids is not None:
+        parts.append(f"{len(region.voids)} voids.")
+    return " ".join(parts)
+
+
+def _missing(region: RegionData, voxel_um: float | None) -> str:
+    absent = [
+        name
+        for name, part in (
+            ("volume", region.volume),
+            ("labels", region.labels),
+            ("table of particles", region.particles),
+            ("table of voids", region.voids),
+        )
+        if part is None
+    ]
+    if region.volume is not None and voxel_um is None:
+        absent.append("voxel size")
+    return f"Missing or unreadable: {', '.join(absent)}." if absent else ""
+
+
+def _mosaic_picture(path: Path) -> Picture | None:
+    """The run's own picture of the mosaic; as JPEG, and smaller, where it would make the page heavy."""
+    try:
+        data = path.read_bytes()
+        image = matplotlib.image.imread(path, format="png")
+    except (OSError, ValueError, SyntaxError):  # Pillow calls a broken PNG a syntax error
+        return None
+    height, width = image.shape[:2]
+    alt = "Mosaic of radiographs with the regions outlined"
+    if len(data) <= MOST_MOSAIC_BYTES:
+        return Picture(data, "image/png", width, height, alt)
+    step = -(-max(height, width) // MOST_MOSAIC_PX)
+    rows, columns = height // step, width // step
+    rgb = np.atleast_3d(image)[: rows * step, : columns * step, :3]
+    small = np.broadcast_to(rgb, (*rgb.shape[:2], 3)).reshape(rows, step, columns, step, 3).mean((1, 3))
+    file = io.BytesIO()
+    matplotlib.image.imsave(file, np.clip(small, 0, 1), format="jpg", pil_kwargs={"quality": 82, "optimize": True})
+    return Picture(file.getvalue(), "image/jpeg", columns, rows, alt)

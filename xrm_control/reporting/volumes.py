@@ -1,0 +1,62 @@
+"""Volumes on disk as arrays that are read slice by slice, with their voxel size."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+
+IN_MEMORY_LIMIT_BYTES = 1 << 30
+_MICROMETRES = {"µm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A volume (z, y, x), memory-mapped where the file allows it, and its voxel size (None where it is not stated)."""
+
+    data: NDArray[np.generic]
+    voxel_size_um: float | None
+
+
+def open_stack(path: Path) -> Stack:
+    """Open a 3-D TIFF for reading. Raises DataError when it is damaged, not 3-D, or packed and beyond 1 GiB."""
+    try:
+        with tifffile.TiffFile(path) as tif:
+            shape = tuple(size for size in tif.series[0].shape)
+            size_bytes = int(np.prod(shape)) * tif.series[0].dtype.itemsize  # type: ignore[union-attr]
+            voxel = _voxel_size_um(tif.ome_metadata)
+            mappable = tif.series[0].dataoffset is not None
+        if len(shape) != 3 or 0 in shape:
+            raise DataError("not a volume in Z, Y, X", where=path.name, value=shape)
+        if mappable:
+            return Stack(np.asarray(tifffile.memmap(path, mode="r")), voxel)
+        if size_bytes > IN_MEMORY_LIMIT_BYTES:
+            raise DataError(
+                "packed, and too large to unpack for a picture",
+                where=path.name,
+                value=size_bytes,
+                limit=IN_MEMORY_LIMIT_BYTES,
+            )
+        return Stack(tifffile.imread(path), voxel)
+    except (OSError, ValueError, IndexError, tifffile.TiffFileError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"not a readable volume ({error})", where=path.name) from error
+
+
+def _voxel_size_um(ome_xml: str | None) -> float | None:
+    if not ome_xml:
+        return None
+    size = re.search(r'\bPhysicalSizeX="([^"]+)"', ome_xml)
+    unit = re.search(r'\bPhysicalSizeXUnit="([^"]+)"', ome_xml)
+    scale = _MICROMETRES.get(unit.group(1) if unit else "µm")
+    try:
+        return float(size.group(1)) * scale if size and scale else None
+    except ValueError:
+        return None
