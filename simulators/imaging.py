@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.optics import DETECTOR_PX, PIXEL_UM, blur, sampling_grid, to_pixels
+from simulators.optics import DETECTOR_PX, PIXEL_UM, detect, sampling_grid
 from simulators.specimen import Specimen
 
 _STILL_UM = 0.02
@@ -46,7 +46,7 @@ def transmission(specimen: Specimen, view: View, binning: int, blur_fwhm_um: flo
     )
     integral = specimen.attenuation((view.x_um, view.y_um, view.z_um), view.theta_deg, shifted)
     np.negative(integral, out=integral)
-    return to_pixels(blur(np.exp(integral, out=integral), blur_fwhm_um, grid), DETECTOR_PX // binning)
+    return detect(np.exp(integral, out=integral), grid, DETECTOR_PX // binning, blur_fwhm_um).astype(np.float64)
 
 
 def mean_transmission(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
+from scipy.sparse import csr_array
 from scipy.special import erf
 
 from simulators.render import Grid
@@ -33,22 +34,31 @@ def sampling_grid(binning: int) -> Grid:
     return Grid(columns, rows, column_um, row_um, 0.5 * (column_um - field_um), -0.5 * field_um)
 
 
-def blur(image: NDArray[np.float32], fwhm_um: float, grid: Grid) -> NDArray[np.float32]:
-    """The image convolved with a Gaussian of that full width at half maximum (separable, edges repeated)."""
-    if fwhm_um <= 0.0:
-        return image
-    rows = correlate1d(image, _kernel(fwhm_um, grid.row_um), axis=0, mode="nearest")
-    return correlate1d(rows, _kernel(fwhm_um, grid.column_um), axis=1, mode="nearest")
+@lru_cache(maxsize=16)
+def detection(count: int, size: int, step_um: float, fwhm_um: float) -> csr_array:
+    """The matrix (size, count) that blurs a line of sub-pixels and averages it into pixels; edges are repeated.
+
+    The point spread is a Gaussian of that full width at half maximum; separable, so one matrix serves rows and columns.
+    """
+    kernel = _kernel(fwhm_um, step_um)
+    half = len(kernel) // 2
+    pixel, tap = np.divmod(np.arange(count * len(kernel)), len(kernel))
+    source = np.clip(pixel + tap - half, 0, count - 1)
+    weights = kernel[tap] * (size / count)
+    return csr_array((weights.astype(np.float32), (pixel * size // count, source)), shape=(size, count))
 
 
-def to_pixels(image: NDArray[np.float32], size: int) -> NDArray[np.float64]:
-    """Mean over the sub-pixels of each pixel: (rows, columns) -> (size, size)."""
-    rows, columns = image.shape
-    return image.reshape(size, rows // size, size, columns // size).mean(axis=(1, 3), dtype=np.float64)
+def detect(image: NDArray[np.float32], grid: Grid, size: int, fwhm_um: float) -> NDArray[np.float32]:
+    """Blur an image on the sub-pixels of a grid and average it into (size, size) pixels."""
+    across = detection(grid.columns, size, grid.column_um, fwhm_um)
+    down = detection(grid.rows, size, grid.row_um, fwhm_um)
+    return np.ascontiguousarray((across @ (down @ image).T).T)
 
 
 def _kernel(fwhm_um: float, step_um: float) -> NDArray[np.float64]:
     """Gaussian integrated over the sub-pixels, cut at 3.5 sigma."""
+    if fwhm_um <= 0.0:
+        return np.ones(1)
     sigma = fwhm_um / (2.0 * math.sqrt(2.0 * math.log(2.0))) / step_um
     half = max(1, math.ceil(3.5 * sigma))
     edges = (np.arange(2 * half + 2) - half - 0.5) / (sigma * math.sqrt(2.0))

@@ -27,6 +27,11 @@ SPHERES = (
     (0.0, 0.0, -11.8, 3.5, 0.0, True),
 )
 PLANES = ("xy", "xz", "yz")
+PLAN = {
+    "stages": [{"name": "mosaic", "seconds": 54.2}, {"name": "roi-01", "seconds": 268.4}],
+    "projections": 7,
+    "total_s": 690.0,
+}
 AZIMUTHS = range(0, 360, 45)
 
 
@@ -225,7 +230,7 @@ def write_run(folder: Path) -> Path:
         (frames / "proj_0003_a2.tif").touch()
     (folder / "results.json").write_text(json.dumps(results(folder.name)))
     (folder / "recipe.yaml").write_text("name: nmc622_statistics\n# 512 nm voxels\n")
-    (folder / "plan.json").write_text(json.dumps({"total_s": 690.0}))
+    (folder / "plan.json").write_text(json.dumps(PLAN))
     rois = [
         {
             "name": roi,

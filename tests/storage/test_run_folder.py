@@ -55,7 +55,8 @@ def test_a_run_folder_is_made_once(folder: RunFolder) -> None:
 def test_open(folder: RunFolder, journal: Journal, tmp_path: Path) -> None:
     assert RunFolder.open(folder.path) == folder
     assert RunFolder.open(folder.journal) == folder
-    cases = [(tmp_path / "no", "no such run folder"), (folder.frames, "no run folder"), (tmp_path, f"mean .*{folder.name}")]
+    near = f"mean .*{folder.name}"
+    cases = [(tmp_path / "no", "no such run folder"), (folder.frames, "no run folder"), (tmp_path, near)]
     for path, words in cases:
         with pytest.raises(DataError, match=words):
             RunFolder.open(path)

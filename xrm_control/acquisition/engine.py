@@ -12,7 +12,7 @@ from pydantic import Field
 from xrm_control.acquisition.checks import FrameChecker
 from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import BeamLost, DeviceError, FrameLost, FrameUnusable, MotionStalled
+from xrm_control.core.errors import BeamLost, DeviceError, FrameLost, FrameUnusable, MotionStalled, XrmError
 from xrm_control.core.events import EventStream
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
@@ -111,7 +111,7 @@ class Engine:
                 return Pose(*(moves[name].result() for name in ("x", "y", "z", "theta")))
             except* MotionStalled as stalls:
                 error = _first(stalls)
-            except* DeviceError as others:
+            except* XrmError as others:
                 raise _first(others) from None
             self._events.emit("move.stalled", str(error), level="warning", attempt=attempt, frame=where)
             if attempt == self._policy.move_attempts:
@@ -186,11 +186,11 @@ class Engine:
                 await self._clock.sleep(self._policy.beam_poll_s)
 
 
-def _first(group: BaseExceptionGroup[DeviceError]) -> DeviceError:
+def _first(group: BaseExceptionGroup[XrmError]) -> XrmError:
     """The first error of a group, however deep."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if not isinstance(error, DeviceError):
+    if not isinstance(error, XrmError):
         raise error
     return error

@@ -100,7 +100,7 @@ def mosaic_figure(mosaic: Mosaic, rois: Sequence[RoiBox], particles: Sequence[Di
     return figure
 
 
-def _scale_bar(axes: Axes, box: tuple[float, float, float, float], halo: list[AbstractPathEffect]) -> None:
+def _scale_bar(axes: Axes, box: tuple[float, float, float, float], halo: Sequence[AbstractPathEffect]) -> None:
     """A round length of about a sixth of the width, in the lower right corner."""
     left, right, bottom, top = box
     wanted = (right - left) / 6
@@ -110,4 +110,4 @@ def _scale_bar(axes: Axes, box: tuple[float, float, float, float], halo: list[Ab
     axes.plot([end - length, end], [height, height], color="black", linewidth=7, solid_capstyle="projecting", zorder=5)
     axes.plot([end - length, end], [height, height], color="white", linewidth=4, solid_capstyle="butt", zorder=6)
     axes.text(end - length / 2, height - 0.012 * (bottom - top), f"{length:g} µm", color="white", ha="center",
-              va="bottom", fontsize=11, path_effects=halo, zorder=5)  # fmt: skip
+              va="bottom", fontsize=11, path_effects=list(halo), zorder=5)  # fmt: skip

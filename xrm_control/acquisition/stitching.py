@@ -53,7 +53,7 @@ def stitch(
         x0_um=x0_um,
         y0_um=y0_um,
         pixel_size_um=pixel_size_um,
-        offsets_um=offsets * pixel_size_um,
+        offsets_um=np.asarray(offsets * pixel_size_um, np.float64),
         residual_um=None if residual is None else residual * pixel_size_um,
     )
 
@@ -103,7 +103,7 @@ def _shared(centres: NDArray[np.float64], pairs: list[tuple[int, int]], tile_px:
 
 def _register(
     tiles: Sequence[Tile], centres: NDArray[np.float64], pairs: list[tuple[int, int]], accuracy_px: float
-) -> tuple[NDArray[np.float64], float | None]:
+) -> tuple[NDArray[np.floating], float | None]:
     """Offsets of the tiles (pixels) and the residual of the overlaps."""
     images = [tile.image.astype(np.float64) for tile in tiles]
     found: list[PairShift] = []
@@ -115,7 +115,7 @@ def _register(
     return settle(found, len(tiles), accuracy_px)
 
 
-def _blend(tiles: Sequence[Tile], corners: NDArray[np.float64]) -> Picture:
+def _blend(tiles: Sequence[Tile], corners: NDArray[np.floating]) -> Picture:
     """Weighted mean of the shifted tiles; the weight falls towards a tile's edge, so that seams fade."""
     rows, columns = tiles[0].image.shape
     width, height = (int(np.floor(corners[:, k].max() + n - 0.5)) + 1 for k, n in ((0, columns), (1, rows)))
@@ -140,12 +140,12 @@ def _from_edge(n: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(n), np.arange(n)[::-1]) + 1
 
 
-def _nearest(position: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+def _nearest(position: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     return np.clip(np.rint(position), 0, n - 1).astype(np.int64)
 
 
 def _sample(
-    image: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]
+    image: NDArray[np.float64], rows: NDArray[np.floating], columns: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """The image at fractional rows and columns: as it is on whole pixels, cubic in between."""
     whole = [np.abs(p - np.rint(p)).max(initial=0.0) < 0.01 for p in (rows, columns)]

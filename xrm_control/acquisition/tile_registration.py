@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 _LEAST_PIXELS = 64
 _LEAST_LIKENESS = 0.3
@@ -98,9 +98,11 @@ def _refine(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
     if inner.sum() < _LEAST_PIXELS // 2:
         return None
     shift = np.zeros(2)
+    information = np.zeros((2, 2))
     for _ in range(6):
-        moved = ndimage.shift(right, (shift[1], shift[0]), order=3, mode="nearest")
-        slope_y, slope_x = np.gradient((left + moved) / 2)
+        moved = np.asarray(ndimage.shift(right, (shift[1], shift[0]), order=3, mode="nearest"))
+        mean = (left + moved) / 2
+        slope_y, slope_x = (np.asarray(np.gradient(mean, axis=axis)) for axis in (0, 1))
         # Brightness may differ between tiles (the illumination drifts): level and gain are fitted along.
         design = np.column_stack((-slope_x[inner], -slope_y[inner], moved[inner], np.ones(int(inner.sum()))))
         target = (left - moved)[inner]
@@ -108,13 +110,14 @@ def _refine(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
         if np.linalg.cond(normal[:2, :2]) > 1e6:
             return None
         solution = np.linalg.lstsq(design, target, rcond=None)[0]
+        spread = float(np.mean((target - design @ solution) ** 2)) + 1e-12
+        held = normal[:2, :2] - normal[:2, 2:] @ np.linalg.pinv(normal[2:, 2:]) @ normal[2:, :2]
+        # Smoothing made neighbours alike: about one pixel in eight is independent.
+        information = held / spread / 8
         shift = shift + np.clip(solution[:2], -0.7, 0.7)
         if np.abs(solution[:2]).max() < 1e-3:
             break
-    spread = float(np.mean((target - design @ solution) ** 2)) + 1e-12
-    held = normal[:2, :2] - normal[:2, 2:] @ np.linalg.pinv(normal[2:, 2:]) @ normal[2:, :2]
-    # Smoothing made neighbours alike: about one pixel in eight is independent.
-    return shift, held / spread / 8
+    return shift, information
 
 
 def settle(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from xrm_control.core.errors import DataError
 
@@ -44,7 +44,7 @@ class Mosaic:
     residual_um: float | None
 
 
-def transmission(raw: NDArray[np.generic], flat: NDArray[np.generic], dark: NDArray[np.generic]) -> Picture:
+def transmission(raw: ArrayLike, flat: ArrayLike, dark: ArrayLike) -> Picture:
     """(raw - dark) / (flat - dark), float32; NaN where the flat is not above the dark, or the raw is saturated.
 
     raw: (rows, columns); flat, dark: the same shape, or stacks (n, rows, columns) that are averaged.
@@ -52,7 +52,8 @@ def transmission(raw: NDArray[np.generic], flat: NDArray[np.generic], dark: NDAr
     """
     level, floor = (np.asarray(a, np.float64) for a in (flat, dark))
     level, floor = (a.mean(axis=0) if a.ndim == 3 else a for a in (level, floor))
-    image = np.asarray(raw)
+    counts = np.asarray(raw)
+    image = counts.astype(np.float64)
     if image.ndim != 2 or image.shape != level.shape or image.shape != floor.shape:
         raise DataError(
             "frame, flat and dark differ in shape",
@@ -64,7 +65,7 @@ def transmission(raw: NDArray[np.generic], flat: NDArray[np.generic], dark: NDAr
     if not (light > 0).any():
         raise DataError("the flat is no brighter than the dark", where="mosaic tile", remedy="check beam and shutter")
     usable = light > 0.05 * np.median(light[light > 0])
-    if np.issubdtype(image.dtype, np.unsignedinteger):
-        usable &= image < np.iinfo(image.dtype).max
+    if counts.dtype.kind == "u":
+        usable &= image < np.iinfo(counts.dtype.name).max
     ratio = np.divide(image - floor, light, out=np.full(image.shape, np.nan), where=usable)
     return ratio.astype(np.float32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from edt import edt
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume, Modes
 from xrm_control.core.errors import AnalysisError
@@ -19,6 +19,7 @@ from xrm_control.core.errors import AnalysisError
 EDGE_VOXELS = 2.0
 MIN_CONTRAST_IN_NOISE = 4.0
 MIN_SAMPLES = 30
+TREND_VOXELS = 4.0
 
 
 @dataclass(frozen=True)
@@ -155,14 +156,18 @@ def _layer_box(core: BoolVolume) -> tuple[slice, slice, slice]:
 def noise_correlation(volume: FloatVolume, mask: BoolVolume) -> tuple[float, float]:
     """Integral (voxels) over lags up to 3 voxels, and value at one voxel, of the noise's autocorrelation in `mask`.
 
+    What varies over more than a few voxels (streaks, tape) is taken off first: each particle's own levels follow it.
     The mask's own autocorrelation normalises every lag, so holes do no harm.
     """
     if np.count_nonzero(mask) < 1000:
         return 1.0, 0.0
     shape = [n + 4 for n in volume.shape]
-    noise = np.where(mask, volume - volume[mask].mean(), np.float32(0))
+    weight = mask.astype(np.float32)
+    kept = np.where(mask, volume - volume[mask].mean(), np.float32(0))
+    smooth = _blurred(kept) / np.maximum(_blurred(weight), 1e-3)
+    noise = np.where(mask, kept - smooth, np.float32(0))
     products = _autocorrelation(noise, shape)
-    pairs = _autocorrelation(mask.astype(np.float32), shape)
+    pairs = _autocorrelation(weight, shape)
     lags = np.arange(-3, 4)
     near = np.ix_(lags, lags, lags)
     radius = np.sqrt(lags[:, None, None] ** 2 + lags[:, None] ** 2 + lags**2)
@@ -173,6 +178,10 @@ def noise_correlation(volume: FloatVolume, mask: BoolVolume) -> tuple[float, flo
     covariance = covariance / centre
     lag1 = float(np.mean([covariance[3, 3, 4], covariance[3, 4, 3], covariance[4, 3, 3]]))
     return float(max(covariance[radius <= 3].sum(), 0.3)), max(lag1, 0.0)
+
+
+def _blurred(values: FloatVolume) -> FloatVolume:
+    return np.asarray(ndimage.gaussian_filter(values, TREND_VOXELS, truncate=3), np.float32)
 
 
 def _autocorrelation(values: FloatVolume, shape: list[int]) -> FloatVolume:

@@ -110,8 +110,8 @@ def _shrunk(values: NDArray[np.float32], prior: float, levels: Levels) -> tuple[
     spread = 0.03 * levels.modes.contrast_per_um
     if not len(values):
         return prior, spread
-    low, high = np.percentile(values, (5, 95))
-    mean = float(values[(values >= low) & (values <= high)].mean(dtype=np.float64))
+    trim = len(values) // 20
+    mean = float(np.sort(values)[trim : len(values) - trim].mean(dtype=np.float64))
     weight = len(values) / (len(values) + PRIOR_VOXELS)
     noise = levels.modes.noise_per_um * np.sqrt(levels.noise_correlation_voxels / len(values))
     return weight * mean + (1 - weight) * prior, float(np.hypot(weight * noise, (1 - weight) * spread))

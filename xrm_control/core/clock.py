@@ -22,6 +22,9 @@ Result = TypeVar("Result")
 
 VIRTUAL = "virtual"
 
+# Rounding must not wake a sleeper a hair too early, when what it waits for has not quite happened.
+_JUST_AFTER_S = 1e-6
+
 
 class NothingToWaitFor(RuntimeError):
     """The virtual clock has no timer, no ready callback and no work in flight: the program would hang."""
@@ -91,14 +94,18 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class Clock:
-    """Instrument time in seconds since the start of the run, and its UTC counterpart."""
+    """Instrument time in seconds since the start of the run, and its UTC counterpart.
+
+    Made inside the event loop whose time it tells; it may then be asked from any thread.
+    """
 
     def __init__(self, started_utc: datetime.datetime) -> None:
         self.started_utc = started_utc
+        self._loop = asyncio.get_running_loop()
 
     def now_s(self) -> float:
         """Seconds of instrument time since the loop was made."""
-        return asyncio.get_running_loop().time()
+        return self._loop.time()
 
     def utc(self) -> datetime.datetime:
         """The UTC moment that belongs to `now_s`."""
@@ -109,8 +116,8 @@ class Clock:
         await asyncio.sleep(max(0.0, seconds))
 
     async def sleep_until(self, moment_s: float) -> None:
-        """Wait until the instrument time `moment_s`."""
-        await self.sleep(moment_s - self.now_s())
+        """Wait until the instrument time `moment_s` has passed."""
+        await self.sleep(moment_s - self.now_s() + _JUST_AFTER_S)
 
 
 def utc_now() -> datetime.datetime:

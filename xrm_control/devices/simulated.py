@@ -291,6 +291,8 @@ def _description(microscope: Microscope) -> InstrumentDescription:
     camera = CameraDescription(
         about.camera.width_px, about.camera.height_px, about.camera.pixel_um, dict(about.camera.readout_s)
     )
+    # The simulator states its flux per pixel at binning 8.
+    flux_per_um2_s = microscope.config.photons_per_pixel_s / camera.binned_pixel_um(8) ** 2
     return InstrumentDescription(
-        "simulated microscope", axes, camera, about.shutter_s, about.energy_kev, microscope.flux_per_um2_s
+        "simulated microscope", axes, camera, about.shutter_s, about.energy_kev, flux_per_um2_s
     )

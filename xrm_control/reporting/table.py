@@ -13,7 +13,7 @@ from xrm_control.reporting.values import MISSING, dig, figure, mapping, number
 
 PAPER_CONVENTION = (
     "the paper's convention: every whole particle counts once, with voxel counts and voxel faces; means of V, SA and "
-    "d_e, sphericity from mean V and mean SA, SA:V a mean of ratios, dead volume mean void V over mean particle V"
+    "dₑ, sphericity from mean V and mean SA, SA:V a mean of ratios, dead volume mean void V over mean particle V"
 )
 UNBIASED_CONVENTION = (
     "the unbiased convention: whole particles weighted against the loss of large ones at the border, volumes from "
@@ -27,12 +27,12 @@ _QUANTITIES = (
     ("surface_area_um2", "surface area SA", "µm²"),
     ("sphericity", "sphericity ψ", MISSING),
     ("surface_to_volume_per_um", "SA:V", "1/µm"),
-    ("equivalent_diameter_um", "equivalent diameter d_e", "µm"),
+    ("equivalent_diameter_um", "equivalent diameter dₑ", "µm"),
 )
 _ROWS = (
     *((f"particle {name}", unit, ("particle", key)) for key, name, unit in _QUANTITIES),
     *((f"void {name}", unit, ("void", key)) for key, name, unit in _QUANTITIES),
-    ("dead volume V_D of voided particles", "%", ("dead_volume_percent",)),
+    ("dead volume", "%", ("dead_volume_percent",)),
     ("particles with internal voids", "%", ("voided_particles_percent",)),
     ("particles counted", MISSING, ("n_particles",)),
     ("voids counted", MISSING, ("n_voids",)),
@@ -51,9 +51,12 @@ class Table1Row:
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """The row as printed, under `HEADINGS`."""
-        values = (self.paper, self.paper_convention, self.unbiased)
-        printed = (figure(int(v) if v is not None and self.quantity.endswith("counted") else v) for v in values)
-        return (self.quantity, self.unit, *printed)  # type: ignore[return-value]
+        # The paper's values keep the digits that it prints.
+        stated = MISSING if self.paper is None else f"{self.paper:g}"
+        return self.quantity, self.unit, stated, self._own(self.paper_convention), self._own(self.unbiased)
+
+    def _own(self, value: float | None) -> str:
+        return figure(int(value) if value is not None and self.quantity.endswith("counted") else value)
 
 
 def table1_rows(results: Mapping[str, Any]) -> tuple[Table1Row, ...]:
@@ -87,7 +90,7 @@ def paper_table(results: Mapping[str, Any]) -> Table:
         table.add_column(heading, justify="right" if at > 1 else "left", no_wrap=at < 2)
     for row in table1_rows(results):
         cells = row.cells()
-        table.add_row(*cells, end_section=row.quantity.endswith("d_e"))
+        table.add_row(*cells, end_section="diameter" in row.quantity)
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 MISSING = "–"
@@ -106,6 +107,17 @@ def duration(seconds: Any) -> str:
         return f"{int(round(found) // 60)} min {int(round(found) % 60):02d} s"
     minutes = round(found / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment(value: Any) -> str | None:
+    """A UTC time in ISO form to the second; as it is where it is not one; None for nothing."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        then = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return f"{(then.astimezone(UTC) if then.tzinfo else then):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def words(name: str) -> str:

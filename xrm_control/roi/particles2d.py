@@ -19,7 +19,7 @@ _SEARCH_PIXEL_UM = 0.5
 """Finer mosaics are averaged to about this pixel first: it resolves the smallest particle, and costs seconds."""
 
 _SHAPE_SPREAD = 0.05
-"""How far a real particle's chord differs from a sphere's, relative; keeps the rims of large ones from becoming small."""
+"""How far a real particle's chord differs from a sphere's, relative; else large ones' rims would be small ones."""
 
 _FITS_AGAIN = (0.5, 0.5)
 """Least share of its own squares that a sphere must explain, for each search through what is left over."""
@@ -97,11 +97,11 @@ def _search(
         if not len(more):
             break
         spheres = Spheres.of(np.vstack((spheres.table(), more.table())))
-        spheres, residual = fit_spheres(chords, weight, spheres, rounds=5)
+        spheres, residual = fit_spheres(chords, weight, spheres, rounds=4)
     kept = _believable(spheres, chords.shape, smallest)
     if kept.all():
         return spheres
-    return fit_spheres(chords, weight, Spheres.of(spheres.table()[kept]), rounds=3)[0]
+    return fit_spheres(chords, weight, Spheres.of(spheres.table()[kept]), rounds=2)[0]
 
 
 def _believable(spheres: Spheres, shape: tuple[int, ...], smallest: float) -> NDArray[np.bool_]:

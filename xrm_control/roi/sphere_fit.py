@@ -51,40 +51,45 @@ class Spheres:
 
 
 @dataclass(frozen=True)
-class _Patch:
-    """The pixels that one sphere shades: flat indices, chord at factor 1, derivatives by column, row, radius."""
+class _Shadows:
+    """The pixels that the spheres shade, sphere after sphere: flat index, chord at factor 1, how many for each."""
 
     index: NDArray[np.int64]
     chord: Floats
     gradient: Floats
+    """Derivatives of the chord by column, row, radius: (3, pixels)."""
+    lengths: NDArray[np.int64]
 
 
-def _patch(shape: tuple[int, int], column: float, row: float, radius: float) -> _Patch:
+def _shadows(table: Floats, shape: tuple[int, int]) -> _Shadows:
+    column, row, radius = table[:, 0], table[:, 1], table[:, 2]
     reach = radius + _REACH_PX
-    c0, c1 = max(int(np.ceil(column - reach)), 0), min(int(np.floor(column + reach)) + 1, shape[1])
-    r0, r1 = max(int(np.ceil(row - reach)), 0), min(int(np.floor(row + reach)) + 1, shape[0])
-    dx = np.arange(c0, c1)[None, :] - column
-    dy = np.arange(r0, r1)[:, None] - row
-    inside = dx * dx + dy * dy < reach * reach
-    power = radius * radius - dx * dx - dy * dy
+    c0, c1 = (np.clip(edge, 0, shape[1]).astype(np.int64) for edge in (np.ceil(column - reach), column + reach + 1))
+    r0, r1 = (np.clip(edge, 0, shape[0]).astype(np.int64) for edge in (np.ceil(row - reach), row + reach + 1))
+    wide, high = np.maximum(c1 - c0, 0), np.maximum(r1 - r0, 0)
+    owner = np.repeat(np.arange(len(table)), wide * high)
+    local = np.arange(len(owner)) - np.repeat(np.cumsum(wide * high) - wide * high, wide * high)
+    x, y = c0[owner] + local % wide[owner], r0[owner] + local // wide[owner]
+    dx, dy = x - column[owner], y - row[owner]
+    distance2 = dx * dx + dy * dy
+    inside = distance2 < reach[owner] ** 2
+    owner, x, y, dx, dy, distance2 = (a[inside] for a in (owner, x, y, dx, dy, distance2))
+    r = radius[owner]
+    power = r * r - distance2
     # A pixel averages over the rim, where the exact chord 2 sqrt(power) has an infinite slope.
-    root = np.sqrt(power * power + (_SMEAR_PX * radius) ** 2)
+    root = np.sqrt(power * power + (_SMEAR_PX * r) ** 2)
     chord = np.sqrt(2 * (power + root))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        by_power = chord / (2 * root)
-        by_smear = _SMEAR_PX**2 * radius / (chord * root)
-    index = (np.arange(r0, r1)[:, None] * shape[1] + np.arange(c0, c1)[None, :])[inside]
-    gradient = np.stack((2 * dx * by_power, 2 * dy * by_power, 2 * radius * by_power + by_smear), axis=-1)[inside]
-    return _Patch(index, chord[inside], gradient)
+    by_power = chord / (2 * root)
+    by_smear = _SMEAR_PX**2 * r / (chord * root)
+    gradient = np.stack((2 * dx * by_power, 2 * dy * by_power, 2 * r * by_power + by_smear))
+    return _Shadows(y * shape[1] + x, chord, gradient, np.bincount(owner, minlength=len(table)))
 
 
 def shadow(spheres: Spheres, shape: tuple[int, int]) -> Floats:
     """Sum of the chords of all spheres, shape (rows, columns), in pixels."""
-    total = np.zeros(shape[0] * shape[1])
-    for column, row, radius, factor in spheres.table():
-        patch = _patch(shape, column, row, radius)
-        total[patch.index] += factor * patch.chord
-    return total.reshape(shape)
+    cast = _shadows(spheres.table(), shape)
+    factor = np.repeat(spheres.factor, cast.lengths)
+    return np.bincount(cast.index, factor * cast.chord, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def find_spheres(
@@ -96,7 +101,8 @@ def find_spheres(
     radii: those to try, ascending. For a sphere s at a place the weighted squares fall by 2<r, s> - <s, s>: a local
     maximum over place and radius is taken when that fall is at least `least_fraction` of <s, s>, and `least_fall`.
     """
-    gains = [_gain(residual, weight, radius) for radius in radii]
+    correlator = _Correlator((residual * weight, weight), int(np.ceil(radii[-1] + _REACH_PX)) + 1)
+    gains = [_gain(correlator, radius) for radius in radii]
     fractions, falls = (np.stack(part) for part in zip(*gains, strict=True))
     peak = falls == ndimage.maximum_filter(falls, size=(3, 5, 5), mode="nearest")
     peak &= (fractions >= least_fraction) & (falls >= least_fall)
@@ -114,28 +120,35 @@ def find_spheres(
     return Spheres.of(np.array(taken, float).reshape(-1, 4))
 
 
-def _gain(residual: Floats, weight: Floats, radius: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+class _Correlator:
+    """Correlation of two images with symmetric templates, zero beyond the edges; transforms the images once."""
+
+    def __init__(self, images: tuple[Floats, Floats], reach: int) -> None:
+        self._shape = images[0].shape
+        self._padded = tuple(fft.next_fast_len(n + reach, real=True) for n in self._shape)
+        self._images = [np.asarray(fft.rfft2(image.astype(np.float32), self._padded)) for image in images]
+
+    def correlate(self, which: int, template: Floats) -> NDArray[np.float32]:
+        """Image number `which` with a square template of odd side."""
+        half = template.shape[0] // 2
+        around = np.zeros(self._padded, np.float32)
+        around[: template.shape[0], : template.shape[1]] = template
+        product = self._images[which] * np.asarray(fft.rfft2(np.roll(around, (-half, -half), (0, 1))))
+        whole = np.asarray(fft.irfft2(product, self._padded), np.float32)
+        return whole[: self._shape[0], : self._shape[1]]
+
+
+def _gain(correlator: _Correlator, radius: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fall of the weighted squares as a fraction of the sphere's own, and the fall itself, each (rows, columns)."""
     half = int(np.ceil(radius + _REACH_PX))
-    size = 2 * half + 1
-    patch = _patch((size, size), half, half, radius)
-    template = np.zeros(size * size)
-    template[patch.index] = patch.chord
-    template = template.reshape(size, size).astype(np.float32)
-    together = _correlate((residual * weight).astype(np.float32), template)
-    alone = _correlate(weight.astype(np.float32), template * template)
+    middle = Spheres(*(np.array([value]) for value in (half, half, radius, 1.0)))
+    template = shadow(middle, (2 * half + 1, 2 * half + 1))
+    together = correlator.correlate(0, template)
+    alone = correlator.correlate(1, template * template)
     fall = 2 * together - alone
     # Where little of the sphere's place was seen, nothing can be said.
     known = alone > 0.3 * np.median(alone)
     return np.where(known, fall / np.where(known, alone, 1), -np.inf), np.where(known, fall, -np.inf)
-
-
-def _correlate(image: NDArray[np.float32], template: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Correlation with a symmetric template, zero beyond the edges, same shape as the image."""
-    half = template.shape[0] // 2
-    shape = tuple(fft.next_fast_len(n + 2 * half, real=True) for n in image.shape)
-    product = fft.rfft2(image, shape) * fft.rfft2(template, shape)
-    return fft.irfft2(product, shape)[half : half + image.shape[0], half : half + image.shape[1]]
 
 
 def fit_spheres(
@@ -161,10 +174,8 @@ def fit_spheres(
     cost, gradient, normal, residual = _normal(flat, w, table, thickness.shape, factor_spread)
     for _ in range(rounds):
         diagonal = normal.diagonal() + prior
-        step = spsolve(
-            (normal + sparse.diags(prior + damping * diagonal + 1e-9)).tocsc(),
-            gradient - prior * (table - [0, 0, 0, 1]).ravel(),
-        ).reshape(-1, 4)
+        damped = (normal + sparse.diags(prior + damping * diagonal + 1e-9)).tocsc()
+        step = np.asarray(spsolve(damped, gradient - prior * (table - [0, 0, 0, 1]).ravel())).reshape(-1, 4)
         step = np.clip(step, -2.0, 2.0)
         step[:, 3] = np.clip(step[:, 3], -0.2, 0.2)
         trial = table + step
@@ -186,19 +197,19 @@ def _normal(
     flat: Floats, weight: Floats, table: Floats, shape: tuple[int, int], factor_spread: float
 ) -> tuple[float, Floats, sparse.csr_matrix, Floats]:
     """Cost, right-hand side, normal matrix and residual at `table`."""
-    residual = flat.copy()
-    rows, values, ends = [], [], []
-    for column, row, radius, factor in table:
-        patch = _patch(shape, column, row, radius)
-        residual[patch.index] -= factor * patch.chord
-        rows.append(patch.index)
-        values.append(np.column_stack((factor * patch.gradient, patch.chord)))
-        ends.append(len(patch.index))
-    lengths = np.array(ends)
-    pixel = np.concatenate([np.tile(r, 4) for r in rows])
-    data = np.concatenate([v.T.ravel() for v in values])
-    parameter = np.repeat(np.arange(4 * len(table)), np.repeat(lengths, 4))
-    jacobian = sparse.csr_matrix((data, (parameter, pixel)), shape=(4 * len(table), flat.size))
-    weighted = jacobian.multiply(weight[None, :]).tocsr()
+    cast = _shadows(table, shape)
+    factor = np.repeat(table[:, 3], cast.lengths)
+    residual = flat - np.bincount(cast.index, factor * cast.chord, minlength=flat.size)
+    # Four rows for each sphere, all on the same pixels: gathered sphere by sphere, parameter by parameter.
+    ends = np.cumsum(cast.lengths)
+    place = np.arange(len(cast.index)) + 3 * np.repeat(ends - cast.lengths, cast.lengths)
+    lengths = np.repeat(cast.lengths, 4)
+    data, pixel = np.empty(4 * len(place)), np.empty(4 * len(place), np.int64)
+    for k, values in enumerate((*(factor * cast.gradient), cast.chord)):
+        at = place + k * np.repeat(cast.lengths, cast.lengths)
+        data[at], pixel[at] = values, cast.index
+    starts = np.concatenate(([0], np.cumsum(lengths)))
+    jacobian = sparse.csr_matrix((data, pixel, starts), shape=(len(lengths), flat.size))
+    weighted = sparse.csr_matrix((data * weight[pixel], pixel, starts), shape=jacobian.shape)
     cost = float(np.sum(weight * residual**2) + np.sum(((table[:, 3] - 1) / factor_spread) ** 2))
     return cost, weighted @ residual, (weighted @ jacobian.T).tocsr(), residual

@@ -91,6 +91,10 @@ class RoiStrategy(Spec):
                 limit=f"below half the field of view, {fov_um / 2:g} um",
             )
 
+    def planned(self) -> int | tuple[tuple[float, float, float], ...]:
+        """For planning: the centres (x, y, z in um) where they are known before the mosaic, else how many there will be."""
+        return int(getattr(self, "count", 1))
+
     def pick(self, mosaic: MosaicMap, fov_um: float, limits: Limits, mu_per_um: float) -> tuple[Roi, ...]:
         """The regions to scan, named roi-01, roi-02, ...; they never overlap, nor leave the mosaic or the limits.
 
@@ -183,7 +187,7 @@ def _nothing(what: str) -> AnalysisError:
     return AnalysisError(
         what,
         where="roi",
-        remedy="look at mosaic.png: move the mosaic to the powder, lower roi.margin_um, or name positions (kind: manual)",
+        remedy="look at mosaic.png: move the mosaic to the powder, lower roi.margin_um, or name positions",
     )
 
 

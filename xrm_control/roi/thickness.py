@@ -36,7 +36,7 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     """
     seen = np.isfinite(transmission)
     if not seen.any():
-        raise AnalysisError("the mosaic holds no usable pixel", where="mosaic", remedy="check the shutter and the flats")
+        raise AnalysisError("the mosaic holds no usable pixel", where="mosaic", remedy="check shutter and flats")
     clipped = np.clip(np.where(seen, transmission, 1.0), _OPAQUE, None)
     path = np.where(seen, -np.log(clipped) / mu_per_um, 0.0)
     smooth = _mean_over(path, seen, 1.0)
@@ -48,11 +48,21 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     return ThicknessMap(thickness, np.where(seen, variance, np.inf))
 
 
-def _mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float) -> Floats:
-    """Gaussian mean over the pixels of the mask; 0 where there are none within reach."""
-    share = ndimage.gaussian_filter(mask.astype(float), sigma, mode="constant")
-    total = ndimage.gaussian_filter(np.where(mask, image, 0.0), sigma, mode="constant")
-    return np.divide(total, share, out=np.zeros_like(total), where=share > 1e-6)
+def _mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: Floats | float = 0.0) -> Floats:
+    """Gaussian mean over the pixels of the mask; `otherwise` where (nearly) none is within reach."""
+    # A wide Gaussian is taken on sums over blocks, much smaller than itself.
+    n = max(1, int(sigma / 6))
+    rows, columns = (-(-size // n) * n for size in image.shape)
+    sums = np.zeros((2, rows, columns))
+    sums[0, : image.shape[0], : image.shape[1]] = mask
+    sums[1, : image.shape[0], : image.shape[1]] = np.where(mask, image, 0.0)
+    sums = sums.reshape(2, rows // n, n, columns // n, n).mean(axis=(2, 4))
+    share, total = (ndimage.gaussian_filter(part, sigma / n, mode="constant") for part in sums)
+    known = share > 1e-3
+    mean = np.divide(total, share, out=np.zeros_like(total), where=known)
+    spread = tuple(np.minimum(np.arange(size) // n, parts - 1) for size, parts in zip(image.shape, mean.shape, strict=True))
+    place = np.ix_(*spread)
+    return np.where(known[place], mean[place], otherwise)
 
 
 def _background(
@@ -64,9 +74,7 @@ def _background(
     empty = seen & (smooth < low + 4 * spread)
     level = low
     for _ in range(2):
-        share = ndimage.gaussian_filter(empty.astype(float), _SPREAD_UM / pixel_size_um, mode="constant")
-        near = _mean_over(path, empty, _SPREAD_UM / pixel_size_um)
-        level = np.where(share > 1e-3, near, low)
+        level = _mean_over(path, empty, _SPREAD_UM / pixel_size_um, otherwise=low)
         spread = max(1.4826 * float(np.median(np.abs((smooth - level)[empty]))), 1e-6)
         empty = seen & (np.abs(smooth - level) < 3 * spread)
         if not empty.any():

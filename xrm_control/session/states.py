@@ -84,7 +84,7 @@ class _Drawn:
 def diagram() -> str:
     """The machine as a Mermaid state diagram, without the many ways into and out of `paused` and `held`."""
     drawn: Any = _Drawn()
-    settings = _settings() | {"transitions": [list(row) for row in TRANSITIONS]}
+    settings: dict[str, Any] = _settings() | {"transitions": [list(row) for row in TRANSITIONS]}
     GraphMachine(model=drawn, graph_engine="mermaid", title="States of a run", **settings)
     return str(drawn.get_graph().source)
 

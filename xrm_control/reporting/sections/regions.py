@@ -15,7 +15,7 @@ from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RegionData, RunData
 from xrm_control.reporting.sections.parts import Cell, Section, Shown, flatten, table
-from xrm_control.reporting.values import dig, figure, items, number, text, words
+from xrm_control.reporting.values import MISSING, dig, figure, items, number, text, words
 
 SLICES_OF_ALL_STRIPS = 512
 MOST_MOSAIC_BYTES = 1_200_000
@@ -38,18 +38,19 @@ class RegionView:
 def mosaic_section(run: RunData) -> Section:
     """The stitched mosaic with the regions outlined, and why each was chosen."""
     rows: list[tuple[str | Cell, ...]] = []
+    sizes: set[str] = set()
     for roi in (item for item in items(run.rois, "rois") if isinstance(item, Mapping)):
-        size = f"{figure(roi.get('width_um'))} × {figure(roi.get('height_um'))}"
-        place = f"{figure(roi.get('x_um'))}, {figure(roi.get('y_um'))}, {figure(roi.get('z_um'))}"
-        rows.append((text(roi.get("name")), place, size, text(roi.get("expected_particles")), text(roi.get("reason"))))
+        sizes.add(f"{figure(roi.get('width_um'))} × {figure(roi.get('height_um'))} µm")
+        place = ", ".join(_place(roi.get(axis)) for axis in ("x_um", "y_um", "z_um"))
+        rows.append((text(roi.get("name")), place, text(roi.get("expected_particles")), text(roi.get("reason"))))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     lead = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
-    head = ("region", "x, y, z (µm)", "size (µm)", "particles expected", "chosen because")
+    head = ("region", "x, y, z (µm)", "particles expected", "chosen because")
     return Section(
         "mosaic",
         "Mosaic and regions",
         lead,
-        (table(head, rows),) if rows else (),
+        (table(head, rows, f"Regions of {' and '.join(sorted(sizes))}."),) if rows else (),
         (Shown(picture, "The stitched radiographs with the regions; dark is powder."),) if picture else (),
     )
 
@@ -90,6 +91,11 @@ def voxel_size_um(region: RegionData) -> float | None:
     if stated is not None and stated > 0:
         return stated
     return region.volume.voxel_size_um if region.volume else None
+
+
+def _place(value: object) -> str:
+    found = number(value)
+    return MISSING if found is None else f"{found:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _lead(region: RegionData, voxel_um: float | None) -> str:

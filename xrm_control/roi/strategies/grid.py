@@ -45,6 +45,12 @@ class Grid(RoiStrategy):
         if self.centre is not None:
             check_places(self._places(self.centre.x_um, self.centre.y_um), limits, fov_um)
 
+    def planned(self) -> int | tuple[tuple[float, float, float], ...]:
+        """See `RoiStrategy.planned`."""
+        if self.centre is None:
+            return self.rows * self.columns
+        return tuple((p.x_um, p.y_um, p.z_um) for p in self._places(self.centre.x_um, self.centre.y_um))
+
     def choose(
         self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
     ) -> tuple[Roi, ...]:

@@ -35,6 +35,10 @@ class Manual(RoiStrategy):
         super().check(limits, fov_um)
         check_places(self._places(), limits, fov_um)
 
+    def planned(self) -> tuple[tuple[float, float, float], ...]:
+        """See `RoiStrategy.planned`."""
+        return tuple((place.x_um, place.y_um, place.z_um) for place in self._places())
+
     def choose(
         self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
     ) -> tuple[Roi, ...]:

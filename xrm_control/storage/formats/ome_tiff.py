@@ -100,7 +100,7 @@ def _write(path: Path, volume: NDArray, voxel_size_um: float, metadata: dict[str
     lengths = {f"PhysicalSize{axis}": float(voxel_size_um) for axis in "XYZ"}
     units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
-    content = hashlib.sha256(memoryview(np.ascontiguousarray(volume)))
+    content = hashlib.sha256(memoryview(np.ascontiguousarray(volume).tobytes()))
     identity = uuid.UUID(bytes=content.digest()[:16], version=4)
     part = part_path(path)
     try:

@@ -1,0 +1,39 @@
+# `make demo` and `make test` need Python 3.11 or newer, make and a package index; they make their own .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
+
+.PHONY: demo test lint bench soak setup clean
+
+demo: $(READY)
+	$(BIN)/xrm run recipes/nmc811_screening.yaml
+
+test: lint
+	$(BIN)/python -m pytest -n $(CPUS) --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+# Full benchmarks: ratios against named peers, measured in one run.
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+# Long checks: a compressed night with every scripted fault, and writers killed at random.
+soak: $(READY)
+	$(BIN)/python -m pytest -n $(CPUS) -m soak tests
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -1,0 +1,247 @@
+"""The composition root: recipe and settings become instrument, run folder, executor and session."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xrm_control.analysis.core import AnalysisSpec, run_core
+from xrm_control.core.clock import VIRTUAL, Clock, utc_now
+from xrm_control.core.clock import run as run_on_clock
+from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.core.events import Event, EventStream, Listener
+from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.loading import json_schema, load_document
+from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
+from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
+from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reporting.report import build_report
+from xrm_control.session.context import RunContext
+from xrm_control.session.processing import find_core
+from xrm_control.session.runner import Runner
+from xrm_control.session.states import diagram as diagram
+from xrm_control.storage.durable import free_bytes
+from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
+from xrm_control.storage.formats.registry import read_scan, read_volume
+from xrm_control.storage.journal import Journal, JournalReader
+from xrm_control.storage.records import RunRecord, RunSummary
+from xrm_control.storage.run_folder import RunFolder
+
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recipe that has been read and validated, with the text it came from."""
+
+    recipe: Recipe
+    text: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    folder: Path
+    exit_code: int
+    results: Mapping[str, Any]
+
+
+def load(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
+    """Read a recipe. Raises RecipeError with file, line and field of everything that is wrong with it."""
+    recipe, text = load_document(path, Recipe, overrides or {})
+    if overrides:
+        said = "\n".join(f"# --set {key}={value}" for key, value in overrides.items())
+        text = f"# Run with these settings in place of those below:\n{said}\n{text}"
+    return Loaded(recipe, text, path)
+
+
+def check(loaded: Loaded) -> Plan:
+    """Everything that can be found wrong before anything moves: limits, envelope, material, analysis core."""
+    recipe = loaded.recipe
+    find_core(recipe.handoff)
+    return make_plan(recipe, recipe.instrument.describe())
+
+
+def plan(loaded: Loaded, out: Path) -> Plan:
+    """`check`, and whether the disk under `out` has the room."""
+    found = check(loaded)
+    check_disk(found, free_bytes(_existing(out)), loaded.recipe.output.keep_free_gb, str(out))
+    return found
+
+
+def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]:
+    """The recipe's scan at other binnings."""
+    instrument = loaded.recipe.instrument.describe()
+    for binning in binnings:
+        if binning not in instrument.camera.readout_s:
+            raise RecipeError(
+                "the camera does not have this binning",
+                where="--compare binning",
+                value=binning,
+                limit=", ".join(map(str, sorted(instrument.camera.readout_s))),
+            )
+    return compare(loaded.recipe, instrument, binnings)
+
+
+def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None = None) -> Outcome:
+    """Carry a recipe out. Simulated instruments run in virtual time unless `speed` says otherwise."""
+    recipe = loaded.recipe
+    pace = _pace(recipe, speed)
+    cost = plan(loaded, out)
+    started = utc_now()
+    folder = RunFolder.create(out, recipe.name, started, secrets.token_hex(2))
+    record = RunRecord(
+        folder.name, recipe.name, recipe.sha256(), recipe.instrument.backend, recipe.instrument.simulated,
+        started.isoformat(timespec="seconds"),
+    )  # fmt: skip
+    with folder.lock():
+        folder.write_text(folder.recipe, loaded.text)
+        folder.write_json(folder.plan, {**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
+        with Journal.create(folder.journal, record) as journal:
+
+            async def session() -> int:
+                clock = Clock(started)
+                events = EventStream(clock.now_s)
+                events.subscribe(_Recorder(folder, journal, clock))
+                if listener is not None:
+                    listener(Event(0.0, "info", "run.folder", str(folder.path), {"path": str(folder.path)}))
+                    events.subscribe(listener)
+                instrument = recipe.instrument.open(clock)
+                with recipe.compute.open() as workers:
+                    context = RunContext(recipe, folder, journal, instrument, clock, events, workers)
+                    try:
+                        return await Runner(context).run()
+                    finally:
+                        context.close()
+
+            code = run_on_clock(session(), pace)
+    return Outcome(folder.path, code, json.loads(folder.results.read_text(encoding="utf-8")))
+
+
+class _Recorder:
+    """Events into the journal (what matters) and the log (everything)."""
+
+    def __init__(self, folder: RunFolder, journal: Journal, clock: Clock) -> None:
+        self._folder, self._journal, self._clock = folder, journal, clock
+
+    def __call__(self, event: Event) -> None:
+        utc = self._clock.utc().isoformat()
+        if event.level != "debug":
+            self._journal.record_event(
+                event.kind, event.text, t_s=event.t_s, level=event.level, data=event.data, utc=utc
+            )
+        self._folder.append_log(
+            {"t_s": round(event.t_s, 3), "utc": utc, "level": event.level, "kind": event.kind, "text": event.text}
+            | ({"data": dict(event.data)} if event.data else {})
+        )
+
+
+def status(path: Path) -> RunSummary:
+    """How far a run has come, also while another process carries it out."""
+    with JournalReader.open(RunFolder.open(path).journal) as journal:
+        return journal.summary()
+
+
+def report(path: Path) -> Path:
+    """Write report.html anew from the run folder's files."""
+    folder = RunFolder.open(path)
+    return folder.write_text(folder.report, build_report(folder.path), replace=True)
+
+
+def reconstruct(
+    source: Path,
+    target: Path,
+    spec: ReconstructionSpec,
+    *,
+    pixel_size_um: float | None = None,
+    sixteen_bit: bool = False,
+    normalised: bool = False,
+) -> dict[str, Any]:
+    """A scan in any known file format -> volume as OME-TIFF; returns the quality figures."""
+    if target.suffix.lower() not in (".tif", ".tiff"):
+        raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")
+    if target.exists():
+        raise DataError("the file exists already and is not overwritten", where=str(target))
+    scan = ScanData.of(read_scan(source), pixel_size_um=pixel_size_um, assume_normalised=normalised)
+    result = reconstruct_scan(scan, spec)
+    write = write_volume_16bit if sixteen_bit else write_volume
+    write(target, result.volume, result.voxel_size_um)
+    return {
+        "volume": str(target),
+        "shape": list(result.volume.shape),
+        "voxel_size_um": result.voxel_size_um,
+        "rotation_axis_px": result.rotation_axis_px,
+        **result.quality,
+    }
+
+
+def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:
+    """A volume, or a handoff.json, through the analysis core; returns the content of its results.json."""
+    if source.suffix == ".json":
+        handoff = source
+    else:
+        handoff = _handoff_for(source, out, spec, voxel_size_um)
+    run_core(handoff, out)
+    return json.loads((out / "results.json").read_text(encoding="utf-8"))
+
+
+def _handoff_for(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> Path:
+    volume, stated_um = read_volume(source)
+    voxel_um = voxel_size_um if voxel_size_um is not None else stated_um
+    if voxel_um is None:
+        raise DataError(
+            "the file does not say how large a voxel is", where=str(source), remedy="give --voxel-size-um"
+        )
+    if not np.isfinite(voxel_um) or voxel_um <= 0:
+        raise DataError("the voxel size must be above zero", where="--voxel-size-um", value=voxel_um)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handoff = out / "handoff.json"
+        content = {
+            "volume": os.path.relpath(source.absolute(), out.absolute()),
+            "shape": list(volume.shape),
+            "voxel_size_um": voxel_um,
+            "roi": "volume",
+            "analysis": spec.model_dump(mode="json"),
+        }
+        handoff.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
+    return handoff
+
+
+def schema() -> dict[str, Any]:
+    """The recipe's JSON schema, for editors that complete and check YAML."""
+    return json_schema(Recipe)
+
+
+def _pace(recipe: Recipe, speed: str | None) -> str | float:
+    if speed is None:
+        return VIRTUAL if recipe.instrument.simulated else 1.0
+    if speed == VIRTUAL:
+        if not recipe.instrument.simulated:
+            raise RecipeError("virtual time needs the simulated instrument", where="--speed", value=speed)
+        return VIRTUAL
+    try:
+        factor = float(speed)
+    except ValueError:
+        factor = 0.0
+    if not (np.isfinite(factor) and factor > 0):
+        raise RecipeError("no such speed", where="--speed", value=speed, limit="virtual, 1, or a factor above 0")
+    if factor != 1 and not recipe.instrument.simulated:
+        raise RecipeError("a real instrument runs at speed 1", where="--speed", value=speed)
+    return factor
+
+
+def _existing(path: Path) -> Path:
+    """`path`, or its nearest parent that exists."""
+    path = path.absolute()
+    return next((place for place in (path, *path.parents) if place.exists()), path)

@@ -1,0 +1,100 @@
+"""`xrm doctor`: is this installation fit to work?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xrm_control.core.clock import stopwatch
+from xrm_control.core.errors import XrmError
+from xrm_control.devices.backend import Backend
+from xrm_control.core.family import Family
+from xrm_control.reconstruction.astra_session import gpu_available
+from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
+from xrm_control.storage.durable import write_durable
+
+_PACKAGES = ("astra-toolbox", "numpy", "pyepics", "tifffile", "transitions", "xraydb")
+_LEAST_FREE_GB = 2.0
+_SLOW_COMMIT_MS = 100.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: in order or not, what was found, and what to do."""
+
+    what: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """All examinations; none of them moves anything."""
+    return [_python(), *_packages(), _reconstruction(), _gpu(), _disk(), _commit(), *_backends()]
+
+
+def _python() -> Finding:
+    return Finding("Python", sys.version_info >= (3, 11), platform.python_version(), "install Python 3.11 or newer")
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for name in _PACKAGES:
+        try:
+            found.append(Finding(name, True, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            found.append(Finding(name, False, "not installed", f"pip install {name}"))
+    return found
+
+
+def _reconstruction() -> Finding:
+    """A disc of known attenuation through ASTRA: scaling and orientation are right, or nothing else matters."""
+    side, radius_um, mu_per_um, pixel_um = 64, 10.0, 0.05, 0.5
+    s_um = (np.arange(side) - (side - 1) / 2) * pixel_um
+    chord_um = 2 * np.sqrt(np.clip(radius_um**2 - s_um**2, 0, None))
+    theta_deg = np.linspace(-90, 90, 91)
+    sinogram = np.tile((mu_per_um * chord_um).astype(np.float32), (1, len(theta_deg), 1))
+    try:
+        volume = FilteredBackProjection().reconstruct(sinogram, theta_deg, (side - 1) / 2, pixel_um)
+    except XrmError as error:
+        return Finding("ASTRA, disc of known attenuation", False, str(error), "reinstall astra-toolbox")
+    found = float(volume[0, side // 2 - 8 : side // 2 + 8, side // 2 - 8 : side // 2 + 8].mean())
+    error_percent = 100 * (found / mu_per_um - 1)
+    return Finding(
+        "ASTRA, disc of known attenuation", abs(error_percent) < 2, f"{error_percent:+.2f} %", "reinstall astra-toolbox"
+    )
+
+
+def _gpu() -> Finding:
+    return Finding("GPU", True, "used" if gpu_available() else "none; reconstruction runs on the CPU")
+
+
+def _disk() -> Finding:
+    free_gb = shutil.disk_usage(Path.cwd()).free / 1e9
+    return Finding("disk free here", free_gb > _LEAST_FREE_GB, f"{free_gb:.1f} GB", f"free {_LEAST_FREE_GB:g} GB")
+
+
+def _commit() -> Finding:
+    """How long one durable frame takes on this disk."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        times_ms = []
+        for number in range(10):
+            passed_s = stopwatch()
+            write_durable(Path(folder) / f"{number}.bin", bytes(32_768))
+            times_ms.append(passed_s() * 1000)
+    median_ms = float(np.median(times_ms))
+    return Finding(
+        "durable write of a frame here", median_ms < _SLOW_COMMIT_MS, f"{median_ms:.1f} ms", "use a local disk"
+    )
+
+
+def _backends() -> list[Finding]:
+    names = ", ".join(Family("xrm_control.devices", tag="backend").members(Backend))
+    return [Finding("instrument backends", bool(names), names)]

@@ -1,0 +1,272 @@
+"""Commands: parse, call, print. No logic lives here."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from xrm_control.core.errors import Interrupted, RecipeError, XrmError
+
+cli = typer.Typer(
+    name="xrm",
+    help="From one recipe to a report on single powder particles.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+RecipePath = Annotated[Path, typer.Argument(help="recipe (YAML)", show_default=False)]
+RunPath = Annotated[Path, typer.Argument(help="run folder", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value in place of the recipe's, e.g. scan.exposure_s=2")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
+RunsRoot = Annotated[Path, typer.Option("--out", help="folder that holds the runs")]
+
+
+class MethodName(StrEnum):
+    """Reconstruction methods of the command line."""
+
+    FBP = "fbp"
+    SIRT = "sirt"
+    CGLS = "cgls"
+
+
+def main() -> NoReturn:
+    """Entry point: every error of ours becomes one clear message and its exit code."""
+    try:
+        cli()
+    except XrmError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        _fail(Interrupted("interrupted"))
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
+
+
+def _fail(error: XrmError) -> NoReturn:
+    lines = str(error).splitlines()
+    _err.print("error:", style="bold red", end=" ")
+    for line in lines:
+        _err.print(line, markup=False)
+    if "--json" in sys.argv:
+        print(json.dumps({"ok": False, "exit_code": error.exit_code, **error.facts()}))
+    sys.exit(error.exit_code)
+
+
+@cli.command()
+def check(recipe: RecipePath, set_: Overrides = None, json_: AsJson = False) -> None:
+    """Read a recipe and find everything wrong with it: schema, limits, envelope. Nothing moves."""
+    from xrm_control import app
+
+    plan = app.check(app.load(recipe, _overrides(set_)))
+    if json_:
+        _json({"ok": True, "recipe": str(recipe), "total_s": plan.total_s})
+    else:
+        _out.print(f"{recipe}: in order; {plan.rois} scan(s), {_clock(plan.total_s)} of instrument time")
+
+
+@cli.command()
+def plan(
+    recipe: RecipePath,
+    set_: Overrides = None,
+    out: RunsRoot = Path("runs"),
+    compare: Annotated[str | None, typer.Option(help="trade-off at other binnings: binning=1,2,4,8")] = None,
+    json_: AsJson = False,
+) -> None:
+    """What a recipe will cost: time by stage, disk, dose, limits, particles."""
+    from xrm_control import app
+    from xrm_control.cli import tables
+
+    loaded = app.load(recipe, _overrides(set_))
+    if compare is not None:
+        rows = app.trade_off(loaded, _binnings(compare))
+        _json([row.__dict__ for row in rows]) if json_ else _out.print(tables.trade_off_table(rows))
+        return
+    found = app.plan(loaded, out)
+    if json_:
+        _json(found.as_dict())
+    else:
+        for table in tables.plan_tables(found):
+            _out.print(table)
+
+
+@cli.command()
+def run(
+    recipe: RecipePath,
+    set_: Overrides = None,
+    out: RunsRoot = Path("runs"),
+    speed: Annotated[str | None, typer.Option(help="virtual, 1, or N times the wall clock (simulated only)")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Carry a recipe out, from sample to report."""
+    from xrm_control import app
+    from xrm_control.cli import progress
+    from xrm_control.reporting.table import paper_table
+
+    loaded = app.load(recipe, _overrides(set_))
+    with progress.display(_err) as listener:
+        outcome = app.run(loaded, out, speed, listener)
+    if json_:
+        _json({"ok": outcome.exit_code == 0, "run": str(outcome.folder), "results": outcome.results})
+    else:
+        _out.print(paper_table(outcome.results))
+        _summary(outcome.folder, outcome.results)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _summary(folder: Path, results: Any) -> None:
+    times, counts, verdict = results["instrument_times"], results["counts"], results["verdict"]
+    scans = ", ".join(f"{seconds:.0f}" for seconds in times["scan_s"].values())
+    _out.print(f"mosaic   {counts['tiles']} tiles in {times['mosaic_s']:.1f} s, {counts['particles_in_mosaic']} particles")
+    _out.print(f"scans    {counts['rois']}, each {scans} s of instrument time")
+    _out.print(f"particles measured {counts['particles']}, whole {counts['whole_particles']}, voids {counts['voids']}")
+    _out.print(f"verdict  {verdict['status']}{''.join(f'; {reason}' for reason in verdict['reasons'])}")
+    _out.print(f"report   {folder / 'report.html'}")
+
+
+@cli.command()
+def status(run: RunPath, json_: AsJson = False) -> None:
+    """How far a run has come."""
+    from xrm_control import app
+    from xrm_control.cli import tables
+
+    summary = app.status(run)
+    _json(summary.as_dict()) if json_ else _out.print(tables.status_table(summary))
+
+
+@cli.command()
+def reconstruct(
+    source: Annotated[Path, typer.Argument(help="scan: Data Exchange or NXtomo HDF5, .txrm, ...", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
+    method: Annotated[MethodName, typer.Option(help="how to reconstruct")] = MethodName.FBP,
+    filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp")] = None,
+    iterations: Annotated[int | None, typer.Option(help="iterations of sirt and cgls")] = None,
+    axis: Annotated[float | None, typer.Option(help="rotation axis as detector column; none: find it")] = None,
+    rows: Annotated[str | None, typer.Option(help="FIRST:END, a slab of detector rows")] = None,
+    rings: Annotated[int, typer.Option(help="remove rings: columns of the median, e.g. 21; 0: off")] = 0,
+    pixel_size_um: Annotated[float | None, typer.Option(help="pixel at the sample, if the file does not say")] = None,
+    sixteen_bit: Annotated[bool, typer.Option("--16bit", help="write 16-bit integers with a scale")] = False,
+    normalised: Annotated[bool, typer.Option(help="the projections are transmissions already")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Reconstruct a scan from a file."""
+    from xrm_control import app
+    from xrm_control.cli import arguments
+
+    spec = arguments.reconstruction(method.value, filter_, iterations, axis, rows, rings)
+    figures = app.reconstruct(
+        source, out, spec, pixel_size_um=pixel_size_um, sixteen_bit=sixteen_bit, normalised=normalised
+    )
+    _json(figures) if json_ else _figures(figures)
+
+
+@cli.command()
+def analyze(
+    volume: Annotated[Path, typer.Argument(help="volume (TIFF, OME-TIFF) or handoff.json", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="folder for the results", show_default=False)],
+    voxel_size_um: Annotated[float | None, typer.Option(help="voxel size, if the file does not say")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe's `analysis:` part")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Measure the particles of a reconstructed volume."""
+    from xrm_control import app
+    from xrm_control.cli import arguments
+    from xrm_control.reporting.table import paper_table
+
+    results = app.analyze(volume, out, arguments.analysis(_overrides(set_)), voxel_size_um)
+    if json_:
+        _json(results)
+    else:
+        _out.print(paper_table(results))
+        _out.print(f"tables   {out / 'particles.csv'}")
+
+
+@cli.command()
+def report(run: RunPath) -> None:
+    """Write a run's report anew."""
+    from xrm_control import app
+
+    _out.print(str(app.report(run)))
+
+
+@cli.command()
+def schema() -> None:
+    """The recipe's JSON schema, for editors."""
+    from xrm_control import app
+
+    _json(app.schema())
+
+
+@cli.command()
+def states() -> None:
+    """The state machine of a run, as a Mermaid diagram."""
+    from xrm_control import app
+
+    print(app.diagram())
+
+
+@cli.command()
+def doctor(json_: AsJson = False) -> None:
+    """Look at this installation: packages, ASTRA's scaling, disk, memory, instrument; say what to mend."""
+    from xrm_control.cli import doctor as clinic
+
+    findings = clinic.examine()
+    if json_:
+        _json([finding.__dict__ for finding in findings])
+    else:
+        table = Table("", "what", "found", "to mend")
+        for finding in findings:
+            table.add_row("[green]ok[/]" if finding.ok else "[red]bad[/]", finding.what, finding.found, finding.remedy)
+        _out.print(table)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _overrides(pairs: list[str] | None) -> dict[str, str]:
+    found = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise RecipeError("write --set key=value", where="--set", value=pair, remedy="e.g. --set scan.exposure_s=2")
+        found[key.strip()] = value
+    return found
+
+
+def _binnings(text: str) -> tuple[int, ...]:
+    key, _, values = text.partition("=")
+    try:
+        found = tuple(int(value) for value in values.split(","))
+    except ValueError:
+        found = ()
+    if key != "binning" or not found:
+        raise RecipeError("cannot compare that", where="--compare", value=text, remedy="write binning=1,2,4,8")
+    return found
+
+
+def _figures(figures: dict[str, Any]) -> None:
+    for name, value in figures.items():
+        _out.print(f"{name:32} {value:.6g}" if isinstance(value, float) else f"{name:32} {value}", markup=False)
+
+
+def _json(content: Any) -> None:
+    print(json.dumps(content, indent=1, default=str))
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"
+
+

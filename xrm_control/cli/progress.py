@@ -1,0 +1,57 @@
+"""Progress on standard error: bars by stage in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from xrm_control.core.events import Event, Listener
+
+_SHOWN = {"roi.chosen", "roi.state", "safe.verified", "run.folder"}
+
+
+@contextmanager
+def display(console: Console) -> Iterator[Listener]:
+    """A listener that shows a run's events while the block runs."""
+    if not console.is_terminal:
+        yield lambda event: _plain(console, event)
+        return
+    columns = (
+        TextColumn("{task.description:22}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[clock]}", style="dim"),
+    )
+    with Progress(*columns, console=console) as bars:
+        yield _Bars(bars)
+
+
+def _plain(console: Console, event: Event) -> None:
+    if event.kind in _SHOWN or event.kind in ("stage.begun", "run.state") or event.level in ("warning", "error"):
+        console.print(f"{event.t_s:9.1f} s  {event.kind:16} {event.text}", markup=False)
+
+
+class _Bars:
+    """One bar for each stage; warnings and turning points as lines above them."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        clock = f"{event.t_s:8.1f} s instrument time"
+        if event.kind == "stage.begun":
+            self._task = self._bars.add_task(event.text, total=event.data["total"], clock=clock)
+        elif event.kind in ("frame.kept", "frame.missing") and self._task is not None:
+            self._bars.update(self._task, advance=1, clock=clock)
+        elif event.kind == "stage.ended" and self._task is not None:
+            total = next(task.total for task in self._bars.tasks if task.id == self._task)
+            self._bars.update(self._task, completed=total, clock=clock)
+            self._task = None
+        if event.kind in _SHOWN or event.level in ("warning", "error"):
+            style = {"warning": "yellow", "error": "red"}.get(event.level, "dim")
+            self._bars.console.print(f"{event.t_s:9.1f} s  {event.text}", style=style, markup=False)

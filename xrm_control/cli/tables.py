@@ -1,0 +1,95 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from xrm_control.recipe.planning import Plan, TradeOff
+from xrm_control.storage.records import RunSummary
+
+
+def plan_tables(plan: Plan) -> tuple[Table, Table]:
+    """Instrument time and disk by stage; and everything else about the plan."""
+    stages = Table("stage", "frames", "time", "disk", title="Plan", title_justify="left")
+    for column in stages.columns[1:]:
+        column.justify = "right"
+    for stage in plan.stages:
+        stages.add_row(stage.name, str(stage.frames), f"{stage.seconds:.1f} s", size(stage.bytes))
+    stages.add_section()
+    frames = sum(stage.frames for stage in plan.stages)
+    stages.add_row("total", str(frames), duration(plan.total_s), size(plan.disk_bytes))
+    facts = Table("quantity", "value", show_header=False)
+    facts.add_row("projections per scan", str(plan.projections))
+    facts.add_row("pixel", f"{plan.pixel_size_um * 1000:.0f} nm")
+    facts.add_row("field of view", f"{plan.field_of_view_um:.1f} um")
+    facts.add_row("memory to reconstruct", size(plan.memory_bytes))
+    facts.add_row("surface dose per scan", f"{plan.dose_per_scan_gy:.3g} Gy")
+    facts.add_row("particles expected", f"{plan.particles_in_mosaic} in the mosaic, {plan.particles_per_volume} a volume")
+    for axis, (low, high) in plan.limits.items():
+        facts.add_row(f"limits {axis}", f"{low:g} to {high:g} {'deg' if axis == 'theta' else 'um'}")
+    return stages, facts
+
+
+def trade_off_table(rows: Sequence[TradeOff]) -> Table:
+    """The paper's trade-off of resolution against time and memory."""
+    table = Table(
+        "binning", "pixel", "resolution", "projections", "scan", "scan, same counts", "frames", "volume 16 bit"
+    )
+    for column in table.columns:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(
+            str(row.binning),
+            f"{row.pixel_size_um * 1000:.0f} nm",
+            f"{row.resolution_um * 1000:.0f} nm",
+            str(row.projections),
+            duration(row.scan_s),
+            duration(row.scan_same_counts_s),
+            size(row.frame_bytes),
+            size(row.volume_bytes),
+        )
+    return table
+
+
+def status_table(summary: RunSummary) -> Table:
+    """State, progress and frame accounting of a run."""
+    state = summary.state.state if summary.state else "not begun"
+    when = f" at {duration(summary.last_t_s)}" if summary.last_t_s is not None else ""
+    table = Table(
+        "stage", "done", "planned", "kept", "retaken", "missing", "ROI",
+        title=f"{summary.run.name}: {state}{when}", title_justify="left",
+    )  # fmt: skip
+    for stage in summary.stages:
+        frames = summary.frames[stage.roi]
+        roi = summary.rois.get(stage.roi)
+        table.add_row(
+            stage.stage,
+            str(stage.done),
+            str(stage.planned),
+            str(frames.kept),
+            str(frames.retaken),
+            str(frames.missing),
+            f"{roi.state}{f': {roi.reason}' if roi.reason else ''}" if roi else "",
+        )
+    if summary.last_event is not None:
+        table.caption = f"last: {summary.last_event.text}"
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"

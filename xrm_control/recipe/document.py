@@ -1,0 +1,65 @@
+"""The recipe: one document made of the stages' own specifications."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from xrm_control.acquisition.engine import RetryPolicy
+from xrm_control.acquisition.mosaic import MosaicSpec
+from xrm_control.acquisition.tomography import TomographySpec
+from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.compute.executor import Compute
+from xrm_control.compute.processes import Processes
+from xrm_control.core.family import Family
+from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
+from xrm_control.devices.backend import Backend
+from xrm_control.devices.safety import SafetySpec
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.roi.strategy import RoiStrategy
+
+
+class OutputSpec(Spec):
+    """What is written beside the truth, and what must stay free on the disk."""
+
+    volume_16bit: bool = Field(default=False, description="also write volume-16bit.tif, a quarter of the memory")
+    keep_free_gb: float = Field(default=1.0, ge=0, description="refuse to start if less would stay free")
+
+
+class HandoffSpec(Spec):
+    """Who takes the volumes: the built-in core, an entry point, or a command line."""
+
+    core: str = Field(
+        default="builtin", description="`builtin`, or a name in the entry-point group xrm_control.analysis_cores"
+    )
+    command: tuple[str, ...] = Field(
+        default=(), description="a command instead: called with the path of handoff.json and the output folder"
+    )
+
+
+class Recipe(Spec):
+    """What shall be done, from sample to report. Every part has the paper's settings as its default."""
+
+    version: Literal[1] = Field(default=1, description="version of this format")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$", description="letters, digits, - and _")
+    sample: SampleSpec = SampleSpec()
+    instrument: Annotated[Backend, Family("xrm_control.devices", tag="backend")]
+    safety: SafetySpec = SafetySpec()
+    mosaic: MosaicSpec = MosaicSpec()
+    roi: Annotated[RoiStrategy, Family("xrm_control.roi.strategies")]
+    scan: TomographySpec = TomographySpec()
+    retry: RetryPolicy = RetryPolicy()
+    reconstruction: ReconstructionSpec = ReconstructionSpec()
+    analysis: AnalysisSpec = AnalysisSpec()
+    handoff: HandoffSpec = HandoffSpec()
+    compute: Annotated[Compute, Family("xrm_control.compute")] = Processes()
+    output: OutputSpec = OutputSpec()
+
+    def sha256(self) -> str:
+        """Hash of the recipe's meaning: every setting resolved, whatever the file looks like."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()

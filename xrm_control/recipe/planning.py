@@ -1,0 +1,217 @@
+"""What a recipe will cost before anything moves: instrument time, disk, dose, particles; and what it must not do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move_s
+from xrm_control.acquisition.tomography import TomographySpec
+from xrm_control.core.errors import SafetyRefusal, StorageError
+from xrm_control.core.geometry import Pose
+from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
+from xrm_control.devices.safety import Guard
+from xrm_control.recipe.document import Recipe
+from xrm_control.roi.strategy import Limits
+
+ORIGIN = Pose(0.0, 0.0, 0.0, 0.0)
+# A field of view of 65.5 um holds about 30 particles of the paper's powders.
+PARTICLES_PER_FIELD = 30
+OPTICS_RESOLUTION_UM = 0.15
+_KEV_IN_JOULE = 1.602176634e-16
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage: instrument time, frames and their bytes on the disk."""
+
+    name: str
+    seconds: float
+    frames: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cost of a recipe. Disk counts frames, volumes and tables; dose is what the powder absorbs at its surface."""
+
+    stages: tuple[StagePlan, ...]
+    rois: int
+    projections: int
+    pixel_size_um: float
+    field_of_view_um: float
+    disk_bytes: int
+    memory_bytes: int
+    dose_per_scan_gy: float
+    particles_in_mosaic: int
+    particles_per_volume: int
+    limits: dict[str, tuple[float, float]]
+
+    @property
+    def total_s(self) -> float:
+        """Instrument time of the whole run."""
+        return sum(stage.seconds for stage in self.stages)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON-able data."""
+        return {**asdict(self), "total_s": self.total_s}
+
+
+def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
+    """Walk the recipe's steps in time, and refuse what would leave the limits.
+
+    ROIs that are not known before the mosaic are planned where the mosaic is, from its centre outwards.
+    Raises SafetyRefusal or RecipeError.
+    """
+    camera = instrument.camera
+    guard = Guard(instrument.axes, recipe.safety, recipe.sample)
+    recipe.roi.check(Limits(guard.limits["x"], guard.limits["y"]), camera.field_of_view_um)
+    mosaic = recipe.mosaic.acquisition(recipe.sample, camera)
+    _inside(guard, mosaic)
+    # Homing brings one axis after the other to where a fresh instrument already is.
+    homing_s = sum(axis.settle_s for axis in instrument.axes.values())
+    state = duration(mosaic, TimeState(ORIGIN, False), instrument)
+    stages = [
+        StagePlan("homing", homing_s, 0, 0),
+        StagePlan("mosaic", state.elapsed_s, len(mosaic.steps), _bytes(mosaic, camera)),
+    ]
+    centres = _likely_centres(recipe, camera)
+    for number, centre in enumerate(centres, start=1):
+        scan = recipe.scan.acquisition(f"roi-{number:02d}", centre, recipe.sample, camera)
+        _inside(guard, scan)
+        first = next(step.pose for step in scan.steps if step.kind == "projection")
+        start = TimeState(first, state.shutter_open, move_s(state.pose, first, instrument))
+        state = duration(scan, start, instrument)
+        stages.append(StagePlan(scan.stage, state.elapsed_s, len(scan.steps), _bytes(scan, camera)))
+    stages.append(StagePlan("finishing", instrument.shutter_s, 0, 0))
+    voxels = _voxels(recipe, camera)
+    tiles = recipe.mosaic.rows * recipe.mosaic.columns
+    area = (recipe.mosaic.pitch_um(camera) / camera.field_of_view_um) ** 2
+    return Plan(
+        stages=tuple(stages),
+        rois=len(centres),
+        projections=recipe.scan.projection_count(camera),
+        pixel_size_um=camera.binned_pixel_um(recipe.scan.binning),
+        field_of_view_um=camera.field_of_view_um,
+        # Volume float32, labels, phases, figures; the report holds pictures of all of them.
+        disk_bytes=sum(stage.bytes for stage in stages) + len(centres) * (voxels * 7 + 2_000_000) + 12_000_000,
+        memory_bytes=_memory(recipe.scan, camera, voxels),
+        dose_per_scan_gy=_dose_gy(recipe, instrument),
+        particles_in_mosaic=round(PARTICLES_PER_FIELD * tiles * area),
+        particles_per_volume=PARTICLES_PER_FIELD,
+        limits=dict(guard.limits),
+    )
+
+
+def check_disk(plan: Plan, free_bytes: int, keep_free_gb: float, where: str) -> None:
+    """Refuse a run that would fill the disk. Raises StorageError with need and free space."""
+    need = plan.disk_bytes + int(keep_free_gb * 1e9)
+    if need > free_bytes:
+        raise StorageError(
+            "the disk would fill during the run",
+            where=where,
+            value=f"{free_bytes / 1e9:.2f} GB free",
+            limit=f"{plan.disk_bytes / 1e9:.2f} GB for the run + {keep_free_gb:g} GB to stay free",
+            remedy="free space, choose another --out, or lower output.keep_free_gb",
+        )
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """One row of the paper's trade-off: the same region at another binning."""
+
+    binning: int
+    pixel_size_um: float
+    resolution_um: float
+    projections: int
+    scan_s: float
+    scan_same_counts_s: float
+    frame_bytes: int
+    volume_bytes: int
+
+
+def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequence[int]) -> tuple[TradeOff, ...]:
+    """The recipe's scan at other binnings. Projections follow from the useful diameter and the pixel.
+
+    resolution_um: the larger of one pixel and the zone plate's 150 nm. scan_same_counts_s: exposures lengthened so that
+    each pixel collects as many photons as at the recipe's binning.
+    """
+    camera = instrument.camera
+    rows = []
+    for binning in binnings:
+        scan = recipe.scan.model_copy(update={"binning": binning, "projections": "auto"})
+        acquisition = scan.acquisition("roi-01", ORIGIN, recipe.sample, camera)
+        seconds = duration(acquisition, TimeState(ORIGIN, False), instrument).elapsed_s
+        lit = sum(step.shutter_open for step in acquisition.steps)
+        longer = recipe.scan.exposure_s * ((recipe.scan.binning / binning) ** 2 - 1)
+        side = camera.width_px // binning
+        pixel_um = camera.binned_pixel_um(binning)
+        rows.append(
+            TradeOff(
+                binning=binning,
+                pixel_size_um=pixel_um,
+                resolution_um=max(pixel_um, OPTICS_RESOLUTION_UM),
+                projections=scan.projection_count(camera),
+                scan_s=seconds,
+                scan_same_counts_s=seconds + lit * longer,
+                frame_bytes=len(acquisition.steps) * side * side * 2,
+                volume_bytes=side**3 * 2,
+            )
+        )
+    return tuple(rows)
+
+
+def _inside(guard: Guard, acquisition: Acquisition) -> None:
+    try:
+        guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
+    except SafetyRefusal as error:
+        part = "mosaic" if acquisition.stage == "mosaic" else "roi or scan"
+        raise SafetyRefusal(
+            error.what, where=f"{part}, {error.where}", value=error.value, limit=error.limit, remedy=error.remedy
+        ) from error
+
+
+def _likely_centres(recipe: Recipe, camera: CameraDescription) -> list[Pose]:
+    """Where the ROIs will be, or as well as can be said before the mosaic."""
+    known = recipe.roi.planned()
+    spec = recipe.mosaic
+    if isinstance(known, int):
+        pitch = spec.pitch_um(camera)
+        half = max(0.0, (spec.rows - 1) / 2 * pitch / 2)
+        return [
+            Pose(spec.centre_x_um, spec.centre_y_um + half * math.sin(2.4 * i), recipe.roi.z_um, 0.0)
+            for i in range(known)
+        ]
+    return [Pose(x_um, y_um, z_um, 0.0) for x_um, y_um, z_um in known]
+
+
+def _bytes(acquisition: Acquisition, camera: CameraDescription) -> int:
+    side = camera.width_px // acquisition.binning
+    # 16 bit, the TIFF's header, and the journal's rows for intent, commit and plan.
+    return len(acquisition.steps) * (side * (camera.height_px // acquisition.binning) * 2 + 3_000)
+
+
+def _voxels(recipe: Recipe, camera: CameraDescription) -> int:
+    side = camera.width_px // recipe.scan.binning
+    rows = recipe.reconstruction.rows
+    return side * side * (rows[1] - rows[0] if rows else camera.height_px // recipe.scan.binning)
+
+
+def _memory(scan: TomographySpec, camera: CameraDescription, voxels: int) -> int:
+    """Frames as counts and as line integrals, padded sinograms, and the volume, all in memory at once."""
+    side = camera.width_px // scan.binning
+    return scan.projection_count(camera) * side * side * (2 + 4 + 8) + voxels * 8
+
+
+def _dose_gy(recipe: Recipe, instrument: InstrumentDescription) -> float:
+    """Surface dose of a scan: flux x energy x mass attenuation x time in the beam (detected flux: a lower bound)."""
+    lit_s = recipe.scan.projection_count(instrument.camera) * (
+        recipe.scan.exposure_s + instrument.camera.readout_s[recipe.scan.binning]
+    )
+    mass_attenuation_m2_kg = (
+        recipe.sample.mu_per_um(instrument.energy_kev) * 1e6 / (recipe.sample.density_g_cm3 * 1e3)
+    )
+    flux_per_m2_s = instrument.flux_per_um2_s * 1e12
+    return flux_per_m2_s * instrument.energy_kev * _KEV_IN_JOULE * mass_attenuation_m2_kg * lit_s

@@ -1,0 +1,100 @@
+"""What a model would accept at a place, read off its JSON schema: known keys, kinds, types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from xrm_control.recipe.yaml_source import Data, KeyPath
+
+
+class SchemaView:
+    """Looks into one model's JSON schema along key paths, choosing members of a family by the data's `kind`."""
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        self._schema = model.model_json_schema()
+        self._definitions: dict[str, Any] = self._schema.get("$defs", {})
+
+    def known_keys(self, path: KeyPath, data: Data) -> list[str]:
+        """Keys that the group at `path` may hold, in their order of definition."""
+        keys: dict[str, None] = {}
+        for node in self.at(path, data):
+            keys |= dict.fromkeys(node.get("properties", {}))
+        return list(keys)
+
+    def kinds(self, path: KeyPath, data: Data) -> list[str]:
+        """The kinds among which the group at `path` may choose; none when it is no family."""
+        return [kind for node in self._reach(path, data) for kind in _mapping(self._resolve(node))]
+
+    def allows(self, path: KeyPath, data: Data, *types: str) -> bool | None:
+        """Whether the value at `path` may be of one of the JSON `types`; None when the schema does not say."""
+        nodes = list(self.at(path, data))
+        if not nodes or any(not node.keys() & {"type", "const", "enum"} for node in nodes):
+            return None
+        return any(_type_of(node) & set(types) for node in nodes)
+
+    def at(self, path: KeyPath, data: Data) -> Iterator[dict[str, Any]]:
+        """Every schema that may apply at `path` (unions give several)."""
+        value = _value(path, data)
+        for node in self._reach(path, data):
+            yield from self._expand(node, value)
+
+    def _reach(self, path: KeyPath, data: Data) -> list[dict[str, Any]]:
+        nodes: list[dict[str, Any]] = [self._schema]
+        for depth, step in enumerate(path):
+            value = _value(path[:depth], data)
+            inner = [found for node in nodes for item in self._expand(node, value) for found in _step(item, step)]
+            nodes = inner
+        return nodes
+
+    def _expand(self, node: dict[str, Any], value: Data) -> Iterator[dict[str, Any]]:
+        node = self._resolve(node)
+        mapping = _mapping(node)
+        kind = value.get(node["discriminator"]["propertyName"]) if mapping and isinstance(value, dict) else None
+        if isinstance(kind, str) and kind in mapping:
+            yield from self._expand({"$ref": mapping[kind]}, value)
+            return
+        choices = [choice for word in ("anyOf", "oneOf", "allOf") for choice in node.get(word, ())]
+        if not choices:
+            yield node
+        for choice in choices:
+            yield from self._expand(choice, value)
+
+    def _resolve(self, node: dict[str, Any]) -> dict[str, Any]:
+        while "$ref" in node:
+            node = self._definitions.get(node["$ref"].rpartition("/")[2], {})
+        return node
+
+
+def _mapping(node: dict[str, Any]) -> dict[str, str]:
+    return node.get("discriminator", {}).get("mapping", {})
+
+
+def _step(node: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
+    if isinstance(step, int):
+        prefix = node.get("prefixItems", [])
+        found = prefix[step] if step < len(prefix) else node.get("items")
+    else:
+        found = node.get("properties", {}).get(step, node.get("additionalProperties"))
+    return [found] if isinstance(found, dict) else []
+
+
+def _value(path: KeyPath, data: Data) -> Data:
+    for step in path:
+        if isinstance(data, dict) and isinstance(step, str):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
+
+
+def _type_of(node: dict[str, Any]) -> set[str]:
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+    found = node.get("type", [])
+    types = {found} if isinstance(found, str) else set(found)
+    values = [*node.get("enum", []), *([node["const"]] if "const" in node else [])]
+    return types | {names[type(item)] for item in values if type(item) in names}

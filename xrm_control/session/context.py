@@ -1,0 +1,148 @@
+"""Everything the stages of one run share, and the two adapters between the engine and the run folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from xrm_control.acquisition.engine import Engine
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.compute.executor import Workers
+from xrm_control.core.clock import Clock
+from xrm_control.core.events import EventStream
+from xrm_control.core.geometry import Pose
+from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
+from xrm_control.devices.safety import Guard
+from xrm_control.recipe.document import Recipe
+from xrm_control.session.states import RunStates
+from xrm_control.storage.frames import FrameStore
+from xrm_control.storage.journal import Journal
+from xrm_control.storage.records import Exposure, PlannedFrame
+from xrm_control.storage.run_folder import RunFolder
+
+Result = TypeVar("Result")
+
+
+@dataclass
+class Progress:
+    """What the run has achieved so far; grows while it runs and is all that the results are made of."""
+
+    mosaic_s: float | None = None
+    particles_in_mosaic: int | None = None
+    scan_s: dict[str, float] = field(default_factory=dict)
+    rois: list[dict[str, Any]] = field(default_factory=list)
+    quality: dict[str, dict[str, Any]] = field(default_factory=dict)
+    quarantined: dict[str, str] = field(default_factory=dict)
+    reported: list[str] = field(default_factory=list)
+
+
+class RunContext:
+    """One run: its recipe, folder, instrument and helpers."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: RunFolder,
+        journal: Journal,
+        instrument: Instrument,
+        clock: Clock,
+        events: EventStream,
+        workers: Workers,
+    ) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        self.journal = journal
+        self.frames = FrameStore(folder, journal)
+        self.instrument = instrument
+        self.clock = clock
+        self.events = events
+        self.workers = workers
+        self.progress = Progress()
+        self.states = RunStates(self._state_changed)
+        self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
+        self.engine = Engine(instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold)
+        # One thread, so that what is made durable is made durable in order.
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
+
+    @property
+    def description(self) -> InstrumentDescription:
+        """Static facts of the instrument."""
+        return self.instrument.describe()
+
+    async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Run a blocking call in the disk thread; time stands still meanwhile if it is virtual."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)
+
+    def close(self) -> None:
+        """End the disk thread after what it has begun."""
+        self._disk.shutdown(wait=True)
+
+    @asynccontextmanager
+    async def hold(self, reason: str) -> AsyncIterator[None]:
+        """Stand still in `held` until the block ends, then return to the state before."""
+        before = self.states.state
+        self.events.emit("run.held", reason, level="warning")
+        self.states.go(f"hold_{before}")
+        yield
+        self.states.go(f"release_{before}")
+        self.events.emit("run.released", f"{reason}: over", level="warning")
+
+    def plan_frames(self, acquisition: Acquisition) -> None:
+        """Write down what shall be taken, before the first frame."""
+        roi = "" if acquisition.stage == "mosaic" else acquisition.stage
+        self.journal.plan_frames(
+            PlannedFrame(
+                step.frame_id,
+                acquisition.stage,
+                step.kind,
+                step.index,
+                step.pose,
+                acquisition.exposure_s,
+                acquisition.binning,
+                roi,
+            )
+            for step in acquisition.steps
+        )
+        stage, count = acquisition.stage, len(acquisition.steps)
+        self.events.emit("stage.planned", f"{stage}: {count} frames", stage=stage, frames=count)
+
+    def set_roi_state(self, roi: str, state: str, reason: str = "") -> None:
+        """One step in the small life of a ROI."""
+        self.journal.set_roi_state(roi, state, t_s=self.clock.now_s(), reason=reason, utc=self.clock.utc().isoformat())
+        self.events.emit("roi.state", f"{roi}: {state}{': ' if reason else ''}{reason}", roi=roi, state=state)
+
+    def _state_changed(self, state: str) -> None:
+        self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
+        self.events.emit("run.state", state, state=state)
+
+
+class JournalSink:
+    """The engine's frames into the run folder: intent before exposing, durable before acknowledged."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+
+    async def intend(self, step: FrameStep, attempt: int) -> None:
+        """See `FrameSink.intend`."""
+        now_s = self._context.clock.now_s()
+        theta_deg = step.pose.theta_deg
+        await self._context.on_disk(lambda: self._context.journal.intend(step.frame_id, theta_deg=theta_deg, t_s=now_s))
+
+    async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
+        """See `FrameSink.keep`."""
+        exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
+        await self._context.on_disk(self._context.frames.store, step.frame_id, attempt, frame.image, exposure)
+
+    async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
+        """See `FrameSink.retake`."""
+        now_s = self._context.clock.now_s()
+        await self._context.on_disk(lambda: self._context.journal.retake(step.frame_id, reason, t_s=now_s))
+
+    async def declare_missing(self, step: FrameStep, reason: str) -> None:
+        """See `FrameSink.declare_missing`."""
+        now_s = self._context.clock.now_s()
+        await self._context.on_disk(lambda: self._context.journal.declare_missing(step.frame_id, reason, t_s=now_s))

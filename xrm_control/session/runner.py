@@ -1,0 +1,210 @@
+"""One run from idle to an end: it walks the states, guards every exit with the safe state, and sums up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from xrm_control.core.errors import Interrupted, XrmError
+from xrm_control.reporting.report import build_report
+from xrm_control.roi.strategy import Roi
+from xrm_control.session import stages
+from xrm_control.session.context import RunContext
+from xrm_control.session.processing import ScanJob, analyse_roi, reconstruct_roi
+from xrm_control.session.results import sum_up
+
+PARTLY = 5
+# What a computation may fail with; it costs its ROI, never the night.
+_COMPUTATION_FAILURES = (XrmError, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+
+
+class Runner:
+    """Runs one recipe once."""
+
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
+        self._interrupted: str | None = None
+        self._processing: list[asyncio.Task[None]] = []
+
+    async def run(self) -> int:
+        """Carry the run to its end and return the exit code. Raises the error that ended a failed or aborted run."""
+        run = self._run
+        try:
+            with self._signals():
+                await self._work()
+        except asyncio.CancelledError:
+            await self._end("abort", "aborted_safely", "aborted", f"ended by {self._interrupted or 'cancellation'}")
+            raise Interrupted(
+                f"the run was ended by {self._interrupted or 'cancellation'}",
+                where=run.folder.name,
+                remedy=f"`xrm status {run.folder.path}` says how far it came",
+            ) from None
+        except XrmError as error:
+            await self._end("fail", "failed_safely", "failed", str(error))
+            raise
+        except BaseException as error:
+            # A fault of this program must not leave the shutter open either.
+            await self._end("fail", "failed_safely", "failed", f"unexpected {type(error).__name__}: {error}")
+            raise
+        reasons = self._reasons()
+        return PARTLY if reasons else 0
+
+    async def _work(self) -> None:
+        run = self._run
+        run.states.go("connect")
+        await stages.connect(run)
+        run.states.go("home")
+        await stages.home(run)
+        run.states.go("map")
+        mosaic = await stages.map_sample(run)
+        run.states.go("pick")
+        rois = await stages.pick(run, mosaic)
+        for roi in rois:
+            await self._scan(roi)
+        run.states.go("finish")
+        await self._make_safe()
+        for task in self._processing:
+            await task
+        reasons = self._reasons()
+        await self._report("incomplete" if reasons else "complete", reasons)
+        run.states.go("complete")
+
+    async def _scan(self, roi: Roi) -> None:
+        """One ROI: aligning, referencing, scanning, checking; then it is processed while the next one is scanned."""
+        run = self._run
+        acquisition = stages.scan_of(run, roi)
+        run.plan_frames(acquisition)
+        before, rest = stages.split(acquisition)
+        started_s = run.clock.now_s()
+        run.states.go("align")
+        await stages.align(run, acquisition)
+        run.states.go("reference")
+        await stages.take(run, acquisition, before, "references")
+        run.states.go("scan")
+        await stages.take(run, acquisition, rest, "projections")
+        run.progress.scan_s[roi.name] = run.clock.now_s() - started_s
+        run.states.go("check")
+        problem = stages.check(run, roi)
+        if problem:
+            self._quarantine(roi.name, problem)
+            return
+        run.set_roi_state(roi.name, "scanned")
+        self._processing.append(asyncio.create_task(self._process(roi), name=f"process {roi.name}"))
+
+    async def _process(self, roi: Roi) -> None:
+        """The small life of a ROI after its scan: reconstructing, analysing, reported, or quarantined."""
+        run, name = self._run, roi.name
+        place = run.folder.roi(name)
+        try:
+            run.set_roi_state(name, "reconstructing")
+            quality: dict[str, Any] = dict(await run.workers.run(reconstruct_roi, self._job(roi)))
+            stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
+            stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
+            run.set_roi_state(name, "analysing")
+            quality |= await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
+        except (*_COMPUTATION_FAILURES, BrokenProcessPool) as error:
+            self._quarantine(name, str(error) or type(error).__name__)
+            return
+        for path in sorted(place.path.iterdir()):
+            if path.is_file() and path not in (place.volume, place.handoff):
+                stages.record_artifact(run, f"{name}/{path.name}", "analysis", name)
+        run.progress.quality[name] = quality
+        run.progress.reported.append(name)
+        run.progress.reported.sort()
+        run.set_roi_state(name, "reported")
+
+    def _job(self, roi: Roi) -> ScanJob:
+        run, recipe, camera = self._run, self._run.recipe, self._run.description.camera
+        return ScanJob(
+            run=run.folder.path,
+            roi=roi.name,
+            centre_um=(roi.x_um, roi.y_um, roi.z_um),
+            pixel_size_um=camera.binned_pixel_um(recipe.scan.binning),
+            detector_rows=camera.height_px // recipe.scan.binning,
+            frames=run.journal.stored_frames(roi.name),
+            reconstruction=recipe.reconstruction,
+            analysis=recipe.analysis,
+            volume_16bit=recipe.output.volume_16bit,
+            about={
+                "sample": recipe.sample.model_dump(mode="json"),
+                "recipe": {"name": recipe.name, "sha256": recipe.sha256()},
+            },
+        )
+
+    def _quarantine(self, roi: str, reason: str) -> None:
+        self._run.progress.quarantined[roi] = reason
+        self._run.set_roi_state(roi, "quarantined", reason)
+        self._run.events.emit("roi.quarantined", f"{roi}: {reason}", level="error", roi=roi)
+
+    def _reasons(self) -> tuple[str, ...]:
+        """Why this run is not a full success; empty when it is."""
+        run = self._run
+        reasons = [f"{roi} is set aside: {why}" for roi, why in run.progress.quarantined.items()]
+        missing = run.journal.missing_frames()
+        if missing:
+            reasons.append(f"{len(missing)} frames are missing: {', '.join(list(missing)[:5])}")
+        planned = run.recipe.roi.planned()
+        wanted = planned if isinstance(planned, int) else len(planned)
+        if run.progress.rois and len(run.progress.rois) < wanted:
+            reasons.append(f"{len(run.progress.rois)} of {wanted} regions were found")
+        return tuple(reasons)
+
+    async def _make_safe(self) -> str | None:
+        """Enter the safe state; None when verified, else what is wrong with it."""
+        run = self._run
+        state = await run.instrument.make_safe()
+        record = {"axes_at_rest": dict(state.axes_at_rest), "shutter_closed": state.shutter_closed}
+        if state.verified:
+            run.events.emit("safe.verified", "axes at rest, shutter closed, read back", **record)
+            return None
+        problem = "; ".join(state.problems) or "an axis moves, or the shutter is open"
+        run.events.emit("safe.failed", f"the safe state is NOT reached: {problem}", level="error", **record)
+        return problem
+
+    async def _end(self, begin: str, finish: str, status: str, reason: str) -> None:
+        """The way out of an aborted or failed run: safe first, then say how far it came."""
+        run = self._run
+        if run.states.may(begin):
+            run.states.go(begin)
+        for task in self._processing:
+            task.cancel()
+        run.workers.stop()
+        problem = await self._make_safe()
+        run.events.emit(f"run.{status}", reason, level="error")
+        reasons = (reason, *((f"the safe state was not reached: {problem}",) if problem else ()))
+        with contextlib.suppress(XrmError):
+            await self._report(status, (*reasons, *self._reasons()))
+        if run.states.may(finish):
+            run.states.go(finish)
+
+    async def _report(self, status: str, reasons: tuple[str, ...]) -> None:
+        run = self._run
+        results = await run.on_disk(sum_up, run, status, reasons)
+        await run.on_disk(lambda: run.folder.write_json(run.folder.results, results, replace=True))
+        text = await run.on_disk(build_report, run.folder.path)
+        await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))
+        for name, kind in (("results.json", "results"), ("report.html", "report")):
+            stages.record_artifact(run, name, kind)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Turn the first SIGINT or SIGTERM into a cancellation; later ones cannot disturb the way out."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+
+        def interrupt(name: str) -> None:
+            if self._interrupted is None and task is not None:
+                self._interrupted = name
+                self._run.events.emit("run.interrupted", f"{name}: stopping safely", level="warning")
+                task.cancel()
+
+        caught = (signal.SIGINT, signal.SIGTERM)
+        for number in caught:
+            loop.add_signal_handler(number, interrupt, "Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+        yield
+
+

@@ -1,0 +1,175 @@
+"""One function per stage: what a run does between two states. Each knows its own rooms; the runner says when."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import numpy as np
+
+from xrm_control.acquisition.mosaic_file import write_mosaic
+from xrm_control.acquisition.mosaic_picture import draw_mosaic
+from xrm_control.acquisition.stitching import Mosaic, Tile, stitch, transmission
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.errors import DataError, InstrumentUnreachable
+from xrm_control.core.geometry import Pose
+from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.particles2d import find_particles
+from xrm_control.roi.strategy import Limits, Roi
+from xrm_control.session.context import RunContext
+from xrm_control.storage.records import Artifact
+from xrm_control.storage.durable import sha256_file
+
+
+async def connect(run: RunContext) -> None:
+    """Reach every device, and write down what it says of itself."""
+    await run.instrument.connect()
+    source = await run.instrument.source.read()
+    if not source.available:
+        run.events.emit("source.down", "no beam yet; the first exposure waits for it", level="warning")
+    truth = run.instrument.truth()
+    if truth is not None:
+        await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth))
+
+
+async def home(run: RunContext) -> None:
+    """Bring the axes to a known position and verify it."""
+    await run.instrument.home()
+    for name, axis in run.instrument.axes.items():
+        reading = await axis.read()
+        tolerance = run.description.axes[name].tolerance
+        if reading.moving or abs(reading.position) > tolerance:
+            raise InstrumentUnreachable("the axis is not where homing should have left it", where=f"axis {name}")
+
+
+async def map_sample(run: RunContext) -> Mosaic:
+    """Take the mosaic, stitch it, and keep it as a calibrated OME-TIFF."""
+    spec, camera = run.recipe.mosaic, run.description.camera
+    acquisition = spec.acquisition(run.recipe.sample, camera)
+    run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
+    run.plan_frames(acquisition)
+    with _stage(run, "mosaic", len(acquisition.steps)):
+        started_s = run.clock.now_s()
+        await run.engine.configure(acquisition)
+        await run.engine.run(acquisition.steps)
+        run.progress.mosaic_s = run.clock.now_s() - started_s
+    mosaic = await run.on_disk(_stitch, run, acquisition)
+    await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
+    record_artifact(run, "mosaic.ome.tif", "mosaic")
+    return mosaic
+
+
+def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
+    stored = {frame.frame_id: frame for _, frame in run.journal.stored_frames("")}
+
+    def stack(kind: str) -> np.ndarray:
+        names = [step.frame_id for step in acquisition.steps if step.kind == kind and step.frame_id in stored]
+        if not names:
+            raise DataError(f"no {kind} of the mosaic was kept", where="mosaic", remedy="see the journal for why")
+        return run.frames.load_stack(names)
+
+    flat, dark = stack("flat"), stack("dark")
+    tiles = []
+    for step in acquisition.of_kind("tile"):
+        if step.frame_id in stored:
+            row, column = run.recipe.mosaic.tile_of(step.index)
+            pose = stored[step.frame_id].exposure.actual
+            image = transmission(run.frames.load(step.frame_id), flat, dark)
+            tiles.append(Tile(row, column, image, pose.x_um, pose.y_um))
+    return stitch(tiles, run.description.camera.binned_pixel_um(acquisition.binning))
+
+
+async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
+    """Choose the ROIs, refuse any that the stage cannot reach, and draw them on the mosaic."""
+    chart = MosaicMap(mosaic.image, mosaic.pixel_size_um, mosaic.x0_um, mosaic.y0_um)
+    mu_per_um = run.recipe.sample.mu_per_um(run.description.energy_kev)
+    fov_um = run.description.camera.field_of_view_um
+    limits = Limits(run.guard.limits["x"], run.guard.limits["y"])
+    with _stage(run, "picking", 1):
+        particles = await run.on_disk(find_particles, chart, mu_per_um)
+        rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
+        for roi in rois:
+            run.guard.check_path((step.frame_id, step.pose) for step in scan_of(run, roi).steps)
+        run.progress.particles_in_mosaic = len(particles)
+        run.progress.rois = [asdict(roi) for roi in rois]
+        about = {
+            "pixel_size_um": mosaic.pixel_size_um,
+            "x0_um": mosaic.x0_um,
+            "y0_um": mosaic.y0_um,
+            "shape": list(mosaic.image.shape),
+            "particles": len(particles),
+            "residual_um": mosaic.residual_um,
+        }
+        content = {"mosaic": about, "rois": run.progress.rois}
+        await run.on_disk(lambda: run.folder.write_json(run.folder.rois, content))
+        frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
+        circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
+        await run.on_disk(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
+    for name, kind in (("rois.json", "rois"), ("mosaic.png", "picture")):
+        record_artifact(run, name, kind)
+    for roi in rois:
+        run.events.emit("roi.chosen", f"{roi.name} at ({roi.x_um:.1f}, {roi.y_um:.1f}) um: {roi.reason}", roi=roi.name)
+    return rois
+
+
+def centre_of(roi: Roi) -> Pose:
+    """The stage position of a ROI's centre at theta = 0."""
+    return Pose(roi.x_um, roi.y_um, roi.z_um, 0.0)
+
+
+def scan_of(run: RunContext, roi: Roi) -> Acquisition:
+    """All frames of a ROI's scan."""
+    return run.recipe.scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)
+
+
+def split(acquisition: Acquisition) -> tuple[tuple[FrameStep, ...], tuple[FrameStep, ...]]:
+    """The frames before the first projection (darks, references), and the rest."""
+    first = next((i for i, step in enumerate(acquisition.steps) if step.kind == "projection"), 0)
+    return acquisition.steps[:first], acquisition.steps[first:]
+
+
+async def align(run: RunContext, acquisition: Acquisition) -> None:
+    """Bring the ROI to the rotation axis at the first angle, camera configured."""
+    await run.engine.configure(acquisition)
+    first = next(step for step in acquisition.steps if step.kind == "projection")
+    await run.engine.move(first.pose, f"{acquisition.stage}, first angle")
+
+
+async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep, ...], name: str) -> None:
+    """Carry out a part of a scan."""
+    with _stage(run, f"{acquisition.stage} {name}", len(steps)):
+        await run.engine.run(steps)
+
+
+def check(run: RunContext, roi: Roi) -> str | None:
+    """Account for every frame of a scan; None when it can be reconstructed, else why not."""
+    plans = {plan.frame_id: plan.kind for plan in run.journal.planned_frames(roi.name)}
+    missing = [plans[name] for name in run.journal.missing_frames() if name in plans]
+    projections = sum(kind == "projection" for kind in plans.values())
+    lost = missing.count("projection")
+    allowed = run.recipe.scan.missing_allowed_percent
+    if lost > projections * allowed / 100:
+        return f"{lost} of {projections} projections are missing, more than {allowed:g} %"
+    for kind in ("flat", "dark"):
+        taken = sum(k == kind for k in plans.values())
+        if missing.count(kind) == taken:
+            return f"all {taken} {kind}s are missing"
+    return None
+
+
+def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> None:
+    """Commit a durable file of the run folder to the journal."""
+    path = run.folder.path / name
+    run.journal.record_artifact(
+        Artifact(name, sha256_file(path), path.stat().st_size, kind, run.clock.now_s(), roi)
+    )
+
+
+@contextlib.contextmanager
+def _stage(run: RunContext, name: str, total: int) -> Iterator[None]:
+    run.events.emit("stage.begun", name, stage=name, total=total)
+    yield
+    run.events.emit("stage.ended", name, stage=name)
+
+
