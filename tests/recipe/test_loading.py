@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.model import Spec
-from xrm_control.recipe.loading import json_schema, load_document
+from xrm_control.recipe.loading import Source, json_schema, load_document
+from xrm_control.recipe.yaml_source import parse_yaml
 
 
 class Grid(Spec):
     kind: Literal["grid"] = "grid"
-    rows: int = Field(2, ge=1)
+    rows: int = Field(default=2, ge=1)
 
 
 class Point(Spec):
@@ -33,7 +34,7 @@ class Manual(Spec):
 
 class Scan(Spec):
     projections: Literal["auto"] | Annotated[int, Field(ge=2, le=5000)] = "auto"
-    exposure_s: float = Field(1.25, gt=0, le=60)
+    exposure_s: float = Field(default=1.25, gt=0, le=60)
     binning: Literal[1, 2, 4, 8] = 8
     method: Literal["fbp", "sirt"] = "fbp"
     angles_deg: tuple[float, float] = (-90, 90)
@@ -52,8 +53,8 @@ class Recipe(Spec):
     seed: int = 1
     scan: Scan = Scan()
     roi: Annotated[Grid | Manual, Field(discriminator="kind")] = Grid()
-    tags: list[str] = []
-    notes: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    notes: dict[str, str] = Field(default_factory=dict)
 
 
 class Required(Spec):
@@ -170,18 +171,18 @@ MISTAKES: list[tuple[str, str]] = [
     ("roi: {kind: grid, points: []}", "recipe:2: roi.points: unknown key (known: kind, rows)"),
     ("roi:\n  kind: grid\n  rows: 0", "recipe:4: roi.rows: must be at least 1, got 0"),
     ("roi: {kind: manual}", "recipe:2: roi.points: is missing"),
-    ("roi: {kind: manual, points: []}", "recipe:2: roi.points: must have at least 1 items, got 0"),
+    ("roi: {kind: manual, points: []}", "recipe:2: roi.points: must have at least 1 item, got 0"),
     (
         "roi:\n  kind: manual\n  points:\n    - {x_um: 1, y_um: 2}\n    - {x_um: 1, z: 2, y_um: 3}",
         "recipe:6: roi.points[1].z: unknown key (known: x_um, y_um)",
     ),
-    ("roi: {kind: manual, points: [{x_um: 1}]}", "recipe:2: roi.points[0].y_um: is missing, a number in um"),
+    ("roi: {kind: manual, points: [{x_um: 1}]}", "recipe:2: roi.points[0].y_um: is missing (in um)"),
     # what older YAML reads otherwise
     (
         "scan: {fast: yes}",
         "recipe:2: scan.fast: older YAML reads yes as true: write true, or 'yes' in quotes if text is meant",
     ),
-    ("tags: [Off]", "recipe:2: tags[0]: older YAML reads Off as false: write false, or 'Off' in quotes if text is meant"),
+    ("seed: Off", "recipe:2: seed: older YAML reads Off as false: write false, or 'Off' in quotes if text is meant"),
     (
         "seed: 1:30",
         "recipe:2: seed: older YAML reads 1:30 as a number in base 60: write the plain number,"
@@ -189,7 +190,8 @@ MISTAKES: list[tuple[str, str]] = [
     ),
     (
         "seed: 010",
-        "recipe:2: seed: older YAML reads 010 as an octal number: write it without the leading zero, or '010' in quotes",
+        "recipe:2: seed: older YAML reads 010 as an octal number: write it without the leading zero,"
+        " or '010' in quotes",
     ),
     ("seed: 0x1F", "recipe:2: seed: write 0x1F as a decimal number, or '0x1F' in quotes if text is meant"),
     ("seed: 1_000", "recipe:2: seed: write 1_000 without underscores, or '1_000' in quotes if text is meant"),
@@ -229,7 +231,7 @@ def test_a_mistake_gets_its_sentence(text: str, expected: str) -> None:
         ("- a\n- b\n", "recipe:1: holds no keys at its top level ('name: ...'): this is no recipe"),
         ("just words", "recipe:1: holds no keys at its top level ('name: ...'): this is no recipe"),
         ("[" * 100, "recipe:1: nested deeper than 40 levels"),
-        ("seed: 3\n", "recipe:1: name: is missing"),
+        ("seed: 3\n", "recipe: name: is missing"),
         ("a: &a [x]\nb: [" + "*a," * 101 + "]", "recipe:2: b[100]: more than 100 aliases (*name)"),
         ("name: " + "x" * (1 << 20), "recipe: is too large for a recipe (value over 1 MiB, limit 1 MiB)"),
     ],
@@ -251,7 +253,7 @@ def test_all_mistakes_are_told_at_once_in_order() -> None:
     text = "scan:\n  binning: 3\n  exposure_ms: 5\nroi: {kind: gird}\nseed: yes\nseed: 4\nnotes: {a: 1}\n"
     lines = message(text, {"scan.fast": "3", "tags": "[1]", "colour": "red"}).splitlines()
     starts = [
-        "recipe:1: name: is missing",
+        "recipe: name: is missing",
         "recipe:2: scan.binning: expected 1",
         "recipe:3: scan.exposure_ms: unknown key",
         "recipe:4: roi.kind: unknown kind",
@@ -262,16 +264,16 @@ def test_all_mistakes_are_told_at_once_in_order() -> None:
         "--set tags=[1]: tags[0]: expected text",
         "--set colour=red: unknown key",
     ]
-    assert sorted(lines) == sorted(lines, key=str)
-    assert [line[: len(start)] for line, start in zip(sorted(lines), sorted(starts), strict=True)] == sorted(starts)
-    assert [line for line in lines if line.startswith("recipe")] == sorted(line for line in lines if line[0] == "r")
+    assert [line[: len(start)] for line, start in zip(lines[:7], starts[:7], strict=True)] == starts[:7]
+    assert all(any(line.startswith(start) for line in lines[7:]) for start in starts[7:])
+    assert len(lines) == len(starts)
     assert message("\n".join(f"k{n}: 1" for n in range(60))).splitlines()[-1] == "... and 36 more errors"
 
 
 def test_missing_keys_say_their_meaning() -> None:
     assert message("name: n", model=Required).splitlines() == [
-        "recipe:1: exposure_s: is missing, a number in s",
-        "recipe:1: comment: is missing (what the run is for)",
+        "recipe: exposure_s: is missing (in s)",
+        "recipe: comment: is missing (what the run is for)",
     ]
 
 
@@ -311,7 +313,7 @@ def test_overrides_reach_everything() -> None:
     recipe, source = load_document(text, Recipe, options)
     assert isinstance(recipe.roi, Manual)
     assert [(point.x_um, point.y_um) for point in recipe.roi.points] == [(-3, 2), (5, 6)]
-    assert (recipe.name, recipe.scan.exposure_s, recipe.tags, recipe.notes) == ("007", 2.5, ["a", "no"], {"by": "me"})
+    assert (recipe.name, recipe.scan.exposure_s, recipe.tags, recipe.notes) == ("007", 2.5, ("a", "no"), {"by": "me"})
     assert source.text == text
     again, plain = load_document(source.effective_text, Recipe)
     assert again == recipe
@@ -327,7 +329,7 @@ def test_a_sound_recipe() -> None:
     )
     recipe, source = load_document(text, Recipe)
     assert (recipe.seed, recipe.scan.projections, recipe.scan.exposure_s) == (7, 141, 0.1)
-    assert recipe.tags == ["yes", "2025-01-02", "1:30", "y", "12:30 h"]
+    assert recipe.tags == ("yes", "2025-01-02", "1:30", "y", "12:30 h")
     assert recipe.notes == {"on": "off", "x": "null"}
     assert isinstance(recipe.roi, Manual)
     assert recipe.roi.points == (Point(x_um=0.5, y_um=-2),) * 2
@@ -367,85 +369,77 @@ def test_schema_is_for_editors() -> None:
     assert schema["properties"]["roi"]["discriminator"]["propertyName"] == "kind"
 
 
+def loads(text: str | Path, overrides: dict[str, str] | None = None) -> bool:
+    """Whether it loads; anything but success or RecipeError passes through and fails the test."""
+    try:
+        load_document(text, Recipe, overrides)
+    except RecipeError:
+        return False
+    return True
+
+
+FEW = settings(max_examples=60, deadline=None)
+YAML_BITS = [
+    *("name", "scan", "roi", "points", "kind", "seed", "exposure_s", "manual", "grid", ":", "-", "[", "]", "{", "}"),
+    *(",", "&", "*", "a", "<<", "!", "!!int", "|", ">", "?", "#", "'", '"', "\\", "---", "...", "%YAML", " 1.2", "0x"),
+    *("010", "1:30", "yes", "~", "null", ".inf", "1e999", "-.nan", '"\\UFFFFFFFF"', '"\\ud800"', "9" * 30, "9" * 5000),
+    *("\t", "\n", "\r\n", "\n\n", "\x85", "\u2028", "µ", "1s", "true", "*a", "&a ", " ", "\n  ", ": ", "- ", "\n"),
+]
+
+
+@FEW
 @given(st.text(max_size=300))
 def test_any_text_is_loaded_or_refused(text: str) -> None:
-    try:
-        load_document("name: n\n" + text, Recipe)
-        load_document(text, Recipe)
-    except RecipeError as error:
-        assert str(error)
+    loads(text)
+    loads("name: n\n" + text)
 
 
-YAML_LIKE = st.lists(
-    st.sampled_from(
-        "name scan roi points kind seed exposure_s manual grid : - [ ] { } , & * a <<  ! !!int | > ? # ' \" \\ --- ... %YAML"
-        " 1.2 0x 010 1:30 yes ~ null .inf 1e999 -.nan \\UFFFFFFFF \\ud800 9999999999999999999999 \t \n \r\n \n\n \x85 \u2028 µ"
-        " 1s true *a &a".split(" ")
-        + [" ", "\n  ", ": ", "- ", "\n"]
-    ),
-    max_size=60,
-).map("".join)
-
-
-@given(YAML_LIKE)
+@FEW
+@given(st.lists(st.sampled_from(YAML_BITS), max_size=60).map("".join))
 def test_any_yaml_like_text_is_loaded_or_refused(text: str) -> None:
     for prefix in ("", "name: n\n", "name: n\nscan:\n  ", "name: n\nroi: "):
-        try:
-            load_document(prefix + text, Recipe)
-        except RecipeError as error:
-            assert str(error)
+        loads(prefix + text)
 
 
+@FEW
 @given(st.binary(max_size=200))
 def test_any_file_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
     path.write_bytes(raw)
-    try:
-        load_document(path, Recipe)
-    except RecipeError as error:
-        assert str(error)
+    loads(path)
 
 
-@given(st.dictionaries(st.text(max_size=12) | st.sampled_from(["scan.fast", "roi.rows", "tags[0]"]), st.text(max_size=30)))
+KEYS = st.text(max_size=12) | st.sampled_from(["scan.fast", "roi.rows", "tags[0]", "scan.rows[0]", "notes.a"])
+
+
+@FEW
+@given(st.dictionaries(KEYS, st.text(max_size=30)))
 def test_any_override_is_taken_or_refused(overrides: dict[str, str]) -> None:
-    try:
-        load_document("name: n\nscan: {fast: true}\ntags: [a]\n", Recipe, overrides)
-    except RecipeError as error:
-        assert str(error)
+    loads("name: n\nscan: {fast: true}\ntags: [a]\n", overrides)
 
 
+NUMBERS = st.integers(-(10**15), 10**15) | st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.booleans() | NUMBERS | st.text(max_size=9)
+WORDS = st.text("abcxyz_-", min_size=1, max_size=5)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**15), 10**15) | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    st.none() | SCALARS | st.sampled_from(["1e3", "yes", "1:30", "0x1", "~", "2025-01-02", "a: b", "#", "- a"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
     max_leaves=12,
 )
 
 
-class Anything(Spec):
-    name: str
-    value: Any = None
-
-
+@FEW
 @given(VALUES)
-def test_the_effective_text_says_the_same(value: object) -> None:
-    """What is written with overrides reads back as the same data."""
-    source = load_document("name: n", Anything, {"name": "m"})[1]
-    source.data["value"] = value
-    try:
-        again = load_document(source.effective_text, Anything)[1].data["value"]
-    except RecipeError as error:
-        assert "lone surrogate" in str(error) or "must be a word" in str(error) or "finite" in str(error)
-    else:
-        assert again == value
+def test_the_effective_text_says_the_same(value: Any) -> None:
+    """What a recipe with overrides is written down as reads back as the same data, type by type."""
+    written = Source("x.yaml", "", {"name": "m", "value": value}, {"name": "m"}).effective_text
+    again = parse_yaml(written)
+    assert again.problems == []
+    assert repr(again.data) == repr({"name": "m", "value": value})
 
 
+@settings(max_examples=30, deadline=None)
 @given(VALUES)
-def test_any_data_in_any_place_is_explained(value: object) -> None:
-    source = load_document("name: n", Anything, {"name": "m"})[1]
-    for key in ("scan", "roi", "tags", "seed"):
-        source.data.clear()
-        source.data.update({"name": "n", key: value})
-        try:
-            load_document(source.effective_text, Recipe)
-        except RecipeError as error:
-            assert str(error)
+def test_any_data_in_any_place_is_explained(value: Any) -> None:
+    for key in ("scan", "roi", "tags", "seed", "notes"):
+        loads(Source("x.yaml", "", {"name": "n", key: value}, {"name": "n"}).effective_text)

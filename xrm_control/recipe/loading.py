@@ -48,7 +48,7 @@ class Source:
             steps = _split(path) if isinstance(path, str) else path
         except SourceSyntaxError:
             return self.name
-        for length in range(len(steps), -1, -1):
+        for length in range(len(steps), 0, -1):
             if (option := self.overridden.get(steps[:length])) is not None:
                 return option
             if (place := self.places.get(steps[:length])) is not None:
@@ -86,6 +86,17 @@ def load_document(
     Raises RecipeError with one line for every error that was found. `name` stands for the file when text is given.
     """
     name, text = _read(path_or_text, name)
+    return load_text(text, model, overrides, name=name)
+
+
+def load_text(
+    text: str, model: type[Model], overrides: Mapping[str, str] | None = None, *, name: str = "recipe"
+) -> tuple[Model, Source]:
+    """`load_document` of YAML text; `name` stands for its file in messages."""
+    try:
+        _check_size(name, len(text.encode("utf-8")))
+    except UnicodeEncodeError as error:
+        raise _refusal([f"{name}: holds half a character (a lone surrogate)"]) from error
     try:
         parsed = parse_yaml(text)
     except SourceSyntaxError as error:
@@ -128,11 +139,6 @@ def _validate(model: type[Model], parsed: Parsed, source: Source, lines: list[tu
 
 def _read(path_or_text: Path | str, name: str) -> tuple[str, str]:
     if isinstance(path_or_text, str) and not re.fullmatch(r"[^\n\0]+\.ya?ml", path_or_text):
-        try:
-            size = len(path_or_text.encode("utf-8"))
-        except UnicodeEncodeError as error:
-            raise _refusal([f"{name}: holds half a character (a lone surrogate)"]) from error
-        _check_size(name, size)
         return name, path_or_text
     path = Path(path_or_text)
     try:
@@ -222,13 +228,15 @@ def _put(data: dict[str, Data], key: str, value: Data) -> KeyPath:
                 raise _wrong(f"{dotted(path)} is a list of {len(node)}: '{step}' is no place in it")
             if step == len(node):
                 node.append({})
-            node[step] = value if last else node[step]
-            path, node = (*path, step), node[step]
+            inner = value if last else node[step]
+            node[step] = inner
+            path, node = (*path, step), inner
         elif isinstance(node, dict):
             word = str(step)
             if last or node.get(word) is None:
                 node[word] = value if last else {}
-            path, node = (*path, word), node[word]
+            path = (*path, word)
+            node = node[word]
         else:
             raise _wrong(f"{dotted(path)} is a single value, not a group of keys")
     return path

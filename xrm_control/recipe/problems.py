@@ -104,7 +104,7 @@ def _complaint(item: Any, view: SchemaView, data: Data) -> Complaint:
     if kind == "union_tag_invalid":
         kinds = view.kinds(path, data)
         name = context["discriminator"].strip("'")
-        return Complaint((*path, name), f"unknown kind '{context['tag']}'" + _near(context["tag"], kinds, "kinds"))
+        return Complaint((*path, name), f"unknown {name} '{context['tag']}'" + _near(context["tag"], kinds, f"{name}s"))
     if kind == "union_tag_not_found":
         name = context["discriminator"].strip("'")
         return Complaint(path, f"needs a '{name}' ({name}s: {', '.join(view.kinds(path, data))})")
@@ -114,10 +114,11 @@ def _complaint(item: Any, view: SchemaView, data: Data) -> Complaint:
     if kind == "multiple_of":
         return Complaint(path, f"must be a multiple of {number(context['multiple_of'])}, got {_say_value(value)}")
     if kind in ("too_short", "too_long"):
-        words, bound = ("at least", context.get("min_length")) if kind == "too_short" else ("at most", context["max_length"])
+        short = kind == "too_short"
+        words, bound = ("at least", context["min_length"]) if short else ("at most", context["max_length"])
         count = len(value) if isinstance(value, list | dict) else context["actual_length"]
         # Items that are wrong themselves do not count for pydantic; they are complained about on their own.
-        spurious = kind == "too_short" and isinstance(bound, int) and count >= bound
+        spurious = short and count >= bound
         return Complaint(path, f"must have {words} {bound} item{'s' * (bound != 1)}, got {count}", spurious=spurious)
     if kind == "finite_number":
         return Complaint(path, f"must be a finite number, got {_say_value(value)}")
