@@ -58,7 +58,8 @@ class Recipe(Spec):
 
 
 class Required(Spec):
-    name: str
+    name: str = Field(pattern="^[a-z]+$", description="small letters")
+    roi: Annotated[Grid | Manual, Field(discriminator="kind")]
     exposure_s: float
     comment: str = Field(description="what the run is for")
 
@@ -271,7 +272,9 @@ def test_all_mistakes_are_told_at_once_in_order() -> None:
 
 
 def test_missing_keys_say_their_meaning() -> None:
-    assert message("name: n", model=Required).splitlines() == [
+    assert message("name: N 1", model=Required).splitlines() == [
+        "recipe:1: name: must be small letters, got the text 'N 1'",
+        "recipe: roi: is missing (kinds: grid, manual)",
         "recipe: exposure_s: is missing (in s)",
         "recipe: comment: is missing (what the run is for)",
     ]

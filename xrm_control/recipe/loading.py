@@ -224,13 +224,10 @@ def _put(data: dict[str, Data], key: str, value: Data) -> KeyPath:
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
         if isinstance(node, list):
-            if not isinstance(step, int) or step > len(node):
-                raise _wrong(f"{dotted(path)} is a list of {len(node)}: '{step}' is no place in it")
-            if step == len(node):
-                node.append({})
-            inner = value if last else node[step]
-            node[step] = inner
-            path, node = (*path, step), inner
+            number = _place_in(node, step, path)
+            if last:
+                node[number] = value
+            path, node = (*path, number), node[number]
         elif isinstance(node, dict):
             word = str(step)
             if last or node.get(word) is None:
@@ -240,6 +237,15 @@ def _put(data: dict[str, Data], key: str, value: Data) -> KeyPath:
         else:
             raise _wrong(f"{dotted(path)} is a single value, not a group of keys")
     return path
+
+
+def _place_in(items: list[Data], step: str | int, path: KeyPath) -> int:
+    """The place that a step names in a list; one past its end adds a group there."""
+    if not isinstance(step, int) or step > len(items):
+        raise _wrong(f"{dotted(path)} is a list of {len(items)}: '{step}' is no place in it")
+    if step == len(items):
+        items.append({})
+    return step
 
 
 def _split(key: str) -> KeyPath:

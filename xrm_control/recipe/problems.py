@@ -102,12 +102,15 @@ def _complaint(item: Any, view: SchemaView, data: Data) -> Complaint:
     if kind == "missing":
         return Complaint(path, "is missing" + _inside(path, view, data))
     if kind == "union_tag_invalid":
-        kinds = view.kinds(path, data)
         name = context["discriminator"].strip("'")
+        kinds = re.findall(r"'([^']*)'", context["expected_tags"])
         return Complaint((*path, name), f"unknown {name} '{context['tag']}'" + _near(context["tag"], kinds, f"{name}s"))
     if kind == "union_tag_not_found":
         name = context["discriminator"].strip("'")
-        return Complaint(path, f"needs a '{name}' ({name}s: {', '.join(view.kinds(path, data))})")
+        return Complaint(path, f"needs a '{name}'" + _listed(view.family(path, data)[1], f"{name}s"))
+    if kind == "string_pattern_mismatch":
+        meaning = view.description(path, data) or f"the pattern {context['pattern']}"
+        return Complaint(path, f"must be {meaning}, got {_say(value)}")
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         return Complaint(path, f"must be {words} {number(context[name])}{_unit(path)}, got {_say_value(value)}")
@@ -189,10 +192,10 @@ def _hint(path: KeyPath, value: Data, expects: str, view: SchemaView, data: Data
     if expects == "a list" and not isinstance(value, dict):
         return f"; write [{_say_value(value)}]"
     if expects == "a group of keys":
-        kinds = view.kinds(path, data)
+        name, kinds = view.family(path, data)
         if isinstance(value, str) and value in kinds:
-            return f"; write {{kind: {value}}}"
-        return f" (kinds: {', '.join(kinds)})" if kinds else _listed(view.known_keys(path, data), "known")
+            return f"; write {{{name}: {value}}}"
+        return _listed(kinds, f"{name}s") if kinds else _listed(view.known_keys(path, data), "known")
     if isinstance(value, str) and "'" in expects:
         near = difflib.get_close_matches(value, re.findall(r"'([^']*)'", expects), 1, 0.6)
         return f"; did you mean '{near[0]}'?" if near else ""
@@ -225,14 +228,17 @@ def _listed(known: list[str], label: str) -> str:
 
 
 def _inside(path: KeyPath, view: SchemaView, data: Data) -> str:
-    nodes = list(view.at(path, data))
-    description = next((node["description"] for node in nodes if node.get("description")), "")
-    return f" ({description.splitlines()[0]})" if description else _unit(path, " (in") + ")" * bool(_unit(path))
+    """What a missing key would hold: its kinds, its meaning, or at least its unit."""
+    name, kinds = view.family(path, data)
+    if kinds:
+        return _listed(kinds, f"{name}s")
+    meaning = view.description(path, data) or _unit(path, "in ")
+    return f" ({meaning})" if meaning else ""
 
 
-def _unit(path: KeyPath, before: str = "") -> str:
+def _unit(path: KeyPath, before: str = " ") -> str:
     _, unit = unit_of_key(str(path[-1])) if path else ("", None)
-    return f"{before} {unit.symbol}" if unit else ""
+    return f"{before}{unit.symbol}" if unit else ""
 
 
 def _say(value: Data) -> str:

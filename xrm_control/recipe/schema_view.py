@@ -24,9 +24,17 @@ class SchemaView:
             keys |= dict.fromkeys(node.get("properties", {}))
         return list(keys)
 
-    def kinds(self, path: KeyPath, data: Data) -> list[str]:
-        """The kinds among which the group at `path` may choose; none when it is no family."""
-        return [kind for node in self._reach(path, data) for kind in _mapping(self._resolve(node))]
+    def family(self, path: KeyPath, data: Data) -> tuple[str, list[str]]:
+        """The tag key and the kinds among which the group at `path` may choose; ("", []) when it is no family."""
+        for node in map(self._resolve, self._reach(path, data)):
+            if kinds := list(_mapping(node)):
+                return node["discriminator"]["propertyName"], kinds
+        return "", []
+
+    def description(self, path: KeyPath, data: Data) -> str:
+        """The first line of what the field at `path` is for; "" when nobody wrote it down."""
+        texts = [node.get("description", "") for node in self._reach(path, data)]
+        return next((text.splitlines()[0].rstrip(".") for text in texts if text), "")
 
     def allows(self, path: KeyPath, data: Data, *types: str) -> bool | None:
         """Whether the value at `path` may be of one of the JSON `types`; None when the schema does not say."""
