@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.core.errors import RecipeError
-from xrm_control.recipe.loading import load_text
+from xrm_control.recipe.loading import load_document
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 
 
@@ -44,7 +44,7 @@ def reconstruction(
 
 def analysis(overrides: Mapping[str, str]) -> AnalysisSpec:
     """`--set` of `xrm analyze`."""
-    return load_text("{}", AnalysisSpec, overrides)[0]
+    return load_document("{}", AnalysisSpec, overrides, name="analysis")[0]
 
 
 def _rows(text: str) -> tuple[int, int]:

@@ -89,6 +89,14 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._landed)
         return future
 
+    async def shutdown_default_executor(self, *arguments: Any) -> None:
+        # Waiting for threads to end is real work too.
+        self._in_flight += 1
+        try:
+            await super().shutdown_default_executor(*arguments)
+        finally:
+            self._in_flight -= 1
+
     def _landed(self, _: object) -> None:
         self._in_flight -= 1
 

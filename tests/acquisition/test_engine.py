@@ -1,0 +1,185 @@
+"""The engine on the simulated microscope: every frame ends with one outcome, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xrm_control.acquisition.engine import Engine, RetryPolicy
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
+from xrm_control.core.errors import BeamLost, DeviceError, MotionStalled, SafetyRefusal
+from xrm_control.core.events import EventStream
+from xrm_control.core.geometry import Pose
+from xrm_control.core.sample import SampleSpec
+from xrm_control.devices.protocols import CameraFrame
+from xrm_control.devices.safety import Guard, SafetySpec
+from xrm_control.devices.simulated import FaultSpec, SimulatedBackend
+
+
+class MemorySink:
+    """Keeps what a run folder would keep, in memory, and the order in which it was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, int]] = []
+        self.kept: dict[str, CameraFrame] = {}
+        self.reasons: list[str] = []
+
+    async def intend(self, step: FrameStep, attempt: int) -> None:
+        self.calls.append(("intend", step.frame_id, attempt))
+
+    async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
+        self.calls.append(("keep", step.frame_id, attempt))
+        self.kept[step.frame_id] = frame
+
+    async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
+        self.calls.append(("retake", step.frame_id, attempt))
+        self.reasons.append(reason)
+
+    async def declare_missing(self, step: FrameStep, reason: str) -> None:
+        self.calls.append(("missing", step.frame_id, 0))
+        self.reasons.append(reason)
+
+
+class Bench:
+    """One acquisition of a dark and five views on an empty tape, with faults."""
+
+    def __init__(self, *faults: dict[str, Any], policy: RetryPolicy | None = None) -> None:
+        self.backend = SimulatedBackend(specimen="empty", faults=tuple(FaultSpec(**f) for f in faults))
+        self.policy = policy or RetryPolicy()
+        self.sink = MemorySink()
+        self.holds: list[tuple[str, float, float]] = []
+        self.seen: list[str] = []
+
+    def run(self, steps: tuple[FrameStep, ...]) -> float:
+        async def main() -> float:
+            clock = Clock(utc_now())
+            events = EventStream(clock.now_s)
+            events.subscribe(lambda event: self.seen.append(event.kind))
+            instrument = self.backend.open(clock)
+            guard = Guard(instrument.describe().axes, SafetySpec(), SampleSpec())
+
+            @asynccontextmanager
+            async def hold(reason: str) -> AsyncIterator[None]:
+                begun_s = clock.now_s()
+                yield
+                self.holds.append((reason, begun_s, clock.now_s()))
+
+            engine = Engine(instrument, self.sink, guard, clock, events, self.policy, hold)
+            acquisition = Acquisition("roi-01", 8, 1.0, steps)
+            await engine.configure(acquisition)
+            await engine.run(acquisition.steps)
+            return clock.now_s()
+
+        return run(main(), VIRTUAL)
+
+    def outcomes(self) -> dict[str, str]:
+        return {frame: what for what, frame, _ in self.sink.calls if what in ("keep", "missing")}
+
+
+STEPS = (
+    FrameStep("roi-01/dark_0000", "dark", 0, Pose(200, 0, 0, 0), shutter_open=False),
+    *(FrameStep(f"roi-01/proj_{i:04d}", "projection", i, Pose(0, 0, 0, -90.0 + i)) for i in range(5)),
+)
+ALL_KEPT = dict.fromkeys((step.frame_id for step in STEPS), "keep")
+
+
+def test_without_faults_each_frame_is_intended_then_kept() -> None:
+    bench = Bench()
+    bench.run(STEPS)
+    assert bench.sink.calls == [(verb, step.frame_id, 1) for step in STEPS for verb in ("intend", "keep")]
+    images = [frame.image.tobytes() for frame in bench.sink.kept.values()]
+    assert len(set(images)) == len(STEPS)
+
+
+RETAKEN = [
+    ({"kind": "dropped_frame", "frames": [3]}, "dropped"),
+    ({"kind": "dark_frame", "frames": [3]}, "no light"),
+    ({"kind": "nan_frame", "frames": [3]}, "not a number"),
+    ({"kind": "repeated_frame", "frames": [3]}, "unique id"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason"), RETAKEN)
+def test_a_bad_frame_is_retaken(fault: dict[str, Any], reason: str) -> None:
+    bench = Bench(fault)
+    bench.run(STEPS)
+    assert bench.outcomes() == ALL_KEPT
+    assert len(bench.sink.reasons) == 1
+    assert reason in bench.sink.reasons[0]
+    assert ("keep", "roi-01/proj_0001", 2) in bench.sink.calls
+
+
+def test_a_frame_that_never_comes_is_declared_missing_and_the_rest_goes_on() -> None:
+    bench = Bench({"kind": "dropped_frame", "frames": [3, 4, 5, 6]})
+    bench.run(STEPS)
+    assert bench.outcomes() == {**ALL_KEPT, "roi-01/proj_0001": "missing"}
+    assert "frame.missing" in bench.seen
+
+
+def test_a_stall_is_tried_again() -> None:
+    bench = Bench({"kind": "stall", "axis": "theta", "move": 2})
+    bench.run(STEPS)
+    assert bench.outcomes() == ALL_KEPT
+    assert bench.seen.count("move.stalled") == 1
+
+
+def test_a_stall_that_stays_ends_the_run() -> None:
+    bench = Bench({"kind": "stall", "axis": "theta", "move": 2, "times": 10})
+    with pytest.raises(MotionStalled, match="theta"):
+        bench.run(STEPS)
+    assert "roi-01/proj_0001" not in bench.outcomes()
+
+
+def test_a_hard_limit_is_not_tried_again() -> None:
+    bench = Bench({"kind": "limit", "axis": "theta", "move": 2})
+    with pytest.raises(DeviceError, match="limit switch"):
+        bench.run(STEPS)
+
+
+def test_beam_loss_is_waited_for_and_the_frame_in_flight_is_discarded() -> None:
+    calm = Bench()
+    end_s = calm.run(STEPS)
+    bench = Bench({"kind": "beam_loss", "at_s": 6.0, "duration_s": 300.0})
+    late_s = bench.run(STEPS)
+    assert bench.outcomes() == ALL_KEPT
+    (reason, begun_s, ended_s) = bench.holds[0]
+    assert "beam lost" in reason
+    assert ended_s >= 306.0 > begun_s
+    assert late_s > end_s + 295
+    # A frame that was exposed while the beam went must never be kept.
+    lost = (6.0, 306.0)
+    for frame_id, frame in bench.sink.kept.items():
+        assert frame.ended_s <= lost[0] or frame.started_s >= lost[1] or "dark" in frame_id
+
+
+def test_beam_that_does_not_come_back_ends_the_run() -> None:
+    bench = Bench({"kind": "beam_loss", "at_s": 6.0}, policy=RetryPolicy(beam_wait_s=600))
+    with pytest.raises(BeamLost, match="did not come back"):
+        bench.run(STEPS)
+
+
+def test_a_shutter_that_sticks_open_ends_the_run() -> None:
+    """Darks behind a shutter that does not close would be light."""
+    steps = (STEPS[1], STEPS[0])
+    with pytest.raises(DeviceError, match="shutter"):
+        Bench({"kind": "stuck_shutter", "at_s": 3.0}).run(steps)
+
+
+def test_a_pose_outside_the_limits_is_refused_before_moving() -> None:
+    bench = Bench()
+    with pytest.raises(SafetyRefusal):
+        bench.run((FrameStep("roi-01/proj_0000", "projection", 0, Pose(9e9, 0, 0, 0)),))
+    assert bench.sink.calls == []
+
+
+def test_frames_are_the_same_to_the_bit_for_the_same_seed() -> None:
+    first, second = Bench(), Bench()
+    first.run(STEPS)
+    second.run(STEPS)
+    for frame_id, frame in first.sink.kept.items():
+        np.testing.assert_array_equal(frame.image, second.sink.kept[frame_id].image)
