@@ -6,12 +6,13 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib.image
 import numpy as np
 import pytest
 import tifffile
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 VOXEL_UM = 0.512
 SIDE = 48
@@ -254,3 +255,13 @@ def write_run(folder: Path) -> Path:
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run; tests that change it copy it first."""
     return write_run(tmp_path_factory.mktemp("runs") / "20310506T070809_nmc622_statistics_0a1b")
+
+
+@pytest.fixture
+def undrawn_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but not painted: for tests of what the page says, not of how it looks."""
+
+    def print_png(canvas: FigureCanvasAgg, file: BinaryIO, **_: Any) -> None:
+        file.write(b"\x89PNG\r\n")
+
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", print_png)

@@ -44,6 +44,8 @@ def text(value: Any) -> str:
         return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
+        return figure(int(value))
     if isinstance(value, int | float):
         return figure(value)
     if isinstance(value, Mapping):
@@ -127,6 +129,9 @@ def words(name: str) -> str:
     for ending, unit in _UNITS:
         if name.endswith(ending) and name != ending:
             return f"{name.removesuffix(ending).replace('_', ' ')} ({unit})"
+        before, found, after = name.partition(f"{ending}_")
+        if found and before:
+            return f"{before} ({unit}), {after}".replace("_", " ")
     return name.replace("_", " ")
 
 

@@ -34,16 +34,16 @@ class Reference:
     name: str
 
 
-def bin_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Edges of equal bins by the rule of Freedman and Diaconis, at least 5 and at most 30 bins; values finite, (n,)."""
+def bin_edges(values: NDArray[np.float64], least: int = 5) -> NDArray[np.float64]:
+    """Edges of equal bins by the rule of Freedman and Diaconis, `least` to 30 bins; values finite, (n,)."""
     low, high = float(values.min()), float(values.max())
     if high <= low:
         pad = abs(low) * 0.05 or 0.5
         return np.linspace(low - pad, high + pad, 6)
     quartiles = np.percentile(values, (25, 75))
     width = 2 * float(quartiles[1] - quartiles[0]) / len(values) ** (1 / 3)
-    wanted = int(np.ceil((high - low) / width)) if width > 0 else 5
-    return np.linspace(low, high, int(np.clip(wanted, 5, MOST_BINS)) + 1)
+    wanted = int(np.ceil((high - low) / width)) if width > 0 else least
+    return np.linspace(low, high, int(np.clip(wanted, least, MOST_BINS)) + 1)
 
 
 def histogram_figure(

@@ -17,6 +17,7 @@ from xrm_control.reporting.figures.style import (
     MUTED,
     RULE,
     SERIES,
+    Margins,
     Picture,
     dress,
     legend,
@@ -28,11 +29,16 @@ from xrm_control.reporting.figures.style import (
 from xrm_control.reporting.radii import AZIMUTHS_DEG, PLANES, Sample, local_differences_um
 
 WIDTH_PX, HEIGHT_PX = 340, 300
+FLOOR_POINTS = 6
+ROUND = np.linspace(0, 2 * np.pi, 73)
 
 
 def rose_figure(sample: Sample, plane: str, most_um: float) -> Picture:
-    """Radii of the sample's particles by azimuth in one plane, with error bars; `most_um` is the outer circle."""
-    figure = new_figure(WIDTH_PX, WIDTH_PX)
+    """Radii of the sample's particles by azimuth in one plane, with error bars and circles of the mean radius.
+
+    most_um: the radius that just fits the plot.
+    """
+    figure = new_figure(WIDTH_PX, WIDTH_PX, Margins(36, 36, 26, 46))
     axes = figure.add_subplot(projection="polar")
     if not isinstance(axes, PolarAxes):  # pragma: no cover - matplotlib's contract
         raise TypeError("matplotlib gave no polar axes")
@@ -42,6 +48,7 @@ def rose_figure(sample: Sample, plane: str, most_um: float) -> Picture:
         radii = np.append(sample.radii_um[row, at], sample.radii_um[row, at, 0])
         error = sample.uncertainty_um[row]
         colour = SERIES[row % len(SERIES)]
+        axes.plot(ROUND, np.full(len(ROUND), sample.radii_um[row, at].mean()), color=colour, linewidth=0.6, alpha=0.6)
         axes.plot(angles, radii, color=colour, linewidth=1.4, marker=MARKERS[row % len(MARKERS)], markersize=3.5)
         if np.isfinite(error):
             axes.errorbar(angles, radii, yerr=error, fmt="none", ecolor=colour, elinewidth=0.9, capsize=0)
@@ -116,8 +123,10 @@ def roughness_figure(
     axes.axhline(paper_um, color=INK, linewidth=1, linestyle=(0, (4, 3)), label=f"paper, about {paper_um:g} µm")
     known = np.flatnonzero(np.isfinite(diameters_um) & np.isfinite(floor_um))
     if known.size:
-        order = known[np.argsort(diameters_um[known], kind="stable")]
-        sizes, floor = diameters_um[order], floor_um[order]
+        # The floor differs a little from scan to scan: the line is the mean of neighbours in size.
+        groups = np.array_split(known[np.argsort(diameters_um[known], kind="stable")], min(FLOOR_POINTS, known.size))
+        sizes, floor = (np.array([column[group].mean() for group in groups]) for column in (diameters_um, floor_um))
+        sizes[[0, -1]] = diameters_um[known].min(), diameters_um[known].max()
         axes.fill_between(sizes, 0, floor, color=BLUE, alpha=0.12, linewidth=0, label="noise floor of a sphere")
         axes.plot(sizes, floor, color=BLUE, linewidth=1)
     top = max(paper_um * 1.5, float(np.nanpercentile(roughness[usable], 99)) * 1.15)

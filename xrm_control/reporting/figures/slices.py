@@ -12,7 +12,17 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from xrm_control.reporting.figures.style import FONT_PT, INK, ORANGE, SKY, Picture, dress, new_figure, to_picture
+from xrm_control.reporting.figures.style import (
+    FONT_PT,
+    INK,
+    ORANGE,
+    SKY,
+    Margins,
+    Picture,
+    dress,
+    new_figure,
+    to_picture,
+)
 from xrm_control.reporting.radii import PLANES
 from xrm_control.reporting.values import signed
 
@@ -84,8 +94,10 @@ def slice_figure(
     image = np.asarray(np.take(volume, cut.index, _AXIS[cut.plane]), np.float32)
     rows, columns = image.shape
     centre_um = ((rows - 1) / 2 * voxel_size_um, (columns - 1) / 2 * voxel_size_um)
-    height = int(np.clip(58 + (PANEL_PX - 52) * rows / columns, 110, 460))
-    figure = new_figure(PANEL_PX, height)
+    room = Margins(left=48)
+    around = room.bottom + room.top
+    height = int(np.clip(around + (PANEL_PX - room.left - room.right) * rows / columns, around + 60, around + 420))
+    figure = new_figure(PANEL_PX, height, room)
     axes = figure.add_subplot()
     half = voxel_size_um / 2
     extent = (-centre_um[1] - half, centre_um[1] + half, centre_um[0] + half, -centre_um[0] - half)

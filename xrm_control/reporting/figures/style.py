@@ -40,9 +40,21 @@ class Picture:
         return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
-def new_figure(width_px: int, height_px: int) -> Figure:
-    """An empty figure of the given natural size, laid out by constraint, without pyplot's global state."""
-    figure = Figure((width_px / CSS_PX_PER_INCH, height_px / CSS_PX_PER_INCH), layout="constrained", facecolor="white")
+@dataclass(frozen=True)
+class Margins:
+    """Room around the axes in CSS pixels; the same in all panels, so that panels side by side line up."""
+
+    left: int = 56
+    right: int = 10
+    bottom: int = 44
+    top: int = 26
+
+
+def new_figure(width_px: int, height_px: int, margins: Margins | None = None) -> Figure:
+    """An empty figure of the given natural size with fixed margins, without pyplot's global state."""
+    m = margins or Margins()
+    figure = Figure((width_px / CSS_PX_PER_INCH, height_px / CSS_PX_PER_INCH), facecolor="white")
+    figure.subplots_adjust(m.left / width_px, m.bottom / height_px, 1 - m.right / width_px, 1 - m.top / height_px)
     FigureCanvasAgg(figure)
     return figure
 

@@ -22,8 +22,10 @@ from xrm_control.reporting.figures.style import (
     to_picture,
 )
 from xrm_control.reporting.values import figure as printed
+from xrm_control.reporting.values import signed
 
 WIDTH_PX, HEIGHT_PX = 340, 320
+ERROR_BINS = 14
 
 
 def identity_figure(
@@ -69,11 +71,37 @@ def identity_figure(
     return to_picture(figure, f"{quantity.capitalize()}: measured against true")
 
 
+def error_by_size_figure(
+    true_um: NDArray[np.float64], error_percent: NDArray[np.float64], goal_percent: float, least_um: float
+) -> Picture:
+    """Error of the diameter in per cent against the true diameter (n,), with the band that the median has to keep.
+
+    least_um: the diameter from which on the goal holds.
+    """
+    figure = new_figure(WIDTH_PX, HEIGHT_PX)
+    axes = new_axes(figure, x="true diameter (µm)", y="diameter error (%)", title="Error and size")
+    usable = np.isfinite(true_um) & np.isfinite(error_percent)
+    if not usable.any():
+        note(axes, ["no matched pair"])
+        return to_picture(figure, "No matched pair")
+    right = max(float(true_um[usable].max()) * 1.05, least_um * 1.2)
+    axes.fill_between([least_um, right], -goal_percent, goal_percent, color=BLUE, alpha=0.1, linewidth=0, label="goal")
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.scatter(true_um[usable], error_percent[usable], s=14, color=BLUE, alpha=0.6, linewidths=0)
+    span = 1.25 * max(goal_percent * 1.5, float(np.abs(error_percent[usable]).max()))
+    axes.set_ylim(-span, span)
+    axes.set_xlim(min(least_um, float(true_um[usable].min())) * 0.9, right)
+    legend(axes)
+    return to_picture(figure, "Error of the diameter against the true diameter")
+
+
 def error_figure(diameter_percent: NDArray[np.float64], volume_percent: NDArray[np.float64], selection: str) -> Picture:
     """Histograms of the relative errors (n,) in per cent, clipped to their central 98 %, with their medians."""
     figure = new_figure(WIDTH_PX, HEIGHT_PX)
-    figure.suptitle(f"Error, {selection}", fontsize=9, color=INK, fontweight="bold", x=0.02, ha="left")
-    upper, lower = figure.subplots(2, 1)
+    figure.suptitle(
+        f"Error, {selection}", fontsize=9, color=INK, fontweight="bold", x=56 / WIDTH_PX, y=0.985, ha="left"
+    )
+    upper, lower = figure.subplots(2, 1, gridspec_kw={"hspace": 0.45})
     for axes, values, quantity, colour in (
         (upper, diameter_percent, "diameter", BLUE),
         (lower, volume_percent, "volume", VERMILLION),
@@ -89,10 +117,12 @@ def _error_panel(axes: Axes, values: NDArray[np.float64], quantity: str, colour:
         note(axes, ["no matched pair"])
         return
     shown = np.clip(finite, *np.percentile(finite, (1, 99)))
-    axes.hist(shown, bins=list(bin_edges(shown)), color=colour, alpha=0.75, edgecolor="white", linewidth=0.6)
+    axes.hist(
+        shown, bins=list(bin_edges(shown, ERROR_BINS)), color=colour, alpha=0.75, edgecolor="white", linewidth=0.6
+    )
     axes.axvline(0, color=MUTED, linewidth=1)
     median = float(np.median(finite))
-    axes.axvline(median, color=INK, linewidth=1.4, label=f"median {median:+.2f} %")
+    axes.axvline(median, color=INK, linewidth=1.4, label=f"median {signed(median, 2)} %")
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.margins(y=0.35)
     legend(axes, loc="upper right")

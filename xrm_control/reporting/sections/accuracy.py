@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from xrm_control.reporting.figures.truth import error_figure, identity_figure
+from xrm_control.reporting.figures.truth import error_by_size_figure, error_figure, identity_figure
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.parts import Cell, Section, Shown, Table, met, table
 from xrm_control.reporting.values import dig, figure, items, mapping, number, percent, text, words
@@ -60,12 +60,13 @@ def accuracy_section(run: RunData) -> Section | None:
                 mark_name="cut by the volume",
             )
         ),
+        Shown(error_by_size_figure(true[~cut], diameter_percent[~cut], DIAMETER_GOAL_PERCENT, GOAL_SIZE_UM)),
         Shown(error_figure(diameter_percent[fit], volume_percent[fit], selection)),
     )
     after = tuple(part for part in (_further(truth), _missed(truth), _voids(truth)) if part.rows)
     lead = (
         "The simulated microscope knows its specimen: whole particles of at least "
-        f"{figure(truth.get('min_diameter_um', GOAL_SIZE_UM))} µm are matched one to one with the true ones.",
+        f"{number(truth.get('min_diameter_um')) or GOAL_SIZE_UM:g} µm are matched one to one with the true ones.",
     )
     return Section("truth", "Measured against true", lead, (_goals(truth),), pictures, after)
 
@@ -126,7 +127,9 @@ def _voids(truth: Mapping[str, object]) -> Table:
     rows: list[tuple[str | Cell, ...]] = []
     for entry in items(truth, "voids"):
         low, high = (number(bound) for bound in (*items(entry, "diameter_um"), None, None)[:2])
-        size = f"{figure(low)} to {figure(high)}" if high is not None else f"{figure(low)} and more"
+        if low is None:
+            continue
+        size = f"{low:g} to {high:g}" if high is not None else f"{low:g} and more"
         detected = percent(dig(entry, "detected_fraction"))
         rows.append((size, text(dig(entry, "n_true")), detected, figure(dig(entry, "volume_ratio_median"))))
     head = ("true voids by diameter (µm)", "number", "detected", "measured / true volume, median")

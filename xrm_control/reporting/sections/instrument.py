@@ -21,7 +21,7 @@ def beside_paper(run: RunData) -> Section:
     planned = _planned_s(run)
     rows: list[tuple[str | Cell, ...]] = [
         (
-            "mosaic, instrument time",
+            "mosaic",
             duration(planned.get("mosaic")),
             duration(mosaic_s),
             "under 1 min",
@@ -30,7 +30,7 @@ def beside_paper(run: RunData) -> Section:
     ]
     rows += [
         (
-            f"scan of {name}, instrument time",
+            f"scan of {name}",
             duration(planned.get(name)),
             duration(time),
             "under 5 min",
@@ -42,7 +42,7 @@ def beside_paper(run: RunData) -> Section:
     seen_text, tiles_text = text(counts.get("particles_in_mosaic")), text(counts.get("tiles"))
     expected = text(dig(run.plan, "particles_in_mosaic"))
     rows += [
-        ("whole run, instrument time", duration(planned.get("")), duration(total_s), MISSING, MISSING),
+        ("whole run", duration(planned.get("")), duration(total_s), MISSING, MISSING),
         ("radiographs in the mosaic", MISSING, tiles_text, f"{paper.TILES}", _goal(tiles, lambda v: v == paper.TILES)),
         (
             "particles in the mosaic",
@@ -71,7 +71,10 @@ def beside_paper(run: RunData) -> Section:
     return Section(
         "times",
         "Instrument beside the paper’s",
-        (f"The paper is {paper.CITATION}. Its limits are goals; its other figures are there to compare.",),
+        (
+            f"Times are the instrument’s own. The paper is {paper.CITATION}; its limits are goals, its other figures "
+            "are there to compare.",
+        ),
         (table(("", "planned", "this run", "paper", "met"), rows),),
     )
 

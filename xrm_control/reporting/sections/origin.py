@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.parts import Cell, Section, flatten, table
-from xrm_control.reporting.values import dig, duration, figure, items, mapping, number, percent, text
+from xrm_control.reporting.values import dig, duration, figure, mapping, number, percent, text, words
 
 _PACKAGES = ("xrm_control", "numpy", "tifffile", "matplotlib", "jinja2")
-_DOCUMENTS = ("recipe_name", "recipe_sha256", "backend", "started_utc")
+_DOCUMENTS = {
+    "recipe_name": "recipe",
+    "recipe_sha256": "SHA-256 of the recipe",
+    "backend": "instrument backend",
+    "started_utc": "started",
+}
+MOST_HASHES = 6
 
 
 def quality_section(run: RunData) -> Section:
@@ -53,26 +58,19 @@ def quality_section(run: RunData) -> Section:
 def provenance_section(run: RunData) -> Section:
     """Recipe, hashes and versions; `extra["recipe"]` is the recipe's text."""
     about: list[tuple[str | Cell, ...]] = [("run", text(dig(run.results, "run") or run.folder.name))]
-    about += [(key.replace("_", " "), text(run.results[key])) for key in _DOCUMENTS if key in run.results]
-    about += [(f"sample {key}", text(value)) for key, value in flatten(mapping(run.results, "sample")).items()]
+    about += [(name, text(run.results[key])) for key, name in _DOCUMENTS.items() if key in run.results]
+    about += [(f"sample {words(key)}", text(value)) for key, value in flatten(mapping(run.results, "sample")).items()]
     about += [(f"version of {name}", text(value)) for name, value in mapping(run.results, "versions").items()]
     about.append(("report written with", ", ".join(_versions())))
     hashes: list[tuple[str | Cell, ...]] = []
     for region in run.regions:
-        digests = list(_digests(region.handoff))
-        shown = digests if len(digests) <= 6 else digests[:6]
+        digests = [(str(name), text(digest)) for name, digest in flatten(mapping(region.handoff, "inputs")).items()]
+        shown = [item for item in digests if not item[0].startswith("frames/")][:MOST_HASHES]
         hashes += [(region.name, name, digest) for name, digest in shown]
         if len(digests) > len(shown):
-            hashes.append((region.name, f"and {len(digests) - len(shown)} more", "in handoff.json"))
+            hashes.append((region.name, f"{len(digests) - len(shown)} frames and others", "in handoff.json"))
     tables = (table(("", ""), about),) + ((table(("region", "input", "SHA-256"), hashes),) if hashes else ())
     return Section("provenance", "Provenance", (), tables, (), (), {"recipe": run.recipe})
-
-
-def _digests(handoff: Mapping[str, Any]) -> list[tuple[str, str]]:
-    inputs = dig(handoff, "inputs")
-    if isinstance(inputs, Mapping):
-        return [(str(name), text(value)) for name, value in flatten(inputs).items()]
-    return [(str(at), text(item)) for at, item in enumerate(items(handoff, "inputs"))]
 
 
 def _missing(value: Any) -> Cell:

@@ -91,9 +91,9 @@ def statistics_section(run: RunData) -> Section:
             )
         elif isinstance(entry, Mapping) and "value" in entry:
             singles.append((words(name), text(entry["value"]), interval(entry.get("interval"))))
-        elif isinstance(entry, Mapping):
+        elif isinstance(entry, Mapping) and entry.get("n") != 0:
             singles += [(f"{words(name)}, {words(key)}", text(value), MISSING) for key, value in flatten(entry).items()]
-        else:
+        elif not isinstance(entry, Mapping):
             singles.append((words(name), text(entry), MISSING))
     head = ("quantity", "n", "mean", "95 % interval", "D50", "95 % interval", "D10", "D90", "σ", "σ of ln")
     tables = ((table(head, spreads),) if spreads else ()) + (
@@ -147,7 +147,7 @@ def _consequence(run: RunData) -> str:
     parts = []
     for convention, name in (("paper", "paper’s convention"), ("unbiased", "unbiased")):
         net = net_dead_volume_percent(run.results, convention)
-        if net is not None:
+        if net:
             parts.append(f"{figure(net, 2)} % ({name}), {figure(net / 100 * paper.RANGE_MILES, 2)} of 300 miles")
     if not parts:
         return ""

@@ -42,10 +42,11 @@ def mosaic_section(run: RunData) -> Section:
     for roi in (item for item in items(run.rois, "rois") if isinstance(item, Mapping)):
         sizes.add(f"{figure(roi.get('width_um'))} × {figure(roi.get('height_um'))} µm")
         place = ", ".join(_place(roi.get(axis)) for axis in ("x_um", "y_um", "z_um"))
-        rows.append((text(roi.get("name")), place, text(roi.get("expected_particles")), text(roi.get("reason"))))
+        why = f"{text(roi.get('reason'))}; {text(roi.get('expected_particles'))} particles expected; at {place} µm"
+        rows.append((text(roi.get("name")), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     lead = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
-    head = ("region", "x, y, z (µm)", "particles expected", "chosen because")
+    head = ("region", "chosen because; centre at stage x, y, z")
     return Section(
         "mosaic",
         "Mosaic and regions",
@@ -108,7 +109,7 @@ def _lead(region: RegionData, voxel_um: float | None) -> str:
         complete = int(whole(region.particles).sum())
         parts.append(f"{len(region.particles)} particles, {complete} of them whole.")
     if region.voids is not None:
-        parts.append(f"{len(region.voids)} voids.")
+        parts.append(f"{len(region.voids) or 'No'} voids.")
     return " ".join(parts)
 
 
