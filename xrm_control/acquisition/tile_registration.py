@@ -102,22 +102,27 @@ def _refine(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
     for _ in range(6):
         moved = np.asarray(ndimage.shift(right, (shift[1], shift[0]), order=3, mode="nearest"))
         mean = (left + moved) / 2
-        slope_y, slope_x = (np.asarray(np.gradient(mean, axis=axis)) for axis in (0, 1))
+        slope_y, slope_x = _slope(mean, 0), _slope(mean, 1)
         # Brightness may differ between tiles (the illumination drifts): level and gain are fitted along.
         design = np.column_stack((-slope_x[inner], -slope_y[inner], moved[inner], np.ones(int(inner.sum()))))
         target = (left - moved)[inner]
-        normal = design.T @ design
+        normal = np.asarray(design.T @ design, np.float64)
         if np.linalg.cond(normal[:2, :2]) > 1e6:
             return None
         solution = np.linalg.lstsq(design, target, rcond=None)[0]
         spread = float(np.mean((target - design @ solution) ** 2)) + 1e-12
-        held = normal[:2, :2] - normal[:2, 2:] @ np.linalg.pinv(normal[2:, 2:]) @ normal[2:, :2]
+        shape, mixed, light = normal[:2, :2], normal[:2, 2:], normal[2:, 2:]
+        held = shape - mixed @ np.linalg.pinv(light) @ mixed.T
         # Smoothing made neighbours alike: about one pixel in eight is independent.
         information = held / spread / 8
         shift = shift + np.clip(solution[:2], -0.7, 0.7)
         if np.abs(solution[:2]).max() < 1e-3:
             break
     return shift, information
+
+
+def _slope(image: Floats, axis: int) -> Floats:
+    return np.asarray(np.gradient(image, axis=axis), np.float64)
 
 
 def settle(

@@ -49,7 +49,7 @@ def as_rois(
             width_um=candidates.fov_um,
             height_um=candidates.fov_um,
             reason=why(index) + short,
-            expected_particles=int(candidates.whole[index].sum()),
+            expected_particles=int(candidates.whole(index).sum()),
         )
         for number, index in enumerate(taken, start=1)
     )

@@ -12,7 +12,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.sphere_fit import Spheres, find_spheres, fit_spheres
 from xrm_control.roi.thickness import thickness_map
 
-SMALLEST_UM = 3.0
+SMALLEST_UM = 2.5
 LARGEST_UM = 34.0
 
 _SEARCH_PIXEL_UM = 0.5
@@ -20,6 +20,9 @@ _SEARCH_PIXEL_UM = 0.5
 
 _SHAPE_SPREAD = 0.05
 """How far a real particle's chord differs from a sphere's, relative; else large ones' rims would be small ones."""
+
+_STEP = 1.2
+"""Ratio of the diameters that are tried; the fit finds what lies between."""
 
 _FITS_AGAIN = (0.5, 0.5)
 """Least share of its own squares that a sphere must explain, for each search through what is left over."""
@@ -90,7 +93,8 @@ def _search(
     chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: float, largest: float
 ) -> Spheres:
     """Search, fit, and search again in what is left over (pixels)."""
-    radii = np.geomspace(smallest, min(largest, 1.5 * max(chords.shape)), 11) / 2
+    largest = max(smallest, min(largest, 1.5 * max(chords.shape)))
+    radii = np.geomspace(smallest, largest, 2 + int(np.log(largest / smallest) / np.log(_STEP))) / 2
     spheres, residual = Spheres.of(np.empty((0, 4))), chords
     for least in _FITS_AGAIN:
         more = find_spheres(residual, weight, radii, least_fraction=least, least_fall=_LEAST_EVIDENCE)

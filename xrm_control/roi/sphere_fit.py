@@ -73,7 +73,8 @@ def _shadows(table: Floats, shape: tuple[int, int]) -> _Shadows:
     dx, dy = x - column[owner], y - row[owner]
     distance2 = dx * dx + dy * dy
     inside = distance2 < reach[owner] ** 2
-    owner, x, y, dx, dy, distance2 = (a[inside] for a in (owner, x, y, dx, dy, distance2))
+    owner, index = owner[inside], (y * shape[1] + x)[inside]
+    dx, dy, distance2 = dx[inside], dy[inside], distance2[inside]
     r = radius[owner]
     power = r * r - distance2
     # A pixel averages over the rim, where the exact chord 2 sqrt(power) has an infinite slope.
@@ -82,14 +83,15 @@ def _shadows(table: Floats, shape: tuple[int, int]) -> _Shadows:
     by_power = chord / (2 * root)
     by_smear = _SMEAR_PX**2 * r / (chord * root)
     gradient = np.stack((2 * dx * by_power, 2 * dy * by_power, 2 * r * by_power + by_smear))
-    return _Shadows(y * shape[1] + x, chord, gradient, np.bincount(owner, minlength=len(table)))
+    return _Shadows(index, chord, gradient, np.bincount(owner, minlength=len(table)))
 
 
 def shadow(spheres: Spheres, shape: tuple[int, int]) -> Floats:
     """Sum of the chords of all spheres, shape (rows, columns), in pixels."""
     cast = _shadows(spheres.table(), shape)
     factor = np.repeat(spheres.factor, cast.lengths)
-    return np.bincount(cast.index, factor * cast.chord, minlength=shape[0] * shape[1]).reshape(shape)
+    total = np.bincount(cast.index, factor * cast.chord, minlength=shape[0] * shape[1])
+    return total.astype(np.float64).reshape(shape)
 
 
 def find_spheres(
@@ -120,12 +122,25 @@ def find_spheres(
     return Spheres.of(np.array(taken, float).reshape(-1, 4))
 
 
+def _fast_length(least: int) -> int:
+    """The next length whose prime factors are 2, 3 and 5."""
+    length = least
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1
+
+
 class _Correlator:
     """Correlation of two images with symmetric templates, zero beyond the edges; transforms the images once."""
 
     def __init__(self, images: tuple[Floats, Floats], reach: int) -> None:
         self._shape = images[0].shape
-        self._padded = tuple(fft.next_fast_len(n + reach, real=True) for n in self._shape)
+        self._padded = tuple(_fast_length(n + reach) for n in self._shape)
         self._images = [np.asarray(fft.rfft2(image.astype(np.float32), self._padded)) for image in images]
 
     def correlate(self, which: int, template: Floats) -> NDArray[np.float32]:

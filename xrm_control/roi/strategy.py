@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,15 +47,29 @@ class Limits:
 
 @dataclass(frozen=True)
 class Windows:
-    """Candidate windows on one mosaic: centres (n, 2) as x, y in um, and which particles each holds.
+    """Candidate windows on one mosaic, on a lattice.
 
-    whole (n, particles): wholly inside the window less its margin; diameters_um (particles,).
+    centres_um: (n, 2) as x, y; diameters_um: (particles,); inside_x, inside_y: for the lattice's columns and rows,
+    (columns, particles) and (rows, particles), whether the particle lies wholly between the window's sides;
+    place: (n,) index of the window in the lattice, row after row.
     """
 
     centres_um: NDArray[np.float64]
-    whole: NDArray[np.bool_]
     diameters_um: NDArray[np.float64]
+    inside_x: NDArray[np.bool_]
+    inside_y: NDArray[np.bool_]
+    place: NDArray[np.int64]
     fov_um: float
+
+    def whole(self, index: int) -> NDArray[np.bool_]:
+        """Which particles lie wholly in one window less its margin, (particles,)."""
+        row, column = divmod(int(self.place[index]), len(self.inside_x))
+        return self.inside_x[column] & self.inside_y[row]
+
+    def held(self, member: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How many of the particles in `member` (particles,) each window holds whole, (n,)."""
+        x, y = (inside[:, member].astype(np.float32) for inside in (self.inside_x, self.inside_y))
+        return np.rint(y @ x.T).ravel()[self.place].astype(float)
 
     def apart_from(self, chosen: Sequence[int]) -> NDArray[np.bool_]:
         """True for windows that overlap none of the chosen ones."""
@@ -69,10 +83,11 @@ class RoiStrategy(Spec):
     """Base of the ROI strategies."""
 
     z_um: float = Field(
-        default=0.0,
+        default=10.0,
         ge=-10_000,
         le=10_000,
-        description="stage z at which the middle of the powder layer lies on the rotation axis",
+        description="stage z that puts the middle of the powder layer on the rotation axis; "
+        "particles rest on the tape's surface (z = 0) and rise towards positive z",
     )
     margin_um: float = Field(
         default=3.0,
@@ -92,7 +107,7 @@ class RoiStrategy(Spec):
             )
 
     def planned(self) -> int | tuple[tuple[float, float, float], ...]:
-        """For planning: the centres (x, y, z in um) where they are known before the mosaic, else how many there will be."""
+        """For planning: centres (x, y, z in um) where they are known before the mosaic, else how many there will be."""
         return int(getattr(self, "count", 1))
 
     def pick(self, mosaic: MosaicMap, fov_um: float, limits: Limits, mu_per_um: float) -> tuple[Roi, ...]:
@@ -134,13 +149,18 @@ def whole_inside(
     particles: Sequence[Particle2D], centres_um: NDArray[np.float64], fov_um: float, margin_um: float
 ) -> NDArray[np.bool_]:
     """(centres, particles): True where the particle lies wholly in the window less its margin, and was seen whole."""
-    x = np.array([p.x_um for p in particles])
-    y = np.array([p.y_um for p in particles])
+    inside = _between(particles, "x_um", centres_um[:, 0], fov_um, margin_um)
+    return inside & _between(particles, "y_um", centres_um[:, 1], fov_um, margin_um)
+
+
+def _between(
+    particles: Sequence[Particle2D], axis: str, centres_um: NDArray[np.float64], fov_um: float, margin_um: float
+) -> NDArray[np.bool_]:
+    """(centres, particles): wholly between the window's two sides along one axis, and not cut in the mosaic."""
+    at = np.array([getattr(p, axis) for p in particles])
     room = fov_um / 2 - margin_um - np.array([p.equivalent_diameter_um for p in particles]) / 2
-    seen = np.array([not p.touches_edge for p in particles], bool)
-    inside = np.abs(centres_um[:, 0, None] - x) <= room
-    inside &= np.abs(centres_um[:, 1, None] - y) <= room
-    return inside & seen
+    room[np.array([p.touches_edge for p in particles], bool)] = -1.0
+    return np.abs(centres_um[:, None] - at) <= room
 
 
 def windows(
@@ -170,17 +190,23 @@ def windows(
         raise _nothing("the mosaic shows no particles")
     x, y = (np.linspace(a, b, max(1, round((b - a) / step_um) + 1)) for a, b in ((x_low, x_high), (y_low, y_high)))
     centres = np.column_stack([axis.ravel() for axis in np.meshgrid(x, y)])
-    centres = centres[_seen_share(mosaic, centres, fov_um) >= 0.95]
-    if not len(centres):
+    place = np.nonzero(_seen_share(mosaic, centres, fov_um) >= 0.95)[0]
+    if not len(place):
         raise AnalysisError(
             "every window has places that the mosaic did not see", where="roi", remedy="acquire the missing tiles"
         )
-    whole = whole_inside(particles, centres, fov_um, margin_um)
-    filled = whole.any(axis=1)
+    everything = Windows(
+        centres_um=centres[place],
+        diameters_um=np.array([p.equivalent_diameter_um for p in particles]),
+        inside_x=_between(particles, "x_um", x, fov_um, margin_um),
+        inside_y=_between(particles, "y_um", y, fov_um, margin_um),
+        place=place,
+        fov_um=fov_um,
+    )
+    filled = everything.held(np.ones(len(particles), bool)) > 0
     if not filled.any():
         raise _nothing("no window holds a whole particle")
-    diameters = np.array([p.equivalent_diameter_um for p in particles])
-    return Windows(centres[filled], whole[filled], diameters, fov_um)
+    return replace(everything, centres_um=centres[place[filled]], place=place[filled])
 
 
 def _nothing(what: str) -> AnalysisError:

@@ -15,8 +15,11 @@ Floats = NDArray[np.float64]
 _OPAQUE = 1e-3
 """Transmission below which nothing more can be read from a pixel."""
 
-_BLOCK_UM = 32.0
 _SPREAD_UM = 15.0
+"""Reach of the background's mean: shorter than the illumination varies over, longer than the gaps are apart."""
+
+_DRIFT = 0.07
+"""How far the open beam may drift between the flats and a tile, relative."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class ThicknessMap:
 def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) -> ThicknessMap:
     """Thickness of the powder above its tape.
 
-    transmission: (rows, columns), NaN where nothing was seen. The background is the image's own: the locally
-    brightest level, found where no particle is. Photon noise is measured there and grows as 1 / transmission.
+    transmission: (rows, columns), NaN where nothing was seen. The background is the image's own level
+    where no particle is, followed as it drifts. Photon noise is measured there and grows as 1 / transmission.
     Raises AnalysisError when no pixel is usable.
     """
     seen = np.isfinite(transmission)
@@ -40,9 +43,11 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     clipped = np.clip(np.where(seen, transmission, 1.0), _OPAQUE, None)
     path = np.where(seen, -np.log(clipped) / mu_per_um, 0.0)
     smooth = _mean_over(path, seen, 1.0)
-    background, empty = _background(path, smooth, seen, pixel_size_um)
+    background, empty = _background(path, smooth, seen, pixel_size_um, _DRIFT / mu_per_um)
     noise = _noise(path, empty)
-    thickness = np.where(seen, path - background, 0.0)
+    # Beyond the tape it is brighter than the background: no powder there, but nothing negative either.
+    bare = smooth < background - np.maximum(2 * noise, _DRIFT / mu_per_um)
+    thickness = np.where(seen & ~bare, path - background, 0.0)
     bright = np.exp(-mu_per_um * background)
     variance = noise**2 * np.maximum(bright / clipped, 1.0)
     return ThicknessMap(thickness, np.where(seen, variance, np.inf))
@@ -60,44 +65,42 @@ def _mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: 
     share, total = (ndimage.gaussian_filter(part, sigma / n, mode="constant") for part in sums)
     known = share > 1e-3
     mean = np.divide(total, share, out=np.zeros_like(total), where=known)
-    spread = tuple(np.minimum(np.arange(size) // n, parts - 1) for size, parts in zip(image.shape, mean.shape, strict=True))
-    place = np.ix_(*spread)
+    place = np.ix_(*(np.arange(size) // n for size in image.shape))
     return np.where(known[place], mean[place], otherwise)
 
 
 def _background(
-    path: Floats, smooth: Floats, seen: NDArray[np.bool_], pixel_size_um: float
+    path: Floats, smooth: Floats, seen: NDArray[np.bool_], pixel_size_um: float, drift_um: float
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The level without powder, and the pixels it was read from."""
-    low = _block_level(smooth, seen, max(4, round(_BLOCK_UM / pixel_size_um)))
-    spread = max(_noise(smooth, seen & (smooth < low + np.ptp(low) + 1e-9)), 1e-6)
-    empty = seen & (smooth < low + 4 * spread)
-    level = low
-    for _ in range(2):
-        level = _mean_over(path, empty, _SPREAD_UM / pixel_size_um, otherwise=low)
-        spread = max(1.4826 * float(np.median(np.abs((smooth - level)[empty]))), 1e-6)
-        empty = seen & (np.abs(smooth - level) < 3 * spread)
-        if not empty.any():
-            return low, seen
+    overall = _tape_level(smooth[seen])
+    level = np.full(path.shape, overall)
+    window = drift_um
+    empty = seen
+    for _ in range(3):
+        chosen = seen & (np.abs(smooth - level) < window)
+        if not chosen.any():
+            break
+        empty = chosen
+        level = _mean_over(path, empty, _SPREAD_UM / pixel_size_um, otherwise=overall)
+        spread = 1.4826 * float(np.median(np.abs((smooth - level)[empty])))
+        window = min(window, max(3 * spread, 1e-6))
     return level, empty
 
 
-def _block_level(smooth: Floats, seen: NDArray[np.bool_], block: int) -> Floats:
-    """A low percentile of every block of pixels, spread over the block."""
-    rows, columns = (max(1, round(n / block)) for n in smooth.shape)
-    r = np.minimum(np.arange(smooth.shape[0]) * rows // smooth.shape[0], rows - 1)
-    c = np.minimum(np.arange(smooth.shape[1]) * columns // smooth.shape[1], columns - 1)
-    overall = float(np.percentile(smooth[seen], 5))
-    level = np.full((rows, columns), overall)
-    for i in range(rows):
-        for j in range(columns):
-            part = np.ix_(r == i, c == j)
-            values = smooth[part][seen[part]]
-            if values.size >= 16:
-                level[i, j] = np.percentile(values, 5)
-    # A block that is covered throughout borrows the level of its neighbours.
-    around = ndimage.median_filter(level, size=3, mode="nearest")
-    return np.minimum(level, around + 0.5)[np.ix_(r, c)]
+def _tape_level(values: Floats) -> float:
+    """The level of the bare tape: a sharp peak of the histogram, where powder is a broad hill.
+
+    Open beam beside the tape may make a second sharp peak below; the higher of the two is the tape.
+    """
+    low, high = np.percentile(values, (0.1, 80))
+    if high - low < 1e-6:
+        return float(np.median(values))
+    counts, edges = np.histogram(values, bins=200, range=(low, high))
+    counts = ndimage.gaussian_filter1d(counts.astype(float), 2.0)
+    peaks = counts == ndimage.maximum_filter1d(counts, 15)
+    sharp = np.nonzero(peaks & (counts >= 0.4 * counts.max()))[0]
+    return float(edges[sharp[-1]] + edges[1] - edges[0]) if sharp.size else float(np.median(values))
 
 
 def _noise(path: Floats, where: NDArray[np.bool_]) -> float:

@@ -18,7 +18,7 @@ from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, windows
 class VariedSizes(RoiStrategy):
     """Windows that together fill the size classes of the whole mosaic.
 
-    Classes are equally wide in log diameter. A class with n whole particles counts n / (n + 1): the first particle of
+    Classes are equally wide in log diameter, between the 1st and the 99th percentile. A class with n whole particles counts n / (n + 1): the first particle of
     a size is worth as much as all that follow. That sum is submodular, so taking the best window each time comes
     within 1 - 1/e of the best set (Nemhauser, Wolsey and Fisher 1978).
     """
@@ -34,12 +34,11 @@ class VariedSizes(RoiStrategy):
         self.check(limits, fov_um)
         candidates = windows(particles, mosaic, fov_um, limits, self.margin_um)
         sizes = np.log(candidates.diameters_um)
-        # Classes that no window can hold whole (a cut giant at the edge) would only stretch the scale.
-        reachable = sizes[candidates.whole.any(axis=0)]
-        edges = np.linspace(reachable.min(), reachable.max() + 1e-9, self.classes + 1)
+        # Particles that no window can hold whole, and the odd extreme, would only stretch the scale.
+        reachable = sizes[candidates.inside_x.any(axis=0) & candidates.inside_y.any(axis=0)]
+        edges = np.linspace(*np.percentile(reachable, (1, 99)), self.classes + 1)
         classes = np.clip(np.searchsorted(edges, sizes, side="right") - 1, 0, self.classes - 1)
-        member = classes[:, None] == np.arange(self.classes)
-        held = candidates.whole.astype(np.float32) @ member.astype(np.float32)
+        held = np.column_stack([candidates.held(classes == k) for k in range(self.classes)])
 
         def gain(taken: Sequence[int]) -> NDArray[np.float64]:
             before = held[list(taken)].sum(axis=0)
@@ -47,7 +46,7 @@ class VariedSizes(RoiStrategy):
             return (after / (after + 1)).sum(axis=1) - (before / (before + 1)).sum()
 
         def why(index: int) -> str:
-            inside = candidates.diameters_um[candidates.whole[index]]
+            inside = candidates.diameters_um[candidates.whole(index)]
             filled = int((held[index] > 0).sum())
             return (
                 f"varied sizes: {inside.size} whole particles of {inside.min():.1f} to {inside.max():.1f} um, "
