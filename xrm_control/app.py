@@ -57,11 +57,8 @@ class Outcome:
 def load(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
     """Read a recipe. Raises RecipeError with file, line and field of everything that is wrong with it."""
     recipe, source = load_document(path, Recipe, overrides or {})
-    text = source.text
-    if overrides:
-        said = "\n".join(f"# --set {key}={value}" for key, value in overrides.items())
-        text = f"# Run with these settings in place of those below:\n{said}\n{text}"
-    return Loaded(recipe, text, path)
+    # With --set the text is one that gives the same recipe again without it.
+    return Loaded(recipe, source.effective_text, path)
 
 
 def check(loaded: Loaded) -> Plan:

@@ -36,8 +36,8 @@ class RetryPolicy(Spec):
 class FrameSink(Protocol):
     """Where frames go; every method returns only when what it was told is durable."""
 
-    async def intend(self, step: FrameStep, attempt: int) -> None:
-        """`step` is about to be exposed for the `attempt`-th time (from 1)."""
+    async def intend(self, step: FrameStep) -> int:
+        """`step` is about to be exposed; returns the number of this attempt (1, 2 ...), counted over the run's life."""
         ...
 
     async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
@@ -127,20 +127,20 @@ class Engine:
 
     async def _bring_home(self, step: FrameStep) -> None:
         """One frame to its outcome. Every condition is looked at again before each attempt."""
-        attempt = failures = 0
+        tries = failures = 0
         while True:
             actual = await self.move(step.pose, step.frame_id)
             await self._wait_for_beam(step)
             if await self._instrument.shutter.is_open() != step.shutter_open:
                 await self._instrument.shutter.set(step.shutter_open)
-            attempt += 1
-            await self._sink.intend(step, attempt)
+            tries += 1
+            attempt = await self._sink.intend(step)
             try:
                 frame = await self._expose(step)
             except (BeamLost, FrameLost, FrameUnusable) as error:
                 # Losing beam is not the frame's fault and does not count as its failure.
                 failures += not isinstance(error, BeamLost)
-                if failures == self._policy.frame_attempts or attempt == _MOST_ATTEMPTS:
+                if failures == self._policy.frame_attempts or tries == _MOST_ATTEMPTS:
                     await self._missing(step, error.what)
                     return
                 await self._sink.retake(step, attempt, error.what)

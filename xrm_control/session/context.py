@@ -126,11 +126,12 @@ class JournalSink:
     def __init__(self, context: RunContext) -> None:
         self._context = context
 
-    async def intend(self, step: FrameStep, attempt: int) -> None:
+    async def intend(self, step: FrameStep) -> int:
         """See `FrameSink.intend`."""
         now_s = self._context.clock.now_s()
         theta_deg = step.pose.theta_deg
-        await self._context.on_disk(lambda: self._context.journal.intend(step.frame_id, theta_deg=theta_deg, t_s=now_s))
+        journal = self._context.journal
+        return await self._context.on_disk(lambda: journal.intend(step.frame_id, theta_deg=theta_deg, t_s=now_s))
 
     async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         """See `FrameSink.keep`."""

@@ -1,0 +1,76 @@
+"""The recipes that ship: each is in order as it is, and costs what the paper says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xrm_control import app
+from xrm_control.core.errors import RecipeError, SafetyRefusal, StorageError
+from xrm_control.recipe.planning import check_disk
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+NMC811 = RECIPES / "nmc811_screening.yaml"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_each_recipe_is_in_order(path: Path) -> None:
+    loaded = app.load(path)
+    assert loaded.recipe.name == path.stem
+    assert app.check(loaded).total_s > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "rois", "projections"),
+    [("nmc811_screening", 4, 141), ("nmc622_statistics", 1, 141), ("high_resolution", 1, 1571), ("overnight", 12, 141)],
+)
+def test_what_they_plan(name: str, rois: int, projections: int) -> None:
+    plan = app.check(app.load(RECIPES / f"{name}.yaml"))
+    assert (plan.rois, plan.projections) == (rois, projections)
+
+
+def test_the_papers_times() -> None:
+    plan = app.check(app.load(NMC811))
+    seconds = {stage.name: stage.seconds for stage in plan.stages}
+    assert seconds["mosaic"] < 60
+    assert all(seconds[f"roi-{n:02d}"] < 300 for n in (1, 2, 3, 4))
+
+
+def test_the_papers_trade_off() -> None:
+    rows = app.trade_off(app.load(NMC811, {"scan.useful_diameter_um": "64"}), (1, 2, 4, 8))
+    assert [row.projections for row in rows] == [1571, 785, 393, 196]
+    assert [row.pixel_size_um for row in rows] == pytest.approx([0.064, 0.128, 0.256, 0.512])
+    fine, coarse = rows[0], rows[-1]
+    # "approximately a two order of magnitude memory size and cost reduction": 8 x 8 pixels and 8 times fewer views.
+    assert 100 < fine.frame_bytes / coarse.frame_bytes < 1000
+    assert fine.volume_bytes / coarse.volume_bytes == 512
+    assert coarse.volume_bytes == pytest.approx(4.19e6, rel=0.01)
+
+
+REFUSED = [
+    ({"roi": "{kind: manual, positions: [{x_um: 5000, y_um: 0}]}"}, SafetyRefusal, "5000"),
+    ({"roi": "{kind: manual, positions: [{x_um: 0, y_um: 0}, {x_um: 10, y_um: 0}]}"}, RecipeError, "overlap"),
+    ({"mosaic.centre_x_um": "1990"}, SafetyRefusal, "mosaic"),
+    ({"scan.start_deg": "-120"}, SafetyRefusal, "theta"),
+    ({"scan.start_deg": "95"}, RecipeError, "below end_deg"),
+    ({"sample.formula": "Unobtainium"}, RecipeError, "Unobtainium"),
+    ({"handoff.core": "nobody"}, Exception, "nobody"),
+    ({"safety.clearance_um": "100"}, SafetyRefusal, "optics"),
+    ({"reconstruction.method.filter": "tukey"}, RecipeError, "tukey"),
+    ({"scan.binning": "3"}, RecipeError, "scan.binning"),
+    ({"instrument.faults": "[{kind: earthquake, at_s: 1}]"}, RecipeError, "earthquake"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "error", "text"), REFUSED, ids=lambda item: next(iter(item), "") if isinstance(item, dict) else "")
+def test_check_finds_it_before_anything_moves(overrides: dict[str, str], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        app.check(app.load(NMC811, overrides))
+
+
+def test_a_disk_that_would_fill_is_refused_with_need_and_room() -> None:
+    plan = app.check(app.load(NMC811))
+    check_disk(plan, plan.disk_bytes + 2_000_000_001, 2.0, "here")
+    with pytest.raises(StorageError, match=r"would fill.*GB free"):
+        check_disk(plan, plan.disk_bytes, 2.0, "here")

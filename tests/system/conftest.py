@@ -1,0 +1,31 @@
+"""A short run: the whole chain on a corner of the strip with few projections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+SHORT: dict[str, Any] = {
+    "name": "short",
+    "instrument": {"backend": "simulated", "specimen": "nmc811", "seed": 3},
+    "mosaic": {"columns": 2, "rows": 2},
+    "roi": {"kind": "manual", "positions": [{"x_um": 0, "y_um": 0}]},
+    "scan": {"projections": 61, "references": {"kind": "both", "count": 3}, "darks": 3},
+    "compute": {"kind": "inline"},
+    "output": {"keep_free_gb": 0},
+}
+
+
+def write_recipe(folder: Path, **changes: Any) -> Path:
+    """The short recipe with some parts replaced, as a file."""
+    path = folder / "short.yaml"
+    path.write_text(yaml.safe_dump({**SHORT, **changes}), encoding="utf-8")
+    return path
+
+
+@pytest.fixture()
+def recipe(tmp_path: Path) -> Path:
+    return write_recipe(tmp_path)

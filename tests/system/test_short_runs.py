@@ -1,0 +1,157 @@
+"""Whole runs on the simulated microscope, short ones: what is written, that it repeats, and what faults do to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.system.conftest import SHORT, write_recipe
+
+from xrm_control import app
+from xrm_control.app import Outcome
+from xrm_control.core.errors import MotionStalled
+from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.run_folder import RunFolder
+
+
+def carry_out(folder: Path, **changes: Any) -> Outcome:
+    return app.run(app.load(write_recipe(folder, **changes)), folder / "runs", None)
+
+
+def with_faults(*faults: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"instrument": {**SHORT["instrument"], "faults": list(faults)}, **changes}
+
+
+def journal_of(outcome: Outcome) -> JournalReader:
+    return JournalReader.open(RunFolder.open(outcome.folder).journal)
+
+
+def hashes(outcome: Outcome) -> dict[str, str]:
+    with journal_of(outcome) as journal:
+        return {frame.path: frame.sha256 for _, frame in journal.stored_frames()}
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return carry_out(tmp_path_factory.mktemp("calm"))
+
+
+FILES = [
+    *("recipe.yaml", "plan.json", "journal.sqlite", "log.jsonl", "truth.json", "rois.json", "mosaic.ome.tif"),
+    *("mosaic.png", "results.json", "report.html", "frames/mosaic/tile_r01_c01.tif", "frames/roi-01/proj_0060.tif"),
+    *("frames/roi-01/flat_0005.tif", "frames/roi-01/dark_0002.tif", "roi-01/handoff.json", "roi-01/volume.ome.tif"),
+    *("roi-01/labels.ome.tif", "roi-01/particles.csv", "roi-01/voids.csv", "roi-01/quality.json"),
+]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_run_folder_holds(calm: Outcome, name: str) -> None:
+    assert (calm.folder / name).stat().st_size > 0
+
+
+def test_nothing_half_written_is_left(calm: Outcome) -> None:
+    assert not list(calm.folder.rglob("*.part"))
+
+
+def test_every_planned_frame_is_kept_and_whole(calm: Outcome) -> None:
+    assert calm.exit_code == 0
+    assert calm.results["verdict"] == {"status": "complete", "reasons": []}
+    with journal_of(calm) as journal:
+        accounting = journal.accounting()
+        assert (accounting.planned, accounting.missing, accounting.open) == (4 + 6 + 61 + 6 + 3, 0, 0)
+        assert accounting.complete
+        state = journal.state()
+        assert state is not None
+        assert state.state == "done"
+
+
+def test_every_artifact_has_the_hash_that_was_committed(calm: Outcome) -> None:
+    from xrm_control.storage.durable import sha256_file
+
+    with journal_of(calm) as journal:
+        artifacts = journal.artifacts()
+    assert {"mosaic.ome.tif", "roi-01/volume.ome.tif", "roi-01/particles.csv", "results.json"} <= set(artifacts)
+    for name, artifact in artifacts.items():
+        assert sha256_file(calm.folder / name) == artifact.sha256, name
+
+
+def test_planned_time_is_the_time_it_takes(calm: Outcome) -> None:
+    plan = json.loads((calm.folder / "plan.json").read_text())
+    assert plan["total_s"] == pytest.approx(calm.results["instrument_times"]["total_s"], rel=0.03)
+
+
+def test_the_same_seed_gives_the_same_hashes(calm: Outcome, tmp_path: Path) -> None:
+    again = carry_out(tmp_path)
+    assert hashes(again) == hashes(calm)
+    for name in ("roi-01/volume.ome.tif", "roi-01/particles.csv", "truth.json", "mosaic.ome.tif"):
+        assert (again.folder / name).read_bytes() == (calm.folder / name).read_bytes(), name
+
+
+def test_another_seed_gives_others(calm: Outcome, tmp_path: Path) -> None:
+    scan = {"projections": 2, "references": {"kind": "before", "count": 1}, "darks": 1}
+    other = carry_out(tmp_path, instrument={**SHORT["instrument"], "seed": 4}, scan=scan)
+    assert not set(hashes(other).values()) & set(hashes(calm).values())
+
+
+# Motion 6 of theta is a projection; frame 30 and second 60 lie in the scan.
+DECLARED = [
+    ({"kind": "stall", "axis": "theta", "move": 6}, "move.stalled", 0),
+    ({"kind": "dropped_frame", "frames": [30]}, "frame.retaken", 1),
+    ({"kind": "nan_frame", "frames": [30]}, "frame.retaken", 1),
+    ({"kind": "beam_loss", "at_s": 60.0, "duration_s": 600.0}, "run.held", 1),
+]
+
+
+@pytest.mark.parametrize(("fault", "event", "retaken"), DECLARED, ids=lambda item: item["kind"] if isinstance(item, dict) else "")
+def test_a_fault_ends_as_declared_and_nothing_is_lost(
+    tmp_path: Path, fault: dict[str, Any], event: str, retaken: int
+) -> None:
+    outcome = carry_out(tmp_path, **with_faults(fault))
+    assert outcome.exit_code == 0
+    with journal_of(outcome) as journal:
+        accounting = journal.accounting()
+        kinds = [record.kind for _, record in journal.events()]
+    assert (accounting.complete, accounting.retaken) == (True, retaken)
+    assert event in kinds
+    assert kinds.count("safe.verified") == 1
+
+
+def test_frames_that_never_come_are_never_a_success(tmp_path: Path) -> None:
+    """Ten projections lost of 61 are more than a volume may miss: the region is set aside, the run says so."""
+    outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": list(range(30, 70))}))
+    assert outcome.exit_code == 5
+    assert outcome.results["verdict"]["status"] == "incomplete"
+    assert any("roi-01 is set aside" in reason for reason in outcome.results["verdict"]["reasons"])
+    with journal_of(outcome) as journal:
+        assert journal.accounting("roi-01").missing == 10
+        assert journal.roi_states()["roi-01"].state == "quarantined"
+
+
+def test_a_few_missing_projections_are_named_and_the_volume_is_made(tmp_path: Path) -> None:
+    outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": [30, 31, 32, 33]}))
+    assert outcome.exit_code == 5
+    assert outcome.results["verdict"]["status"] == "incomplete"
+    assert outcome.results["counts"]["particles"] > 5
+    assert outcome.results["quality"]["roi-01"]["frames"] == {"kept": 69, "retaken": 4, "missing": 1}
+
+
+def test_a_stall_that_stays_fails_safely_and_says_how_far_it_came(tmp_path: Path) -> None:
+    changes = with_faults({"kind": "stall", "axis": "theta", "move": 20, "times": 99})
+    with pytest.raises(MotionStalled):
+        carry_out(tmp_path, **changes)
+    (folder,) = (tmp_path / "runs").iterdir()
+    results = json.loads((folder / "results.json").read_text())
+    assert results["verdict"]["status"] == "failed"
+    assert "theta" in results["verdict"]["reasons"][0]
+    assert (folder / "report.html").is_file()
+    with JournalReader.open(folder / "journal.sqlite") as journal:
+        kinds = [record.kind for _, record in journal.events()]
+        state = journal.state()
+        accounting = journal.accounting("roi-01")
+    assert state is not None
+    assert state.state == "failed"
+    assert "safe.verified" in kinds
+    assert accounting.kept > 10
+    assert accounting.open > 0
