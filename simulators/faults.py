@@ -8,7 +8,10 @@
 | interlock | at_s, duration_s | the interlock opens: not ok, and no beam |
 | stuck_shutter | at_s, duration_s | the shutter ignores commands given meanwhile |
 | disconnect | at_s, duration_s | every call raises `Disconnected` |
-| dropped_frame, dark_frame, nan_frame, repeated_frame | frames, or at_s | the frame is lost, has seen no light, holds NaN, or is the one before |
+| dropped_frame | frames, or at_s | the frame is lost |
+| dark_frame | frames, or at_s | the frame has seen no light |
+| nan_frame | frames, or at_s | the frame holds NaN |
+| repeated_frame | frames, or at_s | the frame is the one before |
 
 `move` counts the accepted moves of the axis from 1, `frames` the exposures of the camera from 1; with `at_s` the first
 `times` moves or exposures that begin at or after that time are hit. A duration of None lasts for ever.
@@ -44,8 +47,9 @@ class Fault:
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(KINDS)}")
-        if self.kind in MOTION_KINDS and self.axis not in get_args(AxisName):
-            raise ValueError(f"fault {self.kind}: axis must be one of {', '.join(get_args(AxisName))}, not {self.axis!r}")
+        axes = get_args(AxisName)
+        if self.kind in MOTION_KINDS and self.axis not in axes:
+            raise ValueError(f"fault {self.kind}: axis must be one of {', '.join(axes)}, not {self.axis!r}")
         if self.kind in MOTION_KINDS and (self.move is None) == (self.at_s is None):
             raise ValueError(f"fault {self.kind}: give either move (counted from 1) or at_s")
         if self.kind in PERIOD_KINDS and self.at_s is None:

@@ -51,14 +51,14 @@ class MicroscopeConfig:
     """Everything that makes one simulated instrument; two with equal configurations behave equally to the bit.
 
     photons_per_pixel_s: open-beam photons per second in a pixel at binning 8, in the middle of the field.
-    axis_offset_um: where the rotation axis is imaged, right of the detector's centre; None draws 0.5 to 3 um, either way.
+    axis_offset_um: where the rotation axis is imaged, right of the detector's centre; None draws +-0.5 to +-3 um.
     open_beam_fraction: of full scale, for one second at binning 8; it fixes the camera's gain.
     noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
     """
 
     seed: int = 1
     specimen: SpecimenConfig = field(default_factory=SpecimenConfig)
-    photons_per_pixel_s: float = 1500.0
+    photons_per_pixel_s: float = 1300.0
     open_beam_fraction: float = 0.6
     axis_offset_um: float | None = None
     noise: bool = True
@@ -145,7 +145,7 @@ class Microscope:
         return not self._faults.active("interlock", t_s)
 
     def configure_camera(self, binning: int, exposure_s: float, t_s: float) -> None:
-        """For the exposures that follow. ValueError for a binning the camera lacks or an exposure that is not positive."""
+        """For the exposures that follow; ValueError for a binning the camera lacks or an exposure of no time."""
         self._connected(t_s)
         if binning not in BINNINGS:
             raise ValueError(f"camera: binning {binning} is not one of {', '.join(map(str, BINNINGS))}")

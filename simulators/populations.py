@@ -34,16 +34,17 @@ class VoidPopulation:
     """Which particles hold voids, and how large these are; diameters in um.
 
     voided_fraction of the particles hold at least one, larger ones a little more often. A void's diameter is
-    log-normal with mean mean_um, correlated with the particle's; open_fraction of the voided particles have a pit
-    instead. Some large particles hold a second void.
+    log-normal with mean mean_um, correlated with the particle's, at most largest_relative of it (which brings the mean
+    of those that are made down to 2.4 um); open_fraction of the voided particles have a pit instead. Some large
+    particles hold a second void.
     """
 
     voided_fraction: float = 0.55
-    mean_um: float = 2.4
-    sigma_ln: float = 0.28
+    mean_um: float = 2.5
+    sigma_ln: float = 0.29
     correlation: float = 0.75
-    size_preference: float = 0.35
-    second_fraction: float = 0.12
+    size_preference: float = 0.2
+    second_fraction: float = 0.08
     open_fraction: float = 0.04
     largest_relative: float = 0.5
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.materials import material
-from simulators.measure import Measures, measure, mouth_area
+from simulators.measure import measure, mouth_area
 from simulators.placement import place
 from simulators.populations import LogNormal, VoidPopulation
 from simulators.seeding import generator
@@ -19,6 +19,7 @@ from simulators.tape import Tape
 
 TAPE_THICKNESS_UM = 25.0
 WALL_UM = 0.4
+SMALLEST_VOID_RADIUS_UM = 0.25
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "nmc811": Preset("nmc811", LogNormal(8.7, 0.38, 5.0, 30.0), 143.0),
-    "nmc622": Preset("nmc622", LogNormal(5.835, 0.43, 2.0, 20.0), 143.0, VoidPopulation()),
+    "nmc622": Preset("nmc622", LogNormal(5.835, 0.43, 1.6, 25.0), 143.0, VoidPopulation()),
 }
 _OTHERS = ("spheres", "empty")
 
@@ -50,10 +51,7 @@ def make_specimen(config: SpecimenConfig, seed: int) -> Specimen:
     if config.tape:
         kapton = material("kapton")
         tape = Tape(config.strip_width_um, config.strip_height_um, TAPE_THICKNESS_UM, kapton.mu_per_um)
-    if preset:
-        particles = _powder(preset, config, seed)
-    else:
-        particles = [_sphere(sphere) for sphere in config.spheres]
+    particles = _powder(preset, config, seed) if preset else [_sphere(sphere) for sphere in config.spheres]
     mu_per_um = substance.mu_per_um if config.mu_per_um is None else config.mu_per_um
     return Specimen(particles, tape, substance, mu_per_um)
 
@@ -70,8 +68,9 @@ def _powder(preset: Preset, config: SpecimenConfig, seed: int) -> list[Particle]
     count = config.particle_count
     if count is None:
         count = round(area_um2 / preset.area_per_particle_um2)
-    sizes_um = preset.sizes.sample(count, generator(seed, "sizes"))
-    specs = [_particle_shape(size_um, generator(seed, "shape", n)) for n, size_um in enumerate(sizes_um)]
+    sizes_um = preset.sizes.sample(count, generator(seed, f"{config.preset} sizes"))
+    purpose = f"{config.preset} shape"
+    specs = [_particle_shape(size_um, generator(seed, purpose, n)) for n, size_um in enumerate(sizes_um)]
     tables = [shape_table(spec) for spec in specs]
     measures = [measure(table) for table in tables]
     centres = place(
@@ -79,7 +78,7 @@ def _powder(preset: Preset, config: SpecimenConfig, seed: int) -> list[Particle]
         np.array([-m.lowest_z_um for m in measures]),
         config.strip_width_um,
         config.strip_height_um,
-        generator(seed, "placement"),
+        generator(seed, f"{config.preset} placement"),
     )
     particles = [
         Particle((float(c[0]), float(c[1]), float(c[2])), table, m)
@@ -116,7 +115,7 @@ def _with_voids(
     filled = list(particles)
     for host in np.unique(hosts).tolist():
         own_um = sizes_um[hosts == host]
-        own_random = generator(seed, "void", host)
+        own_random = generator(seed, "void shape", host)
         if host in opened:
             filled[host] = _with_pit(particles[host], specs[host], float(own_um[0]), own_random)
         else:
@@ -125,27 +124,36 @@ def _with_voids(
 
 
 def _with_closed(host: Particle, sizes_um: NDArray[np.float64], random: np.random.Generator) -> Particle:
-    """Put cavities inside, apart from each other and at least WALL_UM below the surface."""
+    """Put cavities inside, apart from each other and WALL_UM (less in tiny particles) below the surface.
+
+    What is too large shrinks.
+    """
     made: list[Void] = []
     for size_um in sorted(sizes_um.tolist(), reverse=True):
-        table = shape_table(_void_shape(size_um, random))
-        inner = measure(table)
-        room_um = host.envelope.radius_min_um - WALL_UM - inner.radius_max_um
-        for _ in range(200):
-            if room_um <= 0.0:
-                break
-            direction = random.standard_normal(3)
-            offset = direction / np.linalg.norm(direction) * room_um * random.uniform() ** (1.0 / 3.0)
-            centre = np.asarray(host.centre_um) + offset
-            if all(math.dist(centre, v.centre_um) > inner.radius_max_um + v.reach_um + WALL_UM for v in made):
-                made.append(_closed_void(centre, table, inner))
-                break
+        shape = _void_shape(size_um, random)
+        void = _fit(host, shape, made, random)
+        while void is None and shape.radius_um > SMALLEST_VOID_RADIUS_UM:
+            shape = replace(shape, radius_um=0.9 * shape.radius_um, roughness_um=0.9 * shape.roughness_um)
+            void = _fit(host, shape, made, random)
+        if void is not None:
+            made.append(void)
     return replace(host, voids=tuple(made))
 
 
-def _closed_void(centre: NDArray[np.float64], table: NDArray[np.float32], inner: Measures) -> Void:
-    x, y, z = (float(c) for c in centre)
-    return Void((x, y, z), table, inner.volume_um3, inner.surface_area_um2, inner.radius_max_um)
+def _fit(host: Particle, shape: ShapeSpec, others: list[Void], random: np.random.Generator) -> Void | None:
+    table = shape_table(shape)
+    inner = measure(table)
+    wall_um = min(WALL_UM, 0.2 * host.envelope.radius_min_um)
+    room_um = host.envelope.radius_min_um - wall_um - inner.radius_max_um
+    if room_um <= 0.0:
+        return None
+    for _ in range(100):
+        direction = random.standard_normal(3)
+        offset = direction / np.linalg.norm(direction) * room_um * random.uniform() ** (1.0 / 3.0)
+        x, y, z = (float(c) for c in np.asarray(host.centre_um) + offset)
+        if all(math.dist((x, y, z), v.centre_um) > inner.radius_max_um + v.reach_um + wall_um for v in others):
+            return Void((x, y, z), table, inner.volume_um3, inner.surface_area_um2, inner.radius_max_um)
+    return None
 
 
 def _with_pit(host: Particle, spec: ShapeSpec, size_um: float, random: np.random.Generator) -> Particle:

@@ -19,7 +19,7 @@ LANES = 16
 
 @dataclass(frozen=True)
 class Grid:
-    """Columns (point-sampled) and rows (averaged) in um: coordinates of the centre of column 0 and the edge of row 0."""
+    """Columns (point-sampled) and rows (averaged), in um: centre of column 0, upper edge of row 0."""
 
     columns: int
     rows: int
@@ -31,7 +31,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class BodyStore:
-    """All tables of a specimen, end to end: centre (n, 3) in um, sign +1 (matter) or -1 (void), reach about the centre."""
+    """All tables of a specimen, end to end: centre (n, 3), reach about it, sign +1 (matter) or -1 (void)."""
 
     tables: NDArray[np.float32]
     offset: NDArray[np.int64]
@@ -72,7 +72,9 @@ def _blocks(table: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(padded.reshape(blocks, LANES, vertices).transpose(0, 2, 1)).ravel()
 
 
-def path_length(bodies: BodyStore, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
+def path_length(
+    bodies: BodyStore, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid
+) -> NDArray[np.float32]:
     """Chord lengths through the bodies, in um, shape (rows, columns).
 
     centre_um is the sample point (x, y, z) seen at lateral 0 and row coordinate 0; theta turns the sample about y, so
@@ -153,19 +155,22 @@ def _turn(outlines, across, along, middle, columns, position, depth, column):  #
 
     Returns the range of columns that the outlines touch.
     """
+    vertices, lanes = outlines.shape
     zero, end = np.float32(0.0), np.float32(columns)
-    leftmost, rightmost = np.float32(columns), np.float32(0.0)
-    for k in range(outlines.shape[0]):
-        for lane in range(LANES):
-            at = middle + outlines[k, lane] * across[k]
-            position[k, lane] = at
-            depth[k, lane] = outlines[k, lane] * along[k]
+    first, last = np.int32(columns), np.int32(0)
+    for k in range(vertices):
+        a, b = across[k], along[k]
+        rho, x, d, c = outlines[k], position[k], depth[k], column[k]
+        for lane in range(lanes):
+            at = middle + rho[lane] * a
+            x[lane] = at
+            d[lane] = rho[lane] * b
             right = np.ceil(at)
             right = right if right > zero else zero
-            right = right if right < end else end
-            column[k, lane] = np.int32(right)
-            leftmost, rightmost = min(leftmost, right), max(rightmost, right)
-    return int(leftmost), int(rightmost)
+            c[lane] = np.int32(right if right < end else end)
+        for lane in range(lanes):
+            first, last = min(first, c[lane]), max(last, c[lane])
+    return first, last
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -8,5 +8,5 @@ import numpy as np
 
 
 def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
-    """A fresh generator for one purpose, e.g. ``generator(seed, "photons", frame_number)``; numbers are not negative."""
+    """A fresh generator for one purpose, e.g. ``generator(seed, "photons", frame)``; numbers are not negative."""
     return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(purpose.encode()), *numbers]))

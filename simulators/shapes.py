@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from simulators.texture import gradient_noise
 
 SLAB_UM = 0.128
-VERTEX_UM = 0.2
+VERTEX_UM = 0.25
 
 
 @dataclass(frozen=True)

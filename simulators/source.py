@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from simulators.description import ShutterState, SourceState
 from simulators.faults import FaultScript
@@ -58,7 +59,7 @@ class Shutter:
     def open_periods(self, begin_s: float, end_s: float) -> list[tuple[float, float]]:
         """The parts of [begin_s, end_s] during which light passes."""
         times = [begin_s, *(at for at, _ in self._changes if begin_s < at < end_s), end_s]
-        return [(a, b) for a, b in zip(times[:-1], times[1:], strict=True) if self._is_open(a)]
+        return [(a, b) for a, b in pairwise(times) if self._is_open(a)]
 
     def _is_open(self, t_s: float) -> bool:
         return next(is_open for at, is_open in reversed(self._changes) if at <= t_s)

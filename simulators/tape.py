@@ -24,7 +24,7 @@ class Tape:
         """Chord lengths, in um, shape (rows, columns); arguments as in `render.path_length`."""
         theta = math.radians(theta_deg)
         sine, cosine = math.sin(theta), math.cos(theta)
-        lateral = grid.first_column_um + grid.column_um * np.arange(grid.columns)
+        lateral = grid.first_column_um + grid.column_um * np.arange(grid.columns, dtype=np.float64)
         # the ray (x, z) = lateral (cos, sin) + depth (-sin, cos), cut by the box's two pairs of faces
         x_enter, x_leave = _between(
             lateral * cosine, -sine, -0.5 * self.width_um - centre_um[0], 0.5 * self.width_um - centre_um[0]

@@ -8,21 +8,25 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+_SCALE = 1.42 / 512.0
+
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _gradient(i: int, j: int, k: int, x: float, y: float, z: float) -> float:
-    """Dot product of (x, y, z) with the pseudo-random gradient, one of 12, at a lattice point."""
-    h = np.uint32(i) * np.uint32(0x8DA6B343) ^ np.uint32(j) * np.uint32(0xD8163841) ^ np.uint32(k) * np.uint32(0xCB1AB31F)
+def _gradient(i, j, k, x, y, z):  # type: ignore[no-untyped-def]
+    """Dot product of (x, y, z) with a lattice point's pseudo-random gradient, uniform in a cube; no branches."""
+    h = np.uint32(i) * np.uint32(0x8DA6B343) ^ np.uint32(j) * np.uint32(0xD8163841)
+    h = h ^ np.uint32(k) * np.uint32(0xCB1AB31F)
     h = (h ^ (h >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
     h = (h ^ (h >> np.uint32(12))) * np.uint32(0x297A2D39)
-    bits = (h >> np.uint32(13)) & np.uint32(15)
-    u = x if bits < 8 else y
-    v = y if bits < 4 else (x if bits == 12 or bits == 14 else z)
-    return (u if bits & 1 == 0 else -u) + (v if bits & 2 == 0 else -v)
+    h = h ^ (h >> np.uint32(15))
+    gx = np.int32(h & np.uint32(1023)) - 511.5
+    gy = np.int32((h >> np.uint32(10)) & np.uint32(1023)) - 511.5
+    gz = np.int32((h >> np.uint32(20)) & np.uint32(1023)) - 511.5
+    return (gx * x + gy * y + gz * z) * _SCALE
 
 
 @numba.njit(cache=True, nogil=True)
-def gradient_noise(x: float, y: float, z: float) -> float:
+def gradient_noise(x, y, z):  # type: ignore[no-untyped-def]
     """Smooth noise of unit cell size at a point; zero on the lattice, mean zero."""
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
     i, j, k = np.int64(fx), np.int64(fy), np.int64(fz)
