@@ -29,7 +29,7 @@ MOMENTS = [
 def test_an_interrupt_ends_in_the_safe_state(
     recipe: Path, tmp_path: Path, number: signal.Signals, kind: str, text: str
 ) -> None:
-    command = [sys.executable, "-m", "xrm_control.cli.main", "run", str(recipe), "--out", str(tmp_path / "runs")]
+    command = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
     environment = {**os.environ, "NO_COLOR": "1"}
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
