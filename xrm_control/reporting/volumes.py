@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError
 
 IN_MEMORY_LIMIT_BYTES = 1 << 30
+DAMAGE = (OSError, ValueError, IndexError, KeyError, struct.error, zlib.error, tifffile.TiffFileError)
+"""What tifffile raises on files that are cut, foreign or scrambled."""
 _MICROMETRES = {"µm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3}
 
 
@@ -44,9 +48,9 @@ def open_stack(path: Path) -> Stack:
                 limit=IN_MEMORY_LIMIT_BYTES,
             )
         return Stack(tifffile.imread(path), voxel)
-    except (OSError, ValueError, IndexError, tifffile.TiffFileError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except DAMAGE as error:
         raise DataError(f"not a readable volume ({error})", where=path.name) from error
 
 

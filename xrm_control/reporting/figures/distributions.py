@@ -115,7 +115,7 @@ def void_sizes_figure(
             )
     if limit_um is not None:
         axes.axhline(limit_um, color=INK, linewidth=1, linestyle=(0, (1, 2)), label="smallest to be seen")
-    axes.set_ylim(0, 1.45 * float(void_diameters_um[usable].max()))
+    axes.set_ylim(0, 1.45 * float(void_diameters_um[usable].max()) or 1.0)
     axes.set_xlim(left=0)
     legend(axes, loc="upper left")
     return to_picture(figure, "Equivalent diameter of voids against that of their particles")
