@@ -29,8 +29,10 @@ class MemorySink:
         self.kept: dict[str, CameraFrame] = {}
         self.reasons: list[str] = []
 
-    async def intend(self, step: FrameStep, attempt: int) -> None:
+    async def intend(self, step: FrameStep) -> int:
+        attempt = 1 + sum(call[:2] == ("intend", step.frame_id) for call in self.calls)
         self.calls.append(("intend", step.frame_id, attempt))
+        return attempt
 
     async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         self.calls.append(("keep", step.frame_id, attempt))
