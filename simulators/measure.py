@@ -68,8 +68,8 @@ def _measure(table):  # type: ignore[no-untyped-def]
             mz += twice * (zp + zq) / 6.0 * SLAB_UM
             lowest_z = min(lowest_z, zp)
             if p > 0.0:
-                low = min(low, np.hypot(p, y))
-                high = max(high, np.hypot(p, abs(y) + 0.5 * SLAB_UM))
+                low = min(low, p * p + y * y)
+                high = max(high, p * p + (abs(y) + 0.5 * SLAB_UM) ** 2)
             if end:
                 area += _triangle(xp, y, zp, xq, y, zq, 0.0, y + np.sign(y) * 0.5 * SLAB_UM, 0.0)
             if j < slabs - 1:
@@ -78,7 +78,7 @@ def _measure(table):  # type: ignore[no-untyped-def]
                 xu, zu, xv, zv = u * cosines[k], u * sines[k], v * cosines[n], v * sines[n]
                 area += _triangle(xp, y, zp, xq, y, zq, xu, above, zu)
                 area += _triangle(xv, above, zv, xq, y, zq, xu, above, zu)
-    return volume, area, mx / volume, my / volume, mz / volume, low, high, lowest_z
+    return volume, area, mx / volume, my / volume, mz / volume, np.sqrt(low), np.sqrt(high), lowest_z
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

@@ -52,7 +52,7 @@ class ShapeSpec:
 
 def shape_table(spec: ShapeSpec) -> NDArray[np.float32]:
     """The table rho (slabs, M) of a shape, in um; M is a multiple of 8, vertices lie about VERTEX_UM apart."""
-    vertices = max(24, 8 * math.ceil(2.0 * math.pi * spec.radius_um / VERTEX_UM / 8.0))
+    vertices = max(48, 8 * math.ceil(2.0 * math.pi * spec.radius_um / VERTEX_UM / 8.0))
     reach = spec.radius_um * (1.0 + spec.elongation + spec.skew) + spec.roughness_um
     slabs = 2 * math.ceil(reach / SLAB_UM)
     r = spec.random
@@ -80,17 +80,19 @@ def shape_table(spec: ShapeSpec) -> NDArray[np.float32]:
 
 @numba.njit(cache=True, nogil=True)
 def _scan_meridians(radius, frame, stretch, skew, roughness, cell, shift, pit, vertices, slabs):  # type: ignore[no-untyped-def]
-    rho = np.zeros((slabs, vertices), np.float32)
+    rho = np.zeros((vertices, slabs), np.float32)
     steps = vertices // 2
     middle = 0.5 * (slabs - 1)
+    polar = np.pi * np.arange(steps + 1) / steps
+    rings, heights = np.sin(polar), -np.cos(polar)
+    rings[0] = rings[steps] = 0.0
     for k in range(vertices):
         phi = 2.0 * np.pi * k / vertices
         cos_phi, sin_phi = np.cos(phi), np.sin(phi)
         last_y = last_rho = 0.0
         for step in range(steps + 1):
-            polar = np.pi * step / steps
-            ring = np.sin(polar) if 0 < step < steps else 0.0
-            x, y, z = ring * cos_phi, -np.cos(polar), ring * sin_phi
+            ring = rings[step]
+            x, y, z = ring * cos_phi, heights[step], ring * sin_phi
             a = frame[0, 0] * x + frame[1, 0] * y + frame[2, 0] * z
             b = frame[0, 1] * x + frame[1, 1] * y + frame[2, 1] * z
             c = frame[0, 2] * x + frame[1, 2] * y + frame[2, 2] * z
@@ -106,7 +108,7 @@ def _scan_meridians(radius, frame, stretch, skew, roughness, cell, shift, pit, v
                 last = int(np.ceil(max(last_y, new_y) / SLAB_UM + middle))
                 for j in range(max(first, 0), min(last, slabs)):
                     crossing = last_rho + (new_rho - last_rho) * ((j - middle) * SLAB_UM - last_y) / (new_y - last_y)
-                    if crossing > rho[j, k]:
-                        rho[j, k] = crossing
+                    if crossing > rho[k, j]:
+                        rho[k, j] = crossing
             last_y, last_rho = new_y, new_rho
-    return rho
+    return rho.T

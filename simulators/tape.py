@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from simulators.render import Grid
 
+_THIN_UM = 1e-4
+
 
 @dataclass(frozen=True)
 class Tape:
@@ -21,27 +23,20 @@ class Tape:
     mu_per_um: float
 
     def path_length(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
-        """Chord lengths, in um, shape (rows, columns); arguments as in `render.path_length`."""
+        """Chord lengths, in um, averaged over each pixel of the grid; arguments as in `render.path_length`."""
         theta = math.radians(theta_deg)
-        sine, cosine = math.sin(theta), math.cos(theta)
-        lateral = grid.first_column_um + grid.column_um * np.arange(grid.columns, dtype=np.float64)
-        # the ray (x, z) = lateral (cos, sin) + depth (-sin, cos), cut by the box's two pairs of faces
-        x_enter, x_leave = _between(
-            lateral * cosine, -sine, -0.5 * self.width_um - centre_um[0], 0.5 * self.width_um - centre_um[0]
-        )
-        z_enter, z_leave = _between(lateral * sine, cosine, -self.thickness_um - centre_um[2], -centre_um[2])
-        chord = np.maximum(0.0, np.minimum(x_leave, z_leave) - np.maximum(x_enter, z_enter))
-        edges = grid.first_row_edge_um + grid.row_um * np.arange(grid.rows + 1)
-        inside = np.clip(edges + centre_um[1], -0.5 * self.height_um, 0.5 * self.height_um)
-        return np.outer(np.diff(inside) / grid.row_um, chord).astype(np.float32)
+        wide = max(self.width_um * abs(math.cos(theta)), _THIN_UM)
+        narrow = max(self.thickness_um * abs(math.sin(theta)), _THIN_UM)
+        middle = -centre_um[0] * math.cos(theta) - (centre_um[2] + 0.5 * self.thickness_um) * math.sin(theta)
+        edges = grid.first_column_um + grid.column_um * (np.arange(grid.columns + 1) - 0.5) - middle
+        # the shadow of a turned box is a trapezoid, two boxes folded: its running integral has four parabolic pieces
+        outer, inner = 0.5 * (wide + narrow), 0.5 * (wide - narrow)
+        area = _ramp(edges + outer) - _ramp(edges + inner) - _ramp(edges - inner) + _ramp(edges - outer)
+        chord = np.diff(area) * (self.width_um * self.thickness_um / (wide * narrow * grid.column_um))
+        rows = grid.first_row_edge_um + grid.row_um * np.arange(grid.rows + 1) + centre_um[1]
+        covered = np.diff(np.clip(rows, -0.5 * self.height_um, 0.5 * self.height_um)) / grid.row_um
+        return np.outer(covered, chord).astype(np.float32)
 
 
-def _between(
-    start: NDArray[np.float64], direction: float, low: float, high: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The depths at which start + depth * direction enters and leaves [low, high]."""
-    if abs(direction) < 1e-12:
-        inside = (start >= low) & (start <= high)
-        return np.where(inside, -np.inf, np.inf), np.where(inside, np.inf, -np.inf)
-    a, b = (low - start) / direction, (high - start) / direction
-    return np.minimum(a, b), np.maximum(a, b)
+def _ramp(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    return 0.5 * np.maximum(x, 0.0) ** 2

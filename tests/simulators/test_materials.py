@@ -1,0 +1,25 @@
+import math
+
+import pytest
+
+from simulators.materials import material
+
+
+@pytest.mark.parametrize(
+    ("name", "mu_per_cm"), [("nmc811", 458.0), ("nmc622", 439.0), ("kapton", 28.7)]
+)
+def test_attenuation_at_the_instruments_energy_is_the_tabulated_one(name: str, mu_per_cm: float) -> None:
+    assert material(name).mu_per_um * 1e4 == pytest.approx(mu_per_cm, rel=2e-3)
+
+
+def test_42_um_of_nmc811_let_14_to_15_percent_through() -> None:
+    assert 0.14 < math.exp(-42.0 * material("nmc811").mu_per_um) < 0.15
+
+
+def test_harder_radiation_is_attenuated_less() -> None:
+    assert material("nmc811", 8.0).mu_per_um < material("nmc811", 5.4).mu_per_um
+
+
+def test_unknown_material_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="unobtainium.*nmc811"):
+        material("unobtainium")
