@@ -94,7 +94,7 @@ def _refine(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
     level = float(np.mean(a[both]))
     # Both are smoothed alike: noise in the gradient would pull the shift towards zero.
     left, right = (ndimage.gaussian_filter(np.where(both, image, level), 0.8) for image in (a, b))
-    inner = ndimage.binary_erosion(both, iterations=1, border_value=0)
+    inner = np.asarray(ndimage.binary_erosion(both, iterations=1, border_value=0), bool)
     if inner.sum() < _LEAST_PIXELS // 2:
         return None
     shift = np.zeros(2)

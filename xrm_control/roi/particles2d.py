@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from xrm_control.core.errors import DataError
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -20,6 +21,9 @@ _SEARCH_PIXEL_UM = 0.5
 
 _SHAPE_SPREAD = 0.05
 """How far a real particle's chord differs from a sphere's, relative; else large ones' rims would be small ones."""
+
+_RIM_PX = 0.5
+"""Error of the model itself, in pixels of chord, however bright the beam."""
 
 _STEP = 1.2
 """Ratio of the diameters that are tried; the fit finds what lies between."""
@@ -61,7 +65,9 @@ def find_particles(
     image, pixel_um = _coarser(mosaic)
     found = thickness_map(image, pixel_um, mu_per_um)
     chords = found.thickness_um / pixel_um
-    weight = 1 / (found.variance_um2 / pixel_um**2 + (_SHAPE_SPREAD * chords) ** 2)
+    # A rim that lies a little further out errs where there is no chord: the spread reaches beyond it.
+    shape_error = _SHAPE_SPREAD * ndimage.maximum_filter(ndimage.gaussian_filter(chords, 1.0), size=5)
+    weight = 1 / (found.variance_um2 / pixel_um**2 + _RIM_PX**2 + shape_error**2)
     spheres = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um)
     # The centre of the first coarse pixel lies half a coarse pixel from the mosaic's upper left corner.
     left, top = mosaic.x_um[0] + pixel_um / 2, mosaic.y_um[0] + pixel_um / 2

@@ -103,7 +103,7 @@ def find_spheres(
     radii: those to try, ascending. For a sphere s at a place the weighted squares fall by 2<r, s> - <s, s>: a local
     maximum over place and radius is taken when that fall is at least `least_fraction` of <s, s>, and `least_fall`.
     """
-    correlator = _Correlator((residual * weight, weight), int(np.ceil(radii[-1] + _REACH_PX)) + 1)
+    correlator = _Correlator((residual * weight, weight, (weight > 0) * 1.0), int(np.ceil(radii[-1] + _REACH_PX)) + 1)
     gains = [_gain(correlator, radius) for radius in radii]
     fractions, falls = (np.stack(part) for part in zip(*gains, strict=True))
     peak = falls == ndimage.maximum_filter(falls, size=(3, 5, 5), mode="nearest")
@@ -136,9 +136,9 @@ def _fast_length(least: int) -> int:
 
 
 class _Correlator:
-    """Correlation of two images with symmetric templates, zero beyond the edges; transforms the images once."""
+    """Correlation of images with symmetric templates, zero beyond the edges; transforms the images once."""
 
-    def __init__(self, images: tuple[Floats, Floats], reach: int) -> None:
+    def __init__(self, images: tuple[NDArray[np.floating], ...], reach: int) -> None:
         self._shape = images[0].shape
         self._padded = tuple(_fast_length(n + reach) for n in self._shape)
         self._images = [np.asarray(fft.rfft2(image.astype(np.float32), self._padded)) for image in images]
@@ -161,8 +161,8 @@ def _gain(correlator: _Correlator, radius: float) -> tuple[NDArray[np.float32], 
     together = correlator.correlate(0, template)
     alone = correlator.correlate(1, template * template)
     fall = 2 * together - alone
-    # Where little of the sphere's place was seen, nothing can be said.
-    known = alone > 0.3 * np.median(alone)
+    # Where little of the sphere's place was seen, nothing can be said (nor where rounding is all there is).
+    known = (correlator.correlate(2, template) > 0.3 * template.sum()) & (alone > 1e-5 * alone.max())
     return np.where(known, fall / np.where(known, alone, 1), -np.inf), np.where(known, fall, -np.inf)
 
 

@@ -18,9 +18,9 @@ from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, windows
 class VariedSizes(RoiStrategy):
     """Windows that together fill the size classes of the whole mosaic.
 
-    Classes are equally wide in log diameter, between the 1st and the 99th percentile. A class with n whole particles counts n / (n + 1): the first particle of
-    a size is worth as much as all that follow. That sum is submodular, so taking the best window each time comes
-    within 1 - 1/e of the best set (Nemhauser, Wolsey and Fisher 1978).
+    Classes are equally wide in log diameter, between the 1st and the 99th percentile. A class with n whole particles
+    counts n / (n + 1): the first particle of a size is worth as much as all that follow. That sum is submodular, which
+    makes taking the best window each time a good choice (Nemhauser, Wolsey and Fisher 1978).
     """
 
     kind: Literal["varied_sizes"] = "varied_sizes"
@@ -36,7 +36,8 @@ class VariedSizes(RoiStrategy):
         sizes = np.log(candidates.diameters_um)
         # Particles that no window can hold whole, and the odd extreme, would only stretch the scale.
         reachable = sizes[candidates.inside_x.any(axis=0) & candidates.inside_y.any(axis=0)]
-        edges = np.linspace(*np.percentile(reachable, (1, 99)), self.classes + 1)
+        smallest, largest = np.percentile(reachable, (1, 99))
+        edges = np.linspace(smallest, largest, self.classes + 1)
         classes = np.clip(np.searchsorted(edges, sizes, side="right") - 1, 0, self.classes - 1)
         held = np.column_stack([candidates.held(classes == k) for k in range(self.classes)])
 
