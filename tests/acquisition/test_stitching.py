@@ -109,7 +109,7 @@ def test_tiles_at_fractions_of_a_pixel_are_placed_where_they_were() -> None:
     assert np.array_equal(mosaic.offsets_um, np.zeros((9, 2)))
 
 
-# overlap, noise, tolerance in pixels. The scene's mean slope is about 0.03 a pixel, so that n shared pixels with noise s
+# overlap, noise, tolerance in pixels. The scene's mean slope is about 0.03 a pixel, so n shared pixels with noise s
 # hold a shift to s sqrt(2) / (0.03 sqrt(n)): 0.07, 0.04 and 0.12 pixels in the three noisy cases.
 CASES = {
     "tenth shared, no noise": (0.10, 0.0, 0.02),
