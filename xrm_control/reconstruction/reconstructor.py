@@ -1,4 +1,4 @@
-"""The family of reconstruction methods, and what they share: weights of views, padding, centring."""
+"""The family of reconstruction methods, and what they share."""
 
 from __future__ import annotations
 
@@ -71,33 +71,6 @@ def view_weights(theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
     weights = np.empty_like(theta)
     weights[order] = (gaps + np.roll(gaps, 1)) / 2 * len(theta) / 180.0
     return weights
-
-
-def padded_and_centred(
-    sinograms: NDArray[np.float32], axis_px: float, padding: float, edge_px: int = 4
-) -> NDArray[np.float32]:
-    """Sinograms on a wider detector, its middle on the rotation axis.
-
-    Matter beyond the field of view is continued as the mean of the outermost `edge_px` columns, over `padding`
-    detector widths on both sides. Whole pixels of the axis's offset go into uneven padding; what is left, at most a
-    quarter of a pixel, is shifted in Fourier space, where it costs no sharpness.
-    """
-    columns = sinograms.shape[2]
-    surplus = 2 * axis_px - (columns - 1)
-    whole = round(surplus)
-    margin = max(math.ceil(padding * columns), 2)
-    left, right = margin + max(-whole, 0), margin + max(whole, 0)
-    edge = min(edge_px, columns)
-    wide = np.pad(sinograms, ((0, 0), (0, 0), (left, right)))
-    wide[..., :left] = sinograms[..., :edge].mean(axis=2, keepdims=True)
-    wide[..., left + columns :] = sinograms[..., -edge:].mean(axis=2, keepdims=True)
-    shift_px = -(surplus - whole) / 2
-    if abs(shift_px) > 1e-6:
-        width = wide.shape[2]
-        phase = np.exp(-2j * np.pi * np.fft.rfftfreq(width) * shift_px).astype(np.complex64)
-        for row, sinogram in enumerate(wide):
-            wide[row] = np.fft.irfft(np.fft.rfft(sinogram, axis=1) * phase, n=width, axis=1)
-    return wide
 
 
 def middle(volume: NDArray[np.float32], columns: int) -> NDArray[np.float32]:

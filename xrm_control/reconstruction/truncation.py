@@ -1,0 +1,68 @@
+"""What lies beyond the field of view, as far as the scan itself tells.
+
+In a parallel beam a row's line integrals sum to the same mass at every angle. Views that see the sample whole (a strip
+of tape edge-on, air on both sides) give that mass; what other views lack of it must lie outside, and is put there.
+Without such a view the edges are simply held.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_EDGE_PX = 4
+_EDGE_SHARE = 0.05  # of a view's level, below which its edges count as air
+_LEAST_WHOLE_VIEWS = 2
+_MOST_WIDTHS = 3.0
+_HELD_WIDTHS = 0.75  # where nothing is known
+_BLEND_PX = 8.0  # from the value at the edge to the mean value outside
+
+
+def extended(
+    sinograms: NDArray[np.float32], widths: float | None = None, least_px: int = 0
+) -> tuple[NDArray[np.float32], int]:
+    """Continue sinograms (rows, n, columns) on both sides -> (wider sinograms, columns added on each side).
+
+    widths: how far the edges are held, in detector widths; None: by the mass, as far as that tells. At least
+    `least_px` columns are added; those that nothing is known of are zero.
+    """
+    columns = sinograms.shape[2]
+    edge = min(_EDGE_PX, columns)
+    sides = (sinograms[..., :edge].mean(axis=2), sinograms[..., -edge:].mean(axis=2))
+    lacking = _lacking_mass(sinograms, *sides) if widths is None else None
+    if lacking is None:
+        length = np.full(sinograms.shape[1], (_HELD_WIDTHS if widths is None else widths) * columns)
+        levels = sides
+    else:
+        # One length per view, from all rows; one level per row and view, so that each row's mass is right.
+        edges = np.maximum((sides[0] + sides[1]).mean(axis=0), 1e-6)
+        length = np.clip(lacking.mean(axis=0) / edges, 0, _MOST_WIDTHS * columns)
+        level = np.clip(lacking / (2 * np.maximum(length, 1.0)), 0, None)
+        levels = (level, level)
+    margin = max(int(np.ceil(length.max())), least_px)
+    distance = np.arange(margin) + 0.5
+    cover = np.clip(length[:, None] - distance + 0.5, 0, 1).astype(np.float32)
+    blend = np.exp(-distance / _BLEND_PX).astype(np.float32)
+    wide = np.pad(sinograms, ((0, 0), (0, 0), (margin, margin)))
+    for row, target in enumerate(wide):
+        outward = [
+            (level[row][:, None] * (1 - blend) + side[row][:, None] * blend) * cover
+            for level, side in zip(levels, sides, strict=True)
+        ]
+        target[:, :margin] = outward[0][:, ::-1]
+        target[:, margin + columns :] = outward[1]
+    return wide, margin
+
+
+def _lacking_mass(
+    sinograms: NDArray[np.float32], left: NDArray[np.float32], right: NDArray[np.float32]
+) -> NDArray[np.float32] | None:
+    """(rows, n): mass outside the field of view; None where no view sees the whole sample."""
+    highest = np.quantile(sinograms.mean(axis=0), 0.95, axis=1)
+    whole = np.maximum(left.mean(axis=0), right.mean(axis=0)) < _EDGE_SHARE * np.maximum(highest, 1e-6)
+    if np.count_nonzero(whole) < _LEAST_WHOLE_VIEWS:
+        return None
+    mass = sinograms.sum(axis=2)
+    lacking = np.median(mass[:, whole], axis=1)[:, None] - mass
+    lacking[:, whole] = 0
+    return lacking
