@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from edt import edt
 from numpy.typing import NDArray
+from scipy import special
 
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
 
 @dataclass(frozen=True)
 class BoxLevels:
-    """Levels of one particle in 1/um: interior and surrounding background with their standard uncertainties, the noise
-    of one voxel, and the factor (voxels) by which its correlation raises the variance of a sum; core_voxels: interior
-    voxels that were averaged."""
+    """Levels of one particle in 1/um: interior and surrounding background with their standard uncertainties, and the
+    threshold between them. noise: of one voxel; correlation_voxels: the factor by which its correlation raises the
+    variance of a sum; lag1: its autocorrelation one voxel away; core_mean: of the interior voxels, core_voxels of them,
+    without regard to the rest of the volume."""
 
     particle_per_um: float
     background_per_um: float
@@ -23,7 +25,9 @@ class BoxLevels:
     background_u_per_um: float
     noise_per_um: float
     correlation_voxels: float
+    lag1: float
     middle_per_um: float
+    core_mean_per_um: float
     core_voxels: int
 
     @property
@@ -32,38 +36,72 @@ class BoxLevels:
         return self.particle_per_um - self.background_per_um
 
 
-def particle_volume(
+@dataclass(frozen=True)
+class Shares:
+    """share (z, y, x) float32: how much of each voxel the particle fills; shell: where grey, and so noise, decides."""
+
+    share: NDArray[np.float32]
+    shell: BoolVolume
+
+    def volume(self, levels: BoxLevels) -> tuple[float, float]:
+        """Volume and standard uncertainty in voxels: noise of the shell and the errors of the two levels."""
+        count = int(np.count_nonzero(self.shell))
+        total = float(self.share[self.shell].sum(dtype=np.float64))
+        noise = np.sqrt(count * levels.correlation_voxels) * levels.noise_per_um
+        interior = total * levels.particle_u_per_um
+        outside = (count - total) * levels.background_u_per_um
+        u = float(np.sqrt(noise**2 + interior**2 + outside**2)) / levels.contrast_per_um
+        return float(self.share.sum(dtype=np.float64)), u
+
+    def centroid(self, levels: BoxLevels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Centre of mass (z, y, x) in voxels and its uncertainty, sigma sqrt(c sum over the shell (x - x0)^2) / V."""
+        total = float(self.share.sum(dtype=np.float64))
+        centre, u = np.zeros(3), np.zeros(3)
+        for axis in range(3):
+            others = tuple(a for a in range(3) if a != axis)
+            place = np.arange(self.share.shape[axis])
+            centre[axis] = (self.share.sum(others, dtype=np.float64) * place).sum() / total
+            lever = (self.shell.sum(others) * (place - centre[axis]) ** 2).sum()
+            noise = levels.noise_per_um * np.sqrt(levels.correlation_voxels * float(lever))
+            u[axis] = noise / (levels.contrast_per_um * total)
+        return centre, u
+
+
+def particle_shares(
     grey: FloatVolume,
     envelope: BoolVolume,
     zone: BoolVolume,
     voids: NDArray[np.uint16],
     reach_voxels: float,
     levels: BoxLevels,
-) -> tuple[float, float]:
-    """Volume and standard uncertainty in voxels of the envelope (z, y, x).
+) -> Shares:
+    """Shares of the voxels of a box (z, y, x) in the particle `envelope`.
 
     Deep voxels and voids count 1; within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
-    (grey - background) / contrast. The uncertainty adds noise of that shell and the errors of the two levels.
+    (grey - background) / contrast.
     """
     near = zone & (edt(~envelope) <= reach_voxels)
     sure = envelope & ((edt(envelope) > reach_voxels) | (voids > 0))
     shell = (near | envelope) & ~sure
-    share = (grey[shell] - levels.background_per_um) / levels.contrast_per_um
-    total = float(share.sum(dtype=np.float64))
-    value = float(np.count_nonzero(sure)) + total
-    count = len(share)
-    noise = np.sqrt(count * levels.correlation_voxels) * levels.noise_per_um
-    interior = total * levels.particle_u_per_um
-    outside = (count - total) * levels.background_u_per_um
-    u = float(np.sqrt(noise**2 + interior**2 + outside**2)) / levels.contrast_per_um
-    # Grey can only correct a count, not replace it.
-    counted = float(np.count_nonzero(envelope))
-    return min(max(value, 0.6 * counted), 1.6 * counted), u
+    share = sure.astype(np.float32)
+    share[shell] = (grey[shell] - levels.background_per_um) / levels.contrast_per_um
+    return Shares(share, shell)
 
 
-def void_volume(grey: NDArray[np.float32], levels: BoxLevels) -> tuple[float, float]:
-    """Volume and standard uncertainty in voxels of a void, from the grey values (n,) of the void grown by the blur."""
-    missing = (levels.particle_per_um - grey) / levels.contrast_per_um
+def expected_share(envelope: BoolVolume, blur_voxels: float) -> NDArray[np.float32]:
+    """Share that a voxel of `envelope` (z, y, x) would show without voids: the blurred edge at its depth."""
+    depth = edt(envelope) - 0.5
+    return (0.5 * special.erfc(-depth / (np.sqrt(2) * max(blur_voxels, 0.3)))).astype(np.float32)
+
+
+def void_volume(
+    grey: NDArray[np.float32], expected: NDArray[np.float32], levels: BoxLevels
+) -> tuple[float, float]:
+    """Volume and standard uncertainty in voxels of a void: what is missing of the share `expected` (n,) without it.
+
+    grey (n,): the voxels of the void grown by the blur.
+    """
+    missing = expected - (grey - levels.background_per_um) / levels.contrast_per_um
     value = float(missing.sum(dtype=np.float64))
     count = len(missing)
     noise = np.sqrt(count * levels.correlation_voxels) * levels.noise_per_um

@@ -13,13 +13,14 @@ from edt import edt
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
+from xrm_control.analysis.nearest import bounding_box
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume, Modes
 from xrm_control.core.errors import AnalysisError
 
 EDGE_VOXELS = 2.0
 MIN_CONTRAST_IN_NOISE = 4.0
 MIN_SAMPLES = 30
-TREND_VOXELS = 4.0
+TREND_VOXELS = 8.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,10 @@ class _Trial:
 def _trial(volume: FloatVolume, inside: BoolVolume, level: float) -> _Trial | None:
     """Modes on either side of `level`, away from edges; None when they are not two."""
     rough = (volume > level) & inside
-    core = edt(rough, black_border=True) > EDGE_VOXELS + 0.5
+    box = bounding_box(rough, 1)
+    core = np.zeros(volume.shape, bool)
+    if box is not None:
+        core[box] = edt(rough[box], black_border=True) > EDGE_VOXELS + 0.5
     if np.count_nonzero(core) < MIN_SAMPLES:
         return None
     layer = _layer_box(core)
@@ -143,13 +147,13 @@ def _levels(volume: FloatVolume, inside: BoolVolume, trial: _Trial) -> Levels:
 
 
 def _layer_box(core: BoolVolume) -> tuple[slice, slice, slice]:
-    """The box of the particles' cores but for stray ones: 0.5 to 99.5 % along each axis, three voxels wider."""
+    """The box of the particles' cores but for stray ones: 0.5 to 99.5 % along each axis, six voxels wider."""
     slices = []
     for axis in range(3):
         other = tuple(a for a in range(3) if a != axis)
         share = np.cumsum(core.sum(other, dtype=np.int64)) / np.count_nonzero(core)
         first, last = np.searchsorted(share, (0.005, 0.995))
-        slices.append(slice(max(int(first) - 3, 0), int(last) + 4))
+        slices.append(slice(max(int(first) - 6, 0), int(last) + 7))
     return (slices[0], slices[1], slices[2])
 
 

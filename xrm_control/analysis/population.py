@@ -32,7 +32,7 @@ QUANTITIES = (
     "mean_attenuation_per_um",
 )
 INTERNAL = ("closed", "ambiguous")
-DRAWS = 1000
+DRAWS = 500
 
 
 def pool(

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.levels import Levels
-from xrm_control.analysis.nearest import Box, grown_box, nearest_label
+from xrm_control.analysis.nearest import Box, bounding_box, grown_box, nearest_label
 from xrm_control.analysis.splitting import Labels, SplitSpec, fill_enclosed, split
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
@@ -26,6 +26,7 @@ MARGIN = 6
 CORE_DEPTH_VOXELS = 2.5
 # Cores below some fifty voxels borrow from the volume's mode: their own mean is noisy and not free of blur.
 PRIOR_VOXELS = 50.0
+MIN_CORE_VOXELS = 8
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ def isolate(
 ) -> list[Isolated]:
     """Every particle in its own box, at its own threshold when `local`, in order of label."""
     zones = nearest_label(labels, REACH_VOXELS)
-    away = edt(~solid) > CORE_DEPTH_VOXELS
-    depth = edt(solid)
+    away, deep = _apart(solid)
     found = []
     for label, tight in enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1):
         if tight is None:
@@ -73,11 +73,21 @@ def isolate(
         grey = volume[box]
         mine = labels[box] == label
         zone = (zones[box] == label) & inside[box[1:]]
-        core = grey[mine & (depth[box] > CORE_DEPTH_VOXELS)]
+        core = grey[mine & deep[box]]
         around = grey[zone & away[box]]
         own = _box_levels(core, around, levels, level, local)
         found.append(Isolated(box, grey, _mask(grey, mine, zone, own.middle_per_um), zone, own))
     return found
+
+
+def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume]:
+    """Voxels more than CORE_DEPTH_VOXELS outside, and inside, of `solid` (z, y, x)."""
+    away, deep = np.ones(solid.shape, bool), np.zeros(solid.shape, bool)
+    box = bounding_box(solid, MARGIN)
+    if box is not None:
+        away[box] = edt(~solid[box]) > CORE_DEPTH_VOXELS
+        deep[box] = edt(solid[box]) > CORE_DEPTH_VOXELS
+    return away, deep
 
 
 def _mask(grey: FloatVolume, mine: BoolVolume, zone: BoolVolume, level: float) -> BoolVolume:
@@ -101,7 +111,16 @@ def _box_levels(
     middle = background + share * (particle - background) if local else level
     noise = float(np.hypot(modes.noise_per_um, levels.noise_particle_per_um) / np.sqrt(2))
     return BoxLevels(
-        particle, background, particle_u, background_u, noise, levels.noise_correlation_voxels, middle, len(core)
+        particle_per_um=particle,
+        background_per_um=background,
+        particle_u_per_um=particle_u,
+        background_u_per_um=background_u,
+        noise_per_um=noise,
+        correlation_voxels=levels.noise_correlation_voxels,
+        lag1=levels.noise_lag1,
+        middle_per_um=middle,
+        core_mean_per_um=float(core.mean(dtype=np.float64)) if len(core) >= MIN_CORE_VOXELS else particle,
+        core_voxels=len(core),
     )
 
 

@@ -29,8 +29,8 @@ class SplitSpec(Spec):
     part's radius exceeds the neck's by this much; smoothing_voxels: Gaussian blur of the distance map.
     """
 
-    neck_ratio: float = Field(default=0.85, gt=0, le=1)
-    min_dynamic_voxels: float = Field(default=0.6, ge=0)
+    neck_ratio: float = Field(default=0.87, gt=0, le=1)
+    min_dynamic_voxels: float = Field(default=0.4, ge=0)
     smoothing_voxels: float = Field(default=0.7, ge=0, le=5)
 
 

@@ -6,10 +6,11 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from xrm_control.core.errors import DataError
 
-Row = dict[str, float | int | str]
+Row = dict[str, Any]
 
 _PLANES = ("xy", "xz", "yz")
 _MEASURED = (

@@ -27,6 +27,9 @@ VoidKind = Literal["closed", "ambiguous", "open"]
 CLOSINGS: tuple[tuple[VoidKind, int], ...] = (("ambiguous", 1), ("open", 2))
 
 
+SKIN_VOXELS = 1.5
+
+
 class VoidSpec(Spec):
     """min_voxels: smaller voids are noise (false voids in 3 to 23 % of sound particles at one voxel, none at eight)."""
 
@@ -63,13 +66,13 @@ def find_voids(solid: BoolVolume, spec: VoidSpec) -> VoidLabels:
 
 
 def void_zones(labels: NDArray[np.uint16], envelope: BoolVolume, reach_voxels: float) -> NDArray[np.uint16]:
-    """For grey-level integration: each void grown by `reach_voxels` inside the particle, short of its outer surface.
+    """For grey-level integration: each void grown by `reach_voxels` inside the particle, but for its outermost voxels.
 
-    The surface's own partial voxels are darker than the interior too; only a void that reaches so far takes them.
+    Whose grey depends too much on where in them the surface lies.
     """
     if not labels.any():
         return labels
-    deep = edt(envelope) > reach_voxels + 0.5
+    deep = edt(envelope) > SKIN_VOXELS
     return np.where((labels > 0) | deep, nearest_label(labels, reach_voxels), 0).astype(np.uint16)
 
 

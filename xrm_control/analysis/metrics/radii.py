@@ -20,7 +20,7 @@ class Radii(Metric):
     kind: Literal["radii"] = "radii"
 
     def measure(self, particle: ParticleView) -> dict[str, float]:
-        radii = particle.radii.voxels * particle.voxel_um
+        radii = particle.radii_um
         row: dict[str, float] = {}
         means = radii.mean(axis=1)
         scale = particle.voxel_relative_u

@@ -25,7 +25,7 @@ class Roughness(Metric):
 
     def measure(self, particle: ParticleView) -> dict[str, float]:
         row: dict[str, float] = {}
-        fine = particle.radii.voxels * particle.voxel_um
+        fine = particle.radii_um
         coarse = particle.radii.walked * particle.voxel_um
         for index, plane in enumerate(PLANES):
             u = RANGE_SIGMA_8 * particle.radius_u_um

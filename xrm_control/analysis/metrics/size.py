@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from xrm_control.analysis.metric import Metric, column
+from xrm_control.analysis.segmentation import MIN_CORE_VOXELS
 from xrm_control.analysis.view import Measured, ParticleView
 
 
@@ -31,14 +32,10 @@ class Size(Metric):
 
 
 def _place(particle: ParticleView) -> dict[str, float]:
-    """Centroid; u: the noise of a grey-weighted centre of mass, sigma sqrt(c sum(x - x0)^2) / (contrast V)."""
-    levels = particle.levels
-    x, y, z = particle.centre_um
+    """Grey-weighted centroid; u: its noise, and the voxel size's share of the distance from the volume's centre."""
+    noise = particle.shares.centroid(particle.levels)[1] * particle.voxel_um
     row: dict[str, float] = {}
-    for name, value, axis in (("x_um", x, 2), ("y_um", y, 1), ("z_um", z, 0)):
-        lever = np.nonzero(particle.envelope)[axis] - particle.centroid_voxel[axis]
-        noise = levels.noise_per_um * np.sqrt(levels.correlation_voxels * float((lever**2).sum()))
-        u = float(noise / (levels.contrast_per_um * particle.voxels)) * particle.voxel_um
+    for name, value, u in zip(("x_um", "y_um", "z_um"), particle.centre_um, noise[::-1], strict=True):
         row |= column(name, Measured(value, float(np.hypot(u, particle.voxel_relative_u * value))))
     return row
 
@@ -62,5 +59,9 @@ def _voids(particle: ParticleView) -> dict[str, float]:
 
 
 def _attenuation(particle: ParticleView) -> Measured:
-    """Mean of the interior more than 2.5 voxels deep, drawn to the volume's mode for the smallest particles."""
-    return Measured(particle.levels.particle_per_um, particle.levels.particle_u_per_um)
+    """Mean of the interior more than 2.5 voxels deep and its noise; the volume's mode where there is hardly any."""
+    levels = particle.levels
+    if levels.core_voxels < MIN_CORE_VOXELS:
+        return Measured(levels.particle_per_um, levels.particle_u_per_um)
+    noise = levels.noise_per_um * np.sqrt(min(levels.correlation_voxels / levels.core_voxels, 1.0))
+    return Measured(levels.core_mean_per_um, float(noise))

@@ -1,12 +1,12 @@
-"""An independent renderer: bodies from their equations, 4x4x4 samples a voxel near surfaces, blur, noise with a seed."""
+"""An independent renderer: bodies from their equations, 4x4x4 samples a voxel, blur, noise with a seed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -17,7 +17,7 @@ OVERSAMPLE = 4
 
 @dataclass(frozen=True)
 class Body:
-    """An ellipsoid: centre (x, y, z) and semi-axes (x, y, z) in um, frame of the volume; share: +1 adds, -1 is a void."""
+    """An ellipsoid: centre and semi-axes (x, y, z) in um in the volume frame; share: +1 adds, -1 is a void."""
 
     centre: tuple[float, float, float]
     axes: tuple[float, float, float]
@@ -32,10 +32,7 @@ def ball(x: float, y: float, z: float, radius: float, share: float = 1.0) -> Bod
     return Body((x, y, z), (radius, radius, radius), share)
 
 
-Render = Callable[..., NDArray[np.float32]]
-
-
-def render_volume(
+def render(
     bodies: Sequence[Body],
     shape: tuple[int, int, int] = (64, 64, 64),
     *,
@@ -45,7 +42,7 @@ def render_volume(
     background: float = 0.0,
     slope: float = 0.0,
 ) -> NDArray[np.float32]:
-    """Volume (z, y, x) in 1/um of bodies of attenuation MU; slope: relative change of the grey from first to last row."""
+    """Volume (z, y, x) in 1/um of bodies of attenuation MU; slope: relative change of the grey along x."""
     fill = np.zeros(shape)
     middle = (np.array(shape) - 1) / 2
     for body in bodies:
@@ -67,22 +64,15 @@ def render_volume(
     return grey.astype(np.float32)
 
 
-@pytest.fixture(scope="session")
-def render() -> Render:
-    return render_volume
-
-
-def powder(seed: int, count: int = 50, half_um: float = 30, thickness_um: float = 9) -> list[Body]:
-    """Ellipsoids of 4 to 12 um in a layer (x, z wide, y thin), none overlapping, many near touching; every third holds a void."""
-    rng = np.random.default_rng(seed)
+def powder() -> list[Body]:
+    """50 ellipsoids of 4 to 14 um in a layer (x, z wide, y thin), none overlapping, many near touching."""
+    rng = np.random.default_rng(3)
     bodies: list[Body] = []
-    for _ in range(20000):
+    while len(bodies) < 50:
         radius = float(np.clip(np.exp(rng.normal(np.log(3.4), 0.35)), 2, 7))
-        place = rng.uniform(-half_um, half_um, 3) * (1, 0, 1) + rng.uniform(-1, 1, 3) * (0, thickness_um / 2, 0)
-        gap = [np.linalg.norm(place - b.centre) - max(b.axes) - radius * 1.06 for b in bodies]
-        if not gap or min(gap) > 0.1:
-            axes = radius * rng.uniform(0.94, 1.06, 3)
-            bodies.append(Body(tuple(place), tuple(axes)))  # type: ignore[arg-type]
-        if len(bodies) == count:
-            break
+        x, y, z = rng.uniform(-1, 1, 3) * (30, 4.5, 30)
+        gaps = [math.dist((x, y, z), body.centre) - max(body.axes) - 1.06 * radius for body in bodies]
+        if min(gaps, default=1) > 0.1:
+            a, b, c = radius * rng.uniform(0.94, 1.06, 3)
+            bodies.append(Body((x, y, z), (a, b, c)))
     return bodies

@@ -1,0 +1,55 @@
+"""Touching bodies told apart, single bodies left whole."""
+
+import numpy as np
+import pytest
+
+from tests.analysis.phantoms import MU, Body, ball, render
+from xrm_control.analysis.splitting import SplitSpec, fill_enclosed, split
+
+CASES = [
+    # name, bodies, how many particles
+    ("equal, touching", [ball(-5, 0, 0, 5), ball(5, 0, 0, 5)], 2),
+    ("equal, overlapping by 4 %", [ball(-4.8, 0, 0, 5), ball(4.8, 0, 0, 5)], 2),
+    ("small under large", [ball(0, 0, 0, 9), ball(9, 0, -7.5, 2.6)], 2),
+    ("smallest beside large", [ball(0, 0, 0, 8), ball(10, 0, 0, 2)], 2),
+    ("chain", [ball(-8, 0, 0, 4), ball(0, 0, 0, 4), ball(6.5, 0, 0, 2.5)], 3),
+    ("three around a gap", [ball(-4, 0, 0, 4), ball(4, 0, 0, 4), ball(0, 0, 6.93, 4)], 3),
+    ("sphere", [ball(0, 0, 0, 7)], 1),
+    ("oblong 1.5 : 1", [Body((0, 0, 0), (9, 6, 6))], 1),
+    ("flat 1 : 2", [Body((0, 0, 0), (8, 4, 8))], 1),
+    ("with a void in the middle", [ball(0, 0, 0, 7), ball(0, 0, 0, 3, -1)], 1),
+    ("with three voids", [ball(0, 0, 0, 8), *(ball(x, 0, 0, 1.5, -1) for x in (-4, 0.5, 5))], 1),
+    ("small", [ball(0.2, 0.1, 0, 1.5)], 1),
+]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("bodies", "count"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_counts(bodies: list[Body], count: int, seed: int) -> None:
+    volume = render(bodies, seed=seed)
+    labels = split(fill_enclosed(volume > MU / 2), SplitSpec())
+    sizes = np.bincount(labels.ravel())[1:]
+    assert np.count_nonzero(sizes >= 15) == count
+
+
+def test_the_dividing_plane_lies_between_the_bodies() -> None:
+    bodies = [ball(-5, 0, 0, 6), ball(5, 0, 0, 4)]
+    labels = split(fill_enclosed(render(bodies) > MU / 2), SplitSpec())
+    sizes = np.sort(np.bincount(labels.ravel())[1:]) * 0.512**3
+    assert sizes == pytest.approx(sorted(body.volume for body in bodies), rel=0.05)
+
+
+def test_nothing_to_split() -> None:
+    assert split(np.zeros((16, 16, 16), bool), SplitSpec()).max() == 0
+
+
+def test_fill_enclosed_is_six_connected() -> None:
+    shell = np.zeros((9, 9, 9), bool)
+    shell[2:7, 2:7, 2:7] = True
+    shell[4, 4, 4] = False
+    shell[3, 3, 4] = False
+    assert fill_enclosed(shell)[4, 4, 4]
+    shell[2, 2, 4] = False
+    assert fill_enclosed(shell)[3, 3, 4], "a way over an edge is no leak"
+    shell[2, 3, 4] = False
+    assert not fill_enclosed(shell)[3, 3, 4]
