@@ -14,7 +14,13 @@ from benchmarks import durability, reconstruction, rendering
 def main() -> None:
     """Run every benchmark and print one table."""
     table = Table(
-        "what", "who", "s", "ratio", "against", "remark", title=f"{os.cpu_count()} CPUs, Python {platform.python_version()}"
+        "what",
+        "who",
+        "s",
+        "ratio",
+        "against",
+        "remark",
+        title=f"{os.cpu_count()} CPUs, Python {platform.python_version()}",
     )
     for module in (rendering, durability, reconstruction):
         for row in module.rows():

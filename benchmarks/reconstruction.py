@@ -24,16 +24,22 @@ def rows() -> list[Row]:
     ours_s = median_s(lambda: ours.reconstruct(stack, theta_deg, centre, PIXEL_UM), 3)
     ours_error = _error(ours.reconstruct(stack[:1], theta_deg, centre, PIXEL_UM)[0], truth)
 
-    def peer(count: int) -> NDArray[np.float32]:
+    def peer(count: int) -> NDArray[np.floating]:
         return np.stack([iradon(row.T, theta_deg, filter_name="hann") for row in stack[:count]])
 
     peer_s = median_s(lambda: peer(8), 1) * SIDE / 8
     # iradon turns about pixel N/2 and the other way round: compare the mean inside the largest disc only.
-    rows = [
+    return [
         Row("128^3 from 141 views", "scikit-image iradon, hann (8 slices, scaled)", peer_s, 1.0, "itself"),
-        Row("128^3 from 141 views", "ASTRA FBP, hann", ours_s, peer_s / ours_s, "iradon", f"rms error {ours_error:.4f}/um"),
+        Row(
+            "128^3 from 141 views",
+            "ASTRA FBP, hann",
+            ours_s,
+            peer_s / ours_s,
+            "iradon",
+            f"rms error {ours_error:.4f}/um",
+        ),
     ]
-    return rows
 
 
 def _sinogram(theta_deg: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -35,7 +35,6 @@ from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
 
-
 @dataclass(frozen=True)
 class Loaded:
     """A recipe that has been read and validated, with the text it came from."""
@@ -97,7 +96,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
     started = utc_now()
     folder = RunFolder.create(out, recipe.name, started, secrets.token_hex(2))
     record = RunRecord(
-        folder.name, recipe.name, recipe.sha256(), recipe.instrument.backend, recipe.instrument.simulated,
+        folder.name, recipe.name, recipe.sha256(), recipe.instrument.tag, recipe.instrument.simulated,
         started.isoformat(timespec="seconds"),
     )  # fmt: skip
     with folder.lock():
@@ -183,10 +182,7 @@ def reconstruct(
 
 def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:
     """A volume, or a handoff.json, through the analysis core; returns the content of its results.json."""
-    if source.suffix == ".json":
-        handoff = source
-    else:
-        handoff = _handoff_for(source, out, spec, voxel_size_um)
+    handoff = source if source.suffix == ".json" else _handoff_for(source, out, spec, voxel_size_um)
     run_core(handoff, out)
     return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
@@ -195,9 +191,7 @@ def _handoff_for(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: flo
     volume, stated_um = read_volume(source)
     voxel_um = voxel_size_um if voxel_size_um is not None else stated_um
     if voxel_um is None:
-        raise DataError(
-            "the file does not say how large a voxel is", where=str(source), remedy="give --voxel-size-um"
-        )
+        raise DataError("the file does not say how large a voxel is", where=str(source), remedy="give --voxel-size-um")
     if not np.isfinite(voxel_um) or voxel_um <= 0:
         raise DataError("the voxel size must be above zero", where="--voxel-size-um", value=voxel_um)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_the_mosaic_is_a_snake_of_40_tiles() -> None:
     tiles = spec.acquisition(SAMPLE, CAMERA).of_kind("tile")
     assert len(tiles) == 40
     pitch = CAMERA.field_of_view_um
-    for first, second in zip(tiles, tiles[1:], strict=False):
+    for first, second in pairwise(tiles):
         step = math.hypot(second.pose.x_um - first.pose.x_um, second.pose.y_um - first.pose.y_um)
         assert step == pytest.approx(pitch)  # always a neighbour: the shortest way
     assert {tile.frame_id for tile in tiles} == {f"mosaic/tile_r{r:02d}_c{c:02d}" for r in range(8) for c in range(5)}

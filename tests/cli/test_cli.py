@@ -24,7 +24,7 @@ class Said:
         self.code, self.out, self.err = code, out, err
 
 
-@pytest.fixture()
+@pytest.fixture
 def xrm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     def call(*arguments: str | Path) -> Said:
         monkeypatch.setattr(sys, "argv", ["xrm", *map(str, arguments)])
@@ -52,7 +52,9 @@ def test_plan_as_json(xrm: Any) -> None:
 
 
 def test_compare(xrm: Any) -> None:
-    rows = json.loads(xrm("plan", NMC811, "--compare", "binning=1,8", "--set", "scan.useful_diameter_um=64", "--json").out)
+    rows = json.loads(
+        xrm("plan", NMC811, "--compare", "binning=1,8", "--set", "scan.useful_diameter_um=64", "--json").out
+    )
     assert [row["projections"] for row in rows] == [1571, 196]
     assert "512 nm" in xrm("plan", NMC811, "--compare", "binning=1,2,4,8").out
 
@@ -61,7 +63,11 @@ BAD_RECIPES = [
     ("name: a\nroi: {kind: grid}\ninstrument: {backend: simulated}\nscan: {projektions: 3}\n", ":4", "projections"),
     ("name: a\nname: b\n", ":2", "given twice"),
     ("name: a\nroi: {kind: grid}\ninstrument: {backend: simulated}\nscan: {exposure_s: 0}\n", "scan.exposure_s", "0"),
-    ("name: a\nroi: {kind: grid}\ninstrument: {backend: simulated}\nscan: {exposure_ms: 5}\n", "exposure_ms", "exposure_s"),
+    (
+        "name: a\nroi: {kind: grid}\ninstrument: {backend: simulated}\nscan: {exposure_ms: 5}\n",
+        "exposure_ms",
+        "exposure_s",
+    ),
     ("name: [\n", "yaml", ":"),
     ("", "yaml", "empty"),
 ]
@@ -102,7 +108,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "text"), REFUSED, ids=lambda item: " ".join(map(str, item))[-40:] if isinstance(item, list) else "")
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    REFUSED,
+    ids=lambda item: " ".join(map(str, item))[-40:] if isinstance(item, list) else "",
+)
 def test_refusals_name_what_is_wrong(
     xrm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, text: str
 ) -> None:

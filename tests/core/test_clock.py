@@ -1,4 +1,4 @@
-"""Virtual time jumps when nothing is ready, stands still while real work is in flight, and says when nothing is left."""
+"""Virtual time jumps when nothing is ready, stands still while real work is in flight, and tells when it would hang."""
 
 from __future__ import annotations
 

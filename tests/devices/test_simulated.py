@@ -123,5 +123,5 @@ def test_a_safe_state_that_is_not_reached_says_so() -> None:
 
 @pytest.mark.parametrize("fault", [{"kind": "earthquake", "at_s": 1}, {"kind": "stall", "axis": "w", "move": 1}])
 def test_a_fault_that_does_not_exist_is_refused_in_the_recipe(fault: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="fault|earthquake"):
+    with pytest.raises(ValueError, match=r"fault|earthquake"):
         FaultSpec(**fault)

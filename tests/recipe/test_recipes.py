@@ -63,7 +63,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "error", "text"), REFUSED, ids=lambda item: next(iter(item), "") if isinstance(item, dict) else "")
+@pytest.mark.parametrize(
+    ("overrides", "error", "text"), REFUSED, ids=lambda item: next(iter(item), "") if isinstance(item, dict) else ""
+)
 def test_check_finds_it_before_anything_moves(overrides: dict[str, str], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         app.check(app.load(NMC811, overrides))

@@ -41,14 +41,14 @@ def test_every_state_can_be_reached_from_idle() -> None:
 def test_an_end_is_entered_only_through_its_safe_state(end: str, before: str) -> None:
     sources = [source for _, source, target in TRANSITIONS if target == end]
     assert sources == [before]
-    assert not [target for _, source, target in TRANSITIONS if end in (source if isinstance(source, list) else [source])]
+    assert not [
+        target for _, source, target in TRANSITIONS if end in (source if isinstance(source, list) else [source])
+    ]
 
 
 @pytest.mark.parametrize("state", WORKING)
 @pytest.mark.parametrize(("enter", "leave", "between"), [("hold", "release", "held"), ("pause", "continue", "paused")])
-def test_holding_and_pausing_return_to_where_they_came_from(
-    state: str, enter: str, leave: str, between: str
-) -> None:
+def test_holding_and_pausing_return_to_where_they_came_from(state: str, enter: str, leave: str, between: str) -> None:
     way = NIGHT[: 1 + [None, *walk(*NIGHT)].index(state) - 1] if state in walk(*NIGHT) else NIGHT
     assert walk(*way, f"{enter}_{state}", f"{leave}_{state}")[-2:] == [between, state]
 

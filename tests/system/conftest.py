@@ -26,6 +26,6 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
     return path
 
 
-@pytest.fixture()
+@pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     return write_recipe(tmp_path)

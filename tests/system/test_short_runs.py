@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.system.conftest import SHORT, write_recipe
 
+from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.app import Outcome
 from xrm_control.core.errors import MotionStalled
@@ -104,7 +104,9 @@ DECLARED = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "event", "retaken"), DECLARED, ids=lambda item: item["kind"] if isinstance(item, dict) else "")
+@pytest.mark.parametrize(
+    ("fault", "event", "retaken"), DECLARED, ids=lambda item: item["kind"] if isinstance(item, dict) else ""
+)
 def test_a_fault_ends_as_declared_and_nothing_is_lost(
     tmp_path: Path, fault: dict[str, Any], event: str, retaken: int
 ) -> None:

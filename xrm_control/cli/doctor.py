@@ -14,8 +14,8 @@ import numpy as np
 
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import XrmError
-from xrm_control.devices.backend import Backend
 from xrm_control.core.family import Family
+from xrm_control.devices.backend import Backend
 from xrm_control.reconstruction.astra_session import gpu_available
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.storage.durable import write_durable

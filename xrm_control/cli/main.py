@@ -130,7 +130,9 @@ def run(
 def _summary(folder: Path, results: Any) -> None:
     times, counts, verdict = results["instrument_times"], results["counts"], results["verdict"]
     scans = ", ".join(f"{seconds:.0f}" for seconds in times["scan_s"].values())
-    _out.print(f"mosaic   {counts['tiles']} tiles in {times['mosaic_s']:.1f} s, {counts['particles_in_mosaic']} particles")
+    _out.print(
+        f"mosaic   {counts['tiles']} tiles in {times['mosaic_s']:.1f} s, {counts['particles_in_mosaic']} particles"
+    )
     _out.print(f"scans    {counts['rois']}, each {scans} s of instrument time")
     _out.print(f"particles measured {counts['particles']}, whole {counts['whole_particles']}, voids {counts['voids']}")
     _out.print(f"verdict  {verdict['status']}{''.join(f'; {reason}' for reason in verdict['reasons'])}")
@@ -268,5 +270,3 @@ def _clock(seconds: float) -> str:
     hours, rest = divmod(round(seconds), 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"
-
-

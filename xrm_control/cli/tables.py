@@ -26,7 +26,9 @@ def plan_tables(plan: Plan) -> tuple[Table, Table]:
     facts.add_row("field of view", f"{plan.field_of_view_um:.1f} um")
     facts.add_row("memory to reconstruct", size(plan.memory_bytes))
     facts.add_row("surface dose per scan", f"{plan.dose_per_scan_gy:.3g} Gy")
-    facts.add_row("particles expected", f"{plan.particles_in_mosaic} in the mosaic, {plan.particles_per_volume} a volume")
+    facts.add_row(
+        "particles expected", f"{plan.particles_in_mosaic} in the mosaic, {plan.particles_per_volume} a volume"
+    )
     for axis, (low, high) in plan.limits.items():
         facts.add_row(f"limits {axis}", f"{low:g} to {high:g} {'deg' if axis == 'theta' else 'um'}")
     return stages, facts

@@ -20,7 +20,7 @@ class SampleSpec(Spec):
         default=320.0, description="width of the tape (stage x)"
     )
     strip_thickness_um: Annotated[float, Field(gt=0, le=2_000)] = Field(
-        80.0, description="tape and powder together, measured symmetrically about stage z = 0"
+        default=80.0, description="tape and powder together, measured symmetrically about stage z = 0"
     )
 
     def mu_per_um(self, energy_kev: float) -> float:

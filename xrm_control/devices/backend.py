@@ -10,7 +10,10 @@ from xrm_control.devices.protocols import Instrument, InstrumentDescription
 class Backend(Spec):
     """Settings of one kind of instrument, and how to open it."""
 
-    backend: str
+    @property
+    def tag(self) -> str:
+        """The backend's name, as in the recipe."""
+        return str(getattr(self, "backend", ""))
 
     @property
     def simulated(self) -> bool:

@@ -31,7 +31,7 @@ class SafetySpec(Spec):
     z_um: tuple[float, float] | None = None
     theta_deg: tuple[float, float] | None = None
     clearance_um: float = Field(
-        3000.0, gt=0, description="distance along the beam from the rotation axis to the nearest optic"
+        default=3000.0, gt=0, description="distance along the beam from the rotation axis to the nearest optic"
     )
 
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from xrm_control.analysis.core import AnalysisSpec, run_core
 from xrm_control.core.errors import AnalysisError, DataError
+from xrm_control.recipe.document import HandoffSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.recipe.document import HandoffSpec
 from xrm_control.storage.durable import publish_file, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.frames import read_frame
@@ -55,7 +55,9 @@ def load_scan(job: ScanJob) -> ScanData:
         stored = [frame for plan, frame in job.frames if plan.kind == kind]
         if not stored:
             raise DataError(f"the scan has no {kind}", where=f"{job.run.name}, {job.roi}")
-        stored.sort(key=lambda frame: frame.exposure.actual.theta_deg if kind == "projection" else frame.exposure.t_start_s)
+        stored.sort(
+            key=lambda frame: frame.exposure.actual.theta_deg if kind == "projection" else frame.exposure.t_start_s
+        )
         return np.stack([read_frame(folder, frame) for frame in stored]), stored
 
     projections, views = stack("projection")
@@ -97,7 +99,8 @@ def reconstruct_roi(job: ScanJob) -> dict[str, float]:
         "centre_stage_um": {"x": x_um, "y": y_um, "z": z_um},
         "rotation_axis_px": result.rotation_axis_px,
         "quality": quality,
-        "inputs": {place.volume.name: sha256_file(place.volume)} | {frame.path: frame.sha256 for _, frame in job.frames},
+        "inputs": {place.volume.name: sha256_file(place.volume)}
+        | {frame.path: frame.sha256 for _, frame in job.frames},
         "analysis": job.analysis.model_dump(mode="json"),
     }
     folder.write_json(place.handoff, handoff, replace=True)

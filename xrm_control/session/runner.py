@@ -19,7 +19,16 @@ from xrm_control.session.results import sum_up
 
 PARTLY = 5
 # What a computation may fail with; it costs its ROI, never the night.
-_COMPUTATION_FAILURES = (XrmError, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+_COMPUTATION_FAILURES = (
+    XrmError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class Runner:
@@ -206,5 +215,3 @@ class Runner:
         for number in caught:
             loop.add_signal_handler(number, interrupt, "Ctrl-C" if number == signal.SIGINT else "SIGTERM")
         yield
-
-

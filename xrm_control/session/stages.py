@@ -10,16 +10,16 @@ import numpy as np
 
 from xrm_control.acquisition.mosaic_file import write_mosaic
 from xrm_control.acquisition.mosaic_picture import draw_mosaic
-from xrm_control.acquisition.stitching import Mosaic, Tile, stitch, transmission
 from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.acquisition.stitching import Mosaic, Tile, stitch, transmission
 from xrm_control.core.errors import DataError, InstrumentUnreachable
 from xrm_control.core.geometry import Pose
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import find_particles
 from xrm_control.roi.strategy import Limits, Roi
 from xrm_control.session.context import RunContext
-from xrm_control.storage.records import Artifact
 from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.records import Artifact
 
 
 async def connect(run: RunContext) -> None:
@@ -161,9 +161,7 @@ def check(run: RunContext, roi: Roi) -> str | None:
 def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> None:
     """Commit a durable file of the run folder to the journal."""
     path = run.folder.path / name
-    run.journal.record_artifact(
-        Artifact(name, sha256_file(path), path.stat().st_size, kind, run.clock.now_s(), roi)
-    )
+    run.journal.record_artifact(Artifact(name, sha256_file(path), path.stat().st_size, kind, run.clock.now_s(), roi))
 
 
 @contextlib.contextmanager
@@ -171,5 +169,3 @@ def _stage(run: RunContext, name: str, total: int) -> Iterator[None]:
     run.events.emit("stage.begun", name, stage=name, total=total)
     yield
     run.events.emit("stage.ended", name, stage=name)
-
-
