@@ -61,6 +61,8 @@ def particle_row(roi: str, number: int, sphere: tuple[float, float, float, float
         "radius_single_u_um": 0.1,
         "roughness_floor_um": 0.21,
         "roughness_voxel_floor_um": 0.65,
+        "volume_voxels_um3": sphere_volume(radius) * 1.02,
+        "surface_faces_um2": 4 * np.pi * radius**2 * 1.5,
     }
     for plane in PLANES:
         row[f"radius_{plane}_um"] = radius

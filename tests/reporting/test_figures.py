@@ -125,7 +125,7 @@ def test_a_picture_for_poor_data(values: np.ndarray, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("xrm_control.reporting.figures.style.PNG_DPI", 30)
     kinds = ("closed", "open", "", "ambiguous", "odd", "closed", "closed")[: len(values)]
     pictures = [
-        histogram_figure(values, label="d (µm)", title="x", colour="#000000", unit="µm"),
+        histogram_figure(values, values, label="d (µm)", title="x", colour="#0072B2", paper=6.4),
         void_sizes_figure(values, values, kinds, 1.4),
         identity_figure(values, values, quantity="volume", unit="µm³", logarithmic=True),
         error_by_size_figure(values, values, 2.0, 6.0),
@@ -147,6 +147,6 @@ def test_roses_of_any_number(count: int) -> None:
 
 def test_same_data_same_bytes() -> None:
     values = np.random.default_rng(3).normal(5, 1, 50)
-    first, second = (histogram_figure(values, label="d", title="t", colour="#0072B2", unit="") for _ in range(2))
+    first, second = (histogram_figure(values, values + 1, label="d", title="t", colour="#0072B2") for _ in range(2))
     assert first.data == second.data
-    assert (first.width_px, first.height_px) == (340, 260)
+    assert (first.width_px, first.height_px) == (340, 275)

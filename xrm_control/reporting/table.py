@@ -26,7 +26,7 @@ _QUANTITIES = (
     ("volume_um3", "volume V", "µm³"),
     ("surface_area_um2", "surface area SA", "µm²"),
     ("sphericity", "sphericity ψ", MISSING),
-    ("surface_to_volume_per_um", "SA:V", "1/µm"),
+    ("surface_to_volume_per_um", "SA:V", "µm⁻¹"),
     ("equivalent_diameter_um", "equivalent diameter dₑ", "µm"),
 )
 _ROWS = (
@@ -82,7 +82,7 @@ def paper_table(results: Mapping[str, Any]) -> Table:
     """
     sample = dig(results, "sample", "name") or dig(results, "recipe_name")
     table = Table(
-        title="Table 1" + (f": {sample}" if isinstance(sample, str) else "") + " beside the paper's NMC622",
+        title="Table 1" + (f": {sample}" if isinstance(sample, str) else "") + " beside the paper's",
         caption=f"Paper: {paper.CITATION}. In {PAPER_CONVENTION}. In {UNBIASED_CONVENTION}.",
         caption_justify="left",
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -21,17 +19,9 @@ from xrm_control.reporting.figures.style import (
 )
 from xrm_control.reporting.values import figure as printed
 
-WIDTH_PX, HEIGHT_PX = 340, 260
-MOST_BINS = 30
-LINE_TOP = 0.77
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A value to draw beside a distribution, and what to call it."""
-
-    value: float
-    name: str
+WIDTH_PX, HEIGHT_PX = 340, 275
+LEAST_BINS, MOST_BINS = 12, 30
+LINE_TOP = 0.7
 
 
 def bin_edges(values: NDArray[np.float64], least: int = 5) -> NDArray[np.float64]:
@@ -47,37 +37,47 @@ def bin_edges(values: NDArray[np.float64], least: int = 5) -> NDArray[np.float64
 
 
 def histogram_figure(
-    values: NDArray[np.float64], *, label: str, title: str, colour: str, unit: str, reference: Reference | None = None
+    unbiased: NDArray[np.float64],
+    cubic: NDArray[np.float64],
+    *,
+    label: str,
+    title: str,
+    colour: str,
+    paper: float | None = None,
 ) -> Picture:
-    """Histogram of finite values (n,) with their arithmetic mean, and the paper's value where there is one."""
-    finite = values[np.isfinite(values)]
+    """Histograms of one quantity (n,) in both conventions, each with its arithmetic mean; NaN and infinite left out.
+
+    unbiased: filled; cubic: from voxel counts and faces as the paper does, an outline, empty where not measured;
+    paper: the paper's own value, to be held against the outline.
+    """
+    series = [values[np.isfinite(values)] for values in (unbiased, cubic)]
+    everything = np.concatenate(series)
     figure = new_figure(WIDTH_PX, HEIGHT_PX)
     axes = new_axes(figure, x=label, y="number", title=title)
-    if not finite.size:
+    if not everything.size:
         note(axes, ["nothing measured"])
         return to_picture(figure, f"{title}: nothing measured")
     # A handful of far outliers would press all the rest into one bar; they are counted in the last one.
-    limit = float(np.percentile(finite, 99.5)) if finite.size > 200 else float(finite.max())
-    shown = np.minimum(finite, limit)
-    axes.hist(shown, bins=list(bin_edges(shown)), color=colour, alpha=0.75, edgecolor="white", linewidth=0.6)
-    mean = float(finite.mean())
-    suffix = f" {unit}" if unit else ""
-    # The lines end below the legend, which has the top to itself.
-    axes.axvline(mean, 0, LINE_TOP, color=INK, linewidth=1.4, label=f"mean {printed(mean)}{suffix}")
-    if reference is not None:
-        axes.axvline(
-            reference.value,
-            0,
-            LINE_TOP,
-            color=INK,
-            linewidth=1.2,
-            linestyle=(0, (4, 3)),
-            label=f"{reference.name} {reference.value:g}{suffix}",
-        )
+    limit = float(np.percentile(everything, 99.5)) if everything.size > 200 else float(everything.max())
+    edges = list(bin_edges(np.minimum(everything, limit), LEAST_BINS))
+    filled, outlined = (np.minimum(values, limit) for values in series)
+    if filled.size:
+        name = f"unbiased, mean {printed(float(series[0].mean()))}"
+        axes.hist(filled, bins=edges, color=colour, alpha=0.75, edgecolor="white", linewidth=0.6, label=name)
+    if outlined.size:
+        name = f"cubic data, mean {printed(float(series[1].mean()))}"
+        axes.hist(outlined, bins=edges, histtype="step", color=INK, linewidth=1.0, label=name)
+    for values, line in zip(series, (colour, INK), strict=True):
+        if values.size:
+            # The lines end below the legend, which has the top to itself.
+            axes.axvline(float(values.mean()), 0, LINE_TOP, color=line, linewidth=1.6)
+    if paper is not None:
+        dashes = (0, (4, 3))
+        axes.axvline(paper, 0, LINE_TOP, color=INK, linewidth=1.2, linestyle=dashes, label=f"paper {paper:g}")
     axes.margins(y=1 / LINE_TOP - 1 + 0.05)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     legend(axes, loc="upper right")
-    return to_picture(figure, f"{title}: distribution of {finite.size} values")
+    return to_picture(figure, f"{title}: distribution of {everything.size} values")
 
 
 def void_sizes_figure(

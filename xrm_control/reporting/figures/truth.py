@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from xrm_control.reporting.figures.distributions import bin_edges
+from xrm_control.reporting.figures.distributions import LINE_TOP, bin_edges
 from xrm_control.reporting.figures.style import (
     BLUE,
     INK,
@@ -120,9 +120,9 @@ def _error_panel(axes: Axes, values: NDArray[np.float64], quantity: str, colour:
     axes.hist(
         shown, bins=list(bin_edges(shown, ERROR_BINS)), color=colour, alpha=0.75, edgecolor="white", linewidth=0.6
     )
-    axes.axvline(0, color=MUTED, linewidth=1)
+    axes.axvline(0, 0, LINE_TOP, color=MUTED, linewidth=1)
     median = float(np.median(finite))
-    axes.axvline(median, color=INK, linewidth=1.4, label=f"median {signed(median, 2)} %")
+    axes.axvline(median, 0, LINE_TOP, color=INK, linewidth=1.4, label=f"median {signed(median, 2)} %")
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.margins(y=0.35)
+    axes.margins(y=1 / LINE_TOP - 1 + 0.05)
     legend(axes, loc="upper right")

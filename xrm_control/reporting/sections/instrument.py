@@ -67,6 +67,13 @@ def beside_paper(run: RunData) -> Section:
             percent(paper.TRANSMISSION, 2),
             MISSING,
         ),
+        (
+            "transmission of the darkest view",
+            MISSING,
+            percent(mean_quality(run, "transmission_darkest_view"), 2),
+            MISSING,
+            MISSING,
+        ),
     ]
     return Section(
         "times",

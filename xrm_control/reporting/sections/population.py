@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xrm_control.reporting import paper
-from xrm_control.reporting.figures.distributions import Reference, histogram_figure, void_sizes_figure
+from xrm_control.reporting.figures.distributions import histogram_figure, void_sizes_figure
 from xrm_control.reporting.figures.style import PARTICLE, VOID
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.rows import Rows
@@ -25,9 +25,9 @@ from xrm_control.reporting.values import MISSING, dig, figure, interval, mapping
 
 INTERNAL = ("closed", "ambiguous", "")
 _MEASURES = (
-    ("equivalent_diameter_um", "equivalent diameter (µm)", "µm"),
-    ("sphericity", "sphericity", ""),
-    ("surface_to_volume_per_um", "SA:V (1/µm)", "1/µm"),
+    ("equivalent_diameter_um", "equivalent diameter (µm)"),
+    ("sphericity", "sphericity"),
+    ("surface_to_volume_per_um", "SA:V (µm⁻¹)"),
 )
 
 
@@ -54,10 +54,11 @@ def distributions_section(run: RunData) -> Section:
     beside = is_paper_powder(run)
     pictures = [_histogram("particle", particles, measure, PARTICLE, beside) for measure in _MEASURES]
     lead = [
-        "Counterpart of the paper’s Figure 3: whole particles and internal voids, each counted once, measured in the "
-        "unbiased convention and not weighted.",
+        "Counterpart of the paper’s Figure 3: whole particles and internal voids, each counted once and not weighted. "
+        "Filled: unbiased convention. Outline: the paper’s cubic data, from voxel counts and voxel faces.",
         f"The paper’s text gives {paper.TEXT_PARTICLE_DIAMETER_UM} µm particles and {paper.TEXT_VOID_DIAMETER_UM:g} µm "
-        f"voids of sphericity about {paper.TEXT_VOID_SPHERICITY}; its Table 1 gives 6.4 and 2.4 µm (NMC622).",
+        f"voids of sphericity about {paper.TEXT_VOID_SPHERICITY}; its Table 1 gives 6.4 and 2.4 µm (NMC622). "
+        "Table 1’s sphericity is that of the mean volume and mean area, larger than the mean over the particles.",
     ]
     if len(run.voids):
         pictures += [_histogram("void", voids, measure, VOID, beside) for measure in _MEASURES]
@@ -123,14 +124,28 @@ def _with_interval(entry: Mapping[str, Any], key: str) -> tuple[str, str]:
     return figure(entry.get(key)), interval(entry.get(f"{key}_interval"))
 
 
-def _histogram(phase: str, rows: Rows, measure: tuple[str, str, str], colour: str, beside: bool) -> Shown:
-    column, label, unit = measure
-    value = number(dig(paper.TABLE1, phase, column))
-    reference = Reference(value, "paper, Table 1:") if beside and value is not None else None
+def _histogram(phase: str, rows: Rows, measure: tuple[str, str], colour: str, beside: bool) -> Shown:
+    column, label = measure
+    cubic = _cubic(rows, column)
+    # The paper's value belongs to its convention: without that outline there is nothing to hold it against.
+    paper_value = number(dig(paper.TABLE1, phase, column)) if beside and np.isfinite(cubic).any() else None
     title = f"{phase.capitalize()}s: {label.split(' (')[0]}"
     return Shown(
-        histogram_figure(rows.numbers(column), label=label, title=title, colour=colour, unit=unit, reference=reference)
+        histogram_figure(rows.numbers(column), cubic, label=label, title=title, colour=colour, paper=paper_value)
     )
+
+
+def _cubic(rows: Rows, column: str) -> np.ndarray:
+    """The quantity in the paper's convention (n,), from voxel counts and voxel faces; NaN where they are not stated."""
+    volume, area = rows.numbers("volume_voxels_um3"), rows.numbers("surface_faces_um2")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        match column:
+            case "equivalent_diameter_um":
+                return np.cbrt(6 * volume / np.pi)
+            case "sphericity":
+                return np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area
+            case _:
+                return area / volume
 
 
 def _hosts(particles: Rows, voids: Rows) -> tuple[np.ndarray, np.ndarray]:
