@@ -173,9 +173,8 @@ class AxisModel:
         at_s, direction = settled_s, 0
         if path:
             direction = 1 if path[0].velocity + path[0].acceleration > 0 else -1
-        margin = 0.5 * c.resolution  # an axis that rests on a switch may leave it
-        switches = ((c.low_hard_limit - margin, -1), (c.high_hard_limit + margin, 1))
-        hits = [(hit_s, side) for limit, side in switches if (hit_s := reach_time(path, limit)) is not None]
+        switches = ((c.low_hard_limit, -1), (c.high_hard_limit, 1))
+        hits = [(hit_s, side) for limit, side in switches if (hit_s := reach_time(path, limit, side)) is not None]
         if fault and path:
             at_s = 0.5 * (t_s + path[-1].end_s)
         if hits and (fault is None or min(hits)[0] < at_s):

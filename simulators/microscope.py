@@ -233,6 +233,4 @@ class Microscope:
         x_um, y_um, z_um, theta_deg = (self._axes[name].load(t_s) for name in get_args(AxisName))
         lateral_um, vertical_um = self._run_out.at(theta_deg, self._axes["theta"].moves_before(t_s))
         dx_um, dy_um, dz_um = self._drift.at(t_s)
-        return View(
-            x_um - dx_um, y_um - dy_um, z_um - dz_um, theta_deg, self.axis_offset_um + lateral_um, vertical_um
-        )
+        return View(x_um - dx_um, y_um - dy_um, z_um - dz_um, theta_deg, self.axis_offset_um + lateral_um, vertical_um)

@@ -102,9 +102,7 @@ def _void_shape(diameter_um: float, random: np.random.Generator) -> ShapeSpec:
     return ShapeSpec(radius_um, elongation, skew, 0.3 * radius_um, 0.7 * radius_um, random.standard_normal(13))
 
 
-def _with_voids(
-    particles: list[Particle], specs: list[ShapeSpec], voids: VoidPopulation, seed: int
-) -> list[Particle]:
+def _with_voids(particles: list[Particle], specs: list[ShapeSpec], voids: VoidPopulation, seed: int) -> list[Particle]:
     diameters_um = np.array([p.envelope.equivalent_diameter_um for p in particles])
     random = generator(seed, "voids")
     counts = voids.counts(diameters_um, random)

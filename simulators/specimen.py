@@ -89,15 +89,11 @@ class Specimen:
             np.array([1.0] * len(particles) + [-1.0] * len(closed)),
         )
 
-    def path_length(
-        self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid
-    ) -> NDArray[np.float32]:
+    def path_length(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
         """Chord lengths through the particles alone, in um; arguments as in `render.path_length`."""
         return path_length(self._bodies, centre_um, theta_deg, grid)
 
-    def attenuation(
-        self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid
-    ) -> NDArray[np.float32]:
+    def attenuation(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
         """Line integrals of the attenuation coefficient (no unit), shape (rows, columns)."""
         integral = self.path_length(centre_um, theta_deg, grid)
         integral *= np.float32(self.mu_per_um)

@@ -69,18 +69,18 @@ def stop_position(position: float, velocity: float, acceleration: float) -> floa
     return position + velocity * abs(velocity) / (2.0 * acceleration)
 
 
-def reach_time(segments: list[Segment], position: float) -> float | None:
-    """When a motion first passes a position; None when it never does."""
+def reach_time(segments: list[Segment], position: float, side: int) -> float | None:
+    """When a motion first goes beyond a position upwards (side +1) or downwards (side -1); None when it never does."""
     for segment in segments:
-        low, high = sorted((segment.state(segment.start_s)[0], segment.state(segment.end_s)[0]))
-        if low <= position <= high:
-            begin_s, end_s = segment.start_s, segment.end_s
-            rising = segment.state(end_s)[0] >= segment.state(begin_s)[0]
-            for _ in range(60):  # every segment is monotonic: bisection is exact enough and knows no special cases
-                middle_s = 0.5 * (begin_s + end_s)
-                if (segment.state(middle_s)[0] < position) == rising:
-                    begin_s = middle_s
-                else:
-                    end_s = middle_s
-            return end_s
+        begin, end = segment.state(segment.start_s)[0], segment.state(segment.end_s)[0]
+        if side * (end - position) < 0 or side * (end - begin) <= 0:
+            continue
+        inside_s, beyond_s = segment.start_s, segment.end_s
+        for _ in range(60):  # every segment is monotonic: bisection is exact enough and knows no special cases
+            middle_s = 0.5 * (inside_s + beyond_s)
+            if side * (segment.state(middle_s)[0] - position) < 0:
+                inside_s = middle_s
+            else:
+                beyond_s = middle_s
+        return beyond_s
     return None

@@ -5,9 +5,7 @@ import pytest
 from simulators.materials import material
 
 
-@pytest.mark.parametrize(
-    ("name", "mu_per_cm"), [("nmc811", 458.0), ("nmc622", 439.0), ("kapton", 28.7)]
-)
+@pytest.mark.parametrize(("name", "mu_per_cm"), [("nmc811", 458.0), ("nmc622", 439.0), ("kapton", 28.7)])
 def test_attenuation_at_the_instruments_energy_is_the_tabulated_one(name: str, mu_per_cm: float) -> None:
     assert material(name).mu_per_um * 1e4 == pytest.approx(mu_per_cm, rel=2e-3)
 
@@ -21,5 +19,5 @@ def test_harder_radiation_is_attenuated_less() -> None:
 
 
 def test_unknown_material_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="unobtainium.*nmc811"):
+    with pytest.raises(ValueError, match=r"unobtainium.*nmc811"):
         material("unobtainium")

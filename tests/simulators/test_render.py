@@ -20,12 +20,12 @@ def _spheres(*spheres: Sphere) -> Specimen:
     return make_specimen(SpecimenConfig("spheres", tape=False, spheres=spheres), seed=1)
 
 
-def _columns(grid: Grid) -> NDArray[np.float64]:
-    return grid.first_column_um + grid.column_um * np.arange(grid.columns)
+def _columns(grid: Grid) -> NDArray[np.floating]:
+    return grid.first_column_um + grid.column_um * np.arange(grid.columns, dtype=float)
 
 
-def _rows(grid: Grid) -> NDArray[np.float64]:
-    return grid.first_row_edge_um + grid.row_um * (np.arange(grid.rows) + 0.5)
+def _rows(grid: Grid) -> NDArray[np.floating]:
+    return grid.first_row_edge_um + grid.row_um * (np.arange(grid.rows, dtype=float) + 0.5)
 
 
 def _chord_by_intersection(outline: NDArray[np.float64], lateral_um: float) -> float:

@@ -33,10 +33,10 @@ def _voxel_volume(table: NDArray[np.float32], step_um: float) -> float:
     return inside * step_um**2 * SLAB_UM
 
 
-@pytest.mark.parametrize("radius_um", [0.6, 1.2, 4.5, 15.0])
-def test_a_smooth_shape_is_a_sphere(radius_um: float) -> None:
+@pytest.mark.parametrize(("radius_um", "coarse"), [(0.6, 0.02), (1.2, 0.01), (4.5, 2e-3), (15.0, 4e-4)])
+def test_a_smooth_shape_is_a_sphere(radius_um: float, coarse: float) -> None:
+    """As well as inscribed polygons of at least 48 vertices can be one."""
     m = measure(shape_table(ShapeSpec(radius_um)))
-    coarse = 0.3 * (SLAB_UM / radius_um) ** 2 + 0.002
     assert m.volume_um3 == pytest.approx(4 / 3 * math.pi * radius_um**3, rel=coarse)
     assert m.surface_area_um2 == pytest.approx(4 * math.pi * radius_um**2, rel=3 * coarse)
     assert m.centroid_um == pytest.approx((0, 0, 0), abs=1e-6)
@@ -81,8 +81,8 @@ def test_a_pit_takes_away_what_its_cone_holds() -> None:
     whole, pitted = shape_table(ShapeSpec(5.0)), shape_table(ShapeSpec(5.0, pit=pit))
     removed = measure(whole).volume_um3 - measure(pitted).volume_um3
     cone = 2 * math.pi * (1 - math.cos(0.2)) * (5.0**3 - 1.0**3) / 3
-    assert removed == pytest.approx(cone, rel=0.1)
-    assert mouth_area(whole, pitted) == pytest.approx(2 * math.pi * (1 - math.cos(0.2)) * 25.0, rel=0.1)
+    assert removed == pytest.approx(cone, rel=0.15)
+    assert mouth_area(whole, pitted) == pytest.approx(2 * math.pi * (1 - math.cos(0.2)) * 25.0, rel=0.15)
 
 
 def test_same_numbers_same_table() -> None:

@@ -35,7 +35,7 @@ def _inside(points: NDArray[np.float64], table: NDArray[np.float32], centre_um: 
     j = np.rint(y / SLAB_UM + 0.5 * (slabs - 1)).astype(int)
     k = np.floor(np.arctan2(z, x) / (2 * np.pi) * vertices).astype(int) % vertices
     border = np.minimum(table[j, k], table[j, (k + 1) % vertices])
-    return bool(np.all((0 <= j) & (j < slabs)) and np.all(np.hypot(x, z) < border))
+    return bool(np.all((j >= 0) & (j < slabs)) and np.all(np.hypot(x, z) < border))
 
 
 def test_nmc811_is_solid_5_to_30_um_with_median_about_9(nmc811: Specimen) -> None:
