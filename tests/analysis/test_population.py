@@ -1,5 +1,7 @@
 """Table 1 in both conventions, and pooled statistics, on rows made by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,8 @@ def test_nothing_whole() -> None:
     found = pool([particle(1, 5, 0)], [])
     assert found["population"]["n_whole"] == 0
     assert found["table1"]["unbiased"]["n_particles"] == 0
+    assert found["table1"]["paper"]["void"]["volume_um3"] is None
+    json.dumps(found, allow_nan=False)
 
 
 def test_seeded() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, ValidationError
 
-from xrm_control.analysis.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Row, write_rows
+from xrm_control.analysis.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Row, finite, write_rows
 from xrm_control.core.errors import DataError
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
@@ -161,16 +160,3 @@ def write_results(
     for name, content in (("quality", quality), ("results", results)):
         text = json.dumps(finite(content), indent=1, allow_nan=False)
         (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-
-
-def finite(content: Any) -> Any:
-    """`content` with every number that JSON cannot hold (NaN, infinity) turned to None."""
-    if isinstance(content, Mapping):
-        return {str(key): finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [finite(value) for value in content]
-    if isinstance(content, float):
-        return float(content) if math.isfinite(content) else None
-    if isinstance(content, np.generic):
-        return finite(content.item())
-    return content

@@ -17,6 +17,7 @@ from xrm_control.analysis.statistics import (
     wilson,
 )
 from xrm_control.analysis.table1 import table1
+from xrm_control.analysis.tables import finite
 
 QUANTITIES = (
     "equivalent_diameter_um",
@@ -42,6 +43,7 @@ def pool(
 
     Only whole particles count, each by its weight. Intervals are 95 %: bootstrap (by ROI, then by particle) for means
     and quantiles, Wilson's with the effective number for the voided fraction. dead_volume_percent: voided ones only.
+    What cannot be computed (a mean of no voids) is None.
     """
     whole = [row for row in particles if not int(row["touches_boundary"]) and float(row["weight"]) > 0]
     known = {(row["roi"], int(row["particle_id"])) for row in whole}
@@ -63,7 +65,7 @@ def pool(
         }
         population["voided_fraction"] = _fraction(voided, weights)
         population["volume_weighted_diameter_um"] = _volume_weighted(whole, weights, counts)
-    return {"table1": table1(whole, internal), "population": population}
+    return finite({"table1": table1(whole, internal), "population": population})
 
 
 def _distribution(

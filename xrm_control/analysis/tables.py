@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from xrm_control.core.errors import DataError
 
 Row = dict[str, Any]
@@ -72,3 +74,16 @@ def _value(name: str, text: str | None, path: Path) -> float | str:
         return float(text) if text else math.nan
     except ValueError as error:
         raise DataError("not a number", where=f"{path}, column {name}", value=text) from error
+
+
+def finite(content: Any) -> Any:
+    """`content` with every number that JSON cannot hold (NaN, infinity) turned to None."""
+    if isinstance(content, Mapping):
+        return {str(key): finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    if isinstance(content, float):
+        return float(content) if math.isfinite(content) else None
+    if isinstance(content, np.generic):
+        return finite(content.item())
+    return content
