@@ -1,4 +1,7 @@
-"""The composition root: recipe and settings become instrument, run folder, executor and session."""
+"""The composition root: recipe and settings become instrument, run folder, executor and session.
+
+Session and reporting are imported where they are used, so that `check` and `plan` answer at once.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,11 @@ from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.events import Event, EventStream, Listener
 from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.reporting.report import build_report
-from xrm_control.session.context import RunContext
-from xrm_control.session.processing import find_core
-from xrm_control.session.runner import Runner
-from xrm_control.session.states import diagram as diagram
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import read_scan, read_volume
@@ -90,6 +89,9 @@ def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]
 
 def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None = None) -> Outcome:
     """Carry a recipe out. Simulated instruments run in virtual time unless `speed` says otherwise."""
+    from xrm_control.session.context import RunContext
+    from xrm_control.session.runner import Runner
+
     recipe = loaded.recipe
     pace = _pace(recipe, speed)
     cost = plan(loaded, out)
@@ -149,6 +151,8 @@ def status(path: Path) -> RunSummary:
 
 def report(path: Path) -> Path:
     """Write report.html anew from the run folder's files."""
+    from xrm_control.reporting.report import build_report
+
     folder = RunFolder.open(path)
     return folder.write_text(folder.report, build_report(folder.path), replace=True)
 
@@ -208,6 +212,13 @@ def _handoff_for(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: flo
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
     return handoff
+
+
+def diagram() -> str:
+    """The state machine of a run as a Mermaid diagram."""
+    from xrm_control.session.states import diagram as draw
+
+    return draw()
 
 
 def schema() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.devices.backend import Backend
 from xrm_control.devices.safety import SafetySpec
+from xrm_control.recipe.handoff import HandoffSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.roi.strategy import RoiStrategy
 
@@ -28,17 +29,6 @@ class OutputSpec(Spec):
 
     volume_16bit: bool = Field(default=False, description="also write volume-16bit.tif, a quarter of the memory")
     keep_free_gb: float = Field(default=1.0, ge=0, description="refuse to start if less would stay free")
-
-
-class HandoffSpec(Spec):
-    """Who takes the volumes: the built-in core, an entry point, or a command line."""
-
-    core: str = Field(
-        default="builtin", description="`builtin`, or a name in the entry-point group xrm_control.analysis_cores"
-    )
-    command: tuple[str, ...] = Field(
-        default=(), description="a command instead: called with the path of handoff.json and the output folder"
-    )
 
 
 class Recipe(Spec):

@@ -6,7 +6,6 @@ time alone. The journal stays with the session.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import subprocess
 import tempfile
@@ -19,7 +18,7 @@ import numpy as np
 
 from xrm_control.analysis.core import AnalysisSpec, run_core
 from xrm_control.core.errors import AnalysisError, DataError
-from xrm_control.recipe.document import HandoffSpec
+from xrm_control.recipe.handoff import HandoffSpec, entry_point
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.durable import publish_file, sha256_file
@@ -27,8 +26,6 @@ from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bi
 from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import PlannedFrame, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
-
-CORES = "xrm_control.analysis_cores"
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:
         elif taker.core == "builtin":
             run_core(handoff, part)
         else:
-            _entry_point(taker.core)(handoff, part)
+            entry_point(taker.core)(handoff, part)
         for name in ("results.json", "particles.csv"):
             if not (part / name).is_file():
                 raise AnalysisError(
@@ -126,25 +123,6 @@ def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:
             publish_file(path, out / path.name, replace=True)
     quality = out / "quality.json"
     return json.loads(quality.read_text(encoding="utf-8")) if quality.is_file() else {}
-
-
-def find_core(taker: HandoffSpec) -> None:
-    """Raise DataError now if the recipe names an analysis core that is not installed."""
-    if not taker.command and taker.core != "builtin":
-        _entry_point(taker.core)
-
-
-def _entry_point(name: str) -> Any:
-    points = importlib.metadata.entry_points(group=CORES)
-    if name not in points.names:
-        raise DataError(
-            "no such analysis core is installed",
-            where="handoff.core",
-            value=name,
-            limit=f"builtin{''.join(f', {known}' for known in sorted(points.names))}",
-            remedy=f"install the package that offers it in the entry-point group {CORES}",
-        )
-    return points[name].load()
 
 
 def _run_command(command: tuple[str, ...], handoff: Path, out: Path) -> None:
