@@ -1,20 +1,16 @@
 """Line integrals of a specimen on a detector grid: exact chords of polygons, row by row.
 
-For every slab of every body in view the outline is turned by theta; each edge that crosses the centre of a column adds
-its signed depth there, and the sum over the outline is the chord. Rows take the slab by exact fractional coverage.
+The bodies that are in view are chosen here; their chords are added up in `simulators.chords`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.shapes import SLAB_UM
-
-LANES = 16
+from simulators.chords import LANES, accumulate
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ def path_length(
         & (relative[:, 1] + bodies.reach_um > grid.first_row_edge_um)
         & (relative[:, 1] - bodies.reach_um < bottom)
     )
-    _accumulate(
+    accumulate(
         out,
         np.flatnonzero(seen),
         bodies.tables,
@@ -107,91 +103,3 @@ def path_length(
         grid.row_um,
     )
     return out
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _accumulate(  # type: ignore[no-untyped-def]
-    out, chosen, tables, offset, slabs, vertices, lateral, row, sign, theta, column_um, row_um
-):
-    rows, columns = out.shape
-    lines = np.zeros((LANES, columns + 16), np.float32)  # the odd stride keeps the lanes apart in the cache
-    widest = 8
-    for body in chosen:
-        widest = max(widest, vertices[body])
-    across, along = np.empty(widest, np.float32), np.empty(widest, np.float32)
-    position, depth = np.empty((widest, LANES), np.float32), np.empty((widest, LANES), np.float32)
-    column = np.empty((widest, LANES), np.int32)
-    thickness = SLAB_UM / row_um
-    for body in chosen:
-        m = vertices[body]
-        for k in range(m):
-            angle = 2.0 * np.pi * k / m - theta
-            across[k] = np.cos(angle) / column_um
-            along[k] = np.sin(angle)
-        for start in range(0, slabs[body], LANES):
-            lanes = min(LANES, slabs[body] - start)
-            block_top = row[body] + (start - 0.5 * slabs[body]) * thickness
-            if block_top + lanes * thickness <= 0.0 or block_top >= rows:
-                continue
-            begin = offset[body] + start * m
-            outlines = tables[begin : begin + m * LANES].reshape(m, LANES)
-            first, last = _turn(outlines, across, along, np.float32(lateral[body]), columns, position, depth, column)
-            _add_edges(position, depth, column, m, lanes, lines)
-            for lane in range(lanes):
-                top = block_top + lane * thickness
-                bottom = top + thickness
-                line = lines[lane]
-                for r in range(max(0, int(top)), min(rows, int(np.ceil(bottom)))):
-                    weight = np.float32(sign[body] * (min(bottom, r + 1.0) - max(top, float(r))))
-                    target = out[r]
-                    for i in range(first, last):
-                        target[i] += weight * line[i]
-                line[first:last] = np.float32(0.0)
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _turn(outlines, across, along, middle, columns, position, depth, column):  # type: ignore[no-untyped-def]
-    """Vertices to columns and depths; column is the first one at or right of a vertex, kept in [0, columns].
-
-    Returns the range of columns that the outlines touch.
-    """
-    vertices, lanes = outlines.shape
-    zero, end = np.float32(0.0), np.float32(columns)
-    first, last = np.int32(columns), np.int32(0)
-    for k in range(vertices):
-        a, b = across[k], along[k]
-        rho, x, d, c = outlines[k], position[k], depth[k], column[k]
-        for lane in range(lanes):
-            at = middle + rho[lane] * a
-            x[lane] = at
-            d[lane] = rho[lane] * b
-            right = np.ceil(at)
-            right = right if right > zero else zero
-            c[lane] = np.int32(right if right < end else end)
-        for lane in range(lanes):
-            first, last = min(first, c[lane]), max(last, c[lane])
-    return first, last
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _add_edges(position, depth, column, vertices, lanes, lines):  # type: ignore[no-untyped-def]
-    """Add each edge's signed depth to the columns whose centres it crosses.
-
-    An outline runs from right to left along the far side, where depth counts positive, and back along the near side.
-    Neighbouring slabs cross nearly the same columns: with the slabs innermost, the branches are foreseeable.
-    """
-    for k in range(vertices):
-        n = k + 1 if k + 1 < vertices else 0
-        x0, d0, c0 = position[k], depth[k], column[k]
-        x1, d1, c1 = position[n], depth[n], column[n]
-        for lane in range(lanes):
-            a, b = c0[lane], c1[lane]
-            if a == b:
-                continue
-            line = lines[lane]
-            way = np.float32(1.0) if a > b else np.float32(-1.0)
-            low, high = min(a, b), max(a, b)
-            slope = (d1[lane] - d0[lane]) / (x1[lane] - x0[lane])
-            line[np.uint32(low)] += way * (d0[lane] + slope * (np.float32(low) - x0[lane]))
-            for i in range(low + 1, high):
-                line[np.uint32(i)] += way * (d0[lane] + slope * (np.float32(i) - x0[lane]))
