@@ -17,6 +17,7 @@ from typing import Any
 import astra
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from xrm_control.core.errors import DataError
 
@@ -69,6 +70,17 @@ def reconstruct_slices(
     return out
 
 
+def projector_matrix(theta_deg: NDArray[np.floating], detector: int, size: int, axis_px: float) -> csr_matrix:
+    """The linear projector as a float32 matrix (views * detector, size * size), in pixels; rays view by view."""
+    with ExitStack() as stack:
+        geometry = _geometry(theta_deg, detector, axis_px)
+        projector = astra.create_projector("linear", geometry, astra.create_vol_geom(size, size))
+        stack.callback(astra.projector.delete, projector)
+        handle = astra.projector.matrix(projector)
+        stack.callback(astra.matrix.delete, handle)
+        return csr_matrix(astra.matrix.get(handle), dtype=np.float32)
+
+
 @contextmanager
 def _slice_maker(
     theta_deg: NDArray[np.floating],
@@ -81,9 +93,7 @@ def _slice_maker(
     use_gpu: bool,
 ) -> Iterator[SliceMaker]:
     """One set of ASTRA objects, reused for slice after slice and deleted at the end, come what may."""
-    angles = np.radians(np.asarray(theta_deg, float))
-    offset = (detector - 1) / 2 - axis_px
-    geometry = _centred(angles, detector) if abs(offset) < 1e-9 else _offset(angles, detector, offset)
+    geometry = _geometry(theta_deg, detector, axis_px)
     volume_geometry = astra.create_vol_geom(size, size)
     with ExitStack() as stack:
         projector = astra.create_projector("cuda" if use_gpu else "linear", geometry, volume_geometry)
@@ -107,11 +117,11 @@ def _slice_maker(
         yield make
 
 
-def _centred(angles: NDArray[np.float64], detector: int) -> dict[str, Any]:
-    return astra.create_proj_geom("parallel", 1.0, detector, angles)
-
-
-def _offset(angles: NDArray[np.float64], detector: int, offset_px: float) -> dict[str, Any]:
+def _geometry(theta_deg: NDArray[np.floating], detector: int, axis_px: float) -> dict[str, Any]:
+    angles = np.radians(np.asarray(theta_deg, float))
+    offset_px = (detector - 1) / 2 - axis_px
+    if abs(offset_px) < 1e-9:
+        return astra.create_proj_geom("parallel", 1.0, detector, angles)
     cos, sin = np.cos(angles), np.sin(angles)
     vectors = np.column_stack((sin, -cos, offset_px * cos, offset_px * sin, cos, sin))
     return astra.create_proj_geom("parallel_vec", detector, vectors)

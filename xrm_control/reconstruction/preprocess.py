@@ -130,9 +130,10 @@ def _faint_averaged(transmitted: Transmission, faint_quanta: float) -> NDArray[n
     if not faint_quanta or transmitted.read_counts == 0:
         return values
     mean = uniform_filter1d(values, 3, axis=1, mode="nearest")
-    share = np.clip(1 - mean / faint, 0, 1)
-    mean *= share
-    return mean + values * (1 - share)
+    mean -= values
+    mean *= np.clip(1 - (mean + values) / faint, 0, 1)
+    mean += values
+    return mean
 
 
 def remove_rings(sinogram: NDArray[np.float32], window_px: int) -> None:

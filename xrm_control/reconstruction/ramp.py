@@ -32,11 +32,12 @@ def filtered(
     phase = np.exp(2j * np.pi * frequency * (start - first))
     response = (ramp(size) * window(kind, frequency) * phase * (np.pi / views)).astype(np.complex64)
     shares = np.asarray(weights, np.float32)[:, None]
-    chosen = np.arange(first, first + width) % size
+    chosen: NDArray[np.int64] = np.arange(first, first + width) % size
     out = np.empty((rows, views, width), np.float32)
     for target, sinogram in zip(out, sinograms, strict=True):
         spectrum = scipy.fft.rfft(sinogram, size, axis=1) * response
-        target[...] = scipy.fft.irfft(spectrum, size, axis=1)[:, chosen] * shares
+        whole = np.asarray(scipy.fft.irfft(spectrum, size, axis=1))
+        target[...] = whole[:, chosen] * shares
     return out
 
 

@@ -71,9 +71,3 @@ def view_weights(theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
     weights = np.empty_like(theta)
     weights[order] = (gaps + np.roll(gaps, 1)) / 2 * len(theta) / 180.0
     return weights
-
-
-def middle(volume: NDArray[np.float32], columns: int) -> NDArray[np.float32]:
-    """The middle `columns` x `columns` of each slice; the surplus must be even."""
-    start = (volume.shape[2] - columns) // 2
-    return volume[:, start : start + columns, start : start + columns]

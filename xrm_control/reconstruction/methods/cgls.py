@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.reconstruction.astra_session import reconstruct_slices
-from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, middle
+from xrm_control.reconstruction.iterative import iterate
+from xrm_control.reconstruction.reconstructor import Reconstructor
 
 
 class Cgls(Reconstructor):
     """Reaches in some ten steps what SIRT does in a hundred; stop early, since later steps fit the noise."""
 
     kind: Literal["cgls"] = "cgls"
-    iterations: Annotated[int, Field(ge=1, le=1_000)] = 15
+    iterations: Annotated[int, Field(ge=1, le=1_000)] = 8
     surround: Annotated[float, Field(ge=0, le=4)] = Field(
-        default=0.25, description="Slice widths reconstructed beyond each side, where outside matter may go."
+        default=1.0, description="Slice widths reconstructed beyond each side, where outside matter may go."
     )
 
     def reconstruct(
@@ -29,15 +28,14 @@ class Cgls(Reconstructor):
         axis_px: float,
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
-        check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
-        columns = sinograms.shape[2]
-        volume = reconstruct_slices(
+        """See `Reconstructor.reconstruct`."""
+        return iterate(
+            "CGLS",
             sinograms,
             theta_deg,
-            algorithm="CGLS",
-            size=columns + 2 * math.ceil(self.surround * columns),
-            axis_px=axis_px,
+            axis_px,
+            pixel_size_um,
             iterations=self.iterations,
+            surround=self.surround,
             threads=self.threads,
         )
-        return np.ascontiguousarray(middle(volume, columns)) / np.float32(pixel_size_um)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.reconstruction.astra_session import reconstruct_slices
-from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, middle
+from xrm_control.reconstruction.iterative import iterate
+from xrm_control.reconstruction.reconstructor import Reconstructor
 
 
 class Sirt(Reconstructor):
     """Slow, quiet, and at ease with few views."""
 
     kind: Literal["sirt"] = "sirt"
-    iterations: Annotated[int, Field(ge=1, le=10_000)] = 100
+    iterations: Annotated[int, Field(ge=1, le=10_000)] = 150
     non_negative: bool = Field(default=False, description="Hold attenuation at zero or above; biases the background.")
     surround: Annotated[float, Field(ge=0, le=4)] = Field(
-        default=0.25, description="Slice widths reconstructed beyond each side, where outside matter may go."
+        default=0.75, description="Slice widths reconstructed beyond each side, where outside matter may go."
     )
 
     def reconstruct(
@@ -30,17 +29,15 @@ class Sirt(Reconstructor):
         axis_px: float,
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
-        check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
-        columns = sinograms.shape[2]
-        options: dict[str, Any] = {"MinConstraint": 0.0} if self.non_negative else {}
-        volume = reconstruct_slices(
+        """See `Reconstructor.reconstruct`."""
+        return iterate(
+            "SIRT",
             sinograms,
             theta_deg,
-            algorithm="SIRT",
-            size=columns + 2 * math.ceil(self.surround * columns),
-            axis_px=axis_px,
+            axis_px,
+            pixel_size_um,
             iterations=self.iterations,
-            options=options,
+            surround=self.surround,
+            non_negative=self.non_negative,
             threads=self.threads,
         )
-        return np.ascontiguousarray(middle(volume, columns)) / np.float32(pixel_size_um)
