@@ -71,7 +71,7 @@ def iterate(
 
 
 def sirt(matrix: csr_matrix, measured: NDArray[np.float32], iterations: int, non_negative: bool) -> NDArray[np.float32]:
-    """matrix (rays, pixels), measured (rays, slices) -> (pixels, slices), weighted by row and column sums. Gilbert 1972."""
+    """matrix (rays, pixels), measured (rays, slices) -> (pixels, slices); weighted by sums. Gilbert 1972."""
     back = matrix.T.tocsr()
     ray_share = _inverse(np.asarray(matrix.sum(axis=1)))
     pixel_share = _inverse(np.asarray(matrix.sum(axis=0)).T)

@@ -129,7 +129,7 @@ def _faint_averaged(transmitted: Transmission, faint_quanta: float) -> NDArray[n
     faint = (2 * faint_quanta) * transmitted.floor  # the floor is half a quantum
     if not faint_quanta or transmitted.read_counts == 0:
         return values
-    mean = uniform_filter1d(values, 3, axis=1, mode="nearest")
+    mean = np.asarray(uniform_filter1d(values, 3, axis=1, mode="nearest"), np.float32)
     mean -= values
     mean *= np.clip(1 - (mean + values) / faint, 0, 1)
     mean += values

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import olefile
@@ -31,15 +32,22 @@ class Xradia(ScanFormat):
     def read(self, path: Path) -> ScanFile:
         try:
             with olefile.OleFileIO(str(path)) as container:
-                return _read(_Streams(container, str(path)))
+                return read_streams(container, str(path))
         except OSError as error:
             raise DataError(f"cannot be read as an OLE2 container: {error}", where=str(path)) from error
+
+
+class Container(Protocol):
+    """What is used of an OLE2 container."""
+
+    def listdir(self) -> list[list[str]]: ...
+    def openstream(self, filename: list[str], /) -> BinaryIO: ...
 
 
 class _Streams:
     """The container's streams by name without case, as arrays."""
 
-    def __init__(self, container: olefile.OleFileIO, source: str) -> None:
+    def __init__(self, container: Container, source: str) -> None:
         self._container = container
         self.source = source
         self._names = {"/".join(entry).lower(): entry for entry in container.listdir()}
@@ -79,7 +87,9 @@ class _Streams:
         return values.reshape(shape)
 
 
-def _read(streams: _Streams) -> ScanFile:
+def read_streams(container: Container, source: str) -> ScanFile:
+    """The scan in an open container. Raises DataError, naming `source` and the stream."""
+    streams = _Streams(container, source)
     taken = streams.integer("ImageInfo/" + ("ImagesTaken" if "ImageInfo/ImagesTaken" in streams else "NoOfImages"))
     shape = (streams.integer("ImageInfo/ImageHeight"), streams.integer("ImageInfo/ImageWidth"))
     if taken < 1 or min(shape) < 1:

@@ -1,0 +1,418 @@
+"""Scan and volume files: what other people's tools wrote is read, what is damaged is refused by name."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import h5py
+import numpy as np
+import olefile
+import pytest
+import tifffile
+
+from xrm_control.core.errors import DataError, StorageError
+from xrm_control.reconstruction.scan import ScanData
+from xrm_control.storage.formats import xradia
+from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
+from xrm_control.storage.formats.registry import read_scan, read_volume, scan_formats, volume_formats
+from xrm_control.storage.formats.tiff_stack import write_tiff_stack
+
+DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
+VOLUME = np.random.default_rng(1).normal(0.02, 0.02, (5, 7, 9)).astype(np.float32)
+
+
+def real(name: str) -> Path:
+    if not (DATA / name).exists():
+        pytest.skip("the real data in ../shared/data is not here")
+    return DATA / name
+
+
+# --- scans ---------------------------------------------------------------------------------------------------------
+
+
+def data_exchange(path: Path, **change: object) -> Path:
+    """A small Data Exchange file; a change of None leaves the dataset out."""
+    datasets: dict[str, object] = {
+        "exchange/data": np.arange(60, dtype=np.uint16).reshape(5, 3, 4),
+        "exchange/data_white": np.full((2, 3, 4), 900, np.uint16),
+        "exchange/data_dark": np.full((1, 3, 4), 10, np.uint16),
+        "exchange/theta": np.linspace(0, 180, 5),
+    }
+    with h5py.File(path, "w") as file:
+        for name, values in (datasets | {f"exchange/{key}": value for key, value in change.items()}).items():
+            if values is not None:
+                file[name] = values
+    return path
+
+
+def nxtomo(path: Path, entry: str = "entry") -> Path:
+    with h5py.File(path, "w") as file:
+        detector = file.create_group(f"{entry}/instrument/detector")
+        detector["data"] = np.arange(72, dtype=np.uint16).reshape(6, 3, 4)
+        detector["image_key"] = [2, 1, 0, 0, 3, 1]
+        detector["x_pixel_size"] = 5.12e-7
+        detector["x_pixel_size"].attrs["units"] = "m"
+        file[f"{entry}/sample/rotation_angle"] = np.radians([0.0, 0, 10, 20, 30, 0])
+        file[f"{entry}/sample/rotation_angle"].attrs["units"] = "rad"
+        file[f"{entry}/instrument/beam/incident_energy"] = 5.4
+    return path
+
+
+def test_data_exchange(tmp_path: Path) -> None:
+    scan = read_scan(data_exchange(tmp_path / "scan.h5"))
+    assert scan.projections.shape == (5, 3, 4)
+    assert scan.projections.dtype == np.uint16
+    assert scan.theta_deg == pytest.approx([0, 45, 90, 135, 180])
+    assert scan.flats.shape == (2, 3, 4)
+    assert scan.darks.shape == (1, 3, 4)
+    assert scan.pixel_size_um is None
+
+
+def test_data_exchange_with_radians_pixel_and_energy(tmp_path: Path) -> None:
+    path = data_exchange(tmp_path / "scan.hdf", data_dark=None)
+    with h5py.File(path, "a") as file:
+        del file["exchange/theta"]
+        file["exchange/theta"] = np.radians(np.linspace(0, 180, 5))
+        file["exchange/theta"].attrs["units"] = "radians"
+        for name, value, unit in (
+            ("measurement/instrument/detection_system/objective/resolution", 650.0, "nm"),
+            ("measurement/instrument/monochromator/energy", 9200.0, "eV"),
+        ):
+            file[name] = value
+            file[name].attrs["units"] = unit
+    scan = read_scan(path)
+    assert scan.theta_deg == pytest.approx([0, 45, 90, 135, 180])
+    assert scan.pixel_size_um == pytest.approx(0.65)
+    assert scan.energy_kev == pytest.approx(9.2)
+    assert scan.darks.shape == (0, 3, 4)
+
+
+@pytest.mark.parametrize("entry", ["entry", "entry0000"])
+def test_nxtomo(tmp_path: Path, entry: str) -> None:
+    scan = read_scan(nxtomo(tmp_path / "scan.nx", entry))
+    assert [one[0, 0] for one in scan.projections] == [24, 36]
+    assert scan.theta_deg == pytest.approx([10, 20])
+    assert list(scan.flat_time_s) == [1, 5]
+    assert list(scan.time_s) == [2, 3]
+    assert len(scan.darks) == 1
+    assert scan.pixel_size_um == pytest.approx(0.512)
+    assert scan.energy_kev == pytest.approx(5.4)
+
+
+def test_the_real_tooth() -> None:
+    scan = read_scan(real("tooth.h5"))
+    assert scan.projections.shape == (181, 2, 640)
+    assert (len(scan.flats), len(scan.darks)) == (10, 10)
+    assert scan.theta_deg[-1] == pytest.approx(179.0055, abs=1e-3)
+    with pytest.raises(DataError, match="how large a pixel is"):
+        ScanData.of(scan)
+    assert ScanData.of(scan, pixel_size_um=2.0).pixel_size_um == 2.0
+
+
+def test_the_real_xradia_scan() -> None:
+    scan = read_scan(real("xradia_chip_tomo.txrm"))
+    assert scan.projections.shape == (7, 256, 256)
+    assert scan.projections.dtype == np.uint16
+    assert (scan.projections.min(), scan.projections.max()) == (1, 476)
+    assert scan.theta_deg == pytest.approx([-45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0], abs=0.02)
+    assert scan.pixel_size_um == pytest.approx(0.1558, abs=1e-4)
+    assert scan.energy_kev == pytest.approx(9.2, abs=1e-3)  # the stream is longer than the images
+    assert scan.shifts_px is not None
+    assert scan.shifts_px[0] == pytest.approx([0.25916, -0.24400], abs=1e-4)  # y is stored upwards
+    assert len(scan.flats) == 0
+    with pytest.raises(DataError, match=r"no reference images.*normalised"):
+        ScanData.of(scan)
+    assert ScanData.of(scan, assume_normalised=True).normalised
+    supplied = ScanData.of(scan, flats=np.full((2, 256, 256), 500))
+    assert supplied.flat_time_s.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"theta": None}, "/exchange/theta: the dataset is missing"),
+        ({"theta": np.zeros(4)}, "one angle per projection"),
+        ({"theta": np.zeros((5, 2))}, "numbers in 1 dimensions"),
+        ({"data": np.zeros((3, 4))}, "numbers in 3 dimensions"),
+        ({"data_white": np.zeros((2, 3, 5))}, "shape of the projections"),
+    ],
+)
+def test_damaged_data_exchange(tmp_path: Path, change: dict, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read_scan(data_exchange(tmp_path / "scan.h5", **change))
+
+
+def cut(path: Path, share: float) -> Path:
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    return path
+
+
+def test_truncated_files_are_refused(tmp_path: Path) -> None:
+    for path in (
+        cut(data_exchange(tmp_path / "half.h5"), 0.5),
+        cut(write_volume(tmp_path / "v.ome.tif", VOLUME, 0.5), 0.6),
+    ):
+        with pytest.raises(DataError, match=path.name):
+            (read_volume if path.name.endswith("tif") else read_scan)(path)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_truncated_xradia_file_is_refused(tmp_path: Path, share: float) -> None:
+    copy = tmp_path / "cut.txrm"
+    copy.write_bytes(real("xradia_chip_tomo.txrm").read_bytes())
+    with pytest.raises(DataError, match=r"cut\.txrm"):
+        read_scan(cut(copy, share))
+
+
+def rewritten(tmp_path: Path, **integers: int) -> Path:
+    """The real Xradia file with other integers in its ImageInfo."""
+    copy = tmp_path / "odd.txrm"
+    copy.write_bytes(real("xradia_chip_tomo.txrm").read_bytes())
+    with olefile.OleFileIO(str(copy), write_mode=True) as container:
+        for name, value in integers.items():
+            container.write_stream(f"ImageInfo/{name}", struct.pack("<i", value))
+    return copy
+
+
+def test_an_aborted_xradia_scan_has_the_images_it_took(tmp_path: Path) -> None:
+    scan = read_scan(rewritten(tmp_path, ImagesTaken=5))
+    assert scan.projections.shape == (5, 256, 256)
+    assert len(scan.theta_deg) == 5
+
+
+@pytest.mark.parametrize(
+    ("integers", "says"),
+    [
+        ({"DataType": 9}, "unknown data type"),
+        ({"DataType": 10}, "cut short or of another type"),
+        ({"ImageHeight": 255}, "cut short or of another type"),
+        ({"ImagesTaken": 0}, "holds no image"),
+        ({"ImagesTaken": 8}, "the stream is missing"),
+    ],
+)
+def test_an_xradia_file_that_contradicts_itself(tmp_path: Path, integers: dict, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read_scan(rewritten(tmp_path, **integers))
+
+
+class Container:
+    """Streams in memory, spelt as some versions of the instrument's software spell them."""
+
+    def __init__(self, streams: dict[str, bytes]) -> None:
+        self.streams = streams
+
+    def listdir(self) -> list[list[str]]:
+        return [name.split("/") for name in self.streams]
+
+    def openstream(self, entry: list[str]) -> io.BytesIO:
+        return io.BytesIO(self.streams["/".join(entry)])
+
+
+def test_xradia_with_a_reference_and_more_than_a_hundred_images() -> None:
+    images = {f"ImageData{(i + 99) // 100}/Image{i}": np.full(6, i, "<f4").tobytes() for i in range(1, 103)}
+    facts = {
+        "imageinfo/noofimages": 102,
+        "ImageInfo/imageWidth": 3,
+        "ImageInfo/ImageHeight": 2,
+        "ImageInfo/DataType": 10,
+    }
+    container = Container(
+        images
+        | {name: struct.pack("<i", value) for name, value in facts.items()}
+        | {
+            "ImageInfo/Angles": np.arange(110, dtype="<f4").tobytes(),
+            "ReferenceData/Image": np.full(6, 700, "<u2").tobytes(),
+            "ReferenceData/DataType": struct.pack("<i", 5),
+            "ImageInfo/Energy": np.array([5.4], "<f4").tobytes(),
+        }
+    )
+    scan = xradia.read_streams(container, "memory")
+    assert list(scan.projections[:, 0, 0]) == list(range(1, 103))
+    assert scan.projections.dtype == np.float32
+    assert scan.flats.shape == (1, 2, 3)
+    assert scan.flats.dtype == np.uint16
+    assert scan.theta_deg[-1] == 101
+    assert scan.energy_kev == pytest.approx(5.4)
+    assert scan.shifts_px is None
+    assert scan.pixel_size_um is None
+
+
+def test_files_that_are_none_of_these(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no scan")
+    (tmp_path / "empty.h5").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "odd.txrm").write_text("not OLE")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["something"] = 1
+    for name, says in (
+        ("notes.txt", "known format"),
+        ("empty.h5", "is empty"),
+        ("missing.h5", "no such file"),
+        ("folder", "known format"),
+        ("odd.txrm", "known format"),
+        ("other.h5", "known format"),
+    ):
+        for read in (read_scan, read_volume):
+            with pytest.raises(DataError, match=says):
+                read(tmp_path / name)
+
+
+def test_the_content_decides_where_the_name_does_not(tmp_path: Path) -> None:
+    path = data_exchange(tmp_path / "scan.dat")
+    assert len(read_scan(path).projections) == 5
+
+
+def test_formats_are_found_by_looking() -> None:
+    assert {"Data Exchange", "NXtomo", "Xradia"} <= {one.name for one in scan_formats()}
+    assert {"TIFF", "TIFF stack", "NumPy"} <= {one.name for one in volume_formats()}
+
+
+# --- volumes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16, np.uint32, np.uint8])
+def test_ome_tiff_gives_back_what_it_got(tmp_path: Path, dtype: type) -> None:
+    volume = (VOLUME * 1000).astype(dtype) if dtype is np.float32 else np.arange(315).reshape(5, 7, 9).astype(dtype)
+    path = write_volume(tmp_path / "volume.ome.tif", volume, 0.512)
+    again, voxel_um = read_volume(path)
+    assert again.dtype == dtype
+    assert np.array_equal(again, volume)
+    assert voxel_um == pytest.approx(0.512)
+
+
+def test_ome_tiff_says_what_others_need(tmp_path: Path) -> None:
+    path = write_volume(tmp_path / "volume.ome.tif", VOLUME, 0.512)
+    with tifffile.TiffFile(path) as file:
+        assert file.is_ome
+        assert file.series[0].axes == "ZYX"
+        assert file.ome_metadata is not None
+        pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+    assert (pixels["SizeX"], pixels["SizeY"], pixels["SizeZ"]) == (9, 7, 5)
+    assert [pixels[f"PhysicalSize{axis}"] for axis in "XYZ"] == [0.512] * 3
+    assert {pixels[f"PhysicalSize{axis}Unit"] for axis in "XYZ"} == {"µm"}
+
+
+def test_the_same_volume_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (write_volume(tmp_path / f"{n}.ome.tif", VOLUME, 0.512).read_bytes() for n in "ab")
+    assert one.replace(b"a.ome.tif", b"b.ome.tif") == two
+
+
+def test_sixteen_bits_lead_back_to_attenuation(tmp_path: Path) -> None:
+    path = tmp_path / "small.ome.tif"
+    scale = write_volume_16bit(path, VOLUME, 0.512)
+    with tifffile.TiffFile(path) as file:
+        stored = file.asarray()
+    assert stored.dtype == np.uint16
+    assert (stored.min(), stored.max()) == (0, 65535)
+    again, voxel_um = read_volume(path)
+    assert voxel_um == pytest.approx(0.512)
+    assert np.abs(again - VOLUME).max() < 0.51 * scale.step_per_um + 1e-8
+    assert np.abs(scale.attenuation(stored) - VOLUME).max() < 0.51 * scale.step_per_um + 1e-8
+    flat = np.full((2, 3, 4), 0.25, np.float32)
+    write_volume_16bit(tmp_path / "flat.ome.tif", flat, 1.0)
+    assert np.array_equal(read_volume(tmp_path / "flat.ome.tif")[0], flat)
+
+
+def test_a_binned_volume_in_16_bits_has_4_megabytes(tmp_path: Path) -> None:
+    path = tmp_path / "volume.ome.tif"
+    write_volume_16bit(path, np.random.default_rng(0).random((128, 128, 128), np.float32), 0.512)
+    assert path.stat().st_size == pytest.approx(4.19e6, rel=0.01)
+
+
+def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
+    path = write_volume(tmp_path / "volume.ome.tif", VOLUME, 0.5)
+    with pytest.raises(StorageError, match="exists already"):
+        write_volume(path, VOLUME * 2, 0.5)
+    assert np.array_equal(read_volume(path)[0], VOLUME)
+    write_volume(path, VOLUME * 2, 0.5, replace=True)
+    assert np.array_equal(read_volume(path)[0], VOLUME * 2)
+    with pytest.raises(StorageError):
+        write_volume(tmp_path / "no" / "such" / "folder.tif", VOLUME, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("volume", "voxel_um", "says"),
+    [
+        (VOLUME[0], 0.5, "three dimensions"),
+        (VOLUME[:0], 0.5, "three dimensions"),
+        (VOLUME * np.nan, 0.5, "NaN"),
+        (VOLUME, 0.0, "voxel size"),
+        (VOLUME, np.nan, "voxel size"),
+    ],
+)
+def test_what_is_no_volume_is_not_written(tmp_path: Path, volume: np.ndarray, voxel_um: float, says: str) -> None:
+    for write in (write_volume, write_volume_16bit):
+        with pytest.raises(DataError, match=says):
+            write(tmp_path / "volume.ome.tif", volume, voxel_um)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "unit", "expected"), [((512, 512, 512), "nm", 0.512), ((0.003, 0.003, 0.003), "mm", 3.0)]
+)
+def test_other_units(tmp_path: Path, sizes: tuple, unit: str, expected: float) -> None:
+    lengths = dict(zip(("PhysicalSizeX", "PhysicalSizeY", "PhysicalSizeZ"), sizes, strict=True))
+    units = {f"{name}Unit": unit for name in lengths}
+    tifffile.imwrite(tmp_path / "v.ome.tif", VOLUME, metadata={"axes": "ZYX", **lengths, **units})
+    assert read_volume(tmp_path / "v.ome.tif")[1] == pytest.approx(expected)
+
+
+def test_voxels_that_are_no_cubes_are_refused(tmp_path: Path) -> None:
+    lengths = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 1.0}
+    tifffile.imwrite(tmp_path / "v.ome.tif", VOLUME, metadata={"axes": "ZYX", **lengths})
+    with pytest.raises(DataError, match="no cubes"):
+        read_volume(tmp_path / "v.ome.tif")
+
+
+def test_imagej_and_plain_tiff(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "ij.tif",
+        VOLUME,
+        imagej=True,
+        resolution=(1 / 0.512, 1 / 0.512),
+        metadata={"axes": "ZYX", "spacing": 0.512, "unit": "um"},
+    )
+    volume, voxel_um = read_volume(tmp_path / "ij.tif")
+    assert np.array_equal(volume, VOLUME)
+    assert voxel_um == pytest.approx(0.512, rel=1e-4)
+    tifffile.imwrite(tmp_path / "plain.tif", VOLUME, photometric="minisblack")
+    volume, voxel_um = read_volume(tmp_path / "plain.tif")
+    assert np.array_equal(volume, VOLUME)
+    assert voxel_um is None
+
+
+def test_a_folder_of_slices_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    folder = write_tiff_stack(tmp_path / "stack", VOLUME)
+    assert np.array_equal(read_volume(folder)[0], VOLUME)
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    for number in (10, 9, 1):
+        tifffile.imwrite(loose / f"s{number}.tif", np.full((3, 4), number, np.uint8))
+    assert list(read_volume(loose)[0][:, 0, 0]) == [1, 9, 10]
+    tifffile.imwrite(loose / "s11.tif", np.zeros((5, 4), np.uint8))
+    with pytest.raises(DataError, match=r"s11\.tif"):
+        read_volume(loose)
+
+
+def test_numpy_volumes_and_what_they_may_hold(tmp_path: Path) -> None:
+    path = tmp_path / "volume.npy"
+    np.save(path, VOLUME)
+    assert np.array_equal(read_volume(path)[0], VOLUME)
+    for wrong, says in (
+        (np.where(VOLUME > 0.05, np.nan, VOLUME), "NaN"),
+        (VOLUME[0], "three dimensions"),
+        (VOLUME.astype(complex), "real numbers"),
+        (np.array([{}], object), "NumPy array"),
+    ):
+        np.save(path, wrong, allow_pickle=True)
+        with pytest.raises(DataError, match=says):
+            read_volume(path)
+
+
+def test_pictures_are_no_volumes(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "picture.tif", VOLUME[0])
+    with pytest.raises(DataError, match="three dimensions"):
+        read_volume(tmp_path / "picture.tif")
