@@ -58,7 +58,7 @@ class MicroscopeConfig:
 
     seed: int = 1
     specimen: SpecimenConfig = field(default_factory=SpecimenConfig)
-    photons_per_pixel_s: float = 400.0
+    photons_per_pixel_s: float = 1000.0
     open_beam_fraction: float = 0.6
     axis_offset_um: float | None = None
     noise: bool = True

@@ -4,64 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import Field, model_validator
 
-from xrm_control.core.errors import DataError, RecipeError
+from tests.recipe.models import Manual, Point, Recipe, Required
+from xrm_control.core.errors import RecipeError
 from xrm_control.core.model import Spec
-from xrm_control.recipe.loading import Source, json_schema, load_document
-from xrm_control.recipe.yaml_source import parse_yaml
-
-
-class Grid(Spec):
-    kind: Literal["grid"] = "grid"
-    rows: int = Field(default=2, ge=1)
-
-
-class Point(Spec):
-    x_um: float
-    y_um: float
-
-
-class Manual(Spec):
-    kind: Literal["manual"]
-    points: tuple[Point, ...] = Field(min_length=1)
-
-
-class Scan(Spec):
-    projections: Literal["auto"] | Annotated[int, Field(ge=2, le=5000)] = "auto"
-    exposure_s: float = Field(default=1.25, gt=0, le=60)
-    binning: Literal[1, 2, 4, 8] = 8
-    method: Literal["fbp", "sirt"] = "fbp"
-    angles_deg: tuple[float, float] = (-90, 90)
-    fast: bool = False
-    rows: tuple[int, int] | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Scan:
-        if self.angles_deg[0] >= self.angles_deg[1]:
-            raise DataError("the first angle must lie below the last", value=self.angles_deg)
-        return self
-
-
-class Recipe(Spec):
-    name: str
-    seed: int = 1
-    scan: Scan = Scan()
-    roi: Annotated[Grid | Manual, Field(discriminator="kind")] = Grid()
-    tags: tuple[str, ...] = ()
-    notes: dict[str, str] = Field(default_factory=dict)
-
-
-class Required(Spec):
-    name: str = Field(pattern="^[a-z]+$", description="small letters")
-    roi: Annotated[Grid | Manual, Field(discriminator="kind")]
-    exposure_s: float
-    comment: str = Field(description="what the run is for")
+from xrm_control.recipe.loading import json_schema, load_document
 
 
 def message(text: str | Path, overrides: dict[str, str] | None = None, model: type[Spec] = Recipe) -> str:
@@ -370,79 +319,3 @@ def test_schema_is_for_editors() -> None:
     assert schema["$schema"].endswith("2020-12/schema")
     assert schema["required"] == ["name"]
     assert schema["properties"]["roi"]["discriminator"]["propertyName"] == "kind"
-
-
-def loads(text: str | Path, overrides: dict[str, str] | None = None) -> bool:
-    """Whether it loads; anything but success or RecipeError passes through and fails the test."""
-    try:
-        load_document(text, Recipe, overrides)
-    except RecipeError:
-        return False
-    return True
-
-
-FEW = settings(max_examples=60, deadline=None)
-YAML_BITS = [
-    *("name", "scan", "roi", "points", "kind", "seed", "exposure_s", "manual", "grid", ":", "-", "[", "]", "{", "}"),
-    *(",", "&", "*", "a", "<<", "!", "!!int", "|", ">", "?", "#", "'", '"', "\\", "---", "...", "%YAML", " 1.2", "0x"),
-    *("010", "1:30", "yes", "~", "null", ".inf", "1e999", "-.nan", '"\\UFFFFFFFF"', '"\\ud800"', "9" * 30, "9" * 5000),
-    *("\t", "\n", "\r\n", "\n\n", "\x85", "\u2028", "µ", "1s", "true", "*a", "&a ", " ", "\n  ", ": ", "- ", "\n"),
-]
-
-
-@FEW
-@given(st.text(max_size=300))
-def test_any_text_is_loaded_or_refused(text: str) -> None:
-    loads(text)
-    loads("name: n\n" + text)
-
-
-@FEW
-@given(st.lists(st.sampled_from(YAML_BITS), max_size=60).map("".join))
-def test_any_yaml_like_text_is_loaded_or_refused(text: str) -> None:
-    for prefix in ("", "name: n\n", "name: n\nscan:\n  ", "name: n\nroi: "):
-        loads(prefix + text)
-
-
-@FEW
-@given(st.binary(max_size=200))
-def test_any_file_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
-    path.write_bytes(raw)
-    loads(path)
-
-
-KEYS = st.text(max_size=12) | st.sampled_from(["scan.fast", "roi.rows", "tags[0]", "scan.rows[0]", "notes.a"])
-
-
-@FEW
-@given(st.dictionaries(KEYS, st.text(max_size=30)))
-def test_any_override_is_taken_or_refused(overrides: dict[str, str]) -> None:
-    loads("name: n\nscan: {fast: true}\ntags: [a]\n", overrides)
-
-
-NUMBERS = st.integers(-(10**15), 10**15) | st.floats(allow_nan=False, allow_infinity=False)
-SCALARS = st.booleans() | NUMBERS | st.text(max_size=9)
-WORDS = st.text("abcxyz_-", min_size=1, max_size=5)
-VALUES = st.recursive(
-    st.none() | SCALARS | st.sampled_from(["1e3", "yes", "1:30", "0x1", "~", "2025-01-02", "a: b", "#", "- a"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@FEW
-@given(VALUES)
-def test_the_effective_text_says_the_same(value: Any) -> None:
-    """What a recipe with overrides is written down as reads back as the same data, type by type."""
-    written = Source("x.yaml", "", {"name": "m", "value": value}, {"name": "m"}).effective_text
-    again = parse_yaml(written)
-    assert again.problems == []
-    assert repr(again.data) == repr({"name": "m", "value": value})
-
-
-@settings(max_examples=30, deadline=None)
-@given(VALUES)
-def test_any_data_in_any_place_is_explained(value: Any) -> None:
-    for key in ("scan", "roi", "tags", "seed", "notes"):
-        loads(Source("x.yaml", "", {"name": "n", key: value}, {"name": "n"}).effective_text)

@@ -217,9 +217,7 @@ def test_grid_leaves_out_what_is_empty_or_outside() -> None:
         (Grid(margin_um=40), RecipeError, "margin"),
     ],
 )
-def test_grid_that_cannot_work_is_refused_before_anything_moves(
-    grid: Grid, error: type[XrmError], words: str
-) -> None:
+def test_grid_that_cannot_work_is_refused_before_anything_moves(grid: Grid, error: type[XrmError], words: str) -> None:
     with pytest.raises(error, match=words):
         grid.check(FREE, FOV)
 

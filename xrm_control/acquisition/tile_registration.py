@@ -125,9 +125,7 @@ def _slope(image: Floats, axis: int) -> Floats:
     return np.asarray(np.gradient(image, axis=axis), np.float64)
 
 
-def settle(
-    pairs: list[PairShift], tiles: int, accuracy_px: float, *, rounds: int = 12
-) -> tuple[Floats, float | None]:
+def settle(pairs: list[PairShift], tiles: int, accuracy_px: float, *, rounds: int = 12) -> tuple[Floats, float | None]:
     """Offsets (tiles, 2) in pixels x, y that fit all pairs best, none beyond `accuracy_px`; and the residual.
 
     The residual is the root mean square (pixels, per direction) of the pairs that were believed; None without pairs.

@@ -94,9 +94,7 @@ def expected_share(envelope: BoolVolume, blur_voxels: float) -> NDArray[np.float
     return (0.5 * special.erfc(-depth / (np.sqrt(2) * max(blur_voxels, 0.3)))).astype(np.float32)
 
 
-def void_volume(
-    grey: NDArray[np.float32], expected: NDArray[np.float32], levels: BoxLevels
-) -> tuple[float, float]:
+def void_volume(grey: NDArray[np.float32], expected: NDArray[np.float32], levels: BoxLevels) -> tuple[float, float]:
     """Volume and standard uncertainty in voxels of a void: what is missing of the share `expected` (n,) without it.
 
     grey (n,): the voxels of the void grown by the blur.

@@ -152,9 +152,7 @@ def write_results(
     out.mkdir(parents=True, exist_ok=True)
     size = {f"PhysicalSize{axis}": voxel_um for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     for name, stack in (("labels", labels), ("phases", phases)):
-        tifffile.imwrite(
-            out / f"{name}.ome.tif", stack, ome=True, metadata={"axes": "ZYX", **size}, compression="zlib"
-        )
+        tifffile.imwrite(out / f"{name}.ome.tif", stack, ome=True, metadata={"axes": "ZYX", **size}, compression="zlib")
     write_rows(out / "particles.csv", particles, PARTICLE_COLUMNS)
     write_rows(out / "voids.csv", voids, VOID_COLUMNS)
     for name, content in (("quality", quality), ("results", results)):

@@ -57,9 +57,7 @@ def noise_floor(
     return np.column_stack([np.interp(radii_voxels, sizes, floors[:, column]) for column in (0, 1)])
 
 
-def _floor_of(
-    radius: float, blur: float, noise: float, lag1: float, rng: np.random.Generator
-) -> tuple[float, float]:
+def _floor_of(radius: float, blur: float, noise: float, lag1: float, rng: np.random.Generator) -> tuple[float, float]:
     half = math.ceil(radius + 3 * blur) + 2
     smooth = math.sqrt(-1 / (4 * math.log(lag1))) if 0.01 < lag1 < 0.95 else 0.0
     fine, coarse = [], []

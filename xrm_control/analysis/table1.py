@@ -38,9 +38,7 @@ PAPER_VALUES: Mapping[str, Any] = {
 }
 
 
-def table1(
-    particles: Sequence[Mapping[str, Any]], voids: Sequence[Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
+def table1(particles: Sequence[Mapping[str, Any]], voids: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """{"unbiased", "paper", "paper_values"} from rows of whole particles and of their internal voids."""
     weight_of = {(row["roi"], int(row["particle_id"])): float(row["weight"]) for row in particles}
     weights = np.array([float(row["weight"]) for row in particles])

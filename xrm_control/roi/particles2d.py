@@ -95,9 +95,7 @@ def _coarser(mosaic: MosaicMap) -> tuple[NDArray[np.float64], float]:
     return blocks.mean(axis=(1, 3)), mosaic.pixel_size_um * n
 
 
-def _search(
-    chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: float, largest: float
-) -> Spheres:
+def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: float, largest: float) -> Spheres:
     """Search, fit, and search again in what is left over (pixels)."""
     largest = max(smallest, min(largest, 1.5 * max(chords.shape)))
     radii = np.geomspace(smallest, largest, 2 + int(np.log(largest / smallest) / np.log(_STEP))) / 2
