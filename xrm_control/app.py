@@ -171,7 +171,16 @@ def reconstruct(
         raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")
     if target.exists():
         raise DataError("the file exists already and is not overwritten", where=str(target))
-    scan = ScanData.of(read_scan(source), pixel_size_um=pixel_size_um, assume_normalised=normalised)
+    recorded = read_scan(source)
+    if pixel_size_um is None and recorded.pixel_size_um is None:
+        raise DataError("the file does not say how large a pixel is", where=str(source), remedy="give --pixel-size-um")
+    if len(recorded.flats) == 0 and not (normalised or recorded.normalised):
+        raise DataError(
+            "the file has no reference images (flats), so counts cannot become transmission",
+            where=str(source),
+            remedy="if the projections are transmissions already, say --normalised",
+        )
+    scan = ScanData.of(recorded, pixel_size_um=pixel_size_um, assume_normalised=normalised)
     result = reconstruct_scan(scan, spec)
     write = write_volume_16bit if sixteen_bit else write_volume
     write(target, result.volume, result.voxel_size_um)

@@ -41,6 +41,7 @@ def test_the_papers_trade_off() -> None:
     rows = app.trade_off(app.load(NMC811, {"scan.useful_diameter_um": "64"}), (1, 2, 4, 8))
     assert [row.projections for row in rows] == [1571, 785, 393, 196]
     assert [row.pixel_size_um for row in rows] == pytest.approx([0.064, 0.128, 0.256, 0.512])
+    assert [row.projections_full_field for row in rows] == [1571, 785, 393, 196]
     fine, coarse = rows[0], rows[-1]
     # "approximately a two order of magnitude memory size and cost reduction": 8 x 8 pixels and 8 times fewer views.
     assert 100 < fine.frame_bytes / coarse.frame_bytes < 1000

@@ -85,7 +85,13 @@ def test_planned_time_is_the_time_it_takes(calm: Outcome) -> None:
 def test_the_same_seed_gives_the_same_hashes(calm: Outcome, tmp_path: Path) -> None:
     again = carry_out(tmp_path)
     assert hashes(again) == hashes(calm)
-    for name in ("roi-01/volume.ome.tif", "roi-01/particles.csv", "truth.json", "mosaic.ome.tif"):
+    for name in (
+        "roi-01/volume.ome.tif",
+        "roi-01/labels.ome.tif",
+        "roi-01/particles.csv",
+        "truth.json",
+        "mosaic.ome.tif",
+    ):
         assert (again.folder / name).read_bytes() == (calm.folder / name).read_bytes(), name
 
 

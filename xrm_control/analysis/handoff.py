@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,10 @@ def write_results(
     out.mkdir(parents=True, exist_ok=True)
     size = {f"PhysicalSize{axis}": voxel_um for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     for name, stack in (("labels", labels), ("phases", phases)):
-        tifffile.imwrite(out / f"{name}.ome.tif", stack, ome=True, metadata={"axes": "ZYX", **size}, compression="zlib")
+        # The same labels give the same bytes: the file's identity comes from its content, not from chance.
+        identity = uuid.UUID(bytes=hashlib.sha256(stack.tobytes()).digest()[:16], version=4)
+        metadata = {"axes": "ZYX", "UUID": str(identity), **size}
+        tifffile.imwrite(out / f"{name}.ome.tif", stack, ome=True, metadata=metadata, compression="zlib")
     write_rows(out / "particles.csv", particles, PARTICLE_COLUMNS)
     write_rows(out / "voids.csv", voids, VOID_COLUMNS)
     for name, content in (("quality", quality), ("results", results)):

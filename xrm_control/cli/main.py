@@ -140,11 +140,18 @@ def _summary(folder: Path, results: Any) -> None:
 
 
 @cli.command()
-def status(run: RunPath, json_: AsJson = False) -> None:
+def status(
+    run: RunPath,
+    watch: Annotated[bool, typer.Option("--watch", help="look again every two seconds until it has ended")] = False,
+    json_: AsJson = False,
+) -> None:
     """How far a run has come."""
     from xrm_control import app
     from xrm_control.cli import tables
 
+    if watch and not json_:
+        tables.watch(_out, lambda: app.status(run))
+        return
     summary = app.status(run)
     _json(summary.as_dict()) if json_ else _out.print(tables.status_table(summary))
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from rich import box
+from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 
+from xrm_control.core.clock import pause
 from xrm_control.recipe.planning import Plan, TradeOff
 from xrm_control.storage.records import RunSummary
+
+ENDED = ("done", "aborted", "failed")
 
 
 def plan_tables(plan: Plan) -> tuple[Table, Table]:
@@ -37,20 +43,31 @@ def plan_tables(plan: Plan) -> tuple[Table, Table]:
 def trade_off_table(rows: Sequence[TradeOff]) -> Table:
     """The paper's trade-off of resolution against time and memory."""
     table = Table(
-        "binning", "pixel", "resolution", "projections", "scan", "scan, same counts", "frames", "volume 16 bit"
+        *("bin", "pixel\nnm", "resolves\nnm", "views", "views\n64 um", "scan\nhours", "same\ncounts"),
+        *("frames\nMB", "volume\nMB"),
+        title="Trade-off",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        caption="views: for the recipe's useful diameter, and for 64 um\n"
+        "same counts: exposures so long that a pixel sees as many photons as now\n"
+        "volume: 16 bit",
+        caption_justify="left",
     )
     for column in table.columns:
         column.justify = "right"
+        column.no_wrap = True
     for row in rows:
         table.add_row(
             str(row.binning),
-            f"{row.pixel_size_um * 1000:.0f} nm",
-            f"{row.resolution_um * 1000:.0f} nm",
+            f"{row.pixel_size_um * 1000:.0f}",
+            f"{row.resolution_um * 1000:.0f}",
             str(row.projections),
-            duration(row.scan_s),
-            duration(row.scan_same_counts_s),
-            size(row.frame_bytes),
-            size(row.volume_bytes),
+            str(row.projections_full_field),
+            hours(row.scan_s),
+            hours(row.scan_same_counts_s),
+            f"{row.frame_bytes / 1e6:.4g}",
+            f"{row.volume_bytes / 1e6:.4g}",
         )
     return table
 
@@ -80,6 +97,17 @@ def status_table(summary: RunSummary) -> Table:
     return table
 
 
+def watch(console: Console, ask: Callable[[], RunSummary]) -> None:
+    """Show a run's status again every two seconds, until it has ended."""
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            summary = ask()
+            live.update(status_table(summary), refresh=True)
+            if summary.state is not None and summary.state.state in ENDED:
+                return
+            pause(2.0)
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them."""
     if seconds < 90:
@@ -87,6 +115,12 @@ def duration(seconds: float) -> str:
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"
+
+
+def hours(seconds: float) -> str:
+    """Seconds as h:mm:ss, for narrow columns."""
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{left:02}"
 
 
 def size(count: int) -> str:

@@ -133,6 +133,11 @@ def utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
+def pause(seconds: float) -> None:
+    """Wait on the wall clock, outside any event loop: for commands that look again and again."""
+    time.sleep(seconds)
+
+
 def stopwatch() -> Callable[[], float]:
     """A function that returns the wall seconds since this call, for progress and figures of merit."""
     started = time.perf_counter()

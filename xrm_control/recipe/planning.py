@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move_s
-from xrm_control.acquisition.tomography import TomographySpec
+from xrm_control.acquisition.tomography import TomographySpec, projections_for
 from xrm_control.core.errors import SafetyRefusal, StorageError
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
@@ -20,6 +20,8 @@ ORIGIN = Pose(0.0, 0.0, 0.0, 0.0)
 # A field of view of 65.5 um holds about 30 particles of the paper's powders.
 PARTICLES_PER_FIELD = 30
 OPTICS_RESOLUTION_UM = 0.15
+# 1024 pixels of 64 nm are 65.5 um, which the paper rounds to 64.
+NOMINAL_FIELD_UM = 64.0
 _KEV_IN_JOULE = 1.602176634e-16
 
 
@@ -126,6 +128,7 @@ class TradeOff:
     pixel_size_um: float
     resolution_um: float
     projections: int
+    projections_full_field: int
     scan_s: float
     scan_same_counts_s: float
     frame_bytes: int
@@ -135,6 +138,7 @@ class TradeOff:
 def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequence[int]) -> tuple[TradeOff, ...]:
     """The recipe's scan at other binnings. Projections follow from the useful diameter and the pixel.
 
+    projections_full_field: what the paper's 64 um would need (1571 at binning 1, 196 at 8).
     resolution_um: the larger of one pixel and the zone plate's 150 nm. scan_same_counts_s: exposures lengthened so that
     each pixel collects as many photons as at the recipe's binning.
     """
@@ -154,6 +158,7 @@ def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequenc
                 pixel_size_um=pixel_um,
                 resolution_um=max(pixel_um, OPTICS_RESOLUTION_UM),
                 projections=scan.projection_count(camera),
+                projections_full_field=projections_for(NOMINAL_FIELD_UM, pixel_um),
                 scan_s=seconds,
                 scan_same_counts_s=seconds + lit * longer,
                 frame_bytes=len(acquisition.steps) * side * side * 2,

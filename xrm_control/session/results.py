@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from xrm_control.analysis.truth_match import Field, match_truth, rotation_axis_e
 from xrm_control.core.geometry import Pose
 from xrm_control.session.context import RunContext
 from xrm_control.storage.run_folder import RunFolder
+
+_VERSIONED = ("xrm_control", "astra-toolbox", "numpy", "scipy", "scikit-image", "SimpleITK", "tifffile", "xraydb")
 
 
 def sum_up(run: RunContext, status: str, reasons: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -37,6 +40,7 @@ def sum_up(run: RunContext, status: str, reasons: tuple[str, ...] = ()) -> dict[
         "backend": record.backend,
         "simulated": record.simulated,
         "started_utc": record.started_utc,
+        "versions": {name: importlib.metadata.version(name) for name in _VERSIONED},
         "sample": run.recipe.sample.model_dump(mode="json"),
         "instrument_times": {
             "mosaic_s": progress.mosaic_s,
