@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: safe state, read back, and a run folder that says how far it came."""
+"""Ctrl-C, SIGTERM and a closed terminal at any moment: safe state, read back, and a run folder that says how far it came."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ MOMENTS = [
     (signal.SIGINT, "run.state", "picking"),
     (signal.SIGINT, "stage.begun", "roi-01 projections"),
     (signal.SIGTERM, "stage.begun", "roi-01 projections"),
+    (signal.SIGHUP, "stage.begun", "roi-01 references"),
     (signal.SIGINT, "roi.state", "roi-01: reconstructing"),
     (signal.SIGINT, "roi.state", "roi-01: analysing"),
 ]

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from xrm_control.core.events import Event, Listener
 
-_SHOWN = {"roi.chosen", "roi.state", "safe.verified", "run.folder"}
+_SHOWN = {"roi.chosen", "roi.state", "safe.verified", "run.folder", "instrument.begun", "report.begun"}
 
 
 @contextmanager

@@ -185,13 +185,15 @@ class Runner:
         problem = await self._make_safe()
         run.events.emit(f"run.{status}", reason, level="error")
         reasons = (reason, *((f"the safe state was not reached: {problem}",) if problem else ()))
-        with contextlib.suppress(XrmError):
-            await self._report(status, (*reasons, *self._reasons()))
         if run.states.may(finish):
             run.states.go(finish)
+        # The end is on record before the report is written: nobody may have the patience to wait for it.
+        with contextlib.suppress(XrmError):
+            await self._report(status, (*reasons, *self._reasons()))
 
     async def _report(self, status: str, reasons: tuple[str, ...]) -> None:
         run = self._run
+        run.events.emit("report.begun", "summing up, writing the report")
         results = await run.on_disk(sum_up, run, status, reasons)
         await run.on_disk(lambda: run.folder.write_json(run.folder.results, results, replace=True))
         text = await run.on_disk(build_report, run.folder.path)
@@ -201,7 +203,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Turn the first SIGINT or SIGTERM into a cancellation; later ones cannot disturb the way out."""
+        """Turn the first SIGINT, SIGTERM or SIGHUP into a cancellation; later ones cannot disturb the way out."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
 
@@ -211,7 +213,7 @@ class Runner:
                 self._run.events.emit("run.interrupted", f"{name}: stopping safely", level="warning")
                 task.cancel()
 
-        caught = (signal.SIGINT, signal.SIGTERM)
-        for number in caught:
-            loop.add_signal_handler(number, interrupt, "Ctrl-C" if number == signal.SIGINT else "SIGTERM")
+        caught = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "a closed terminal"}
+        for number, name in caught.items():
+            loop.add_signal_handler(number, interrupt, name)
         yield

@@ -24,6 +24,7 @@ from xrm_control.storage.records import Artifact
 
 async def connect(run: RunContext) -> None:
     """Reach every device, and write down what it says of itself."""
+    run.events.emit("instrument.begun", f"reaching the {run.description.name}")
     await run.instrument.connect()
     source = await run.instrument.source.read()
     if not source.available:

@@ -110,7 +110,7 @@ def note(axes: Axes, lines: Sequence[str]) -> None:
 def to_picture(figure: Figure, alt: str) -> Picture:
     """The figure as PNG at 1.75 pixels to a CSS pixel; the same bytes for the same data.
 
-    SVG was tried: these figures come out larger, and text in them depends on the reader's fonts.
+    SVG would make line plots smaller, but the text in it would depend on the reader's fonts.
     """
     width, height = (round(inches * CSS_PX_PER_INCH) for inches in figure.get_size_inches())
     figure.set_dpi(PNG_DPI)

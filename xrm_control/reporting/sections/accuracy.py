@@ -67,6 +67,8 @@ def accuracy_section(run: RunData) -> Section | None:
     lead = (
         "The simulated microscope knows its specimen: whole particles of at least "
         f"{number(truth.get('min_diameter_um')) or GOAL_SIZE_UM:g} µm are matched one to one with the true ones.",
+        "Surface areas read lower than the true ones: the truth counts the texture of the primary particles, which is "
+        "finer than these volumes resolve.",
     )
     return Section("truth", "Measured against true", lead, (_goals(truth),), pictures, after)
 
