@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal at any moment: safe state, read back, and a run folder that says how far it came."""
+"""Ctrl-C, SIGTERM, a closed terminal: safe state, read back, and a run folder that says how far it came."""
 
 from __future__ import annotations
 
