@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from xrm_control.core.model import Spec
 
 
 class ProjectionOrder(Spec):
     """A strategy that orders the projections 0 .. n-1 (by angle) in time."""
 
+    @abstractmethod
     def order(self, projections: int) -> tuple[int, ...]:
         """A permutation of ``range(projections)``."""
-        raise NotImplementedError(f"projection order {type(self).__name__} does not order")

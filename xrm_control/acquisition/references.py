@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import replace
 
 from pydantic import Field
@@ -17,9 +18,9 @@ class ReferenceScheme(Spec):
 
     count: int = Field(default=10, ge=1, le=1000, description="references each time")
 
+    @abstractmethod
     def after(self, projections: int) -> tuple[int, ...]:
         """Numbers of projections after which a set is taken: 0 is before the first."""
-        raise NotImplementedError(f"reference scheme {type(self).__name__} does not say when")
 
 
 def clear_pose(pose: Pose, sample: SampleSpec, field_of_view_um: float, margin_um: float) -> Pose:

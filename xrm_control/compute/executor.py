@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar
@@ -37,6 +38,6 @@ class Workers:
 class Compute(Spec):
     """Settings of one kind of executor."""
 
+    @abstractmethod
     def open(self) -> Workers:
         """Workers, not yet started."""
-        raise NotImplementedError(f"{type(self).__name__} cannot be opened")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from xrm_control.core.clock import Clock
 from xrm_control.core.model import Spec
 from xrm_control.devices.protocols import Instrument, InstrumentDescription
@@ -20,10 +22,10 @@ class Backend(Spec):
         """Whether virtual time may be used and a truth exists."""
         return False
 
+    @abstractmethod
     def describe(self) -> InstrumentDescription:
         """Static facts of the instrument; contacts no hardware."""
-        raise NotImplementedError(f"{type(self).__name__} does not describe itself")
 
+    @abstractmethod
     def open(self, clock: Clock) -> Instrument:
         """The instrument, not yet connected."""
-        raise NotImplementedError(f"{type(self).__name__} cannot be opened")

@@ -9,7 +9,7 @@ import numpy as np
 
 from xrm_control.core.errors import RecipeError, SafetyRefusal
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.strategy import Limits, allowed_um
+from xrm_control.roi.strategy import Limits, Roi, allowed_um, name_of
 
 
 @dataclass(frozen=True)
@@ -55,3 +55,8 @@ def inside_mosaic(place: Place, mosaic: MosaicMap, fov_um: float) -> bool:
     return all(
         low - slack <= value <= high + slack for value, (low, high) in zip((place.x_um, place.y_um), spans, strict=True)
     )
+
+
+def roi_at(place: Place, number: int, fov_um: float, reason: str, expected: int) -> Roi:
+    """The region number `number` (from 1) with its centre at `place`."""
+    return Roi(name_of(number), place.x_um, place.y_um, place.z_um, fov_um, fov_um, reason, expected)

@@ -123,7 +123,6 @@ class RoiStrategy(Spec):
         self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
     ) -> tuple[Roi, ...]:
         """As `pick`, from particles that were already found."""
-        raise NotImplementedError
 
 
 def name_of(number: int) -> str:

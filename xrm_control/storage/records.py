@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from xrm_control.core.events import Level
 from xrm_control.core.geometry import Pose
 
 FrameKind = Literal["tile", "projection", "flat", "dark"]
-Level = Literal["debug", "info", "warning", "error"]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pydantic import Field
 from xrm_control.core.errors import AnalysisError, RecipeError
 from xrm_control.core.model import Spec
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.named_places import Place, check_places, inside_mosaic
+from xrm_control.roi.named_places import Place, check_places, inside_mosaic, roi_at
 from xrm_control.roi.particles2d import Particle2D
-from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, name_of, whole_inside
+from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, whole_inside
 
 
 class Centre(Spec):
@@ -72,19 +72,7 @@ class Grid(RoiStrategy):
                 remedy="look at mosaic.png; move the grid's centre or narrow its pitch",
             )
         short = "" if len(kept) == len(places) else f"; {len(kept)} of {len(places)}, the rest is empty or outside"
-        return tuple(
-            Roi(
-                name=name_of(number),
-                x_um=place.x_um,
-                y_um=place.y_um,
-                z_um=place.z_um,
-                width_um=fov_um,
-                height_um=fov_um,
-                reason=place.where + short,
-                expected_particles=n,
-            )
-            for number, (place, n) in enumerate(kept, start=1)
-        )
+        return tuple(roi_at(p, number, fov_um, p.where + short, n) for number, (p, n) in enumerate(kept, start=1))
 
     def _places(self, x_um: float, y_um: float) -> list[Place]:
         return [

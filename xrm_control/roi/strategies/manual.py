@@ -11,9 +11,9 @@ from pydantic import Field
 from xrm_control.core.errors import AnalysisError, RecipeError
 from xrm_control.core.model import Spec
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.named_places import Place, check_places, inside_mosaic
+from xrm_control.roi.named_places import Place, check_places, inside_mosaic, roi_at
 from xrm_control.roi.particles2d import Particle2D
-from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, name_of, whole_inside
+from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, whole_inside
 
 
 class Position(Spec):
@@ -63,17 +63,9 @@ class Manual(RoiStrategy):
                 where="roi.positions",
                 remedy="look at mosaic.png and correct the positions",
             )
+        empty = "; the mosaic shows no whole particle here"
         return tuple(
-            Roi(
-                name=name_of(number),
-                x_um=place.x_um,
-                y_um=place.y_um,
-                z_um=place.z_um,
-                width_um=fov_um,
-                height_um=fov_um,
-                reason="named in the recipe" + ("" if n else "; the mosaic shows no whole particle here"),
-                expected_particles=int(n),
-            )
+            roi_at(place, number, fov_um, "named in the recipe" + ("" if n else empty), int(n))
             for number, (place, n) in enumerate(zip(places, held, strict=True), start=1)
         )
 
