@@ -11,7 +11,7 @@ import pytest
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.app import Outcome
-from xrm_control.core.errors import MotionStalled
+from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionStalled
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -143,6 +143,35 @@ def test_a_few_missing_projections_are_named_and_the_volume_is_made(tmp_path: Pa
     assert outcome.results["verdict"]["status"] == "incomplete"
     assert outcome.results["counts"]["particles"] > 5
     assert outcome.results["quality"]["roi-01"]["frames"] == {"kept": 69, "retaken": 4, "missing": 1}
+
+
+def ended(folder: Path) -> tuple[str, list[str], dict[str, Any]]:
+    """State, kinds of events and results of the one run in a folder."""
+    (run,) = (folder / "runs").iterdir()
+    with JournalReader.open(run / "journal.sqlite") as journal:
+        state = journal.state()
+        kinds = [record.kind for _, record in journal.events()]
+    assert state is not None
+    return state.state, kinds, json.loads((run / "results.json").read_text())
+
+
+def test_a_shutter_that_stays_open_at_the_end_is_no_success(tmp_path: Path) -> None:
+    """Everything is measured and reported, and yet the run has failed: it could not leave the instrument safe."""
+    with pytest.raises(DeviceError, match="safe state was not reached"):
+        carry_out(tmp_path, **with_faults({"kind": "stuck_shutter", "at_s": 60.0}))
+    state, kinds, results = ended(tmp_path)
+    assert (state, results["verdict"]["status"]) == ("failed", "failed")
+    assert "safe.failed" in kinds
+    assert "safe.verified" not in kinds
+    assert results["counts"]["particles"] > 5
+
+
+def test_an_instrument_that_answers_again_is_still_made_safe(tmp_path: Path) -> None:
+    with pytest.raises(InstrumentUnreachable):
+        carry_out(tmp_path, **with_faults({"kind": "disconnect", "at_s": 60.0, "duration_s": 8.0}))
+    state, kinds, _ = ended(tmp_path)
+    assert state == "failed"
+    assert kinds.count("safe.verified") == 1
 
 
 def test_a_stall_that_stays_fails_safely_and_says_how_far_it_came(tmp_path: Path) -> None:

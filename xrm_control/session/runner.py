@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from xrm_control.core.errors import Interrupted, XrmError
+from xrm_control.core.errors import DeviceError, Interrupted, XrmError
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
@@ -18,6 +18,9 @@ from xrm_control.session.processing import ScanJob, analyse_roi, reconstruct_roi
 from xrm_control.session.results import sum_up
 
 PARTLY = 5
+# An instrument that does not answer may come back; it is not left in the beam for want of a second try.
+_SAFE_TRIES = 4
+_SAFE_PAUSE_S = 5.0
 # What a computation may fail with; it costs its ROI, never the night.
 _COMPUTATION_FAILURES = (
     XrmError,
@@ -75,9 +78,15 @@ class Runner:
         for roi in rois:
             await self._scan(roi)
         run.states.go("finish")
-        await self._make_safe()
+        unsafe = await self._make_safe()
         for task in self._processing:
             await task
+        if unsafe:
+            raise DeviceError(
+                f"all frames are taken, but the safe state was not reached: {unsafe}",
+                where=run.folder.name,
+                remedy="close the beam upstream and look at the instrument; the data are complete",
+            )
         reasons = self._reasons()
         await self._report("incomplete" if reasons else "complete", reasons)
         run.states.go("complete")
@@ -163,14 +172,19 @@ class Runner:
         return tuple(reasons)
 
     async def _make_safe(self) -> str | None:
-        """Enter the safe state; None when verified, else what is wrong with it."""
+        """Enter the safe state, tried again for a while; None when verified, else what is wrong with it."""
         run = self._run
         state = await run.instrument.make_safe()
+        for _ in range(_SAFE_TRIES - 1):
+            if state.verified:
+                break
+            await run.clock.sleep(_SAFE_PAUSE_S)
+            state = await run.instrument.make_safe()
         record = {"axes_at_rest": dict(state.axes_at_rest), "shutter_closed": state.shutter_closed}
         if state.verified:
             run.events.emit("safe.verified", "axes at rest, shutter closed, read back", **record)
             return None
-        problem = "; ".join(state.problems) or "an axis moves, or the shutter is open"
+        problem = "; ".join(dict.fromkeys(state.problems)) or "an axis moves, or the shutter is open"
         run.events.emit("safe.failed", f"the safe state is NOT reached: {problem}", level="error", **record)
         return problem
 
