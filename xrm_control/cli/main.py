@@ -238,7 +238,12 @@ def doctor(json_: AsJson = False) -> None:
     else:
         table = Table("", "what", "found", "to mend")
         for finding in findings:
-            table.add_row("[green]ok[/]" if finding.ok else "[red]bad[/]", finding.what, finding.found, finding.remedy)
+            table.add_row(
+                "[green]ok[/]" if finding.ok else "[red]bad[/]",
+                finding.what,
+                finding.found,
+                "" if finding.ok else finding.remedy,
+            )
         _out.print(table)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
