@@ -6,7 +6,6 @@ Session and reporting are imported where they are used, so that `check` and `pla
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,18 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from xrm_control.analysis.core import AnalysisSpec, run_core
+from xrm_control.analysis.core import AnalysisSpec, measure
+from xrm_control.analysis.handoff import Taken, read_handoff
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.events import Event, EventStream, Listener
+from xrm_control.core.geometry import Pose
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import free_bytes
+from xrm_control.storage.durable import free_bytes, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import read_scan, read_volume
 from xrm_control.storage.journal import Journal, JournalReader
@@ -195,32 +196,35 @@ def reconstruct(
 
 def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:
     """A volume, or a handoff.json, through the analysis core; returns the content of its results.json."""
-    handoff = source if source.suffix == ".json" else _handoff_for(source, out, spec, voxel_size_um)
-    run_core(handoff, out)
+    taken = read_handoff(source) if source.suffix == ".json" else _volume(source, spec, voxel_size_um)
+    try:
+        measure(taken, out)
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
     return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
-def _handoff_for(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> Path:
+def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> Taken:
+    """A bare volume as if it had been handed over; 16-bit volumes with a stored scale come back in 1/um."""
     volume, stated_um = read_volume(source)
     voxel_um = voxel_size_um if voxel_size_um is not None else stated_um
     if voxel_um is None:
         raise DataError("the file does not say how large a voxel is", where=str(source), remedy="give --voxel-size-um")
     if not np.isfinite(voxel_um) or voxel_um <= 0:
         raise DataError("the voxel size must be above zero", where="--voxel-size-um", value=voxel_um)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handoff = out / "handoff.json"
-        content = {
-            "volume": os.path.relpath(source.absolute(), out.absolute()),
-            "shape": list(volume.shape),
-            "voxel_size_um": voxel_um,
-            "roi": "volume",
-            "analysis": spec.model_dump(mode="json"),
-        }
-        handoff.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
-    return handoff
+    inputs = {source.name: sha256_file(source)} if source.is_file() else {}
+    return Taken(
+        volume=volume,
+        volume_path=source,
+        voxel_size_um=voxel_um,
+        roi="volume",
+        centre=Pose(0.0, 0.0, 0.0, 0.0),
+        quality={},
+        inputs=inputs,
+        sample={},
+        recipe={},
+        analysis=spec.model_dump(mode="json"),
+    )
 
 
 def diagram() -> str:

@@ -10,8 +10,11 @@ import pytest
 
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
+from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionStalled
+from xrm_control.storage.formats.ome_tiff import write_volume_16bit
+from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -93,6 +96,21 @@ def test_the_same_seed_gives_the_same_hashes(calm: Outcome, tmp_path: Path) -> N
         "mosaic.ome.tif",
     ):
         assert (again.folder / name).read_bytes() == (calm.folder / name).read_bytes(), name
+
+
+def test_a_volume_alone_gives_the_same_particles(calm: Outcome, tmp_path: Path) -> None:
+    """`xrm analyze` on the float volume repeats the run's table; on 16 bit it agrees to the rounding."""
+    reduced = tmp_path / "volume-16bit.tif"
+    volume, voxel_um = read_volume(calm.folder / "roi-01/volume.ome.tif")
+    write_volume_16bit(reduced, volume, voxel_um or 0.0)
+    counted = calm.results["counts"]
+    for source in (calm.folder / "roi-01/volume.ome.tif", reduced):
+        out = tmp_path / source.stem
+        results = app.analyze(source, out, AnalysisSpec())
+        assert results["counts"]["particles"] == counted["particles"]
+        for name in ("equivalent_diameter_um", "mean_attenuation_per_um"):
+            mean = calm.results["population"][name]["mean"]
+            assert results["population"][name]["mean"] == pytest.approx(mean, rel=2e-3)
 
 
 def test_another_seed_gives_others(calm: Outcome, tmp_path: Path) -> None:

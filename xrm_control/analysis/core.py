@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.analysis.handoff import read_handoff, write_results
+from xrm_control.analysis.handoff import Taken, read_handoff, write_results
 from xrm_control.analysis.levels import Levels, cylinder, find_levels
 from xrm_control.analysis.metric import Metric
 from xrm_control.analysis.particles import BORDER_VOXELS, make_views, with_blur
@@ -105,7 +105,11 @@ def analyze_volume(
 
 def run_core(handoff: Path, out: Path) -> None:
     """Take a hand-off: read handoff.json, write labels, phases, particles, voids, results and quality into `out`."""
-    taken = read_handoff(handoff)
+    measure(read_handoff(handoff), out)
+
+
+def measure(taken: Taken, out: Path) -> None:
+    """As `run_core`, for a hand-off whose volume is in memory already."""
     spec = AnalysisSpec.model_validate(taken.analysis)
     try:
         result = analyze_volume(taken.volume, taken.voxel_size_um, spec, roi=taken.roi, centre=taken.centre)
