@@ -12,7 +12,7 @@ from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
-from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionStalled
+from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionStalled, StorageError
 from xrm_control.storage.formats.ome_tiff import write_volume_16bit
 from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.journal import JournalReader
@@ -182,6 +182,33 @@ def test_a_shutter_that_stays_open_at_the_end_is_no_success(tmp_path: Path) -> N
     assert "safe.failed" in kinds
     assert "safe.verified" not in kinds
     assert results["counts"]["particles"] > 5
+
+
+def test_regions_scanned_before_a_failure_are_still_measured(tmp_path: Path) -> None:
+    """On a clock of its own the first region is still being reconstructed when the second one's motion fails."""
+    changes = with_faults(
+        {"kind": "stall", "axis": "theta", "move": 60, "times": 99},
+        roi={"kind": "manual", "positions": [{"x_um": -32.0, "y_um": 0.0}, {"x_um": 34.0, "y_um": 0.0}]},
+        mosaic={"columns": 3, "rows": 1},
+        scan={**SHORT["scan"], "projections": 41},
+    )
+    with pytest.raises(MotionStalled):
+        app.run(app.load(write_recipe(tmp_path, **changes)), tmp_path / "runs", "200")
+    state, _, results = ended(tmp_path)
+    assert (state, results["verdict"]["status"]) == ("failed", "failed")
+    assert results["counts"]["particles"] > 5
+
+
+def test_a_full_disk_under_a_volume_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StorageError("cannot be written: the disk is full", where="volume.ome.tif")
+
+    monkeypatch.setattr("xrm_control.session.processing.write_volume", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        carry_out(tmp_path)
+    state, kinds, _ = ended(tmp_path)
+    assert state == "failed"
+    assert "safe.verified" in kinds
 
 
 def test_an_instrument_that_answers_again_is_still_made_safe(tmp_path: Path) -> None:

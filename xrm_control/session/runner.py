@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from xrm_control.core.errors import DeviceError, Interrupted, XrmError
+from xrm_control.core.errors import DeviceError, Interrupted, StorageError, XrmError
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
@@ -124,6 +124,9 @@ class Runner:
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, "analysing")
             quality |= await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
+        except StorageError:
+            # A disk that fails or is full is the whole run's trouble, not this region's.
+            raise
         except (*_COMPUTATION_FAILURES, BrokenProcessPool) as error:
             self._quarantine(name, str(error) or type(error).__name__)
             return
@@ -193,15 +196,18 @@ class Runner:
         run = self._run
         if run.states.may(begin):
             run.states.go(begin)
-        for task in self._processing:
-            task.cancel()
-        run.workers.stop()
+        if status == "aborted":
+            for task in self._processing:
+                task.cancel()
+            run.workers.stop()
         problem = await self._make_safe()
         run.events.emit(f"run.{status}", reason, level="error")
         reasons = (reason, *((f"the safe state was not reached: {problem}",) if problem else ()))
         if run.states.may(finish):
             run.states.go(finish)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
+        # After a failure the regions that were scanned before it are still measured.
+        await asyncio.gather(*self._processing, return_exceptions=True)
         with contextlib.suppress(XrmError):
             await self._report(status, (*reasons, *self._reasons()))
 

@@ -12,7 +12,7 @@ from xrm_control.acquisition.mosaic_file import write_mosaic
 from xrm_control.acquisition.mosaic_picture import draw_mosaic
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.acquisition.stitching import Mosaic, Tile, stitch, transmission
-from xrm_control.core.errors import DataError, InstrumentUnreachable
+from xrm_control.core.errors import DataError, DeviceError
 from xrm_control.core.geometry import Pose
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import find_particles
@@ -41,7 +41,13 @@ async def home(run: RunContext) -> None:
         reading = await axis.read()
         tolerance = run.description.axes[name].tolerance
         if reading.moving or abs(reading.position) > tolerance:
-            raise InstrumentUnreachable("the axis is not where homing should have left it", where=f"axis {name}")
+            raise DeviceError(
+                "the axis is not where homing should have left it",
+                where=f"axis {name}",
+                value=f"{reading.position:g}",
+                limit=f"0 +- {tolerance:g}",
+                remedy="home it by hand and look for an obstacle",
+            )
 
 
 async def map_sample(run: RunContext) -> Mosaic:
