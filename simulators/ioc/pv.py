@@ -1,0 +1,211 @@
+"""Served values: caproto channels that tell what a client writes from what the IOC posts.
+
+A client's write goes to `on_put(value)`, which answers with the value to keep, or raises: `Refused` sends the client
+the status ECA_PUTFAIL and changes nothing. A put-completion is sent when `on_put` returns, so an `on_put` that takes
+time is a record that stays busy. The IOC itself writes with `post`, which asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import numpy as np
+from caproto import (
+    AccessRights,
+    AlarmSeverity,
+    AlarmStatus,
+    ChannelChar,
+    ChannelDouble,
+    ChannelEnum,
+    ChannelFloat,
+    ChannelInteger,
+    ChannelShort,
+    ChannelString,
+    SkipWrite,
+)
+
+OnPut = Callable[[Any], Awaitable[Any]]
+
+
+class Refused(Exception):
+    """A client's write is not accepted; its text goes to the client."""
+
+
+class Pv:
+    """Mixed into a caproto channel; see the module."""
+
+    on_put: OnPut | None = None
+    locked = False
+
+    async def verify_value(self, value: Any) -> Any:
+        """caproto's hook for a client's write."""
+        if self.locked:
+            raise Refused("this PV refuses writes")
+        if self.on_put is None:
+            return value
+        await self.post(_plain(await self.on_put(_plain(value))))
+        raise SkipWrite
+
+    async def post(self, value: Any, *, invalid: bool | None = None) -> None:
+        """Set the value and send it to whoever monitors it; `invalid` raises or clears the INVALID alarm."""
+        status: dict[str, Any] = {}
+        if invalid is not None:
+            status["severity"] = AlarmSeverity.INVALID_ALARM if invalid else AlarmSeverity.NO_ALARM
+            status["status"] = AlarmStatus.COMM if invalid else AlarmStatus.NO_ALARM
+        await self.write(value, verify_value=False, **status)  # type: ignore[attr-defined]
+
+    async def post_change(self, value: Any) -> None:
+        """`post`, but only when the value differs: a record does not repeat itself."""
+        if self.now != value:
+            await self.post(value)
+
+    @property
+    def now(self) -> Any:
+        """The value as a Python number or text; the text of an enum."""
+        return _plain(self.value)  # type: ignore[attr-defined]
+
+    @property
+    def index(self) -> int:
+        """The number of an enum's value."""
+        return list(self.enum_strings).index(self.now)  # type: ignore[attr-defined]
+
+    def check_access(self, hostname: str, username: str) -> AccessRights:
+        """Read-only PVs say so when a client connects."""
+        return AccessRights.READ if self._read_only else AccessRights.READ | AccessRights.WRITE
+
+    _read_only = False
+
+
+def _plain(value: Any) -> Any:
+    """A scalar out of whatever caproto hands over."""
+    if isinstance(value, np.ndarray | list | tuple) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+class _Double(Pv, ChannelDouble): ...
+
+
+class _Integer(Pv, ChannelInteger): ...
+
+
+class _Enum(Pv, ChannelEnum):
+    @property
+    def now(self) -> str:
+        """The chosen text."""
+        return self._choice(self.value)
+
+    async def verify_value(self, value: Any) -> Any:
+        return await super().verify_value(self._choice(value))
+
+    def _choice(self, value: Any) -> str:
+        """A client may write the number or the text."""
+        value = _plain(value)
+        if isinstance(value, int | float):
+            if not 0 <= value < len(self.enum_strings):
+                raise Refused(f"there is no choice {value}; there are {', '.join(self.enum_strings)}")
+            return self.enum_strings[int(value)]
+        if value not in self.enum_strings:
+            raise Refused(f"there is no choice {value!r}; there are {', '.join(self.enum_strings)}")
+        return value
+
+
+class _String(Pv, ChannelString): ...
+
+
+class _Char(Pv, ChannelChar):
+    @property
+    def now(self) -> str:
+        """The text up to its end mark."""
+        return _text(self.value)
+
+    async def verify_value(self, value: Any) -> Any:
+        return await super().verify_value(_text(value))
+
+    async def post(self, value: Any, *, invalid: bool | None = None) -> None:
+        # With its end mark, as areaDetector sends it: a shorter text then never shows the rest of a longer one.
+        await super().post(_text(value) + "\0", invalid=invalid)
+
+
+class _Short(Pv, ChannelShort): ...
+
+
+class _Float(Pv, ChannelFloat): ...
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    raw = value if isinstance(value, bytes) else bytes(int(code) & 0xFF for code in np.atleast_1d(value))
+    return raw.split(b"\0", 1)[0].decode("latin-1")
+
+
+def double(
+    value: float = 0.0,
+    *,
+    units: str = "",
+    precision: int = 3,
+    limits: tuple[float, float] | None = None,
+    on_put: OnPut | None = None,
+    read_only: bool = False,
+    record: str = "ao",
+) -> _Double:
+    """A floating-point value; limits are those that displays and clients read (DRVL, DRVH)."""
+    low, high = limits or (0.0, 0.0)
+    pv = _Double(
+        value=float(value),
+        units=units,
+        precision=precision,
+        lower_ctrl_limit=low,
+        upper_ctrl_limit=high,
+        lower_disp_limit=low,
+        upper_disp_limit=high,
+        reported_record_type=record,
+    )
+    return _set(pv, on_put, read_only)
+
+
+def integer(
+    value: int = 0, *, units: str = "", on_put: OnPut | None = None, read_only: bool = False, record: str = "longout"
+) -> _Integer:
+    """A 32-bit integer."""
+    return _set(_Integer(value=int(value), units=units, reported_record_type=record), on_put, read_only)
+
+
+def choice(
+    value: str,
+    choices: Sequence[str],
+    *,
+    on_put: OnPut | None = None,
+    read_only: bool = False,
+    record: str = "mbbo",
+) -> _Enum:
+    """An enumeration; clients write its number or its text, `on_put` receives the text."""
+    return _set(_Enum(value=value, enum_strings=tuple(choices), reported_record_type=record), on_put, read_only)
+
+
+def text(value: str = "", *, on_put: OnPut | None = None, read_only: bool = False, record: str = "stringout") -> _String:
+    """A string of at most 39 characters."""
+    return _set(_String(value=value, reported_record_type=record), on_put, read_only)
+
+
+def long_text(value: str = "", *, on_put: OnPut | None = None, read_only: bool = False) -> _Char:
+    """A waveform of characters, up to 256, as areaDetector has for paths; `now` is a str."""
+    pv = _Char(value=value, max_length=256, string_encoding="latin-1", reported_record_type="waveform")
+    return _set(pv, on_put, read_only)
+
+
+def array(size: int, kind: str = "int16") -> Any:
+    """A read-only image of up to `size` pixels: kind int16 (Channel Access has no uint16) or float32."""
+    cls = {"int16": _Short, "float32": _Float}[kind]
+    pv = cls(value=np.zeros(1, kind), max_length=size, reported_record_type="waveform")
+    return _set(pv, None, True)
+
+
+def _set(pv: Any, on_put: OnPut | None, read_only: bool) -> Any:
+    pv.on_put = on_put
+    pv._read_only = read_only
+    return pv
