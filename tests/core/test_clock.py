@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -128,3 +129,38 @@ def test_the_clock_may_be_asked_from_another_thread() -> None:
         return await asyncio.get_running_loop().run_in_executor(None, clock.now_s)
 
     assert virtually(main()) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("pace", "speed", "passing_s"), [(VIRTUAL, math.inf, 2.0), (1, 1.0, 2.0), (0.5, 0.5, 1.0), (250.0, 250.0, 500.0)]
+)
+def test_what_passes_on_the_instrument_in_two_seconds_of_the_wall(pace: Any, speed: float, passing_s: float) -> None:
+    async def main() -> tuple[float, float]:
+        clock = Clock(utc_now())
+        return clock.speed, clock.wall_s(2.0)
+
+    assert run(main(), pace) == (speed, passing_s)
+
+
+def test_a_time_out_of_the_wall_clock_leaves_room_for_what_is_quick_there() -> None:
+    """Half an instrument minute at speed 1000 is 30 ms: well within ten seconds of the wall, beyond ten of its own."""
+
+    async def main() -> str:
+        clock = Clock(utc_now())
+
+        async def answer() -> str:
+            await clock.sleep(30.0)
+            return "here"
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(answer(), 10.0)
+        return await asyncio.wait_for(answer(), clock.wall_s(10.0))
+
+    assert run(main(), 1000) == "here"
+
+
+def test_a_plain_event_loop_keeps_the_wall_clock() -> None:
+    async def main() -> float:
+        return Clock(utc_now()).speed
+
+    assert asyncio.run(main()) == 1.0

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import math
 import selectors
 import time
 from collections.abc import Callable, Coroutine
@@ -46,17 +47,19 @@ class _ScaledLoop(asyncio.SelectorEventLoop):
         selector = _PacedSelector()
         selector.pace = lambda timeout: timeout if timeout is None else timeout / speed
         super().__init__(selector)
-        self._speed = speed
+        self.speed = speed
         self._started_s = time.monotonic()
 
     def time(self) -> float:
         if not hasattr(self, "_started_s"):
             return 0.0
-        return (time.monotonic() - self._started_s) * self._speed
+        return (time.monotonic() - self._started_s) * self.speed
 
 
 class _VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time; see the module's text."""
+
+    speed = math.inf
 
     def __init__(self) -> None:
         self._now_s = 0.0
@@ -105,11 +108,14 @@ class Clock:
     """Instrument time in seconds since the start of the run, and its UTC counterpart.
 
     Made inside the event loop whose time it tells; it may then be asked from any thread.
+    speed: instrument seconds per second of the wall clock; infinite in virtual time, which no wall clock paces.
     """
 
     def __init__(self, started_utc: datetime.datetime) -> None:
         self.started_utc = started_utc
         self._loop = asyncio.get_running_loop()
+        # Any other loop keeps the wall clock's time.
+        self.speed = float(getattr(self._loop, "speed", 1.0))
 
     def now_s(self) -> float:
         """Seconds of instrument time since the loop was made."""
@@ -118,6 +124,14 @@ class Clock:
     def utc(self) -> datetime.datetime:
         """The UTC moment that belongs to `now_s`."""
         return self.started_utc + datetime.timedelta(seconds=self.now_s())
+
+    def wall_s(self, seconds: float) -> float:
+        """The instrument seconds that pass during `seconds` of the wall clock, for time-outs of networks and people.
+
+        ``await asyncio.wait_for(answer, clock.wall_s(2.0))`` gives up after two seconds of the wall clock at any
+        speed. In virtual time there is no wall clock to speak of, and a second counts as one of the instrument's.
+        """
+        return seconds if math.isinf(self.speed) else seconds * self.speed
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of instrument time."""
