@@ -21,6 +21,7 @@ from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.events import Event, EventStream, Listener
 from xrm_control.core.geometry import Pose
+from xrm_control.devices.backend import Backend
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
@@ -33,6 +34,8 @@ from xrm_control.storage.formats.registry import read_scan, read_volume
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
+
+_SPEED_AGREES = 0.01
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,13 @@ def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]
 
 
 def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None = None) -> Outcome:
-    """Carry a recipe out. Simulated instruments run in virtual time unless `speed` says otherwise."""
+    """Carry a recipe out, at `speed`; see `pace`."""
     from xrm_control.session.context import RunContext
     from xrm_control.session.runner import Runner
 
     recipe = loaded.recipe
-    pace = _pace(recipe, speed)
     cost = plan(loaded, out)
+    tempo = pace(recipe.instrument, speed)
     started = utc_now()
     folder = RunFolder.create(out, recipe.name, started, secrets.token_hex(2))
     record = RunRecord(
@@ -122,7 +125,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                     finally:
                         context.close()
 
-            code = run_on_clock(session(), pace)
+            code = run_on_clock(session(), tempo)
     return Outcome(folder.path, code, json.loads(folder.results.read_text(encoding="utf-8")))
 
 
@@ -239,21 +242,38 @@ def schema() -> dict[str, Any]:
     return json_schema(Recipe)
 
 
-def _pace(recipe: Recipe, speed: str | None) -> str | float:
-    if speed is None:
-        return VIRTUAL if recipe.instrument.simulated else 1.0
-    if speed == VIRTUAL:
-        if not recipe.instrument.simulated:
-            raise RecipeError("virtual time needs the simulated instrument", where="--speed", value=speed)
+def pace(instrument: Backend, speed: str | None) -> str | float:
+    """The speed of the run's event loop: what was asked for, where the instrument can follow.
+
+    A simulated instrument goes at any speed, in virtual time unless told otherwise. Any other one keeps its own time,
+    and is asked for it; a speed that differs from it by more than 1 % is refused. Raises RecipeError.
+    """
+    asked = None if speed is None else _speed(speed)
+    if instrument.simulated:
+        return VIRTUAL if asked is None else asked
+    if asked == VIRTUAL:
+        raise RecipeError("virtual time needs the simulated instrument", where="--speed", value=speed)
+    own = instrument.speed()
+    if isinstance(asked, float) and abs(asked / own - 1) > _SPEED_AGREES:
+        raise RecipeError(
+            "the instrument keeps a time of its own and cannot be driven at another speed",
+            where="--speed",
+            value=speed,
+            limit=f"{own:g}, the speed of backend {instrument.tag}",
+            remedy=f"leave --speed out, or type --speed {own:g}",
+        )
+    return own
+
+
+def _speed(text: str) -> str | float:
+    if text == VIRTUAL:
         return VIRTUAL
     try:
-        factor = float(speed)
+        factor = float(text)
     except ValueError:
         factor = 0.0
     if not (np.isfinite(factor) and factor > 0):
-        raise RecipeError("no such speed", where="--speed", value=speed, limit="virtual, 1, or a factor above 0")
-    if factor != 1 and not recipe.instrument.simulated:
-        raise RecipeError("a real instrument runs at speed 1", where="--speed", value=speed)
+        raise RecipeError("no such speed", where="--speed", value=text, limit="virtual, 1, or a factor above 0")
     return factor
 
 

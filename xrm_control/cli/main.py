@@ -108,7 +108,7 @@ def run(
     recipe: RecipePath,
     set_: Overrides = None,
     out: RunsRoot = Path("runs"),
-    speed: Annotated[str | None, typer.Option(help="virtual, 1, or N times the wall clock (simulated only)")] = None,
+    speed: Annotated[str | None, typer.Option(help="virtual (simulated only), or N times the wall clock; none: the instrument's own")] = None,
     json_: AsJson = False,
 ) -> None:
     """Carry a recipe out, from sample to report."""

@@ -26,6 +26,13 @@ class Backend(Spec):
     def describe(self) -> InstrumentDescription:
         """Static facts of the instrument; contacts no hardware."""
 
+    def speed(self) -> float:
+        """How many times faster than the wall clock the instrument's own time passes; 1 for a real one.
+
+        May contact the instrument. Raises InstrumentUnreachable.
+        """
+        return 1.0
+
     @abstractmethod
     def open(self, clock: Clock) -> Instrument:
         """The instrument, not yet connected."""
