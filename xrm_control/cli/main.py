@@ -108,7 +108,9 @@ def run(
     recipe: RecipePath,
     set_: Overrides = None,
     out: RunsRoot = Path("runs"),
-    speed: Annotated[str | None, typer.Option(help="virtual (simulated only), or N times the wall clock; none: the instrument's own")] = None,
+    speed: Annotated[
+        str | None, typer.Option(help="virtual (simulated only), or N times the wall clock; none: the instrument's own")
+    ] = None,
     json_: AsJson = False,
 ) -> None:
     """Carry a recipe out, from sample to report."""
