@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from simulators.description import AxisName
@@ -68,10 +68,26 @@ class Fault:
 
 
 class FaultScript:
-    """Answers what is wrong at a moment; the simulated parts ask it, it knows none of them."""
+    """Answers what is wrong at a moment; the simulated parts ask it, it knows none of them.
+
+    It may grow while the instrument runs: what was before stays as it was, so frames of the past do not change.
+    """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self._faults = tuple(faults)
+
+    def add(self, fault: Fault) -> None:
+        """One more fault."""
+        self._faults = (*self._faults, fault)
+
+    def clear(self, t_s: float) -> None:
+        """Nothing is wrong from t_s on: what lasts ends now, what has not come never does."""
+        begun = [f for f in self._faults if f.kind in PERIOD_KINDS and f.at_s is not None and f.at_s < t_s]
+        self._faults = tuple(replace(f, duration_s=min(f.until_s, t_s) - (f.at_s or 0.0)) for f in begun)
+
+    def pending(self, t_s: float) -> tuple[Fault, ...]:
+        """Those that are on or may still come: all but what has lasted its time by t_s."""
+        return tuple(f for f in self._faults if f.kind not in PERIOD_KINDS or f.until_s > t_s)
 
     def active(self, kind: str, t_s: float) -> bool:
         """Whether a fault that lasts is on at t_s."""

@@ -38,6 +38,7 @@ from simulators.source import Shutter, Source, without
 from simulators.specimen import Specimen, SpecimenConfig
 
 SHUTTER_S = 0.05
+FRONT_END_S = 1.0
 _LINEAR = AxisConfig("um", -2000.0, 2000.0, -2010.0, 2010.0, 1500.0, 40000.0, 0.05, 0.5, 0.1, 0.01, ringing=0.05)
 _FOCUS = AxisConfig("um", -500.0, 500.0, -510.0, 510.0, 1500.0, 40000.0, 0.05, 0.5, 0.1, 0.01, ringing=0.05)
 _ROTATION = AxisConfig(
@@ -53,6 +54,7 @@ class MicroscopeConfig:
     photons_per_pixel_s: open-beam photons per second in a pixel at binning 8, in the middle of the field.
     axis_offset_um: where the rotation axis is imaged, right of the detector's centre; None draws +-0.5 to +-3 um.
     open_beam_fraction: of full scale, for one second at binning 8; it fixes the camera's gain.
+    shutter_s, front_end_s: how long the blades travel.
     noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
     """
 
@@ -70,6 +72,8 @@ class MicroscopeConfig:
     run_out_um: float = 0.02
     run_out_random_um: float = 0.01
     camera: CameraConfig | None = None
+    shutter_s: float = SHUTTER_S
+    front_end_s: float = FRONT_END_S
     axes: tuple[tuple[AxisName, AxisConfig], ...] = AXES
     faults: tuple[Fault, ...] = ()
 
@@ -94,7 +98,8 @@ class Microscope:
         self._faults = FaultScript(config.faults)
         self._axes = {name: AxisModel(name, axis, config.seed, self._faults) for name, axis in config.axes}
         self._source = Source(config.flux_drift, config.seed, self._faults)
-        self._shutter = Shutter(SHUTTER_S, self._faults)
+        self._shutter = Shutter(config.shutter_s, self._faults)
+        self._front_end = Shutter(config.front_end_s, FaultScript(()), is_open=True)
         self._run_out = RunOut(config.run_out_um, config.run_out_random_um, config.seed)
         self._drift = ThermalDrift(config.thermal_drift_um, config.seed)
         self._light = Illumination(config.illumination_unevenness, config.illumination_wander, config.seed)
@@ -107,7 +112,7 @@ class Microscope:
     def describe(self) -> MicroscopeDescription:
         """Axes, camera, shutter and energy; static, and needs no specimen."""
         axes: dict[AxisName, Any] = {name: axis.describe() for name, axis in self.config.axes}
-        return MicroscopeDescription(axes, self._camera.describe(), SHUTTER_S, ENERGY_KEV)
+        return MicroscopeDescription(axes, self._camera.describe(), self.config.shutter_s, ENERGY_KEV)
 
     def move(self, axis: str, target: float, t_s: float) -> MoveReport:
         """Send an axis to a target (um or deg); refused beyond a soft limit. KeyError for an unknown axis."""
@@ -134,10 +139,20 @@ class Microscope:
         self._connected(t_s)
         return self._shutter.state(t_s)
 
-    def source(self, t_s: float) -> SourceState:
-        """State of the source."""
+    def set_front_end(self, open_: bool, t_s: float) -> float:
+        """Open or close the shutter upstream of all, open at time 0; returns when it should have arrived."""
         self._connected(t_s)
-        return self._source.state(t_s)
+        return self._front_end.command(open_, t_s)
+
+    def front_end(self, t_s: float) -> ShutterState:
+        """Read-back of the front-end shutter."""
+        self._connected(t_s)
+        return self._front_end.state(t_s)
+
+    def source(self, t_s: float) -> SourceState:
+        """Whether beam comes, and how much; none while the front end is closed."""
+        self._connected(t_s)
+        return self._source.state(t_s) if self._front_end.state(t_s).open else SourceState(False, 0.0)
 
     def interlock_ok(self, t_s: float) -> bool:
         """Whether the radiation interlock is closed."""
@@ -185,6 +200,18 @@ class Microscope:
         pixel_um = PIXEL_UM * shown.binning
         return CameraFrame(image, number, shown.number, taken.begin_s, taken.end_s, shown.binning, pixel_um)
 
+    def add_fault(self, fault: Fault) -> None:
+        """One more fault, while it runs; with `at_s` of now it hits what happens next."""
+        self._faults.add(fault)
+
+    def clear_faults(self, t_s: float) -> None:
+        """From t_s on nothing is wrong any more."""
+        self._faults.clear(t_s)
+
+    def faults(self, t_s: float) -> tuple[Fault, ...]:
+        """Faults that are on or may still come."""
+        return self._faults.pending(t_s)
+
     def truth(self) -> dict[str, Any]:
         """What an analysis should find: JSON-able; lengths in um in the stage frame."""
         offset = {"offset_um": self.axis_offset_um}
@@ -215,7 +242,8 @@ class Microscope:
 
     def _expose(self, taken: _Taken) -> NDArray[np.uint16]:
         """Counts of an exposure, from what the instrument did meanwhile."""
-        lit = without(self._shutter.open_periods(taken.begin_s, taken.end_s), self._source.dark_periods())
+        dark = self._source.dark_periods() + self._front_end.closed_periods()
+        lit = without(self._shutter.open_periods(taken.begin_s, taken.end_s), dark)
         lit_s = 0.0 if taken.fault == "dark_frame" else sum(end_s - begin_s for begin_s, end_s in lit)
         size = DETECTOR_PX // taken.binning
         photons = np.zeros((size, size))

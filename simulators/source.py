@@ -36,12 +36,12 @@ class Source:
 
 
 class Shutter:
-    """A blade, closed at time 0, that takes `travel_s` to open or close; its past stays known."""
+    """A blade, closed at time 0 unless told, that takes `travel_s` to open or close; its past stays known."""
 
-    def __init__(self, travel_s: float, faults: FaultScript) -> None:
+    def __init__(self, travel_s: float, faults: FaultScript, is_open: bool = False) -> None:
         self.travel_s = travel_s
         self._faults = faults
-        self._changes: list[tuple[float, bool]] = [(-math.inf, False)]
+        self._changes: list[tuple[float, bool]] = [(-math.inf, is_open)]
 
     def command(self, open_: bool, t_s: float) -> float:
         """Open or close; returns when the blade should have arrived."""
@@ -60,6 +60,11 @@ class Shutter:
         """The parts of [begin_s, end_s] during which light passes."""
         times = [begin_s, *(at for at, _ in self._changes if begin_s < at < end_s), end_s]
         return [(a, b) for a, b in pairwise(times) if self._is_open(a)]
+
+    def closed_periods(self) -> list[tuple[float, float]]:
+        """When no light passes."""
+        changes = [*self._changes, (math.inf, True)]
+        return [(at, until) for (at, is_open), (until, _) in pairwise(changes) if not is_open]
 
     def _is_open(self, t_s: float) -> bool:
         return next(is_open for at, is_open in reversed(self._changes) if at <= t_s)

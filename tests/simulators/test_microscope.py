@@ -295,3 +295,56 @@ def test_edge_on_the_layer_is_nearly_opaque_and_at_0_degrees_it_has_bright_gaps(
     layer = (operator.image() - 220)[:, 56:66] / beam  # z from 0 to 5 um
     assert (flat_on > 0.85).mean() > 0.2
     assert np.median(layer) < 0.08
+
+
+def test_a_closed_front_end_takes_the_beam_from_the_moment_it_has_closed() -> None:
+    operator = Operator(PERFECT)
+    dark = operator.image().mean()
+    operator.shutter(True)
+    bright = operator.image().mean() - dark
+    closed_s = operator.microscope.set_front_end(False, operator.t_s)
+    during = operator.image().mean() - dark
+    assert closed_s == pytest.approx(operator.t_s - 0.08)  # it closes in just the second that the exposure takes
+    assert during == pytest.approx(bright)
+    assert operator.image().mean() == dark
+    assert operator.microscope.source(operator.t_s).available is False
+    operator.t_s = operator.microscope.set_front_end(True, operator.t_s)
+    assert operator.image().mean() - dark == pytest.approx(bright)
+    assert operator.microscope.source(operator.t_s).available is True
+
+
+def test_faults_may_come_and_go_while_it_runs() -> None:
+    operator = Operator(PERFECT)
+    microscope = operator.microscope
+    operator.go(x=10.0)
+    microscope.add_fault(Fault("dropped_frame", at_s=operator.t_s))
+    microscope.add_fault(Fault("stall", axis="x", at_s=operator.t_s))
+    microscope.add_fault(Fault("beam_loss", at_s=operator.t_s))
+    assert operator.shoot() is None
+    assert operator.shoot() is not None
+    operator.go(x=20.0)
+    assert microscope.axis("x", operator.t_s).stalled
+    assert not microscope.source(operator.t_s).available
+    microscope.add_fault(Fault("nan_frame", at_s=operator.t_s))
+    microscope.clear_faults(operator.t_s)
+    operator.go(x=30.0)
+    assert not microscope.axis("x", operator.t_s).stalled
+    assert microscope.source(operator.t_s).available
+    assert np.isfinite(operator.image()).all()
+    assert microscope.faults(operator.t_s) == ()
+
+
+def test_clearing_does_not_change_a_frame_that_was_taken_before() -> None:
+    operator = Operator(PERFECT)
+    operator.shutter(True)
+    microscope = operator.microscope
+    microscope.add_fault(Fault("beam_loss", at_s=operator.t_s + 0.5))
+    exposure = microscope.expose(operator.t_s)
+    microscope.clear_faults(exposure.exposure_ends_s)
+    frame = microscope.read(exposure.number, exposure.ready_s)
+    again = Operator(replace(PERFECT, faults=(Fault("beam_loss", at_s=operator.t_s + 0.5),)))
+    again.shutter(True)
+    expected = again.shoot()
+    assert frame is not None
+    assert expected is not None
+    assert np.array_equal(frame.image, expected.image)

@@ -67,3 +67,13 @@ def test_lost_beam_is_seen_while_it_lasts() -> None:
 )
 def test_periods_without_gaps(gaps: list[tuple[float, float]], left: list[tuple[float, float]]) -> None:
     assert without([(0.0, 10.0)], gaps) == left
+
+
+def test_a_blade_knows_when_it_was_closed() -> None:
+    shutter = Shutter(1.0, FaultScript(()), is_open=True)
+    assert shutter.closed_periods() == []
+    shutter.command(False, 4.0)
+    assert shutter.closed_periods() == [(5.0, math.inf)]
+    shutter.command(True, 9.0)
+    assert shutter.closed_periods() == [(5.0, 10.0)]
+    assert Shutter(1.0, FaultScript(())).closed_periods() == [(-math.inf, math.inf)]
