@@ -2,7 +2,8 @@
 
 A client's write goes to `on_put(value)`, which answers with the value to keep, or raises: `Refused` sends the client
 the status ECA_PUTFAIL and changes nothing. A put-completion is sent when `on_put` returns, so an `on_put` that takes
-time is a record that stays busy. The IOC itself writes with `post`, which asks nobody.
+time is a record that stays busy. The IOC itself writes with `post`, which asks nobody. `on_get`, where set, brings the
+value up to date before a client's fresh read of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from caproto import (
 )
 
 OnPut = Callable[[Any], Awaitable[Any]]
+OnGet = Callable[[], Awaitable[None]]
 
 
 class Refused(Exception):
@@ -36,15 +38,31 @@ class Pv:
     """Mixed into a caproto channel; see the module."""
 
     on_put: OnPut | None = None
+    on_get: OnGet | None = None
     locked = False
 
-    async def verify_value(self, value: Any) -> Any:
+    async def read(self, data_type: Any) -> Any:
+        """caproto's hook for a client's read."""
+        if self.on_get is not None:
+            await self.on_get()
+        return await super().read(data_type)  # type: ignore[misc]
+
+    async def write(self, value: Any, *, verify_value: bool = True, **more: Any) -> None:
+        """caproto's way to a new value. A client's is asked about first: caproto would alarm a record that refuses."""
+        if verify_value:
+            try:
+                value = await self.verify_value(self.preprocess_value(value))  # type: ignore[attr-defined]
+            except SkipWrite:
+                return
+        await super().write(value, verify_value=False, **more)  # type: ignore[misc]
+
+    async def verify_value(self, data: Any) -> Any:
         """caproto's hook for a client's write."""
         if self.locked:
             raise Refused("this PV refuses writes")
         if self.on_put is None:
-            return value
-        await self.post(_plain(await self.on_put(_plain(value))))
+            return data
+        await self.post(_plain(await self.on_put(_plain(data))))
         raise SkipWrite
 
     async def post(self, value: Any, *, invalid: bool | None = None) -> None:
@@ -98,8 +116,8 @@ class _Enum(Pv, ChannelEnum):
         """The chosen text."""
         return self._choice(self.value)
 
-    async def verify_value(self, value: Any) -> Any:
-        return await super().verify_value(self._choice(value))
+    async def verify_value(self, data: Any) -> Any:
+        return await super().verify_value(self._choice(data))
 
     def _choice(self, value: Any) -> str:
         """A client may write the number or the text."""
@@ -122,8 +140,8 @@ class _Char(Pv, ChannelChar):
         """The text up to its end mark."""
         return _text(self.value)
 
-    async def verify_value(self, value: Any) -> Any:
-        return await super().verify_value(_text(value))
+    async def verify_value(self, data: Any) -> Any:
+        return await super().verify_value(_text(data))
 
     async def post(self, value: Any, *, invalid: bool | None = None) -> None:
         # With its end mark, as areaDetector sends it: a shorter text then never shows the rest of a longer one.
@@ -187,7 +205,9 @@ def choice(
     return _set(_Enum(value=value, enum_strings=tuple(choices), reported_record_type=record), on_put, read_only)
 
 
-def text(value: str = "", *, on_put: OnPut | None = None, read_only: bool = False, record: str = "stringout") -> _String:
+def text(
+    value: str = "", *, on_put: OnPut | None = None, read_only: bool = False, record: str = "stringout"
+) -> _String:
     """A string of at most 39 characters."""
     return _set(_String(value=value, reported_record_type=record), on_put, read_only)
 
