@@ -36,3 +36,7 @@ class IocTime:
     async def wait_wall(self, seconds: float) -> None:
         """Wait for `seconds` of the wall clock."""
         await asyncio.sleep(seconds)
+
+    def block_wall(self, seconds: float) -> None:
+        """Hold up everything in this process: what a hung IOC looks like from outside."""
+        time.sleep(seconds)
