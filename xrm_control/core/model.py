@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+IN_FILE = "x-in-file"
 
 
 class Spec(BaseModel):
     """Base of all specifications: immutable, refuses unknown keys, NaN and infinities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+@dataclass(frozen=True)
+class InFile:
+    """Marks a field whose value in a document may be the name of a YAML file that holds it.
+
+    ``map: Annotated[PvMap, InFile()] = Field(default="instruments/site.yaml")``. Whoever loads the document puts the
+    file's content in the name's place, before the model is validated; the model itself knows no files. A name is
+    looked up beside the document, then in the working directory.
+    """
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)], IN_FILE: True}

@@ -85,14 +85,6 @@ def misplaced_booleans(model: type[BaseModel], data: Data) -> list[tuple[KeyPath
     ]
 
 
-def dotted(path: KeyPath) -> str:
-    """A path as people write it: ``roi.points[0].x_um``."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
-
-
 def _complaint(item: Any, view: SchemaView, data: Data) -> Complaint:
     kind: str = item["type"]
     path, value, branch = _locate(item["loc"], data, missing=kind == "missing")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from xrm_control.core.model import IN_FILE
 from xrm_control.recipe.yaml_source import Data, KeyPath
 
 
@@ -31,6 +32,15 @@ class SchemaView:
                 return node["discriminator"]["propertyName"], kinds
         return "", []
 
+    def in_file(self, path: KeyPath, data: Data) -> tuple[bool, str | None]:
+        """Whether the value at `path` may stand in a file of its own, and the file's name when nobody gives one."""
+        nodes = [node for node in self._reach(path, data) if _in_file(node)]
+        return bool(nodes), next((name for node in nodes if isinstance(name := node.get("default"), str)), None)
+
+    def in_files(self, data: Data) -> list[KeyPath]:
+        """Every path below `data` at which a file may be named, also where nothing is given."""
+        return list(dict.fromkeys(self._in_files([self._schema], data, ())))
+
     def description(self, path: KeyPath, data: Data) -> str:
         """The first line of what the field at `path` is for; "" when nobody wrote it down."""
         texts = [node.get("description", "") for node in self._reach(path, data)]
@@ -45,14 +55,22 @@ class SchemaView:
 
     def at(self, path: KeyPath, data: Data) -> Iterator[dict[str, Any]]:
         """Every schema that may apply at `path` (unions give several)."""
-        value = _value(path, data)
+        value = value_at(path, data)
         for node in self._reach(path, data):
             yield from self._expand(node, value)
+
+    def _in_files(self, nodes: list[dict[str, Any]], value: Data, path: KeyPath) -> Iterator[KeyPath]:
+        for node in (inner for outer in nodes for inner in self._expand(outer, value)):
+            if isinstance(value, dict):
+                yield from ((*path, key) for key, inner in node.get("properties", {}).items() if _in_file(inner))
+            parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+            for step, item in parts:
+                yield from self._in_files(_step(node, step), item, (*path, step))
 
     def _reach(self, path: KeyPath, data: Data) -> list[dict[str, Any]]:
         nodes: list[dict[str, Any]] = [self._schema]
         for depth, step in enumerate(path):
-            value = _value(path[:depth], data)
+            value = value_at(path[:depth], data)
             inner = [found for node in nodes for item in self._expand(node, value) for found in _step(item, step)]
             nodes = inner
         return nodes
@@ -80,6 +98,10 @@ def _mapping(node: dict[str, Any]) -> dict[str, str]:
     return node.get("discriminator", {}).get("mapping", {})
 
 
+def _in_file(node: dict[str, Any]) -> bool:
+    return bool(node.get(IN_FILE)) or any(_in_file(choice) for choice in node.get("anyOf", ()))
+
+
 def _step(node: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
     if isinstance(step, int):
         prefix = node.get("prefixItems", [])
@@ -89,7 +111,8 @@ def _step(node: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
     return [found] if isinstance(found, dict) else []
 
 
-def _value(path: KeyPath, data: Data) -> Data:
+def value_at(path: KeyPath, data: Data) -> Data:
+    """What `data` holds at a path; None when it holds nothing there."""
     for step in path:
         if isinstance(data, dict) and isinstance(step, str):
             data = data.get(step)
