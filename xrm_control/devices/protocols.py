@@ -105,10 +105,11 @@ class CameraFrame:
 
 @dataclass(frozen=True)
 class SourceReading:
-    """The source: whether beam is delivered, and its flux relative to nominal."""
+    """The source: whether beam is delivered, its flux relative to nominal, and whether the interlock permits beam."""
 
     available: bool
     flux_relative: float
+    permit: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""An instrument behind EPICS Channel Access: motor records, areaDetector, shutter, source, interlocks.
+
+The only user of pyepics. What is which PV stands in a map (recipes/instruments/*.yaml).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from xrm_control.core.clock import Clock
+from xrm_control.devices.backend import Backend
+from xrm_control.devices.epics.pv_map import PvMap
+from xrm_control.devices.protocols import InstrumentDescription
+
+if TYPE_CHECKING:
+    from xrm_control.devices.epics.instrument import EpicsInstrument
+
+
+class EpicsBackend(Backend):
+    """A real instrument, or `xrm ioc`, over Channel Access."""
+
+    backend: Literal["epics"] = "epics"
+    map: PvMap = Field(description="what is which PV: the map's file, or its content")
+
+    def describe(self) -> InstrumentDescription:
+        """See `Backend.describe`: what the map says."""
+        return self.map.describe()
+
+    def open(self, clock: Clock) -> EpicsInstrument:
+        """See `Backend.open`."""
+        # pyepics is loaded only when an instrument is really wanted.
+        from xrm_control.devices.epics import access
+        from xrm_control.devices.epics.instrument import EpicsInstrument
+
+        access.prepare(self.map)
+        return EpicsInstrument(self.map, clock)
+
+    def speed(self) -> float:
+        """See `Backend.speed`: asked of the map's `supervision.speed`, which only a simulation has."""
+        from xrm_control.devices.epics import access
+
+        access.prepare(self.map)
+        return access.speed(self.map)

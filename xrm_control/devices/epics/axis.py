@@ -1,0 +1,232 @@
+"""An axis of the stage as a motor record, believed only when every sign of a finished motion agrees.
+
+A put-completion says little: it comes after a refused target, after a stop by someone else, after a stall and after
+exhausted retries. So a move counts as done when the completion has come, the connection has never been lost, DMOV is
+1, LVIO and both limit switches are 0, MSTA shows neither problem nor stall nor lost controller, VAL is still what was
+written, and a fresh RBV is within the tolerance. Names: EPICS motorRecord documentation.
+"""
+
+from __future__ import annotations
+
+import math
+
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import (
+    InstrumentUnreachable,
+    LimitReached,
+    MotionInterrupted,
+    MotionStalled,
+    SafetyRefusal,
+)
+from xrm_control.devices.epics.pv_map import AxisMap
+from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.protocols import AxisDescription, AxisReading
+
+_FIELDS = (
+    "VAL",
+    "RBV",
+    "DMOV",
+    "LVIO",
+    "HLS",
+    "LLS",
+    "MSTA",
+    "STOP",
+    "SPMG",
+    "SET",
+    "HLM",
+    "LLM",
+    "DHLM",
+    "DLLM",
+    "EGU",
+)
+# MSTA bits, counted from 0: slip or stall 6, problem 9, communication error 12.
+_STALL, _PROBLEM, _NO_CONTROLLER = 1 << 6, 1 << 9, 1 << 12
+# Beyond twice the planned duration and this, a motion that does not end has failed.
+_GRACE_S = 10.0
+_POLL_S = 0.02
+
+
+class EpicsAxis:
+    """See `protocols.Axis`."""
+
+    def __init__(self, name: str, axis: AxisMap, record: str, registry: Registry, clock: Clock) -> None:
+        self.name = name
+        self._map = axis
+        self._about = axis.describe()
+        self._pv = pvs(record)
+        self._registry = registry
+        self._clock = clock
+        self._at_limit = {"HLS": False, "LLS": False}
+
+    def watch(self) -> None:
+        """Follow the limit switches by monitor: a reading of an idle axis need not ask for them."""
+        for field in self._at_limit:
+            self._registry.watch(
+                self._pv[field], lambda value, field=field: self._at_limit.update({field: bool(value)})
+            )
+
+    async def examine(self) -> AxisDescription:
+        """Is the record fit to be trusted? Returns the axis with the limits in force. Raises SafetyRefusal."""
+        fields = ("EGU", "SPMG", "SET", "HLM", "LLM", "DHLM", "DLLM", "MSTA")
+        egu, spmg, set_, hlm, llm, dhlm, dllm, msta = await self._read(*fields)
+        self._with_controller(int(msta))
+        if self._map.motor_units and egu != self._map.motor_units:
+            raise self._unfit(
+                "EGU", egu, self._map.motor_units, "correct axes.*.motor_units and per_motor_unit in the map"
+            )
+        if set_ not in (0, "Use"):
+            raise self._unfit(
+                "SET", set_, "Use", "a write would redefine the position instead of moving: set SET to Use"
+            )
+        if spmg not in (3, "Go"):
+            raise self._unfit(
+                "SPMG", spmg, "Go", "somebody has stopped or paused this axis: set SPMG to Go when it is safe"
+            )
+        if dhlm == dllm == 0:
+            raise self._unfit(
+                "DHLM, DLLM", "0, 0", "soft limits", "limits of 0 mean none at all: set the record's soft limits"
+            )
+        low, high = sorted((self._map.to_stage(llm), self._map.to_stage(hlm)))
+        own_low, own_high = self._map.limits
+        slack = self._about.tolerance
+        if own_low < low - slack or own_high > high + slack:
+            raise SafetyRefusal(
+                "the map's limits do not lie inside the motor record's",
+                where=f"axis {self.name}, {self._pv['HLM']}, {self._pv['LLM']}",
+                value=f"[{own_low:g}, {own_high:g}] {self._about.units}",
+                limit=f"[{low:g}, {high:g}] {self._about.units}",
+                remedy="narrow axes.*.limits in the PV map, or widen the record's limits if the hardware allows it",
+            )
+        return self._about
+
+    async def move(self, target: float) -> float:
+        """See `Axis.move`."""
+        self._refuse_outside(target)
+        value = self._map.to_motor(target)
+        epoch = self._registry.epoch
+        (rbv,) = await self._read("RBV")
+        allowed_s = 2 * self._about.move_duration_s(self._map.to_stage(rbv), target) + _GRACE_S
+        try:
+            await self._registry.write(self._pv["VAL"], float(value), within_s=allowed_s)
+        except InstrumentUnreachable as lost:
+            await self._never_done(target, allowed_s, epoch, lost)
+        return await self._verified(target, value, epoch)
+
+    async def read(self) -> AxisReading:
+        """See `Axis.read`."""
+        rbv, dmov = await self._read("RBV", "DMOV")
+        low, high = self._at_limit["LLS"], self._at_limit["HLS"]
+        if self._map.direction < 0:
+            low, high = high, low
+        return AxisReading(self._map.to_stage(rbv), not dmov, low, high)
+
+    async def stop(self) -> None:
+        """See `Axis.stop`. Raises MotionStalled if it moves on."""
+        await self._registry.write(self._pv["STOP"], 1)
+        about = self._about
+        deadline_s = self._clock.now_s() + about.speed / about.acceleration + about.settle_s + self._clock.wall_s(5.0)
+        while not (await self._read("DMOV"))[0]:
+            if self._clock.now_s() > deadline_s:
+                raise MotionStalled(
+                    "the axis does not come to rest after STOP",
+                    where=f"axis {self.name}, {self._pv['STOP']}",
+                    remedy="use the emergency stop of the stage controller",
+                )
+            await self._clock.sleep(self._clock.wall_s(_POLL_S))
+
+    async def _read(self, *fields: str) -> tuple:
+        return await self._registry.read(*(self._pv[field] for field in fields))
+
+    async def _verified(self, target: float, value: float, epoch: int) -> float:
+        """The signs after the completion; returns the read-back in stage units."""
+        val, rbv, dmov, lvio, hls, lls, msta = await self._read("VAL", "RBV", "DMOV", "LVIO", "HLS", "LLS", "MSTA")
+        about, position = self._about, self._map.to_stage(rbv)
+        where = f"axis {self.name} ({self._pv['VAL']})"
+        reached = f"{position:.3f} {about.units}"
+        self._unbroken(epoch)
+        self._with_controller(int(msta))
+        if lvio:
+            raise LimitReached(
+                "the motor record refused the target: soft limit (LVIO)",
+                where=where,
+                value=f"{target:.3f} {about.units}",
+                limit=f"[{about.low_limit:g}, {about.high_limit:g}] {about.units} in the map; HLM, LLM in the record",
+                remedy="keep the target inside the limits",
+            )
+        if hls or lls:
+            raise LimitReached(
+                "a hard limit switch ended the motion",
+                where=where,
+                value=reached,
+                limit="high limit switch (HLS)" if hls else "low limit switch (LLS)",
+                remedy="look at the stage before moving it again",
+            )
+        if not dmov or abs(self._map.to_stage(val) - self._map.to_stage(value)) > about.tolerance / 2:
+            raise MotionInterrupted(
+                "somebody else stopped or moved the axis" if dmov else "somebody else is moving the axis",
+                where=where,
+                value=f"target now {self._map.to_stage(val):.3f} {about.units}, axis at {reached}",
+                limit=f"commanded {target:.3f} {about.units}",
+                remedy="find out who controls the stage besides this run",
+            )
+        if int(msta) & (_STALL | _PROBLEM) or abs(position - target) > about.tolerance:
+            raise MotionStalled(
+                f"the axis stopped short of {target:.3f} {about.units}",
+                where=where,
+                value=f"{reached}, MSTA {int(msta):#x}",
+                limit=f"within {about.tolerance:g} {about.units} of the target",
+                remedy="look for an obstacle; the move is tried again as the retry policy says",
+            )
+        return position
+
+    async def _never_done(self, target: float, allowed_s: float, epoch: int, lost: InstrumentUnreachable) -> None:
+        """No completion in time: a lost IOC, or an axis that never arrives; the latter is stopped."""
+        try:
+            await self._read("DMOV")
+        except InstrumentUnreachable:
+            raise lost from None
+        self._unbroken(epoch)
+        await self.stop()
+        raise MotionStalled(
+            f"the axis never reported the end of its motion to {target:.3f} {self._about.units}; it was stopped",
+            where=f"axis {self.name} ({self._pv['DMOV']})",
+            limit=f"{allowed_s:.0f} s",
+            remedy="look at the stage controller",
+        ) from lost
+
+    def _unbroken(self, epoch: int) -> None:
+        if self._registry.epoch != epoch:
+            raise InstrumentUnreachable(
+                "the connection was lost in the middle of the motion",
+                where=f"axis {self.name} ({self._pv['VAL']})",
+                remedy="the position is read anew once the IOC is back",
+            )
+
+    def _with_controller(self, msta: int) -> None:
+        if msta & _NO_CONTROLLER:
+            raise InstrumentUnreachable(
+                "the IOC has lost the motor controller (MSTA communication error)",
+                where=f"axis {self.name} ({self._pv['MSTA']})",
+                value=f"{msta:#x}",
+                remedy="look at the controller and its cable",
+            )
+
+    def _refuse_outside(self, target: float) -> None:
+        about = self._about
+        if not (math.isfinite(target) and about.low_limit <= target <= about.high_limit):
+            raise LimitReached(
+                "the target lies outside the limits; nothing was moved",
+                where=f"axis {self.name} ({self._pv['VAL']})",
+                value=f"{target:.3f} {about.units}",
+                limit=f"[{about.low_limit:g}, {about.high_limit:g}] {about.units}",
+                remedy="keep the target inside the limits",
+            )
+
+    def _unfit(self, field: str, value: object, limit: str, remedy: str) -> SafetyRefusal:
+        text = f"axis {self.name}: the motor record is not ready to be used"
+        return SafetyRefusal(text, where=f"{self._pv['VAL']}, {field}", value=value, limit=limit, remedy=remedy)
+
+
+def pvs(record: str) -> dict[str, str]:
+    """Field -> PV of a motor record, those that are used here."""
+    return {field: record if field == "VAL" else f"{record}.{field}" for field in _FIELDS}

@@ -1,0 +1,81 @@
+"""Shutter and source: what lets light through, and what says whether there is any."""
+
+from __future__ import annotations
+
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import ShutterStuck
+from xrm_control.devices.epics.pv_map import PvMap, Status
+from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.protocols import SourceReading
+
+# A blade is late after one second, as at a real beamline.
+_GRACE_S = 1.0
+_POLL_S = 0.02
+
+
+class EpicsShutter:
+    """See `protocols.Shutter`."""
+
+    def __init__(self, pv_map: PvMap, registry: Registry, clock: Clock) -> None:
+        self._map = pv_map.shutter
+        self._full = pv_map.full
+        self._registry = registry
+        self._clock = clock
+
+    async def set(self, open_: bool) -> None:
+        """See `Shutter.set`."""
+        command = self._map.open if open_ else self._map.close
+        await self._registry.write(self._full(command.pv), command.value)
+        deadline_s = self._clock.now_s() + self._map.travel_s + max(_GRACE_S, self._clock.wall_s(0.5))
+        while await self.is_open() != open_:
+            if self._clock.now_s() > deadline_s:
+                raise ShutterStuck(
+                    "the shutter does not follow its command",
+                    where=f"shutter ({self._full(self._map.is_open.pv)})",
+                    value="open" if not open_ else "closed",
+                    limit="open" if open_ else "closed",
+                    remedy="close the beam upstream and look at the shutter",
+                )
+            await self._clock.sleep(self._clock.wall_s(_POLL_S))
+
+    async def is_open(self) -> bool:
+        """See `Shutter.is_open`."""
+        (value,) = await self._registry.read(self._full(self._map.is_open.pv))
+        return good(self._map.is_open, value)
+
+
+class EpicsSource:
+    """See `protocols.Source`."""
+
+    def __init__(self, pv_map: PvMap, registry: Registry) -> None:
+        self._map = pv_map.source
+        self._registry = registry
+        statuses = (*self._map.available, *self._map.permits)
+        self._names = [pv_map.full(status.pv) for status in statuses]
+        if self._map.flux is not None:
+            self._names.append(pv_map.full(self._map.flux))
+
+    async def read(self) -> SourceReading:
+        """See `Source.read`."""
+        values = await self._registry.read(*self._names)
+        about = self._map
+        beam = all(good(status, value) for status, value in zip(about.available, values, strict=False))
+        after = values[len(about.available) :]
+        permit = all(good(status, value) for status, value in zip(about.permits, after, strict=False))
+        flux = float(values[-1]) / about.nominal_flux if about.flux is not None else 1.0
+        available = beam and permit
+        return SourceReading(available, flux if available else 0.0, permit)
+
+
+def good(status: Status, value: object) -> bool:
+    """Whether a PV's value is one of those that mean yes; an enum's text stands for its number and back."""
+    return value in status.good or (isinstance(value, float) and value.is_integer() and int(value) in status.good)
+
+
+def pvs(pv_map: PvMap) -> list[str]:
+    """All PVs of shutter and source."""
+    shutter, source = pv_map.shutter, pv_map.source
+    names = [shutter.open.pv, shutter.close.pv, shutter.is_open.pv]
+    names += [status.pv for status in (*source.available, *source.permits)]
+    names += [source.flux] if source.flux else []
+    return [pv_map.full(name) for name in names]

@@ -1,0 +1,178 @@
+"""The camera as areaDetector: settings believed by read-back, a frame by its unique id.
+
+One frame is one acquisition (ImageMode Single). The put of Acquire completes through AcquireBusy, with WaitForPlugins
+after the plugins have done their part; the frame then is in the plugin named in the map. Names: ADCore documentation.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import DeviceError, FrameLost, InstrumentUnreachable
+from xrm_control.devices.epics.pv_map import CameraMap
+from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.protocols import CameraFrame, CameraSettings
+
+_WRITTEN = {"ImageMode": "Single", "TriggerMode": "Internal", "NumImages": 1, "ArrayCallbacks": "Enable"}
+_FIELDS = (
+    *_WRITTEN, "WaitForPlugins", "Acquire", "AcquireTime", "AcquireTime_RBV", "BinX", "BinY", "BinX_RBV", "BinY_RBV",
+    "MinX", "MinY", "SizeX", "SizeY", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV", "MaxSizeX_RBV", "MaxSizeY_RBV",
+    "ImageMode_RBV", "TriggerMode_RBV", "ArrayCounter_RBV", "DetectorState_RBV", "StatusMessage_RBV",
+)  # fmt: skip
+_FAILED = ("Error", "Aborted", "Aborting", "Disconnected")
+# A camera that has not delivered after three times the planned time (and this) hangs.
+_PATIENCE, _GRACE_S = 3.0, 5.0
+
+
+class FrameSource(Protocol):
+    """Where the frame of an acquisition is fetched."""
+
+    async def prepare(self, shape: tuple[int, int]) -> None:
+        """Called after the camera took its settings; `shape` is (rows, columns) of the frames to come."""
+        ...
+
+    async def fetch(self, last_id: int) -> tuple[NDArray[np.generic], int]:
+        """The newest frame and its unique id. Raises FrameLost when none came after `last_id`."""
+        ...
+
+    async def newest_id(self) -> int:
+        """Unique id of the newest frame there is."""
+        ...
+
+
+class EpicsCamera:
+    """See `protocols.Camera`."""
+
+    def __init__(self, camera: CameraMap, prefix: str, frames: FrameSource, registry: Registry, clock: Clock) -> None:
+        self._map = camera
+        self._pv = pvs(prefix)
+        self._frames = frames
+        self._registry = registry
+        self._clock = clock
+        self._exposure_s = 0.0
+        self._binning = 0
+        self._shape = (0, 0)
+        self._last_id = 0
+
+    async def examine(self) -> None:
+        """Is it the detector of the map? Raises DeviceError."""
+        width, height = await self._read("MaxSizeX_RBV", "MaxSizeY_RBV")
+        if (width, height) != (self._map.width_px, self._map.height_px):
+            raise DeviceError(
+                "the detector has another size than the map says",
+                where=f"{self._pv['MaxSizeX_RBV']}, {self._pv['MaxSizeY_RBV']}",
+                value=f"{width} x {height} px",
+                limit=f"{self._map.width_px} x {self._map.height_px} px",
+                remedy="correct camera.width_px and camera.height_px, or the camera's prefix, in the PV map",
+            )
+
+    async def configure(self, binning: int, exposure_s: float) -> CameraSettings:
+        """See `Camera.configure`."""
+        about = self._map
+        if binning not in about.readout_s:
+            raise DeviceError(
+                "the camera does not have this binning",
+                where=self._pv["BinX"],
+                value=binning,
+                limit=", ".join(map(str, sorted(about.readout_s))),
+            )
+        await self._write("Acquire", 0)
+        for field, value in _WRITTEN.items():
+            await self._write(field, value)
+        await self._write("WaitForPlugins", "Yes")
+        for field, value in (("BinX", binning), ("BinY", binning), ("MinX", 0), ("MinY", 0),
+                             ("SizeX", about.width_px), ("SizeY", about.height_px)):  # fmt: skip
+            await self._write(field, value)
+        await self._write("AcquireTime", float(exposure_s))
+        settings = await self._read_back(binning)
+        self._exposure_s, self._binning, self._shape = settings.exposure_s, settings.binning, settings.shape
+        await self._frames.prepare(self._shape)
+        self._last_id = await self._frames.newest_id()
+        return settings
+
+    async def expose(self) -> CameraFrame:
+        """See `Camera.expose`."""
+        if not self._binning:
+            raise DeviceError("the camera was not configured before exposing", where=self._pv["Acquire"])
+        epoch = self._registry.epoch
+        planned_s = self._exposure_s + self._map.readout_s[self._binning]
+        started_s = self._clock.now_s()
+        try:
+            await self._registry.write(self._pv["Acquire"], 1, within_s=_PATIENCE * planned_s + _GRACE_S)
+        except InstrumentUnreachable as lost:
+            await self._hangs(epoch, lost)
+        if self._registry.epoch != epoch:
+            raise InstrumentUnreachable(
+                "the connection was lost during the exposure; its frame is not believed", where=self._pv["Acquire"]
+            )
+        image, unique_id = await self._fetch()
+        self._last_id = unique_id
+        if self._map.flip_rows:
+            image = image[::-1]
+        if self._map.flip_columns:
+            image = image[:, ::-1]
+        return CameraFrame(image, unique_id, started_s, started_s + self._exposure_s)
+
+    async def _fetch(self) -> tuple[NDArray[np.generic], int]:
+        """The frame, or why there is none in the camera's own words."""
+        try:
+            return await self._frames.fetch(self._last_id)
+        except FrameLost as lost:
+            state, message = await self._read("DetectorState_RBV", "StatusMessage_RBV")
+            if state not in _FAILED:
+                raise
+            raise FrameLost(
+                f"the exposure ended in the state {state}: {message}",
+                where=self._pv["DetectorState_RBV"],
+                remedy="look at the camera, and whether somebody else stopped the acquisition",
+            ) from lost
+
+    async def _hangs(self, epoch: int, lost: InstrumentUnreachable) -> None:
+        """No completion in time: a lost IOC, or a camera that hangs; the latter is told to stop."""
+        try:
+            (state,) = await self._read("DetectorState_RBV")
+        except InstrumentUnreachable:
+            raise lost from None
+        if self._registry.epoch != epoch:
+            raise lost
+        await self._write("Acquire", 0)
+        raise FrameLost(
+            "the camera did not finish its exposure and was stopped",
+            where=self._pv["Acquire"],
+            value=f"state {state}",
+            limit=lost.what,
+            remedy="look at the camera; WaitForPlugins also waits for plugins whose files cannot be written",
+        ) from lost
+
+    async def _read_back(self, binning: int) -> CameraSettings:
+        fields = ("BinX_RBV", "BinY_RBV", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV", "AcquireTime_RBV",
+                  "ImageMode_RBV", "TriggerMode_RBV")  # fmt: skip
+        bin_x, bin_y, min_x, min_y, size_x, size_y, exposure_s, mode, trigger = await self._read(*fields)
+        about = self._map
+        found = (bin_x, bin_y, min_x, min_y, size_x, size_y, mode, trigger)
+        wanted = (binning, binning, 0, 0, about.width_px, about.height_px, "Single", "Internal")
+        if found != wanted:
+            raise DeviceError(
+                "the camera did not take its settings",
+                where=self._pv["BinX_RBV"].removesuffix("BinX_RBV")
+                + "{BinX BinY MinX MinY SizeX SizeY ImageMode TriggerMode}",
+                value=", ".join(map(str, found)),
+                limit=", ".join(map(str, wanted)),
+                remedy="check that nobody else controls the camera",
+            )
+        return CameraSettings(int(bin_x), float(exposure_s), (size_y // bin_y, size_x // bin_x))
+
+    async def _read(self, *fields: str) -> tuple:
+        return await self._registry.read(*(self._pv[field] for field in fields))
+
+    async def _write(self, field: str, value: float | int | str) -> None:
+        await self._registry.write(self._pv[field], value)
+
+
+def pvs(prefix: str) -> dict[str, str]:
+    """Field -> PV of the camera, those that are used here."""
+    return {field: prefix + field for field in _FIELDS}

@@ -1,0 +1,69 @@
+"""Frames from areaDetector's array plugin (NDStdArrays): the image comes over Channel Access itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable
+from xrm_control.devices.epics.registry import Registry
+
+_FIELDS = ("EnableCallbacks", "ArrayData", "UniqueId_RBV", "ArraySize0_RBV", "ArraySize1_RBV", "DataType_RBV")
+# Channel Access has no unsigned integers: the bits travel as signed ones.
+_UNSIGNED = {"UInt8": np.uint8, "UInt16": np.uint16, "UInt32": np.uint32}
+
+
+class ArraySource:
+    """See `camera.FrameSource`."""
+
+    def __init__(self, prefix: str, registry: Registry) -> None:
+        self._pv = pvs(prefix)
+        self._registry = registry
+
+    async def prepare(self, shape: tuple[int, int]) -> None:
+        """See `FrameSource.prepare`. Raises DeviceError when the array PV is too small for a frame."""
+        await self._registry.write(self._pv["EnableCallbacks"], "Enable")
+        room, needed = self._registry.elements(self._pv["ArrayData"]), shape[0] * shape[1]
+        if room < needed:
+            raise DeviceError(
+                "the array PV is smaller than a frame",
+                where=self._pv["ArrayData"],
+                value=f"{room} elements",
+                limit=f"{needed} for {shape[0]} x {shape[1]} pixels",
+                remedy="give the waveform more elements (NELM) in the IOC, or use a larger binning",
+            )
+
+    async def newest_id(self) -> int:
+        """See `FrameSource.newest_id`."""
+        return int((await self._registry.read(self._pv["UniqueId_RBV"]))[0])
+
+    async def fetch(self, last_id: int) -> tuple[NDArray[np.generic], int]:
+        """See `FrameSource.fetch`."""
+        fields = ("UniqueId_RBV", "ArraySize0_RBV", "ArraySize1_RBV", "DataType_RBV", "ArrayData")
+        unique_id, columns, rows, kind, pixels = await self._registry.read(*(self._pv[field] for field in fields))
+        if unique_id <= last_id:
+            raise FrameLost(
+                "no new frame after the exposure: its unique id does not follow",
+                where=self._pv["UniqueId_RBV"],
+                value=unique_id,
+                limit=f"above {last_id}",
+                remedy="a dropped frame is taken again; DroppedArrays_RBV of the plugin counts them",
+            )
+        flat = np.atleast_1d(np.asarray(pixels))
+        if flat.size != rows * columns:
+            raise FrameUnusable(
+                "the array does not have as many pixels as its plugin says",
+                where=self._pv["ArrayData"],
+                value=f"{flat.size} pixels",
+                limit=f"{rows} x {columns}",
+            )
+        if kind in _UNSIGNED and flat.dtype.kind == "i" and flat.dtype.itemsize == np.dtype(_UNSIGNED[kind]).itemsize:
+            flat = flat.view(_UNSIGNED[kind])
+        elif kind in _UNSIGNED and flat.dtype.kind == "f" and np.isfinite(flat).all():
+            flat = flat.astype(_UNSIGNED[kind])
+        return flat.reshape(rows, columns), int(unique_id)
+
+
+def pvs(prefix: str) -> dict[str, str]:
+    """Field -> PV of the plugin, those that are used here."""
+    return {field: prefix + field for field in _FIELDS}

@@ -1,0 +1,139 @@
+"""The instrument behind Channel Access: its parts, how it is reached, and how it is made safe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import SafetyRefusal, XrmError
+from xrm_control.devices.epics import axis, beam, camera, frames_array, frames_hdf5, panel, supervision
+from xrm_control.devices.epics.pv_map import ArrayFrames, PvMap
+from xrm_control.devices.epics.registry import Registry, Timeouts
+from xrm_control.devices.protocols import Axis, InstrumentDescription, RunStatus, SafeState
+
+
+class EpicsInstrument:
+    """See `protocols.Instrument`."""
+
+    def __init__(self, pv_map: PvMap, clock: Clock) -> None:
+        self._map = pv_map
+        self._description = pv_map.describe()
+        network = pv_map.channel_access
+        timeouts = Timeouts(network.connect_s, network.get_s, network.put_s)
+        self._registry = registry = Registry(all_pvs(pv_map), clock, timeouts)
+        self._axes = {
+            name: axis.EpicsAxis(name, about, pv_map.full(about.record), registry, clock)
+            for name, about in pv_map.axes.items()
+        }
+        self.axes: Mapping[str, Axis] = self._axes
+        frames = pv_map.camera.frames
+        prefix = pv_map.full(frames.prefix)
+        source: camera.FrameSource
+        if isinstance(frames, ArrayFrames):
+            source = frames_array.ArraySource(prefix, registry)
+        else:
+            source = frames_hdf5.Hdf5Source(frames, prefix, registry)
+        self.camera = camera.EpicsCamera(pv_map.camera, pv_map.full(pv_map.camera.prefix), source, registry, clock)
+        self.shutter = beam.EpicsShutter(pv_map, registry, clock)
+        self.source = beam.EpicsSource(pv_map, registry)
+        self._supervision = supervision.Supervision(pv_map, registry, clock)
+        self._panel = (
+            panel.ScanStatusPanel(pv_map.full(pv_map.scan_panel.prefix), registry) if pv_map.scan_panel else None
+        )
+        self._on_abort: Callable[[str], None] | None = None
+        self._watching = False
+
+    def describe(self) -> InstrumentDescription:
+        """See `Instrument.describe`."""
+        return self._description
+
+    async def connect(self) -> None:
+        """See `Instrument.connect`; also how a lost instrument is looked at again before it is believed."""
+        await self._registry.connect()
+        if not self._watching:
+            for one in self._axes.values():
+                one.watch()
+        await self._supervision.start()
+        if self._panel is not None:
+            self._panel.forget()
+            if not self._watching:
+                self._panel.watch(self._aborted)
+        self._watching = True
+        problems: list[SafetyRefusal] = []
+        for one in self._axes.values():
+            try:
+                await one.examine()
+            except SafetyRefusal as refusal:
+                problems.append(refusal)
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            raise SafetyRefusal("; ".join(str(problem) for problem in problems), where="motor records")
+        await self.camera.examine()
+
+    async def disconnect(self) -> None:
+        """See `Instrument.disconnect`."""
+        try:
+            await self._supervision.stop()
+        except XrmError:
+            # An IOC that has gone frees the owner itself.
+            pass
+        finally:
+            self._registry.close()
+
+    async def home(self) -> None:
+        """See `Instrument.home`."""
+        for one in self.axes.values():
+            await one.move(0.0)
+
+    async def make_safe(self) -> SafeState:
+        """See `Instrument.make_safe`. All commands go out at once; each is then read back."""
+        problems: list[str] = []
+
+        async def attempt(action: Awaitable[None]) -> None:
+            try:
+                await action
+            except XrmError as error:
+                problems.append(str(error))
+
+        await asyncio.gather(attempt(self.shutter.set(False)), *(attempt(one.stop()) for one in self.axes.values()))
+        at_rest = dict.fromkeys(self.axes, False)
+        closed = False
+        try:
+            closed = not await self.shutter.is_open()
+            for name, one in self.axes.items():
+                at_rest[name] = not (await one.read()).moving
+        except XrmError as error:
+            problems.append(str(error))
+        return SafeState(at_rest, closed, tuple(dict.fromkeys(problems)))
+
+    def truth(self) -> None:
+        """See `Instrument.truth`: nobody knows it."""
+        return
+
+    def announce(self, status: RunStatus) -> None:
+        """See `Instrument.announce`."""
+        if self._panel is not None and self._watching:
+            self._panel.show(status)
+
+    def on_abort(self, callback: Callable[[str], None]) -> None:
+        """See `Instrument.on_abort`."""
+        self._on_abort = callback
+
+    def _aborted(self, who: str) -> None:
+        if self._on_abort is not None:
+            self._on_abort(who)
+
+
+def all_pvs(pv_map: PvMap) -> list[str]:
+    """Every PV that the map names, directly or as a field."""
+    names = [pv for about in pv_map.axes.values() for pv in axis.pvs(pv_map.full(about.record)).values()]
+    names += camera.pvs(pv_map.full(pv_map.camera.prefix)).values()
+    frames = pv_map.camera.frames
+    module = frames_array if isinstance(frames, ArrayFrames) else frames_hdf5
+    names += module.pvs(pv_map.full(frames.prefix)).values()
+    names += beam.pvs(pv_map) + supervision.pvs(pv_map)
+    if pv_map.scan_panel is not None:
+        names += panel.pvs(pv_map.full(pv_map.scan_panel.prefix)).values()
+    return list(dict.fromkeys(names))

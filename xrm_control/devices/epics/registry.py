@@ -1,0 +1,315 @@
+"""Every PV of an instrument, by its full name: one place that connects, asks and writes, and that believes nothing.
+
+Whatever Channel Access does instead of answering (no connection, a connection lost in between, a time-out, a rejected
+write, a value that the IOC itself calls INVALID, an IOC that stands still) leaves here as a typed error that names PV,
+operation, time-out and what to look at. Only the session's thread talks to the registry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import DeviceError, InstrumentUnreachable
+from xrm_control.devices.epics import libca
+from xrm_control.devices.epics.libca import Answer
+
+# Waveforms of characters up to this length are texts (paths, messages), longer ones images.
+_LONGEST_TEXT = 1024
+_LOOK_AT_IOC = "look whether the IOC runs and is reached: xrm doctor with the same recipe, EPICS_CA_ADDR_LIST"
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """In seconds of the wall clock: they guard the network, whatever the speed of the instrument's time."""
+
+    connect_s: float = 5.0
+    get_s: float = 2.0
+    put_s: float = 5.0
+
+
+@dataclass
+class _Channel:
+    name: str
+    handle: int = 0
+    connected: bool = False
+    epoch: int = 0
+    choices: tuple[str, ...] = ()
+
+
+class _Batch:
+    """Several requests under way; the loop is woken once, when the last of them is answered or one fails for all."""
+
+    def __init__(self, count: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[list[Answer]] = self.loop.create_future()
+        self._answers: list[Answer | None] = [None] * count
+        self._missing = count
+        self._lock = threading.Lock()
+
+    def take(self, place: int, answer: Answer) -> None:
+        """Called in Channel Access' threads, one for each server."""
+        self._answers[place] = answer
+        with self._lock:
+            self._missing -= 1
+            last = self._missing == 0
+        if last:
+            # The loop may be closed when the answer comes late.
+            with contextlib.suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
+        if not self.future.done():
+            self.future.set_result([answer for answer in self._answers if answer is not None])
+
+    def fail(self, error: Exception) -> None:
+        """Called in the loop."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Registry:
+    """The channels of one instrument."""
+
+    def __init__(self, names: Iterable[str], clock: Clock, timeouts: Timeouts) -> None:
+        self._clock = clock
+        self._timeouts = timeouts
+        self._channels = {name: _Channel(name) for name in dict.fromkeys(names)}
+        self._batches: set[_Batch] = set()
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._trouble: InstrumentUnreachable | None = None
+        self._answered_s = clock.now_s()
+
+    @property
+    def epoch(self) -> int:
+        """Counts every connection lost or gained; what spans time compares it before and after."""
+        return sum(channel.epoch for channel in self._channels.values())
+
+    @property
+    def idle_s(self) -> float:
+        """Instrument seconds since the last answer; 0 while something is under way within its time."""
+        return 0.0 if self._batches else self._clock.now_s() - self._answered_s
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """PVs without a connection now."""
+        return tuple(name for name, channel in self._channels.items() if not channel.connected)
+
+    async def connect(self) -> None:
+        """Reach every PV. Raises InstrumentUnreachable that names all that are missing."""
+        library = libca.library()
+        for channel in self._channels.values():
+            if not channel.handle:
+                channel.handle = library.open(channel.name, self._connection_listener(channel))
+        library.flush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._clock.wall_s(self._timeouts.connect_s)):
+                while self.missing:
+                    self._changed.clear()
+                    await self._changed.wait()
+        if missing := self.missing:
+            shown = ", ".join(missing[:12]) + (f" and {len(missing) - 12} more" if len(missing) > 12 else "")
+            raise InstrumentUnreachable(
+                f"{len(missing)} of {len(self._channels)} PVs do not answer: {shown}",
+                where="Channel Access",
+                limit=f"{self._timeouts.connect_s:g} s to connect",
+                remedy=_LOOK_AT_IOC if len(missing) == len(self._channels) else "check their names in the PV map",
+            )
+        await self._learn_choices()
+
+    def close(self) -> None:
+        """Give all channels back."""
+        for channel in self._channels.values():
+            if channel.handle:
+                libca.library().close(channel.handle)
+                channel.handle, channel.connected = 0, False
+
+    async def read(self, *names: str) -> tuple[Any, ...]:
+        """Fresh values, all asked for at once; enums and texts as str, images as flat arrays."""
+        return tuple(answer.value for answer in await self.readings(*names))
+
+    async def readings(self, *names: str, may_be_invalid: bool = False) -> list[Answer]:
+        """`read` with alarm severity and server time."""
+        self._check("read", names)
+        batch = _Batch(len(names))
+        library = libca.library()
+        for place, name in enumerate(names):
+            library.get(self._channels[name].handle, _taker(batch, place))
+        library.flush()
+        limit_s = self._timeouts.get_s
+        answers = await self._wait(
+            batch, self._clock.wall_s(limit_s), f"no answer to a read within {limit_s:g} s", names
+        )
+        return [self._believed("read", *pair, may_be_invalid) for pair in zip(names, answers, strict=True)]
+
+    async def write(self, name: str, value: float | int | str, *, within_s: float | None = None) -> None:
+        """Write, and wait until the record has done all that it set off.
+
+        within_s: instrument seconds for a record that stays busy; none: the time-out of a put. Raises DeviceError when
+        the server rejects the value, InstrumentUnreachable when there is no answer.
+        """
+        self._check("write", (name,))
+        channel, library = self._channels[name], libca.library()
+        if not library.may_write(channel.handle):
+            raise _refused(name, value, "the PV is read-only for us (access rights)")
+        batch = _Batch(1)
+        library.put(channel.handle, value, _taker(batch, 0))
+        library.flush()
+        wall_s = self._clock.wall_s(self._timeouts.put_s)
+        limit_s = wall_s if within_s is None else max(wall_s, within_s)
+        text = f"the write of {value!r} was not completed within {limit_s:g} s"
+        (answer,) = await self._wait(batch, limit_s, text, (name,))
+        if answer.status == libca.DISCONNECTED:
+            raise _lost("write", name)
+        if answer.status != libca.NORMAL:
+            raise _refused(name, value, libca.STATUS.get(answer.status, f"Channel Access status {answer.status}"))
+
+    def post(self, name: str, value: float | int | str) -> None:
+        """Write without waiting and without care for the outcome: heartbeats and notices."""
+        channel = self._channels[name]
+        if channel.connected:
+            libca.library().put(channel.handle, value, lambda _: None)
+            libca.library().flush()
+
+    def watch(self, name: str, listener: Callable[[Any], None]) -> None:
+        """Call `listener(value)` in the loop at each change, also after reconnections; the PV must be connected."""
+
+        def hear(answer: Answer) -> None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(listener, answer.value)
+
+        libca.library().subscribe(self._channels[name].handle, hear)
+        libca.library().flush()
+
+    def suspend(self, trouble: InstrumentUnreachable | None) -> None:
+        """From now on every operation, also those under way, fails with `trouble`; None: believe the IOC again."""
+        self._trouble = trouble
+        if trouble is not None:
+            for batch in self._batches:
+                batch.fail(_again(trouble))
+
+    def may_write(self, name: str) -> bool:
+        """Whether the server lets us write this PV."""
+        return libca.library().may_write(self._channels[name].handle)
+
+    def elements(self, name: str) -> int:
+        """How many elements the PV may hold."""
+        return libca.library().element_count(self._channels[name].handle)
+
+    def choices(self, name: str) -> tuple[str, ...]:
+        """The texts of an enum, in order; empty for other types."""
+        return self._channels[name].choices
+
+    async def _learn_choices(self) -> None:
+        library = libca.library()
+        enums = [c for c in self._channels.values() if library.field_type(c.handle) == libca.dbr.ENUM]
+        batch = _Batch(len(enums))
+        if not enums:
+            return
+        for place, channel in enumerate(enums):
+            library.get(channel.handle, _taker(batch, place), choices=True)
+        library.flush()
+        names = [channel.name for channel in enums]
+        limit_s = self._timeouts.get_s
+        answers = await self._wait(batch, self._clock.wall_s(limit_s), f"no answer within {limit_s:g} s", names)
+        for channel, answer in zip(enums, answers, strict=True):
+            if answer.status != libca.NORMAL:
+                raise _lost("read", channel.name)
+            channel.choices = answer.value
+
+    def _connection_listener(self, channel: _Channel) -> Callable[[bool], None]:
+        def changed(up: bool) -> None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(note, up)
+
+        def note(up: bool) -> None:
+            channel.connected = up
+            channel.epoch += 1
+            self._changed.set()
+
+        return changed
+
+    def _check(self, operation: str, names: Iterable[str]) -> None:
+        if self._trouble is not None:
+            raise _again(self._trouble)
+        for name in names:
+            if not self._channels[name].connected:
+                raise _lost(operation, name)
+
+    async def _wait(self, batch: _Batch, limit_s: float, text: str, names: Iterable[str]) -> list[Answer]:
+        self._batches.add(batch)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await batch.future
+        except TimeoutError:
+            names = list(names)
+            where = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+            raise InstrumentUnreachable(text, where=where, remedy=_LOOK_AT_IOC) from None
+        finally:
+            self._batches.discard(batch)
+            self._answered_s = self._clock.now_s()
+
+    def _believed(self, operation: str, name: str, answer: Answer, may_be_invalid: bool) -> Answer:
+        if answer.status == libca.DISCONNECTED:
+            raise _lost(operation, name)
+        if answer.status == libca.TOO_LARGE:
+            raise DeviceError(
+                "the array does not fit this client's Channel Access setting",
+                where=name,
+                value=f"{self.elements(name)} elements",
+                limit="EPICS_CA_MAX_ARRAY_BYTES",
+                remedy="set channel_access.max_array_bytes in the PV map, or EPICS_CA_AUTO_ARRAY_BYTES=YES",
+            )
+        if answer.status != libca.NORMAL:
+            text = libca.STATUS.get(answer.status, f"Channel Access status {answer.status}")
+            raise InstrumentUnreachable(f"{operation}: {text}", where=name, remedy=_LOOK_AT_IOC)
+        if answer.severity >= libca.INVALID and not may_be_invalid:
+            raise InstrumentUnreachable(
+                "the IOC itself calls the value INVALID",
+                where=name,
+                value=answer.value if isinstance(answer.value, int | float | str) else "an array",
+                remedy="the IOC has lost its device: look at the device, its cable and the IOC's own console",
+            )
+        if (
+            isinstance(answer.value, np.ndarray)
+            and answer.value.dtype == np.uint8
+            and self.elements(name) <= _LONGEST_TEXT
+        ):
+            return replace(answer, value=answer.value.tobytes().split(b"\0", 1)[0].decode("latin-1"))
+        choices = self._channels[name].choices
+        if choices and isinstance(answer.value, int):
+            known = 0 <= answer.value < len(choices)
+            return replace(answer, value=choices[answer.value] if known else str(answer.value))
+        return answer
+
+
+def _taker(batch: _Batch, place: int) -> libca.OnAnswer:
+    return lambda answer: batch.take(place, answer)
+
+
+def _lost(operation: str, name: str) -> InstrumentUnreachable:
+    return InstrumentUnreachable(f"{operation}: the connection is lost", where=name, remedy=_LOOK_AT_IOC)
+
+
+def _refused(name: str, value: object, why: str) -> DeviceError:
+    return DeviceError(
+        f"the write was refused: {why}",
+        where=name,
+        value=value,
+        remedy="look at the IOC's access security and at the field's limits; xrm doctor lists what may be written",
+    )
+
+
+def _again(error: InstrumentUnreachable) -> InstrumentUnreachable:
+    """A new error with the same facts, so that its traceback is its own."""
+    return InstrumentUnreachable(
+        error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
+    )
