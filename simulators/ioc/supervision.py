@@ -80,10 +80,11 @@ class Watchdog:
             return
         self._alive = False
         self._unsafe = True
-        await self._secure()
+        # Said first: a stroke that comes while the shutter travels clears it again, and must find it said.
         await self._tripped.post("Yes")
         await self._armed.post("No")
         await self._owner.post_change("")
+        await self._secure()
 
     async def _secure(self) -> None:
         if self._unsafe and await self._make_safe():
