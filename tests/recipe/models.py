@@ -55,3 +55,20 @@ class Required(Spec):
     roi: Annotated[Grid | Manual, Field(discriminator="kind")]
     exposure_s: float
     comment: str = Field(description="what the run is for")
+
+
+class Petrol(Spec):
+    kind: Literal["petrol"]
+    power: int
+    tank: int
+
+
+class Electric(Spec):
+    kind: Literal["electric"]
+    power: int
+    battery: int = 50
+
+
+class Garage(Spec):
+    name: str
+    engine: Annotated[Petrol | Electric, Field(discriminator="kind")]

@@ -106,13 +106,13 @@ def test_a_text_looks_in_the_working_directory(place: Path) -> None:
 
 
 def test_options_reach_into_a_file_in_any_order(place: Path) -> None:
-    options = {"engine__chart__wheels__front__teeth": "33", "engine__kind": "machine", "engine__chart__prefix": "'P:'"}
+    options = {"engine__chart__wheels__front__teeth": "33", "engine__kind": "machine", "engine__chart__prefix": "P:"}
     workshop, source = load(place, "engine: {kind: toy, colour: blue}", **options)
     chart = chart_of(workshop)
     assert (chart.prefix, chart.wheels["front"]) == ("P:", Wheel(record="Front", teeth=33))
     assert chart.wheels["rear"].teeth == 20
     assert source.where("engine.chart.wheels.rear.teeth") == f"{place}/charts/usual.yaml:6"
-    assert source.where("engine.chart.prefix") == "--set engine.chart.prefix='P:'"
+    assert source.where("engine.chart.prefix") == "--set engine.chart.prefix=P:"
 
 
 def test_an_option_names_another_file_and_one_reaches_into_that(place: Path) -> None:
@@ -124,7 +124,7 @@ def test_an_option_names_another_file_and_one_reaches_into_that(place: Path) -> 
     assert workshop.engine.spare.prefix == "XRM:"
 
 
-@pytest.mark.parametrize("options", [{}, {"engine__chart__prefix": "'Q:'"}, {"engine__chart": "own.yaml"}])
+@pytest.mark.parametrize("options", [{}, {"engine__chart__prefix": "Q:R:"}, {"engine__chart": "own.yaml"}])
 def test_what_was_read_stands_alone(place: Path, tmp_path: Path, options: dict[str, str]) -> None:
     """The effective text gives the same model where there are no files, which is what a run folder keeps."""
     workshop, source = load(place, "name: a\nengine: {kind: machine}\n", **options)

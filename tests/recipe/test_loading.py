@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.models import Manual, Point, Recipe, Required
+from tests.recipe.models import Electric, Garage, Grid, Manual, Point, Recipe, Required
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.model import Spec
 from xrm_control.recipe.loading import json_schema, load_document
@@ -319,3 +319,50 @@ def test_schema_is_for_editors() -> None:
     assert schema["$schema"].endswith("2020-12/schema")
     assert schema["required"] == ["name"]
     assert schema["properties"]["roi"]["discriminator"]["propertyName"] == "kind"
+
+
+OTHER_KIND = "name: n\nroi:\n  kind: manual\n  points:\n    - {x_um: 1, y_um: 2}\n"
+
+
+def test_another_kind_by_option_drops_what_the_file_gave_for_the_former() -> None:
+    recipe, source = load_document(OTHER_KIND, Recipe, {"roi.kind": "grid"})
+    assert recipe.roi == Grid()
+    assert "points" not in source.data["roi"]
+    assert "# roi.points left out: grid does not know it" in source.effective_text
+    again, _ = load_document(source.effective_text, Recipe)
+    assert again == recipe
+
+
+def test_another_kind_takes_its_own_keys_by_option_in_any_order() -> None:
+    for options in ({"roi.kind": "grid", "roi.rows": "5"}, {"roi.rows": "5", "roi.kind": "grid"}):
+        assert load_document(OTHER_KIND, Recipe, options)[0].roi == Grid(rows=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "expected"),
+    [
+        # what neither kind knows, and what an option says, is never dropped
+        ("roi: {kind: manual, pints: 3, points: []}", {"roi.kind": "grid"}, "recipe:2: roi.pints: unknown key"),
+        ("roi: {kind: manual}", {"roi.kind": "grid", "roi.points": "[]"}, "--set roi.points=[]: unknown key"),
+        ("roi: {kind: manual}", {"roi.points": "[]", "roi.kind": "grid"}, "--set roi.points=[]: unknown key"),
+        (
+            "roi: {kind: grid}",
+            {"roi": "{kind: manual, points: []}", "roi.kind": "grid"},
+            "--set roi={kind: manual, points: []}: roi.points: unknown key",
+        ),
+        # a kind that is none, and a file that is wrong without the option
+        ("roi: {kind: manual, points: []}", {"roi.kind": "gird"}, "--set roi.kind=gird: unknown kind 'gird'"),
+        ("roi: {kind: gird, points: []}", {"roi.kind": "grid"}, "recipe:2: roi.points: unknown key"),
+        ("roi: {kind: manual, points: yes}", {"roi.kind": "grid"}, "recipe:2: roi.points: older YAML reads yes"),
+        # the same kind again drops nothing
+        ("roi: {kind: grid, points: []}", {"roi.kind": "grid"}, "recipe:2: roi.points: unknown key"),
+    ],
+)
+def test_only_what_the_former_kind_knew_is_dropped(text: str, options: dict[str, str], expected: str) -> None:
+    assert message(f"name: n\n{text}\n", options).startswith(expected)
+
+
+def test_keys_that_both_kinds_know_are_kept() -> None:
+    text = "name: n\nengine: {kind: petrol, power: 3, tank: 40}\n"
+    found, _ = load_document(text, Garage, {"engine.kind": "electric"})
+    assert found.engine == Electric(kind="electric", power=3)

@@ -49,6 +49,14 @@ def test_the_papers_trade_off() -> None:
     assert coarse.volume_bytes == pytest.approx(4.19e6, rel=0.01)
 
 
+@pytest.mark.parametrize("kind", ["grid", "most_particles", "varied_sizes"])
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_another_kind_of_regions_by_option(path: Path, kind: str) -> None:
+    loaded = app.load(path, {"roi.kind": kind})
+    assert getattr(loaded.recipe.roi, "kind", "") == kind
+    assert loaded.recipe.instrument == app.load(path).recipe.instrument
+
+
 REFUSED = [
     ({"roi": "{kind: manual, positions: [{x_um: 5000, y_um: 0}]}"}, SafetyRefusal, "5000"),
     ({"roi": "{kind: manual, positions: [{x_um: 0, y_um: 0}, {x_um: 10, y_um: 0}]}"}, RecipeError, "overlap"),

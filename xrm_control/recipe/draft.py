@@ -177,6 +177,9 @@ def _value(text: str) -> Data:
         return None
     if len(text) > MAX_BYTES:
         raise _wrong("the value is too long")
+    if re.fullmatch(r"[\w:.-]+:", text.strip()):
+        # A prefix of PVs, not the group of one empty key that YAML would read.
+        return text.strip()
     parsed = parse_yaml(text)
     if parsed.problems:
         raise SourceSyntaxError(parsed.problems[0])
