@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import xraydb
-
 ENERGY_KEV = 5.4
 
 
@@ -31,6 +29,8 @@ def material(name: str, energy_kev: float = ENERGY_KEV) -> Material:
     """The material of that name (`nmc811`, `nmc622`, `kapton`) at an energy; ValueError for an unknown name."""
     if name not in _FORMULAS:
         raise ValueError(f"unknown material {name!r}; known: {', '.join(sorted(_FORMULAS))}")
+    import xraydb  # takes a second, for which a process that serves the instrument must not wait
+
     formula, density = _FORMULAS[name]
     mu_per_cm = float(xraydb.material_mu(formula, energy_kev * 1000.0, density=density))
     return Material(name, formula, density, energy_kev, mu_per_cm * 1e-4)
