@@ -20,6 +20,7 @@ from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.events import Event, EventStream, Listener
+from xrm_control.core.findings import Finding
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.backend import Backend
 from xrm_control.recipe.document import Recipe
@@ -119,7 +120,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                     events.subscribe(listener)
                 instrument = recipe.instrument.open(clock)
                 with recipe.compute.open() as workers:
-                    context = RunContext(recipe, folder, journal, instrument, clock, events, workers)
+                    context = RunContext(recipe, folder, journal, instrument, clock, events, workers, cost)
                     try:
                         return await Runner(context).run()
                     finally:
@@ -151,6 +152,14 @@ def status(path: Path) -> RunSummary:
     """How far a run has come, also while another process carries it out."""
     with JournalReader.open(RunFolder.open(path).journal) as journal:
         return journal.summary()
+
+
+def examine(loaded: Loaded) -> list[Finding]:
+    """The recipe's instrument, looked at without moving anything."""
+    recipe = loaded.recipe
+    safety = recipe.safety
+    own = {"x": safety.x_um, "y": safety.y_um, "z": safety.z_um, "theta": safety.theta_deg}
+    return recipe.instrument.examine(own)
 
 
 def report(path: Path) -> Path:

@@ -7,7 +7,6 @@ import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import XrmError
 from xrm_control.core.family import Family
+from xrm_control.core.findings import Finding
 from xrm_control.devices.backend import Backend
 from xrm_control.reconstruction.astra_session import gpu_available
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
@@ -23,16 +23,6 @@ from xrm_control.storage.durable import write_durable
 _PACKAGES = ("astra-toolbox", "numpy", "pyepics", "tifffile", "transitions", "xraydb")
 _LEAST_FREE_GB = 2.0
 _SLOW_COMMIT_MS = 100.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: in order or not, what was found, and what to do."""
-
-    what: str
-    ok: bool
-    found: str
-    remedy: str = ""
 
 
 def examine() -> list[Finding]:

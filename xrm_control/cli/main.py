@@ -230,11 +230,19 @@ def states() -> None:
 
 
 @cli.command()
-def doctor(json_: AsJson = False) -> None:
-    """Look at this installation: packages, ASTRA's scaling, disk, memory, instrument; say what to mend."""
+def doctor(
+    recipe: Annotated[Path | None, typer.Argument(help="a recipe, whose instrument is looked at")] = None,
+    set_: Overrides = None,
+    json_: AsJson = False,
+) -> None:
+    """Look at this installation, and with a RECIPE at its instrument: PVs, limits, network, clock. Nothing moves."""
     from xrm_control.cli import doctor as clinic
 
     findings = clinic.examine()
+    if recipe is not None:
+        from xrm_control import app
+
+        findings += app.examine(app.load(recipe, _overrides(set_)))
     if json_:
         _json([finding.__dict__ for finding in findings])
     else:

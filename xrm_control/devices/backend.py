@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 from xrm_control.core.clock import Clock
+from xrm_control.core.findings import Finding
 from xrm_control.core.model import Spec
 from xrm_control.devices.protocols import Instrument, InstrumentDescription
 
@@ -25,6 +27,10 @@ class Backend(Spec):
     @abstractmethod
     def describe(self) -> InstrumentDescription:
         """Static facts of the instrument; contacts no hardware."""
+
+    def examine(self, limits: Mapping[str, tuple[float, float] | None]) -> list[Finding]:
+        """Look at the instrument without moving it; `limits` are a recipe's own by axis, None where it has none."""
+        return []
 
     def speed(self) -> float:
         """How many times faster than the wall clock the instrument's own time passes; 1 for a real one.

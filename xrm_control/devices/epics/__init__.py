@@ -5,11 +5,14 @@ The only user of pyepics. What is which PV stands in a map (recipes/instruments/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from xrm_control.core.clock import Clock
+from xrm_control.core.findings import Finding
+from xrm_control.core.model import InFile
 from xrm_control.devices.backend import Backend
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.protocols import InstrumentDescription
@@ -22,7 +25,11 @@ class EpicsBackend(Backend):
     """A real instrument, or `xrm ioc`, over Channel Access."""
 
     backend: Literal["epics"] = "epics"
-    map: PvMap = Field(description="what is which PV: the map's file, or its content")
+    map: Annotated[PvMap, InFile()] = Field(
+        default="instruments/simulated_ioc.yaml",  # type: ignore[assignment]
+        validate_default=True,
+        description="what is which PV: the map's file, beside the recipe, or its content",
+    )
 
     def describe(self) -> InstrumentDescription:
         """See `Backend.describe`: what the map says."""
@@ -36,6 +43,13 @@ class EpicsBackend(Backend):
 
         access.prepare(self.map)
         return EpicsInstrument(self.map, clock)
+
+    def examine(self, limits: Mapping[str, tuple[float, float] | None]) -> list[Finding]:
+        """See `Backend.examine`."""
+        from xrm_control.devices.epics import access, site
+
+        access.prepare(self.map)
+        return site.examine(self.map, limits)
 
     def speed(self) -> float:
         """See `Backend.speed`: asked of the map's `supervision.speed`, which only a simulation has."""

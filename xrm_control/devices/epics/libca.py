@@ -199,6 +199,13 @@ def start(environment: Mapping[str, str]) -> dict[str, str]:
     return late
 
 
+def array_limit_bytes() -> int | None:
+    """The largest array that this client takes; None when it takes any (EPICS_CA_AUTO_ARRAY_BYTES, the default)."""
+    if os.environ.get("EPICS_CA_AUTO_ARRAY_BYTES", "YES").upper() != "NO":
+        return None
+    return int(os.environ.get("EPICS_CA_MAX_ARRAY_BYTES") or 16384)
+
+
 def _encode(value: float | int | str, native: int, elements: int) -> tuple[int, int, Any]:
     """Type, count and buffer of a value; the server converts to its own type."""
     if isinstance(value, str):
@@ -206,7 +213,9 @@ def _encode(value: float | int | str, native: int, elements: int) -> tuple[int, 
         if native == dbr.CHAR and elements > 1:
             raw = raw[: elements - 1] + b"\0"
             return dbr.CHAR, len(raw), (ctypes.c_ubyte * len(raw))(*raw)
-        return dbr.STRING, 1, (dbr.string_t * 1)(raw[: dbr.MAX_STRING_SIZE - 1])
+        text = (dbr.string_t * 1)()
+        text[0].value = raw[: dbr.MAX_STRING_SIZE - 1]
+        return dbr.STRING, 1, text
     if isinstance(value, float):
         return dbr.DOUBLE, 1, (ctypes.c_double * 1)(value)
     return dbr.LONG, 1, (ctypes.c_int * 1)(int(value))

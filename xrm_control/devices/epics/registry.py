@@ -204,6 +204,11 @@ class Registry:
         """How many elements the PV may hold."""
         return libca.library().element_count(self._channels[name].handle)
 
+    def kind(self, name: str) -> str:
+        """What the PV holds: number, choice, text or bytes."""
+        native = libca.library().field_type(self._channels[name].handle)
+        return {libca.dbr.STRING: "text", libca.dbr.ENUM: "choice", libca.dbr.CHAR: "bytes"}.get(native, "number")
+
     def choices(self, name: str) -> tuple[str, ...]:
         """The texts of an enum, in order; empty for other types."""
         return self._channels[name].choices
