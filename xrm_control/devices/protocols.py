@@ -7,7 +7,7 @@ verified by a fresh read-back; anything else is raised as a `DeviceError` that n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -126,6 +126,18 @@ class SafeState:
         return self.shutter_closed and all(self.axes_at_rest.values()) and not self.problems
 
 
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run has come, for the operators' panels. Times in s of instrument time; remaining_s as planned."""
+
+    run: str
+    state: str
+    images_collected: int
+    images_total: int
+    elapsed_s: float
+    remaining_s: float
+
+
 class Axis(Protocol):
     """One axis of the stage. x, y, z in um, theta in degrees."""
 
@@ -193,7 +205,17 @@ class Instrument(Protocol):
         ...
 
     async def connect(self) -> None:
-        """Reach every device; all that are missing are reported at once. Raises InstrumentUnreachable."""
+        """Reach every device, also anew after it was lost; all that are missing are reported at once.
+
+        Moves nothing. Looks again at everything that may have changed meanwhile: `describe` then says what is found.
+        Raises InstrumentUnreachable; InstrumentLocked when another process controls the instrument, and then nothing
+        may be commanded, not even the safe state; SafetyRefusal when the limits found cannot be worked with.
+        """
+        ...
+
+    async def disconnect(self) -> None:
+        """Leave orderly: stop the heartbeat, free the instrument for others. May follow anything, also a failed
+        `connect`, and then frees nothing that is not its own. Raises nothing."""
         ...
 
     async def home(self) -> None:
@@ -202,6 +224,17 @@ class Instrument(Protocol):
 
     async def make_safe(self) -> SafeState:
         """Stop all axes, close the shutter, and read back."""
+        ...
+
+    def announce(self, status: RunStatus) -> None:
+        """Show the operators how far the run has come. Returns at once, best effort, and raises nothing."""
+        ...
+
+    def on_abort(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the name of who asks (``AbortScan``) when an operator's panel asks to end the run.
+
+        It may be called from any thread, and more than once.
+        """
         ...
 
     def truth(self) -> Mapping[str, Any] | None:

@@ -6,7 +6,7 @@ says, and verifies by read-back exactly as it would with hardware.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -27,6 +27,7 @@ from xrm_control.devices.protocols import (
     CameraFrame,
     CameraSettings,
     InstrumentDescription,
+    RunStatus,
     SafeState,
     SourceReading,
 )
@@ -117,6 +118,15 @@ class SimulatedInstrument:
             raise InstrumentUnreachable(
                 f"the simulated microscope does not answer: {error}", remedy="look at instrument.faults"
             ) from error
+
+    async def disconnect(self) -> None:
+        """See `Instrument.disconnect`; nobody else can have it."""
+
+    def announce(self, status: RunStatus) -> None:
+        """See `Instrument.announce`; it has no panels."""
+
+    def on_abort(self, callback: Callable[[str], None]) -> None:
+        """See `Instrument.on_abort`; it has no panels."""
 
     async def home(self) -> None:
         """See `Instrument.home`."""

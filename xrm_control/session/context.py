@@ -18,6 +18,8 @@ from xrm_control.core.geometry import Pose
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.planning import Plan
+from xrm_control.session.announcing import Announcer
 from xrm_control.session.states import RunStates
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
@@ -52,6 +54,7 @@ class RunContext:
         clock: Clock,
         events: EventStream,
         workers: Workers,
+        plan: Plan,
     ) -> None:
         self.recipe = recipe
         self.folder = folder
@@ -61,7 +64,9 @@ class RunContext:
         self.clock = clock
         self.events = events
         self.workers = workers
+        self.plan = plan
         self.progress = Progress()
+        self.announcer = Announcer(folder.name, instrument, clock, plan)
         self.states = RunStates(self._state_changed)
         self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
         self.engine = Engine(instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold)
@@ -118,6 +123,7 @@ class RunContext:
     def _state_changed(self, state: str) -> None:
         self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
         self.events.emit("run.state", state, state=state)
+        self.announcer.entered(state)
 
 
 class JournalSink:
@@ -137,6 +143,7 @@ class JournalSink:
         """See `FrameSink.keep`."""
         exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
         await self._context.on_disk(self._context.frames.store, step.frame_id, attempt, frame.image, exposure)
+        self._context.announcer.kept()
 
     async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
         """See `FrameSink.retake`."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from xrm_control.core.errors import DeviceError, Interrupted, StorageError, XrmError
+from xrm_control.core.errors import DeviceError, InstrumentLocked, Interrupted, StorageError, XrmError
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
@@ -40,10 +40,18 @@ class Runner:
     def __init__(self, run: RunContext) -> None:
         self._run = run
         self._interrupted: str | None = None
+        self._leaving = False
         self._processing: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
         """Carry the run to its end and return the exit code. Raises the error that ended a failed or aborted run."""
+        try:
+            await self._guarded()
+        finally:
+            await self._run.instrument.disconnect()
+        return PARTLY if self._reasons() else 0
+
+    async def _guarded(self) -> None:
         run = self._run
         try:
             with self._signals():
@@ -55,6 +63,11 @@ class Runner:
                 where=run.folder.name,
                 remedy=f"`xrm status {run.folder.path}` says how far it came",
             ) from None
+        except InstrumentLocked as error:
+            # Whatever state it is in, it is the doing of the one who has it.
+            run.announcer.cease()
+            await self._end("fail", "failed_safely", "failed", str(error), ours=False)
+            raise
         except XrmError as error:
             await self._end("fail", "failed_safely", "failed", str(error))
             raise
@@ -62,8 +75,6 @@ class Runner:
             # A fault of this program must not leave the shutter open either.
             await self._end("fail", "failed_safely", "failed", f"unexpected {type(error).__name__}: {error}")
             raise
-        reasons = self._reasons()
-        return PARTLY if reasons else 0
 
     async def _work(self) -> None:
         run = self._run
@@ -191,8 +202,8 @@ class Runner:
         run.events.emit("safe.failed", f"the safe state is NOT reached: {problem}", level="error", **record)
         return problem
 
-    async def _end(self, begin: str, finish: str, status: str, reason: str) -> None:
-        """The way out of an aborted or failed run: safe first, then say how far it came."""
+    async def _end(self, begin: str, finish: str, status: str, reason: str, *, ours: bool = True) -> None:
+        """The way out of an aborted or failed run: safe first, if it is `ours`, then say how far it came."""
         run = self._run
         if run.states.may(begin):
             run.states.go(begin)
@@ -200,7 +211,11 @@ class Runner:
             for task in self._processing:
                 task.cancel()
             run.workers.stop()
-        problem = await self._make_safe()
+        if ours:
+            problem = await self._make_safe()
+        else:
+            problem = None
+            run.events.emit("safe.left", "another process has the instrument: nothing is commanded", level="warning")
         run.events.emit(f"run.{status}", reason, level="error")
         reasons = (reason, *((f"the safe state was not reached: {problem}",) if problem else ()))
         if run.states.may(finish):
@@ -223,17 +238,24 @@ class Runner:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Turn the first SIGINT, SIGTERM or SIGHUP into a cancellation; later ones cannot disturb the way out."""
+        """Turn the first SIGINT, SIGTERM, SIGHUP or wish of a panel into a cancellation; none disturbs the way out."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
 
         def interrupt(name: str) -> None:
-            if self._interrupted is None and task is not None:
+            if self._interrupted is None and not self._leaving and task is not None:
                 self._interrupted = name
                 self._run.events.emit("run.interrupted", f"{name}: stopping safely", level="warning")
                 task.cancel()
 
+        def wished(name: str) -> None:
+            loop.call_soon_threadsafe(interrupt, name)
+
         caught = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "a closed terminal"}
         for number, name in caught.items():
             loop.add_signal_handler(number, interrupt, name)
-        yield
+        self._run.instrument.on_abort(wished)
+        try:
+            yield
+        finally:
+            self._leaving = True

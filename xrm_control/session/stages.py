@@ -26,6 +26,7 @@ async def connect(run: RunContext) -> None:
     """Reach every device, and write down what it says of itself."""
     run.events.emit("instrument.begun", f"reaching the {run.description.name}")
     await run.instrument.connect()
+    run.announcer.begin()
     source = await run.instrument.source.read()
     if not source.available:
         run.events.emit("source.down", "no beam yet; the first exposure waits for it", level="warning")
@@ -98,6 +99,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
         rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
         for roi in rois:
             run.guard.check_path((step.frame_id, step.pose) for step in scan_of(run, roi).steps)
+        _replan(run, rois)
         run.progress.particles_in_mosaic = len(particles)
         run.progress.rois = [asdict(roi) for roi in rois]
         about = {
@@ -118,6 +120,15 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
     for roi in rois:
         run.events.emit("roi.chosen", f"{roi.name} at ({roi.x_um:.1f}, {roi.y_um:.1f}) um: {roi.reason}", roi=roi.name)
     return rois
+
+
+def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
+    """Tell the panels of as many scans as there are regions, each planned like the others."""
+    scans = [stage for stage in run.plan.stages if stage.name.startswith("roi-")]
+    others = [stage for stage in run.plan.stages if stage not in scans]
+    mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
+    images = sum(stage.frames for stage in others) + sum(len(scan_of(run, roi).steps) for roi in rois)
+    run.announcer.replan(images, sum(stage.seconds for stage in others) + mean_s * len(rois))
 
 
 def centre_of(roi: Roi) -> Pose:
