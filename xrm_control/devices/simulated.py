@@ -267,8 +267,9 @@ class _SimulatedSource:
 
     async def read(self) -> SourceReading:
         """See `Source.read`."""
-        state = _reached(self._microscope.source, self._clock.now_s())
-        return SourceReading(state.available, state.flux_relative)
+        now_s = self._clock.now_s()
+        state = _reached(self._microscope.source, now_s)
+        return SourceReading(state.available, state.flux_relative, _reached(self._microscope.interlock_ok, now_s))
 
 
 def _reached(method: Any, *arguments: Any) -> Any:

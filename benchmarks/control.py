@@ -1,0 +1,153 @@
+"""What control costs per projection, over Channel Access, when motion and exposure take no time.
+
+One simulated IOC with instant motion serves two clients in turn: this project's engine, with every check and with each
+frame durable before it counts, and a Bluesky step scan over ophyd devices, which saves its frames by the IOC's HDF5
+plugin. Both turn theta and take one frame of 128 x 128 at each of the angles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timing import Row
+from xrm_control.acquisition.engine import Engine, RetryPolicy
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.clock import Clock, run, stopwatch, utc_now
+from xrm_control.core.events import EventStream
+from xrm_control.core.geometry import Pose
+from xrm_control.core.sample import SampleSpec
+from xrm_control.devices.epics import EpicsBackend
+from xrm_control.devices.epics.pv_map import PvMap
+from xrm_control.devices.protocols import CameraFrame
+from xrm_control.devices.safety import Guard, SafetySpec
+from xrm_control.recipe.loading import load_document
+from xrm_control.storage.frames import FrameStore
+from xrm_control.storage.journal import Journal
+from xrm_control.storage.records import Exposure, PlannedFrame, RunRecord
+from xrm_control.storage.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[1]
+PROJECTIONS = 141
+PREFIX = "BENCH:"
+
+
+def rows() -> list[Row]:
+    """This project beside Bluesky, and its target of 10 ms."""
+    with _ioc() as environment:
+        ours = _timed("benchmarks.control", environment)
+        peer = _timed("benchmarks.bluesky_scan", environment)
+    what = f"per projection over Channel Access, {PROJECTIONS} angles, median"
+    return [
+        Row(what, "Bluesky and ophyd, HDF5 plugin", peer, 1.0, "itself"),
+        Row(what, "xrm_control, durable frames", ours, peer / ours, "Bluesky", f"target {ours / 0.010:.2f} of 10 ms"),
+    ]
+
+
+@contextlib.contextmanager
+def _ioc() -> Iterator[dict[str, str]]:
+    """An instant IOC of its own; yields the environment of its clients."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = ["--prefix", PREFIX, "--port", str(port), "--specimen", "empty", "--instant"]
+    environment = {**os.environ, "EPICS_CA_ADDR_LIST": f"127.0.0.1:{port}", "EPICS_CA_AUTO_ADDR_LIST": "NO",
+                   "EPICS_CA_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}  # fmt: skip
+    command = [sys.executable, "-m", "simulators.ioc", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as ioc:
+        try:
+            if ioc.stdout is None or not ioc.stdout.readline().startswith("ready"):
+                raise RuntimeError("the simulated IOC did not start")
+            yield environment
+        finally:
+            ioc.terminate()
+
+
+def _timed(module: str, environment: dict[str, str]) -> float:
+    """Median seconds per projection of a client in a process of its own."""
+    command = [sys.executable, "-m", module]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return float(json.loads(done.stdout.splitlines()[-1])["median_s"])
+
+
+class _Sink:
+    """The run folder's way of keeping a frame: intent, then file, hash, flush, rename, commit."""
+
+    def __init__(self, store: FrameStore, journal: Journal) -> None:
+        self._store, self._journal = store, journal
+        self._disk = ThreadPoolExecutor(1)
+        self._passed_s = stopwatch()
+        self.moments_s: list[float] = []
+
+    async def intend(self, step: FrameStep) -> int:
+        return await self._run(lambda: self._journal.intend(step.frame_id, theta_deg=step.pose.theta_deg, t_s=0.0))
+
+    async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
+        exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
+        await self._run(lambda: self._store.store(step.frame_id, attempt, frame.image, exposure))
+        self.moments_s.append(self._passed_s())
+
+    async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
+        raise RuntimeError(f"{step.frame_id} was retaken: {reason}")
+
+    async def declare_missing(self, step: FrameStep, reason: str) -> None:
+        raise RuntimeError(f"{step.frame_id} is missing: {reason}")
+
+    async def _run(self, call):  # type: ignore[no-untyped-def]
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call)
+
+
+async def _scan(folder: RunFolder, journal: Journal) -> float:
+    pv_map = load_document(ROOT / "recipes/instruments/simulated_ioc.yaml", PvMap, {"prefix": PREFIX})[0]
+    clock = Clock(utc_now())
+    instrument = EpicsBackend(map=pv_map).open(clock)
+    await instrument.connect()
+    angles = np.linspace(-90, 90, PROJECTIONS)
+    steps = tuple(
+        FrameStep(f"roi-01/proj_{i:04d}", "projection", i, Pose(0, 0, 0, float(angle)))
+        for i, angle in enumerate(angles)
+    )
+    acquisition = Acquisition("roi-01", 8, 1e-6, steps)
+    journal.plan_frames(
+        PlannedFrame(step.frame_id, "roi-01", "projection", step.index, step.pose, 1e-6, 8, "roi-01") for step in steps
+    )
+    sink = _Sink(FrameStore(folder, journal), journal)
+    guard = Guard(instrument.describe().axes, SafetySpec(), SampleSpec())
+    engine = Engine(instrument, sink, guard, clock, EventStream(clock.now_s), RetryPolicy(flux_floor=0.01), _no_hold)
+    await engine.configure(acquisition)
+    await engine.run(steps)
+    await instrument.make_safe()
+    await instrument.disconnect()
+    return float(np.median(np.diff(sink.moments_s)))
+
+
+@asynccontextmanager
+async def _no_hold(reason: str):  # type: ignore[no-untyped-def]
+    raise RuntimeError(f"the scan was held: {reason}")
+    yield
+
+
+def main() -> None:
+    """One scan by this project; prints the median as JSON."""
+    with tempfile.TemporaryDirectory(dir=ROOT) as root:
+        folder = RunFolder.create(Path(root), "bench", datetime(2000, 1, 1, tzinfo=UTC), "0000")
+        record = RunRecord(folder.name, "bench", "0" * 64, "epics", False, "2000-01-01T00:00:00+00:00")
+        with Journal.create(folder.journal, record) as journal:
+            print(json.dumps({"median_s": run(_scan(folder, journal), 1.0)}))
+
+
+if __name__ == "__main__":
+    main()
