@@ -48,6 +48,19 @@ class AxisConfig:
             self.tolerance,
         )
 
+    def instant(self) -> AxisConfig:
+        """The same axis without inertia: every move takes microseconds, so that what is left is the control's time."""
+        return replace(
+            self,
+            speed=1e9,
+            acceleration=1e15,
+            settle_s=0.0,
+            backlash=0.0,
+            repeatability=0.0,
+            following_lag_s=0.0,
+            ringing=0.0,
+        )
+
 
 @dataclass(frozen=True)
 class _Outcome:
@@ -71,30 +84,43 @@ class AxisModel:
         self._starts = [0.0]
         self._begins_s: list[float] = []
         self._target = 0.0
+        self._acceleration = config.acceleration
         self._outcome = _Outcome(0.0, 0.0)
 
-    def move(self, target: float, t_s: float) -> MoveReport:
-        """Go to a target; a running motion is braked first. Refused, without effect, beyond a soft limit."""
+    def move(
+        self,
+        target: float,
+        t_s: float,
+        *,
+        speed: float | None = None,
+        acceleration: float | None = None,
+        limited: bool = True,
+    ) -> MoveReport:
+        """Go to a target; a running motion is braked first. Refused, without effect, beyond a soft limit.
+
+        `speed` (units/s) and `acceleration` (units/s^2) are those of the configuration unless given; not `limited`,
+        the soft limits are not looked at, and only the switches end a motion that goes too far.
+        """
         c = self.config
-        reason = self._refusal(target)
+        speed = c.speed if speed is None else speed
+        acceleration = c.acceleration if acceleration is None else acceleration
+        reason = self._refusal(target, speed, acceleration, limited)
         if reason:
             return MoveReport(False, reason, t_s)
         self._begins_s.append(t_s)
-        number = len(self._begins_s)
-        error = c.repeatability * float(generator(self._seed, f"repeatability {self.name}", number).standard_normal())
-        path = self._path(target + error, t_s)
+        path = self._path(target + self._error(), t_s, speed, acceleration)
         planned_s = (path[-1].end_s if path else t_s) + c.settle_s
-        self._target = target
+        self._target, self._acceleration = target, acceleration
         self._follow(path, t_s, planned_s, self._faults.motion(self.name, self._begins_s))
         return MoveReport(True, None, planned_s)
 
     def stop(self, t_s: float) -> float:
         """Brake; returns when the axis stands."""
         position, velocity = self._now(t_s)
-        path = brake(t_s, position, velocity, self.config.acceleration)
+        path = brake(t_s, position, velocity, self._acceleration)
         if not path and t_s >= self._segments[-1].end_s:
             return max(t_s, self._outcome.settled_s)
-        self._target = stop_position(position, velocity, self.config.acceleration)
+        self._target = stop_position(position, velocity, self._acceleration)
         ends_s = (path[-1].end_s if path else t_s) + self.config.settle_s
         self._follow(path, t_s, ends_s, None)
         return ends_s
@@ -136,10 +162,22 @@ class AxisModel:
         """How many accepted moves began at or before t_s."""
         return bisect_right(self._begins_s, t_s)
 
-    def _refusal(self, target: float) -> str | None:
+    def _error(self) -> float:
+        """What the newest move will miss its target by."""
+        c = self.config
+        if c.repeatability == 0.0:
+            return 0.0
+        number = len(self._begins_s)
+        return c.repeatability * float(generator(self._seed, f"repeatability {self.name}", number).standard_normal())
+
+    def _refusal(self, target: float, speed: float, acceleration: float, limited: bool) -> str | None:
         c = self.config
         if not math.isfinite(target):
             return f"axis {self.name}: target {target} is not a number"
+        if not (0.0 < speed < math.inf and 0.0 < acceleration < math.inf):
+            return f"axis {self.name}: speed {speed:g} and acceleration {acceleration:g} must be positive"
+        if not limited:
+            return None
         if target < c.low_limit:
             return f"axis {self.name}: target {target:g} {c.units} below low soft limit {c.low_limit:g} {c.units}"
         if target > c.high_limit:
@@ -154,16 +192,16 @@ class AxisModel:
         position, velocity = segment.state(t_s)
         return position, (velocity if t_s < segment.end_s else 0.0)
 
-    def _path(self, goal: float, t_s: float) -> list[Segment]:
+    def _path(self, goal: float, t_s: float, speed: float, acceleration: float) -> list[Segment]:
         c = self.config
         position, velocity = self._now(t_s)
         slack = self._segment(t_s).slack_at(t_s, c.backlash)
-        path = brake(t_s, position, velocity, c.acceleration)
-        rest = stop_position(position, velocity, c.acceleration)
+        path = brake(t_s, position, velocity, self._acceleration)
+        rest = stop_position(position, velocity, self._acceleration)
         slack = min(max(slack - (rest - position), 0.0), c.backlash)
         stops = [goal] if slack - (goal - rest) <= 0.0 else [goal - 2.0 * c.backlash, goal]
         for stop in stops:
-            path += travel(path[-1].end_s if path else t_s, rest, stop, c.speed, c.acceleration)
+            path += travel(path[-1].end_s if path else t_s, rest, stop, speed, acceleration)
             rest = stop
         return path
 

@@ -7,7 +7,7 @@ and what the instrument did, never on when or how often it is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, get_args
 
@@ -88,6 +88,7 @@ class _Taken:
     ready_s: float
     binning: int
     fault: str | None
+    aborted: bool = False
 
 
 class Microscope:
@@ -114,10 +115,22 @@ class Microscope:
         axes: dict[AxisName, Any] = {name: axis.describe() for name, axis in self.config.axes}
         return MicroscopeDescription(axes, self._camera.describe(), self.config.shutter_s, ENERGY_KEV)
 
-    def move(self, axis: str, target: float, t_s: float) -> MoveReport:
-        """Send an axis to a target (um or deg); refused beyond a soft limit. KeyError for an unknown axis."""
+    def move(
+        self,
+        axis: str,
+        target: float,
+        t_s: float,
+        *,
+        speed: float | None = None,
+        acceleration: float | None = None,
+        limited: bool = True,
+    ) -> MoveReport:
+        """Send an axis to a target (um or deg); refused beyond a soft limit. KeyError for an unknown axis.
+
+        Speed and acceleration are the axis's own unless given; not `limited`, only its switches hold it.
+        """
         self._connected(t_s)
-        return self._axis(axis).move(float(target), t_s)
+        return self._axis(axis).move(float(target), t_s, speed=speed, acceleration=acceleration, limited=limited)
 
     def stop(self, axis: str, t_s: float) -> float:
         """Brake an axis; returns when it stands."""
@@ -180,12 +193,24 @@ class Microscope:
         self._taken.append(taken)
         return Exposure(taken.number, end_s, ready_s)
 
+    def abort_exposure(self, t_s: float) -> None:
+        """Give up the exposure or read-out that is on, if one is: the camera is free at once, the frame never comes."""
+        if self._taken and t_s < self._taken[-1].ready_s:
+            taken = self._taken[-1]
+            self._taken[-1] = replace(taken, end_s=min(taken.end_s, t_s), ready_s=t_s, aborted=True)
+
     def read(self, number: int, t_s: float) -> CameraFrame | None:
-        """The frame of an exposure, None when it was dropped; SimulationError before it is ready or if never taken."""
+        """The frame of an exposure, None when it was dropped; SimulationError before it is ready or if there is none.
+
+        It may be called from another thread than the rest, and with t_s ahead of the others' as soon as the exposure
+        has ended: a frame depends on nothing that comes later.
+        """
         self._connected(t_s)
         if not 1 <= number <= len(self._taken):
             raise SimulationError(f"camera: no exposure {number}; {len(self._taken)} were taken")
         taken = self._taken[number - 1]
+        if taken.aborted:
+            raise SimulationError(f"camera: exposure {number} was aborted")
         if t_s < taken.ready_s:
             raise SimulationError(f"camera: frame {number} is ready at {taken.ready_s:.3f} s, asked at {t_s:.3f} s")
         if taken.fault == "dropped_frame":
@@ -197,6 +222,8 @@ class Microscope:
         if taken.fault == "nan_frame":
             image = image.astype(np.float32)
             image[generator(self.config.seed, "nan", number).random(image.shape) < 0.05] = np.nan
+        if taken.fault == "wrong_shape_frame":
+            image = image[: -(len(image) // 8)]
         pixel_um = PIXEL_UM * shown.binning
         return CameraFrame(image, number, shown.number, taken.begin_s, taken.end_s, shown.binning, pixel_um)
 
