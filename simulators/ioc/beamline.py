@@ -55,13 +55,16 @@ class Beamline:
             await self._refresh_all()
             await self._time.wait_wall(_POSTED_EVERY_S)
 
-    async def close_fast_shutter(self) -> bool:
-        """What the dead-man does; false when the instrument cannot be reached, or the blade does not follow."""
+    def close_fast_shutter(self) -> float:
+        """What the dead-man does, at once; returns when the blade should have arrived. `Disconnected` when silent."""
+        return self._microscope.set_shutter(False, self._time.now_s())
+
+    async def fast_shutter_closed(self, arrives_s: float) -> bool:
+        """Whether it is, once it should be."""
+        await self._fast.post_change("Closed")
+        await self._time.wait_until(arrives_s)
+        await self._refresh_all()
         try:
-            arrives_s = self._microscope.set_shutter(False, self._time.now_s())
-            await self._fast.post("Closed")
-            await self._time.wait_until(arrives_s)
-            await self._refresh_all()
             return not self._microscope.shutter(self._time.now_s()).open
         except Disconnected:
             return False

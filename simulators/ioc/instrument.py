@@ -1,0 +1,139 @@
+"""The whole simulated beamline: one microscope, the records around it, and what goes on in the background."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simulators.camera import FULL_SCALE, CameraConfig
+from simulators.description import AxisName
+from simulators.errors import Disconnected
+from simulators.faults import Fault
+from simulators.ioc.beamline import Beamline
+from simulators.ioc.detector import Detector
+from simulators.ioc.fault_commands import FaultCommands
+from simulators.ioc.motor import MotorRecord
+from simulators.ioc.motor_drive import FreeDrive, MicroscopeDrive
+from simulators.ioc.pacing import IocTime
+from simulators.ioc.pv import Refused
+from simulators.ioc.supervision import Heartbeat, ScanStatus, Watchdog
+from simulators.mechanics import AxisConfig
+from simulators.microscope import Microscope, MicroscopeConfig
+from simulators.optics import BINNINGS
+from simulators.specimen import SpecimenConfig
+
+# A millimetre in a tenth of a millisecond; much faster, and the positions would lose digits to the time's rounding.
+_INSTANT_SPEED, _INSTANT_ACCELERATION = 1e7, 1e12
+SAMPLE_AXES: tuple[tuple[str, AxisName], ...] = (("X", "x"), ("Y", "y"), ("Z", "z"), ("Theta", "theta"))
+_OPTIC = AxisConfig("um", -5000.0, 5000.0, -5010.0, 5010.0, 500.0, 5000.0, 0.05, 0.5, 0.1, 0.01)
+_CAMERA_Z = AxisConfig("um", -50000.0, 50000.0, -50100.0, 50100.0, 5000.0, 20000.0, 0.1, 2.0, 1.0, 0.1, resolution=0.01)
+OPTICS_AXES: tuple[tuple[str, AxisConfig], ...] = (
+    *((f"{part}:{axis}", _OPTIC) for part in ("ZonePlate", "Condenser") for axis in "XYZ"),
+    ("Camera:Z", _CAMERA_Z),
+)
+
+
+@dataclass(frozen=True)
+class IocConfig:
+    """What is simulated. instant: motion, shutters and read-out take no time; array_type: int16 or float32."""
+
+    prefix: str = "XRM:"
+    speed: float = 1.0
+    specimen: str = "nmc811"
+    seed: int = 1
+    noise: bool = True
+    axis_offset_um: float | None = None
+    faults: tuple[Fault, ...] = ()
+    instant: bool = False
+    array_type: str = "int16"
+
+    def microscope(self) -> MicroscopeConfig:
+        """The physics."""
+        config = MicroscopeConfig(
+            seed=self.seed,
+            specimen=SpecimenConfig(self.specimen),
+            noise=self.noise,
+            axis_offset_um=self.axis_offset_um,
+            faults=self.faults,
+        )
+        if not self.instant:
+            return config
+        gain = config.open_beam_fraction * FULL_SCALE / config.photons_per_pixel_s
+        camera = CameraConfig(gain, readout_s=tuple((binning, 0.0) for binning in BINNINGS))
+        axes = tuple((name, _instant(axis)) for name, axis in config.axes)
+        return replace(config, camera=camera, axes=axes, shutter_s=0.0, front_end_s=0.0)
+
+    def optics(self) -> tuple[tuple[str, AxisConfig], ...]:
+        """The axes that the image does not depend on."""
+        return tuple((name, _instant(axis) if self.instant else axis) for name, axis in OPTICS_AXES)
+
+
+class Instrument:
+    """Assembles the parts; `pvdb` is what to serve, `background` what to run beside it."""
+
+    def __init__(self, config: IocConfig) -> None:
+        self.time = IocTime(config.speed)
+        self.microscope = Microscope(config.microscope())
+        self.pvdb: dict[str, Any] = {}
+        p = config.prefix
+        self._beamline = Beamline(p, self.microscope, self.time)
+        self._sample = [
+            MotorRecord(
+                f"{p}Sample:{name}", MicroscopeDrive(self.microscope, axis), self.time, description=f"sample {name}"
+            )
+            for name, axis in SAMPLE_AXES
+        ]
+        optics = [
+            MotorRecord(f"{p}{name}", FreeDrive(name, axis, config.seed), self.time, description=name)
+            for name, axis in config.optics()
+        ]
+        self.faults = FaultCommands(p, self.microscope, self.time, self.pvdb)
+        self._parts: list[Any] = [
+            Watchdog(p, self.time, self.make_safe),
+            Heartbeat(p, self.time),
+            self._beamline,
+            *self._sample,
+            *optics,
+            Detector(p, self.microscope, self.time, config.array_type),
+            self.faults,
+        ]
+        for part in (*self._parts, ScanStatus(p)):
+            self.pvdb.update(part.pvs())
+        # Clients ask for the value field of a record by its name too.
+        self.pvdb.update({f"{name}.VAL": pv for name, pv in self.pvdb.items() if "." not in name})
+
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        """What goes on while it is served. The specimen is made at once, so that the first frame is not late."""
+        threading.Thread(target=lambda: self.microscope.specimen, daemon=True).start()
+        return [part.run() for part in self._parts]
+
+    async def make_safe(self) -> bool:
+        """Close the fast shutter before anything else can happen, stop the sample's axes; false when it is not so."""
+        try:
+            arrives_s = self._beamline.close_fast_shutter()
+        except Disconnected:
+            return False
+        stopped = [await _stopped(motor) for motor in self._sample]
+        return await self._beamline.fast_shutter_closed(arrives_s) and all(stopped)
+
+
+async def _stopped(motor: MotorRecord) -> bool:
+    try:
+        await motor.stop()
+    except Refused:
+        return False
+    return True
+
+
+def _instant(axis: AxisConfig) -> AxisConfig:
+    return replace(
+        axis,
+        speed=_INSTANT_SPEED,
+        acceleration=_INSTANT_ACCELERATION,
+        settle_s=0.0,
+        backlash=0.0,
+        following_lag_s=0.0,
+        ringing=0.0,
+    )
