@@ -11,9 +11,8 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from simulators.ioc.instrument import Instrument
@@ -55,13 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked.truth.write_text(json.dumps(instrument.microscope.truth(), indent=1))
         except OSError as error:
             _wrong(f"--truth: {asked.truth} cannot be written: {error.strerror}")
-    ready = f"ready prefix={asked.prefix} port={held.getsockname()[1]} speed={asked.speed:g}"
-    asyncio.run(_until_told(instrument, held, partial(print, ready, flush=True)))
+    asyncio.run(_until_told(instrument, held, asked))
     return 0
 
 
-async def _until_told(instrument: Instrument, held: socket.socket, ready: Any) -> None:
+async def _until_told(instrument: Instrument, held: socket.socket, asked: argparse.Namespace) -> None:
     from simulators.ioc.server import serve
+
+    def ready() -> None:
+        print(f"ready prefix={asked.prefix} port={held.getsockname()[1]} speed={asked.speed:g}", flush=True)
+        instrument.prepare()
 
     serving = asyncio.current_task()
     if serving is None:

@@ -105,9 +105,12 @@ class Instrument:
         self.pvdb.update({f"{name}.VAL": pv for name, pv in self.pvdb.items() if "." not in name})
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
-        """What goes on while it is served. The specimen is made at once, so that the first frame is not late."""
-        threading.Thread(target=lambda: self.microscope.specimen, daemon=True).start()
+        """What goes on while it is served."""
         return [part.run() for part in self._parts]
+
+    def prepare(self) -> None:
+        """Begin to make the specimen, in a thread: it takes seconds, for which the first frame should not wait."""
+        threading.Thread(target=lambda: self.microscope.specimen, daemon=True).start()
 
     async def make_safe(self) -> bool:
         """Close the fast shutter before anything else can happen, stop the sample's axes; false when it is not so."""
