@@ -48,19 +48,6 @@ class AxisConfig:
             self.tolerance,
         )
 
-    def instant(self) -> AxisConfig:
-        """The same axis without inertia: every move takes microseconds, so that what is left is the control's time."""
-        return replace(
-            self,
-            speed=1e9,
-            acceleration=1e15,
-            settle_s=0.0,
-            backlash=0.0,
-            repeatability=0.0,
-            following_lag_s=0.0,
-            ringing=0.0,
-        )
-
 
 @dataclass(frozen=True)
 class _Outcome:

@@ -90,6 +90,8 @@ FIELDS: dict[str, Field] = {
 # A record tells its news in this order: where it is, what it aims at, and only then that it is done.
 _POST_LAST = ("HLS", "LLS", "RHLS", "RLLS", "LVIO", "MISS", "JOGF", "JOGR", "HOMF", "HOMR", "MOVN", "DMOV")
 _POST_FIRST = ("RBV", "RRBV", "DRBV", "DIFF", "RDIF", "MSTA", "VAL", "DVAL", "RVAL", "TDIR", "MIP")
+# These follow others that are told; a record keeps them to itself.
+UNTOLD = frozenset(("LVAL", "LDVL", "LRVL", "LSPG", "RMP", "REP", "CDIR", "RVEL"))
 RANK = {name: rank for rank, name in enumerate(_POST_FIRST)}
 RANK.update({name: 100 + rank for rank, name in enumerate(FIELDS) if name not in RANK})
 RANK.update({name: 1000 + rank for rank, name in enumerate(_POST_LAST)})

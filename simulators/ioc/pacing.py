@@ -24,6 +24,10 @@ class IocTime:
         """Seconds of the wall clock since the start, for what guards people and machines (watchdog, heartbeat)."""
         return time.monotonic() - self._started_s
 
+    def unix_s(self) -> float:
+        """Time of day, for time stamps."""
+        return time.time()
+
     async def wait_until(self, moment_s: float) -> None:
         """Wait until the instrument time `moment_s` has passed."""
         while (left_s := moment_s - self.now_s()) >= 0:
