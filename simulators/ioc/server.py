@@ -15,10 +15,10 @@ os.environ.setdefault("CAPROTO_SERVER_MAX_LATENCY_SEC", "0.002")
 os.environ.setdefault("CAPROTO_SERVER_WRITE_LOCK_TIMEOUT_SEC", "0.00001")
 os.environ.setdefault("CAPROTO_SERVER_HIGH_LOAD_WARN_LATENCY_SEC", "0")
 
-from caproto.asyncio.server import Context
+from caproto.asyncio.server import Context, VirtualCircuit
+from caproto.server.common import DisconnectedCircuit, LoopExit
 
 from simulators.ioc.pv import Refused
-
 
 _ATTEMPTS = 50
 
@@ -51,11 +51,39 @@ def listen(interface: str, port: int) -> socket.socket:
     raise PortTaken(f"port {port} of {interface} cannot be used: {problem}")
 
 
+class Circuit(VirtualCircuit):
+    """One client's connection; requests that came together are answered together, as EPICS base does."""
+
+    async def command_queue_loop(self) -> None:
+        """caproto's, which sends each answer by itself: a system call for every field that a client asks for."""
+        self.write_event.set()
+        queue = self.command_queue
+        try:
+            while True:
+                commands = [await queue.get()]
+                while not queue.empty():
+                    commands.append(queue.get_nowait())
+                answers: list[Any] = []
+                for command in commands:
+                    answers += await self._command_queue_iteration(command) or []
+                if answers:
+                    await self.send(*answers)
+                await self._wake_new_command()
+        except DisconnectedCircuit:
+            await self._on_disconnect()
+            self.circuit.disconnect()
+            await self.context.circuit_disconnected(self)
+        except (asyncio.CancelledError, LoopExit):
+            return
+
+
 class Server(Context):
     """caproto's server, which by itself leaves Nagle's algorithm on: a put then takes 5 to 50 ms instead of 0.4.
 
     With `held`, a socket of `listen`, it serves there and nowhere else.
     """
+
+    CircuitClass = Circuit
 
     def __init__(self, pvdb: dict[str, Any], held: socket.socket | None = None) -> None:
         self._held = held
