@@ -27,10 +27,16 @@ class Client:
         assert found.connected, f"{name} is not there"
         return found
 
+    def connected(self, name: str) -> bool:
+        """Whether it is, right now."""
+        return epics.get_pv(self.prefix + name).connected
+
     def get(self, name: str) -> Any:
         """A fresh value; the text of enumerations and of arrays of characters."""
-        text = self.pv(name).type.endswith(("enum", "char"))
-        return self.pv(name).get(use_monitor=False, as_string=text, timeout=10.0)
+        pv = self.pv(name)
+        text = pv.type.endswith(("enum", "char"))
+        # By itself pyepics asks for as many elements as it got the last time.
+        return pv.get(use_monitor=False, as_string=text, count=pv.nelm, timeout=10.0)
 
     def severity(self, name: str) -> int:
         """A fresh alarm severity; 3 is INVALID."""
