@@ -24,7 +24,7 @@ def main() -> None:
     """One scan; prints the median seconds per projection as JSON."""
     folder = tempfile.mkdtemp()
 
-    class Detector(SingleTrigger, DetectorBase):
+    class Detector(SingleTrigger, DetectorBase):  # type: ignore[misc]
         cam = Component(SimDetectorCam, "Det:cam1:")
         hdf1 = Component(_Hdf5, "Det:HDF1:", write_path_template=folder, root=folder)
 

@@ -103,7 +103,7 @@ def test_an_instrument_that_has_lost_its_hardware_is_unreachable_until_it_is_bac
     async def session(instrument: Instrument, clock: Clock, hands: Hands) -> None:
         await hands.fault("disconnect")
         for attempt in (instrument.axes["x"].move(10.0), instrument.axes["x"].read(), instrument.source.read(),
-                        instrument.shutter.is_open(), instrument.camera.configure(8, 1.0)):  # fmt: skip
+                        instrument.shutter.is_open(), _frame(instrument)):  # fmt: skip
             with pytest.raises((InstrumentUnreachable, DeviceError)):
                 await attempt
         await hands.clear()
@@ -146,7 +146,7 @@ def test_open_beam_is_as_bright_as_the_flux_says_and_dark_is_dark(bench: Bench) 
         await instrument.shutter.set(True)
         bright = await instrument.camera.expose()
         await instrument.shutter.set(False)
-        return float(np.median(dark.image)), float(np.median(bright.image))
+        return float(np.median(dark.image.astype(float))), float(np.median(bright.image.astype(float)))
 
     dark, bright = bench.run(session)
     assert dark == pytest.approx(220.0, abs=10)
@@ -242,6 +242,11 @@ def test_the_safe_state_is_reached_in_mid_move_and_read_back(bench: Bench) -> No
         assert (await instrument.axes["theta"].read()).position == pytest.approx(position, abs=0.01)
 
     bench.run(session)
+
+
+async def _frame(instrument: Instrument) -> CameraFrame:
+    await instrument.camera.configure(8, 1.0)
+    return await instrument.camera.expose()
 
 
 def step(kind: Any, index: int) -> FrameStep:

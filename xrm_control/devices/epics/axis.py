@@ -104,8 +104,7 @@ class EpicsAxis:
         self._refuse_outside(target)
         value = self._map.to_motor(target)
         epoch = self._registry.epoch
-        (rbv,) = await self._read("RBV")
-        allowed_s = 2 * self._about.move_duration_s(self._map.to_stage(rbv), target) + _GRACE_S
+        allowed_s = 2 * self._about.move_duration_s(self._longest_way_from(target), target) + _GRACE_S
         try:
             await self._registry.write(self._pv["VAL"], float(value), within_s=allowed_s)
         except InstrumentUnreachable as lost:
@@ -210,6 +209,11 @@ class EpicsAxis:
                 value=f"{msta:#x}",
                 remedy="look at the controller and its cable",
             )
+
+    def _longest_way_from(self, target: float) -> float:
+        """The limit that is farther from the target: no move takes longer than from there."""
+        low, high = self._about.low_limit, self._about.high_limit
+        return high if high - target > target - low else low
 
     def _refuse_outside(self, target: float) -> None:
         about = self._about

@@ -87,6 +87,7 @@ class Registry:
         self._changed = asyncio.Event()
         self._trouble: InstrumentUnreachable | None = None
         self._answered_s = clock.now_s()
+        self._flushing = False
 
     @property
     def epoch(self) -> int:
@@ -143,7 +144,7 @@ class Registry:
         library = libca.library()
         for place, name in enumerate(names):
             library.get(self._channels[name].handle, _taker(batch, place))
-        library.flush()
+        self._flush_soon()
         limit_s = self._timeouts.get_s
         answers = await self._wait(
             batch, self._clock.wall_s(limit_s), f"no answer to a read within {limit_s:g} s", names
@@ -162,7 +163,7 @@ class Registry:
             raise _refused(name, value, "the PV is read-only for us (access rights)")
         batch = _Batch(1)
         library.put(channel.handle, value, _taker(batch, 0))
-        library.flush()
+        self._flush_soon()
         wall_s = self._clock.wall_s(self._timeouts.put_s)
         limit_s = wall_s if within_s is None else max(wall_s, within_s)
         text = f"the write of {value!r} was not completed within {limit_s:g} s"
@@ -177,7 +178,7 @@ class Registry:
         channel = self._channels[name]
         if channel.connected:
             libca.library().put(channel.handle, value, lambda _: None)
-            libca.library().flush()
+            self._flush_soon()
 
     def watch(self, name: str, listener: Callable[[Any], None]) -> None:
         """Call `listener(value)` in the loop at each change, also after reconnections; the PV must be connected."""
@@ -229,6 +230,16 @@ class Registry:
             if answer.status != libca.NORMAL:
                 raise _lost("read", channel.name)
             channel.choices = answer.value
+
+    def _flush_soon(self) -> None:
+        """Send at the end of this turn of the loop: what several tasks ask for at once travels, and returns, at once."""
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        libca.library().flush()
 
     def _connection_listener(self, channel: _Channel) -> Callable[[bool], None]:
         def changed(up: bool) -> None:
