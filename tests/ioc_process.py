@@ -80,11 +80,12 @@ def client_environment() -> Mapping[str, str]:
 
 
 class IocProcess:
-    """One IOC; `prefix` and `port` stay the same through `restart`."""
+    """One IOC; `prefix` and `port` stay the same through `restart`; clients of the pool look for it at `client_port`."""
 
-    def __init__(self, prefix: str, port: int, options: Mapping[str, Any]) -> None:
+    def __init__(self, prefix: str, port: int, options: Mapping[str, Any], *, client_port: int | None = None) -> None:
         self.prefix = prefix
         self.port = port
+        self.client_port = port if client_port is None else client_port
         self.options = {"speed": 20, "specimen": "empty", **options}
         self.environment = environment_for(port)
         self._process: subprocess.Popen[str] | None = None
@@ -176,12 +177,13 @@ def running_ioc(**options: Any) -> Iterator[IocProcess]:
     """An IOC that serves; options are those of its command line, e.g. speed=50, instant=True, fault=[{...}].
 
     The environment of this process makes it a client; `environment` of what is yielded is for other processes.
+    With `port`, a port outside the pool, it is out of this process' reach but through a relay on its `client_port`.
     """
     client_environment()
     port = next(port for port in _pool()[:-1] if port not in _in_use())
     _in_use().add(port)
     prefix = options.pop("prefix", None) or f"T{os.getpid()}-{next(_numbers)}:"
-    ioc = IocProcess(prefix, port, options)
+    ioc = IocProcess(prefix, options.pop("port", port), options, client_port=port)
     try:
         ioc.start()
         yield ioc

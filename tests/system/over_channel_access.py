@@ -1,0 +1,85 @@
+"""Runs over Channel Access in this process, with something that happens to the IOC in the middle."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.devices.benches import epics_map
+from tests.ioc_process import IocProcess
+from tests.system.conftest import write_recipe
+from xrm_control import app
+from xrm_control.core.errors import XrmError
+from xrm_control.core.events import Event
+from xrm_control.storage.journal import JournalReader
+
+# 2 x 2 tiles with a flat and a dark, then nine projections with two flats and a dark.
+SMALL: dict[str, Any] = {
+    "mosaic": {"columns": 2, "rows": 2, "flats": 1, "darks": 1},
+    "scan": {"projections": 9, "references": {"kind": "both", "count": 1}, "darks": 1},
+}
+FRAMES = (4 + 1 + 1) + (9 + 2 + 1)
+Incident = Callable[[], None]
+
+
+class Run:
+    """One run, how it ended and what it left behind.
+
+    `incidents` maps a frame's id to what happens, in a thread of its own, as soon as that frame is on the disk.
+    """
+
+    def __init__(
+        self, folder: Path, ioc: IocProcess, incidents: dict[str, Incident] | None = None, **changes: Any
+    ) -> None:
+        self.events: list[Event] = []
+        self._incidents = dict(incidents or {})
+        self._threads: list[threading.Thread] = []
+        map_changes = changes.pop("map_changes", {})
+        instrument = {"backend": "epics", "map": epics_map(ioc.prefix, **map_changes).model_dump(mode="json")}
+        loaded = app.load(write_recipe(folder, **{**SMALL, "instrument": instrument, **changes}))
+        self.error: XrmError | None = None
+        try:
+            self.code = app.run(loaded, folder / "runs", None, self._listen).exit_code
+        except XrmError as error:
+            self.error, self.code = error, error.exit_code
+        for thread in self._threads:
+            thread.join()
+        (self.folder,) = (folder / "runs").iterdir()
+        results = self.folder / "results.json"
+        self.results: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
+
+    def _listen(self, event: Event) -> None:
+        self.events.append(event)
+        incident = self._incidents.pop(event.text, None) if event.kind == "frame.kept" else None
+        if incident is not None:
+            self._threads.append(threading.Thread(target=incident))
+            self._threads[-1].start()
+
+    def texts(self, kind: str) -> list[str]:
+        """What was said by events of a kind."""
+        return [event.text for event in self.events if event.kind == kind]
+
+    def kept(self) -> list[str]:
+        """Frames that are on the disk, each as often as it was committed."""
+        with JournalReader.open(self.folder / "journal.sqlite") as journal:
+            return [frame.frame_id for frame in journal.stored_frames()]
+
+    def is_whole(self) -> bool:
+        """Complete, and every planned frame there exactly once."""
+        names = self.kept()
+        whole = self.code == 0 and self.results["verdict"]["status"] == "complete"
+        return whole and len(names) == len(set(names)) == FRAMES
+
+
+def after(seconds: float, *actions: Incident) -> Incident:
+    """Do things one after the other, `seconds` of the wall clock before each."""
+
+    def incident() -> None:
+        for action in actions:
+            threading.Event().wait(seconds)
+            action()
+
+    return incident

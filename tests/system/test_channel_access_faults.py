@@ -1,0 +1,178 @@
+"""What goes wrong over Channel Access: each with its declared reaction, nothing lost, and never called a success."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import epics
+import pytest
+import yaml
+
+from tests.ca_relay import relay
+from tests.devices.benches import epics_map
+from tests.ioc_process import ROOT, IocProcess, free_port, running_ioc
+from tests.system.conftest import SHORT, write_recipe
+from tests.system.over_channel_access import FRAMES, SMALL, Run, after
+from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, SafetyRefusal
+
+# Slow enough that a thread hits the middle of a motion or an exposure.
+SLOW, FAST = 4.0, 40.0
+
+
+def put(ioc: IocProcess, name: str, value: Any) -> None:
+    """Somebody else at the controls."""
+    epics.ca.use_initial_context()
+    assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1
+
+
+def fault(ioc: IocProcess, **words: Any) -> None:
+    put(ioc, "Sim:Fault", json.dumps(words))
+
+
+@pytest.mark.parametrize(
+    ("what", "wait_s"),
+    [("in mid-move", 0.12), ("in mid-exposure", 0.42)],
+)
+def test_an_ioc_that_is_killed_and_comes_back_costs_time_only(tmp_path: Path, what: str, wait_s: float) -> None:
+    """20 degrees take 1.1 s and an exposure with its read-out 1.1 s: at speed 4 the kill falls where it should."""
+    with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": after(wait_s, ioc.kill, ioc.restart)})
+    assert run.is_whole(), run.error
+    assert len(run.texts("run.held")) == len(run.texts("run.released")) == 1
+    if what == "in mid-exposure":
+        assert run.texts("frame.retaken"), "the frame in flight was not believed"
+
+
+@pytest.mark.parametrize("seconds", [5.0, pytest.param(10.0, marks=pytest.mark.soak)])
+def test_an_ioc_that_hangs_is_noticed_by_its_missing_beat(tmp_path: Path, seconds: float) -> None:
+    """A stopped process stays connected for Channel Access."""
+    with running_ioc(speed=FAST, specimen="nmc811") as ioc:
+
+        def hang() -> None:
+            ioc.stop()
+            after(seconds, ioc.cont)()
+
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": hang})
+    assert run.is_whole(), run.error
+    assert len(run.texts("run.held")) == 1
+    assert "beat" in run.texts("run.held")[0] or "no answer" in run.texts("run.held")[0]
+
+
+@pytest.mark.parametrize("seconds", [8.0, pytest.param(90.0, marks=pytest.mark.soak)])
+def test_a_network_gap_is_waited_out(tmp_path: Path, seconds: float) -> None:
+    with running_ioc(speed=FAST, specimen="nmc811", port=free_port()) as ioc, relay(ioc.client_port, ioc.port) as cable:
+
+        def gap() -> None:
+            cable.cut()
+            after(seconds, cable.mend)()
+
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": gap})
+    assert run.is_whole(), run.error
+    assert len(run.texts("run.held")) >= 1
+
+
+FRAME_FAULTS = ["dropped_frame", "repeated_frame", "wrong_shape_frame", "dark_frame", "nan_frame"]
+
+
+@pytest.mark.parametrize("kind", FRAME_FAULTS)
+def test_a_bad_frame_is_taken_again(tmp_path: Path, kind: str) -> None:
+    with running_ioc(speed=FAST, specimen="nmc811", array_type="float32" if kind == "nan_frame" else "int16") as ioc:
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": lambda: fault(ioc, kind=kind)})
+    assert run.is_whole(), run.error
+    assert len(run.texts("frame.retaken")) == 1
+
+
+def test_a_motion_stopped_by_somebody_else_holds_and_goes_on(tmp_path: Path) -> None:
+    with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
+        run = Run(
+            tmp_path,
+            ioc,
+            {"roi-01/proj_0003": after(0.12, lambda: put(ioc, "Sample:Theta.STOP", 1))},
+            retry={"interrupted_wait_s": 2.0},
+        )
+    assert run.is_whole(), run.error
+    assert "somebody else" in run.texts("run.held")[0]
+
+
+ENDINGS = [
+    ("soft limit", lambda ioc: put(ioc, "Sample:Theta.HLM", 20.0), (LimitReached, SafetyRefusal), "limit"),
+    ("hard limit", lambda ioc: fault(ioc, kind="limit", axis="theta", times=1), LimitReached, "limit switch"),
+    ("stall", lambda ioc: fault(ioc, kind="stall", axis="theta", times=500), MotionStalled, "stopped short"),
+    ("read-only PV", lambda ioc: fault(ioc, kind="read_only", pv="Sample:Theta"), DeviceError, "refused"),
+    ("interlock", lambda ioc: fault(ioc, kind="interlock"), DeviceError, "interlock"),
+]
+
+
+@pytest.mark.parametrize(("what", "incident", "error", "text"), ENDINGS, ids=[ending[0] for ending in ENDINGS])
+def test_what_cannot_be_mended_ends_safely_and_says_so(
+    tmp_path: Path, what: str, incident: Any, error: Any, text: str
+) -> None:
+    with running_ioc(speed=FAST, specimen="nmc811") as ioc:
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": lambda: incident(ioc)})
+        assert run.code != 0
+        assert isinstance(run.error, error), run.error
+        assert text in str(run.error)
+        assert run.results["verdict"]["status"] == "failed"
+        assert run.texts("safe.verified") or what == "read-only PV"
+        assert epics.caget(ioc.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
+        assert epics.caget(ioc.prefix + "Owner", use_monitor=False) == ""
+    assert 0 < len(run.kept()) < FRAMES
+
+
+def test_frames_too_large_for_the_client_are_said_to_be(tmp_path: Path) -> None:
+    """A client that was told to take no more than 16 kB meets a frame of 131 kB."""
+    with running_ioc(speed=FAST) as ioc:
+        instrument = {"backend": "epics", "map": epics_map(ioc.prefix).model_dump(mode="json")}
+        content = {**SHORT, **SMALL, "instrument": instrument, "mosaic": {**SMALL["mosaic"], "binning": 4}}
+        recipe = tmp_path / "short.yaml"
+        recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+        small = {
+            **os.environ,
+            **ioc.environment,
+            "EPICS_CA_AUTO_ARRAY_BYTES": "NO",
+            "EPICS_CA_MAX_ARRAY_BYTES": "16384",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")],
+            cwd=ROOT,
+            env=small,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 1
+    assert "EPICS_CA_MAX_ARRAY_BYTES" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_session_is_refused_and_touches_nothing(tmp_path: Path) -> None:
+    """While a run is under way another one finds the owner alive, and leaves the instrument alone."""
+    second: list[subprocess.CompletedProcess[str]] = []
+    with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
+
+        def intrude() -> None:
+            folder = tmp_path / "second"
+            folder.mkdir()
+            instrument = {"backend": "epics", "map": epics_map(ioc.prefix).model_dump(mode="json")}
+            recipe = write_recipe(folder, **{**SMALL, "instrument": instrument})
+            command = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(folder / "runs")]
+            second.append(
+                subprocess.run(
+                    command,
+                    cwd=ROOT,
+                    env={**os.environ, **ioc.environment},
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                )
+            )
+
+        run = Run(tmp_path, ioc, {"mosaic/tile_r01_c01": intrude})
+    assert run.is_whole(), run.error
+    assert second[0].returncode == 6, second[0].stderr
+    assert "controlled by" in second[0].stderr
