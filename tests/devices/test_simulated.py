@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
-from xrm_control.core.errors import FrameLost, InstrumentUnreachable, LimitReached, MotionStalled, ShutterStuck
+from xrm_control.core.errors import (
+    FrameLost,
+    InstrumentUnreachable,
+    LimitReached,
+    MotionInterrupted,
+    MotionStalled,
+    ShutterStuck,
+)
 from xrm_control.devices.simulated import FaultSpec, SimulatedBackend, SimulatedInstrument
 
 Session = Callable[[SimulatedInstrument, Clock], Coroutine[Any, Any, Any]]
@@ -61,6 +69,36 @@ def test_a_move_that_fails_is_never_a_success(fault: dict[str, Any], error: type
         on(session, fault)
 
 
+# x goes to 300 um in 0.29 s, settling included.
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (lambda microscope, t_s: microscope.stop("x", t_s), r"axis x: somebody else .* its way to 300.000 um"),
+        (lambda microscope, t_s: microscope.move("x", 40.0, t_s), r"now sent to 40.000 um"),
+        (lambda microscope, t_s: microscope.move("x", 1900.0, t_s), r"moving, limit now sent to 1900.000 um"),
+    ],
+)
+def test_a_motion_that_somebody_else_ends_or_redirects_is_told(act: Callable[[Any, float], Any], told: str) -> None:
+    async def session(instrument: SimulatedInstrument, clock: Clock) -> None:
+        move = asyncio.ensure_future(instrument.axes["x"].move(300.0))
+        await clock.sleep(0.1)
+        act(instrument.microscope, clock.now_s())
+        await move
+
+    with pytest.raises(MotionInterrupted, match=told):
+        on(session)
+
+
+def test_another_axis_that_somebody_moves_does_not_matter() -> None:
+    async def session(instrument: SimulatedInstrument, clock: Clock) -> float:
+        move = asyncio.ensure_future(instrument.axes["x"].move(300.0))
+        await clock.sleep(0.1)
+        instrument.microscope.stop("y", clock.now_s())
+        return await move
+
+    assert on(session) == pytest.approx(300.0, abs=0.1)
+
+
 def test_a_dropped_frame_is_an_error() -> None:
     async def session(instrument: SimulatedInstrument, _: Clock) -> int:
         await instrument.camera.configure(8, 1.0)
@@ -93,8 +131,6 @@ def test_a_frame_has_the_shape_that_the_camera_promised(binning: int) -> None:
 
 def test_the_safe_state_is_reached_in_mid_move_and_read_back() -> None:
     async def session(instrument: SimulatedInstrument, clock: Clock) -> None:
-        import asyncio
-
         await instrument.shutter.set(True)
         move = asyncio.create_task(instrument.axes["theta"].move(90.0))
         await clock.sleep(0.7)

@@ -125,6 +125,8 @@ DECLARED = [
     ({"kind": "dropped_frame", "frames": [30]}, "frame.retaken", 1),
     ({"kind": "nan_frame", "frames": [30]}, "frame.retaken", 1),
     ({"kind": "beam_loss", "at_s": 60.0, "duration_s": 600.0}, "run.held", 1),
+    ({"kind": "disconnect", "at_s": 60.0, "duration_s": 600.0}, "instrument.lost", 1),
+    ({"kind": "disconnect", "at_s": 0.1, "duration_s": 30.0}, "instrument.lost", 0),
 ]
 
 
@@ -211,9 +213,10 @@ def test_a_full_disk_under_a_volume_stops_the_run(tmp_path: Path, monkeypatch: p
     assert "safe.verified" in kinds
 
 
-def test_an_instrument_that_answers_again_is_still_made_safe(tmp_path: Path) -> None:
+def test_an_instrument_that_answers_again_after_it_was_given_up_is_still_made_safe(tmp_path: Path) -> None:
+    lost = with_faults({"kind": "disconnect", "at_s": 60.0, "duration_s": 18.0})
     with pytest.raises(InstrumentUnreachable):
-        carry_out(tmp_path, **with_faults({"kind": "disconnect", "at_s": 60.0, "duration_s": 8.0}))
+        carry_out(tmp_path, **lost, retry={"instrument_wait_s": 10.0})
     state, kinds, _ = ended(tmp_path)
     assert state == "failed"
     assert kinds.count("safe.verified") == 1

@@ -19,8 +19,13 @@ class FrameChecker:
     def __init__(self, shape: tuple[int, int]) -> None:
         self._shape = shape
         self._last: CameraFrame | None = None
+        self._last_id: int | None = None
         self._dark_level: float | None = None
         self._dark_noise = 0.0
+
+    def restarted(self) -> None:
+        """The camera may count its frames anew from here on; what it saw before is still remembered."""
+        self._last_id = None
 
     def check(self, step: FrameStep, frame: CameraFrame) -> None:
         """Raise FrameUnusable unless `frame` can be the picture that `step` asked for."""
@@ -31,18 +36,17 @@ class FrameChecker:
             raise FrameUnusable("not a number in the image", where=step.frame_id)
         if image.min() == image.max():
             raise FrameUnusable("every pixel has the same value", where=step.frame_id, value=image.flat[0])
-        if self._last is not None:
-            if frame.unique_id <= self._last.unique_id:
-                raise FrameUnusable(
-                    "its unique id does not follow",
-                    where=step.frame_id,
-                    value=frame.unique_id,
-                    limit=f"above {self._last.unique_id}",
-                )
-            if np.array_equal(image, self._last.image):
-                raise FrameUnusable("the same picture as the frame before", where=step.frame_id)
+        if self._last_id is not None and frame.unique_id <= self._last_id:
+            raise FrameUnusable(
+                "its unique id does not follow",
+                where=step.frame_id,
+                value=frame.unique_id,
+                limit=f"above {self._last_id}",
+            )
+        if self._last is not None and np.array_equal(image, self._last.image):
+            raise FrameUnusable("the same picture as the frame before", where=step.frame_id)
         self._check_light(step, image.astype(np.float64))
-        self._last = frame
+        self._last, self._last_id = frame, frame.unique_id
 
     def _check_light(self, step: FrameStep, image: np.ndarray) -> None:
         # A robust level and noise: hot pixels must not count.

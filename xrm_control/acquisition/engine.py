@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
-
-from pydantic import Field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
 from xrm_control.acquisition.checks import FrameChecker
+from xrm_control.acquisition.patience import MOST_ATTEMPTS, Hold, Patience, RetryPolicy, together
 from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import BeamLost, DeviceError, FrameLost, FrameUnusable, MotionStalled, XrmError
+from xrm_control.core.errors import (
+    BeamLost,
+    DeviceError,
+    FrameLost,
+    FrameUnusable,
+    InstrumentUnreachable,
+    MotionInterrupted,
+    MotionStalled,
+    XrmError,
+)
 from xrm_control.core.events import EventStream
 from xrm_control.core.geometry import Pose
-from xrm_control.core.model import Spec
-from xrm_control.devices.protocols import CameraFrame, Instrument
+from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
 from xrm_control.devices.safety import Guard
 
-# A flickering source must not turn one frame into an endless loop.
-_MOST_ATTEMPTS = 50
+__all__ = ["Engine", "FrameSink", "Hold", "RetryPolicy"]
 
-
-class RetryPolicy(Spec):
-    """What is tried again, how often, and how long to wait for beam."""
-
-    move_attempts: int = Field(default=3, ge=1, le=20, description="tries of a move that stalls, then the run stops")
-    frame_attempts: int = Field(default=4, ge=1, le=20, description="tries of a frame, then it is declared missing")
-    beam_poll_s: float = Field(default=5.0, gt=0, description="time between two looks at the source while it is down")
-    beam_wait_s: float = Field(default=14_400.0, gt=0, description="the run stops if beam is away longer than this")
-    flux_floor: float = Field(default=0.5, gt=0, lt=1, description="relative flux below which beam counts as lost")
+Result = TypeVar("Result")
 
 
 class FrameSink(Protocol):
@@ -53,11 +51,11 @@ class FrameSink(Protocol):
         ...
 
 
-Hold = Callable[[str], AbstractAsyncContextManager[None]]
-
-
 class Engine:
-    """Runs acquisitions: move, verify, expose, check, keep; retry what the policy allows."""
+    """Runs acquisitions: move, verify, expose, check, keep; retry what the policy allows, wait for what comes back.
+
+    `limits_now` gives the limits in force after the instrument was lost and connected again.
+    """
 
     def __init__(
         self,
@@ -68,18 +66,45 @@ class Engine:
         events: EventStream,
         policy: RetryPolicy,
         hold: Hold,
+        limits_now: Callable[[], Guard] | None = None,
     ) -> None:
         self._instrument = instrument
         self._sink = sink
         self._guard = guard
+        self._limits_now = limits_now
         self._clock = clock
         self._events = events
         self._policy = policy
         self._hold = hold
+        self._patience = Patience(instrument, clock, events, policy, hold, self._restore)
+        self._acquisition: Acquisition | None = None
         self._checker: FrameChecker | None = None
+
+    def respect(self, guard: Guard) -> None:
+        """Limits and envelope from here on."""
+        self._guard = guard
+
+    async def patiently(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
+        """`action`, begun again after a lost instrument came back, or an axis that somebody else moved was let go."""
+        return await self._patience.with_(action, where)
 
     async def configure(self, acquisition: Acquisition) -> None:
         """Set the camera and believe only what it reads back."""
+        settings = await self.patiently(lambda: self._configure(acquisition), f"{acquisition.stage}, camera")
+        self._acquisition, self._checker = acquisition, FrameChecker(settings.shape)
+
+    async def run(self, steps: Iterable[FrameStep]) -> None:
+        """Carry out `steps` in order. On return each has one outcome: kept or declared missing."""
+        for step in steps:
+            tally = _Tally()
+            while not await self.patiently(partial(self._attempt, step, tally), step.frame_id):
+                pass
+
+    async def move(self, pose: Pose, where: str) -> Pose:
+        """Move all axes that are not there yet, at once; returns the verified read-back."""
+        return await self.patiently(lambda: self._move(pose, where), where)
+
+    async def _configure(self, acquisition: Acquisition) -> CameraSettings:
         settings = await self._instrument.camera.configure(acquisition.binning, acquisition.exposure_s)
         if settings.binning != acquisition.binning or abs(settings.exposure_s / acquisition.exposure_s - 1) > 0.01:
             raise DeviceError(
@@ -89,33 +114,28 @@ class Engine:
                 limit=f"binning {acquisition.binning}, exposure {acquisition.exposure_s:g} s",
                 remedy="check that nobody else controls the camera",
             )
-        self._checker = FrameChecker(settings.shape)
+        return settings
 
-    async def run(self, steps: Iterable[FrameStep]) -> None:
-        """Carry out `steps` in order. On return each has one outcome: kept or declared missing."""
-        for step in steps:
-            await self._bring_home(step)
+    async def _restore(self) -> None:
+        """After the instrument came back: the limits as they are now, the camera as it was."""
+        if self._limits_now is not None:
+            self._guard = self._limits_now()
+        if self._acquisition is not None and self._checker is not None:
+            await self._configure(self._acquisition)
+            self._checker.restarted()
 
-    async def move(self, pose: Pose, where: str) -> Pose:
-        """Move all axes that are not there yet, at once; returns the verified read-back."""
+    async def _move(self, pose: Pose, where: str) -> Pose:
         self._guard.check(pose, where)
         attempt = 0
         while True:
             attempt += 1
             try:
-                async with asyncio.TaskGroup() as group:
-                    moves = {
-                        name: group.create_task(self._approach(name, target))
-                        for name, target in axis_targets(pose).items()
-                    }
-                return Pose(*(moves[name].result() for name in ("x", "y", "z", "theta")))
-            except* MotionStalled as stalls:
-                error = _first(stalls)
-            except* XrmError as others:
-                raise _first(others) from None
-            self._events.emit("move.stalled", str(error), level="warning", attempt=attempt, frame=where)
-            if attempt == self._policy.move_attempts:
-                raise error
+                targets = axis_targets(pose).items()
+                return Pose(*await together(*(self._approach(name, target) for name, target in targets)))
+            except MotionStalled as error:
+                self._events.emit("move.stalled", str(error), level="warning", attempt=attempt, frame=where)
+                if attempt == self._policy.move_attempts:
+                    raise
 
     async def _approach(self, name: str, target: float) -> float:
         axis = self._instrument.axes[name]
@@ -125,30 +145,34 @@ class Engine:
             return reading.position
         return await axis.move(target)
 
-    async def _bring_home(self, step: FrameStep) -> None:
-        """One frame to its outcome. Every condition is looked at again before each attempt."""
-        tries = failures = 0
-        while True:
-            actual = await self.move(step.pose, step.frame_id)
-            await self._wait_for_beam(step)
-            if await self._instrument.shutter.is_open() != step.shutter_open:
-                await self._instrument.shutter.set(step.shutter_open)
-            tries += 1
-            attempt = await self._sink.intend(step)
-            try:
-                frame = await self._expose(step)
-            except (BeamLost, FrameLost, FrameUnusable) as error:
-                # Losing beam is not the frame's fault and does not count as its failure.
-                failures += not isinstance(error, BeamLost)
-                if failures == self._policy.frame_attempts or tries == _MOST_ATTEMPTS:
-                    await self._missing(step, error.what)
-                    return
-                await self._sink.retake(step, attempt, error.what)
-                self._events.emit("frame.retaken", str(error), level="warning", frame=step.frame_id)
-                continue
-            await self._sink.keep(step, attempt, frame, actual)
-            self._events.emit("frame.kept", step.frame_id, level="debug", frame=step.frame_id, frame_kind=step.kind)
-            return
+    async def _attempt(self, step: FrameStep, tally: _Tally) -> bool:
+        """One attempt at a frame, every condition looked at before; whether the frame has its outcome."""
+        actual = await self._move(step.pose, step.frame_id)
+        if not await self._light(step):
+            return False
+        tally.tries += 1
+        attempt = await self._sink.intend(step)
+        try:
+            frame = await self._expose(step)
+        except (InstrumentUnreachable, MotionInterrupted) as error:
+            # What is in flight when the instrument goes is not believed, and never counts as the frame's failure.
+            await self._retake(step, attempt, error)
+            raise
+        except (BeamLost, FrameLost, FrameUnusable) as error:
+            # Nor is losing beam the frame's fault.
+            tally.failures += not isinstance(error, BeamLost)
+            if tally.failures == self._policy.frame_attempts or tally.tries >= MOST_ATTEMPTS:
+                await self._missing(step, error.what)
+                return True
+            await self._retake(step, attempt, error)
+            return False
+        await self._sink.keep(step, attempt, frame, actual)
+        self._events.emit("frame.kept", step.frame_id, level="debug", frame=step.frame_id, frame_kind=step.kind)
+        return True
+
+    async def _retake(self, step: FrameStep, attempt: int, error: XrmError) -> None:
+        await self._sink.retake(step, attempt, error.what)
+        self._events.emit("frame.retaken", str(error), level="warning", frame=step.frame_id)
 
     async def _missing(self, step: FrameStep, reason: str) -> None:
         await self._sink.declare_missing(step, reason)
@@ -167,10 +191,18 @@ class Engine:
         source = await self._instrument.source.read()
         return source.available and source.flux_relative >= self._policy.flux_floor
 
+    async def _light(self, step: FrameStep) -> bool:
+        """Beam and shutter as the step wants them; False after a wait for beam: everything is looked at again."""
+        shutter = self._instrument.shutter
+        if step.shutter_open and not await self._beam():
+            await self._wait_for_beam(step)
+            return False
+        if await shutter.is_open() != step.shutter_open:
+            await shutter.set(step.shutter_open)
+        return True
+
     async def _wait_for_beam(self, step: FrameStep) -> None:
-        """Hold, shutter closed, until there is beam; all conditions are looked at again afterwards by the caller."""
-        if not step.shutter_open or await self._beam():
-            return
+        """Hold, shutter closed, until there is beam."""
         await self._instrument.shutter.set(False)
         lost_s = self._clock.now_s()
         async with self._hold(f"beam lost at {step.frame_id}"):
@@ -186,11 +218,9 @@ class Engine:
                 await self._clock.sleep(self._policy.beam_poll_s)
 
 
-def _first(group: BaseExceptionGroup[XrmError]) -> XrmError:
-    """The first error of a group, however deep."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if not isinstance(error, XrmError):
-        raise error
-    return error
+@dataclass
+class _Tally:
+    """How often a frame was tried, and how often that was its own failure."""
+
+    tries: int = 0
+    failures: int = 0

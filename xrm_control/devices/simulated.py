@@ -16,7 +16,14 @@ from simulators.faults import Fault
 from simulators.microscope import Microscope, MicroscopeConfig
 from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import FrameLost, InstrumentUnreachable, LimitReached, MotionStalled, ShutterStuck
+from xrm_control.core.errors import (
+    FrameLost,
+    InstrumentUnreachable,
+    LimitReached,
+    MotionInterrupted,
+    MotionStalled,
+    ShutterStuck,
+)
 from xrm_control.core.model import Spec
 from xrm_control.devices.backend import Backend
 from xrm_control.devices.protocols import (
@@ -92,10 +99,10 @@ class SimulatedBackend(Backend):
 
 
 class SimulatedInstrument:
-    """See `protocols.Instrument`."""
+    """See `protocols.Instrument`. `microscope` is the thing itself, for whoever stands beside it."""
 
     def __init__(self, microscope: Microscope, clock: Clock) -> None:
-        self._microscope = microscope
+        self.microscope = microscope
         self._clock = clock
         self._description = _description(microscope)
         self.axes: Mapping[str, Axis] = {
@@ -113,7 +120,7 @@ class SimulatedInstrument:
     async def connect(self) -> None:
         """See `Instrument.connect`."""
         try:
-            self._microscope.source(self._clock.now_s())
+            self.microscope.source(self._clock.now_s())
         except Disconnected as error:
             raise InstrumentUnreachable(
                 f"the simulated microscope does not answer: {error}", remedy="look at instrument.faults"
@@ -154,7 +161,7 @@ class SimulatedInstrument:
 
     def truth(self) -> Mapping[str, Any]:
         """See `Instrument.truth`."""
-        return self._microscope.truth()
+        return self.microscope.truth()
 
 
 class _SimulatedAxis:
@@ -188,6 +195,14 @@ class _SimulatedAxis:
                 limit="low limit switch" if state.at_low_limit else "high limit switch",
                 remedy="look at the stage before moving it again",
             )
+        if state.target != target:
+            raise MotionInterrupted(
+                f"somebody else stopped or moved the axis on its way to {target:.3f} {about.units}",
+                where=f"axis {self.name}",
+                value=f"{state.position:.3f} {about.units}, {'moving' if state.moving else 'at rest'}",
+                limit=f"now sent to {state.target:.3f} {about.units}",
+                remedy="find out who; the move is tried again as the retry policy says",
+            )
         if state.stalled or state.moving or abs(state.position - target) > about.tolerance:
             raise MotionStalled(
                 f"the axis stopped short of {target:.3f} {about.units}",
@@ -214,9 +229,11 @@ class _SimulatedCamera:
     def __init__(self, microscope: Microscope, clock: Clock) -> None:
         self._microscope = microscope
         self._clock = clock
+        self._ready_s = 0.0
 
     async def configure(self, binning: int, exposure_s: float) -> CameraSettings:
-        """See `Camera.configure`."""
+        """See `Camera.configure`. An exposure that nobody waits for any more is let pass."""
+        await self._clock.sleep_until(self._ready_s)
         _reached(self._microscope.configure_camera, binning, exposure_s, self._clock.now_s())
         camera = self._microscope.describe().camera
         return CameraSettings(binning, exposure_s, (camera.height_px // binning, camera.width_px // binning))
@@ -224,6 +241,7 @@ class _SimulatedCamera:
     async def expose(self) -> CameraFrame:
         """See `Camera.expose`."""
         exposure = _reached(self._microscope.expose, self._clock.now_s())
+        self._ready_s = exposure.ready_s
         await self._clock.sleep_until(exposure.ready_s)
         frame = _reached(self._microscope.read, exposure.number, self._clock.now_s())
         if frame is None:

@@ -68,6 +68,7 @@ class RunContext:
         self.progress = Progress()
         self.announcer = Announcer(folder.name, instrument, clock, plan)
         self.states = RunStates(self._state_changed)
+        self._held_from = ""
         self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
         self.engine = Engine(instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold)
         # One thread, so that what is made durable is made durable in order.
@@ -89,11 +90,13 @@ class RunContext:
     @asynccontextmanager
     async def hold(self, reason: str) -> AsyncIterator[None]:
         """Stand still in `held` until the block ends, then return to the state before."""
-        before = self.states.state
         self.events.emit("run.held", reason, level="warning")
-        self.states.go(f"hold_{before}")
+        if self.states.state != "held":
+            self._held_from = self.states.state
+            self.states.go(f"hold_{self._held_from}")
+        # After an error it is for the next one who holds to go back, or for the end of the run.
         yield
-        self.states.go(f"release_{before}")
+        self.states.go(f"release_{self._held_from}")
         self.events.emit("run.released", f"{reason}: over", level="warning")
 
     def plan_frames(self, acquisition: Acquisition) -> None:

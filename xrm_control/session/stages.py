@@ -37,6 +37,10 @@ async def connect(run: RunContext) -> None:
 
 async def home(run: RunContext) -> None:
     """Bring the axes to a known position and verify it."""
+    await run.engine.patiently(lambda: _home(run), "homing")
+
+
+async def _home(run: RunContext) -> None:
     await run.instrument.home()
     for name, axis in run.instrument.axes.items():
         reading = await axis.read()
