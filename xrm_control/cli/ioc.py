@@ -1,0 +1,107 @@
+"""`xrm ioc`: what the simulated IOC is started with, and what to type in another terminal to use it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NoReturn
+
+from xrm_control.core.errors import InstrumentUnreachable
+from xrm_control.devices.backend import Backend
+
+MODULE = "simulators.ioc"
+PREFIX, PORT, INTERFACE = "XRM:", 5064, "127.0.0.1"
+_RECIPE = "recipes/nmc811_screening.yaml"
+
+
+class SpecimenName(StrEnum):
+    """What lies on the tape."""
+
+    NMC811 = "nmc811"
+    NMC622 = "nmc622"
+    EMPTY = "empty"
+
+
+class ArrayType(StrEnum):
+    """Numbers of the images that are sent."""
+
+    INT16 = "int16"
+    FLOAT32 = "float32"
+
+
+@dataclass(frozen=True)
+class IocOptions:
+    """Options of the command line; None where nothing was said."""
+
+    prefix: str = PREFIX
+    port: int = PORT
+    interface: str = INTERFACE
+    speed: float = 1.0
+    specimen: str | None = None
+    seed: int | None = None
+    noise: bool | None = None
+    axis_offset_um: float | None = None
+    fault: tuple[str, ...] = field(default=())
+    truth: Path | None = None
+    instant: bool = False
+    array_type: str = ArrayType.INT16.value
+
+    def with_recipe(self, instrument: Backend | None) -> IocOptions:
+        """What was not said is taken from a recipe's simulated instrument, and its faults come first."""
+        if instrument is None or not instrument.simulated:
+            return self
+        told: Mapping[str, Any] = instrument.model_dump(mode="json")
+        mine = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name in ("specimen", "seed", "noise", "axis_offset_um"):
+            if mine[name] is None:
+                mine[name] = told.get(name)
+        faults = [{key: value for key, value in fault.items() if value is not None} for fault in told.get("faults", ())]
+        mine["fault"] = (*(json.dumps(fault) for fault in faults), *self.fault)
+        return IocOptions(**mine)
+
+    def arguments(self) -> list[str]:
+        """As the IOC's own process takes them."""
+        noise = None if self.noise is None else "on" if self.noise else "off"
+        single = {
+            "prefix": self.prefix,
+            "port": self.port,
+            "interface": self.interface,
+            "speed": self.speed,
+            "specimen": self.specimen,
+            "seed": self.seed,
+            "noise": noise,
+            "axis-offset-um": self.axis_offset_um,
+            "truth": self.truth,
+            "array-type": self.array_type,
+        }
+        found = [f"--{name}={value}" for name, value in single.items() if value is not None]
+        found += [f"--fault={text}" for text in self.fault]
+        return [*found, "--instant"] if self.instant else found
+
+    def usage(self, recipe: Path | None) -> str:
+        """What to type in another terminal. Searches reach a loopback address only when it is named."""
+        address = INTERFACE if self.interface == "0.0.0.0" else self.interface
+        settings = [f"EPICS_CA_ADDR_LIST={address}", "EPICS_CA_AUTO_ADDR_LIST=NO"]
+        if self.port != PORT:
+            settings.append(f"EPICS_CA_SERVER_PORT={self.port or '<the port told below>'}")
+        run = f"xrm run {recipe or _RECIPE} --set instrument.backend=epics"
+        if self.prefix != PREFIX:
+            run += f" --set instrument.map.prefix={self.prefix}"
+        return f"in another terminal:\n  export {' '.join(settings)}\n  {run}"
+
+
+def become(options: IocOptions) -> NoReturn:
+    """Replace this process by the IOC's. Raises InstrumentUnreachable when its packages are not installed."""
+    for package in ("caproto", "simulators"):
+        if importlib.util.find_spec(package) is None:
+            raise InstrumentUnreachable(
+                "the simulated IOC cannot start", where=f"package {package}", remedy="pip install 'xrm_control[ioc]'"
+            )
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", MODULE, *options.arguments()])
