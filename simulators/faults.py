@@ -12,6 +12,7 @@
 | dark_frame | frames, or at_s | the frame has seen no light |
 | nan_frame | frames, or at_s | the frame holds NaN |
 | repeated_frame | frames, or at_s | the frame is the one before |
+| wrong_shape_frame | frames, or at_s | the frame lacks its last rows, an eighth of them |
 
 `move` counts the accepted moves of the axis from 1, `frames` the exposures of the camera from 1; with `at_s` the first
 `times` moves or exposures that begin at or after that time are hit. A duration of None lasts for ever.
@@ -27,7 +28,7 @@ from simulators.description import AxisName
 
 MOTION_KINDS = ("stall", "limit")
 PERIOD_KINDS = ("beam_loss", "interlock", "stuck_shutter", "disconnect")
-FRAME_KINDS = ("dropped_frame", "dark_frame", "nan_frame", "repeated_frame")
+FRAME_KINDS = ("dropped_frame", "dark_frame", "nan_frame", "repeated_frame", "wrong_shape_frame")
 KINDS = MOTION_KINDS + PERIOD_KINDS + FRAME_KINDS
 
 

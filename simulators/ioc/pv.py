@@ -171,7 +171,7 @@ class _Float(Pv, ChannelFloat): ...
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return value.split("\0", 1)[0]
     raw = value if isinstance(value, bytes) else bytes(int(code) & 0xFF for code in np.atleast_1d(value))
     return raw.split(b"\0", 1)[0].decode("latin-1")
 
