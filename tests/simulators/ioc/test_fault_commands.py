@@ -156,6 +156,7 @@ def test_instrument_time_goes_at_its_speed(client: Client) -> None:
     assert client.get("Sim:Time_RBV") - begin_s > 20 * 1.4
 
 
+@pytest.mark.filterwarnings("ignore:ca.get.*timed out")
 def test_a_silent_ioc_answers_again_later(client: Client) -> None:
     beat = client.get("IOC:Beat_RBV")
     client.put("Sim:Fault", '{"kind": "silent", "duration_s": 2}')
