@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -79,6 +80,7 @@ class Engine:
         self._patience = Patience(instrument, clock, events, policy, hold, self._restore)
         self._acquisition: Acquisition | None = None
         self._checker: FrameChecker | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     def respect(self, guard: Guard) -> None:
         """Limits and envelope from here on."""
@@ -94,11 +96,18 @@ class Engine:
         self._acquisition, self._checker = acquisition, FrameChecker(settings.shape)
 
     async def run(self, steps: Iterable[FrameStep]) -> None:
-        """Carry out `steps` in order. On return each has one outcome: kept or declared missing."""
-        for step in steps:
-            tally = _Tally()
-            while not await self.patiently(partial(self._attempt, step, tally), step.frame_id):
-                pass
+        """Carry out `steps` in order. On return each has one outcome: kept or declared missing.
+
+        A frame is made durable while the stage goes to the next one, which is not exposed before. However this ends,
+        no frame is left half kept. Raises StorageError.
+        """
+        try:
+            for step in steps:
+                tally = _Tally()
+                while not await self.patiently(partial(self._attempt, step, tally), step.frame_id):
+                    pass
+        finally:
+            await self._durable()
 
     async def move(self, pose: Pose, where: str) -> Pose:
         """Move all axes that are not there yet, at once; returns the verified read-back."""
@@ -150,6 +159,7 @@ class Engine:
         actual = await self._move(step.pose, step.frame_id)
         if not await self._light(step):
             return False
+        await self._durable()
         tally.tries += 1
         attempt = await self._sink.intend(step)
         try:
@@ -166,9 +176,25 @@ class Engine:
                 return True
             await self._retake(step, attempt, error)
             return False
+        self._keeping = asyncio.create_task(self._keep(step, attempt, frame, actual), name=f"keep {step.frame_id}")
+        return True
+
+    async def _keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         await self._sink.keep(step, attempt, frame, actual)
         self._events.emit("frame.kept", step.frame_id, level="debug", frame=step.frame_id, frame_kind=step.kind)
-        return True
+
+    async def _durable(self) -> None:
+        """Wait until the frame before is durable, also when cancelled meanwhile. Raises StorageError."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is None:
+            return
+        try:
+            await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            await asyncio.wait((keeping,))
+            if not keeping.cancelled() and (error := keeping.exception()) is not None:
+                raise error from None
+            raise
 
     async def _retake(self, step: FrameStep, attempt: int, error: XrmError) -> None:
         await self._sink.retake(step, attempt, error.what)
@@ -194,10 +220,15 @@ class Engine:
     async def _light(self, step: FrameStep) -> bool:
         """Beam and shutter as the step wants them; False after a wait for beam: everything is looked at again."""
         shutter = self._instrument.shutter
-        if step.shutter_open and not await self._beam():
-            await self._wait_for_beam(step)
-            return False
-        if await shutter.is_open() != step.shutter_open:
+        if step.shutter_open:
+            # Each is a round trip to the instrument.
+            beam, is_open = await together(self._beam(), shutter.is_open())
+            if not beam:
+                await self._wait_for_beam(step)
+                return False
+        else:
+            is_open = await shutter.is_open()
+        if is_open != step.shutter_open:
             await shutter.set(step.shutter_open)
         return True
 
