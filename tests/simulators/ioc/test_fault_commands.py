@@ -60,7 +60,7 @@ def test_nonsense_is_refused_in_words(text: str, message: str) -> None:
 
 @pytest.fixture(scope="module")
 def ioc() -> Iterator[IocProcess]:
-    with running_ioc(speed=20, instant=True, fault=[{"kind": "limit", "axis": "z", "move": 1}]) as process:
+    with running_ioc(speed=20, instant=True) as process:
         yield process
 
 
@@ -75,11 +75,13 @@ def ordered(client: Client) -> list[dict[str, object]]:
     return json.loads(client.get("Sim:Faults_RBV"))
 
 
-def test_a_fault_of_the_command_line_is_on_from_the_start(client: Client) -> None:
-    assert ordered(client) == [{"kind": "limit", "axis": "z", "move": 1}]
-    client.put("Sample:Z", 100.0)
-    assert client.get("Sample:Z.HLS") == 1
-    assert client.get("Sample:Z.RBV") < 90.0
+def test_a_fault_of_the_command_line_is_on_from_the_start() -> None:
+    with running_ioc(instant=True, fault=[{"kind": "limit", "axis": "z", "move": 1}]) as own:
+        client = Client(own)
+        assert ordered(client) == [{"kind": "limit", "axis": "z", "move": 1}]
+        client.put("Sample:Z", 100.0)
+        assert client.get("Sample:Z.HLS") == 1
+        assert client.get("Sample:Z.RBV") < 90.0
 
 
 @pytest.mark.parametrize(("text", "message"), [*REFUSED, *REFUSED_HERE])
