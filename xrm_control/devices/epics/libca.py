@@ -189,14 +189,22 @@ def library() -> Library:
 
 
 def start(environment: Mapping[str, str]) -> dict[str, str]:
-    """Set EPICS_CA_* before the library starts; returns those that come too late because it runs with others."""
+    """Set those EPICS_CA_* that the shell has not set; returns those that come too late, after the library started."""
     late = {}
     for name, value in environment.items():
+        if name in os.environ and name not in _set_here():
+            continue
         if ca.libca is None:
-            os.environ[name] = value
+            os.environ[name] = _set_here()[name] = value
         elif os.environ.get(name) != value:
             late[name] = value
     return late
+
+
+@functools.cache
+def _set_here() -> dict[str, str]:
+    """What `start` has set, as against what the shell has."""
+    return {}
 
 
 def array_limit_bytes() -> int | None:

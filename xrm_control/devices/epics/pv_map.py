@@ -141,7 +141,7 @@ class ScanPanel(Spec):
 
 
 class ChannelAccess(Spec):
-    """Where servers are looked for; what is left out is taken from the EPICS_CA_* environment."""
+    """Where servers are looked for; an EPICS_CA_* variable that is set in the environment goes before it."""
 
     address_list: str | None = Field(default=None, description="addresses, separated by spaces")
     auto_address_list: bool | None = None

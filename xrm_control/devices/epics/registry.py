@@ -232,7 +232,7 @@ class Registry:
             channel.choices = answer.value
 
     def _flush_soon(self) -> None:
-        """Send at the end of this turn of the loop: what several tasks ask for at once travels, and returns, at once."""
+        """Send at the end of this turn of the loop: what several tasks ask for at once travels at once."""
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
