@@ -69,8 +69,12 @@ class RunContext:
         self.announcer = Announcer(folder.name, instrument, clock, plan)
         self.states = RunStates(self._state_changed)
         self._held_from = ""
+        # Acquisitions that are planned and not finished, by stage: where the stage will still go.
+        self.ahead: dict[str, Acquisition] = {}
         self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
-        self.engine = Engine(instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold)
+        self.engine = Engine(
+            instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold, self.renew_guard
+        )
         # One thread, so that what is made durable is made durable in order.
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
 
@@ -78,6 +82,18 @@ class RunContext:
     def description(self) -> InstrumentDescription:
         """Static facts of the instrument."""
         return self.instrument.describe()
+
+    def renew_guard(self) -> Guard:
+        """Limits as the connected instrument has them; every position still ahead is held against them.
+
+        Raises SafetyRefusal.
+        """
+        guard = Guard(self.description.axes, self.recipe.safety, self.recipe.sample)
+        for acquisition in self.ahead.values():
+            guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
+        self.guard = guard
+        self.engine.respect(guard)
+        return guard
 
     async def on_disk(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Run a blocking call in the disk thread; time stands still meanwhile if it is virtual."""

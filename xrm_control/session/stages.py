@@ -14,6 +14,7 @@ from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.acquisition.stitching import Mosaic, Tile, stitch, transmission
 from xrm_control.core.errors import DataError, DeviceError
 from xrm_control.core.geometry import Pose
+from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import find_particles
 from xrm_control.roi.strategy import Limits, Roi
@@ -27,6 +28,9 @@ async def connect(run: RunContext) -> None:
     run.events.emit("instrument.begun", f"reaching the {run.description.name}")
     await run.instrument.connect()
     run.announcer.begin()
+    run.renew_guard()
+    # The plan was made from what was known without the instrument; its positions must suit what was found.
+    make_plan(run.recipe, run.description)
     source = await run.instrument.source.read()
     if not source.available:
         run.events.emit("source.down", "no beam yet; the first exposure waits for it", level="warning")
@@ -60,12 +64,14 @@ async def map_sample(run: RunContext) -> Mosaic:
     spec, camera = run.recipe.mosaic, run.description.camera
     acquisition = spec.acquisition(run.recipe.sample, camera)
     run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
+    run.ahead[acquisition.stage] = acquisition
     run.plan_frames(acquisition)
     with _stage(run, "mosaic", len(acquisition.steps)):
         started_s = run.clock.now_s()
         await run.engine.configure(acquisition)
         await run.engine.run(acquisition.steps)
         run.progress.mosaic_s = run.clock.now_s() - started_s
+    del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
     await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
     record_artifact(run, "mosaic.ome.tif", "mosaic")
@@ -102,7 +108,9 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
         particles = await run.on_disk(find_particles, chart, mu_per_um)
         rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
         for roi in rois:
-            run.guard.check_path((step.frame_id, step.pose) for step in scan_of(run, roi).steps)
+            scan = scan_of(run, roi)
+            run.guard.check_path((step.frame_id, step.pose) for step in scan.steps)
+            run.ahead[scan.stage] = scan
         _replan(run, rois)
         run.progress.particles_in_mosaic = len(particles)
         run.progress.rois = [asdict(roi) for roi in rois]
@@ -165,7 +173,8 @@ async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep
 
 
 def check(run: RunContext, roi: Roi) -> str | None:
-    """Account for every frame of a scan; None when it can be reconstructed, else why not."""
+    """Account for every frame of a finished scan; None when it can be reconstructed, else why not."""
+    del run.ahead[roi.name]
     plans = {plan.frame_id: plan.kind for plan in run.journal.planned_frames(roi.name)}
     missing = [plans[name] for name in run.journal.missing_frames() if name in plans]
     projections = sum(kind == "projection" for kind in plans.values())
