@@ -80,7 +80,7 @@ def client_environment() -> Mapping[str, str]:
 
 
 class IocProcess:
-    """One IOC; `prefix` and `port` stay the same through `restart`; clients of the pool look for it at `client_port`."""
+    """One IOC; `prefix` and `port` stay through `restart`; clients of the pool look for it at `client_port`."""
 
     def __init__(self, prefix: str, port: int, options: Mapping[str, Any], *, client_port: int | None = None) -> None:
         self.prefix = prefix

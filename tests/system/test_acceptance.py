@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.ioc_process import running_ioc
 from xrm_control import app
 from xrm_control.analysis.tables import read_rows
 from xrm_control.app import Outcome
@@ -112,3 +114,52 @@ def test_the_voids_that_can_be_seen_are_found(nmc622: Outcome) -> None:
     seen = [size for size in nmc622.results["truth"]["voids"] if size["diameter_um"][0] >= 2.0]
     assert seen
     assert sum(c["detected_fraction"] * c["n_true"] for c in seen) >= 0.9 * sum(c["n_true"] for c in seen)
+
+
+@pytest.fixture(scope="module")
+def over_the_network(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The same recipe on an IOC in another process, twenty times faster than the wall clock."""
+    with running_ioc(speed=20, specimen="nmc811", seed=1) as ioc:
+        changes = {"instrument.backend": "epics", "instrument.map.prefix": ioc.prefix}
+        loaded = app.load(RECIPES / "nmc811_screening.yaml", changes)
+        return app.run(loaded, tmp_path_factory.mktemp("epics"), None)
+
+
+def test_the_same_recipe_over_channel_access_is_complete(over_the_network: Outcome) -> None:
+    assert over_the_network.exit_code == 0
+    assert over_the_network.results["verdict"]["status"] == "complete"
+    assert over_the_network.results["counts"]["tiles"] == 40
+
+
+def test_both_ways_lead_to_the_same_regions(nmc811: Outcome, over_the_network: Outcome) -> None:
+    here, there = (
+        [(roi["x_um"], roi["y_um"]) for roi in json.loads((outcome.folder / "rois.json").read_text())["rois"]]
+        for outcome in (nmc811, over_the_network)
+    )
+    assert len(here) == len(there) == 4
+    assert np.abs(np.subtract(here, there)).max() < 0.6  # about a pixel
+
+
+def test_both_ways_lead_to_the_same_particles_within_noise(nmc811: Outcome, over_the_network: Outcome) -> None:
+    """Whole particles of at least 4 um: each is found at its place by both, with the same diameter."""
+    ratios, wanted = [], 0
+    for roi in ("roi-01", "roi-02", "roi-03", "roi-04"):
+        here, there = (_whole(outcome.folder / roi / "particles.csv") for outcome in (nmc811, over_the_network))
+        wanted += len(here)
+        for *place, diameter_um in here:
+            distances_um = np.linalg.norm(there[:, :3] - place, axis=1)
+            nearest = int(distances_um.argmin())
+            if distances_um[nearest] < 1.2:
+                ratios.append(there[nearest, 3] / diameter_um)
+    assert wanted >= 30
+    assert len(ratios) >= 0.95 * wanted
+    assert np.median(ratios) == pytest.approx(1.0, abs=0.005)
+    assert np.percentile(np.abs(np.array(ratios) - 1), 90) < 0.03
+
+
+def _whole(path: Path) -> np.ndarray:
+    """x, y, z and diameter in um of the particles that lie wholly inside."""
+    keys = ("x_um", "y_um", "z_um", "equivalent_diameter_um")
+    rows = [row for row in read_rows(path) if row["touches_boundary"].lower() in ("false", "0")]
+    found = np.array([[float(row[key]) for key in keys] for row in rows])
+    return found[found[:, 3] >= 4]
