@@ -27,6 +27,8 @@ _INSTANT_S = 2.5e-4
 # Backlash moves and retries; more than these do not hold up the other records.
 _INSTANT_LEGS = 20
 _LATE_S = 1e-4
+# From record to server, from there to each connection, and out.
+_TURNS_TO_WIRE = 4
 _NEWS = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_ALARM
 _RANGES = {
     **dict.fromkeys(("VAL", "RBV"), ("LLM", "HLM")),
@@ -72,13 +74,13 @@ class MotorRecord:
             self._wake.clear()
             try:
                 async with asyncio.timeout(self._rest_s()):
+                    # Woken by a put, which has just looked at the axis: only the time to rest is another.
                     await self._wake.wait()
             except TimeoutError:
-                pass
-            async with self._turn:
-                self._motor.poll(self._time.now_s())
-                self._catch_up()
-                await self._show()
+                async with self._turn:
+                    self._motor.poll(self._time.now_s())
+                    self._catch_up()
+                    await self._show()
 
     async def stop(self) -> None:
         """As STOP = 1, without waiting for the end. Raises `Refused` when the controller is silent."""
@@ -102,6 +104,10 @@ class MotorRecord:
         if field in ACTIVE and not done:
             self._wake.set()
             await self._ended.wait()
+        if field in ACTIVE:
+            # As from an IOC of EPICS, the news are on the wire before the completion.
+            for _ in range(_TURNS_TO_WIRE):
+                await self._time.wait_wall(0.0)
         # The record has told by itself what the field is now.
         raise SkipWrite
 

@@ -76,6 +76,15 @@ class Circuit(VirtualCircuit):
         except (asyncio.CancelledError, LoopExit):
             return
 
+    async def get_from_sub_queue(self, timeout: float | None = None) -> Any:
+        """The next update for a monitor; with a time-out, only what is there. caproto's waits for more to come, and so
+        a put's completion, which does not wait, overtook the news by milliseconds.
+        """
+        queue = self.subscription_queue
+        if timeout is None:
+            return await queue.get()
+        return None if queue.empty() else queue.get_nowait()
+
 
 class Server(Context):
     """caproto's server, which by itself leaves Nagle's algorithm on: a put then takes 5 to 50 ms instead of 0.4.

@@ -180,3 +180,37 @@ def test_a_tripped_limit_switch_is_reported_on_the_side_of_the_motion() -> None:
     state = axis.state(t_s)
     assert (state.at_low_limit, state.at_high_limit, state.limit_violation) == (True, False, True)
     assert state.position > -40.0
+
+
+def test_a_move_with_another_speed_and_acceleration_and_the_next_with_its_own_again() -> None:
+    axis = _axis()
+    t_s = axis.move(50.0, 0.0, speed=10.0, acceleration=20.0).ends_s
+    assert t_s == pytest.approx(50 / 10 + 10 / 20 + EXACT.settle_s)
+    assert axis.motor(2.5) == pytest.approx(10.0 * (2.5 - 0.25))
+    assert axis.move(0.0, t_s).ends_s - t_s == pytest.approx(50 / 50 + 50 / 200 + EXACT.settle_s)
+
+
+def test_a_motion_is_braked_with_the_acceleration_it_has() -> None:
+    axis = _axis()
+    axis.move(90.0, 0.0, speed=40.0, acceleration=10.0)
+    # After 3 s it goes 30 um/s and has come 45 um; braking takes as long and as far again.
+    assert axis.stop(3.0) == pytest.approx(6.0 + EXACT.settle_s)
+    assert axis.state(7.0).position == pytest.approx(90.0)
+
+
+@pytest.mark.parametrize(("target", "end"), [(105.0, 105.0), (500.0, 110.0), (-500.0, -110.0)])
+def test_without_soft_limits_only_the_switches_end_a_motion(target: float, end: float) -> None:
+    axis = _axis()
+    assert not axis.move(target, 0.0).accepted
+    report = axis.move(target, 0.0, limited=False)
+    assert report.accepted
+    state = axis.state(report.ends_s)
+    assert state.position == pytest.approx(end, abs=0.01)
+    assert state.limit_violation == (abs(target) > 110.0)
+
+
+@pytest.mark.parametrize("rates", [{"speed": 0.0}, {"acceleration": -1.0}, {"speed": float("nan")}])
+def test_a_speed_or_acceleration_of_no_use_is_refused(rates: dict[str, float]) -> None:
+    report = _axis().move(10.0, 0.0, **rates)
+    assert not report.accepted
+    assert "must be positive" in (report.reason or "")
