@@ -325,7 +325,7 @@ class Motor:
             v[field] = 0
         elif field in ("JOGF", "JOGR"):
             # While something else is in progress the button stays pressed, and its turn comes at the end.
-            if self._mip == Mip.DONE and v["DMOV"] and v["SPMG"] not in _HELD:
+            if v["DMOV"] and v["SPMG"] not in _HELD:
                 self._start_jog(field, t_s)
         elif not self._mip & Mip.HOME:
             v["DMOV"] = 0

@@ -209,8 +209,8 @@ def test_without_soft_limits_only_the_switches_end_a_motion(target: float, end: 
     assert state.limit_violation == (abs(target) > 110.0)
 
 
-@pytest.mark.parametrize("rates", [{"speed": 0.0}, {"acceleration": -1.0}, {"speed": float("nan")}])
-def test_a_speed_or_acceleration_of_no_use_is_refused(rates: dict[str, float]) -> None:
-    report = _axis().move(10.0, 0.0, **rates)
+@pytest.mark.parametrize(("speed", "acceleration"), [(0.0, 1.0), (1.0, -1.0), (float("nan"), 1.0)])
+def test_a_speed_or_acceleration_of_no_use_is_refused(speed: float, acceleration: float) -> None:
+    report = _axis().move(10.0, 0.0, speed=speed, acceleration=acceleration)
     assert not report.accepted
     assert "must be positive" in (report.reason or "")

@@ -107,6 +107,29 @@ def test_a_jog_ends_a_second_before_the_soft_limit() -> None:
     assert record.seen == {}
 
 
+def test_a_jog_is_looked_at_in_time_to_end_before_the_soft_limit() -> None:
+    """Whoever polls only when it is due must not come too late."""
+    record = Bench()
+    record.put("JVEL", 10.0)
+    record.begin("JOGF", 1)
+    while not record.motor.done:
+        record.t_s = record.motor.due_s(record.t_s)
+        record.motor.poll(record.t_s)
+    assert (record["LVIO"], record["JOGF"]) == (1, 0)
+    assert 90.0 < record["RBV"] < 91.0
+
+
+def test_a_jog_ordered_in_a_move_waits_for_its_end() -> None:
+    record = _moving(JVEL=4.0)
+    record.begin("JOGF", 1)
+    record.wait(1.0)
+    assert (60.0 in record.told("RBV"), record["JOGF"], record["DMOV"]) == (True, 1, 0)
+    record.wait(1.0)
+    assert record["RBV"] > 62.0
+    record.put("JOGF", 0)
+    assert record["MIP"] == 0
+
+
 def test_a_jog_without_soft_limits_ends_at_the_switch() -> None:
     record = Bench()
     for limit in ("DHLM", "DLLM"):

@@ -97,6 +97,10 @@ def _trapezoid_s(distance: float, speed: float, acceleration: float) -> float:
         ({"BDST": 4.0, "BVEL": 2.0, "BACC": 0.5}, _trapezoid_s(16, 50, 200) + 0.1 + _trapezoid_s(4, 2, 4) + 0.1),
         # In the preferred direction with the same speeds: at once.
         ({"BDST": 4.0}, TWENTY_S),
+        # No further than BDST: all of it with BVEL.
+        ({"BDST": 20.0, "BVEL": 2.0, "BACC": 0.5}, _trapezoid_s(20, 2, 4) + 0.1),
+        # A step is worth twice as much now: the motor turns as fast, and half as far.
+        ({"MRES": 0.002, "VELO": 20.0, "ACCL": 0.25}, _trapezoid_s(10, 10, 40) + 0.1),
     ],
 )
 def test_how_long_a_move_takes(settings: dict[str, float], takes_s: float) -> None:
