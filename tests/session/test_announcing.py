@@ -111,6 +111,22 @@ def test_a_panel_ends_the_run_as_ctrl_c_does(tmp_path: Path, after: int) -> None
     assert shown(told)[-1].state == "aborted"
 
 
+@pytest.mark.parametrize("kind", ["beam_loss", "disconnect"])
+def test_a_panel_ends_a_run_that_is_held(tmp_path: Path, kind: str) -> None:
+    told: list[Any] = []
+
+    class Impatient(Panelled):
+        def announce(self, status: RunStatus) -> None:
+            self._abort_after = status.images_collected if status.state == "held" else None
+            super().announce(status)
+
+    away = with_faults({"kind": kind, "at_s": 20.0, "duration_s": 12.0})
+    night = Night(tmp_path, lambda microscope, clock: Impatient(microscope, clock, told), **away)
+    assert night.code == 130
+    assert night.states[-3:] == ["held", "aborting", "aborted"]
+    assert night.events("safe.verified")
+
+
 def test_an_instrument_of_others_is_let_alone(tmp_path: Path) -> None:
     told: list[Any] = []
 
@@ -125,3 +141,20 @@ def test_an_instrument_of_others_is_let_alone(tmp_path: Path) -> None:
     assert night.states[-1] == "failed"
     assert night.events("safe.left")
     assert "somebody@elsewhere:17" in night.results["verdict"]["reasons"][0]
+
+
+def test_an_instrument_that_somebody_took_while_it_was_lost_is_let_alone(tmp_path: Path) -> None:
+    told: list[Any] = []
+
+    class Lost(Panelled):
+        async def connect(self) -> None:
+            if "connected" in told:
+                told.append("asked")
+                raise InstrumentLocked("somebody@elsewhere:17 controls it", where="XRM:Owner")
+            await super().connect()
+
+    away = with_faults({"kind": "disconnect", "at_s": 20.0, "duration_s": 30.0})
+    night = Night(tmp_path, lambda microscope, clock: Lost(microscope, clock, told), **away)
+    assert night.code == 6
+    assert night.states[-3:] == ["held", "failing", "failed"]
+    assert told[told.index("asked") :] == ["asked", "disconnected"]

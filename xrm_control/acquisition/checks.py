@@ -17,7 +17,7 @@ class FrameChecker:
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self._shape = shape
+        self.shape = shape
         self._last: CameraFrame | None = None
         self._last_id: int | None = None
         self._dark_level: float | None = None
@@ -30,8 +30,8 @@ class FrameChecker:
     def check(self, step: FrameStep, frame: CameraFrame) -> None:
         """Raise FrameUnusable unless `frame` can be the picture that `step` asked for."""
         image = frame.image
-        if image.shape != self._shape:
-            raise FrameUnusable("wrong shape", where=step.frame_id, value=image.shape, limit=self._shape)
+        if image.shape != self.shape:
+            raise FrameUnusable("wrong shape", where=step.frame_id, value=image.shape, limit=self.shape)
         if not np.isfinite(image).all():
             raise FrameUnusable("not a number in the image", where=step.frame_id)
         if image.min() == image.max():

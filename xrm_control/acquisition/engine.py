@@ -130,7 +130,15 @@ class Engine:
         if self._limits_now is not None:
             self._guard = self._limits_now()
         if self._acquisition is not None and self._checker is not None:
-            await self._configure(self._acquisition)
+            settings = await self._configure(self._acquisition)
+            if settings.shape != self._checker.shape:
+                raise DeviceError(
+                    "the camera came back with another size of its frames",
+                    where=f"camera, {self._acquisition.stage}",
+                    value=settings.shape,
+                    limit=self._checker.shape,
+                    remedy="set its region back; then resume the run",
+                )
             self._checker.restarted()
 
     async def _move(self, pose: Pose, where: str) -> Pose:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -106,7 +107,9 @@ class Patience:
     async def _make_way(self, where: str, error: MotionInterrupted) -> None:
         """Hold, shutter closed, while whoever stopped or moved an axis finishes."""
         async with self._hold(f"{error.where or where}, on the way to {where}: {error.what}"):
-            await self._instrument.shutter.set(False)
+            # Lost as well? The next try of the action will meet that, and wait for it.
+            with contextlib.suppress(InstrumentUnreachable):
+                await self._instrument.shutter.set(False)
             await self._clock.sleep(self._policy.interrupted_wait_s)
 
 
