@@ -58,9 +58,10 @@ class FrameFile:
         )
         self._data.attrs["signal"] = np.int32(1)
         self._file["entry/data/data"] = self._data
-        group = self._file["entry/instrument/NDAttributes"]
         self._attributes = {
-            name: group.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(16,))
+            name: self._file.create_dataset(
+                f"entry/instrument/NDAttributes/{name}", (0,), kind, maxshape=(None,), chunks=(16,)
+            )
             for name, kind in _ATTRIBUTES.items()
         }
 
@@ -78,10 +79,6 @@ class FrameFile:
             dataset.resize(number + 1, axis=0)
             dataset[number] = value
         self._count += 1
-
-    def flush(self) -> None:
-        """Hand over to the system what is in memory."""
-        self._file.flush()
 
     def close(self) -> None:
         """Finish the file and give it its name."""

@@ -30,13 +30,8 @@ class Parameters:
         return iter(self._records)
 
     def pvs(self) -> dict[str, Pv]:
-        """All records by their full names, with and without `.VAL`."""
-        found: dict[str, Pv] = {}
-        for name, record in self._records.items():
-            found[self._prefix + name] = record
-            if "." not in name:
-                found[f"{self._prefix}{name}.VAL"] = record
-        return found
+        """All records by their full names."""
+        return {self._prefix + name: record for name, record in self._records.items()}
 
     def add(self, name: str, record: Any) -> Any:
         """A record alone."""

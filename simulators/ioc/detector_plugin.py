@@ -66,6 +66,7 @@ class Plugin:
         self._queue: deque[Array] = deque()
         self._arrived = asyncio.Event()
         self._processed_s = -np.inf
+        self._busy = False
         p = self._p
         port_records(p, port, callbacks=False)
         p.readings(PluginType=kind, ExecutionTime=0.0)
@@ -111,6 +112,8 @@ class Plugin:
         else:
             self._queue.append(array)
             self._arrived.set()
+            if self._busy:
+                await self._show_queue()
             await self._source.queued(+1)
 
     async def lose(self) -> None:
@@ -123,11 +126,13 @@ class Plugin:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            self._busy = True
             while self._queue:
-                await self._show_queue(len(self._queue) - 1)
-                # It leaves the queue when it is done with, but its place is free as soon as work on it begins.
-                await self._timed(self._queue.popleft())
+                array = self._queue.popleft()
+                await self._show_queue()
+                await self._timed(array)
                 await self._source.queued(-1)
+            self._busy = False
 
     async def process(self, array: Array) -> None:
         """What this kind of plugin does; it ends with `announce`."""
@@ -152,14 +157,15 @@ class Plugin:
         await self.process(array)
         await self._p.set("ExecutionTime", 1e3 * (self._time.wall_s() - begun_s))
 
-    async def _show_queue(self, waiting: int) -> None:
-        size = self._p.value("QueueSize")
-        await self._p.show("QueueFree", size - waiting)
+    async def _show_queue(self) -> None:
+        """Post how full it is; not for an array that is taken from it in the same moment."""
+        waiting = len(self._queue)
+        await self._p.show("QueueFree", self._p.value("QueueSize") - waiting)
         await self._p.show("QueueUse", waiting)
 
     async def _resize(self, size: int) -> int:
         size = max(1, size)
-        await self._p.show("QueueFree", size - min(size, len(self._queue)))
+        await self._p.show("QueueFree", size - len(self._queue))
         return size
 
 
