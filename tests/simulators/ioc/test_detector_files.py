@@ -16,6 +16,9 @@ from tests.simulators.ioc.detector_bench import Bench, darks, running
 Check = Callable[[Bench], Awaitable[None]]
 
 
+STAMPS = ("UniqueId", "TimeStamp")
+
+
 def on_a_detector(check: Check, folder: Path, *faults: Fault, **settings: object) -> None:
     """With the file plugin enabled, writing to a folder."""
 
@@ -29,11 +32,10 @@ def on_a_detector(check: Check, folder: Path, *faults: Fault, **settings: object
 
 def read(path: Path) -> tuple[NDArray[np.generic], list[int]]:
     """The frames and their unique ids; by both names of the data."""
+    names = ("data/data", "instrument/detector/data", *(f"instrument/NDAttributes/NDArray{what}" for what in STAMPS))
     with h5py.File(path) as file:
-        frames = file["entry/data/data"][()]  # type: ignore[index]
-        assert np.array_equal(frames, file["entry/instrument/detector/data"][()])  # type: ignore[index]
-        ids = file["entry/instrument/NDAttributes/NDArrayUniqueId"][()]  # type: ignore[index]
-        stamps = file["entry/instrument/NDAttributes/NDArrayTimeStamp"][()]  # type: ignore[index]
+        frames, linked, ids, stamps = (np.asarray(file[f"entry/{name}"]) for name in names)
+    assert np.array_equal(frames, linked)
     assert np.all(np.diff(stamps) > 0.0)
     return frames, [int(number) for number in ids]
 
