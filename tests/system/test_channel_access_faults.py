@@ -34,6 +34,12 @@ def fault(ioc: IocProcess, **words: Any) -> None:
     put(ioc, "Sim:Fault", json.dumps(words))
 
 
+def jam(ioc: IocProcess) -> None:
+    """Every motion stops half way, and the record does not try again by itself."""
+    put(ioc, "Sample:Theta.RTRY", 0)
+    fault(ioc, kind="stall", axis="theta", times=500)
+
+
 @pytest.mark.parametrize(
     ("what", "wait_s"),
     [("in mid-move", 0.12), ("in mid-exposure", 0.42)],
@@ -102,7 +108,7 @@ def test_a_motion_stopped_by_somebody_else_holds_and_goes_on(tmp_path: Path) -> 
 ENDINGS = [
     ("soft limit", lambda ioc: put(ioc, "Sample:Theta.HLM", 20.0), (LimitReached, SafetyRefusal), "limit"),
     ("hard limit", lambda ioc: fault(ioc, kind="limit", axis="theta", times=1), LimitReached, "limit switch"),
-    ("stall", lambda ioc: fault(ioc, kind="stall", axis="theta", times=500), MotionStalled, "stopped short"),
+    ("stall", lambda ioc: jam(ioc), MotionStalled, "stopped short"),
     ("read-only PV", lambda ioc: fault(ioc, kind="read_only", pv="Sample:Theta"), DeviceError, "refused"),
     ("interlock", lambda ioc: fault(ioc, kind="interlock"), DeviceError, "interlock"),
 ]

@@ -18,6 +18,7 @@ from xrm_control.core.errors import (
     FrameLost,
     FrameUnusable,
     InstrumentUnreachable,
+    InterlockOpen,
     MotionInterrupted,
     MotionStalled,
     XrmError,
@@ -223,6 +224,12 @@ class Engine:
 
     async def _beam(self) -> bool:
         source = await self._instrument.source.read()
+        if not source.permit:
+            raise InterlockOpen(
+                "the interlock does not permit beam",
+                where="source",
+                remedy="find out why, reset it by hand, then start or resume the run: it never re-arms by itself",
+            )
         return source.available and source.flux_relative >= self._policy.flux_floor
 
     async def _light(self, step: FrameStep) -> bool:

@@ -127,6 +127,10 @@ class BeamLost(DeviceError):
     """The source does not deliver beam."""
 
 
+class InterlockOpen(DeviceError):
+    """The interlock has taken the permit for beam away; nobody but a person gives it back."""
+
+
 class FrameLost(DeviceError):
     """The camera did not deliver the frame that was exposed."""
 

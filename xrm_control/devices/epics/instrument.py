@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
@@ -61,11 +62,13 @@ class EpicsInstrument:
                 self._panel.watch(self._aborted)
         self._watching = True
         problems: list[SafetyRefusal] = []
-        for one in self._axes.values():
+        axes = dict(self._description.axes)
+        for name, one in self._axes.items():
             try:
-                await one.examine()
+                axes[name] = await one.examine()
             except SafetyRefusal as refusal:
                 problems.append(refusal)
+        self._description = replace(self._description, axes=axes)
         if len(problems) == 1:
             raise problems[0]
         if problems:
