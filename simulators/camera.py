@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,10 +50,11 @@ class Sensor:
             counts += c.read_noise * generator(self._seed, "read noise", number).standard_normal(photons.shape)
         else:
             counts = c.gain * photons + c.dark_offset
-        row, column, strength = self._hot()
+        row, column, strength = self._hot
         np.add.at(counts, (row * size // DETECTOR_PX, column * size // DETECTOR_PX), strength * exposure_s)
         return np.clip(np.rint(counts), 0, FULL_SCALE).astype(np.uint16)
 
+    @cached_property
     def _hot(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Rows and columns (unbinned) and counts per second of the hot pixels."""
         random = generator(self._seed, "hot pixels")

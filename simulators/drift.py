@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simulators.seeding import generator
 
@@ -18,7 +22,7 @@ class RunOut:
 
     def at(self, theta_deg: float, move_number: int) -> tuple[float, float]:
         """(lateral, vertical) in um in the laboratory, at an angle that was reached by move `move_number`."""
-        phases = generator(self.seed, "run-out").uniform(0.0, 2.0 * math.pi, (3, 2))
+        phases = self._phases
         theta = math.radians(theta_deg)
         lateral, vertical = (
             sum(
@@ -27,8 +31,18 @@ class RunOut:
             )
             for direction in (0, 1)
         )
-        jitter = self.random_um * generator(self.seed, "run-out jitter", move_number).standard_normal(2)
+        jitter = self.random_um * _jitter(self.seed, move_number)
         return lateral + float(jitter[0]), vertical + float(jitter[1])
+
+    @cached_property
+    def _phases(self) -> NDArray[np.float64]:
+        return generator(self.seed, "run-out").uniform(0.0, 2.0 * math.pi, (3, 2))
+
+
+@lru_cache(maxsize=64)
+def _jitter(seed: int, move_number: int) -> NDArray[np.float64]:
+    """One exposure asks for it many times."""
+    return generator(seed, "run-out jitter", move_number).standard_normal(2)
 
 
 @dataclass(frozen=True)
@@ -40,10 +54,15 @@ class ThermalDrift:
 
     def at(self, t_s: float) -> tuple[float, float, float]:
         """Displacement of the sample (x, y, z) in um, relative to time 0."""
-        random = generator(self.seed, "thermal drift")
-        phases, periods_s = random.uniform(0.0, 2.0 * math.pi, 3), random.uniform(3000.0, 5400.0, 3)
+        phases, periods_s = self._waves
         x, y, z = (
             self.amplitude_um * (math.sin(2.0 * math.pi * t_s / period_s + phase) - math.sin(phase))
             for phase, period_s in zip(phases, periods_s, strict=True)
         )
         return x, y, z
+
+    @cached_property
+    def _waves(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Phases and periods (s) of x, y, z."""
+        random = generator(self.seed, "thermal drift")
+        return random.uniform(0.0, 2.0 * math.pi, 3), random.uniform(3000.0, 5400.0, 3)

@@ -67,7 +67,8 @@ class Shutter:
         return [(at, until) for (at, is_open), (until, _) in pairwise(changes) if not is_open]
 
     def _is_open(self, t_s: float) -> bool:
-        return next(is_open for at, is_open in reversed(self._changes) if at <= t_s)
+        # A copy: frames of the past are rendered in another thread while the blade may be turned back.
+        return next(is_open for at, is_open in reversed(tuple(self._changes)) if at <= t_s)
 
 
 def without(periods: list[tuple[float, float]], gaps: list[tuple[float, float]]) -> list[tuple[float, float]]:
