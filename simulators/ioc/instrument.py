@@ -18,6 +18,7 @@ from simulators.ioc.motor import MotorRecord
 from simulators.ioc.motor_drive import FreeDrive, MicroscopeDrive
 from simulators.ioc.pacing import IocTime
 from simulators.ioc.pv import Refused
+from simulators.ioc.replay import ReplayingMicroscope
 from simulators.ioc.supervision import Heartbeat, ScanStatus, Watchdog
 from simulators.mechanics import AxisConfig
 from simulators.microscope import Microscope, MicroscopeConfig
@@ -37,7 +38,10 @@ OPTICS_AXES: tuple[tuple[str, AxisConfig], ...] = (
 
 @dataclass(frozen=True)
 class IocConfig:
-    """What is simulated. instant: motion, shutters and read-out take no time; array_type: int16 or float32."""
+    """What is simulated. array_type: int16 or float32.
+
+    instant: motion, shutters and read-out take no time, and frames come round again instead of being rendered anew.
+    """
 
     prefix: str = "XRM:"
     speed: float = 1.0
@@ -75,7 +79,8 @@ class Instrument:
 
     def __init__(self, config: IocConfig) -> None:
         self.time = IocTime(config.speed)
-        self.microscope = Microscope(config.microscope())
+        physics = ReplayingMicroscope if config.instant else Microscope
+        self.microscope = physics(config.microscope())
         self.pvdb: dict[str, Any] = {}
         p = config.prefix
         self._beamline = Beamline(p, self.microscope, self.time)

@@ -15,7 +15,7 @@ os.environ.setdefault("CAPROTO_SERVER_MAX_LATENCY_SEC", "0.002")
 os.environ.setdefault("CAPROTO_SERVER_WRITE_LOCK_TIMEOUT_SEC", "0.00001")
 os.environ.setdefault("CAPROTO_SERVER_HIGH_LOAD_WARN_LATENCY_SEC", "0")
 
-from caproto.asyncio.server import Context, VirtualCircuit
+from caproto.asyncio.server import AsyncioEvent, Context, VirtualCircuit
 from caproto.server.common import DisconnectedCircuit, LoopExit
 
 from simulators.ioc.pv import Refused
@@ -51,12 +51,20 @@ def listen(interface: str, port: int) -> socket.socket:
     raise PortTaken(f"port {port} of {interface} cannot be used: {problem}")
 
 
+class _Never(AsyncioEvent):
+    """In place of caproto's lock, which lets reads wait for writes under way: EPICS base answers at once."""
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Nothing is waited for."""
+        return True
+
+
 class Circuit(VirtualCircuit):
     """One client's connection; requests that came together are answered together, as EPICS base does."""
 
     async def command_queue_loop(self) -> None:
         """caproto's, which sends each answer by itself: a system call for every field that a client asks for."""
-        self.write_event.set()
+        self.write_event = _Never()
         queue = self.command_queue
         try:
             while True:

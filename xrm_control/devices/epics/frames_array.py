@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable
+from xrm_control.devices.epics import libca
 from xrm_control.devices.epics.registry import Registry
 
+# Room for time stamp, alarm and protocol.
+_HEADER_BYTES = 128
 _FIELDS = ("EnableCallbacks", "ArrayData", "UniqueId_RBV", "ArraySize0_RBV", "ArraySize1_RBV", "DataType_RBV")
 # Channel Access has no unsigned integers: the bits travel as signed ones.
 _UNSIGNED = {"UInt8": np.uint8, "UInt16": np.uint16, "UInt32": np.uint32}
@@ -31,6 +34,19 @@ class ArraySource:
                 value=f"{room} elements",
                 limit=f"{needed} for {shape[0]} x {shape[1]} pixels",
                 remedy="give the waveform more elements (NELM) in the IOC, or use a larger binning",
+            )
+        self._fits(needed * self._registry.element_bytes(self._pv["ArrayData"]), shape)
+
+    def _fits(self, needed_bytes: int, shape: tuple[int, int]) -> None:
+        """libca drops an array that is too large without a word: a frame would never come."""
+        largest = libca.array_limit_bytes()
+        if largest is not None and needed_bytes + _HEADER_BYTES > largest:
+            raise DeviceError(
+                "a frame does not fit this client's Channel Access setting",
+                where=self._pv["ArrayData"],
+                value=f"{needed_bytes} bytes for {shape[0]} x {shape[1]} pixels",
+                limit=f"EPICS_CA_MAX_ARRAY_BYTES={largest}",
+                remedy="set EPICS_CA_AUTO_ARRAY_BYTES=YES, or channel_access.max_array_bytes in the PV map",
             )
 
     async def newest_id(self) -> int:

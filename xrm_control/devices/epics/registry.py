@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
+import ctypes
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,7 @@ from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable
 from xrm_control.devices.epics import libca
 from xrm_control.devices.epics.libca import Answer
+from xrm_control.devices.epics.mailbox import Batch, Mailbox
 
 # Waveforms of characters up to this length are texts (paths, messages), longer ones images.
 _LONGEST_TEXT = 1024
@@ -44,37 +45,6 @@ class _Channel:
     choices: tuple[str, ...] = ()
 
 
-class _Batch:
-    """Several requests under way; the loop is woken once, when the last of them is answered or one fails for all."""
-
-    def __init__(self, count: int) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[list[Answer]] = self.loop.create_future()
-        self._answers: list[Answer | None] = [None] * count
-        self._missing = count
-        self._lock = threading.Lock()
-
-    def take(self, place: int, answer: Answer) -> None:
-        """Called in Channel Access' threads, one for each server."""
-        self._answers[place] = answer
-        with self._lock:
-            self._missing -= 1
-            last = self._missing == 0
-        if last:
-            # The loop may be closed when the answer comes late.
-            with contextlib.suppress(RuntimeError):
-                self.loop.call_soon_threadsafe(self._finish)
-
-    def _finish(self) -> None:
-        if not self.future.done():
-            self.future.set_result([answer for answer in self._answers if answer is not None])
-
-    def fail(self, error: Exception) -> None:
-        """Called in the loop."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
 class Registry:
     """The channels of one instrument."""
 
@@ -82,8 +52,9 @@ class Registry:
         self._clock = clock
         self._timeouts = timeouts
         self._channels = {name: _Channel(name) for name in dict.fromkeys(names)}
-        self._batches: set[_Batch] = set()
+        self._batches: set[Batch] = set()
         self._loop = asyncio.get_running_loop()
+        self._mailbox = Mailbox()
         self._changed = asyncio.Event()
         self._trouble: InstrumentUnreachable | None = None
         self._answered_s = clock.now_s()
@@ -140,7 +111,7 @@ class Registry:
     async def readings(self, *names: str, may_be_invalid: bool = False) -> list[Answer]:
         """`read` with alarm severity and server time."""
         self._check("read", names)
-        batch = _Batch(len(names))
+        batch = Batch(len(names), self._mailbox)
         library = libca.library()
         for place, name in enumerate(names):
             library.get(self._channels[name].handle, _taker(batch, place))
@@ -161,7 +132,7 @@ class Registry:
         channel, library = self._channels[name], libca.library()
         if not library.may_write(channel.handle):
             raise _refused(name, value, "the PV is read-only for us (access rights)")
-        batch = _Batch(1)
+        batch = Batch(1, self._mailbox)
         library.put(channel.handle, value, _taker(batch, 0))
         self._flush_soon()
         wall_s = self._clock.wall_s(self._timeouts.put_s)
@@ -184,8 +155,7 @@ class Registry:
         """Call `listener(value)` in the loop at each change, also after reconnections; the PV must be connected."""
 
         def hear(answer: Answer) -> None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(listener, answer.value)
+            self._mailbox.put(lambda: listener(answer.value))
 
         libca.library().subscribe(self._channels[name].handle, hear)
         libca.library().flush()
@@ -205,6 +175,11 @@ class Registry:
         """How many elements the PV may hold."""
         return libca.library().element_count(self._channels[name].handle)
 
+    def element_bytes(self, name: str) -> int:
+        """Bytes of one element, as Channel Access sends it."""
+        native = libca.library().field_type(self._channels[name].handle)
+        return ctypes.sizeof(libca.dbr.Map[native])
+
     def kind(self, name: str) -> str:
         """What the PV holds: number, choice, text or bytes."""
         native = libca.library().field_type(self._channels[name].handle)
@@ -217,7 +192,7 @@ class Registry:
     async def _learn_choices(self) -> None:
         library = libca.library()
         enums = [c for c in self._channels.values() if library.field_type(c.handle) == libca.dbr.ENUM]
-        batch = _Batch(len(enums))
+        batch = Batch(len(enums), self._mailbox)
         if not enums:
             return
         for place, channel in enumerate(enums):
@@ -243,8 +218,7 @@ class Registry:
 
     def _connection_listener(self, channel: _Channel) -> Callable[[bool], None]:
         def changed(up: bool) -> None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(note, up)
+            self._mailbox.put(lambda: note(up))
 
         def note(up: bool) -> None:
             channel.connected = up
@@ -260,7 +234,7 @@ class Registry:
             if not self._channels[name].connected:
                 raise _lost(operation, name)
 
-    async def _wait(self, batch: _Batch, limit_s: float, text: str, names: Iterable[str]) -> list[Answer]:
+    async def _wait(self, batch: Batch, limit_s: float, text: str, names: Iterable[str]) -> list[Answer]:
         self._batches.add(batch)
         try:
             async with asyncio.timeout(limit_s):
@@ -307,7 +281,7 @@ class Registry:
         return answer
 
 
-def _taker(batch: _Batch, place: int) -> libca.OnAnswer:
+def _taker(batch: Batch, place: int) -> libca.OnAnswer:
     return lambda answer: batch.take(place, answer)
 
 

@@ -1,0 +1,67 @@
+"""From Channel Access' threads into the session's loop, with as few wake-ups as possible: each costs a system call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from xrm_control.devices.epics.libca import Answer
+
+
+class Mailbox:
+    """What other threads want done in the loop. It is woken once for all that has come, not once for each."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+        self._woken = False
+
+    def put(self, action: Callable[[], None]) -> None:
+        """Call `action` in the loop, soon; nothing happens when the loop has ended."""
+        with self._lock:
+            self._waiting.append(action)
+            if self._woken:
+                return
+            self._woken = True
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._empty)
+
+    def _empty(self) -> None:
+        with self._lock:
+            actions, self._waiting, self._woken = self._waiting, deque(), False
+        for action in actions:
+            action()
+
+
+class Batch:
+    """Several requests under way, complete when the last of them is answered."""
+
+    def __init__(self, count: int, mailbox: Mailbox) -> None:
+        self.future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        self._answers: list[Answer | None] = [None] * count
+        self._missing = count
+        self._lock = threading.Lock()
+        self._mailbox = mailbox
+
+    def take(self, place: int, answer: Answer) -> None:
+        """Called in Channel Access' threads, one for each server."""
+        self._answers[place] = answer
+        with self._lock:
+            self._missing -= 1
+            last = self._missing == 0
+        if last:
+            self._mailbox.put(self.finish)
+
+    def finish(self) -> None:
+        """Called in the loop."""
+        if not self.future.done():
+            self.future.set_result([answer for answer in self._answers if answer is not None])
+
+    def fail(self, error: Exception) -> None:
+        """Called in the loop."""
+        if not self.future.done():
+            self.future.set_exception(error)
