@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT, then 0. What was asked wrongly is one line on standard error, and 2."""
     asked = _options().parse_args(arguments)
     _environment(asked.interface, asked.port)
+    # Frames are rendered in a thread, which shall not keep clients waiting for Python's 5 ms each time.
+    sys.setswitchinterval(5e-4)
     from simulators.ioc.fault_commands import parse
     from simulators.ioc.instrument import Instrument, IocConfig
     from simulators.ioc.server import PortTaken, listen

@@ -45,14 +45,14 @@ class FrameChecker:
             )
         if self._last is not None and np.array_equal(image, self._last.image):
             raise FrameUnusable("the same picture as the frame before", where=step.frame_id)
-        self._check_light(step, image.astype(np.float64))
+        self._check_light(step, image)
         self._last, self._last_id = frame, frame.unique_id
 
     def _check_light(self, step: FrameStep, image: np.ndarray) -> None:
-        # A robust level and noise: hot pixels must not count.
-        level = float(np.median(image))
-        noise = 1.4826 * float(np.median(np.abs(image - level)))
         if step.kind == "dark":
+            # A robust level and noise: hot pixels must not count.
+            level = float(np.median(image))
+            noise = 1.4826 * float(np.median(np.abs(image - level)))
             if self._dark_level is None:
                 self._dark_level, self._dark_noise = level, max(noise, 1.0)
             elif abs(level - self._dark_level) > 10 * self._dark_noise:

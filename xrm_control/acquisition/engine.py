@@ -82,6 +82,7 @@ class Engine:
         self._acquisition: Acquisition | None = None
         self._checker: FrameChecker | None = None
         self._keeping: asyncio.Task[None] | None = None
+        self._last_seen: dict[str, float] = {}
 
     def respect(self, guard: Guard) -> None:
         """Limits and envelope from here on."""
@@ -156,18 +157,27 @@ class Engine:
                     raise
 
     async def _approach(self, name: str, target: float) -> float:
+        """Move, unless the axis is there already; it is only asked when it may be."""
         axis = self._instrument.axes[name]
-        reading = await axis.read()
         tolerance = self._instrument.describe().axes[name].tolerance
-        if not reading.moving and abs(reading.position - target) <= tolerance:
-            return reading.position
-        return await axis.move(target)
+        if abs(self._last_seen.get(name, target) - target) <= tolerance:
+            reading = await axis.read()
+            if not reading.moving and abs(reading.position - target) <= tolerance:
+                self._last_seen[name] = reading.position
+                return reading.position
+        self._last_seen.pop(name, None)
+        self._last_seen[name] = await axis.move(target)
+        return self._last_seen[name]
 
     async def _attempt(self, step: FrameStep, tally: _Tally) -> bool:
         """One attempt at a frame, every condition looked at before; whether the frame has its outcome."""
-        actual = await self._move(step.pose, step.frame_id)
-        if not await self._light(step):
+        # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
+        actual, (beam, is_open) = await together(self._move(step.pose, step.frame_id), self._look(step))
+        if not beam:
+            await self._wait_for_beam(step)
             return False
+        if is_open != step.shutter_open:
+            await self._instrument.shutter.set(step.shutter_open)
         await self._durable()
         tally.tries += 1
         attempt = await self._sink.intend(step)
@@ -232,20 +242,13 @@ class Engine:
             )
         return source.available and source.flux_relative >= self._policy.flux_floor
 
-    async def _light(self, step: FrameStep) -> bool:
-        """Beam and shutter as the step wants them; False after a wait for beam: everything is looked at again."""
+    async def _look(self, step: FrameStep) -> tuple[bool, bool]:
+        """Whether there is the beam that the step wants, and whether the shutter is open."""
         shutter = self._instrument.shutter
-        if step.shutter_open:
-            # Each is a round trip to the instrument.
-            beam, is_open = await together(self._beam(), shutter.is_open())
-            if not beam:
-                await self._wait_for_beam(step)
-                return False
-        else:
-            is_open = await shutter.is_open()
-        if is_open != step.shutter_open:
-            await shutter.set(step.shutter_open)
-        return True
+        if not step.shutter_open:
+            return True, await shutter.is_open()
+        beam, is_open = await together(self._beam(), shutter.is_open())
+        return beam, is_open
 
     async def _wait_for_beam(self, step: FrameStep) -> None:
         """Hold, shutter closed, until there is beam."""

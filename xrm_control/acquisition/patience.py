@@ -113,7 +113,7 @@ class Patience:
             await self._clock.sleep(self._policy.interrupted_wait_s)
 
 
-async def together(*actions: Coroutine[Any, Any, Result]) -> list[Result]:
+async def together(*actions: Coroutine[Any, Any, Any]) -> list[Any]:
     """The results of actions that run at once; when one fails the others are cancelled and the gravest error is raised.
 
     Unlike a task group it never lets an error of an action outweigh the cancellation of the caller: a run that is being

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 from xrm_control.core.clock import Clock, run, utc_now
 from xrm_control.core.errors import RecipeError
 from xrm_control.devices.epics import libca
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry, Timeouts
+
+# Answers arrive in other threads; with Python's 5 ms each could wait that long for a thread that computes.
+_SWITCH_S = 5e-4
 
 
 def prepare(pv_map: PvMap) -> None:
@@ -20,6 +25,7 @@ def prepare(pv_map: PvMap) -> None:
             remedy="use one set of addresses for all instruments of a process",
         )
     libca.library()
+    sys.setswitchinterval(_SWITCH_S)
 
 
 def speed(pv_map: PvMap) -> float:

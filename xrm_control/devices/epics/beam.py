@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import ShutterStuck
 from xrm_control.devices.epics.pv_map import PvMap, Status
@@ -11,6 +13,8 @@ from xrm_control.devices.protocols import SourceReading
 # A blade is late after one second, as at a real beamline.
 _GRACE_S = 1.0
 _POLL_S = 0.02
+# An answer that was asked for ahead is fresh for so long (wall clock).
+_FRESH_S = 0.05
 
 
 class EpicsShutter:
@@ -47,16 +51,32 @@ class EpicsShutter:
 class EpicsSource:
     """See `protocols.Source`."""
 
-    def __init__(self, pv_map: PvMap, registry: Registry) -> None:
+    def __init__(self, pv_map: PvMap, registry: Registry, clock: Clock) -> None:
         self._map = pv_map.source
         self._registry = registry
         statuses = (*self._map.available, *self._map.permits)
         self._names = [pv_map.full(status.pv) for status in statuses]
         if self._map.flux is not None:
             self._names.append(pv_map.full(self._map.flux))
+        self._clock = clock
+        self._ahead: asyncio.Task[SourceReading] | None = None
+        self._asked_s = 0.0
+
+    def look_ahead(self) -> None:
+        """Ask now, at the end of an exposure, for what the next `read` will want; the frame is fetched meanwhile."""
+        self._asked_s = self._clock.now_s()
+        self._ahead = asyncio.create_task(self._ask(), name="source, ahead")
+        # Nobody may come for the answer; then nobody misses its failure either.
+        self._ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def read(self) -> SourceReading:
         """See `Source.read`."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and self._clock.now_s() - self._asked_s <= self._clock.wall_s(_FRESH_S):
+            return await ahead
+        return await self._ask()
+
+    async def _ask(self) -> SourceReading:
         values = await self._registry.read(*self._names)
         about = self._map
         beam = all(good(status, value) for status, value in zip(about.available, values, strict=False))

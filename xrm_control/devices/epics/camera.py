@@ -6,6 +6,7 @@ after the plugins have done their part; the frame then is in the plugin named in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -45,14 +46,23 @@ class FrameSource(Protocol):
 
 
 class EpicsCamera:
-    """See `protocols.Camera`."""
+    """See `protocols.Camera`. `exposed` is called when an exposure is over and its frame is about to be fetched."""
 
-    def __init__(self, camera: CameraMap, prefix: str, frames: FrameSource, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self,
+        camera: CameraMap,
+        prefix: str,
+        frames: FrameSource,
+        registry: Registry,
+        clock: Clock,
+        exposed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._map = camera
         self._pv = pvs(prefix)
         self._frames = frames
         self._registry = registry
         self._clock = clock
+        self._exposed = exposed
         self._exposure_s = 0.0
         self._binning = 0
         self._shape = (0, 0)
@@ -109,6 +119,7 @@ class EpicsCamera:
             raise InstrumentUnreachable(
                 "the connection was lost during the exposure; its frame is not believed", where=self._pv["Acquire"]
             )
+        self._exposed()
         image, unique_id = await self._fetch()
         self._last_id = unique_id
         if self._map.flip_rows:

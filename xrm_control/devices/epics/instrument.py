@@ -35,9 +35,10 @@ class EpicsInstrument:
             source = frames_array.ArraySource(prefix, registry)
         else:
             source = frames_hdf5.Hdf5Source(frames, prefix, registry)
-        self.camera = camera.EpicsCamera(pv_map.camera, pv_map.full(pv_map.camera.prefix), source, registry, clock)
         self.shutter = beam.EpicsShutter(pv_map, registry, clock)
-        self.source = beam.EpicsSource(pv_map, registry)
+        self.source = beam.EpicsSource(pv_map, registry, clock)
+        cam = pv_map.full(pv_map.camera.prefix)
+        self.camera = camera.EpicsCamera(pv_map.camera, cam, source, registry, clock, self.source.look_ahead)
         self._supervision = supervision.Supervision(pv_map, registry, clock)
         self._panel = (
             panel.ScanStatusPanel(pv_map.full(pv_map.scan_panel.prefix), registry) if pv_map.scan_panel else None

@@ -186,7 +186,7 @@ class _Site:
         if about.owner is not None:
             (owner,) = await self._registry.read(full(about.owner))
             found.append(Finding("owner", True, f"controlled by {owner}" if owner else "free"))
-        source = await beam.EpicsSource(self._map, self._registry).read()
+        source = await beam.EpicsSource(self._map, self._registry, Clock(utc_now())).read()
         text = f"beam {'yes' if source.available else 'no'}, flux {source.flux_relative:.2f} of nominal"
         found.append(Finding("beam", True, text))
         if not source.permit:
