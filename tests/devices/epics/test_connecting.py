@@ -1,0 +1,134 @@
+"""What is looked at before an instrument is believed: every PV, limits, readiness, life, owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import epics
+import pytest
+
+from tests.devices.benches import EpicsBench, Hands, epics_map
+from tests.ioc_process import IocProcess, running_ioc
+from xrm_control.core.clock import Clock, run, utc_now
+from xrm_control.core.errors import DeviceError, InstrumentLocked, InstrumentUnreachable, SafetyRefusal, XrmError
+from xrm_control.devices.epics import EpicsBackend
+from xrm_control.devices.protocols import Instrument
+
+
+@pytest.fixture(scope="module")
+def ioc() -> Iterator[IocProcess]:
+    with running_ioc(speed=20) as process:
+        yield process
+
+
+def connect(ioc: IocProcess, **changes: Any) -> XrmError | None:
+    """Why the instrument is not believed; None when it is."""
+    backend = EpicsBackend(map=epics_map(ioc.prefix, **changes))
+
+    async def main() -> XrmError | None:
+        instrument = backend.open(Clock(utc_now()))
+        try:
+            await instrument.connect()
+        except XrmError as error:
+            return error
+        finally:
+            await instrument.disconnect()
+        return None
+
+    return run(main(), 1.0)
+
+
+@pytest.fixture
+def put(ioc: IocProcess) -> Iterator[Any]:
+    """Write a PV for one test; what stood there before is put back."""
+    before: dict[str, Any] = {}
+
+    def write(name: str, value: Any) -> None:
+        before.setdefault(name, epics.caget(ioc.prefix + name, use_monitor=False))
+        assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1
+
+    yield write
+    for name, value in reversed(before.items()):
+        epics.caput(ioc.prefix + name, value, wait=True, timeout=20)
+
+
+def test_a_sound_instrument_is_believed(ioc: IocProcess) -> None:
+    assert connect(ioc) is None
+
+
+def test_all_pvs_that_are_missing_are_named_at_once(ioc: IocProcess) -> None:
+    changes = {"axes__x__record": "$(P)Sample:Q", "source__flux": "$(P)Source:Nothing", "channel_access__connect_s": 2}
+    error = connect(ioc, **changes)
+    assert isinstance(error, InstrumentUnreachable)
+    assert "16 of" in str(error)  # fifteen fields of the record, and the flux
+    assert f"{ioc.prefix}Sample:Q" in str(error)
+
+
+# what somebody did to the IOC, and the words of the refusal
+UNFIT = [
+    ({"Sample:X.SPMG": 0}, SafetyRefusal, ["Sample:X", "SPMG", "Stop", "Go"]),
+    ({"Sample:Y.SET": 1}, SafetyRefusal, ["Sample:Y", "SET", "redefine"]),
+    ({"Sample:Z.DHLM": 0, "Sample:Z.DLLM": 0}, SafetyRefusal, ["Sample:Z", "DHLM", "none at all"]),
+    ({"Sample:Theta.HLM": 45.0}, SafetyRefusal, ["Sample:Theta", "[-95, 95]", "[-95, 45]"]),
+    ({"Sample:X.EGU": "mm"}, SafetyRefusal, ["Sample:X", "EGU", "mm", "um"]),
+]
+
+
+@pytest.mark.parametrize(("writes", "error", "words"), UNFIT, ids=[next(iter(unfit[0])) for unfit in UNFIT])
+def test_a_motor_record_that_is_not_ready_is_refused(
+    ioc: IocProcess, put: Any, writes: dict[str, Any], error: type[Exception], words: list[str]
+) -> None:
+    for name, value in writes.items():
+        put(name, value)
+    found = connect(ioc)
+    assert isinstance(found, error)
+    assert all(word in str(found) for word in words), found
+
+
+def test_all_records_that_are_not_ready_are_named_at_once(ioc: IocProcess, put: Any) -> None:
+    put("Sample:X.SPMG", 0)
+    put("Sample:Theta.SET", 1)
+    found = connect(ioc)
+    assert isinstance(found, SafetyRefusal)
+    assert "Sample:X" in str(found)
+    assert "Sample:Theta" in str(found)
+
+
+def test_another_detector_than_the_maps_is_refused(ioc: IocProcess) -> None:
+    found = connect(ioc, camera__width_px=2048)
+    assert isinstance(found, DeviceError)
+    assert "1024 x 1024" in str(found)
+    assert "2048" in str(found)
+
+
+def test_an_ioc_without_a_beat_is_not_believed(ioc: IocProcess) -> None:
+    """The energy never changes: as a beat it is dead."""
+    found = connect(ioc, supervision__beat="$(P)Source:Energy_RBV")
+    assert isinstance(found, InstrumentUnreachable)
+    assert "sign of life" in str(found)
+
+
+def test_an_owner_who_is_alive_is_respected_and_one_who_is_dead_is_not(ioc: IocProcess) -> None:
+    async def session(instrument: Instrument, clock: Clock, hands: Hands) -> str:
+        """While this one is in control, a second one from another place comes."""
+        other = EpicsBackend(map=epics_map(ioc.prefix)).open(clock)
+        other._supervision.owner = "somebody@elsewhere:1"
+        with pytest.raises(InstrumentLocked, match="controlled by"):
+            await other.connect()
+        await other.disconnect()
+        (owner,) = await instrument._registry.read(f"{ioc.prefix}Owner")  # type: ignore[attr-defined]
+        return owner
+
+    assert "@" in EpicsBench(ioc).run(session)
+    assert epics.caget(f"{ioc.prefix}Owner", use_monitor=False) == ""
+    # Nobody strokes for this one.
+    assert epics.caput(f"{ioc.prefix}Owner", "ghost@nowhere:7", wait=True) == 1
+    assert connect(ioc) is None
+
+
+def test_the_speed_of_a_simulation_is_asked_for(ioc: IocProcess) -> None:
+    assert EpicsBackend(map=epics_map(ioc.prefix)).speed() == pytest.approx(20)
+    no_such_pv = epics_map(ioc.prefix).model_dump()
+    no_such_pv["supervision"]["speed"] = None
+    assert EpicsBackend.model_validate({"map": no_such_pv}).speed() == 1.0
