@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,81 @@ def test_a_second_session_is_refused_and_touches_nothing(tmp_path: Path) -> None
     assert run.is_whole(), run.error
     assert second[0].returncode == 6, second[0].stderr
     assert "controlled by" in second[0].stderr
+
+
+def test_a_session_that_dies_leaves_the_shutter_to_the_dead_man(tmp_path: Path) -> None:
+    """kill -9 in the middle of the scan: three seconds later the IOC has closed the shutter and freed the owner."""
+    with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
+        recipe = _recipe(tmp_path, ioc)
+        command = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
+        client = {**os.environ, **ioc.environment}
+        with subprocess.Popen(
+            command, cwd=ROOT, env=client, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as run:
+            _wait_for(ioc, "Scan:ScanStatus", "scanning")
+            _wait_for(ioc, "Shutter:Fast_RBV", "Open")
+            run.kill()
+        assert epics.caget(ioc.prefix + "Owner", use_monitor=False) != ""
+        _wait_for(ioc, "Watchdog:Tripped_RBV", "Yes", within_s=10)
+        _wait_for(ioc, "Shutter:Fast_RBV", "Closed", within_s=5)
+        assert epics.caget(ioc.prefix + "Owner", use_monitor=False) == ""
+
+
+def test_an_operators_abort_ends_the_run_safely(tmp_path: Path) -> None:
+    with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": lambda: put(ioc, "Scan:AbortScan", 1)})
+        assert epics.caget(ioc.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
+        assert epics.caget(ioc.prefix + "Scan:StartScan", use_monitor=False, as_string=True) == "Done"
+        assert epics.caget(ioc.prefix + "Scan:ScanStatus", use_monitor=False) == "aborted"
+        assert epics.caget(ioc.prefix + "Scan:AbortScan", use_monitor=False) == 0
+    assert run.code == 130
+    assert "AbortScan" in str(run.error)
+    assert run.texts("safe.verified")
+    assert run.results["verdict"]["status"] == "aborted"
+
+
+def test_the_panel_shows_how_far_a_run_has_come(tmp_path: Path) -> None:
+    seen: dict[str, Any] = {}
+
+    def look() -> None:
+        epics.ca.use_initial_context()
+        for name in ("ImagesCollected", "ImagesTotal", "RemainingTime", "ElapsedTime", "RunName"):
+            seen[name] = epics.caget(f"{ioc.prefix}Scan:{name}", use_monitor=False)
+
+    with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": after(0.3, look)})
+        assert epics.caget(ioc.prefix + "Scan:ScanStatus", use_monitor=False) == "done"
+    assert run.is_whole(), run.error
+    assert FRAMES - 9 <= seen["ImagesCollected"] < FRAMES
+    assert seen["ImagesTotal"] == FRAMES
+    assert seen["RemainingTime"] > 0
+    assert seen["ElapsedTime"] > 10
+    assert seen["RunName"] == run.folder.name[:39]
+
+
+def test_an_instrument_that_is_not_there_is_exit_code_3(tmp_path: Path) -> None:
+    """Nothing listens: one line says what was looked for, and no run folder is left behind."""
+    with running_ioc(speed=FAST) as ioc:
+        recipe = _recipe(tmp_path, ioc)
+        client = {**os.environ, **ioc.environment}
+    command = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
+    done = subprocess.run(command, cwd=ROOT, env=client, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3
+    assert "PVs do not answer" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def _recipe(folder: Path, ioc: IocProcess) -> Path:
+    return write_recipe(
+        folder, **{**SMALL, "instrument": {"backend": "epics", "map": epics_map(ioc.prefix).model_dump(mode="json")}}
+    )
+
+
+def _wait_for(ioc: IocProcess, name: str, value: str, within_s: float = 60.0) -> None:
+    found = epics.PV(ioc.prefix + name)
+    for _ in range(int(within_s / 0.02)):
+        if found.get(as_string=True, use_monitor=False) == value:
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError(f"{name} never became {value}")

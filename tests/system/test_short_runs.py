@@ -12,7 +12,7 @@ from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
-from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionStalled, StorageError
+from xrm_control.core.errors import DeviceError, InstrumentUnreachable, InterlockOpen, MotionStalled, StorageError
 from xrm_control.storage.formats.ome_tiff import write_volume_16bit
 from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.journal import JournalReader
@@ -220,6 +220,16 @@ def test_an_instrument_that_answers_again_after_it_was_given_up_is_still_made_sa
     state, kinds, _ = ended(tmp_path)
     assert state == "failed"
     assert kinds.count("safe.verified") == 1
+
+
+def test_an_interlock_that_opens_ends_the_run_and_is_not_waited_for(tmp_path: Path) -> None:
+    """It comes back by itself after ten seconds; re-arming is a person's business all the same."""
+    with pytest.raises(InterlockOpen, match="does not permit beam"):
+        carry_out(tmp_path, **with_faults({"kind": "interlock", "at_s": 60.0, "duration_s": 10.0}))
+    state, kinds, results = ended(tmp_path)
+    assert (state, results["verdict"]["status"]) == ("failed", "failed")
+    assert "safe.verified" in kinds
+    assert "run.held" not in kinds
 
 
 def test_a_stall_that_stays_fails_safely_and_says_how_far_it_came(tmp_path: Path) -> None:
