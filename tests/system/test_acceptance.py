@@ -132,34 +132,46 @@ def test_the_same_recipe_over_channel_access_is_complete(over_the_network: Outco
 
 
 def test_both_ways_lead_to_the_same_regions(nmc811: Outcome, over_the_network: Outcome) -> None:
-    here, there = (
-        [(roi["x_um"], roi["y_um"]) for roi in json.loads((outcome.folder / "rois.json").read_text())["rois"]]
-        for outcome in (nmc811, over_the_network)
-    )
-    assert len(here) == len(there) == 4
-    assert np.abs(np.subtract(here, there)).max() < 0.6  # about a pixel
+    """Time passes differently, and with it the illumination: where two windows are equally good either may be taken."""
+    assert len(_places(nmc811)) == len(_places(over_the_network)) == 4
+    assert len(_pairs(nmc811, over_the_network)) >= 3
 
 
 def test_both_ways_lead_to_the_same_particles_within_noise(nmc811: Outcome, over_the_network: Outcome) -> None:
     """Whole particles of at least 4 um: each is found at its place by both, with the same diameter."""
     ratios, wanted = [], 0
-    for roi in ("roi-01", "roi-02", "roi-03", "roi-04"):
-        here, there = (_whole(outcome.folder / roi / "particles.csv") for outcome in (nmc811, over_the_network))
-        wanted += len(here)
-        for *place, diameter_um in here:
-            distances_um = np.linalg.norm(there[:, :3] - place, axis=1)
+    for here, there in _pairs(nmc811, over_the_network):
+        ours, theirs = _whole(nmc811, here), _whole(over_the_network, there)
+        wanted += len(ours)
+        for *place, diameter_um in ours:
+            distances_um = np.linalg.norm(theirs[:, :3] - place, axis=1)
             nearest = int(distances_um.argmin())
             if distances_um[nearest] < 1.2:
-                ratios.append(there[nearest, 3] / diameter_um)
+                ratios.append(theirs[nearest, 3] / diameter_um)
     assert wanted >= 30
     assert len(ratios) >= 0.95 * wanted
     assert np.median(ratios) == pytest.approx(1.0, abs=0.005)
     assert np.percentile(np.abs(np.array(ratios) - 1), 90) < 0.03
 
 
-def _whole(path: Path) -> np.ndarray:
+def _places(outcome: Outcome) -> dict[str, tuple[float, float]]:
+    rois = json.loads((outcome.folder / "rois.json").read_text())["rois"]
+    return {roi["name"]: (roi["x_um"], roi["y_um"]) for roi in rois}
+
+
+def _pairs(one: Outcome, other: Outcome) -> list[tuple[str, str]]:
+    """Names of regions that lie at the same place, within about a pixel."""
+    return [
+        (here, there)
+        for here, at in _places(one).items()
+        for there, place in _places(other).items()
+        if np.abs(np.subtract(at, place)).max() < 0.6
+    ]
+
+
+def _whole(outcome: Outcome, roi: str) -> np.ndarray:
     """x, y, z and diameter in um of the particles that lie wholly inside."""
     keys = ("x_um", "y_um", "z_um", "equivalent_diameter_um")
-    rows = [row for row in read_rows(path) if row["touches_boundary"].lower() in ("false", "0")]
+    rows = [row for row in read_rows(outcome.folder / roi / "particles.csv") if not row["touches_boundary"]]
     found = np.array([[float(row[key]) for key in keys] for row in rows])
     return found[found[:, 3] >= 4]

@@ -50,26 +50,26 @@ class Windows:
     """Candidate windows on one mosaic, on a lattice.
 
     centres_um: (n, 2) as x, y; diameters_um: (particles,); inside_x, inside_y: for the lattice's columns and rows,
-    (columns, particles) and (rows, particles), whether the particle lies wholly between the window's sides;
+    (columns, particles) and (rows, particles), how far the particle lies between the window's sides: 0 to 1, wholly;
     place: (n,) index of the window in the lattice, row after row.
     """
 
     centres_um: NDArray[np.float64]
     diameters_um: NDArray[np.float64]
-    inside_x: NDArray[np.bool_]
-    inside_y: NDArray[np.bool_]
+    inside_x: NDArray[np.float32]
+    inside_y: NDArray[np.float32]
     place: NDArray[np.int64]
     fov_um: float
 
     def whole(self, index: int) -> NDArray[np.bool_]:
         """Which particles lie wholly in one window less its margin, (particles,)."""
         row, column = divmod(int(self.place[index]), len(self.inside_x))
-        return self.inside_x[column] & self.inside_y[row]
+        return (self.inside_x[column] >= 0.5) & (self.inside_y[row] >= 0.5)
 
-    def held(self, member: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """How many of the particles in `member` (particles,) each window holds whole, (n,)."""
-        x, y = (inside[:, member].astype(np.float32) for inside in (self.inside_x, self.inside_y))
-        return np.rint(y @ x.T).ravel()[self.place].astype(float)
+    def held(self, weight: NDArray[np.bool_] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """How many particles each window holds whole, (n,); each counts with its `weight` (particles,)."""
+        counted = (self.inside_y * weight.astype(np.float32)) @ self.inside_x.T
+        return counted.ravel()[self.place].astype(float)
 
     def apart_from(self, chosen: Sequence[int]) -> NDArray[np.bool_]:
         """True for windows that overlap none of the chosen ones."""
@@ -149,17 +149,30 @@ def whole_inside(
 ) -> NDArray[np.bool_]:
     """(centres, particles): True where the particle lies wholly in the window less its margin, and was seen whole."""
     inside = _between(particles, "x_um", centres_um[:, 0], fov_um, margin_um)
-    return inside & _between(particles, "y_um", centres_um[:, 1], fov_um, margin_um)
+    return (inside > 0) & (_between(particles, "y_um", centres_um[:, 1], fov_um, margin_um) > 0)
 
 
 def _between(
-    particles: Sequence[Particle2D], axis: str, centres_um: NDArray[np.float64], fov_um: float, margin_um: float
-) -> NDArray[np.bool_]:
-    """(centres, particles): wholly between the window's two sides along one axis, and not cut in the mosaic."""
+    particles: Sequence[Particle2D],
+    axis: str,
+    centres_um: NDArray[np.float64],
+    fov_um: float,
+    margin_um: float,
+    soft_um: float = 0.0,
+) -> NDArray[np.float32]:
+    """(centres, particles): 1 where wholly between the window's two sides along one axis, and not cut in the mosaic.
+
+    With soft_um it rises to 1 over that length instead of at once.
+    """
     at = np.array([getattr(p, axis) for p in particles])
     room = fov_um / 2 - margin_um - np.array([p.equivalent_diameter_um for p in particles]) / 2
     room[np.array([p.touches_edge for p in particles], bool)] = -1.0
-    return np.abs(centres_um[:, None] - at) <= room
+    spare = room - np.abs(centres_um[:, None] - at)
+    if soft_um == 0.0:
+        return (spare >= 0).astype(np.float32)
+    weight = np.clip(spare / soft_um + 0.5, 0.0, 1.0).astype(np.float32)
+    weight[:, room < 0] = 0.0
+    return weight
 
 
 def windows(
@@ -170,9 +183,12 @@ def windows(
     margin_um: float,
     *,
     step_um: float = 2.0,
+    soft_um: float = 0.0,
 ) -> Windows:
     """All windows on a lattice of about `step_um` that are allowed, fully seen, and hold a whole particle.
 
+    soft_um: the length over which a particle at a window's rim comes to count, so that noise in its place or size
+    changes little; 0: it counts or not.
     Raises AnalysisError when there is none, and says why.
     """
     (x_low, x_high), (y_low, y_high) = allowed_um(mosaic, fov_um, limits)
@@ -197,12 +213,12 @@ def windows(
     everything = Windows(
         centres_um=centres[place],
         diameters_um=np.array([p.equivalent_diameter_um for p in particles]),
-        inside_x=_between(particles, "x_um", x, fov_um, margin_um),
-        inside_y=_between(particles, "y_um", y, fov_um, margin_um),
+        inside_x=_between(particles, "x_um", x, fov_um, margin_um, soft_um),
+        inside_y=_between(particles, "y_um", y, fov_um, margin_um, soft_um),
         place=place,
         fov_um=fov_um,
     )
-    filled = everything.held(np.ones(len(particles), bool)) > 0
+    filled = everything.held(np.ones(len(particles))) > 0
     if not filled.any():
         raise _nothing("no window holds a whole particle")
     return replace(everything, centres_um=centres[place[filled]], place=place[filled])

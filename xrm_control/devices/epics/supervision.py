@@ -154,7 +154,7 @@ class Supervision:
             f"the instrument is controlled by {present or 'somebody else'}",
             where=pv,
             value=present,
-            remedy="wait for that run to end, or end it there; nothing was touched",
+            remedy="nothing was touched: wait for that run or end it there; if nobody is left there, clear this PV by hand",
         )
 
 

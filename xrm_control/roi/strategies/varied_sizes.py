@@ -14,11 +14,15 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import Particle2D
 from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, windows
 
+# Windows differ little in worth; what counts by halves at the rim and between two classes makes the same choice twice.
+_SOFT_UM = 1.5
+
 
 class VariedSizes(RoiStrategy):
     """Windows that together fill the size classes of the whole mosaic.
 
-    Classes are equally wide in log diameter, between the 1st and the 99th percentile. A class with n whole particles
+    Classes are equally wide in log diameter, between the 1st and the 99th percentile; a particle between the middles of
+    two classes counts for both, by its distance. A class with n whole particles
     counts n / (n + 1): the first particle of a size is worth as much as all that follow. That sum is submodular, which
     makes taking the best window each time a good choice (Nemhauser, Wolsey and Fisher 1978).
     """
@@ -32,14 +36,13 @@ class VariedSizes(RoiStrategy):
     ) -> tuple[Roi, ...]:
         """See `RoiStrategy.choose`."""
         self.check(limits, fov_um)
-        candidates = windows(particles, mosaic, fov_um, limits, self.margin_um)
+        candidates = windows(particles, mosaic, fov_um, limits, self.margin_um, soft_um=_SOFT_UM)
         sizes = np.log(candidates.diameters_um)
         # Particles that no window can hold whole, and the odd extreme, would only stretch the scale.
         reachable = sizes[candidates.inside_x.any(axis=0) & candidates.inside_y.any(axis=0)]
         smallest, largest = np.percentile(reachable, (1, 99))
-        edges = np.linspace(smallest, largest, self.classes + 1)
-        classes = np.clip(np.searchsorted(edges, sizes, side="right") - 1, 0, self.classes - 1)
-        held = np.column_stack([candidates.held(classes == k) for k in range(self.classes)])
+        share = _shares(sizes, smallest, largest, self.classes)
+        held = np.column_stack([candidates.held(share[:, k]) for k in range(self.classes)])
 
         def gain(taken: Sequence[int]) -> NDArray[np.float64]:
             before = held[list(taken)].sum(axis=0)
@@ -48,10 +51,17 @@ class VariedSizes(RoiStrategy):
 
         def why(index: int) -> str:
             inside = candidates.diameters_um[candidates.whole(index)]
-            filled = int((held[index] > 0).sum())
+            filled = int((held[index] > 0.5).sum())
             return (
                 f"varied sizes: {inside.size} whole particles of {inside.min():.1f} to {inside.max():.1f} um, "
                 f"{filled} of {self.classes} size classes"
             )
 
         return as_rois(candidates, take(candidates, self.count, gain), self.count, self.z_um, why)
+
+
+def _shares(sizes: NDArray[np.float64], smallest: float, largest: float, classes: int) -> NDArray[np.float64]:
+    """(particles, classes): how much each particle counts for each class; rows add up to 1."""
+    width = max(largest - smallest, 1e-12) / classes
+    place = np.clip((sizes - smallest) / width - 0.5, 0.0, classes - 1.0)
+    return np.clip(1.0 - np.abs(place[:, None] - np.arange(classes)), 0.0, 1.0)
