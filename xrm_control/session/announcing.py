@@ -54,6 +54,8 @@ class Announcer:
         elapsed_s = self._clock.now_s()
         over = self._state in ("done", "aborted", "failed")
         working_s = elapsed_s - self._held_s - (elapsed_s - self._held_from_s if self._held_from_s is not None else 0)
-        remaining_s = 0.0 if over else max(0.0, self._planned_s - working_s)
+        # A run behind its plan has at least its outstanding frames before it.
+        outstanding_s = self._planned_s * max(0, self._images - self._collected) / max(1, self._images)
+        remaining_s = 0.0 if over else max(outstanding_s, self._planned_s - working_s)
         status = RunStatus(self._run, self._state, self._collected, self._images, elapsed_s, remaining_s)
         self._instrument.announce(status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import ShutterStuck
+from xrm_control.core.errors import DeviceError, ShutterStuck
 from xrm_control.devices.epics.pv_map import PvMap, Status
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import SourceReading
@@ -82,9 +82,20 @@ class EpicsSource:
         beam = all(good(status, value) for status, value in zip(about.available, values, strict=False))
         after = values[len(about.available) :]
         permit = all(good(status, value) for status, value in zip(about.permits, after, strict=False))
-        flux = float(values[-1]) / about.nominal_flux if about.flux is not None else 1.0
+        flux = self._flux(values[-1]) if about.flux is not None else 1.0
         available = beam and permit
         return SourceReading(available, flux if available else 0.0, permit)
+
+    def _flux(self, value: object) -> float:
+        """Relative to nominal. Raises DeviceError for what is no number."""
+        if not isinstance(value, int | float):
+            raise DeviceError(
+                "the flux is not a number",
+                where=self._names[-1],
+                value=repr(value),
+                remedy="correct source.flux in the PV map",
+            )
+        return value / self._map.nominal_flux
 
 
 def good(status: Status, value: object) -> bool:

@@ -77,8 +77,7 @@ class _Site:
         odd = [f"{pv} is {kind}" for pv in pvs if (kind := self._wrong_type(pv))]
         if odd:
             return Finding(name, False, "; ".join(odd[:4]), "another record than expected has this name")
-        locked = [pv for pv in pvs if not _read_only(pv) and not self._registry.may_write(pv)]
-        locked = [pv for pv in locked if pv in self._written()]
+        locked = [pv for pv in pvs if pv in self._written() and not self._registry.may_write(pv)]
         if locked:
             return Finding(
                 name, False, f"read-only for us: {', '.join(locked[:6])}", "change the IOC's access security"
@@ -186,13 +185,12 @@ class _Site:
         if about.owner is not None:
             (owner,) = await self._registry.read(full(about.owner))
             found.append(Finding("owner", True, f"controlled by {owner}" if owner else "free"))
-        source = await beam.EpicsSource(self._map, self._registry, Clock(utc_now())).read()
+        try:
+            source = await beam.EpicsSource(self._map, self._registry, Clock(utc_now())).read()
+        except XrmError as error:
+            return [*found, Finding("beam", False, str(error), error.remedy or "look at source in the PV map")]
         text = f"beam {'yes' if source.available else 'no'}, flux {source.flux_relative:.2f} of nominal"
         found.append(Finding("beam", True, text))
         if not source.permit:
             found.append(Finding("interlock", False, "no permit", "close the hutch and reset the interlock by hand"))
         return found
-
-
-def _read_only(pv: str) -> bool:
-    return pv.endswith(("_RBV", ".RBV", ".DMOV", ".LVIO", ".HLS", ".LLS", ".MSTA"))

@@ -154,7 +154,7 @@ class Supervision:
             f"the instrument is controlled by {present or 'somebody else'}",
             where=pv,
             value=present,
-            remedy="nothing was touched: wait for that run or end it there; if nobody is left there, clear this PV by hand",
+            remedy="nothing was touched: wait for that run or end it there; if nobody is left, clear this PV by hand",
         )
 
 
