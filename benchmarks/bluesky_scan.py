@@ -40,7 +40,7 @@ def main() -> None:
     moments_s: list[float] = []
     engine = RunEngine({})
     engine.subscribe(lambda name, document: moments_s.append(passed_s()), "event")
-    engine(scan([detector], theta, -90, 90, PROJECTIONS))
+    engine(scan([detector], theta, -90, 90, PROJECTIONS))  # type: ignore[arg-type]
     print(json.dumps({"median_s": float(np.median(np.diff(moments_s)))}))
 
 

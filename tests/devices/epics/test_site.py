@@ -47,7 +47,7 @@ def test_a_sound_site_is_in_order_and_nothing_has_moved(ioc: IocProcess) -> None
 # changes of the map or the recipe's limits, the finding that goes wrong, and words in it
 TROUBLES = [
     ({"axes__y__record": "$(P)Sample:Nowhere"}, None, "axis y", "15 of 15 PVs missing"),
-    ({"source__flux": "$(P)Owner"}, None, "shutter and source", "is text"),
+    ({"source__flux": "$(P)Sample:X.DESC"}, None, "shutter and source", "is text"),
     ({"axes__z__record": "$(P)Det:cam1:AcquireTime"}, None, "axis z", "missing"),
     ({"shutter__open__pv": "$(P)Shutter:Fast_RBV"}, None, "shutter and source", "read-only"),
     ({}, {"theta": (-120.0, 120.0)}, "axis theta: limits, units, ready", "lie outside"),
