@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -42,18 +43,29 @@ from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 PROJECTIONS = 141
+_ROUNDS = 5
 PREFIX = "BENCH:"
 
 
 def rows() -> list[Row]:
     """This project beside Bluesky, and its target of 10 ms."""
     with _ioc() as environment:
-        ours = _timed("benchmarks.control", environment)
-        peer = _timed("benchmarks.bluesky_scan", environment)
+        # In turn, so that a machine that slows down slows both.
+        clients = ("benchmarks.control", "benchmarks.bluesky_scan")
+        found = [[_timed(client, environment) for client in clients] for _ in range(_ROUNDS)]
+    ours, peer = (statistics.median(times) for times in zip(*found, strict=True))
+    best = min(times[0] for times in found)
     what = f"per projection over Channel Access, {PROJECTIONS} angles, median"
     return [
         Row(what, "Bluesky and ophyd, HDF5 plugin", peer, 1.0, "itself"),
-        Row(what, "xrm_control, durable frames", ours, peer / ours, "Bluesky", f"target {ours / 0.010:.2f} of 10 ms"),
+        Row(
+            what,
+            "xrm_control, durable frames",
+            ours,
+            peer / ours,
+            "Bluesky",
+            f"{best / 0.010:.2f} of the 10 ms at best",
+        ),
     ]
 
 

@@ -41,7 +41,7 @@ class EpicsInstrument:
         self.camera = camera.EpicsCamera(pv_map.camera, cam, source, registry, clock, self.source.look_ahead)
         self._supervision = supervision.Supervision(pv_map, registry, clock)
         self._panel = (
-            panel.ScanStatusPanel(pv_map.full(pv_map.scan_panel.prefix), registry) if pv_map.scan_panel else None
+            panel.ScanStatusPanel(pv_map.full(pv_map.scan_panel.prefix), registry, clock) if pv_map.scan_panel else None
         )
         self._on_abort: Callable[[str], None] | None = None
         self._watching = False

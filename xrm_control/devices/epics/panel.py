@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+from xrm_control.core.clock import Clock
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import RunStatus
 
+_EVERY_S = 0.25
 _ENDED = ("done", "aborted", "failed")
 _FIELDS = (
     "StartScan",
@@ -23,13 +26,19 @@ _FIELDS = (
 class ScanStatusPanel:
     """Best effort: a screen that cannot be reached never holds a run up."""
 
-    def __init__(self, prefix: str, registry: Registry) -> None:
+    def __init__(self, prefix: str, registry: Registry, clock: Clock) -> None:
         self._pv = pvs(prefix)
         self._registry = registry
+        self._clock = clock
         self._shown: dict[str, float | int | str] = {}
+        self._shown_s = -math.inf
 
     def show(self, status: RunStatus) -> None:
-        """Write what has changed."""
+        """Write what has changed; as often as eyes can follow, and at each change of state."""
+        now_s = self._clock.now_s()
+        if self._shown.get("ScanStatus") == status.state and now_s - self._shown_s < self._clock.wall_s(_EVERY_S):
+            return
+        self._shown_s = now_s
         self._post("RunName", status.run[:39])
         self._post("ScanStatus", status.state)
         self._post("StartScan", "Done" if status.state in _ENDED else "Busy")
