@@ -67,7 +67,7 @@ USAGE = [
         IocOptions(),
         None,
         ["xrm run recipes/nmc811_screening.yaml --set instrument.backend=epics"],
-        ["SERVER_PORT", "map"],
+        ["EPICS_CA", "map"],
     ),
     (IocOptions(), Path("my.yaml"), ["xrm run my.yaml"], []),
     (IocOptions(port=5070), None, ["EPICS_CA_ADDR_LIST=127.0.0.1", "EPICS_CA_SERVER_PORT=5070"], []),

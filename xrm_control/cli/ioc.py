@@ -85,15 +85,17 @@ class IocOptions:
         return [*found, "--instant"] if self.instant else found
 
     def usage(self, recipe: Path | None) -> str:
-        """What to type in another terminal. Searches reach a loopback address only when it is named."""
+        """What to type in another terminal. The IOC's usual address stands in its PV map; another one must be said."""
         address = INTERFACE if self.interface == "0.0.0.0" else self.interface
-        settings = [f"EPICS_CA_ADDR_LIST={address}", "EPICS_CA_AUTO_ADDR_LIST=NO"]
-        if self.port != PORT:
+        settings: list[str] = []
+        if (address, self.port) != (INTERFACE, PORT):
+            settings = [f"EPICS_CA_ADDR_LIST={address}", "EPICS_CA_AUTO_ADDR_LIST=NO"]
             settings.append(f"EPICS_CA_SERVER_PORT={self.port or '<the port told below>'}")
         run = f"xrm run {recipe or _RECIPE} --set instrument.backend=epics"
         if self.prefix != PREFIX:
             run += f" --set instrument.map.prefix={self.prefix}"
-        return f"in another terminal:\n  export {' '.join(settings)}\n  {run}"
+        export = f"  export {' '.join(settings)}\n" if settings else ""
+        return f"in another terminal:\n{export}  {run}"
 
 
 def become(options: IocOptions) -> NoReturn:
