@@ -17,6 +17,7 @@ from xrm_control.reconstruction.astra_session import reconstruct_slices
 from xrm_control.reconstruction.iterative import iterate
 from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
+from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.methods.sirt import Sirt
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.ramp import filtered, ramp, window
@@ -81,7 +82,10 @@ def test_filters_that_lose_low_frequencies_are_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("x_um", "y_um"), [(9, 0), (-9, 0), (0, 9), (0, -9), (7, 5), (-7, 5), (7, -5), (-7, -5)])
-@pytest.mark.parametrize("method", [FilteredBackProjection(), Sirt(iterations=20, surround=0.1), Cgls(surround=0.1)])
+@pytest.mark.parametrize(
+    "method",
+    [FilteredBackProjection(), FourierReconstruction(), Sirt(iterations=20, surround=0.1), Cgls(surround=0.1)],
+)
 def test_a_disc_comes_back_where_it_was(x_um: float, y_um: float, method: Reconstructor) -> None:
     x, y = coordinates_um(N, PIXEL)
     theta = THETA[::2]
@@ -93,11 +97,12 @@ def test_a_disc_comes_back_where_it_was(x_um: float, y_um: float, method: Recons
 
 @pytest.mark.parametrize("offset_px", [-7.3, -5.0, -0.25, 0.0, 0.5, 5.0, 7.3])
 @pytest.mark.parametrize("kind", ["ram-lak", "cosine"])
-def test_the_axis_may_be_anywhere(offset_px: float, kind) -> None:
+@pytest.mark.parametrize("method", [FilteredBackProjection, FourierReconstruction])
+def test_the_axis_may_be_anywhere(offset_px: float, kind, method: type) -> None:
     x, y = coordinates_um(N, PIXEL)
     axis = MIDDLE + offset_px
     data = sinogram(Ball(3, -4, 0, 8, MU), axis)
-    volume = FilteredBackProjection(filter=kind).reconstruct(data, THETA, axis, PIXEL)[0]
+    volume = method(filter=kind).reconstruct(data, THETA, axis, PIXEL)[0]
     away = np.hypot(x - 3, y + 4)
     assert volume[away < 6.5].mean() == pytest.approx(MU, rel=0.005)
     # At the rim half of the attenuation remains: an axis wrong by half a pixel would show here.
@@ -105,7 +110,10 @@ def test_the_axis_may_be_anywhere(offset_px: float, kind) -> None:
 
 
 @pytest.mark.parametrize("pixel_um", [0.064, 0.512, 3.0])
-@pytest.mark.parametrize("method", [FilteredBackProjection(), Sirt(iterations=60, surround=0.1), Cgls(surround=0.1)])
+@pytest.mark.parametrize(
+    "method",
+    [FilteredBackProjection(), FourierReconstruction(), Sirt(iterations=60, surround=0.1), Cgls(surround=0.1)],
+)
 def test_attenuation_is_per_micrometre_whatever_the_pixel(pixel_um: float, method: Reconstructor) -> None:
     x, y = coordinates_um(N, pixel_um)
     data = sinogram(Ball(0, 0, 0, 20 * pixel_um, 0.02 / pixel_um), pixel_um=pixel_um, theta=THETA[::2])
@@ -113,16 +121,17 @@ def test_attenuation_is_per_micrometre_whatever_the_pixel(pixel_um: float, metho
     assert volume[np.hypot(x, y) < 15 * pixel_um].mean() == pytest.approx(0.02 / pixel_um, rel=0.02)
 
 
-def test_tape_beyond_the_field_of_view_leaves_attenuation_right() -> None:
+@pytest.mark.parametrize("method", [FilteredBackProjection, FourierReconstruction])
+def test_tape_beyond_the_field_of_view_leaves_attenuation_right(method: type) -> None:
     x, y = coordinates_um(N, PIXEL)
     ball = Ball(5, 10, 0, 6, MU)
     data = sinogram(ball, MIDDLE + 5, strip=(200.0, 6.0, 0.01))
-    volume = FilteredBackProjection().reconstruct(data, THETA, MIDDLE + 5, PIXEL)[0]
+    volume = method().reconstruct(data, THETA, MIDDLE + 5, PIXEL)[0]
     assert volume[np.hypot(x - 5, y - 10) < 4.5].mean() == pytest.approx(MU, rel=0.02)
     assert volume[(np.abs(y) < 2) & (np.abs(x) < 20)].mean() == pytest.approx(0.01, rel=0.05)
     air = (np.abs(y) > 6) & (np.hypot(x, y) < 22) & (np.hypot(x - 5, y - 10) > 8)
     assert abs(volume[air].mean()) < 0.01 * MU
-    bare = FilteredBackProjection(padding=0).reconstruct(data, THETA, MIDDLE + 5, PIXEL)[0]
+    bare = method(padding=0).reconstruct(data, THETA, MIDDLE + 5, PIXEL)[0]
     assert abs(bare[air].mean()) > 5 * abs(volume[air].mean())
 
 
@@ -184,7 +193,7 @@ def test_nothing_is_left_in_astra() -> None:
         ({"pixel_size_um": 0.0}, "pixel_size_um"),
     ],
 )
-@pytest.mark.parametrize("method", [FilteredBackProjection(), Sirt(), Cgls()])
+@pytest.mark.parametrize("method", [FilteredBackProjection(), FourierReconstruction(), Sirt(), Cgls()])
 def test_arrays_that_do_not_fit_are_refused(change: dict, where: str, method: Reconstructor) -> None:
     sound = {
         "sinograms": np.zeros((2, 4, 9), np.float32),
@@ -197,8 +206,10 @@ def test_arrays_that_do_not_fit_are_refused(change: dict, where: str, method: Re
     assert caught.value.where == where
 
 
-def test_the_family_holds_three_kinds() -> None:
-    assert {"cgls", "fbp", "sirt"} <= set(Family("xrm_control.reconstruction.methods").members(Reconstructor))
+def test_the_family_holds_these_kinds() -> None:
+    assert {"cgls", "fbp", "fourier", "sirt"} <= set(
+        Family("xrm_control.reconstruction.methods").members(Reconstructor)
+    )
     assert ReconstructionSpec.model_validate({"method": {"kind": "sirt", "iterations": 7}}).method == Sirt(iterations=7)
     with pytest.raises(ValidationError):
         ReconstructionSpec.model_validate({"method": {"kind": "fbp", "fliter": "hann"}})

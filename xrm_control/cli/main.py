@@ -39,6 +39,7 @@ class MethodName(StrEnum):
     """Reconstruction methods of the command line."""
 
     FBP = "fbp"
+    FOURIER = "fourier"
     SIRT = "sirt"
     CGLS = "cgls"
 
@@ -164,7 +165,7 @@ def reconstruct(
     source: Annotated[Path, typer.Argument(help="scan: Data Exchange or NXtomo HDF5, .txrm, ...", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
     method: Annotated[MethodName, typer.Option(help="how to reconstruct")] = MethodName.FBP,
-    filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp")] = None,
+    filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp and fourier")] = None,
     iterations: Annotated[int | None, typer.Option(help="iterations of sirt and cgls")] = None,
     axis: Annotated[float | None, typer.Option(help="rotation axis as detector column; none: find it")] = None,
     rows: Annotated[str | None, typer.Option(help="FIRST:END, a slab of detector rows")] = None,

@@ -61,13 +61,15 @@ def view_weights(theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
     """Each view's share of the half circle times the number of views, so that equally spaced views weigh 1.
 
     A view and its opposite share one place: the two ends of a scan from -90 to +90 count half each. A gap of more
-    than four usual steps is a missing wedge, not something its neighbours stand for.
+    than four large steps (those that nine in ten do not exceed) is a missing wedge, not something its neighbours stand
+    for.
     """
     theta = np.asarray(theta_deg, float) % 180.0
     order = np.argsort(theta, kind="stable")
     gaps = np.diff(theta[order], append=theta[order[0]] + 180.0)
-    usual = np.median(gaps[gaps > 1e-3]) if np.any(gaps > 1e-3) else 180.0
-    gaps = np.where(gaps > 4 * usual, usual, gaps)
+    steps = gaps[gaps > 1e-3]
+    large = np.quantile(steps, 0.9, method="lower") if len(steps) else 180.0
+    gaps = np.where(gaps > 4 * large, large, gaps)
     weights = np.empty_like(theta)
     weights[order] = (gaps + np.roll(gaps, 1)) / 2 * len(theta) / 180.0
     return weights
