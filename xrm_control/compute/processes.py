@@ -22,7 +22,7 @@ class Processes(Compute):
     def open(self) -> Workers:
         """See `Compute.open`."""
         pool = ProcessPoolExecutor(
-            self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+            self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=ignore_interrupts
         )
         before = {child.pid for child in multiprocessing.active_children()}
 
@@ -35,7 +35,7 @@ class Processes(Compute):
         return Workers(pool, terminate)
 
 
-def _ignore_interrupts() -> None:
+def ignore_interrupts() -> None:
     """Ctrl-C reaches the whole process group; only the session decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # acquisition goes first

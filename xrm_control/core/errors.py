@@ -91,6 +91,12 @@ class InstrumentUnreachable(XrmError, ConnectionError):
     exit_code = 3
 
 
+class WorkersLost(XrmError, ConnectionError):
+    """The workers that compute, or the way to them, are gone."""
+
+    exit_code = 3
+
+
 class SafetyRefusal(XrmError, ValueError):
     """A command was refused because it would leave the safe envelope."""
 

@@ -6,10 +6,12 @@ time alone. The journal stays with the session.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.recipe.handoff import HandoffSpec, entry_point
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import publish_file, sha256_file
+from xrm_control.storage.durable import PART_SUFFIX, publish_file, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import PlannedFrame, StoredFrame
@@ -77,37 +79,39 @@ def reconstruct_roi(job: ScanJob) -> dict[str, float]:
     place = folder.roi(job.roi)
     result = reconstruct_scan(load_scan(job), job.reconstruction)
     place.path.mkdir(parents=True, exist_ok=True)
-    write_volume(place.volume, result.volume, result.voxel_size_um, replace=True)
-    if job.volume_16bit:
-        write_volume_16bit(place.path / "volume-16bit.tif", result.volume, result.voxel_size_um, replace=True)
     quality = {**result.quality, "rotation_axis_px": result.rotation_axis_px}
     # A slab of rows is not centred on the field of view.
     middle_row = (result.rows[0] + result.rows[1] - 1) / 2
     x_um, y_um, z_um = job.centre_um
     y_um += (middle_row - (job.detector_rows - 1) / 2) * result.voxel_size_um
-    handoff = {
-        **job.about,
-        "volume": place.volume.name,
-        "shape": list(result.volume.shape),
-        "voxel_size_um": result.voxel_size_um,
-        "units": "1/um",
-        "attenuation_scale": 1.0,
-        "roi": job.roi,
-        "centre_stage_um": {"x": x_um, "y": y_um, "z": z_um},
-        "rotation_axis_px": result.rotation_axis_px,
-        "quality": quality,
-        "inputs": {place.volume.name: sha256_file(place.volume)}
-        | {frame.path: frame.sha256 for _, frame in job.frames},
-        "analysis": job.analysis.model_dump(mode="json"),
-    }
-    folder.write_json(place.handoff, handoff, replace=True)
+    with _scratch("reconstruction", place.path) as part:
+        volume = write_volume(part / place.volume.name, result.volume, result.voxel_size_um)
+        if job.volume_16bit:
+            write_volume_16bit(part / "volume-16bit.tif", result.volume, result.voxel_size_um)
+        handoff = {
+            **job.about,
+            "volume": place.volume.name,
+            "shape": list(result.volume.shape),
+            "voxel_size_um": result.voxel_size_um,
+            "units": "1/um",
+            "attenuation_scale": 1.0,
+            "roi": job.roi,
+            "centre_stage_um": {"x": x_um, "y": y_um, "z": z_um},
+            "rotation_axis_px": result.rotation_axis_px,
+            "quality": quality,
+            "inputs": {place.volume.name: sha256_file(volume)} | {frame.path: frame.sha256 for _, frame in job.frames},
+            "analysis": job.analysis.model_dump(mode="json"),
+        }
+        folder.write_json(part / place.handoff.name, handoff)
+        # The hand-off last: where it is, the volume is.
+        for path in sorted(part.iterdir(), key=lambda path: path.name == place.handoff.name):
+            publish_file(path, place.path / path.name, replace=True)
     return quality
 
 
 def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:
     """Hand the volume to the analysis core that the recipe names; returns the ROI's quality figures."""
-    with tempfile.TemporaryDirectory(prefix="analysis-", suffix=".part", dir=out) as scratch:
-        part = Path(scratch)
+    with _scratch("analysis", out) as part:
         if taker.command:
             _run_command(taker.command, handoff, part)
         elif taker.core == "builtin":
@@ -123,6 +127,19 @@ def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:
             publish_file(path, out / path.name, replace=True)
     quality = out / "quality.json"
     return json.loads(quality.read_text(encoding="utf-8")) if quality.is_file() else {}
+
+
+def clear_scratch(place: Path) -> None:
+    """Remove what workers that died have left in the folder of a ROI."""
+    for left in place.glob("*-*.part/"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _scratch(work: str, place: Path) -> Iterator[Path]:
+    """A folder for one try alone: a worker that was given up may still be writing beside the one that took over."""
+    with tempfile.TemporaryDirectory(prefix=f"{work}-", suffix=PART_SUFFIX, dir=place) as name:
+        yield Path(name)
 
 
 def _run_command(command: tuple[str, ...], handoff: Path, out: Path) -> None:

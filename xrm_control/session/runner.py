@@ -14,7 +14,7 @@ from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
 from xrm_control.session.context import RunContext
-from xrm_control.session.processing import ScanJob, analyse_roi, reconstruct_roi
+from xrm_control.session.processing import ScanJob, analyse_roi, clear_scratch, reconstruct_roi
 from xrm_control.session.results import sum_up
 
 PARTLY = 5
@@ -141,6 +141,7 @@ class Runner:
         except (*_COMPUTATION_FAILURES, BrokenProcessPool) as error:
             self._quarantine(name, str(error) or type(error).__name__)
             return
+        await run.on_disk(clear_scratch, place.path)
         for path in sorted(place.path.iterdir()):
             if path.is_file() and path not in (place.volume, place.handoff):
                 stages.record_artifact(run, f"{name}/{path.name}", "analysis", name)

@@ -1,0 +1,246 @@
+"""Work on a Dask cluster, for those who outgrow one machine. The only importer of dask.
+
+Only names of functions, specs and paths travel; the data stay on a disk that all workers see under the same path. Work
+whose worker dies is run again elsewhere, so a killed worker costs time; the scheduler gives up a piece of work that
+took several workers with it (its setting ``distributed.scheduler.allowed-failures``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+import re
+import signal
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Executor, Future
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, model_validator
+
+from xrm_control.compute.executor import Compute, Workers
+from xrm_control.compute.processes import ignore_interrupts
+from xrm_control.core.errors import RecipeError, WorkersLost
+
+if TYPE_CHECKING:
+    import distributed
+
+Result = TypeVar("Result")
+
+_ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):(\d{1,5})")
+_CONNECT_S = 10.0
+_CLOSE_S = 20.0
+_SURE_TO_BE_DEAD = "30 minutes"  # a worker may be silent that long while a computation does not let go of Python's lock
+
+
+def _address(text: str) -> str:
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 0 < int(match[3]) < 65536:
+        raise ValueError("a scheduler's address looks like tcp://host:8786 (or tls://)")
+    return text
+
+
+class Dask(Compute):
+    """Workers of a Dask scheduler that runs already, or, without its address, a cluster on this machine."""
+
+    kind: Literal["dask"] = "dask"
+    scheduler: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None, description="Address of a running scheduler, tcp://host:port; null: a cluster on this machine."
+    )
+    workers: int = Field(default=1, ge=1, le=64, description="Processes of a cluster on this machine.")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Dask:
+        if self.scheduler is not None and "workers" in self.model_fields_set:
+            raise ValueError("give scheduler or workers: a scheduler that runs already has its own workers")
+        return self
+
+    def open(self) -> Workers:
+        """See `Compute.open`. Connects at once, so that nothing is scanned for a cluster that is not there.
+
+        Raises RecipeError when dask is not installed, WorkersLost when the scheduler does not answer or has no worker.
+        """
+        try:
+            import dask.config
+            import distributed
+        except ImportError as error:
+            raise RecipeError(
+                f"dask is not installed ({error})",
+                where="compute.kind",
+                value="dask",
+                remedy="pip install 'xrm_control[dask]', or use kind: processes",
+            ) from error
+        for name in ("distributed", "distributed.client", "tornado.application"):
+            # What goes wrong is told by our errors; dask's tracebacks would only tear the screen.
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        if self.scheduler is not None:
+            return _Connected(_Cluster(_connect(distributed, self.scheduler), None))
+        threads = str(max(1, (os.cpu_count() or 1) // self.workers))
+        settings = {
+            "distributed.scheduler.worker-ttl": _SURE_TO_BE_DEAD,
+            # The user's own environment goes before this.
+            "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads,
+        }
+        with dask.config.set(settings):
+            try:
+                local = distributed.LocalCluster(
+                    n_workers=self.workers,
+                    threads_per_worker=1,
+                    memory_limit=None,
+                    dashboard_address=None,  # type: ignore[arg-type]
+                    silence_logs=logging.CRITICAL,
+                    preload=[__name__],
+                )
+            except (OSError, RuntimeError) as error:
+                raise WorkersLost(
+                    f"no cluster can be started on this machine: {error}",
+                    where="compute",
+                    remedy="give fewer workers, or use kind: processes",
+                ) from error
+        client = distributed.Client(local, set_as_default=False)
+        return _Connected(_Cluster(client, local))
+
+
+def _connect(distributed: Any, scheduler: str) -> distributed.Client:
+    try:
+        client = distributed.Client(scheduler, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise WorkersLost(
+            "the dask scheduler does not answer",
+            where="compute.scheduler",
+            value=scheduler,
+            limit=f"{_CONNECT_S:g} s",
+            remedy="start it with `dask scheduler`, look at the address and the firewall, or use kind: processes",
+        ) from error
+    try:
+        client.wait_for_workers(1, timeout=_CONNECT_S)
+    except (TimeoutError, OSError) as error:
+        client.close(timeout=_CONNECT_S)
+        raise WorkersLost(
+            "the dask scheduler has no worker",
+            where="compute.scheduler",
+            value=scheduler,
+            remedy=f"start some with `dask worker {scheduler}` (an adaptive cluster: at least one)",
+        ) from error
+    return client
+
+
+class _Connected(Workers):
+    """Workers of a cluster; the end of the block waits until the connection and a cluster of our own are gone."""
+
+    def __init__(self, cluster: _Cluster) -> None:
+        super().__init__(cluster, lambda: cluster.shutdown(wait=False))
+        self._cluster = cluster
+
+    def __exit__(self, *_: object) -> None:
+        self._cluster.shutdown(wait=True)
+
+
+class _Cluster(Executor):
+    """A client of a scheduler as an executor: first come, first served."""
+
+    def __init__(self, client: distributed.Client, local: distributed.LocalCluster | None) -> None:
+        self._client = client
+        self._local = local
+        self._lock = threading.Lock()
+        self._pending: set[Future[Any]] = set()
+        self._closing: threading.Thread | None = None
+
+    def submit(self, function: Callable[..., Result], /, *arguments: Any, **named: Any) -> Future[Result]:
+        """See `concurrent.futures.Executor.submit`; what is submitted must survive being run twice."""
+        from distributed.client import ClosedClientError
+
+        # As bytes, dask does not look into the arguments, and the scheduler need not know their types.
+        work = pickle.dumps((function, arguments, named))
+        name = f"{getattr(function, '__name__', 'work')}-{uuid.uuid4().hex}"
+        result: Future[Any] = Future()
+        with self._lock:
+            if self._closing is not None:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            self._pending.add(result)
+        try:
+            there = self._client.submit(_call, work, key=name, pure=False)
+        except (ClosedClientError, OSError, RuntimeError) as error:
+            self._pending.discard(result)
+            if result.set_running_or_notify_cancel():
+                result.set_exception(_lost(str(error)))
+            return result
+        there.add_done_callback(lambda done: self._landed(done, result))
+        result.add_done_callback(lambda mine: self._left(mine, there))
+        return result
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = True) -> None:
+        """Cancel what has not come back and close in the background; `wait` until that is done.
+
+        Work in flight ends with the workers of an own cluster; on another's it runs to its end, and nobody listens.
+        """
+        with self._lock:
+            pending = tuple(self._pending)
+            closing = self._closing
+            if closing is None:
+                closing = self._closing = threading.Thread(target=self._close, name="close dask")
+                closing.start()
+        for result in pending:
+            result.cancel()
+        if wait:
+            closing.join(_CLOSE_S)
+
+    def _close(self) -> None:
+        if self._local is not None:
+            for nanny in self._local.workers.values():
+                nanny.auto_restart = False
+                pid = nanny.pid
+                if pid is not None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        self._client.close(timeout=_CLOSE_S / 2)
+        if self._local is not None:
+            self._local.close(timeout=_CLOSE_S / 2)
+
+    def _left(self, result: Future[Any], there: distributed.Future) -> None:
+        self._pending.discard(result)
+        if result.cancelled() and not there.done():
+            there.cancel(force=True)
+
+    def _landed(self, there: distributed.Future, result: Future[Any]) -> None:
+        """Hand an outcome over; called in a thread of dask's."""
+        if not result.set_running_or_notify_cancel():
+            return
+        if there.status == "finished":
+            try:
+                result.set_result(there.result())
+            except (OSError, CancelledError) as error:
+                result.set_exception(_lost(str(error)))
+        elif there.status == "error":
+            result.set_exception(_told(there.exception()))
+        else:
+            result.set_exception(_lost("the connection to the scheduler broke"))
+
+
+def dask_setup(_: Any) -> None:
+    """What a worker of an own cluster does first, also when it is started anew (dask calls a preload by this name)."""
+    ignore_interrupts()
+
+
+def _call(work: bytes) -> Any:
+    """Runs on the worker."""
+    function, arguments, named = pickle.loads(work)
+    return function(*arguments, **named)
+
+
+def _told(error: Any) -> BaseException:
+    """Errors of the work as they are; dask's own, and a worker without our code, in our words."""
+    from distributed.scheduler import KilledWorker, NoWorkerError
+
+    if isinstance(error, KilledWorker | NoWorkerError):
+        return _lost(str(error).split(" Inspecting", maxsplit=1)[0], "look at the memory and the logs of the workers")
+    if isinstance(error, ImportError):
+        return _lost(f"a worker lacks what is needed: {error}", "install the same xrm_control on all workers")
+    return error or _lost("no reason was given")
+
+
+def _lost(why: str, remedy: str = "look at the cluster; the frames are safe on the disk") -> WorkersLost:
+    return WorkersLost(f"the work on the dask cluster was lost: {why}", where="compute", remedy=remedy)
