@@ -196,3 +196,22 @@ def test_the_ring_filter_takes_rings_off_the_real_tooth(tooth: ScanData) -> None
         return float(np.diff(profile[180:280]).std())
 
     assert roughness(21) < 0.6 * roughness(0)
+
+
+@pytest.mark.parametrize("rows", [None, (3, 17)])
+def test_slabs_give_the_same_volume_as_the_whole(monkeypatch: pytest.MonkeyPatch, rows: tuple[int, int] | None) -> None:
+    """Noise, so that zingers and faint pixels have their say across the borders of slabs."""
+    theta = np.linspace(-90, 90, 61)
+    balls = [Ball(2, -3, 0, 6, 0.05), Ball(-8, 5, 3, 3, 0.05)]
+    integrals = line_integrals(balls, theta, columns=64, axis_px=31.2, pixel_um=0.5, rows=24)
+    scan = scan_of(integrals, theta, 0.5, noise_seed=3, photons=30.0)
+    spec = ReconstructionSpec.model_validate({"rows": rows})
+    whole = reconstruct_scan(scan, spec)
+    monkeypatch.setattr("xrm_control.reconstruction.pipeline._SLAB_PIXELS", 5 * 61 * 64)
+    parts = reconstruct_scan(scan, spec)
+    assert parts.rotation_axis_px == pytest.approx(whole.rotation_axis_px, abs=1e-3)
+    # What each slab knows of the camera's noise and of matter beyond the field differs a little.
+    noise = np.std(whole.volume[:, 2:12, 2:12])
+    assert np.sqrt(np.mean((parts.volume - whole.volume) ** 2)) < 0.05 * noise
+    for name, value in whole.quality.items():
+        assert parts.quality[name] == pytest.approx(value, rel=0.03, abs=2), name

@@ -164,7 +164,7 @@ def status(
 def reconstruct(
     source: Annotated[Path, typer.Argument(help="scan: Data Exchange or NXtomo HDF5, .txrm, ...", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
-    method: Annotated[MethodName, typer.Option(help="how to reconstruct")] = MethodName.FBP,
+    method: Annotated[MethodName, typer.Option(help="how to reconstruct")] = MethodName.FOURIER,
     filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp and fourier")] = None,
     iterations: Annotated[int | None, typer.Option(help="iterations of sirt and cgls")] = None,
     axis: Annotated[float | None, typer.Option(help="rotation axis as detector column; none: find it")] = None,

@@ -9,21 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.core.errors import RecipeError
+from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
-from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
+from xrm_control.reconstruction.figures import Figures
+from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, Transmission, line_integrals, transmission
 from xrm_control.reconstruction.reconstructor import Reconstructor
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
+
+# About 400 MB of line integrals, of which there are some copies.
+_SLAB_PIXELS = 100_000_000
+_HALO = 8
 
 
 class ReconstructionSpec(Spec):
     """How a scan is reconstructed; the recipe's `reconstruction` section."""
 
     method: Annotated[Reconstructor, Family("xrm_control.reconstruction.methods")] = Field(
-        default_factory=FilteredBackProjection
+        default_factory=FourierReconstruction
     )
     rotation_axis: Literal["auto"] | float = Field(
         default="auto", description="auto, or the detector column of the axis (pixel centres at whole numbers)."
@@ -49,21 +54,46 @@ class Reconstruction:
 
 
 def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> Reconstruction:
-    """Reconstruct a scan. Raises DataError for data, RecipeError for rows or an axis that do not fit the detector."""
+    """Reconstruct a scan. Raises DataError for data, RecipeError for rows or an axis that do not fit the detector.
+
+    A large scan is worked on in slabs of rows, so that besides frames and volume only some hundred MB are needed.
+    """
     spec = spec or ReconstructionSpec()
     check_scan(scan)
     rows = _rows(spec, scan)
-    transmitted = transmission(scan, spec.preprocess, rows=slice(*rows))
-    axis = _axis(spec, scan, transmitted, rows)
-    sinograms, opaque = line_integrals(transmitted, spec.preprocess)
-    volume = spec.method.reconstruct(sinograms, np.asarray(scan.theta_deg, float), axis.column_px, scan.pixel_size_um)
+    theta_deg = np.asarray(scan.theta_deg, float)
+    views, count, columns = scan.projections.shape
+    slabs = _slabs(rows, views * columns)
+    axis: RotationAxis | None = None
+    volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
+    figures = Figures(views, columns)
+    for first, end in slabs:
+        # Neighbouring rows have a say in a row: zingers, faint pixels, vertical shifts.
+        low, high = max(0, first - _HALO), min(count, end + _HALO)
+        outer = (low, high) if len(slabs) > 1 else (first, end)
+        transmitted = transmission(scan, spec.preprocess, rows=slice(*outer))
+        axis = axis or _axis(spec, scan, transmitted, outer)
+        sinograms, opaque = line_integrals(transmitted, spec.preprocess)
+        own = slice(first - outer[0], end - outer[0])
+        volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
+            sinograms[own], theta_deg, axis.column_px, scan.pixel_size_um
+        )
+        figures.add(transmitted, opaque, own)
+    if axis is None:
+        raise DataError("no rows are left", where="reconstruction.rows", value=rows)
     return Reconstruction(
         volume=volume,
         voxel_size_um=float(scan.pixel_size_um),
         rotation_axis_px=axis.column_px,
         rows=rows,
-        quality=_quality(transmitted, opaque, axis),
+        quality=figures.quality(axis),
     )
+
+
+def _slabs(rows: tuple[int, int], row_pixels: int) -> list[tuple[int, int]]:
+    """The rows in parts of at most `_SLAB_PIXELS` pixels of all views."""
+    size = max(1, _SLAB_PIXELS // row_pixels)
+    return [(first, min(first + size, rows[1])) for first in range(rows[0], rows[1], size)]
 
 
 def _rows(spec: ReconstructionSpec, scan: ScanData) -> tuple[int, int]:
@@ -96,29 +126,3 @@ def _axis(spec: ReconstructionSpec, scan: ScanData, transmitted: Transmission, r
         return find_rotation_axis(transmitted.values[views], theta[views])
     # A slab's few rows say less about the axis than the whole detector does.
     return find_rotation_axis(transmission(scan, spec.preprocess, views=views).values, theta[views])
-
-
-def _quality(transmitted: Transmission, opaque: NDArray[np.int64], axis: RotationAxis) -> dict[str, float]:
-    values = transmitted.values
-    columns = values.shape[2]
-    per_view = values[0].size
-    brightest = np.quantile(values.reshape(len(values), -1), 0.99, axis=1)
-    figures = {
-        "views": len(values),
-        "rotation_axis_px": axis.column_px,
-        "rotation_axis_offset_px": axis.column_px - (columns - 1) / 2,
-        "rotation_axis_uncertainty_px": axis.uncertainty_px,
-        "rotation_axis_pairs": len(axis.pairs),
-        "transmission_mean": float(values.mean(dtype=float)),
-        "transmission_darkest_view": float(values.mean(axis=(1, 2), dtype=float).min()),
-        "air_level": float(np.median(brightest)),
-        "opaque_count": int(opaque.sum()),
-        "opaque_fraction": float(opaque.sum() / values.size),
-        "opaque_fraction_worst_view": float(opaque.max() / per_view),
-        "zinger_count": transmitted.zingers,
-        "bad_pixel_count": transmitted.bad_pixels,
-        "saturated_count": transmitted.saturated,
-        "camera_gain_counts": transmitted.gain_counts,
-        "camera_noise_counts": transmitted.read_counts,
-    }
-    return {name: float(value) for name, value in figures.items()}
