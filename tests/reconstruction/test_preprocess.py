@@ -189,6 +189,8 @@ def with_nan(frames: np.ndarray, index: int) -> np.ndarray:
         (lambda s: {"theta_deg": s.theta_deg[1:]}, "one value per view"),
         (lambda s: {"theta_deg": s.theta_deg * np.nan}, "theta_deg, index 0"),
         (lambda s: {"theta_deg": s.theta_deg * 0}, "two angles"),
+        (lambda s: {"theta_deg": np.linspace(-np.pi / 2, np.pi / 2, len(s.theta_deg))}, "look like radians"),
+        (lambda s: {"theta_deg": np.linspace(0, 2 * np.pi, len(s.theta_deg), endpoint=False)}, "look like radians"),
         (lambda s: {"time_s": s.time_s[1:]}, "time_s"),
         (lambda s: {"flats": s.flats[:, 1:]}, "shape of the projections"),
         (lambda s: {"darks": s.darks[:, :, 1:]}, "shape of the projections"),

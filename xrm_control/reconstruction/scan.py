@@ -109,6 +109,7 @@ def check_scan(scan: ScanData) -> None:
         _refuse_not_finite(values, name)
     if np.unique(np.round(np.asarray(scan.theta_deg, float), 6)).size < 2:
         raise DataError("a reconstruction needs views at two angles or more", where="theta_deg", value=views)
+    _refuse_radians(np.asarray(scan.theta_deg, float))
     if not (np.isfinite(scan.pixel_size_um) and scan.pixel_size_um > 0):
         raise DataError("the pixel size must be positive", where="pixel_size_um", value=scan.pixel_size_um)
     for name, frames in (("flats", scan.flats), ("darks", scan.darks)):
@@ -135,6 +136,18 @@ def check_scan(scan: ScanData) -> None:
         np.shape(scan.shifts_px) != (views, 2) or not np.all(np.isfinite(scan.shifts_px))
     ):
         raise DataError("shifts must be finite, (views, 2)", where="shifts_px", value=np.shape(scan.shifts_px))
+
+
+def _refuse_radians(theta_deg: NDArray[np.floating]) -> None:
+    """Many views within 3 to 6.4 degrees are no tomography; within pi or two pi radians they are a scan."""
+    span = float(np.ptp(theta_deg))
+    if len(theta_deg) >= 8 and 0.95 * np.pi <= span <= 2.02 * np.pi:
+        raise DataError(
+            "the angles look like radians",
+            where="theta_deg",
+            value=f"{len(theta_deg)} views within {span:.3f} degrees, from {theta_deg.min():.3f} to {theta_deg.max():.3f}",
+            remedy="give them in degrees, or state the unit in the file (units: radians)",
+        )
 
 
 def refuse_bad_frames(frames: NDArray, name: str, numbers: NDArray[np.int64] | None = None) -> None:
