@@ -145,7 +145,7 @@ def _refuse_radians(theta_deg: NDArray[np.floating]) -> None:
         raise DataError(
             "the angles look like radians",
             where="theta_deg",
-            value=f"{len(theta_deg)} views within {span:.3f} degrees, from {theta_deg.min():.3f} to {theta_deg.max():.3f}",
+            value=f"{len(theta_deg)} views within {span:.3f} degrees",
             remedy="give them in degrees, or state the unit in the file (units: radians)",
         )
 
