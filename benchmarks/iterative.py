@@ -1,0 +1,113 @@
+"""Thirty rounds of total variation on 128^3 from 141 views, beside thirty of ASTRA's CGLS on the same sinograms."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.timing import Row, median_s
+from xrm_control.reconstruction.iterative import iterate
+from xrm_control.reconstruction.methods.tv import TotalVariation
+
+SIDE, VIEWS, ROUNDS, MU_PER_UM, PIXEL_UM = 128, 141, 30, 0.0458, 0.512
+NOISE = 0.05  # of one line integral
+ASTRA_SLICES, MATRIX_SLICES = 4, 128
+THETA_DEG = np.linspace(-90, 90, VIEWS)
+
+
+@dataclass(frozen=True)
+class Disc:
+    """Of attenuation MU_PER_UM, in um from the rotation axis."""
+
+    x_um: float
+    y_um: float
+    radius_um: float
+
+
+DISCS = (Disc(-9, 4, 8), Disc(12, -10, 5), Disc(6, 14, 3), Disc(-12, -16, 1.5), Disc(2, -20, 1))
+
+
+def rows() -> list[Row]:
+    """Time, and noise within the largest disc."""
+    stack = np.repeat(sinogram()[None], SIDE, axis=0)
+    stack = (stack + np.random.default_rng(1).normal(0, NOISE, stack.shape)).astype(np.float32)
+    centre = (SIDE - 1) / 2
+    what = f"{SIDE}^3 from {VIEWS} views, {ROUNDS} rounds"
+    threads = f"{len(os.sched_getaffinity(0))} CPUs"
+
+    def cgls(count: int, surround: float, dense: bool) -> NDArray[np.float32]:
+        return iterate(
+            "CGLS",
+            stack[:count],
+            THETA_DEG,
+            centre,
+            PIXEL_UM,
+            iterations=ROUNDS,
+            surround=surround,
+            dense=dense,
+        )
+
+    def tv(count: int) -> NDArray[np.float32]:
+        return TotalVariation(iterations=ROUNDS).reconstruct(stack[:count], THETA_DEG, centre, PIXEL_UM)
+
+    astra_s = median_s(lambda: cgls(ASTRA_SLICES, 0, True), 1) * SIDE / ASTRA_SLICES
+    matrix_s = median_s(lambda: cgls(MATRIX_SLICES, 0, False), 1) * SIDE / MATRIX_SLICES
+    ours_s = median_s(lambda: tv(SIDE), 3)
+    astra_noise = flat_noise(cgls(ASTRA_SLICES, 0, True))
+    return [
+        Row(
+            what,
+            f"ASTRA CGLS ({ASTRA_SLICES} slices, scaled), {threads}",
+            astra_s,
+            1.0,
+            "itself",
+            f"noise {astra_noise:.1%}",
+        ),
+        Row(what, "CGLS by ASTRA's matrix", matrix_s, astra_s / matrix_s, "ASTRA CGLS"),
+        Row(what, f"tv, {threads}", ours_s, astra_s / ours_s, "ASTRA CGLS", f"noise {flat_noise(tv(8)):.1%}"),
+    ]
+
+
+def sinogram() -> NDArray[np.float64]:
+    """(views, columns), the mean of four lines a pixel."""
+    fine = 4
+    place_um = ((np.arange(SIDE * fine) + 0.5) / fine - 0.5 - (SIDE - 1) / 2) * PIXEL_UM
+    theta = np.deg2rad(THETA_DEG)[:, None]
+    total = np.zeros((VIEWS, SIDE * fine))
+    for disc in DISCS:
+        offset = place_um - (disc.x_um * np.cos(theta) - disc.y_um * np.sin(theta))
+        total += 2 * MU_PER_UM * np.sqrt(np.clip(disc.radius_um**2 - offset**2, 0, None))
+    return total.reshape(VIEWS, SIDE, fine).mean(axis=2)
+
+
+def truth() -> NDArray[np.float64]:
+    """The slice, the mean of 4 x 4 points a pixel."""
+    fine = 4
+    at_um = ((np.arange(SIDE * fine) + 0.5) / fine - 0.5 - (SIDE - 1) / 2) * PIXEL_UM
+    picture = np.zeros((SIDE * fine,) * 2)
+    for disc in DISCS:
+        picture[np.hypot(at_um - disc.x_um, at_um[:, None] - disc.y_um) <= disc.radius_um] = MU_PER_UM
+    return picture.reshape(SIDE, fine, SIDE, fine).mean(axis=(1, 3))
+
+
+def flat_noise(volume: NDArray[np.floating]) -> float:
+    """Standard deviation within the largest disc, mean over slices, relative to its attenuation."""
+    away = _away_um(DISCS[0])
+    return float(volume[:, away < DISCS[0].radius_um - 1.5].std(axis=1).mean()) / MU_PER_UM
+
+
+def edge_px(volume: NDArray[np.floating]) -> float:
+    """From 10 to 90 % at the rim of the largest disc, mean of all slices and directions."""
+    disc, away = DISCS[0], _away_um(DISCS[0])
+    places = np.arange(-2.5, 2.51, 0.1)
+    rim = [volume[:, np.abs(away - disc.radius_um - at * PIXEL_UM) < 0.12].mean() / MU_PER_UM for at in places]
+    falling = -np.asarray(rim)
+    return float(np.interp(-0.1, falling, places) - np.interp(-0.9, falling, places))
+
+
+def _away_um(disc: Disc) -> NDArray[np.float64]:
+    at_um = (np.arange(SIDE) - (SIDE - 1) / 2) * PIXEL_UM
+    return np.hypot(at_um - disc.x_um, at_um[:, None] - disc.y_um)
