@@ -42,6 +42,7 @@ from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 ROI, PIXEL_UM, MU = "roi-01", 0.5, 0.05
+NO_FIXED_PORT: Any = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
 Result = TypeVar("Result")
 
 
@@ -87,7 +88,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> ScanJob:
 
 
 def local_cluster(**more: Any) -> Any:
-    return distributed.LocalCluster(**{"dashboard_address": None, "silence_logs": logging.CRITICAL} | more)
+    return distributed.LocalCluster(**NO_FIXED_PORT, silence_logs=logging.CRITICAL, **more)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +132,8 @@ def refuse() -> None:
 
 
 def die() -> None:
+    # A worker that dies in the moment of its start is not started again by dask.
+    threading.Event().wait(2)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -348,7 +351,9 @@ def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 SCHEDULER = """
 import distributed, sys
 if __name__ == "__main__":
-    cluster = distributed.LocalCluster(n_workers=1, processes=False, protocol="tcp", dashboard_address=None)
+    cluster = distributed.LocalCluster(
+        n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    )
     print(cluster.scheduler_address, flush=True)
     sys.stdin.read()
 """

@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 _ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):(\d{1,5})")
 _CONNECT_S = 10.0
 _CLOSE_S = 20.0
+_NO_WORKER = "5 minutes"
 _SURE_TO_BE_DEAD = "30 minutes"  # a worker may be silent that long while a computation does not let go of Python's lock
 
 
@@ -81,6 +82,7 @@ class Dask(Compute):
         threads = str(max(1, (os.cpu_count() or 1) // self.workers))
         settings = {
             "distributed.scheduler.worker-ttl": _SURE_TO_BE_DEAD,
+            "distributed.scheduler.no-workers-timeout": _NO_WORKER,
             # The user's own environment goes before this.
             "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": threads,
         }
@@ -90,7 +92,9 @@ class Dask(Compute):
                     n_workers=self.workers,
                     threads_per_worker=1,
                     memory_limit=None,
-                    dashboard_address=None,  # type: ignore[arg-type]
+                    # Without an address the scheduler would still serve HTTP, on one port for all.
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
                     preload=[__name__],
                 )
