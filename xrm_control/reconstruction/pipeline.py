@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -19,9 +20,8 @@ from xrm_control.reconstruction.reconstructor import Reconstructor
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
 
-# About 400 MB of line integrals, of which there are some copies.
-_SLAB_PIXELS = 100_000_000
-_HALO = 8
+# About 200 MB of line integrals, of which there are some copies.
+_SLAB_PIXELS = 50_000_000
 
 
 class ReconstructionSpec(Spec):
@@ -64,12 +64,12 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
     theta_deg = np.asarray(scan.theta_deg, float)
     views, count, columns = scan.projections.shape
     slabs = _slabs(rows, views * columns)
+    halo = _halo(spec, scan)
     axis: RotationAxis | None = None
     volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
     figures = Figures(views, columns)
     for first, end in slabs:
-        # Neighbouring rows have a say in a row: zingers, faint pixels, vertical shifts.
-        low, high = max(0, first - _HALO), min(count, end + _HALO)
+        low, high = max(0, first - halo), min(count, end + halo)
         outer = (low, high) if len(slabs) > 1 else (first, end)
         transmitted = transmission(scan, spec.preprocess, rows=slice(*outer))
         axis = axis or _axis(spec, scan, transmitted, outer)
@@ -88,6 +88,13 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
         rows=rows,
         quality=figures.quality(axis),
     )
+
+
+def _halo(spec: ReconstructionSpec, scan: ScanData) -> int:
+    """Rows beyond a slab that have a say in it: by zingers and faint pixels one each, by vertical shifts their length."""
+    if not spec.preprocess.apply_shifts or scan.shifts_px is None:
+        return 2
+    return 5 + math.ceil(float(np.abs(np.asarray(scan.shifts_px)[:, 1]).max()))
 
 
 def _slabs(rows: tuple[int, int], row_pixels: int) -> list[tuple[int, int]]:
