@@ -91,7 +91,7 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
 
 
 def _halo(spec: ReconstructionSpec, scan: ScanData) -> int:
-    """Rows beyond a slab that have a say in it: by zingers and faint pixels one each, by vertical shifts their length."""
+    """Rows beyond a slab that have a say in it: zingers and faint pixels one each, vertical shifts their length."""
     if not spec.preprocess.apply_shifts or scan.shifts_px is None:
         return 2
     return 5 + math.ceil(float(np.abs(np.asarray(scan.shifts_px)[:, 1]).max()))
