@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import dask.config
 import distributed
 import numpy as np
 import pytest
@@ -91,16 +92,17 @@ def local_cluster(**more: Any) -> Any:
     return distributed.LocalCluster(**NO_FIXED_PORT, silence_logs=logging.CRITICAL, **more)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[distributed.LocalCluster]:
-    """Somebody's cluster of two processes; its scheduler picks a free port."""
-    with local_cluster(n_workers=2, threads_per_worker=1, memory_limit=None) as cluster:
-        yield cluster
-
-
 @pytest.fixture
-def there(cluster: distributed.LocalCluster) -> Dask:
-    return Dask(scheduler=cluster.scheduler_address)
+def there(request: pytest.FixtureRequest) -> Iterator[Dask]:
+    """Somebody's cluster of two processes; its scheduler picks a free port."""
+    with (
+        dask.config.set(getattr(request, "param", {})),
+        local_cluster(n_workers=2, threads_per_worker=1, memory_limit=None) as cluster,
+    ):
+        yield Dask(scheduler=cluster.scheduler_address)
+
+
+FIRST_DEATH_IS_THE_LAST = {"distributed.scheduler.allowed-failures": 0}
 
 
 def bounded(main: Coroutine[Any, Any, Result]) -> Result:
@@ -190,20 +192,20 @@ def process(compute: Any, job: ScanJob) -> dict[str, Any]:
     return on(compute, work)
 
 
-def test_the_same_numbers_as_inline(job: ScanJob, cluster: distributed.LocalCluster, tmp_path: Path) -> None:
+def test_the_same_numbers_as_inline(job: ScanJob, there: Dask, tmp_path: Path) -> None:
     other = scan_job(tmp_path)
-    one, two = process(Inline(), job), process(Dask(scheduler=cluster.scheduler_address), other)
+    one, two = process(Inline(), job), process(there, other)
     assert one.keys() == two.keys()
     for name, value in one.items():
         assert two[name] == pytest.approx(value, rel=1e-5, abs=1e-9, nan_ok=True), name
-    here, there = measured(job), measured(other)
-    np.testing.assert_allclose(there["volume"], here["volume"], rtol=1e-5, atol=1e-7)
-    assert len(here["particles"]) == len(there["particles"]) == 2
+    here, elsewhere = measured(job), measured(other)
+    np.testing.assert_allclose(elsewhere["volume"], here["volume"], rtol=1e-5, atol=1e-7)
+    assert len(here["particles"]) == len(elsewhere["particles"]) == 2
     for column in here["particles"].dtype.names:
         if here["particles"][column].dtype.kind == "f":
-            np.testing.assert_allclose(there["particles"][column], here["particles"][column], rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(elsewhere["particles"][column], here["particles"][column], rtol=1e-5, atol=1e-7)
     # And both are right: the diameters of the spheres that were put there.
-    diameters = sorted(there["particles"]["equivalent_diameter_um"])
+    diameters = sorted(elsewhere["particles"]["equivalent_diameter_um"])
     np.testing.assert_allclose(diameters, [6, 8], rtol=0.05)
 
 
@@ -259,7 +261,8 @@ def test_two_tries_at_once_do_not_disturb_each_other(there: Dask, tmp_path: Path
     assert not list(job.run.rglob("*.part"))
 
 
-def test_work_that_kills_every_worker_is_given_up(there: Dask) -> None:
+@pytest.mark.parametrize("there", [FIRST_DEATH_IS_THE_LAST], indirect=True)
+def test_work_that_kills_its_workers_is_given_up(there: Dask) -> None:
     with pytest.raises(WorkersLost, match=r"died while running it.* -> look at the memory"):
         on(there, lambda workers: workers.run(die))
     assert on(there, lambda workers: workers.run(square, 3)) == 9
@@ -436,7 +439,8 @@ def noisy() -> None:
             await workers.run(refuse)
         return [await workers.run(square, 5)]
 
-    print(on(Dask(workers=2), work))
+    with dask.config.set(FIRST_DEATH_IS_THE_LAST):
+        print(on(Dask(workers=2), work))
 
 
 def test_a_job_is_small_when_it_travels(job: ScanJob) -> None:

@@ -194,15 +194,19 @@ class _Cluster(Executor):
 
     def _close(self) -> None:
         if self._local is not None:
-            for nanny in self._local.workers.values():
-                nanny.auto_restart = False
-                pid = nanny.pid
-                if pid is not None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+            self._local.sync(self._kill, self._local)
         self._client.close(timeout=_CLOSE_S / 2)
         if self._local is not None:
             self._local.close(timeout=_CLOSE_S / 2)
+
+    async def _kill(self, local: distributed.LocalCluster) -> None:
+        """End what computes now; asked politely, a worker would first finish its work."""
+        for nanny in local.workers.values():
+            process = nanny.process
+            if process is not None and process.status.name == "running" and process.pid is not None:
+                nanny.close_gracefully("stop")  # so that it is not started anew
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
 
     def _left(self, result: Future[Any], there: distributed.Future) -> None:
         self._pending.discard(result)
