@@ -12,6 +12,7 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.family import Family
 from xrm_control.reconstruction.astra_session import projector_matrix
 from xrm_control.reconstruction.gram import Gram
+from xrm_control.reconstruction.least_squares import back_projected, refined, sees_all
 from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.sirt import Sirt
@@ -80,6 +81,50 @@ def test_the_gram_operator_is_symmetric_and_never_negative() -> None:
     units = np.eye(81, dtype=np.float32).reshape(81, 9, 9)
     values = np.linalg.eigvalsh(Gram(THETA, view_weights(THETA), 9)(units).reshape(81, 81))
     assert values.min() > -1e-3 * values.max()
+
+
+@pytest.mark.parametrize("axis_px", [47.5, 44.2])
+def test_back_projection_is_that_of_astras_matrix(axis_px: float) -> None:
+    data = scan(theta=UNEVEN, axis_px=axis_px, sigma=0)[:3]
+    weights = view_weights(UNEVEN)
+    matrix = projector_matrix(UNEVEN, N, N, axis_px)
+    theirs = (matrix.T @ (weights[:, None] * data).reshape(3, -1).T).T.reshape(3, N, N)
+    ours = back_projected(data, UNEVEN, weights, axis_px, 1)
+    assert np.linalg.norm(ours - theirs) < 0.015 * np.linalg.norm(theirs)
+
+
+@pytest.mark.parametrize("theta", [THETA[::4], UNEVEN, THETA[np.abs(THETA) < 60]], ids=["few", "uneven", "wedge"])
+def test_refining_brings_slices_to_the_data(theta: np.ndarray) -> None:
+    data = scan(theta=theta)
+    weights = view_weights(theta)
+    gram = Gram(theta, weights, N)
+    target = back_projected(data, theta, weights, MIDDLE, 2)
+    start = FilteredBackProjection(filter="ram-lak").reconstruct(data, theta, MIDDLE, 1.0)
+    found = refined(gram, start, target, len(theta), 5, 2)
+    assert np.linalg.norm(target - gram(found)) < 0.2 * np.linalg.norm(target - gram(start))
+
+
+def test_a_sample_that_leaves_the_field_of_view_is_noticed() -> None:
+    assert sees_all(scan(), SIGMA)
+    assert sees_all(scan(sigma=0), 0)
+    assert not sees_all(scan(strip=(200.0, 6.0, 0.01)), SIGMA)
+    assert not sees_all(scan(axis_px=8.0), SIGMA)
+
+
+@pytest.mark.parametrize(
+    ("theta", "share"), [(THETA[::4], 0.5), (THETA[np.abs(THETA) < 75], 0.6)], ids=["few", "wedge"]
+)
+def test_few_and_missing_views_are_served_better_than_by_filtered_back_projection(
+    theta: np.ndarray, share: float
+) -> None:
+    data = scan(theta=theta)
+    x, y = coordinates_um(N, PIXEL)
+    truth = MU * np.any([np.hypot(x - b.x_um, y - b.y_um) < b.radius_um for b in DISCS], axis=0)
+    ours, theirs = (
+        np.sqrt(np.mean((method.reconstruct(data, theta, MIDDLE, PIXEL) - truth) ** 2))
+        for method in (TotalVariation(), FilteredBackProjection())
+    )
+    assert ours < share * theirs
 
 
 def test_the_smoother_finds_the_least_of_its_sum() -> None:

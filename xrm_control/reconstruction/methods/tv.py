@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.reconstruction.gram import Gram
+from xrm_control.reconstruction.least_squares import back_projected, refined, sees_all
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.total_variation import Aim, Smoother
 
 _NORMAL_MAD = 0.6745  # median of the absolute value of a normal variable of unit variance
+_REFINING_STEPS = 5
 _ORDER = 4  # of differences: what is smooth over five columns is not noise
 
 
@@ -55,14 +57,22 @@ class TotalVariation(Reconstructor):
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
         rows, views, columns = sinograms.shape
         threads = self.threads or len(os.sched_getaffinity(0))
-        sharp = FourierReconstruction(filter="ram-lak", padding=self.padding, accuracy=1e-4, threads=self.threads)
-        start = sharp.reconstruct(sinograms, theta_deg, axis_px, 1.0)
-        gram = Gram(theta_deg, view_weights(theta_deg), columns)
         noise = noise_levels(sinograms) if self.noise == "auto" else np.full(rows, self.noise)
+        weights = view_weights(theta_deg)
+        gram = Gram(theta_deg, weights, columns)
+        whole = sees_all(sinograms, float(np.sqrt(np.mean(noise**2))))
+
+        def sharpest(data: NDArray[np.float32], padding: float | Literal["auto"]) -> NDArray[np.float32]:
+            method = FourierReconstruction(filter="ram-lak", padding=padding, accuracy=1e-4, threads=self.threads)
+            slices = method.reconstruct(data, theta_deg, axis_px, 1.0)
+            if not whole:
+                return slices
+            target = back_projected(data, theta_deg, weights, axis_px, threads)
+            return refined(gram, slices, target, views, _REFINING_STEPS, threads)
+
+        start = sharpest(sinograms, self.padding)
         # What noise of unit strength, sent the same way, comes to.
-        bare = FourierReconstruction(filter="ram-lak", padding=0, threads=1)
-        unit = np.random.default_rng(0).normal(size=(2, views, columns)).astype(np.float32)
-        image = bare.reconstruct(unit, theta_deg, axis_px, 1.0)
+        image = sharpest(np.random.default_rng(0).normal(size=(2, views, columns)).astype(np.float32), 0)
         power = float(np.sum(image * gram(image), dtype=np.float64)) / len(image)
         weight = noise * np.sqrt(views) * (1.0 if self.weight is None else self.weight)
         aim = Aim(misfit=self.discrepancy * power * noise**2, weight=weight, adapt=self.weight is None)
