@@ -18,7 +18,7 @@ from xrm_control.reconstruction.total_variation import Aim, Smoother
 
 _NORMAL_MAD = 0.6745  # median of the absolute value of a normal variable of unit variance
 _REFINING_STEPS = 5
-_CLOSE = 0.01  # to the data, relative: many even views are from the outset
+_CLOSE = 1e-3  # of projecting back onto the data: many even views do so from the outset
 _ORDER = 4  # of differences: what is smooth over five columns is not noise
 
 
@@ -73,10 +73,11 @@ class TotalVariation(Reconstructor):
         start = sharpest(sinograms, self.padding)
         unit = np.random.default_rng(0).normal(size=(2, views, columns)).astype(np.float32)
         image = sharpest(unit, 0)
-        middle = slice(rows // 2, rows // 2 + 1)
         if sees_all(sinograms, float(np.sqrt(np.mean(noise**2)))):
-            target = back_projected(sinograms[middle], theta_deg, weights, axis_px, threads)
-            if np.linalg.norm(target - gram(start[middle])) > _CLOSE * np.linalg.norm(target):
+            disc = disc_sinogram(theta_deg, columns, axis_px)
+            target = back_projected(disc, theta_deg, weights, axis_px, 1)
+            # The angles decide, not the data, so that a slice does not depend on its neighbours.
+            if np.linalg.norm(target - gram(sharpest(disc, 0))) > _CLOSE * np.linalg.norm(target):
                 start, image = closer(start, sinograms), closer(image, unit)
         # What noise of unit strength, sent the same way, comes to.
         power = float(np.sum(image * gram(image), dtype=np.float64)) / len(image)
@@ -86,6 +87,13 @@ class TotalVariation(Reconstructor):
         volume, _ = smoother.solve(start, aim, self.iterations, threads)
         volume /= pixel_size_um
         return volume
+
+
+def disc_sinogram(theta_deg: NDArray[np.floating], columns: int, axis_px: float) -> NDArray[np.float32]:
+    """(1, n, columns): a disc off the axis, within the detector as long as the axis is near the middle, in pixels."""
+    theta, radius = np.radians(np.asarray(theta_deg, float))[:, None], columns / 6
+    away = np.arange(columns) - axis_px - columns / 8 * np.cos(theta) + columns / 6 * np.sin(theta)
+    return (2 * np.sqrt(np.maximum(radius**2 - away**2, 0))).astype(np.float32)[None]
 
 
 def noise_levels(sinograms: NDArray[np.float32]) -> NDArray[np.float64]:
