@@ -42,6 +42,7 @@ class MethodName(StrEnum):
     FOURIER = "fourier"
     SIRT = "sirt"
     CGLS = "cgls"
+    TV = "tv"
 
 
 def main() -> NoReturn:
@@ -166,7 +167,7 @@ def reconstruct(
     out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
     method: Annotated[MethodName, typer.Option(help="how to reconstruct")] = MethodName.FOURIER,
     filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp and fourier")] = None,
-    iterations: Annotated[int | None, typer.Option(help="iterations of sirt and cgls")] = None,
+    iterations: Annotated[int | None, typer.Option(help="iterations of sirt, cgls and tv")] = None,
     axis: Annotated[float | None, typer.Option(help="rotation axis as detector column; none: find it")] = None,
     rows: Annotated[str | None, typer.Option(help="FIRST:END, a slab of detector rows")] = None,
     rings: Annotated[int, typer.Option(help="remove rings: columns of the median, e.g. 21; 0: off")] = 0,
