@@ -8,7 +8,7 @@ import platform
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import control, durability, reconstruction, rendering
+from benchmarks import control, durability, iterative, reconstruction, rendering
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         "remark",
         title=f"{os.cpu_count()} CPUs, Python {platform.python_version()}",
     )
-    for module in (rendering, durability, control, reconstruction):
+    for module in (rendering, durability, control, reconstruction, iterative):
         for row in module.rows():
             ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
             table.add_row(row.what, row.who, f"{row.seconds:.4f}", ratio, row.against, row.remark)
