@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Literal
 
 import numpy as np
@@ -56,19 +57,26 @@ class FourierReconstruction(Reconstructor):
         threads = self.threads or len(os.sched_getaffinity(0))
         pairs = _pairs(rows, views, length, side)
         volume = np.empty((rows, side, side), np.float32)
-        with PolarSum(
-            theta_deg, frequencies, side, pairs=pairs, accuracy=self.accuracy, threads=self.threads or 0
-        ) as back_projection:
-            factor = back_projection.phase * (view_weights(theta_deg)[:, None] * response).astype(np.complex64)
-            batch = np.empty((pairs, views, length), np.complex64)
-            for first in range(0, rows, 2 * pairs):
-                _pair_up(batch, wide[first : first + 2 * pairs])
-                spectra = scipy.fft.fft(batch, axis=2, workers=threads)
-                spectra *= factor
-                slices = back_projection.at_pixels(spectra)
-                target = volume[first : first + 2 * pairs]
-                target[0::2] = slices.real[: len(target[0::2])]
-                target[1::2] = slices.imag[: len(target[1::2])]
+        weighted = (view_weights(theta_deg)[:, None] * response).astype(np.complex64)
+        starts = range(0, rows, 2 * pairs)
+
+        def work(share: int) -> None:
+            # One thread to a transform: sums taken by several threads differ in the last digit from run to run.
+            with PolarSum(theta_deg, frequencies, side, pairs=pairs, accuracy=self.accuracy, threads=1) as polar:
+                factor = polar.phase * weighted
+                batch = np.empty((pairs, views, length), np.complex64)
+                for first in starts[share::threads]:
+                    _pair_up(batch, wide[first : first + 2 * pairs])
+                    spectra = scipy.fft.fft(batch, axis=2)
+                    spectra *= factor
+                    slices = polar.at_pixels(spectra)
+                    target = volume[first : first + 2 * pairs]
+                    target[0::2] = slices.real[: len(target[0::2])]
+                    target[1::2] = slices.imag[: len(target[1::2])]
+
+        threads = min(threads, len(starts))
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, range(threads)))
         return volume
 
 
