@@ -132,3 +132,23 @@ def test_the_speed_of_a_simulation_is_asked_for(ioc: IocProcess) -> None:
     no_such_pv = epics_map(ioc.prefix).model_dump()
     no_such_pv["supervision"]["speed"] = None
     assert EpicsBackend.model_validate({"map": no_such_pv}).speed() == 1.0
+
+
+def test_a_dead_man_that_fell_while_nothing_was_asked_is_noticed_and_the_owner_claimed_again(
+    ioc: IocProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that is busy elsewhere for long; its instrument is looked at again before it is used."""
+    monkeypatch.setattr("xrm_control.devices.epics.supervision._HUNG_AFTER_S", 0.5)
+
+    async def session(instrument: Instrument, clock: Clock, hands: Hands) -> None:
+        await clock.sleep(clock.wall_s(6.0))
+        with pytest.raises(InstrumentUnreachable, match="dead-man had fallen"):
+            for _ in range(100):
+                await instrument.source.read()
+                await clock.sleep(clock.wall_s(0.05))
+        await instrument.connect()
+        (owner,) = await instrument._registry.read(f"{ioc.prefix}Owner")  # type: ignore[attr-defined]
+        assert "@" in owner
+        await instrument.axes["x"].move(3.0)
+
+    EpicsBench(ioc).run(session)

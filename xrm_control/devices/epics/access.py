@@ -8,7 +8,7 @@ from xrm_control.core.clock import Clock, run, utc_now
 from xrm_control.core.errors import RecipeError
 from xrm_control.devices.epics import libca
 from xrm_control.devices.epics.pv_map import PvMap
-from xrm_control.devices.epics.registry import Registry, Timeouts
+from xrm_control.devices.epics.registry import Registry
 
 # Answers arrive in other threads; with Python's 5 ms each could wait that long for a thread that computes.
 _SWITCH_S = 5e-4
@@ -35,9 +35,7 @@ def speed(pv_map: PvMap) -> float:
         return 1.0
 
     async def ask() -> float:
-        network = pv_map.channel_access
-        timeouts = Timeouts(network.connect_s, network.get_s, network.put_s)
-        registry = Registry([pv_map.full(pv)], Clock(utc_now()), timeouts)
+        registry = Registry([pv_map.full(pv)], Clock(utc_now()), pv_map.channel_access)
         try:
             await registry.connect()
             (found,) = await registry.read(pv_map.full(pv))

@@ -9,8 +9,9 @@ from dataclasses import replace
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
 from xrm_control.devices.epics import axis, beam, camera, frames_array, frames_hdf5, panel, supervision
+from xrm_control.devices.epics.inventory import all_pvs
 from xrm_control.devices.epics.pv_map import ArrayFrames, PvMap
-from xrm_control.devices.epics.registry import Registry, Timeouts
+from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import Axis, InstrumentDescription, RunStatus, SafeState
 
 
@@ -20,9 +21,7 @@ class EpicsInstrument:
     def __init__(self, pv_map: PvMap, clock: Clock) -> None:
         self._map = pv_map
         self._description = pv_map.describe()
-        network = pv_map.channel_access
-        timeouts = Timeouts(network.connect_s, network.get_s, network.put_s)
-        self._registry = registry = Registry(all_pvs(pv_map), clock, timeouts)
+        self._registry = registry = Registry(all_pvs(pv_map), clock, pv_map.channel_access)
         self._axes = {
             name: axis.EpicsAxis(name, about, pv_map.full(about.record), registry, clock)
             for name, about in pv_map.axes.items()
@@ -128,16 +127,3 @@ class EpicsInstrument:
     def _aborted(self, who: str) -> None:
         if self._on_abort is not None:
             self._on_abort(who)
-
-
-def all_pvs(pv_map: PvMap) -> list[str]:
-    """Every PV that the map names, directly or as a field."""
-    names = [pv for about in pv_map.axes.values() for pv in axis.pvs(pv_map.full(about.record)).values()]
-    names += camera.pvs(pv_map.full(pv_map.camera.prefix)).values()
-    frames = pv_map.camera.frames
-    module = frames_array if isinstance(frames, ArrayFrames) else frames_hdf5
-    names += module.pvs(pv_map.full(frames.prefix)).values()
-    names += beam.pvs(pv_map) + supervision.pvs(pv_map)
-    if pv_map.scan_panel is not None:
-        names += panel.pvs(pv_map.full(pv_map.scan_panel.prefix)).values()
-    return list(dict.fromkeys(names))

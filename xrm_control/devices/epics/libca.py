@@ -86,6 +86,7 @@ class Library:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, OnAnswer] = {}
         self._monitors: dict[int, OnAnswer] = {}
+        self._monitors_of: dict[int, list[int]] = {}
         self._connections: dict[int, OnConnection] = {}
         # libca keeps pointers to these: they live as long as the library does.
         self._on_get = dbr.make_callback(functools.partial(self._answered, True), _EventArgs)
@@ -108,6 +109,8 @@ class Library:
         number = self._ca.ca_puser(dbr.chid_t(chid))
         self._call("ca_clear_channel", dbr.chid_t(chid))
         self._connections.pop(number, None)
+        for monitor in self._monitors_of.pop(chid, ()):
+            del self._monitors[monitor]
 
     def field_type(self, chid: int) -> int:
         """Native type (`epics.dbr`), -1 while not connected."""
@@ -145,6 +148,7 @@ class Library:
         """Hear of every change of a connected scalar; it survives reconnections and ends with the channel."""
         number = next(self._numbers)
         self._monitors[number] = on_value
+        self._monitors_of.setdefault(chid, []).append(number)
         event = ctypes.c_void_p()
         kind = self.field_type(chid) + dbr.TIME_STRING
         self._call("ca_create_subscription", kind, 0, dbr.chid_t(chid), _VALUE_AND_ALARM, self._on_event,

@@ -21,19 +21,11 @@ from xrm_control.core.errors import DeviceError, InstrumentUnreachable
 from xrm_control.devices.epics import libca
 from xrm_control.devices.epics.libca import Answer
 from xrm_control.devices.epics.mailbox import Batch, Mailbox
+from xrm_control.devices.epics.pv_map import ChannelAccess
 
 # Waveforms of characters up to this length are texts (paths, messages), longer ones images.
 _LONGEST_TEXT = 1024
 _LOOK_AT_IOC = "look whether the IOC runs and is reached: xrm doctor with the same recipe, EPICS_CA_ADDR_LIST"
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """In seconds of the wall clock: they guard the network, whatever the speed of the instrument's time."""
-
-    connect_s: float = 5.0
-    get_s: float = 2.0
-    put_s: float = 5.0
 
 
 @dataclass
@@ -46,9 +38,9 @@ class _Channel:
 
 
 class Registry:
-    """The channels of one instrument."""
+    """The channels of one instrument; `timeouts` are seconds of the wall clock, whatever the instrument's speed."""
 
-    def __init__(self, names: Iterable[str], clock: Clock, timeouts: Timeouts) -> None:
+    def __init__(self, names: Iterable[str], clock: Clock, timeouts: ChannelAccess) -> None:
         self._clock = clock
         self._timeouts = timeouts
         self._channels = {name: _Channel(name) for name in dict.fromkeys(names)}

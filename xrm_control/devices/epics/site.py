@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from xrm_control.core.clock import Clock, run, stopwatch, utc_now
 from xrm_control.core.errors import XrmError
 from xrm_control.core.findings import Finding
-from xrm_control.devices.epics import axis, beam, camera, frames_array, frames_hdf5, libca, panel, supervision
+from xrm_control.devices.epics import axis, beam, camera, frames_array, libca
+from xrm_control.devices.epics.inventory import all_pvs, groups
 from xrm_control.devices.epics.pv_map import ArrayFrames, AxisMap, PvMap
-from xrm_control.devices.epics.registry import Registry, Timeouts
+from xrm_control.devices.epics.registry import Registry
 
 _TEXTS = ("EGU", "StatusMessage_RBV", "FilePath", "FileName", "FileTemplate", "FullFileName_RBV", "WriteMessage",
           "RunName", "ScanStatus")  # fmt: skip
@@ -26,30 +27,14 @@ def examine(pv_map: PvMap, limits: Mapping[str, tuple[float, float] | None]) -> 
     """All findings; `limits` are the recipe's own by axis, None where it has none."""
 
     async def all_of_it() -> list[Finding]:
-        network = pv_map.channel_access
-        names = [name for group in groups(pv_map).values() for name in group]
-        registry = Registry(names, Clock(utc_now()), Timeouts(network.connect_s, network.get_s, network.put_s))
+        names = [*all_pvs(pv_map), *_written_back(pv_map)]
+        registry = Registry(names, Clock(utc_now()), pv_map.channel_access)
         try:
             return await _Site(pv_map, registry).examine(limits)
         finally:
             registry.close()
 
     return run(all_of_it(), 1.0)
-
-
-def groups(pv_map: PvMap) -> dict[str, list[str]]:
-    """The map's PVs by what they belong to."""
-    full = pv_map.full
-    found = {f"axis {name}": list(axis.pvs(full(about.record)).values()) for name, about in pv_map.axes.items()}
-    found["camera"] = list(camera.pvs(full(pv_map.camera.prefix)).values())
-    frames = pv_map.camera.frames
-    module = frames_array if isinstance(frames, ArrayFrames) else frames_hdf5
-    found[f"frames by {frames.kind}"] = list(module.pvs(full(frames.prefix)).values())
-    found["shutter and source"] = list(dict.fromkeys(beam.pvs(pv_map)))
-    found["supervision"] = supervision.pvs(pv_map)
-    if pv_map.scan_panel is not None:
-        found["scan panel"] = list(panel.pvs(full(pv_map.scan_panel.prefix)).values())
-    return {name: pvs for name, pvs in found.items() if pvs}
 
 
 class _Site:
@@ -137,14 +122,15 @@ class _Site:
         return Finding("array size", room >= needed, text, remedy)
 
     async def _completion(self) -> Finding:
-        """Put back what is there, with completion: camera and each motor's answer must come."""
-        pv = camera.pvs(self._map.full(self._map.camera.prefix))["AcquireTime"]
+        """Put back what is there, with completion: the camera's answer and each motor's must come."""
+        names = _written_back(self._map)
         try:
-            (value,) = await self._registry.read(pv)
-            await self._registry.write(pv, float(value))
+            for pv in names:
+                (value,) = await self._registry.read(pv)
+                await self._registry.write(pv, float(value))
         except XrmError as error:
             return Finding("put-completion", False, str(error), "the IOC must answer writes with completion")
-        return Finding("put-completion", True, f"{pv} written back and completed")
+        return Finding("put-completion", True, f"camera and {len(names) - 1} motors: written back and completed")
 
     async def _round_trip(self) -> Finding:
         pv = next(iter(groups(self._map)["axis x"]))
@@ -194,3 +180,9 @@ class _Site:
         if not source.permit:
             found.append(Finding("interlock", False, "no permit", "close the hutch and reset the interlock by hand"))
         return found
+
+
+def _written_back(pv_map: PvMap) -> list[str]:
+    """A harmless setting of the camera, and of each motor: the step of its tweak buttons."""
+    exposure = camera.pvs(pv_map.full(pv_map.camera.prefix))["AcquireTime"]
+    return [exposure, *(f"{pv_map.full(about.record)}.TWV" for about in pv_map.axes.values())]

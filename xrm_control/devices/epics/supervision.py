@@ -43,7 +43,8 @@ class Supervision:
     async def start(self) -> None:
         """Believe the IOC once it beats, and take control. Raises InstrumentUnreachable, InstrumentLocked."""
         self._registry.suspend(None)
-        if self._map.beat is not None and not self._tasks:
+        if self._map.beat is not None and self._beaten_s is None:
+            self._beaten_s = self._clock.now_s()
             self._registry.watch(self._full(self._map.beat), self._beaten)
         await self._await_beat()
         await self._own()
@@ -124,8 +125,19 @@ class Supervision:
     async def _strokes(self) -> None:
         if self._map.stroke is None:
             return
+        silent = False
         while True:
-            if self._registry.idle_s < self._clock.wall_s(_HUNG_AFTER_S):
+            was_silent, silent = silent, self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
+            if was_silent and not silent and await self._fallen():
+                self._registry.suspend(
+                    InstrumentUnreachable(
+                        "the dead-man had fallen: shutter, stage and owner are looked at again",
+                        where=self._full(self._map.stroke),
+                        value="no stroke while nothing was asked of the instrument",
+                        limit=f"{_HUNG_AFTER_S:g} s",
+                    )
+                )
+            elif not silent:
                 self._strike()
             await self._clock.sleep(self._clock.wall_s(self._map.stroke_every_s))
 
@@ -134,11 +146,15 @@ class Supervision:
             self._stroke += 1
             self._registry.post(self._full(self._map.stroke), self._stroke)
 
-    async def fallen(self) -> bool:
+    async def _fallen(self) -> bool:
         """Whether the IOC's dead-man has fallen (it then has closed the shutter and freed the owner)."""
         if self._map.tripped is None:
             return False
-        (value,) = await self._registry.read(self._full(self._map.tripped.pv))
+        try:
+            (value,) = await self._registry.read(self._full(self._map.tripped.pv))
+        except InstrumentUnreachable:
+            # Whoever asks next meets that, and begins with a new connection, which claims the instrument again.
+            return False
         return good(self._map.tripped, value)
 
     def _still(self, what: str) -> InstrumentUnreachable:
