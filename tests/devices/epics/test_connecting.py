@@ -141,11 +141,14 @@ def test_a_dead_man_that_fell_while_nothing_was_asked_is_noticed_and_the_owner_c
     monkeypatch.setattr("xrm_control.devices.epics.supervision._HUNG_AFTER_S", 0.5)
 
     async def session(instrument: Instrument, clock: Clock, hands: Hands) -> None:
-        await clock.sleep(clock.wall_s(6.0))
-        with pytest.raises(InstrumentUnreachable, match="dead-man had fallen"):
+        async def ask_for_a_while() -> None:
             for _ in range(100):
                 await instrument.source.read()
                 await clock.sleep(clock.wall_s(0.05))
+
+        await clock.sleep(clock.wall_s(6.0))
+        with pytest.raises(InstrumentUnreachable, match="dead-man had fallen"):
+            await ask_for_a_while()
         await instrument.connect()
         (owner,) = await instrument._registry.read(f"{ioc.prefix}Owner")  # type: ignore[attr-defined]
         assert "@" in owner
