@@ -1,0 +1,19 @@
+"""CPUs that this process may use."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from xrm_control.core.cpus import cpus
+
+
+@pytest.mark.parametrize(
+    ("wanted", "limit"), [("1", 1), ("0", 1), ("100000", None), ("", None), ("two", None), ("-3", None)]
+)
+def test_the_usual_variable_may_lower_the_number(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, limit: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert cpus() == (limit or len(os.sched_getaffinity(0)))
