@@ -16,11 +16,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -45,6 +46,7 @@ ROOT = Path(__file__).parents[1]
 PROJECTIONS = 141
 _ROUNDS = 5
 PREFIX = "BENCH:"
+Result = TypeVar("Result")
 
 
 def rows() -> list[Row]:
@@ -118,7 +120,7 @@ class _Sink:
     async def declare_missing(self, step: FrameStep, reason: str) -> None:
         raise RuntimeError(f"{step.frame_id} is missing: {reason}")
 
-    async def _run(self, call):  # type: ignore[no-untyped-def]
+    async def _run(self, call: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._disk, call)
 
 
@@ -147,7 +149,7 @@ async def _scan(folder: RunFolder, journal: Journal) -> float:
 
 
 @asynccontextmanager
-async def _no_hold(reason: str):  # type: ignore[no-untyped-def]
+async def _no_hold(reason: str) -> AsyncIterator[None]:
     raise RuntimeError(f"the scan was held: {reason}")
     yield
 

@@ -17,6 +17,7 @@ from caproto import (
     AlarmSeverity,
     AlarmStatus,
     ChannelChar,
+    ChannelData,
     ChannelDouble,
     ChannelEnum,
     ChannelFloat,
@@ -34,8 +35,8 @@ class Refused(Exception):
     """A client's write is not accepted; its text goes to the client."""
 
 
-class Pv:
-    """Mixed into a caproto channel; see the module."""
+class Pv(ChannelData):
+    """Stands before a channel of caproto in the order of bases; see the module."""
 
     on_put: OnPut | None = None
     on_get: OnGet | None = None
@@ -44,32 +45,32 @@ class Pv:
 
     async def _read(self, data_type: Any) -> Any:
         """caproto's, kept until the next change: most reads ask for what has not changed."""
-        stamp = self._data["timestamp"]  # type: ignore[attr-defined]
+        stamp = self._data["timestamp"]
         if self._answers is None or self._answers.get("stamp") is not stamp:
             self._answers = {"stamp": stamp}
         if data_type not in self._answers:
-            self._answers[data_type] = await super()._read(data_type)  # type: ignore[misc]
+            self._answers[data_type] = await super()._read(data_type)
         return self._answers[data_type]
 
     async def publish(self, flags: Any, **words: Any) -> None:
         """caproto calls it after each change of value, alarm or metadata."""
         self._answers = None
-        await super().publish(flags, **words)  # type: ignore[misc]
+        await super().publish(flags, **words)
 
     async def read(self, data_type: Any) -> Any:
         """caproto's hook for a client's read."""
         if self.on_get is not None:
             await self.on_get()
-        return await super().read(data_type)  # type: ignore[misc]
+        return await super().read(data_type)
 
     async def write(self, value: Any, *, verify_value: bool = True, **more: Any) -> None:
         """caproto's way to a new value. A client's is asked about first: caproto would alarm a record that refuses."""
         if verify_value:
             try:
-                value = await self.verify_value(self.preprocess_value(value))  # type: ignore[attr-defined]
+                value = await self.verify_value(self.preprocess_value(value))
             except SkipWrite:
                 return
-        await super().write(value, verify_value=False, **more)  # type: ignore[misc]
+        await super().write(value, verify_value=False, **more)
 
     async def verify_value(self, data: Any) -> Any:
         """caproto's hook for a client's write."""
@@ -86,7 +87,7 @@ class Pv:
         if invalid is not None:
             status["severity"] = AlarmSeverity.INVALID_ALARM if invalid else AlarmSeverity.NO_ALARM
             status["status"] = AlarmStatus.COMM if invalid else AlarmStatus.NO_ALARM
-        await self.write(value, verify_value=False, **status)  # type: ignore[attr-defined]
+        await self.write(value, verify_value=False, **status)
 
     async def post_change(self, value: Any) -> None:
         """`post`, but only when the value differs: a record does not repeat itself."""
@@ -96,12 +97,7 @@ class Pv:
     @property
     def now(self) -> Any:
         """The value as a Python number or text; the text of an enum."""
-        return _plain(self.value)  # type: ignore[attr-defined]
-
-    @property
-    def index(self) -> int:
-        """The number of an enum's value."""
-        return list(self.enum_strings).index(self.now)  # type: ignore[attr-defined]
+        return _plain(self.value)
 
     def check_access(self, hostname: str, username: str) -> AccessRights:
         """Read-only PVs say so when a client connects."""
