@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import pickle
 import struct
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -14,6 +17,7 @@ import pytest
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.formats import xradia
+from xrm_control.storage.formats.hdf5 import lazy_frames
 from xrm_control.storage.formats.ome_tiff import write_volume
 from xrm_control.storage.formats.registry import read_scan, read_volume, scan_formats, volume_formats
 
@@ -110,7 +114,7 @@ def test_the_real_xradia_scan() -> None:
     scan = read_scan(real("xradia_chip_tomo.txrm"))
     assert scan.projections.shape == (7, 256, 256)
     assert scan.projections.dtype == np.uint16
-    assert (scan.projections.min(), scan.projections.max()) == (1, 476)
+    assert (scan.projections[:].min(), scan.projections[:].max()) == (1, 476)
     assert scan.theta_deg == pytest.approx([-45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0], abs=0.02)
     assert scan.pixel_size_um == pytest.approx(0.1558, abs=1e-4)
     assert scan.energy_kev == pytest.approx(9.2, abs=1e-3)  # the stream is longer than the images
@@ -158,7 +162,7 @@ def test_a_truncated_xradia_file_is_refused(tmp_path: Path, share: float) -> Non
     copy = tmp_path / "cut.txrm"
     copy.write_bytes(real("xradia_chip_tomo.txrm").read_bytes())
     with pytest.raises(DataError, match=r"cut\.txrm"):
-        read_scan(cut(copy, share))
+        read_scan(cut(copy, share)).projections[:]
 
 
 def rewritten(tmp_path: Path, **integers: int) -> Path:
@@ -204,6 +208,9 @@ class Container:
     def openstream(self, entry: list[str]) -> io.BytesIO:
         return io.BytesIO(self.streams["/".join(entry)])
 
+    def get_size(self, entry: list[str]) -> int:
+        return len(self.streams["/".join(entry)])
+
 
 def test_xradia_with_a_reference_and_more_than_a_hundred_images() -> None:
     images = {f"ImageData{(i + 99) // 100}/Image{i}": np.full(6, i, "<f4").tobytes() for i in range(1, 103)}
@@ -223,7 +230,7 @@ def test_xradia_with_a_reference_and_more_than_a_hundred_images() -> None:
             "ImageInfo/Energy": np.array([5.4], "<f4").tobytes(),
         }
     )
-    scan = xradia.read_streams(container, "memory")
+    scan = xradia.read_streams(lambda: nullcontext(container), "memory")
     assert list(scan.projections[:, 0, 0]) == list(range(1, 103))
     assert scan.projections.dtype == np.float32
     assert scan.flats.shape == (1, 2, 3)
@@ -263,3 +270,45 @@ def test_the_content_decides_where_the_name_does_not(tmp_path: Path) -> None:
 def test_formats_are_found_by_looking() -> None:
     assert {"Data Exchange", "NXtomo", "Xradia"} <= {one.name for one in scan_formats()}
     assert {"TIFF", "TIFF stack", "NumPy"} <= {one.name for one in volume_formats()}
+
+
+INDEXES = {
+    "all": np.s_[:],
+    "one": np.s_[3],
+    "last": np.s_[-1],
+    "some": np.s_[1:4],
+    "backwards": np.s_[::-1],
+    "numbers": np.array([4, 0, 1, 2]),
+    "mask": np.array([True, False, True, False, True]),
+    "rows": np.s_[:, 1:3],
+    "a row": np.s_[:, 2],
+    "every other row": np.s_[1:, ::2],
+    "a window": np.s_[2:, 1:3, 1:-1],
+    "a pixel": np.s_[:, 0, 0],
+    "numbers and rows": (np.array([3, 1]), slice(0, 2)),
+    "nothing": np.s_[5:],
+    "no rows": np.s_[:, 2:2],
+}
+
+
+@pytest.mark.parametrize("index", INDEXES.values(), ids=INDEXES)
+def test_frames_left_in_a_file_are_indexed_like_the_array_they_are(tmp_path: Path, index: Any) -> None:
+    """Held against numpy on the same numbers, for stacks whole and picked out."""
+    numbers = np.random.default_rng(2).integers(0, 60_000, (9, 3, 4)).astype(np.uint16)
+    chosen = [8, 0, 1, 2, 5]
+    with h5py.File(tmp_path / "frames.h5", "w") as file:
+        file["plain"] = numbers[:5]
+        file.create_dataset("packed", data=numbers, chunks=(1, 3, 4), compression="gzip")
+        plain, picked = lazy_frames(file, "plain"), lazy_frames(file, "packed", chosen)
+    for lazy, true in ((plain, numbers[:5]), (pickle.loads(pickle.dumps(picked)), numbers[chosen])):
+        assert np.array_equal(lazy[index], true[index])
+        assert lazy[index].shape == true[index].shape
+        assert np.array_equal(np.asarray(lazy), true)
+
+
+def test_frames_left_in_a_file_that_is_gone(tmp_path: Path) -> None:
+    path = data_exchange(tmp_path / "scan.h5")
+    frames = read_scan(path).projections
+    path.unlink()
+    with pytest.raises(DataError, match=r"scan\.h5"):
+        frames[0]

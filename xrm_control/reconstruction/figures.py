@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,53 +13,87 @@ from xrm_control.reconstruction.preprocess import Transmission
 from xrm_control.reconstruction.rotation_axis import RotationAxis
 
 
+@dataclass(frozen=True)
 class Figures:
-    """Adds up what each slab of rows says; `views` and `columns` are those of the scan."""
+    """What some rows say; slabs are put together with `+`.
 
-    def __init__(self, views: int, columns: int) -> None:
-        self._views, self._columns = views, columns
-        self._rows = 0
-        self._sum = np.zeros(views)
-        self._brightest = np.zeros(views)
-        self._opaque = np.zeros(views, np.int64)
-        self._counts = {"zinger_count": 0, "bad_pixel_count": 0, "saturated_count": 0}
-        self._noise = (0.0, 0.0)
+    pixels: per view. transmitted (n,): sum of transmission; brightest (n,): its 0.99 quantile, times pixels; opaque
+    (n,): pixels that took the floor. Counts are those of all views. gain_counts, read_counts: noise of the camera.
+    """
 
-    def add(self, transmitted: Transmission, opaque: NDArray[np.int64], own: slice) -> None:
-        """One slab; `own` are its rows within what was read, which overlaps its neighbours'."""
+    pixels: int
+    transmitted: NDArray[np.float64]
+    brightest: NDArray[np.float64]
+    opaque: NDArray[np.int64]
+    zingers: int
+    bad_pixels: int
+    saturated: int
+    gain_counts: float
+    read_counts: float
+
+    @classmethod
+    def of(cls, transmitted: Transmission, own: slice) -> Figures:
+        """Of the rows `own` within what was read, which overlaps its neighbours'."""
         values = transmitted.values[:, own]
-        rows, share = values.shape[1], values.shape[1] / transmitted.values.shape[1]
-        self._rows += rows
-        self._sum += values.sum(axis=(1, 2), dtype=float)
-        # The mean over slabs of a high quantile stands for the quantile of all.
-        self._brightest += rows * np.quantile(values.reshape(len(values), -1), 0.99, axis=1)
-        self._opaque += opaque if share == 1 else np.count_nonzero(values <= transmitted.floor[own], axis=(1, 2))
-        for name, count in (
-            ("zinger_count", transmitted.zingers),
-            ("bad_pixel_count", transmitted.bad_pixels),
-            ("saturated_count", transmitted.saturated),
-        ):
-            self._counts[name] += round(count * share)
-        self._noise = (transmitted.gain_counts, transmitted.read_counts)
+        flat = values.reshape(len(values), -1)
+        share = values.shape[1] / transmitted.values.shape[1]
+        return cls(
+            pixels=flat.shape[1],
+            transmitted=flat.sum(axis=1, dtype=float),
+            # The mean over slabs of a high quantile stands for the quantile of all.
+            brightest=flat.shape[1] * np.quantile(flat, 0.99, axis=1).astype(float),
+            opaque=np.count_nonzero(values <= transmitted.floor[own], axis=(1, 2)).astype(np.int64),
+            zingers=round(transmitted.zingers * share),
+            bad_pixels=round(transmitted.bad_pixels * share),
+            saturated=round(transmitted.saturated * share),
+            gain_counts=transmitted.gain_counts,
+            read_counts=transmitted.read_counts,
+        )
 
-    def quality(self, axis: RotationAxis) -> dict[str, float]:
-        """By name."""
-        per_view = self._rows * self._columns
-        gain_counts, read_counts = self._noise
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(
+            pixels=self.pixels + other.pixels,
+            transmitted=self.transmitted + other.transmitted,
+            brightest=self.brightest + other.brightest,
+            opaque=self.opaque + other.opaque,
+            zingers=self.zingers + other.zingers,
+            bad_pixels=self.bad_pixels + other.bad_pixels,
+            saturated=self.saturated + other.saturated,
+            gain_counts=self.gain_counts,
+            read_counts=self.read_counts,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; `from_dict` leads back."""
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Figures:
+        """What `as_dict` gave. Raises TypeError for anything else."""
+        arrays = {"transmitted": float, "brightest": float, "opaque": np.int64}
+        ready: dict[str, Any] = dict(content)
+        ready.update({name: np.array(content[name], kind) for name, kind in arrays.items()})
+        return cls(**ready)
+
+    def quality(self, axis: RotationAxis, columns: int) -> dict[str, float]:
+        """By name, all as numbers; `columns` of the detector."""
+        views = len(self.transmitted)
         figures = {
-            "views": self._views,
+            "views": views,
             "rotation_axis_px": axis.column_px,
-            "rotation_axis_offset_px": axis.column_px - (self._columns - 1) / 2,
+            "rotation_axis_offset_px": axis.column_px - (columns - 1) / 2,
             "rotation_axis_uncertainty_px": axis.uncertainty_px,
             "rotation_axis_pairs": len(axis.pairs),
-            "transmission_mean": self._sum.sum() / (per_view * self._views),
-            "transmission_darkest_view": self._sum.min() / per_view,
-            "air_level": np.median(self._brightest / self._rows),
-            "opaque_count": self._opaque.sum(),
-            "opaque_fraction": self._opaque.sum() / (per_view * self._views),
-            "opaque_fraction_worst_view": self._opaque.max() / per_view,
-            **self._counts,
-            "camera_gain_counts": gain_counts,
-            "camera_noise_counts": read_counts,
+            "transmission_mean": self.transmitted.sum() / (self.pixels * views),
+            "transmission_darkest_view": self.transmitted.min() / self.pixels,
+            "air_level": np.median(self.brightest / self.pixels),
+            "opaque_count": self.opaque.sum(),
+            "opaque_fraction": self.opaque.sum() / (self.pixels * views),
+            "opaque_fraction_worst_view": self.opaque.max() / self.pixels,
+            "zinger_count": self.zingers,
+            "bad_pixel_count": self.bad_pixels,
+            "saturated_count": self.saturated,
+            "camera_gain_counts": self.gain_counts,
+            "camera_noise_counts": self.read_counts,
         }
         return {name: float(value) for name, value in figures.items()}

@@ -1,27 +1,37 @@
-"""A scan becomes a volume: transmission, rotation axis, line integrals, reconstruction, and figures of quality."""
+"""A scan becomes a volume: transmission, rotation axis, line integrals, reconstruction, and figures of quality.
+
+`prepare` looks at the scan as a whole; `reconstruct_rows` makes a part of the volume, here or on another machine, in
+any order; `reconstruct_scan` does all of it in memory.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.core.errors import RecipeError
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 from xrm_control.reconstruction.figures import Figures
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
-from xrm_control.reconstruction.preprocess import PreprocessSpec, Transmission, line_integrals, transmission
+from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
 from xrm_control.reconstruction.reconstructor import Reconstructor
+from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
 
 # About 200 MB of line integrals, of which there are some copies.
 _SLAB_PIXELS = 50_000_000
+# What is read at once: a file of packed frames is unpacked whole for each part.
+_PART_SLABS = 4
 
 
 class ReconstructionSpec(Spec):
@@ -38,6 +48,54 @@ class ReconstructionSpec(Spec):
     )
     preprocess: PreprocessSpec = PreprocessSpec()
 
+    def rows_of(self, count: int) -> tuple[int, int]:
+        """First and end row on a detector of `count` rows. Raises RecipeError for rows it does not have."""
+        first, end = self.rows or (0, count)
+        if not 0 <= first < end <= count:
+            raise RecipeError(
+                "the rows to reconstruct are not on the detector",
+                where="reconstruction.rows",
+                value=f"{first} to {end}",
+                limit=f"0 to {count}",
+            )
+        return first, end
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every part needs to know of the whole. references: None for projections that are transmissions already."""
+
+    axis: RotationAxis
+    references: References | None
+
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """For an .npz file; `from_arrays` leads back."""
+        axis, references = self.axis, self.references
+        content = {
+            "axis": np.array([axis.column_px, axis.uncertainty_px]),
+            "pairs": np.array(axis.pairs, np.int64).reshape(-1, 2),
+        }
+        return content | ({name: np.asarray(value) for name, value in vars(references).items()} if references else {})
+
+    @classmethod
+    def from_arrays(cls, content: Mapping[str, NDArray[Any]]) -> Prepared:
+        """What `as_arrays` gave. Raises KeyError for anything else."""
+        column_px, uncertainty_px = map(float, content["axis"])
+        axis = RotationAxis(column_px, uncertainty_px, tuple((int(one), int(other)) for one, other in content["pairs"]))
+        if "dark" not in content:
+            return cls(axis, None)
+        return cls(
+            axis,
+            References(
+                dark=content["dark"],
+                beams=content["beams"],
+                beam_time_s=content["beam_time_s"],
+                bad=content["bad"],
+                gain_counts=float(content["gain_counts"]),
+                read_counts=float(content["read_counts"]),
+            ),
+        )
+
 
 @dataclass(frozen=True)
 class Reconstruction:
@@ -53,41 +111,85 @@ class Reconstruction:
     quality: dict[str, float]
 
 
-def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> Reconstruction:
-    """Reconstruct a scan. Raises DataError for data, RecipeError for rows or an axis that do not fit the detector.
+def parts_of(rows: tuple[int, int], views: int, columns: int) -> tuple[tuple[int, int], ...]:
+    """The rows in parts; the same whoever works on them, so that the numbers are the same too."""
+    return _split(rows, _PART_SLABS * _slab_rows(views, columns))
 
-    A large scan is worked on in slabs of rows, so that besides frames and volume only some hundred MB are needed.
-    """
-    spec = spec or ReconstructionSpec()
+
+def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
+    """References and rotation axis. Raises DataError for data, RecipeError for what does not fit the detector."""
     check_scan(scan)
-    rows = _rows(spec, scan)
-    theta_deg = np.asarray(scan.theta_deg, float)
+    _, count, columns = scan.projections.shape
+    spec.rows_of(count)
+    references = references_of(scan)
+    if spec.rotation_axis != "auto":
+        if not 0 <= spec.rotation_axis <= columns - 1:
+            raise RecipeError(
+                "the rotation axis is not on the detector",
+                where="reconstruction.rotation_axis",
+                value=spec.rotation_axis,
+                limit=f"0 to {columns - 1}",
+            )
+        return Prepared(RotationAxis(float(spec.rotation_axis), 0.0, ()), references)
+    theta = np.asarray(scan.theta_deg, float)
+    # All rows, whichever are wanted: a few say less about the axis than the whole detector does.
+    views = views_for_axis(theta)
+    seen = transmission(scan, spec.preprocess, views=views, references=references)
+    axis = find_rotation_axis(seen.values, theta[views])
+    return Prepared(replace(axis, pairs=tuple((int(views[i]), int(views[j])) for i, j in axis.pairs)), references)
+
+
+def reconstruct_rows(
+    scan: ScanData, spec: ReconstructionSpec, prepared: Prepared, rows: tuple[int, int]
+) -> tuple[NDArray[np.float32], Figures]:
+    """A part of the volume, (rows, columns, columns) in 1/um, and what its rows say; worked on in slabs."""
     views, count, columns = scan.projections.shape
-    slabs = _slabs(rows, views * columns)
+    theta_deg = np.asarray(scan.theta_deg, float)
     halo = _halo(spec, scan)
-    axis: RotationAxis | None = None
+    read = max(0, rows[0] - halo), min(count, rows[1] + halo)
+    band = _band(scan, read)
+    references = prepared.references.of_rows(slice(*read)) if prepared.references else None
     volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
-    figures = Figures(views, columns)
-    for first, end in slabs:
-        low, high = max(0, first - halo), min(count, end + halo)
-        outer = (low, high) if len(slabs) > 1 else (first, end)
-        transmitted = transmission(scan, spec.preprocess, rows=slice(*outer))
-        axis = axis or _axis(spec, scan, transmitted, outer)
-        sinograms, opaque = line_integrals(transmitted, spec.preprocess)
-        own = slice(first - outer[0], end - outer[0])
+    figures = []
+    for first, end in _split(rows, _slab_rows(views, columns)):
+        low, high = max(read[0], first - halo), min(read[1], end + halo)
+        outer = slice(low - read[0], high - read[0])
+        transmitted = transmission(band, spec.preprocess, rows=outer, references=references)
+        own = slice(first - low, end - low)
+        figures.append(Figures.of(transmitted, own))
+        sinograms, _ = line_integrals(transmitted, spec.preprocess)
+        del transmitted
         volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
-            sinograms[own], theta_deg, axis.column_px, scan.pixel_size_um
+            sinograms[own], theta_deg, prepared.axis.column_px, scan.pixel_size_um
         )
-        figures.add(transmitted, opaque, own)
-    if axis is None:
-        raise DataError("no rows are left", where="reconstruction.rows", value=rows)
+    return volume, reduce(add, figures)
+
+
+def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> Reconstruction:
+    """Reconstruct a scan, the volume in memory. Raises DataError for data, RecipeError for what does not fit."""
+    spec = spec or ReconstructionSpec()
+    prepared = prepare(scan, spec)
+    views, count, columns = scan.projections.shape
+    rows = spec.rows_of(count)
+    volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
+    figures = []
+    for first, end in parts_of(rows, views, columns):
+        part = slice(first - rows[0], end - rows[0])
+        volume[part], found = reconstruct_rows(scan, spec, prepared, (first, end))
+        figures.append(found)
     return Reconstruction(
         volume=volume,
         voxel_size_um=float(scan.pixel_size_um),
-        rotation_axis_px=axis.column_px,
+        rotation_axis_px=prepared.axis.column_px,
         rows=rows,
-        quality=figures.quality(axis),
+        quality=reduce(add, figures).quality(prepared.axis, columns),
     )
+
+
+def _band(scan: ScanData, rows: tuple[int, int]) -> ScanData:
+    """The scan over some rows, in memory."""
+    part = slice(*rows)
+    return replace(scan, projections=scan.projections[:, part], flats=scan.flats[:, part], darks=scan.darks[:, part])
 
 
 def _halo(spec: ReconstructionSpec, scan: ScanData) -> int:
@@ -97,39 +199,9 @@ def _halo(spec: ReconstructionSpec, scan: ScanData) -> int:
     return 5 + math.ceil(float(np.abs(np.asarray(scan.shifts_px)[:, 1]).max()))
 
 
-def _slabs(rows: tuple[int, int], row_pixels: int) -> list[tuple[int, int]]:
-    """The rows in parts of at most `_SLAB_PIXELS` pixels of all views."""
-    size = max(1, _SLAB_PIXELS // row_pixels)
-    return [(first, min(first + size, rows[1])) for first in range(rows[0], rows[1], size)]
+def _slab_rows(views: int, columns: int) -> int:
+    return max(1, _SLAB_PIXELS // (views * columns))
 
 
-def _rows(spec: ReconstructionSpec, scan: ScanData) -> tuple[int, int]:
-    count = scan.projections.shape[1]
-    first, end = spec.rows or (0, count)
-    if not 0 <= first < end <= count:
-        raise RecipeError(
-            "the rows to reconstruct are not on the detector",
-            where="reconstruction.rows",
-            value=f"{first} to {end}",
-            limit=f"0 to {count}",
-        )
-    return first, end
-
-
-def _axis(spec: ReconstructionSpec, scan: ScanData, transmitted: Transmission, rows: tuple[int, int]) -> RotationAxis:
-    columns = scan.projections.shape[2]
-    if spec.rotation_axis != "auto":
-        if not 0 <= spec.rotation_axis <= columns - 1:
-            raise RecipeError(
-                "the rotation axis is not on the detector",
-                where="reconstruction.rotation_axis",
-                value=spec.rotation_axis,
-                limit=f"0 to {columns - 1}",
-            )
-        return RotationAxis(float(spec.rotation_axis), 0.0, ())
-    theta = np.asarray(scan.theta_deg, float)
-    views = views_for_axis(theta)
-    if rows == (0, scan.projections.shape[1]):
-        return find_rotation_axis(transmitted.values[views], theta[views])
-    # A slab's few rows say less about the axis than the whole detector does.
-    return find_rotation_axis(transmission(scan, spec.preprocess, views=views).values, theta[views])
+def _split(rows: tuple[int, int], size: int) -> tuple[tuple[int, int], ...]:
+    return tuple((first, min(first + size, rows[1])) for first in range(rows[0], rows[1], size))

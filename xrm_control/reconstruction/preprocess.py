@@ -61,17 +61,22 @@ def transmission(
     *,
     rows: slice = slice(None),
     views: NDArray[np.int64] | None = None,
+    references: References | None = None,
 ) -> Transmission:
-    """Transmission of the chosen rows and views (default: all). Raises DataError, naming the view, for NaN."""
+    """Transmission of the chosen rows and views (default: all). Raises DataError, naming the view, for NaN.
+
+    references: those of the whole detector, if they are made already (`references_of`).
+    """
     spec = spec or PreprocessSpec()
     check_scan(scan)
-    chosen = np.arange(len(scan.projections)) if views is None else np.asarray(views)
-    shape = scan.projections[:1, rows].shape[1:]
+    views_all, rows_all, columns = scan.projections.shape
+    chosen: NDArray[np.int64] = np.arange(views_all) if views is None else np.asarray(views)
+    shape = (len(range(rows_all)[rows]), columns)
     if 0 in shape:
         raise DataError("no rows are left", where="rows", value=f"{rows.start} to {rows.stop}")
-    references = None
-    if not scan.normalised:
-        references = make_references(scan.flats[:, rows], scan.flat_time_s, scan.darks[:, rows], scan.time_s)
+    references = references or references_of(scan)
+    if references is not None:
+        references = references.of_rows(rows)
     values = np.empty((len(chosen), *shape), np.float32)
     zingers = saturated = 0
     for start in range(0, len(chosen), _BLOCK):
@@ -101,6 +106,13 @@ def transmission(
         zingers=zingers,
         saturated=saturated,
     )
+
+
+def references_of(scan: ScanData) -> References | None:
+    """Of the whole detector; None for projections that are transmissions already."""
+    if scan.normalised:
+        return None
+    return make_references(scan.flats, scan.flat_time_s, scan.darks, scan.time_s)
 
 
 def line_integrals(

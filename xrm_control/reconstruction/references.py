@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ _HOT_SIGMAS = 12.0
 
 @dataclass(frozen=True)
 class References:
-    """References of one scan, over the rows in use.
+    """References of one scan.
 
     dark (rows, columns); beams (sets, rows, columns): flats less dark; beam_time_s (sets,), rising.
     bad (rows, columns): dead and hot pixels. gain_counts: variance per count of beam. read_counts: noise without beam.
@@ -28,6 +28,10 @@ class References:
     bad: NDArray[np.bool_]
     gain_counts: float
     read_counts: float
+
+    def of_rows(self, rows: slice) -> References:
+        """The same over some detector rows; what is known of the camera's noise stays that of all."""
+        return replace(self, dark=self.dark[rows], beams=self.beams[:, rows], bad=self.bad[rows])
 
     def beam_at(self, time_s: float) -> NDArray[np.float32]:
         """The unattenuated beam in counts at one time: linear between sets of flats, constant beyond the ends."""

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+
+
+class Frames(Protocol):
+    """Frames (n, rows, columns) in memory or on a disk: an array will do, and what is read when it is indexed.
+
+    Indexed by views (a slice or numbers) and, after them, a slice of rows; the answer is an array in memory.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
 
 
 class RecordedScan(Protocol):
@@ -17,7 +31,7 @@ class RecordedScan(Protocol):
     @property
     def source(self) -> str: ...
     @property
-    def projections(self) -> NDArray: ...
+    def projections(self) -> Frames: ...
     @property
     def theta_deg(self) -> NDArray: ...
     @property
@@ -38,15 +52,16 @@ class RecordedScan(Protocol):
 
 @dataclass(frozen=True)
 class ScanData:
-    """One scan in memory.
+    """One scan.
 
-    projections (n, rows, columns), flats (f, rows, columns), darks (d, rows, columns): counts, any real dtype.
+    projections (n, rows, columns), flats (f, rows, columns), darks (d, rows, columns): counts, any real dtype; the
+    projections may be on a disk.
     theta_deg (n,): measured angles. time_s (n,) and flat_time_s (f,): when each frame was exposed.
     pixel_size_um: at the sample. shifts_px (n, 2): how far each view is to be moved (columns to the right, rows
     downwards) before use, or None. normalised: the projections are transmissions already and need no references.
     """
 
-    projections: NDArray
+    projections: Frames
     theta_deg: NDArray
     time_s: NDArray
     flats: NDArray
@@ -99,7 +114,7 @@ class ScanData:
 
 def check_scan(scan: ScanData) -> None:
     """Refuse a scan that cannot be reconstructed, naming the first fault. Raises DataError."""
-    shape = np.shape(scan.projections)
+    shape = tuple(scan.projections.shape)
     if len(shape) != 3 or 0 in shape:
         raise DataError("projections must be (views, rows, columns)", where="projections", value=shape)
     views = shape[0]

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.storage.formats.hdf5 import dataset, has_paths, open_hdf5, read_array, scalar_in
+from xrm_control.storage.formats.hdf5 import dataset, has_paths, lazy_frames, open_hdf5, read_array, scalar_in
+from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat
 
 _LENGTHS_UM = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "": 1.0}
@@ -34,7 +35,7 @@ class DataExchange(ScanFormat):
 
     def read(self, path: Path) -> ScanFile:
         with open_hdf5(path) as file:
-            projections = read_array(file, "exchange/data", 3)
+            projections = lazy_frames(file, "exchange/data")
             theta = _theta_deg(file)
             if len(theta) != len(projections):
                 raise DataError(
@@ -66,7 +67,7 @@ def _theta_deg(file: h5py.File) -> NDArray[np.float64]:
     return np.degrees(theta) if unit.lower().startswith("rad") else theta
 
 
-def _references(file: h5py.File, name: str, projections: NDArray) -> NDArray:
+def _references(file: h5py.File, name: str, projections: LazyFrames) -> NDArray:
     if name not in file:
         return np.empty((0, *projections.shape[1:]), projections.dtype)
     frames = read_array(file, name, 3)

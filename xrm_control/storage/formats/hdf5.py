@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.storage.formats.lazy_frames import LazyFrames
 
 
 @contextmanager
@@ -41,6 +43,37 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 def read_array(file: h5py.File, name: str, ndim: int) -> NDArray:
     """A numeric dataset with `ndim` dimensions. Raises DataError for anything else."""
+    return np.asarray(_numbers(file, name, ndim)[()])
+
+
+def lazy_frames(file: h5py.File, name: str, chosen: Sequence[int] | None = None) -> LazyFrames:
+    """A stack of frames, or those `chosen` of it, left in the file. Raises DataError for anything else."""
+    item = _numbers(file, name, 3)
+    places = tuple(range(len(item))) if chosen is None else tuple(chosen)
+    shape = (len(places), *item.shape[1:])
+    return LazyFrames(shape, item.dtype, partial(_read_frames, Path(file.filename), name, places))
+
+
+def _read_frames(path: Path, name: str, places: Sequence[int], views: Sequence[int], rows: slice) -> NDArray:
+    wanted = [places[view] for view in views]
+    with open_hdf5(path) as file:
+        item = dataset(file, name)
+        out = np.empty((len(wanted), rows.stop - rows.start, item.shape[2]), item.dtype)
+        for start, end in _runs(wanted):
+            item.read_direct(out, np.s_[wanted[start] : wanted[end - 1] + 1, rows], np.s_[start:end])
+    return out
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Index ranges over which numbers rise by one: what can be read in one go."""
+    start = 0
+    for index in range(1, len(numbers) + 1):
+        if index == len(numbers) or numbers[index] != numbers[index - 1] + 1:
+            yield start, index
+            start = index
+
+
+def _numbers(file: h5py.File, name: str, ndim: int) -> h5py.Dataset:
     item = dataset(file, name)
     if item.ndim != ndim or item.dtype.kind not in "uif":
         raise DataError(
@@ -48,7 +81,7 @@ def read_array(file: h5py.File, name: str, ndim: int) -> NDArray:
             where=f"{file.filename}:/{name.strip('/')}",
             value=f"{item.dtype} {item.shape}",
         )
-    return np.asarray(item[()])
+    return item
 
 
 def scalar_in(file: h5py.File, name: str, units: dict[str, float]) -> float | None:

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from xrm_control.core.errors import DataError
-from xrm_control.storage.formats.hdf5 import dataset, has_paths, open_hdf5, read_array, scalar_in
+from xrm_control.storage.formats.hdf5 import dataset, has_paths, lazy_frames, open_hdf5, read_array, scalar_in
 from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat
 
 _LENGTHS_UM = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "nm": 1e-3, "": 1e6}
@@ -32,25 +32,26 @@ class NXtomo(ScanFormat):
         entry = next(one for one in _entries(path) if has_paths(path, f"{one}/instrument/detector/image_key"))
         detector = f"{entry}/instrument/detector"
         with open_hdf5(path) as file:
-            frames = read_array(file, f"{detector}/data", 3)
+            name = f"{detector}/data"
+            frames = lazy_frames(file, name)
             key = read_array(file, f"{detector}/image_key", 1).astype(int)
             theta = read_array(file, f"{entry}/sample/rotation_angle", 1).astype(float)
             unit = dataset(file, f"{entry}/sample/rotation_angle").attrs.get("units", "degree")
             unit = unit.decode() if isinstance(unit, bytes) else str(unit)
             if unit.lower().startswith("rad"):
                 theta = np.degrees(theta)
-            for name, values in (("image_key", key), ("rotation_angle", theta)):
+            for what, values in (("image_key", key), ("rotation_angle", theta)):
                 if len(values) != len(frames):
-                    raise DataError("one value per frame is needed", where=f"{path}: {name}", value=len(values))
+                    raise DataError("one value per frame is needed", where=f"{path}: {what}", value=len(values))
             times = np.arange(len(frames), dtype=float)
             return ScanFile(
                 source=str(path),
-                projections=frames[key == _PROJECTION],
+                projections=lazy_frames(file, name, np.flatnonzero(key == _PROJECTION).tolist()),
                 theta_deg=theta[key == _PROJECTION],
                 time_s=times[key == _PROJECTION],
-                flats=frames[key == _FLAT],
+                flats=frames[np.flatnonzero(key == _FLAT)],
                 flat_time_s=times[key == _FLAT],
-                darks=frames[key == _DARK],
+                darks=frames[np.flatnonzero(key == _DARK)],
                 pixel_size_um=scalar_in(file, f"{detector}/x_pixel_size", _LENGTHS_UM),
                 energy_kev=scalar_in(file, f"{entry}/instrument/beam/incident_energy", _ENERGIES_KEV),
             )

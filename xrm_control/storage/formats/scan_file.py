@@ -9,18 +9,20 @@ from typing import ClassVar
 
 from numpy.typing import NDArray
 
+from xrm_control.storage.formats.lazy_frames import LazyFrames
+
 
 @dataclass(frozen=True)
 class ScanFile:
     """A scan as its file tells it; what the file leaves out is empty (zero frames) or None.
 
-    projections (n, rows, columns), flats (f, rows, columns), darks (d, rows, columns): as stored. theta_deg (n,).
-    time_s (n,), flat_time_s (f,): relative; counted from 0 where the file has no times. shifts_px (n, 2): to the
-    right, downwards. normalised: the projections are transmissions.
+    projections (n, rows, columns), left in the file where it allows that; flats (f, rows, columns), darks (d, rows,
+    columns): as stored. theta_deg (n,). time_s (n,), flat_time_s (f,): relative; counted from 0 where the file has no
+    times. shifts_px (n, 2): to the right, downwards. normalised: the projections are transmissions.
     """
 
     source: str
-    projections: NDArray
+    projections: NDArray | LazyFrames
     theta_deg: NDArray
     time_s: NDArray
     flats: NDArray

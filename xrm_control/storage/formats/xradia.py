@@ -1,12 +1,15 @@
 """ZEISS Xradia .txrm and .xrm: OLE2 containers, read and never written.
 
-Images are `ImageData{ceil(i / 100)}/Image{i}` from 1; streams may be absent and are compared without case. Arrays may
-be longer than the number of images taken, and an aborted scan took fewer images than it was meant to.
+Images are `ImageData{ceil(i / 100)}/Image{i}`, i from 1, and stay in the file until they are asked for; streams may be
+absent and are compared without case. Arrays may be longer than the number of images taken, and an aborted scan took
+fewer images than it was meant to.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -15,6 +18,7 @@ import olefile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat
 
 _TYPES = {3: "<u1", 4: "<i2", 5: "<u2", 6: "<i4", 7: "<u4", 10: "<f4", 11: "<f8"}
@@ -30,11 +34,16 @@ class Xradia(ScanFormat):
         return path.is_file() and bool(olefile.isOleFile(str(path)))
 
     def read(self, path: Path) -> ScanFile:
-        try:
-            with olefile.OleFileIO(str(path)) as container:
-                return read_streams(container, str(path))
-        except OSError as error:
-            raise DataError(f"cannot be read as an OLE2 container: {error}", where=str(path)) from error
+        return read_streams(partial(_container, path), str(path))
+
+
+@contextmanager
+def _container(path: Path) -> Iterator[Container]:
+    try:
+        with olefile.OleFileIO(str(path)) as container:
+            yield container
+    except OSError as error:
+        raise DataError(f"cannot be read as an OLE2 container: {error}", where=str(path)) from error
 
 
 class Container(Protocol):
@@ -42,6 +51,7 @@ class Container(Protocol):
 
     def listdir(self) -> list[list[str]]: ...
     def openstream(self, filename: list[str], /) -> BinaryIO: ...
+    def get_size(self, filename: list[str], /) -> int: ...
 
 
 class _Streams:
@@ -75,27 +85,47 @@ class _Streams:
         values = self.array(name, "<f4") if name in self else np.empty(0)
         return values[:count].astype(float) if len(values) >= count else None
 
-    def image(self, name: str, dtype: str, shape: tuple[int, int]) -> NDArray:
-        values = self.array(name, dtype)
-        if values.size != shape[0] * shape[1]:
+    def require(self, name: str, size: int) -> None:
+        """Raise DataError unless there is a stream of this many bytes, as far as the container's directory says."""
+        entry = self._names.get(name.lower())
+        if entry is None:
+            raise DataError("the stream is missing", where=f"{self.source}: {name}")
+        found = self._container.get_size(entry)
+        if found != size:
             raise DataError(
                 "the image is cut short or of another type",
                 where=f"{self.source}: {name}",
-                value=f"{values.size} pixels",
-                limit=f"{shape[0] * shape[1]}",
+                value=f"{found} bytes",
+                limit=f"{size}",
+            )
+
+    def image(self, name: str, dtype: str, shape: tuple[int, int]) -> NDArray:
+        self.require(name, shape[0] * shape[1] * np.dtype(dtype).itemsize)
+        values = self.array(name, dtype)
+        if values.size != shape[0] * shape[1]:
+            raise DataError(
+                "the image is cut short", where=f"{self.source}: {name}", value=values.size, limit=shape[0] * shape[1]
             )
         return values.reshape(shape)
 
 
-def read_streams(container: Container, source: str) -> ScanFile:
-    """The scan in an open container. Raises DataError, naming `source` and the stream."""
-    streams = _Streams(container, source)
+def read_streams(opened: Callable[[], AbstractContextManager[Container]], source: str) -> ScanFile:
+    """The scan in a container, which is opened now and again for the images.
+
+    Raises DataError, naming `source` and the stream.
+    """
+    with opened() as container:
+        return _read(_Streams(container, source), opened)
+
+
+def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Container]]) -> ScanFile:
     taken = streams.integer("ImageInfo/" + ("ImagesTaken" if "ImageInfo/ImagesTaken" in streams else "NoOfImages"))
-    shape = (streams.integer("ImageInfo/ImageHeight"), streams.integer("ImageInfo/ImageWidth"))
+    shape = _shape(streams)
     if taken < 1 or min(shape) < 1:
         raise DataError("the file holds no image", where=streams.source, value=f"{taken} images of {shape}")
     kind = _dtype(streams, "ImageInfo/DataType")
-    images = [streams.image(f"ImageData{math.ceil(i / 100)}/Image{i}", kind, shape) for i in range(1, taken + 1)]
+    for view in range(taken):
+        streams.require(_image_name(view), shape[0] * shape[1] * np.dtype(kind).itemsize)
     theta = streams.floats("ImageInfo/Angles", taken)
     if theta is None:
         raise DataError("one angle per image is needed", where=f"{streams.source}: ImageInfo/Angles", limit=taken)
@@ -107,7 +137,9 @@ def read_streams(container: Container, source: str) -> ScanFile:
     energy = streams.floats("ImageInfo/Energy", 1)
     return ScanFile(
         source=streams.source,
-        projections=np.stack(images),
+        projections=LazyFrames(
+            (taken, *shape), np.dtype(kind).newbyteorder("="), partial(_read_images, opened, streams.source, kind)
+        ),
         theta_deg=theta,
         time_s=np.arange(taken, dtype=float),
         flats=flats,
@@ -117,6 +149,26 @@ def read_streams(container: Container, source: str) -> ScanFile:
         energy_kev=_energy_kev(float(energy[0])) if energy is not None and energy[0] > 0 else None,
         shifts_px=_shifts(streams, taken),
     )
+
+
+def _read_images(
+    opened: Callable[[], AbstractContextManager[Container]], source: str, kind: str, views: Sequence[int], rows: slice
+) -> NDArray:
+    with opened() as container:
+        streams = _Streams(container, source)
+        shape = _shape(streams)
+        out = np.empty((len(views), rows.stop - rows.start, shape[1]), np.dtype(kind).newbyteorder("="))
+        for target, view in zip(out, views, strict=True):
+            target[...] = streams.image(_image_name(view), kind, shape)[rows]
+    return out
+
+
+def _image_name(view: int) -> str:
+    return f"ImageData{view // 100 + 1}/Image{view + 1}"
+
+
+def _shape(streams: _Streams) -> tuple[int, int]:
+    return streams.integer("ImageInfo/ImageHeight"), streams.integer("ImageInfo/ImageWidth")
 
 
 def _dtype(streams: _Streams, name: str) -> str:
