@@ -1,0 +1,262 @@
+"""Reconstruction as the scan runs: three orthogonal slices, to which each view is added when its frame is there.
+
+A slice costs one interpolation a pixel and view, so three of them keep up with any camera where a volume would not.
+After Buurlage et al. 2018, doi 10.1088/1361-6501/aab8f9 (arbitrary slices at once) and 2019,
+doi 10.1038/s41598-019-54647-4 (while the scan runs).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+from xrm_control.reconstruction.preprocess import (
+    PreprocessSpec,
+    Transmission,
+    _floor,
+    _follow_air,
+    _normalise,
+    _remove_zingers,
+    line_integrals,
+)
+from xrm_control.reconstruction.ramp import SoundFilter, filtered
+from xrm_control.reconstruction.reconstructor import check_sinograms, view_weights
+from xrm_control.reconstruction.references import References, make_references, robust_mean
+from xrm_control.reconstruction.scan import refuse_bad_frames
+from xrm_control.reconstruction.truncation import _EDGE_PX, extended
+
+_FARTHEST_DEG = 1.0  # from where a view was planned; the weights are those of the plan
+_BEAM_QUANTILE = 0.99
+
+
+@dataclass(frozen=True)
+class OrthogonalSlices:
+    """Three slices of a growing volume [z, y, x], float32 in 1/um, through its voxel `at` (z, y, x).
+
+    yx (columns, columns); zx and zy (rows, columns). They rest on `views` of the `planned` ones.
+    """
+
+    yx: NDArray[np.float32]
+    zx: NDArray[np.float32]
+    zy: NDArray[np.float32]
+    at: tuple[int, int, int]
+    views: int
+    planned: int
+
+
+class GrowingSlices:
+    """Filtered back-projection of a parallel-beam scan into three slices, view by view, in any order.
+
+    theta_deg (n,): all angles of the plan. rows, columns: of the detector. axis_px: the column of the rotation axis,
+    which is assumed (that of the region before, for instance): the pair of views that shows it ends the scan. kind:
+    the filter. held_widths: how far the sample is taken to go on beyond the field of view, in detector widths. at:
+    the voxel (z, y, x) the slices pass through; by default the middle row and the rotation axis.
+
+    Once all views are there the slices equal those of `fbp` with the same padding. Until then they are a mean of the
+    views so far, each weighing as in the whole scan: a ball has its attenuation from the first view on, blurred along
+    the directions that are missing; a layer seen along its length alone looks too dense.
+
+    Raises DataError for a plan that makes no sense. One caller at a time.
+    """
+
+    def __init__(
+        self,
+        theta_deg: NDArray[np.floating],
+        rows: int,
+        columns: int,
+        axis_px: float,
+        pixel_size_um: float,
+        *,
+        kind: SoundFilter = "cosine",
+        held_widths: float = 0.75,
+        at: tuple[int, int, int] | None = None,
+    ) -> None:
+        if rows < 1 or columns < 1:
+            raise DataError("the detector has no pixels", where="rows, columns", value=(rows, columns))
+        self._theta_deg = np.asarray(theta_deg, float)
+        check_sinograms(np.zeros((1, self._theta_deg.size, columns)), self._theta_deg, axis_px, pixel_size_um)
+        self._at = at or (rows // 2, columns // 2, columns // 2)
+        if not all(0 <= place < size for place, size in zip(self._at, (rows, columns, columns), strict=True)):
+            raise DataError("the slices do not meet in the volume", where="at", value=self._at)
+        self._shape, self._axis_px, self._pixel_size_um, self._kind = (rows, columns), axis_px, pixel_size_um, kind
+        self._width = math.ceil(math.sqrt(2) * columns) + 2
+        self._shares = view_weights(self._theta_deg) / self._theta_deg.size
+        self._tails = self._tails_of(held_widths)
+        self._seen = np.zeros(self._theta_deg.size, bool)
+        self._yx = np.zeros((columns, columns), np.float32)
+        self._zx, self._zy = np.zeros((2, rows, columns), np.float32)
+
+    def add(self, view: int, integrals: NDArray[np.floating], theta_deg: float | None = None) -> None:
+        """Add the line integrals (rows, columns) of one view of the plan. theta_deg: measured, where known.
+
+        Raises DataError, and leaves the slices as they are, for a view that is not in the plan, was added before (what
+        is in the sum cannot be told apart any more) or does not fit.
+        """
+        angle_deg = self._angle(view, theta_deg)
+        if np.shape(integrals) != self._shape:
+            raise DataError(
+                "the view has not the detector's shape",
+                where=f"view {view}",
+                value=np.shape(integrals),
+                limit=self._shape,
+            )
+        integrals = np.asarray(integrals, np.float32)
+        refuse_bad_frames(integrals[None], "line integrals", np.array([view]))
+        profiles = self._filtered(integrals[None], self._shares[view], self._axis_px)[0]
+        edge = min(_EDGE_PX, self._shape[1])
+        sides = np.stack([integrals[:, :edge].mean(axis=1), integrals[:, -edge:].mean(axis=1)], axis=1)
+        profiles += sides @ (np.float32(self._shares[view]) * self._tails)
+        self._back_project(profiles, math.radians(angle_deg))
+        self._seen[view] = True
+
+    def slices(self) -> OrthogonalSlices:
+        """The slices as they are now; all zero before the first view."""
+        seen = float(self._shares[self._seen].sum())
+        scale = np.float32(self._shares.sum() / seen / self._pixel_size_um if seen > 0 else 0)
+        return OrthogonalSlices(
+            yx=self._yx * scale,
+            zx=self._zx * scale,
+            zy=self._zy * scale,
+            at=self._at,
+            views=int(np.count_nonzero(self._seen)),
+            planned=self._seen.size,
+        )
+
+    def _angle(self, view: int, theta_deg: float | None) -> float:
+        if not 0 <= view < self._seen.size:
+            raise DataError("no such view is planned", where="view", value=view, limit=f"0 to {self._seen.size - 1}")
+        if self._seen[view]:
+            raise DataError("the view was added before", where=f"view {view}", remedy="add each view once")
+        planned_deg = float(self._theta_deg[view])
+        angle_deg = planned_deg if theta_deg is None else float(theta_deg)
+        if not abs(angle_deg - planned_deg) <= _FARTHEST_DEG:
+            raise DataError(
+                "the view was not taken where it was planned",
+                where=f"view {view}, theta_deg",
+                value=angle_deg,
+                limit=f"{planned_deg} +- {_FARTHEST_DEG}",
+            )
+        return angle_deg
+
+    def _filtered(self, lines: NDArray[np.float32], share: float, axis_px: float) -> NDArray[np.float32]:
+        """lines (any, rows, columns) of one view that is `share` of the half circle; (any, rows, width), centred."""
+        rows = lines.shape[1]
+        return filtered(lines, self._kind, np.full(rows, rows * share), axis_px, self._width)
+
+    def _tails_of(self, held_widths: float) -> NDArray[np.float32]:
+        """(2, width): what matter beyond the left and the right side adds to a filtered row, per level at that edge.
+
+        Filtering is linear, so rows need not be continued one by one.
+        """
+        columns = self._shape[1]
+        wide, margin = extended(np.ones((1, 2, columns), np.float32), held_widths)
+        wide[0, 0, margin:] = 0
+        wide[0, 1, : margin + columns] = 0
+        return self._filtered(wide, 1.0, margin + self._axis_px)[0]
+
+    def _back_project(self, profiles: NDArray[np.float32], theta: float) -> None:
+        """Detector place of a voxel: x cos - y sin, from the axis, as in `core.geometry`."""
+        cos, sin, columns = math.cos(theta), math.sin(theta), self._shape[1]
+        centre, half = (self._width - 1) / 2, (columns - 1) / 2
+        row, y, x = self._at[0], self._at[1] - half, self._at[2] - half
+        every = np.zeros(self._shape[0])
+        lines = np.broadcast_to(profiles[row], (columns, self._width))
+        _add(self._yx, lines, centre - half * cos - (np.arange(columns) - half) * sin, cos)
+        _add(self._zx, profiles, centre - half * cos - y * sin + every, cos)
+        _add(self._zy, profiles, centre + x * cos + half * sin + every, -sin)
+
+
+class ReferencesSoFar:
+    """Counts become line integrals with the references there are while the scan runs.
+
+    flats (f, rows, columns): the latest set, of this scan or of one before with the same camera settings. darks
+    (d, rows, columns). Either may be empty. Without flats the brightest hundredth of the brightest frame so far stands
+    in for the beam, uniform: the beam's profile stays in the picture, and the sample's level is that much off.
+
+    Zingers, dead pixels and faint pixels are treated as `spec` says; rings and shifts need the whole scan. Raises
+    DataError where flats hold no beam or flats and darks do not fit each other.
+    """
+
+    def __init__(self, flats: NDArray, darks: NDArray, spec: PreprocessSpec | None = None) -> None:
+        self._spec = (spec or PreprocessSpec()).model_copy(update={"ring_window_px": 0})
+        for name, frames in (("flats", flats), ("darks", darks)):
+            if np.ndim(frames) != 3 or np.shape(frames)[1:] != np.shape(darks)[1:]:
+                raise DataError("references must be (any, rows, columns)", where=name, value=np.shape(frames))
+            refuse_bad_frames(np.asarray(frames), name)
+        self._shape = np.shape(darks)[1:]
+        self._darks = np.asarray(darks)
+        self._references = _references(np.asarray(flats), self._darks) if len(flats) else None
+        self._stands_in = not len(flats)
+
+    def line_integrals_of(self, frame: NDArray, view: int = 0) -> NDArray[np.float32]:
+        """(rows, columns) of one frame in counts; `view` names it in errors.
+
+        Raises DataError for another shape, for NaN and infinity, and for a first frame without beam.
+        """
+        counts = np.asarray(frame)
+        if counts.shape != self._shape:
+            raise DataError(
+                "the frame has not the references' shape",
+                where=f"projections, view {view}",
+                value=counts.shape,
+                limit=self._shape,
+            )
+        refuse_bad_frames(counts[None], "projections", np.array([view]))
+        values = counts[None].astype(np.float32)
+        references = self._with_beam_of(values[0])
+        _normalise(values, references, np.zeros(1))
+        zingers = 0
+        if self._spec.zinger_sigmas is not None:
+            zingers = _remove_zingers(values, self._spec.zinger_sigmas, references)
+        if self._spec.air_margin_px:
+            _follow_air(values, self._spec.air_margin_px)
+        transmitted = Transmission(
+            values=values,
+            floor=_floor(references, self._shape),
+            gain_counts=references.gain_counts,
+            read_counts=references.read_counts,
+            bad_pixels=int(references.bad.sum()),
+            zingers=zingers,
+            saturated=0,
+        )
+        return line_integrals(transmitted, self._spec)[0][:, 0]
+
+    def _with_beam_of(self, counts: NDArray[np.float32]) -> References:
+        """The references; where no flat was taken, with the beam of the brightest frame so far."""
+        known = self._references
+        if known is not None and not self._stands_in:
+            return known
+        dark = known.dark if known else _mean(self._darks, self._shape)
+        level = np.quantile(counts - dark, _BEAM_QUANTILE).astype(np.float32)
+        if known is None:
+            known = _references((dark + level)[None], self._darks)
+        elif level > known.beams[0, 0, 0]:
+            known = replace(known, beams=np.full_like(known.beams, level))
+        self._references = known
+        return known
+
+
+def _mean(darks: NDArray, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return robust_mean(darks.astype(np.float32)) if len(darks) else np.zeros(shape, np.float32)
+
+
+def _references(flats: NDArray, darks: NDArray) -> References:
+    return make_references(flats, np.zeros(len(flats)), darks, np.zeros(0))
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def _add(plane: NDArray[np.float32], profiles: NDArray[np.float32], starts: NDArray[np.float64], step: float) -> None:
+    """Add to each row of the plane its profile, linearly interpolated at start, start + step, start + 2 step ..."""
+    rows, columns = plane.shape
+    for row in range(rows):
+        for column in range(columns):
+            place = starts[row] + column * step
+            left = int(place)
+            share = np.float32(place - left)
+            here = profiles[row, left]
+            plane[row, column] += here + share * (profiles[row, left + 1] - here)
