@@ -1,0 +1,191 @@
+"""Workers killed in the middle, schedulers that are not there: time is lost, no data, and errors say what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask.config
+import numpy as np
+import pytest
+
+import xrm_control.session.processing as processing
+from tests.compute.cluster import (
+    FIRST_DEATH_IS_THE_LAST,
+    ROI,
+    die,
+    local_cluster,
+    on,
+    refuse,
+    scan_job,
+    square,
+    wait_at_first,
+)
+from xrm_control.compute.dask import Dask
+from xrm_control.compute.executor import Workers
+from xrm_control.core.clock import pause
+from xrm_control.core.errors import DataError, WorkersLost
+from xrm_control.session.processing import ScanJob, clear_scratch, reconstruct_roi
+from xrm_control.storage.formats.ome_tiff import OmeTiff
+from xrm_control.storage.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[2]
+
+
+def die_while_publishing(job: ScanJob, mark: Path, step: int) -> dict[str, float]:
+    """`reconstruct_roi` on a worker that dies before its file number `step` is given its name; the second time, not."""
+    real, count = processing.publish_file, [0]
+
+    def deadly(*arguments: Any, **named: Any) -> Path:
+        count[0] += 1
+        if count[0] == step and not mark.exists():
+            mark.touch()
+            die()
+        return real(*arguments, **named)
+
+    processing.publish_file = deadly
+    try:
+        quality = reconstruct_roi(job)
+        if step > count[0] and not mark.exists():
+            mark.touch()
+            die()
+        return quality
+    finally:
+        processing.publish_file = real
+
+
+# Workers that die
+
+
+def test_a_worker_killed_in_the_middle_costs_time_only(there: Dask, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    async def work(workers: Workers) -> tuple[int, int]:
+        task = asyncio.create_task(workers.run(wait_at_first, mark))
+        for _ in range(1000):
+            if mark.exists() and mark.read_text().endswith("\n"):
+                break
+            await asyncio.get_running_loop().run_in_executor(None, pause, 0.02)
+        victim = int(mark.read_text())
+        os.kill(victim, signal.SIGKILL)
+        return victim, await task
+
+    victim, survivor = on(there, work)
+    assert survivor not in (victim, os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("step", "published"),
+    [(1, "nothing"), (2, "a volume"), (3, "all but the hand-off"), (4, "everything, but the answer was not given")],
+)
+def test_killed_while_it_publishes_the_volume_is_whole(
+    there: Dask, job: ScanJob, tmp_path: Path, step: int, published: str
+) -> None:
+    mine = scan_job(tmp_path)
+    mark = tmp_path / "mark"
+    quality = on(there, lambda workers: workers.run(die_while_publishing, mine, mark, step))
+    assert mark.exists(), "no worker died"
+    assert quality == pytest.approx(reconstruct_roi(job), rel=1e-5)
+    place, right = RunFolder.open(mine.run).roi(ROI), RunFolder.open(job.run).roi(ROI)
+    np.testing.assert_allclose(OmeTiff().read(place.volume)[0], OmeTiff().read(right.volume)[0], rtol=1e-5, atol=1e-7)
+    left = [path for path in place.path.iterdir() if path.is_dir()]
+    assert len(left) == (step < 4), "what the dead worker left"
+    clear_scratch(place.path)
+    assert sorted(path.name for path in place.path.iterdir()) == ["handoff.json", "volume-16bit.tif", "volume.ome.tif"]
+
+
+@pytest.mark.parametrize("there", [FIRST_DEATH_IS_THE_LAST], indirect=True)
+def test_work_that_kills_its_workers_is_given_up(there: Dask) -> None:
+    with pytest.raises(WorkersLost, match=r"died while running it.* -> look at the memory"):
+        on(there, lambda workers: workers.run(die))
+    assert on(there, lambda workers: workers.run(square, 3)) == 9
+
+
+# A scheduler that is not there
+
+
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """A port that is taken, where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_a_scheduler_that_does_not_answer(nobody: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xrm_control.compute.dask._CONNECT_S", 1.0)
+    with pytest.raises(WorkersLost, match=r"compute.scheduler: .*does not answer.*-> start it") as error:
+        Dask(scheduler=f"tcp://127.0.0.1:{nobody}").open()
+    assert error.value.exit_code == 3
+    assert pickle.loads(pickle.dumps(error.value)).facts() == error.value.facts()
+
+
+def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xrm_control.compute.dask._CONNECT_S", 1.0)
+    with (
+        local_cluster(n_workers=0, processes=False, protocol="tcp") as empty,
+        pytest.raises(WorkersLost, match=r"has no worker.*-> start some"),
+    ):
+        Dask(scheduler=empty.scheduler_address).open()
+
+
+SCHEDULER = """
+import distributed, sys
+if __name__ == "__main__":
+    cluster = distributed.LocalCluster(
+        n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
+    )
+    print(cluster.scheduler_address, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_scheduler_that_is_lost_in_the_middle(tmp_path: Path) -> None:
+    scheduler = subprocess.Popen(
+        [sys.executable, "-c", SCHEDULER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert scheduler.stdout is not None
+    try:
+
+        async def work(workers: Workers) -> None:
+            task = asyncio.create_task(workers.run(wait_at_first, tmp_path / "mark"))
+            while not (tmp_path / "mark").exists():
+                await asyncio.get_running_loop().run_in_executor(None, pause, 0.02)
+            scheduler.kill()
+            with pytest.raises(WorkersLost, match="connection to the scheduler"):
+                await task
+
+        on(Dask(scheduler=scheduler.stdout.readline().strip()), work)
+    finally:
+        scheduler.kill()
+        scheduler.communicate()
+
+
+def test_nothing_is_left_on_the_terminal() -> None:
+    """A worker dies, the block ends, the interpreter ends: no log, no traceback."""
+    program = "from tests.compute.test_dask_losses import noisy; noisy()"
+    done = subprocess.run(
+        [sys.executable, "-c", f"if __name__ == '__main__':\n    {program}"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[25]\n", "")
+
+
+def noisy() -> None:
+    async def work(workers: Workers) -> list[int]:
+        with pytest.raises(WorkersLost):
+            await workers.run(die)
+        with pytest.raises(DataError):
+            await workers.run(refuse)
+        return [await workers.run(square, 5)]
+
+    with dask.config.set(FIRST_DEATH_IS_THE_LAST):
+        print(on(Dask(workers=2), work))
