@@ -43,8 +43,8 @@ def test_the_sum_is_the_sum(size: int) -> None:
     random = np.random.default_rng(1)
     theta_deg, frequencies = random.uniform(-90, 90, 5), np.fft.fftfreq(12)
     spectra = (random.normal(size=(2, 5, 12)) + 1j * random.normal(size=(2, 5, 12))).astype(np.complex64)
-    with PolarSum(theta_deg, frequencies, size, pairs=2, accuracy=1e-6, threads=1) as polar:
-        found = polar.at_pixels(spectra * polar.phase)
+    polar = PolarSum(theta_deg, frequencies, size, pairs=2, accuracy=1e-6)
+    found = polar.at_pixels(spectra * polar.phase)
     place = np.arange(size) - (size - 1) / 2
     theta = np.radians(theta_deg)
     at = place[None, None, :] * np.cos(theta)[:, None, None] - place[None, :, None] * np.sin(theta)[:, None, None]

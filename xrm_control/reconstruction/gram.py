@@ -29,13 +29,11 @@ class Gram:
         self.padded = int(scipy.fft.next_fast_len(2 * size - 1, real=True) or 0)
         # The detector goes round too; it is long enough for the longest way across the kernel.
         length = int(scipy.fft.next_fast_len(math.ceil(math.sqrt(2) * self.padded) + 2) or 0)
-        with PolarSum(
-            theta_deg, np.fft.fftfreq(length), self.padded, pairs=1, accuracy=_ACCURACY, threads=1
-        ) as back_projection:
-            # Without the phase of even sizes modes are whole lags.
-            shares = np.asarray(weights, np.float32)[:, None] / np.float32(length)
-            spectra = np.broadcast_to(shares, (len(theta_deg), length)).astype(np.complex64)
-            kernel = back_projection.at_pixels(spectra[None])[0].real
+        back_projection = PolarSum(theta_deg, np.fft.fftfreq(length), self.padded, pairs=1, accuracy=_ACCURACY)
+        # Without the phase of even sizes modes are whole lags.
+        shares = np.asarray(weights, np.float32)[:, None] / np.float32(length)
+        spectra = np.broadcast_to(shares, (len(theta_deg), length)).astype(np.complex64)
+        kernel = back_projection.at_pixels(spectra[None])[0].real
         self._kernel = np.fft.ifftshift(kernel)
         # A whole lag of half the padded size stands for two ways round; slices never use it.
         self._response = np.fft.rfft2(self._kernel).real.astype(np.float32)

@@ -14,10 +14,9 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from xrm_control.reconstruction.gram import Gram
-from xrm_control.reconstruction.nufft import PolarSum
+from xrm_control.reconstruction.nufft import polar_sums, transform_length
 
 _ACCURACY = 1e-4
-_PAIRS = 4
 _BLOCK = 8  # slices that stay in the cache together
 _FLOOR = 0.1  # per view, of the preconditioner: what views hardly see is left as it is
 _EDGE_PX = 4
@@ -40,25 +39,11 @@ def back_projected(
     threads: int,
 ) -> NDArray[np.float32]:
     """A^T W b: sinograms (rows, n, columns) -> (rows, columns, columns), in pixels, zeros beyond the detector."""
-    rows, views, columns = sinograms.shape
-    length = int(scipy.fft.next_fast_len(columns + math.ceil(math.sqrt(2) * columns) + 2) or 0)
-    frequencies = np.fft.fftfreq(length)
-    shift = np.exp(2j * np.pi * frequencies * axis_px) / length
-    pairs = min(_PAIRS, (rows + 1) // 2)
-    out = np.empty((rows, columns, columns), np.float32)
-    with PolarSum(theta_deg, frequencies, columns, pairs=pairs, accuracy=_ACCURACY, threads=threads) as summed:
-        factor = summed.phase * (np.asarray(weights)[:, None] * shift).astype(np.complex64)
-        batch = np.zeros((pairs, views, columns), np.complex64)
-        for first in range(0, rows, 2 * pairs):
-            part = sinograms[first : first + 2 * pairs]
-            batch[...] = 0
-            batch.real[: len(part[0::2])] = part[0::2]
-            batch.imag[: len(part[1::2])] = part[1::2]
-            slices = summed.at_pixels(np.asarray(scipy.fft.fft(batch, length, axis=2, workers=threads)) * factor)
-            target = out[first : first + 2 * pairs]
-            target[0::2] = slices.real[: len(target[0::2])]
-            target[1::2] = slices.imag[: len(target[1::2])]
-    return out
+    columns = sinograms.shape[2]
+    length = transform_length(columns, columns)
+    shift = np.exp(2j * np.pi * np.fft.fftfreq(length) * axis_px) / length
+    response = (np.asarray(weights)[:, None] * shift).astype(np.complex64)
+    return polar_sums(sinograms, theta_deg, response, columns, accuracy=_ACCURACY, threads=threads)
 
 
 def refined(

@@ -7,8 +7,16 @@ Without such a view the edges are simply held.
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+Padding = Annotated[
+    Annotated[float, Field(ge=0, le=8)] | Literal["auto"],
+    Field(description="How far matter goes on beyond the field of view, in detector widths; auto: as the mass tells."),
+]
 
 _EDGE_PX = 4
 _EDGE_SHARE = 0.05  # of a view's level, below which its edges count as air
@@ -19,19 +27,19 @@ _BLEND_PX = 8.0  # from the value at the edge to the mean value outside
 
 
 def extended(
-    sinograms: NDArray[np.float32], widths: float | None = None, least_px: int = 0
+    sinograms: NDArray[np.float32], padding: float | Literal["auto"] = "auto", least_px: int = 0
 ) -> tuple[NDArray[np.float32], int]:
     """Continue sinograms (rows, n, columns) on both sides -> (wider sinograms, columns added on each side).
 
-    widths: how far the edges are held, in detector widths; None: by the mass, as far as that tells. At least
+    padding: how far the edges are held, in detector widths; auto: by the mass, as far as that tells. At least
     `least_px` columns are added; those that nothing is known of are zero.
     """
     columns = sinograms.shape[2]
     edge = min(_EDGE_PX, columns)
     sides = (sinograms[..., :edge].mean(axis=2), sinograms[..., -edge:].mean(axis=2))
-    lacking = _lacking_mass(sinograms, *sides) if widths is None else None
+    lacking = _lacking_mass(sinograms, *sides) if padding == "auto" else None
     if lacking is None:
-        length = np.full(sinograms.shape[1], (_HELD_WIDTHS if widths is None else widths) * columns)
+        length = np.full(sinograms.shape[1], (_HELD_WIDTHS if padding == "auto" else padding) * columns)
         levels = sides
     else:
         # One length per view, from all rows; one level per row and view, so that each row's mass is right.

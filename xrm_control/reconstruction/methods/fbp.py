@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from pydantic import Field
 from xrm_control.reconstruction.astra_session import reconstruct_slices
 from xrm_control.reconstruction.ramp import SoundFilter, filtered
 from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, view_weights
-from xrm_control.reconstruction.truncation import extended
+from xrm_control.reconstruction.truncation import Padding, extended
 
 
 class FilteredBackProjection(Reconstructor):
@@ -24,10 +24,7 @@ class FilteredBackProjection(Reconstructor):
 
     kind: Literal["fbp"] = "fbp"
     filter: SoundFilter = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
-    padding: Annotated[float, Field(ge=0, le=8)] | Literal["auto"] = Field(
-        default="auto",
-        description="How far matter goes on beyond the field of view, in detector widths; auto: as the mass tells.",
-    )
+    padding: Padding = "auto"
 
     def reconstruct(
         self,
@@ -39,7 +36,7 @@ class FilteredBackProjection(Reconstructor):
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on the continuation."""
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
         columns = sinograms.shape[2]
-        wide, margin = extended(sinograms, None if self.padding == "auto" else self.padding)
+        wide, margin = extended(sinograms, self.padding)
         width = math.ceil(math.sqrt(2) * columns) + 2
         ready = filtered(wide, self.filter, view_weights(theta_deg), margin + axis_px, width)
         volume = reconstruct_slices(

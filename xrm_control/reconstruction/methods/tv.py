@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.core.cpus import cpus
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.least_squares import back_projected, refined, sees_all
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.total_variation import Aim, Smoother
+from xrm_control.reconstruction.truncation import Padding
 
 _NORMAL_MAD = 0.6745  # median of the absolute value of a normal variable of unit variance
 _REFINING_STEPS = 5
@@ -42,10 +43,7 @@ class TotalVariation(Reconstructor):
         description="Of the total variation, in noise times the square root of the views; default: by discrepancy.",
     )
     non_negative: bool = Field(default=False, description="Hold attenuation at zero or above; biases the background.")
-    padding: Annotated[float, Field(ge=0, le=8)] | Literal["auto"] = Field(
-        default="auto",
-        description="How far matter goes on beyond the field of view, in detector widths; auto: as the mass tells.",
-    )
+    padding: Padding = "auto"
 
     def reconstruct(
         self,
@@ -57,12 +55,12 @@ class TotalVariation(Reconstructor):
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on the continuation."""
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
         rows, views, columns = sinograms.shape
-        threads = self.threads or len(os.sched_getaffinity(0))
+        threads = self.threads or cpus()
         noise = noise_levels(sinograms) if self.noise == "auto" else np.full(rows, self.noise)
         weights = view_weights(theta_deg)
         gram = Gram(theta_deg, weights, columns)
 
-        def sharpest(data: NDArray[np.float32], padding: float | Literal["auto"]) -> NDArray[np.float32]:
+        def sharpest(data: NDArray[np.float32], padding: Padding) -> NDArray[np.float32]:
             method = FourierReconstruction(filter="ram-lak", padding=padding, accuracy=1e-4, threads=self.threads)
             return method.reconstruct(data, theta_deg, axis_px, 1.0)
 
