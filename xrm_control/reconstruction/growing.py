@@ -83,7 +83,8 @@ class GrowingSlices:
         self._at = at or (rows // 2, columns // 2, columns // 2)
         if not all(0 <= place < size for place, size in zip(self._at, (rows, columns, columns), strict=True)):
             raise DataError("the slices do not meet in the volume", where="at", value=self._at)
-        self._shape, self._axis_px, self._pixel_size_um, self._kind = (rows, columns), axis_px, pixel_size_um, kind
+        self._shape, self._axis_px, self._pixel_size_um = (rows, columns), axis_px, pixel_size_um
+        self._kind: SoundFilter = kind
         self._width = math.ceil(math.sqrt(2) * columns) + 2
         self._shares = view_weights(self._theta_deg) / self._theta_deg.size
         self._tails = self._tails_of(held_widths)
@@ -161,14 +162,13 @@ class GrowingSlices:
 
     def _back_project(self, profiles: NDArray[np.float32], theta: float) -> None:
         """Detector place of a voxel: x cos - y sin, from the axis, as in `core.geometry`."""
-        cos, sin, columns = math.cos(theta), math.sin(theta), self._shape[1]
+        cos, sin, (rows, columns) = math.cos(theta), math.sin(theta), self._shape
         centre, half = (self._width - 1) / 2, (columns - 1) / 2
         row, y, x = self._at[0], self._at[1] - half, self._at[2] - half
-        every = np.zeros(self._shape[0])
         lines = np.broadcast_to(profiles[row], (columns, self._width))
-        _add(self._yx, lines, centre - half * cos - (np.arange(columns) - half) * sin, cos)
-        _add(self._zx, profiles, centre - half * cos - y * sin + every, cos)
-        _add(self._zy, profiles, centre + x * cos + half * sin + every, -sin)
+        _add(self._yx, lines, centre - half * cos + (half - np.arange(columns, dtype=float)) * sin, cos)
+        _add(self._zx, profiles, np.full(rows, centre - half * cos - y * sin), cos)
+        _add(self._zy, profiles, np.full(rows, centre + x * cos + half * sin), -sin)
 
 
 class ReferencesSoFar:

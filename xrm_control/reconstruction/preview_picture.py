@@ -24,12 +24,11 @@ def preview_png(slices: OrthogonalSlices) -> bytes:
     """A grey PNG of the three slices, each named above, what it rests on and its grey scale in 1/um below."""
     z, y, x = slices.at
     panels = {
-        f"z = {z}: x right, y down": _reduced(slices.yx),
-        f"y = {y}: x right, z down": _reduced(slices.zx),
-        f"x = {x}: y right, z down": _reduced(slices.zy),
+        f"z = {z}: x right, y down": slices.yx,
+        f"y = {y}: x right, z down": slices.zx,
+        f"x = {x}: y right, z down": slices.zy,
     }
-    black, white = _grey_scale(list(panels.values()))
-    pictures = {name: _picture(values, black, white) for name, values in panels.items()}
+    pictures, (black, white) = _pictures(panels)
     width = sum(picture.width + _GAP_PX for picture in pictures.values()) + _GAP_PX
     height = max(picture.height for picture in pictures.values()) + 2 * _LINE_PX
     whole = Image.new("L", (width, height), _BACKGROUND)
@@ -46,18 +45,18 @@ def preview_png(slices: OrthogonalSlices) -> bytes:
     return file.getvalue()
 
 
-def _reduced(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(Image.fromarray(values).reduce(math.ceil(max(values.shape) / _LARGEST_PX)))
-
-
-def _grey_scale(panels: list[NDArray[np.float32]]) -> tuple[float, float]:
-    every = np.concatenate([values.ravel() for values in panels])
-    low, high = (float(value) for value in np.quantile(every, _QUANTILES))
-    return (low, high) if high > low else (low, low + 1.0)
-
-
-def _picture(values: NDArray[np.float32], black: float, white: float) -> Image.Image:
-    grey = np.rint(np.clip((values - black) * (255 / (white - black)), 0, 255)).astype(np.uint8)
-    rows, columns = values.shape
-    times = max(1, round(_PANEL_PX / max(rows, columns)))
-    return Image.fromarray(grey).resize((columns * times, rows * times), Image.Resampling.NEAREST)
+def _pictures(panels: dict[str, NDArray[np.float32]]) -> tuple[dict[str, Image.Image], tuple[float, float]]:
+    """Panels at one magnification and in one grey scale, and what is black and white."""
+    largest = max(max(values.shape) for values in panels.values())
+    fewer = math.ceil(largest / _LARGEST_PX)
+    times = max(1, round(_PANEL_PX / largest))
+    reduced = {name: np.asarray(Image.fromarray(values).reduce(fewer)) for name, values in panels.items()}
+    every = np.concatenate([values.ravel() for values in reduced.values()])
+    black, white = (float(value) for value in np.quantile(every, _QUANTILES))
+    white = white if white > black else black + 1.0
+    pictures = {}
+    for name, values in reduced.items():
+        grey = np.rint(np.clip((values - black) * (255 / (white - black)), 0, 255)).astype(np.uint8)
+        size = (times * grey.shape[1], times * grey.shape[0])
+        pictures[name] = Image.fromarray(grey).resize(size, Image.Resampling.NEAREST)
+    return pictures, (black, white)
