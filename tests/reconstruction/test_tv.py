@@ -11,12 +11,13 @@ from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals
 from xrm_control.core.errors import DataError
 from xrm_control.core.family import Family
 from xrm_control.reconstruction.astra_session import projector_matrix
+from xrm_control.reconstruction.discrepancy import noise_levels
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.least_squares import back_projected, refined, sees_all
 from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.sirt import Sirt
-from xrm_control.reconstruction.methods.tv import TotalVariation, noise_levels
+from xrm_control.reconstruction.methods.tv import TotalVariation
 from xrm_control.reconstruction.reconstructor import Reconstructor, view_weights
 from xrm_control.reconstruction.total_variation import Aim, Smoother, divergence, shrink
 
