@@ -1,7 +1,7 @@
 """Reconstruction as the scan runs: three orthogonal slices, to which each view is added when its frame is there.
 
 A slice costs one interpolation a pixel and view, so three of them keep up with any camera where a volume would not.
-After Buurlage et al. 2018, doi 10.1088/1361-6501/aab8f9 (arbitrary slices at once) and 2019,
+After Buurlage et al. 2018, doi 10.1088/1361-6501/aab754 (arbitrary slices at once) and 2019,
 doi 10.1038/s41598-019-54647-4 (while the scan runs).
 """
 
@@ -85,7 +85,8 @@ class GrowingSlices:
             raise DataError("the slices do not meet in the volume", where="at", value=self._at)
         self._shape, self._axis_px, self._pixel_size_um = (rows, columns), axis_px, pixel_size_um
         self._kind: SoundFilter = kind
-        self._width = math.ceil(math.sqrt(2) * columns) + 2
+        # The slices' diagonal; even or odd as the detector, so that pixels meet samples in views along x and y.
+        self._width = columns + 2 * math.ceil((math.sqrt(2) - 1) / 2 * columns + 1)
         self._shares = view_weights(self._theta_deg) / self._theta_deg.size
         self._tails = self._tails_of(held_widths)
         self._seen = np.zeros(self._theta_deg.size, bool)
