@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ import numpy as np
 
 from xrm_control.analysis.core import AnalysisSpec, measure
 from xrm_control.analysis.handoff import Taken, read_handoff
+from xrm_control.compute.processes import Processes
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
-from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.core.cpus import cpus
+from xrm_control.core.errors import DataError, Interrupted, RecipeError
 from xrm_control.core.events import Event, EventStream, Listener
 from xrm_control.core.findings import Finding
 from xrm_control.core.geometry import Pose
@@ -27,12 +29,14 @@ from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
-from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
-from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import free_bytes, sha256_file
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.session.scans import FileScan
+from xrm_control.session.volumes import LOCK, Made, VolumeJob, make_parts, remove_parts, volume_of
+from xrm_control.storage.durable import free_bytes, make_folder, part_path, require_free, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import read_scan, read_volume
 from xrm_control.storage.journal import Journal, JournalReader
+from xrm_control.storage.lock import hold_lock
 from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
@@ -178,8 +182,14 @@ def reconstruct(
     pixel_size_um: float | None = None,
     sixteen_bit: bool = False,
     normalised: bool = False,
+    workers: int | None = None,
+    on_rows: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """A scan in any known file format -> volume as OME-TIFF; returns the quality figures."""
+    """A scan in any known file format -> volume as OME-TIFF; returns the quality figures.
+
+    A large scan is made in parts by `workers` processes (as many as CPUs), and taken up again where it was left;
+    `on_rows(done, of)` hears how far it is.
+    """
     if target.suffix.lower() not in (".tif", ".tiff"):
         raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")
     if target.exists():
@@ -193,17 +203,44 @@ def reconstruct(
             where=str(source),
             remedy="if the projections are transmissions already, say --normalised",
         )
-    scan = ScanData.of(recorded, pixel_size_um=pixel_size_um, assume_normalised=normalised)
-    result = reconstruct_scan(scan, spec)
+    views, rows, columns = recorded.projections.shape
+    scan = FileScan(source.absolute(), pixel_size_um, normalised)
+    job = VolumeJob(scan, spec, (views, rows, columns), part_path(target.absolute()))
+    # The parts and, at the end, the whole beside them.
+    require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
+    made = _made(job, workers, on_rows)
     write = write_volume_16bit if sixteen_bit else write_volume
-    write(target, result.volume, result.voxel_size_um)
+    write(target, made.parts, made.voxel_size_um)
+    remove_parts(job)
     return {
         "volume": str(target),
-        "shape": list(result.volume.shape),
-        "voxel_size_um": result.voxel_size_um,
-        "rotation_axis_px": result.rotation_axis_px,
-        **result.quality,
+        "shape": list(made.shape),
+        "voxel_size_um": made.voxel_size_um,
+        "rotation_axis_px": made.rotation_axis_px,
+        **made.quality,
     }
+
+
+def _made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int], None] | None) -> Made:
+    """The volume, by several processes where it has several parts."""
+    if len(job.parts) == 1:
+        return volume_of(job)
+
+    async def parts() -> None:
+        with Processes(workers=workers or min(cpus(), len(job.parts))).open() as pool:
+            await make_parts(pool, job, on_rows)
+
+    make_folder(job.place)
+    with hold_lock(job.place / LOCK, "the volume"):
+        try:
+            run_on_clock(parts(), 1.0)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "interrupted; what is done of the volume is kept",
+                where=str(job.place),
+                remedy="the same command goes on from there, or delete that folder",
+            ) from None
+        return volume_of(job)
 
 
 def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import dask.config
 import pytest
 
-from tests.compute.cluster import local_cluster, scan_job
+from tests.compute.cluster import local_cluster
+from tests.scan_on_disk import scan_job
 from xrm_control.compute.dask import Dask
 from xrm_control.session.processing import ScanJob
 

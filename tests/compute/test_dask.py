@@ -20,18 +20,19 @@ from tests.compute.cluster import (
     bounded,
     on,
     refuse,
-    scan_job,
     square,
     wait_at_first,
     whereabouts,
 )
+from tests.scan_on_disk import scan_job
 from xrm_control.compute.dask import Dask
 from xrm_control.compute.executor import Workers
 from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import VIRTUAL, Clock, pause, run, utc_now
+from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.recipe.handoff import HandoffSpec
-from xrm_control.session.processing import ScanJob, analyse_roi, reconstruct_roi
+from xrm_control.session.processing import ScanJob, analyse_roi, hand_over, reconstruct_roi
 from xrm_control.storage.formats.ome_tiff import OmeTiff
 from xrm_control.storage.run_folder import RunFolder
 
@@ -42,17 +43,17 @@ ROOT = Path(__file__).parents[2]
 
 
 def measured(job: ScanJob) -> dict[str, Any]:
-    place = RunFolder.open(job.run).roi(job.roi)
+    place = RunFolder.open(job.scan.run).roi(job.scan.roi)
     volume, voxel_um = OmeTiff().read(place.volume)
     particles = np.genfromtxt(place.path / "particles.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     return {"volume": volume, "voxel_um": voxel_um, "particles": particles}
 
 
 def process(compute: Any, job: ScanJob) -> dict[str, Any]:
-    place = RunFolder.open(job.run).roi(job.roi)
+    place = RunFolder.open(job.scan.run).roi(job.scan.roi)
 
     async def work(workers: Workers) -> dict[str, Any]:
-        quality: dict[str, Any] = dict(await workers.run(reconstruct_roi, job))
+        quality: dict[str, Any] = dict(await reconstruct_roi(workers, job))
         return quality | await workers.run(analyse_roi, place.handoff, place.path, HandoffSpec())
 
     return on(compute, work)
@@ -75,16 +76,28 @@ def test_the_same_numbers_as_inline(job: ScanJob, there: Dask, tmp_path: Path) -
     np.testing.assert_allclose(diameters, [6, 8], rtol=0.05)
 
 
+@pytest.mark.parametrize("count", [cpus(), 2 * cpus()])
+def test_a_volume_in_parts_by_several_workers_is_the_one_made_here(tmp_path: Path, count: int) -> None:
+    here, there = scan_job(tmp_path / "a", rows_at_a_time=4), scan_job(tmp_path / "b", rows_at_a_time=4)
+    assert len(there.volume.parts) == 12
+    one, two = process(Inline(), here), process(Dask(workers=count), there)
+    assert two == pytest.approx(one, rel=1e-5, abs=1e-9, nan_ok=True)
+    one, two = measured(here), measured(there)
+    np.testing.assert_allclose(two["volume"], one["volume"], rtol=1e-5, atol=1e-7)
+    assert len(one["particles"]) == len(two["particles"]) == 2
+    assert not list(there.scan.run.rglob("*.part"))
+
+
 def test_two_tries_at_once_do_not_disturb_each_other(there: Dask, tmp_path: Path) -> None:
     """A worker that was given up for lost may still be writing."""
     job = scan_job(tmp_path)
 
     async def work(workers: Workers) -> list[Any]:
-        return await asyncio.gather(*(workers.run(reconstruct_roi, job) for _ in range(6)))
+        return await asyncio.gather(*(workers.run(hand_over, job) for _ in range(6)))
 
     qualities = on(there, work)
     assert all(quality == pytest.approx(qualities[0]) for quality in qualities)
-    assert not list(job.run.rglob("*.part"))
+    assert not list(job.scan.run.rglob("*.part"))
 
 
 # Its own cluster
@@ -182,5 +195,5 @@ def test_without_dask_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 def test_a_job_is_small_when_it_travels(job: ScanJob) -> None:
     """Paths and numbers travel, pictures do not."""
-    pictures = sum(frame.bytes for _, frame in job.frames)
+    pictures = sum(frame.bytes for _, frame in job.scan.frames)
     assert len(pickle.dumps(replace(job, about={}))) < 0.2 * pictures

@@ -20,20 +20,21 @@ import pytest
 import xrm_control.session.processing as processing
 from tests.compute.cluster import (
     FIRST_DEATH_IS_THE_LAST,
-    ROI,
     die,
     local_cluster,
     on,
     refuse,
-    scan_job,
     square,
     wait_at_first,
+    whereabouts,
 )
+from tests.scan_on_disk import ROI, scan_job
 from xrm_control.compute.dask import Dask
 from xrm_control.compute.executor import Workers
+from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import pause
 from xrm_control.core.errors import DataError, WorkersLost
-from xrm_control.session.processing import ScanJob, clear_scratch, reconstruct_roi
+from xrm_control.session.processing import ScanJob, clear_scratch, hand_over, reconstruct_roi
 from xrm_control.storage.formats.ome_tiff import OmeTiff
 from xrm_control.storage.run_folder import RunFolder
 
@@ -41,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def die_while_publishing(job: ScanJob, mark: Path, step: int) -> dict[str, float]:
-    """`reconstruct_roi` on a worker that dies before its file number `step` is given its name; the second time, not."""
+    """`hand_over` on a worker that dies before its file number `step` is given its name; the second time, not."""
     real, count = processing.publish_file, [0]
 
     def deadly(*arguments: Any, **named: Any) -> Path:
@@ -53,7 +54,7 @@ def die_while_publishing(job: ScanJob, mark: Path, step: int) -> dict[str, float
 
     processing.publish_file = deadly
     try:
-        quality = reconstruct_roi(job)
+        quality = hand_over(job)
         if step > count[0] and not mark.exists():
             mark.touch()
             die()
@@ -93,13 +94,36 @@ def test_killed_while_it_publishes_the_volume_is_whole(
     mark = tmp_path / "mark"
     quality = on(there, lambda workers: workers.run(die_while_publishing, mine, mark, step))
     assert mark.exists(), "no worker died"
-    assert quality == pytest.approx(reconstruct_roi(job), rel=1e-5)
-    place, right = RunFolder.open(mine.run).roi(ROI), RunFolder.open(job.run).roi(ROI)
+    assert quality == pytest.approx(hand_over(job), rel=1e-5)
+    place, right = RunFolder.open(mine.scan.run).roi(ROI), RunFolder.open(job.scan.run).roi(ROI)
     np.testing.assert_allclose(OmeTiff().read(place.volume)[0], OmeTiff().read(right.volume)[0], rtol=1e-5, atol=1e-7)
     left = [path for path in place.path.iterdir() if path.is_dir()]
     assert len(left) == (step < 4), "what the dead worker left"
     clear_scratch(place.path)
     assert sorted(path.name for path in place.path.iterdir()) == ["handoff.json", "volume-16bit.tif", "volume.ome.tif"]
+
+
+def test_a_worker_killed_between_the_parts_costs_its_part_only(there: Dask, tmp_path: Path) -> None:
+    """Held against the same work undisturbed; killed from outside, as soon as some parts are on the disk."""
+    here, mine = scan_job(tmp_path / "a", rows_at_a_time=4), scan_job(tmp_path / "b", rows_at_a_time=4)
+    right = on(Inline(), lambda workers: reconstruct_roi(workers, here))
+    killed: list[int] = []
+
+    async def work(workers: Workers) -> dict[str, float]:
+        victim = await workers.run(whereabouts)
+
+        def told(done: int, of: int) -> None:
+            if not killed and done < of:
+                os.kill(victim, signal.SIGKILL)
+                killed.append(done)
+
+        return await reconstruct_roi(workers, mine, told)
+
+    quality = on(there, work)
+    assert killed, "no worker was killed"
+    assert quality == pytest.approx(right, rel=1e-5, abs=1e-9)
+    one, two = (OmeTiff().read(RunFolder.open(job.scan.run).roi(ROI).volume)[0] for job in (here, mine))
+    np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("there", [FIRST_DEATH_IS_THE_LAST], indirect=True)

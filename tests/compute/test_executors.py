@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +15,8 @@ from xrm_control.compute.executor import Compute
 from xrm_control.compute.inline import Inline
 from xrm_control.compute.processes import Processes
 from xrm_control.core.clock import VIRTUAL, Clock, pause, run, utc_now
-from xrm_control.core.errors import DataError
+from xrm_control.core.cpus import cpus
+from xrm_control.core.errors import DataError, WorkersLost
 
 
 def square(value: int) -> int:
@@ -47,6 +53,75 @@ def test_processes_are_others_and_end_with_the_block() -> None:
     pid = run(main(), VIRTUAL)
     assert pid != os.getpid()
     assert gone(pid)
+
+
+def fall_once(mark: Path) -> str:
+    """Kills its process the first time."""
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+def fall() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_killed_process_costs_time_and_nothing_else(tmp_path: Path, count: int) -> None:
+    async def main() -> list[object]:
+        with Processes(workers=count).open() as workers:
+            beside = [workers.run(square, value) for value in range(6)]
+            lost = await asyncio.gather(
+                workers.run(fall_once, tmp_path / "mark"), workers.run(fall), *beside, return_exceptions=True
+            )
+            return [*lost, await workers.run(square, 9)]
+
+    once, always, *others = run(main(), VIRTUAL)
+    assert once == "done"
+    assert isinstance(always, WorkersLost)
+    assert "3 times" in str(always)
+    assert others == [0, 1, 4, 9, 16, 25, 81]
+
+
+def test_each_process_takes_its_share_of_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(count: int) -> int:
+        with Processes(workers=count).open() as workers:
+            return await workers.run(cpus)
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert run(main(1), VIRTUAL) == cpus()
+    assert run(main(cpus()), VIRTUAL) == 1
+
+
+ORPHANS = """
+import asyncio, os, sys
+sys.path.insert(0, ".")
+from tests.compute.test_executors import whereabouts
+from xrm_control.compute.processes import Processes
+
+async def main():
+    with Processes().open() as workers:
+        print(await workers.run(whereabouts), flush=True)
+        await workers.run(sys.stdin.read)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_processes_do_not_outlive_a_session_that_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "session.py"
+    script.write_text(ORPHANS)
+    with subprocess.Popen(
+        [sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as session:
+        if session.stdout is None:
+            raise AssertionError
+        pid = int(session.stdout.readline())
+        session.kill()
+        session.wait()
+        assert gone(pid)
 
 
 def gone(pid: int) -> bool:

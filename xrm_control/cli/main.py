@@ -174,16 +174,27 @@ def reconstruct(
     pixel_size_um: Annotated[float | None, typer.Option(help="pixel at the sample, if the file does not say")] = None,
     sixteen_bit: Annotated[bool, typer.Option("--16bit", help="write 16-bit integers with a scale")] = False,
     normalised: Annotated[bool, typer.Option(help="the projections are transmissions already")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="processes for a large scan; none: as many as CPUs")
+    ] = None,
     json_: AsJson = False,
 ) -> None:
-    """Reconstruct a scan from a file."""
+    """Reconstruct a scan from a file. A large one is made in parts; the same command goes on where it was left."""
     from xrm_control import app
-    from xrm_control.cli import arguments
+    from xrm_control.cli import arguments, progress
 
     spec = arguments.reconstruction(method.value, filter_, iterations, axis, rows, rings)
-    figures = app.reconstruct(
-        source, out, spec, pixel_size_um=pixel_size_um, sixteen_bit=sixteen_bit, normalised=normalised
-    )
+    with progress.rows(_err) as on_rows:
+        figures = app.reconstruct(
+            source,
+            out,
+            spec,
+            pixel_size_um=pixel_size_um,
+            sixteen_bit=sixteen_bit,
+            normalised=normalised,
+            workers=workers,
+            on_rows=on_rows,
+        )
     _json(figures) if json_ else _figures(figures)
 
 

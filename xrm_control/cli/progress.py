@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from xrm_control.core.events import Event, Listener
 
@@ -28,6 +36,25 @@ def display(console: Console) -> Iterator[Listener]:
     )
     with Progress(*columns, console=console) as bars:
         yield _Bars(bars)
+
+
+@contextmanager
+def rows(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """Shows how many rows of a volume are done."""
+    if not console.is_terminal:
+        yield lambda done, of: console.print(f"{done} of {of} rows", markup=False)
+        return
+    columns = (TextColumn("reconstructing"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=console) as bars:
+        tasks: list[TaskID] = []
+
+        def show(done: int, of: int) -> None:
+            if not tasks:
+                tasks.append(bars.add_task("", total=of))
+            bars.update(tasks[0], completed=done)
+
+        yield show
 
 
 def _plain(console: Console, event: Event) -> None:

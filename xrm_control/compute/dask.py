@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from xrm_control.compute.executor import Compute, Workers
+from xrm_control.compute.executor import Compute, Executed, Workers
 from xrm_control.compute.processes import ignore_interrupts
 from xrm_control.core.errors import RecipeError, WorkersLost
 
@@ -132,7 +132,7 @@ def _connect(distributed: Any, scheduler: str) -> distributed.Client:
     return client
 
 
-class _Connected(Workers):
+class _Connected(Executed):
     """Workers of a cluster; the end of the block waits until the connection and a cluster of our own are gone."""
 
     def __init__(self, cluster: _Cluster) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
-from xrm_control.compute.executor import Compute, Workers
+from xrm_control.compute.executor import Compute, Executed, Workers
 
 
 class Inline(Compute):
@@ -16,4 +16,4 @@ class Inline(Compute):
     def open(self) -> Workers:
         """See `Compute.open`."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
-        return Workers(pool, lambda: pool.shutdown(wait=False, cancel_futures=True))
+        return Executed(pool, lambda: pool.shutdown(wait=False, cancel_futures=True))

@@ -28,8 +28,8 @@ from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
 
-# About 200 MB of line integrals, of which there are some copies.
-_SLAB_PIXELS = 50_000_000
+# Of a slab of rows, counts to slices, per pixel of all its views; measured at 1024 columns and 1571 views.
+_BYTES_PER_PIXEL = 40
 # What is read at once: a file of packed frames is unpacked whole for each part.
 _PART_SLABS = 4
 
@@ -47,6 +47,9 @@ class ReconstructionSpec(Spec):
         default=None, description="First and one past the last detector row to reconstruct; null: all."
     )
     preprocess: PreprocessSpec = PreprocessSpec()
+    memory_gb: float = Field(
+        default=2.0, gt=0, le=1000, description="About what one worker may take; a large scan is made in parts."
+    )
 
     def rows_of(self, count: int) -> tuple[int, int]:
         """First and end row on a detector of `count` rows. Raises RecipeError for rows it does not have."""
@@ -65,6 +68,7 @@ class ReconstructionSpec(Spec):
 class Prepared:
     """What every part needs to know of the whole. references: None for projections that are transmissions already."""
 
+    pixel_size_um: float
     axis: RotationAxis
     references: References | None
 
@@ -72,6 +76,7 @@ class Prepared:
         """For an .npz file; `from_arrays` leads back."""
         axis, references = self.axis, self.references
         content = {
+            "pixel_size_um": np.array(self.pixel_size_um),
             "axis": np.array([axis.column_px, axis.uncertainty_px]),
             "pairs": np.array(axis.pairs, np.int64).reshape(-1, 2),
         }
@@ -80,11 +85,13 @@ class Prepared:
     @classmethod
     def from_arrays(cls, content: Mapping[str, NDArray[Any]]) -> Prepared:
         """What `as_arrays` gave. Raises KeyError for anything else."""
+        pixel_um = float(content["pixel_size_um"])
         column_px, uncertainty_px = map(float, content["axis"])
         axis = RotationAxis(column_px, uncertainty_px, tuple((int(one), int(other)) for one, other in content["pairs"]))
         if "dark" not in content:
-            return cls(axis, None)
+            return cls(pixel_um, axis, None)
         return cls(
+            pixel_um,
             axis,
             References(
                 dark=content["dark"],
@@ -111,9 +118,11 @@ class Reconstruction:
     quality: dict[str, float]
 
 
-def parts_of(rows: tuple[int, int], views: int, columns: int) -> tuple[tuple[int, int], ...]:
-    """The rows in parts; the same whoever works on them, so that the numbers are the same too."""
-    return _split(rows, _PART_SLABS * _slab_rows(views, columns))
+def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
+    """The rows of a scan of shape (views, rows, columns) in parts: the same whoever works on them, so that the numbers
+    are the same too. Raises RecipeError for rows that the detector does not have.
+    """
+    return _split(spec.rows_of(shape[1]), _PART_SLABS * _slab_rows(spec, shape))
 
 
 def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
@@ -121,7 +130,7 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
     check_scan(scan)
     _, count, columns = scan.projections.shape
     spec.rows_of(count)
-    references = references_of(scan)
+    references, pixel_um = references_of(scan), float(scan.pixel_size_um)
     if spec.rotation_axis != "auto":
         if not 0 <= spec.rotation_axis <= columns - 1:
             raise RecipeError(
@@ -130,13 +139,14 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
                 value=spec.rotation_axis,
                 limit=f"0 to {columns - 1}",
             )
-        return Prepared(RotationAxis(float(spec.rotation_axis), 0.0, ()), references)
+        return Prepared(pixel_um, RotationAxis(float(spec.rotation_axis), 0.0, ()), references)
     theta = np.asarray(scan.theta_deg, float)
     # All rows, whichever are wanted: a few say less about the axis than the whole detector does.
     views = views_for_axis(theta)
     seen = transmission(scan, spec.preprocess, views=views, references=references)
     axis = find_rotation_axis(seen.values, theta[views])
-    return Prepared(replace(axis, pairs=tuple((int(views[i]), int(views[j])) for i, j in axis.pairs)), references)
+    pairs = tuple((int(views[one]), int(views[other])) for one, other in axis.pairs)
+    return Prepared(pixel_um, replace(axis, pairs=pairs), references)
 
 
 def reconstruct_rows(
@@ -151,7 +161,7 @@ def reconstruct_rows(
     references = prepared.references.of_rows(slice(*read)) if prepared.references else None
     volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
     figures = []
-    for first, end in _split(rows, _slab_rows(views, columns)):
+    for first, end in _split(rows, _slab_rows(spec, (views, count, columns))):
         low, high = max(read[0], first - halo), min(read[1], end + halo)
         outer = slice(low - read[0], high - read[0])
         transmitted = transmission(band, spec.preprocess, rows=outer, references=references)
@@ -160,7 +170,7 @@ def reconstruct_rows(
         sinograms, _ = line_integrals(transmitted, spec.preprocess)
         del transmitted
         volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
-            sinograms[own], theta_deg, prepared.axis.column_px, scan.pixel_size_um
+            sinograms[own], theta_deg, prepared.axis.column_px, prepared.pixel_size_um
         )
     return volume, reduce(add, figures)
 
@@ -173,13 +183,13 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
     rows = spec.rows_of(count)
     volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
     figures = []
-    for first, end in parts_of(rows, views, columns):
+    for first, end in parts_of(spec, (views, count, columns)):
         part = slice(first - rows[0], end - rows[0])
         volume[part], found = reconstruct_rows(scan, spec, prepared, (first, end))
         figures.append(found)
     return Reconstruction(
         volume=volume,
-        voxel_size_um=float(scan.pixel_size_um),
+        voxel_size_um=prepared.pixel_size_um,
         rotation_axis_px=prepared.axis.column_px,
         rows=rows,
         quality=reduce(add, figures).quality(prepared.axis, columns),
@@ -199,8 +209,9 @@ def _halo(spec: ReconstructionSpec, scan: ScanData) -> int:
     return 5 + math.ceil(float(np.abs(np.asarray(scan.shifts_px)[:, 1]).max()))
 
 
-def _slab_rows(views: int, columns: int) -> int:
-    return max(1, _SLAB_PIXELS // (views * columns))
+def _slab_rows(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> int:
+    views, _, columns = shape
+    return max(1, int(1e9 * spec.memory_gb / _BYTES_PER_PIXEL) // (views * columns))
 
 
 def _split(rows: tuple[int, int], size: int) -> tuple[tuple[int, int], ...]:

@@ -1,4 +1,4 @@
-"""From the frames of a scan to measured particles: two functions that run on workers.
+"""From the frames of a scan to measured particles: what runs on workers.
 
 They read only durable files and write only whole files, so running them again changes nothing and losing a worker costs
 time alone. The journal stays with the session.
@@ -11,22 +11,20 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from xrm_control.analysis.core import AnalysisSpec, run_core
-from xrm_control.core.errors import AnalysisError, DataError
+from xrm_control.compute.executor import Workers
+from xrm_control.core.errors import AnalysisError
 from xrm_control.recipe.handoff import HandoffSpec, entry_point
-from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
-from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import PART_SUFFIX, publish_file, sha256_file
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.session.scans import RunScan
+from xrm_control.session.volumes import OnRows, VolumeJob, make_parts, remove_parts, volume_of
+from xrm_control.storage.durable import PART_SUFFIX, part_path, publish_file, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
-from xrm_control.storage.frames import read_frame
-from xrm_control.storage.records import PlannedFrame, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 
 
@@ -34,72 +32,58 @@ from xrm_control.storage.run_folder import RunFolder
 class ScanJob:
     """What a worker needs to reconstruct one scan; `about` goes into the hand-off as it is."""
 
-    run: Path
-    roi: str
+    scan: RunScan
     centre_um: tuple[float, float, float]
-    pixel_size_um: float
     detector_rows: int
-    frames: Sequence[tuple[PlannedFrame, StoredFrame]]
     reconstruction: ReconstructionSpec
     analysis: AnalysisSpec
     volume_16bit: bool
     about: dict[str, Any]
 
-
-def load_scan(job: ScanJob) -> ScanData:
-    """The kept frames of a scan, hashes verified, projections sorted by measured angle."""
-    folder = RunFolder.open(job.run)
-
-    def stack(kind: str) -> tuple[np.ndarray, list[StoredFrame]]:
-        stored = [frame for plan, frame in job.frames if plan.kind == kind]
-        if not stored:
-            raise DataError(f"the scan has no {kind}", where=f"{job.run.name}, {job.roi}")
-        stored.sort(
-            key=lambda frame: frame.exposure.actual.theta_deg if kind == "projection" else frame.exposure.t_start_s
-        )
-        return np.stack([read_frame(folder, frame) for frame in stored]), stored
-
-    projections, views = stack("projection")
-    flats, references = stack("flat")
-    darks, _ = stack("dark")
-    return ScanData(
-        projections=projections,
-        theta_deg=np.array([frame.exposure.actual.theta_deg for frame in views]),
-        time_s=np.array([_middle_s(frame) for frame in views]),
-        flats=flats,
-        flat_time_s=np.array([_middle_s(frame) for frame in references]),
-        darks=darks,
-        pixel_size_um=job.pixel_size_um,
-    )
+    @property
+    def volume(self) -> VolumeJob:
+        """The volume to be made, in parts in the folder of the ROI."""
+        place = RunFolder.open(self.scan.run).roi(self.scan.roi)
+        return VolumeJob(self.scan, self.reconstruction, self.scan.shape, part_path(place.volume))
 
 
-def reconstruct_roi(job: ScanJob) -> dict[str, float]:
+async def reconstruct_roi(workers: Workers, job: ScanJob, on_rows: OnRows | None = None) -> dict[str, float]:
     """Frames -> volume.ome.tif and handoff.json of the ROI; returns the quality figures."""
-    folder = RunFolder.open(job.run)
-    place = folder.roi(job.roi)
-    result = reconstruct_scan(load_scan(job), job.reconstruction)
+    await make_parts(workers, job.volume, on_rows)
+    quality = await workers.run(hand_over, job)
+    # Not by a worker: one that was given up may come to this point while another one still reads the parts.
+    remove_parts(job.volume)
+    return quality
+
+
+def hand_over(job: ScanJob) -> dict[str, float]:
+    """What is left when all parts are there; runs on a worker."""
+    folder = RunFolder.open(job.scan.run)
+    place = folder.roi(job.scan.roi)
     place.path.mkdir(parents=True, exist_ok=True)
-    quality = {**result.quality, "rotation_axis_px": result.rotation_axis_px}
+    made = volume_of(job.volume)
+    quality = {**made.quality, "rotation_axis_px": made.rotation_axis_px}
     # A slab of rows is not centred on the field of view.
-    middle_row = (result.rows[0] + result.rows[1] - 1) / 2
+    middle_row = (made.rows[0] + made.rows[1] - 1) / 2
     x_um, y_um, z_um = job.centre_um
-    y_um += (middle_row - (job.detector_rows - 1) / 2) * result.voxel_size_um
+    y_um += (middle_row - (job.detector_rows - 1) / 2) * made.voxel_size_um
     with _scratch("reconstruction", place.path) as part:
-        volume = write_volume(part / place.volume.name, result.volume, result.voxel_size_um)
+        volume = write_volume(part / place.volume.name, made.parts, made.voxel_size_um)
         if job.volume_16bit:
-            write_volume_16bit(part / "volume-16bit.tif", result.volume, result.voxel_size_um)
+            write_volume_16bit(part / "volume-16bit.tif", made.parts, made.voxel_size_um)
+        frames = {frame.path: frame.sha256 for _, frame in job.scan.frames}
         handoff = {
             **job.about,
             "volume": place.volume.name,
-            "shape": list(result.volume.shape),
-            "voxel_size_um": result.voxel_size_um,
+            "shape": list(made.shape),
+            "voxel_size_um": made.voxel_size_um,
             "units": "1/um",
             "attenuation_scale": 1.0,
-            "roi": job.roi,
+            "roi": job.scan.roi,
             "centre_stage_um": {"x": x_um, "y": y_um, "z": z_um},
-            "rotation_axis_px": result.rotation_axis_px,
+            "rotation_axis_px": made.rotation_axis_px,
             "quality": quality,
-            "inputs": {place.volume.name: sha256_file(volume)} | {frame.path: frame.sha256 for _, frame in job.frames},
+            "inputs": {place.volume.name: sha256_file(volume)} | frames,
             "analysis": job.analysis.model_dump(mode="json"),
         }
         folder.write_json(part / place.handoff.name, handoff)
@@ -155,7 +139,3 @@ def _run_command(command: tuple[str, ...], handoff: Path, out: Path) -> None:
             where="handoff.command",
             value=f"exit code {done.returncode}",
         )
-
-
-def _middle_s(frame: StoredFrame) -> float:
-    return (frame.exposure.t_start_s + frame.exposure.t_end_s) / 2

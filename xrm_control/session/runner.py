@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from xrm_control.core.errors import DeviceError, InstrumentLocked, Interrupted, StorageError, XrmError
@@ -16,6 +15,7 @@ from xrm_control.session import stages
 from xrm_control.session.context import RunContext
 from xrm_control.session.processing import ScanJob, analyse_roi, clear_scratch, reconstruct_roi
 from xrm_control.session.results import sum_up
+from xrm_control.session.scans import RunScan
 
 PARTLY = 5
 # An instrument that does not answer may come back; it is not left in the beam for want of a second try.
@@ -128,9 +128,13 @@ class Runner:
         """The small life of a ROI after its scan: reconstructing, analysing, reported, or quarantined."""
         run, name = self._run, roi.name
         place = run.folder.roi(name)
+
+        def told(done: int, of: int) -> None:
+            run.events.emit("roi.rows", f"{name}: {done} of {of} rows reconstructed", roi=name, done=done, of=of)
+
         try:
             run.set_roi_state(name, "reconstructing")
-            quality: dict[str, Any] = dict(await run.workers.run(reconstruct_roi, self._job(roi)))
+            quality: dict[str, Any] = dict(await reconstruct_roi(run.workers, self._job(roi), told))
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, "analysing")
@@ -138,7 +142,7 @@ class Runner:
         except StorageError:
             # A disk that fails or is full is the whole run's trouble, not this region's.
             raise
-        except (*_COMPUTATION_FAILURES, BrokenProcessPool) as error:
+        except _COMPUTATION_FAILURES as error:
             self._quarantine(name, str(error) or type(error).__name__)
             return
         await run.on_disk(clear_scratch, place.path)
@@ -152,13 +156,11 @@ class Runner:
 
     def _job(self, roi: Roi) -> ScanJob:
         run, recipe, camera = self._run, self._run.recipe, self._run.description.camera
+        pixel_um = camera.binned_pixel_um(recipe.scan.binning)
         return ScanJob(
-            run=run.folder.path,
-            roi=roi.name,
+            scan=RunScan(run.folder.path, roi.name, pixel_um, run.journal.stored_frames(roi.name)),
             centre_um=(roi.x_um, roi.y_um, roi.z_um),
-            pixel_size_um=camera.binned_pixel_um(recipe.scan.binning),
             detector_rows=camera.height_px // recipe.scan.binning,
-            frames=run.journal.stored_frames(roi.name),
             reconstruction=recipe.reconstruction,
             analysis=recipe.analysis,
             volume_16bit=recipe.output.volume_16bit,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -33,32 +35,40 @@ class Scale:
         return (stored.astype(np.float32) * np.float32(self.step_per_um)) + np.float32(self.offset_per_um)
 
 
+Volume = NDArray | Sequence[NDArray]
+
+
 def write_volume(
-    path: Path, volume: NDArray, voxel_size_um: float, *, name: str = "volume", replace: bool = False
+    path: Path, volume: Volume, voxel_size_um: float, *, name: str = "volume", replace: bool = False
 ) -> Path:
     """Write [z, y, x] in its own dtype (attenuation: float32, 1/um); whole and on the disk when this returns.
 
-    Raises DataError for an array that is no volume, StorageError where the disk fails or `path` exists.
+    volume: an array, or its parts along z, which may be maps of files. Raises DataError for what is no volume,
+    StorageError where the disk fails or `path` exists.
     """
-    return _write(path, np.asarray(volume), voxel_size_um, {"Name": name}, replace)
+    parts = _parts(volume, path)
+    _write(path, parts, _shape(parts), parts[0].dtype, voxel_size_um, {"Name": name}, replace)
+    return path
 
 
 def write_volume_16bit(
-    path: Path, volume: NDArray[np.floating], voxel_size_um: float, *, name: str = "volume", replace: bool = False
+    path: Path, volume: Volume, voxel_size_um: float, *, name: str = "volume", replace: bool = False
 ) -> Scale:
     """Write [z, y, x] in 1/um as uint16 between its least and largest value; returns and stores the scale.
 
-    `read_volume` gives 1/um again, to half a step (the range / 131070). Raises as `write_volume`.
+    `read_volume` gives 1/um again, to half a step (the range / 131070). Otherwise as `write_volume`.
     """
-    values = np.asarray(volume)
-    _check(values, path)
-    low, high = float(values.min()), float(values.max())
+    parts = _parts(volume, path)
+    low, high = min(float(part.min()) for part in parts), max(float(part.max()) for part in parts)
     scale = Scale(low, (high - low) / _FULL_SCALE if high > low else 1.0)
-    stored = np.empty(values.shape, np.uint16)
-    for target, source in zip(stored, values, strict=True):
-        target[...] = np.rint((source.astype(float) - scale.offset_per_um) / scale.step_per_um)
     note = {"units": "1/um", "offset_per_um": scale.offset_per_um, "step_per_um": scale.step_per_um}
-    _write(path, stored, voxel_size_um, {"Name": name, "Description": json.dumps(note)}, replace)
+    stored = (
+        np.rint((image.astype(float) - scale.offset_per_um) / scale.step_per_um).astype(np.uint16)
+        for part in parts
+        for image in part
+    )
+    about = {"Name": name, "Description": json.dumps(note)}
+    _write(path, stored, _shape(parts), np.dtype(np.uint16), voxel_size_um, about, replace)
     return scale
 
 
@@ -86,35 +96,75 @@ class OmeTiff(VolumeFormat):
         return (volume if scale is None else scale.attenuation(volume)), voxel_um
 
 
-def _check(volume: NDArray, path: Path) -> None:
-    if volume.ndim != 3 or 0 in volume.shape:
-        raise DataError("a volume has three dimensions", where=str(path), value=f"shape {volume.shape}")
-    if volume.dtype.kind == "f" and not np.isfinite(volume).all():
-        raise DataError("a volume with NaN or infinity is not written", where=str(path))
+def _shape(parts: Sequence[NDArray]) -> tuple[int, int, int]:
+    return (sum(len(part) for part in parts), *parts[0].shape[1:])
 
 
-def _write(path: Path, volume: NDArray, voxel_size_um: float, metadata: dict[str, Any], replace: bool) -> Path:
-    _check(volume, path)
+def _parts(volume: Volume, path: Path) -> Sequence[NDArray]:
+    parts = [volume] if isinstance(volume, np.ndarray) else volume
+    if not parts:
+        raise DataError("a volume of no parts is not written", where=str(path))
+    for part in parts:
+        if part.ndim != 3 or 0 in part.shape:
+            raise DataError("a volume has three dimensions", where=str(path), value=f"shape {part.shape}")
+        if part.shape[1:] != parts[0].shape[1:] or part.dtype != parts[0].dtype:
+            raise DataError("the parts of a volume must be alike", where=str(path), value=f"{part.shape} {part.dtype}")
+        if part.dtype.kind == "f" and not all(np.isfinite(image).all() for image in part):
+            raise DataError("a volume with NaN or infinity is not written", where=str(path))
+    return parts
+
+
+def _write(
+    path: Path,
+    parts: Iterable[NDArray],
+    shape: tuple[int, int, int],
+    dtype: np.dtype,
+    voxel_size_um: float,
+    metadata: dict[str, Any],
+    replace: bool,
+) -> None:
     if not (np.isfinite(voxel_size_um) and voxel_size_um > 0):
         raise DataError("the voxel size must be positive", where=str(path), value=voxel_size_um)
     lengths = {f"PhysicalSize{axis}": float(voxel_size_um) for axis in "XYZ"}
     units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
-    # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
-    content = hashlib.sha256(memoryview(np.ascontiguousarray(volume).tobytes()))
-    identity = uuid.UUID(bytes=content.digest()[:16], version=4)
-    part = part_path(path)
+    unknown = str(uuid.UUID(int=0))
+    part_of_it = part_path(path)
     try:
-        tifffile.imwrite(
-            part,
-            volume,
+        # Room for the pixels first, then the pixels: no more than a part of them is ever in memory.
+        place = tifffile.imwrite(
+            part_of_it,
+            shape=shape,
+            dtype=dtype,
             ome=True,
             photometric="minisblack",
-            metadata={"axes": "ZYX", "UUID": str(identity), **lengths, **units, **metadata},
+            metadata={"axes": "ZYX", "UUID": unknown, **lengths, **units, **metadata},
+            returnoffset=True,
         )
+        if place is None:
+            raise DataError("the pixels do not lie in one piece", where=str(part_of_it))
+        content = hashlib.sha256()
+        with part_of_it.open("r+b") as file:
+            begin, length = place
+            file.seek(begin)
+            for one in parts:
+                pixels = np.ascontiguousarray(one).data.cast("B")
+                content.update(pixels)
+                file.write(pixels)
+            # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
+            _rename(file, begin + length, unknown, str(uuid.UUID(bytes=content.digest()[:16], version=4)))
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise storage_error("the volume cannot be written", path, error, volume.nbytes) from error
-    return publish_file(part, path, replace=replace)
+        part_of_it.unlink(missing_ok=True)
+        need_bytes = math.prod(shape) * dtype.itemsize
+        raise storage_error("the volume cannot be written", path, error, need_bytes) from error
+    publish_file(part_of_it, path, replace=replace)
+
+
+def _rename(file: BinaryIO, start: int, old: str, new: str) -> None:
+    """Give a file whose identity stands behind its pixels, from byte `start` on, another one, as long."""
+    file.seek(start)
+    text = file.read()
+    file.seek(start)
+    file.write(text.replace(old.encode(), new.encode()))
 
 
 def _ome(file: tifffile.TiffFile) -> tuple[dict[str, Any], str]:
