@@ -125,7 +125,7 @@ def test_parts_of_another_scan_are_not_used(job: VolumeJob, tmp_path: Path) -> N
     """The same place and settings, one frame less."""
     make(job)
     scan = pickle.loads(pickle.dumps(job.source))
-    view = next(i for i, (plan, _) in enumerate(scan.frames) if plan.kind == "projection" and plan.index == 30)
+    view = next(i for i, (plan, _) in enumerate(scan.frames) if plan.kind == "projection" and plan.number == 30)
     less = replace(scan, frames=[frame for i, frame in enumerate(scan.frames) if i != view])
     other = VolumeJob(less, job.spec, less.shape, job.place)
     make(other)
