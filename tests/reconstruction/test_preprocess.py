@@ -10,6 +10,7 @@ import pytest
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction import preprocess
+from xrm_control.reconstruction.figures import Figures
 from xrm_control.reconstruction.preprocess import PreprocessSpec, remove_rings, transmission
 from xrm_control.reconstruction.references import flat_sets, make_references, robust_mean
 from xrm_control.reconstruction.scan import ScanData
@@ -22,8 +23,8 @@ TRUE = line_integrals(BALLS, THETA, columns=64, axis_px=31.5, pixel_um=0.512, ro
 def integrals(scan: ScanData, **spec: object) -> tuple[np.ndarray, np.ndarray]:
     """(n, rows, columns) and opaque pixels per view."""
     chosen = PreprocessSpec.model_validate(spec)
-    found, opaque = preprocess.line_integrals(transmission(scan, chosen), chosen)
-    return found.transpose(1, 0, 2), opaque
+    seen = transmission(scan, chosen)
+    return preprocess.line_integrals(seen, chosen).transpose(1, 0, 2), Figures.of(seen, slice(None)).opaque
 
 
 @pytest.mark.parametrize("beam_change", [0.0, 0.08, -0.2])

@@ -15,15 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.reconstruction.preprocess import (
-    PreprocessSpec,
-    Transmission,
-    _floor,
-    _follow_air,
-    _normalise,
-    _remove_zingers,
-    line_integrals,
-)
+from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, transmission_of
 from xrm_control.reconstruction.ramp import SoundFilter, filtered
 from xrm_control.reconstruction.reconstructor import check_sinograms, view_weights
 from xrm_control.reconstruction.references import References, make_references, robust_mean
@@ -207,31 +199,16 @@ class ReferencesSoFar:
                 value=counts.shape,
                 limit=self._shape,
             )
-        refuse_bad_frames(counts[None], "projections", np.array([view]))
-        values = counts[None].astype(np.float32)
-        references = self._with_beam_of(values[0])
-        _normalise(values, references, np.zeros(1))
-        zingers = 0
-        if self._spec.zinger_sigmas is not None:
-            zingers = _remove_zingers(values, self._spec.zinger_sigmas, references)
-        if self._spec.air_margin_px:
-            _follow_air(values, self._spec.air_margin_px)
-        transmitted = Transmission(
-            values=values,
-            floor=_floor(references, self._shape),
-            gain_counts=references.gain_counts,
-            read_counts=references.read_counts,
-            bad_pixels=int(references.bad.sum()),
-            zingers=zingers,
-            saturated=0,
-        )
-        return line_integrals(transmitted, self._spec)[0][:, 0]
+        references = self._with_beam_of(counts, view)
+        found = transmission_of(counts[None], references, np.zeros(1), self._spec, numbers=np.array([view]))
+        return line_integrals(found, self._spec)[:, 0]
 
-    def _with_beam_of(self, counts: NDArray[np.float32]) -> References:
+    def _with_beam_of(self, counts: NDArray, view: int) -> References:
         """The references; where no flat was taken, with the beam of the brightest frame so far."""
         known = self._references
         if known is not None and not self._stands_in:
             return known
+        refuse_bad_frames(counts[None], "projections", np.array([view]))
         dark = known.dark if known else _mean(self._darks, self._shape)
         level = np.quantile(counts - dark, _BEAM_QUANTILE).astype(np.float32)
         if known is None:

@@ -167,7 +167,7 @@ def reconstruct_rows(
         transmitted = transmission(band, spec.preprocess, rows=outer, references=references)
         own = slice(first - low, end - low)
         figures.append(Figures.of(transmitted, own))
-        sinograms, _ = line_integrals(transmitted, spec.preprocess)
+        sinograms = line_integrals(transmitted, spec.preprocess)
         del transmitted
         volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
             sinograms[own], theta_deg, prepared.axis.column_px, prepared.pixel_size_um

@@ -82,24 +82,48 @@ def transmission(
     for start in range(0, len(chosen), _BLOCK):
         block = chosen[start : start + _BLOCK]
         counts = np.asarray(scan.projections[block, rows])
-        refuse_bad_frames(counts, "projections", block)
-        if np.issubdtype(counts.dtype, np.unsignedinteger):
-            saturated += int(np.count_nonzero(counts == np.iinfo(counts.dtype).max))
-        target = counts.astype(np.float32)
-        if references is not None:
-            _normalise(target, references, scan.time_s[block])
-        if spec.zinger_sigmas is not None:
-            zingers += _remove_zingers(target, spec.zinger_sigmas, references)
-        values[start : start + len(block)] = target
-    if spec.air_margin_px:
-        _follow_air(values, spec.air_margin_px)
+        found = transmission_of(counts, references, scan.time_s[block], spec, numbers=block)
+        values[start : start + len(block)] = found.values
+        zingers, saturated = zingers + found.zingers, saturated + found.saturated
     if spec.apply_shifts and scan.shifts_px is not None:
         for index, (right, down) in enumerate(np.asarray(scan.shifts_px)[chosen]):
             moved = (down if shape[0] > 3 else 0.0, right)
             values[index] = shift(values[index], moved, order=3, mode="nearest")
+    return _described(values, references, zingers, saturated)
+
+
+def transmission_of(
+    counts: NDArray,
+    references: References | None,
+    time_s: NDArray[np.floating],
+    spec: PreprocessSpec,
+    *,
+    numbers: NDArray[np.int64] | None = None,
+) -> Transmission:
+    """Of some frames (n, rows, columns), exposed at time_s (n,); shifts are not applied.
+
+    references: over the same rows, None for frames that are transmissions already. numbers: the frames' places in the
+    scan, to name them. Raises DataError for NaN and infinity, and for margins that do not see air.
+    """
+    refuse_bad_frames(counts, "projections", numbers)
+    saturated = 0
+    if np.issubdtype(counts.dtype, np.unsignedinteger):
+        saturated = int(np.count_nonzero(counts == np.iinfo(counts.dtype).max))
+    values = counts.astype(np.float32)
+    if references is not None:
+        _normalise(values, references, time_s)
+    zingers = 0 if spec.zinger_sigmas is None else _remove_zingers(values, spec.zinger_sigmas, references)
+    if spec.air_margin_px:
+        _follow_air(values, spec.air_margin_px)
+    return _described(values, references, zingers, saturated)
+
+
+def _described(
+    values: NDArray[np.float32], references: References | None, zingers: int, saturated: int
+) -> Transmission:
     return Transmission(
         values=values,
-        floor=_floor(references, shape),
+        floor=_floor(references, values.shape[1:]),
         gain_counts=references.gain_counts if references else 0.0,
         read_counts=references.read_counts if references else 0.0,
         bad_pixels=int(references.bad.sum()) if references else 0,
@@ -115,19 +139,16 @@ def references_of(scan: ScanData) -> References | None:
     return make_references(scan.flats, scan.flat_time_s, scan.darks, scan.time_s)
 
 
-def line_integrals(
-    transmitted: Transmission, spec: PreprocessSpec | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """-> sinograms (rows, n, columns) float32 and, per view, how many pixels were opaque and took the floor."""
+def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None) -> NDArray[np.float32]:
+    """-> sinograms (rows, n, columns) float32; opaque pixels take the floor."""
     spec = spec or PreprocessSpec()
-    opaque = np.count_nonzero(transmitted.values <= transmitted.floor, axis=(1, 2))
     values = _faint_averaged(transmitted, spec.faint_quanta)
     sinograms = -np.log(np.maximum(values, transmitted.floor))
     sinograms = np.ascontiguousarray(sinograms.transpose(1, 0, 2), np.float32)
     if spec.ring_window_px:
         for sinogram in sinograms:
             remove_rings(sinogram, spec.ring_window_px)
-    return sinograms, opaque
+    return sinograms
 
 
 def _faint_averaged(transmitted: Transmission, faint_quanta: float) -> NDArray[np.float32]:
