@@ -1,33 +1,60 @@
-"""`python -m benchmarks`: all of them, as one table."""
+"""`python -m benchmarks [NAME ...]`: those named, or all of them; a table each."""
 
 from __future__ import annotations
 
 import os
 import platform
+import sys
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import control, durability, iterative, reconstruction, rendering
+from benchmarks import control, durability, growing, iterative, reconstruction, rendering
+from benchmarks.timing import Row
+
+BENCHMARKS = {
+    "rendering": rendering,
+    "durability": durability,
+    "control": control,
+    "reconstruction": reconstruction,
+    "iterative": iterative,
+    "growing": growing,
+}
 
 
 def main() -> None:
-    """Run every benchmark and print one table."""
-    table = Table(
-        "what",
-        "who",
-        "s",
-        "ratio",
-        "against",
-        "remark",
-        title=f"{os.cpu_count()} CPUs, Python {platform.python_version()}",
-    )
-    for module in (rendering, durability, control, reconstruction, iterative):
-        for row in module.rows():
-            ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-            table.add_row(row.what, row.who, f"{row.seconds:.4f}", ratio, row.against, row.remark)
-        table.add_section()
-    Console(width=150).print(table)
+    """Run what the command line names and print a table as soon as it is complete."""
+    names = sys.argv[1:] or list(BENCHMARKS)
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    console = Console(width=150)
+    for name in names:
+        about = f"{name}: {os.cpu_count()} CPUs, Python {platform.python_version()}"
+        console.print(_table(about, BENCHMARKS[name].rows()))
+
+
+def _table(title: str, rows: list[Row]) -> Table:
+    """Columns of `Row`, and those of its figures between ratio and remark; a line between one `what` and the next."""
+    more = list(dict.fromkeys(heading for row in rows for heading in row.figures))
+    table = Table("what", "who", title=title)
+    for heading in ("s", "ratio"):
+        table.add_column(heading, justify="right")
+    table.add_column("against")
+    for heading in more:
+        table.add_column(heading, justify="right")
+    table.add_column("remark")
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        table.add_row(
+            row.what,
+            row.who,
+            "" if row.seconds is None else f"{row.seconds:.4g}",
+            "" if row.ratio is None else f"{row.ratio:.2f}",
+            row.against,
+            *(row.figures.get(heading, "") for heading in more),
+            row.remark,
+            end_section=following is not None and following.what != row.what,
+        )
+    return table
 
 
 main()

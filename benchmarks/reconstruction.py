@@ -1,8 +1,8 @@
-"""Filtered back-projection of whole volumes, side^3, on the same line integrals of discs: time, memory, error.
+"""Filtered back-projection of whole volumes, side^3, from the same line integrals of discs: time, memory, errors.
 
-Each method runs in a process of its own on some rows; the time is scaled to all rows of the volume. Memory is what the
-process took beyond its input. Errors are root mean squares against the analytic discs within the field of view, without
-noise and with as much as gives a signal-to-noise ratio of ten.
+Each method runs in a process of its own on some rows; the time is scaled to all rows of the volume. Errors are root
+mean squares against the analytic discs in the field of view, without noise and with as much as gives a signal-to-noise
+ratio of ten. A peer that is not installed, or fails, is left out and said so.
 """
 
 from __future__ import annotations
@@ -11,43 +11,68 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+from benchmarks.methods import METHODS, Method
 from benchmarks.timing import Row
 
 ROOT = Path(__file__).parents[1]
-# side, views (pi/2 times the side, less at 128 as in the screening recipe), rows for the fast method and for the others
-SIZES = ((128, 141, 128, 32), (256, 402, 64, 8), (512, 804, 32, 4), (1024, 1571, 16, 2))
-NAMES = {
-    "astra": "ASTRA FBP, two threads",
-    "fourier": "fourier",
-    "fbp": "fbp (ASTRA's back-projector)",
-    "iradon": "scikit-image iradon",
-}
+# Views: pi/2 times the side; fewer at 128, as in the screening recipe.
+SIZES = {128: 141, 256: 402, 512: 804, 1024: 1571}
+REFERENCE = "astra"
 
 
-def rows() -> list[Row]:
-    """One line for each method and size; ratios to ASTRA's own FBP."""
+def rows(sizes: tuple[int, ...] = tuple(SIZES)) -> list[Row]:
+    """One line for each size and method; ratios to ASTRA's own FBP."""
+    there = {name: method for name, method in METHODS.items() if method.is_there}
     found = []
-    for side, views, many, few in SIZES:
-        results = {}
-        for name in NAMES:
-            count = many if name == "fourier" else max(1, few // 2) if name == "iradon" else few
-            results[name] = {"rows": count, **_measured(name, side, views, count)}
-        reference_s = results["astra"]["seconds"] * side / results["astra"]["rows"]
-        for name, about in NAMES.items():
-            result = results[name]
-            seconds = result["seconds"] * side / result["rows"]
-            remark = (
-                f"{result['memory_mb']:.0f} MB for {result['rows']} rows; "
-                f"rms error {1e3 * result['error']:.2f}, at SNR 10 {1e3 * result['error_noisy']:.2f} 1/mm"
-            )
-            found.append(
-                Row(f"{side}^3 from {views} views", about, seconds, reference_s / seconds, "ASTRA FBP", remark)
-            )
-    return found
+    for side in sizes:
+        reference_s = None
+        for name, method in there.items():
+            count = method.rows[list(SIZES).index(side)]
+            what = f"{side}^3 from {SIZES[side]} views"
+            try:
+                result = _measured(name, side, count)
+            except RuntimeError as error:
+                found.append(Row(what, method.about, remark=str(error)))
+                continue
+            row = _row(what, method, result, count, side, reference_s)
+            reference_s = row.seconds if name == REFERENCE else reference_s
+            found.append(row)
+    return found + [
+        Row("left out", method.about, remark=f"not installed: pip install {method.install}")
+        for name, method in METHODS.items()
+        if name not in there
+    ]
 
 
-def _measured(name: str, side: int, views: int, count: int) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.reconstruction_one", name, str(side), str(views), str(count)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def _row(what: str, method: Method, result: dict[str, float], count: int, side: int, reference_s: float | None) -> Row:
+    seconds = result["seconds"] * side / count
+    remarks = [method.remark] * bool(method.remark) + [f"{count} rows, scaled"] * (count < side)
+    return Row(
+        what,
+        method.about,
+        seconds,
+        (reference_s or seconds) / seconds,
+        "ASTRA FBP",
+        "; ".join(remarks),
+        {
+            "MB": f"{result['memory_mb']:.0f}",
+            "rms error 1/mm": f"{1e3 * result['error']:.2f}",
+            "at SNR 10": f"{1e3 * result['error_noisy']:.2f}",
+        },
+    )
+
+
+def _measured(name: str, side: int, count: int) -> dict[str, Any]:
+    arguments = [name, str(side), str(SIZES[side]), str(count)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.reconstruction_one", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"failed: {(done.stderr.strip() or f'exit code {done.returncode}').splitlines()[-1]}")
+    return json.loads(done.stdout)

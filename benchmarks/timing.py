@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from xrm_control.core.clock import stopwatch
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what, by whom, seconds, ratio to the peer named in `against`, and a remark."""
+    """One line of a table: what, by whom, seconds, ratio to the peer named in `against`, a remark, and `figures`: what
+    else was measured, by the heading of its column. Seconds are missing where nothing was measured.
+    """
 
     what: str
     who: str
-    seconds: float
+    seconds: float | None = None
     ratio: float | None = None
     against: str = ""
     remark: str = ""
+    figures: Mapping[str, str] = field(default_factory=dict)
 
 
 def median_s(call: Callable[[], object], repeats: int = 5) -> float:
