@@ -20,6 +20,7 @@ from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.planning import Plan
 from xrm_control.session.announcing import Announcer
+from xrm_control.session.live import LivePreview
 from xrm_control.session.states import RunStates
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
@@ -71,6 +72,8 @@ class RunContext:
         self._held_from = ""
         # Acquisitions that are planned and not finished, by stage: where the stage will still go.
         self.ahead: dict[str, Acquisition] = {}
+        # Of the region that is being scanned.
+        self.live: LivePreview | None = None
         self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
         self.engine = Engine(
             instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold, self.renew_guard
@@ -163,6 +166,9 @@ class JournalSink:
         exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
         await self._context.on_disk(self._context.frames.store, step.frame_id, attempt, frame.image, exposure)
         self._context.announcer.kept()
+        live = self._context.live
+        if live is not None:
+            live.kept(step, frame.image, actual.theta_deg)
 
     async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
         """See `FrameSink.retake`."""

@@ -47,6 +47,10 @@ class ScanJob:
         return VolumeJob(self.scan, self.reconstruction, self.scan.shape, part_path(place.volume))
 
 
+def warm_up() -> None:
+    """Nothing but what comes with it: a worker that has imported this module once answers at once from then on."""
+
+
 async def reconstruct_roi(workers: Workers, job: ScanJob, on_rows: OnRows | None = None) -> dict[str, float]:
     """Frames -> volume.ome.tif and handoff.json of the ROI; returns the quality figures."""
     await make_parts(workers, job.volume, on_rows)

@@ -13,7 +13,7 @@ from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
 from xrm_control.session.context import RunContext
-from xrm_control.session.processing import ScanJob, analyse_roi, clear_scratch, reconstruct_roi
+from xrm_control.session.processing import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.session.results import sum_up
 from xrm_control.session.scans import RunScan
 
@@ -42,6 +42,7 @@ class Runner:
         self._interrupted: str | None = None
         self._leaving = False
         self._processing: list[asyncio.Task[None]] = []
+        self._warming: asyncio.Task[None] | None = None
 
     async def run(self) -> int:
         """Carry the run to its end and return the exit code. Raises the error that ended a failed or aborted run."""
@@ -108,13 +109,15 @@ class Runner:
         acquisition = stages.scan_of(run, roi)
         run.plan_frames(acquisition)
         before, rest = stages.split(acquisition)
+        self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")
         started_s = run.clock.now_s()
         run.states.go("align")
         await stages.align(run, acquisition)
-        run.states.go("reference")
-        await stages.take(run, acquisition, before, "references")
-        run.states.go("scan")
-        await stages.take(run, acquisition, rest, "projections")
+        async with stages.preview(run, acquisition):
+            run.states.go("reference")
+            await stages.take(run, acquisition, before, "references")
+            run.states.go("scan")
+            await stages.take(run, acquisition, rest, "projections")
         run.progress.scan_s[roi.name] = run.clock.now_s() - started_s
         run.states.go("check")
         problem = stages.check(run, roi)
@@ -123,6 +126,11 @@ class Runner:
             return
         run.set_roi_state(roi.name, "scanned")
         self._processing.append(asyncio.create_task(self._process(roi), name=f"process {roi.name}"))
+
+    async def _warm_up(self) -> None:
+        # What is wrong with the workers is told when they are needed.
+        with contextlib.suppress(*_COMPUTATION_FAILURES):
+            await self._run.workers.run(warm_up)
 
     async def _process(self, roi: Roi) -> None:
         """The small life of a ROI after its scan: reconstructing, analysing, reported, or quarantined."""
@@ -147,7 +155,7 @@ class Runner:
             return
         await run.on_disk(clear_scratch, place.path)
         for path in sorted(place.path.iterdir()):
-            if path.is_file() and path not in (place.volume, place.handoff):
+            if path.is_file() and path not in (place.volume, place.handoff, place.preview):
                 stages.record_artifact(run, f"{name}/{path.name}", "analysis", name)
         run.progress.quality[name] = quality
         run.progress.reported.append(name)

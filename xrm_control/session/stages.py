@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
 
 import numpy as np
@@ -19,6 +19,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import find_particles
 from xrm_control.roi.strategy import Limits, Roi
 from xrm_control.session.context import RunContext
+from xrm_control.session.live import LivePreview
 from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.records import Artifact
 
@@ -170,6 +171,32 @@ async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep
     """Carry out a part of a scan."""
     with _stage(run, f"{acquisition.stage} {name}", len(steps)):
         await run.engine.run(steps)
+
+
+@contextlib.asynccontextmanager
+async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[None]:
+    """While the block runs, slices of what is scanned grow in the ROI's folder."""
+    roi = acquisition.stage
+    place = run.folder.roi(roi).preview
+    spec, known = run.recipe.reconstruction, run.progress.quality.values()
+    # The axis of this scan shows at its end; that of the region before is the best guess.
+    guess = (
+        spec.rotation_axis if spec.rotation_axis != "auto" else next((one["rotation_axis_px"] for one in known), None)
+    )
+    run.live = LivePreview(
+        acquisition,
+        run.description.camera.binned_pixel_um(acquisition.binning),
+        spec.preprocess,
+        guess,
+        place,
+        lambda kind, text: run.events.emit(kind, text, level="warning", roi=roi),
+    )
+    try:
+        yield
+        if await run.live.finish():
+            record_artifact(run, f"{roi}/{place.name}", "preview", roi)
+    finally:
+        run.live = None
 
 
 def check(run: RunContext, roi: Roi) -> str | None:

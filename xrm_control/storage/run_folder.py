@@ -45,6 +45,10 @@ class RoiFolder:
         return self.path / "volume.ome.tif"
 
     @property
+    def preview(self) -> Path:
+        return self.path / "preview.png"
+
+    @property
     def labels(self) -> Path:
         return self.path / "labels.ome.tif"
 
