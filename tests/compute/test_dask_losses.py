@@ -85,7 +85,13 @@ def test_a_worker_killed_in_the_middle_costs_time_only(there: Dask, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("step", "published"),
-    [(1, "nothing"), (2, "a volume"), (3, "all but the hand-off"), (4, "everything, but the answer was not given")],
+    [
+        (1, "nothing"),
+        (2, "a preview"),
+        (3, "a preview and 16 bits"),
+        (4, "all but the hand-off"),
+        (5, "everything, but the answer was not given"),
+    ],
 )
 def test_killed_while_it_publishes_the_volume_is_whole(
     there: Dask, job: ScanJob, tmp_path: Path, step: int, published: str
@@ -98,9 +104,14 @@ def test_killed_while_it_publishes_the_volume_is_whole(
     place, right = RunFolder.open(mine.scan.run).roi(ROI), RunFolder.open(job.scan.run).roi(ROI)
     np.testing.assert_allclose(OmeTiff().read(place.volume)[0], OmeTiff().read(right.volume)[0], rtol=1e-5, atol=1e-7)
     left = [path for path in place.path.iterdir() if path.is_dir()]
-    assert len(left) == (step < 4), "what the dead worker left"
+    assert len(left) == (step < 5), "what the dead worker left"
     clear_scratch(place.path)
-    assert sorted(path.name for path in place.path.iterdir()) == ["handoff.json", "volume-16bit.tif", "volume.ome.tif"]
+    assert sorted(path.name for path in place.path.iterdir()) == [
+        "handoff.json",
+        "preview.png",
+        "volume-16bit.tif",
+        "volume.ome.tif",
+    ]
 
 
 def test_a_worker_killed_between_the_parts_costs_its_part_only(there: Dask, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A preview never stands in the way: it works in a thread of its own on the frames it is given, skips some where it cannot
 keep up, and ends, with a word in the log, where it cannot go on. The volume itself is made when the scan is over: the
-rotation axis and the last references are not known before.
+rotation axis and the last references are not known before. Its slices then take the preview's place.
 """
 
 from __future__ import annotations
@@ -66,15 +66,14 @@ class LivePreview:
         self._waiting.add(future)
         future.add_done_callback(self._landed)
 
-    async def finish(self) -> bool:
-        """Wait for what is in the queue and end the thread; whether there is a picture."""
+    async def finish(self) -> None:
+        """Wait for what is in the queue and end the thread."""
         if self._waiting:
             await asyncio.wait(self._waiting)
         self._over = True
         self._thread.shutdown(wait=False)
         if self._skipped:
             self._tell("preview.skipped", f"{self._name}: the preview could not keep up with {self._skipped} views")
-        return self._slices is not None and self._picture.exists()
 
     def _landed(self, future: asyncio.Future[None]) -> None:
         self._waiting.discard(future)

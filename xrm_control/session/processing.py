@@ -21,6 +21,7 @@ from xrm_control.compute.executor import Workers
 from xrm_control.core.errors import AnalysisError
 from xrm_control.recipe.handoff import HandoffSpec, entry_point
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.reconstruction.preview_picture import preview_png
 from xrm_control.session.scans import RunScan
 from xrm_control.session.volumes import OnRows, VolumeJob, make_parts, remove_parts, volume_of
 from xrm_control.storage.durable import PART_SUFFIX, part_path, publish_file, sha256_file
@@ -75,6 +76,7 @@ def hand_over(job: ScanJob) -> dict[str, float]:
         volume = write_volume(part / place.volume.name, made.parts, made.voxel_size_um)
         if job.volume_16bit:
             write_volume_16bit(part / "volume-16bit.tif", made.parts, made.voxel_size_um)
+        (part / place.preview.name).write_bytes(preview_png(made.slices()))
         frames = {frame.path: frame.sha256 for _, frame in job.scan.frames}
         handoff = {
             **job.about,

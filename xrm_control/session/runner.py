@@ -144,6 +144,7 @@ class Runner:
             run.set_roi_state(name, "reconstructing")
             quality: dict[str, Any] = dict(await reconstruct_roi(run.workers, self._job(roi), told))
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
+            stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, "analysing")
             quality |= await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)

@@ -177,7 +177,6 @@ async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep
 async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[None]:
     """While the block runs, slices of what is scanned grow in the ROI's folder."""
     roi = acquisition.stage
-    place = run.folder.roi(roi).preview
     spec, known = run.recipe.reconstruction, run.progress.quality.values()
     # The axis of this scan shows at its end; that of the region before is the best guess.
     guess = (
@@ -188,13 +187,12 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[No
         run.description.camera.binned_pixel_um(acquisition.binning),
         spec.preprocess,
         guess,
-        place,
+        run.folder.roi(roi).preview,
         lambda kind, text: run.events.emit(kind, text, level="warning", roi=roi),
     )
     try:
         yield
-        if await run.live.finish():
-            record_artifact(run, f"{roi}/{place.name}", "preview", roi)
+        await run.live.finish()
     finally:
         run.live = None
 

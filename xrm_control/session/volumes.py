@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from xrm_control.compute.executor import Workers
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction.figures import Figures
+from xrm_control.reconstruction.growing import OrthogonalSlices
 from xrm_control.reconstruction.pipeline import (
     Prepared,
     ReconstructionSpec,
@@ -103,6 +104,14 @@ class Made:
     def shape(self) -> tuple[int, int, int]:
         """(rows, columns, columns)."""
         return (sum(len(part) for part in self.parts), *self.parts[0].shape[1:])
+
+    def slices(self) -> OrthogonalSlices:
+        """Through the middle."""
+        rows, _, columns = self.shape
+        z, middle, views = rows // 2, columns // 2, int(self.quality["views"])
+        zx, zy = (np.concatenate([part[cut] for part in self.parts]) for cut in (np.s_[:, middle], np.s_[:, :, middle]))
+        yx = next(image for number, image in enumerate(image for part in self.parts for image in part) if number == z)
+        return OrthogonalSlices(yx, zx, zy, (z, middle, middle), views, views)
 
 
 async def make_parts(workers: Workers, job: VolumeJob, on_rows: OnRows | None = None) -> None:
