@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals
-from xrm_control.core.errors import DataError
 from xrm_control.core.family import Family
 from xrm_control.reconstruction.astra_session import projector_matrix
 from xrm_control.reconstruction.discrepancy import noise_levels
@@ -194,7 +193,13 @@ def test_noise_at_equal_resolution_is_below_half_of_filtered_back_projections(si
     assert noise(volume) < 0.5 * equal
 
 
-@pytest.mark.parametrize("peer", [Cgls(surround=0.1), Sirt(surround=0.1, iterations=100)])
+@pytest.mark.parametrize(
+    "peer",
+    [
+        Cgls(engine="astra", surround=0.1, iterations=8, noise=None),
+        Sirt(engine="astra", surround=0.1, iterations=100, noise=None),
+    ],
+)
 def test_it_is_sharper_and_quieter_than_astras_iterative_methods(peer: Reconstructor) -> None:
     data = scan()
     volume = TotalVariation().reconstruct(data, THETA, MIDDLE, PIXEL)
@@ -271,30 +276,6 @@ def test_the_smallest_scans_come_through(views: int, columns: int) -> None:
     volume = TotalVariation().reconstruct(data, np.arange(views) * 30.0, (columns - 1) / 2, 1.0)
     assert volume.shape == (3, columns, columns)
     assert np.isfinite(volume).all()
-
-
-@pytest.mark.parametrize(
-    ("change", "where"),
-    [
-        ({"sinograms": np.full((2, 4, 9), np.nan, np.float32)}, "view 0"),
-        ({"sinograms": np.zeros((4, 9), np.float32)}, "sinograms"),
-        ({"sinograms": np.zeros((2, 0, 9), np.float32)}, "sinograms"),
-        ({"theta_deg": np.arange(5.0)}, "theta_deg"),
-        ({"theta_deg": np.array([0, 1, np.nan, 3])}, "theta_deg"),
-        ({"axis_px": 9.5}, "axis_px"),
-        ({"pixel_size_um": 0.0}, "pixel_size_um"),
-    ],
-)
-def test_arrays_that_do_not_fit_are_refused(change: dict, where: str) -> None:
-    sound = {
-        "sinograms": np.zeros((2, 4, 9), np.float32),
-        "theta_deg": np.arange(4.0),
-        "axis_px": 4.0,
-        "pixel_size_um": 1.0,
-    }
-    with pytest.raises(DataError) as caught:
-        TotalVariation().reconstruct(**(sound | change))
-    assert caught.value.where == where
 
 
 @pytest.mark.parametrize("field", [{"noise": -1}, {"iterations": 0}, {"discrepancy": 1.5}, {"weight": -0.1}, {"a": 1}])

@@ -7,21 +7,44 @@ come back in 1/pixel.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import astra
 import numpy as np
+from astra.log import AstraError
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from xrm_control.core.errors import DataError
+from xrm_control.core.cpus import cpus
+from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.reconstruction.remarks import remark
 
-SliceMaker = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Device = Literal["auto", "cpu", "gpu"]
+SliceMaker = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
+
+_GPU_BYTES = 2e9  # of slices and sinograms that are on the GPU together
+_IN_THREE_DIMENSIONS = ("BP", "SIRT", "CGLS")
+_GPU_TOLERANCE = 0.05  # of a disc: its back-projector interpolates otherwise than the CPU's
+
+# Refusals are raised as errors; ASTRA would print them on stderr besides.
+astra.log.disableScreen()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What ASTRA is to do with each row: sinogram (n, detector) -> slice (size, size) in 1/pixel."""
+
+    algorithm: str
+    theta_deg: NDArray[np.floating]
+    detector: int
+    size: int
+    axis_px: float
+    iterations: int
+    options: dict[str, Any]
 
 
 def gpu_available() -> bool:
@@ -38,36 +61,69 @@ def reconstruct_slices(
     axis_px: float,
     iterations: int = 1,
     options: Mapping[str, Any] | None = None,
+    device: Device = "auto",
     threads: int | None = None,
+    enough: NDArray[np.floating] | None = None,
     gpu: bool | None = None,
 ) -> NDArray[np.float32]:
     """Reconstruct every row with one ASTRA algorithm.
 
     sinograms (rows, n, detector) float32 line integrals; axis_px: column of the rotation axis in them, any
     value for iterative algorithms, the middle for FBP on a CPU. Returns (rows, size, size) in 1/pixel.
-    threads: None takes the CPUs this process may use. gpu: None takes one when there is one.
+    device: auto takes a GPU when there is one, and the CPU when it refuses, with a remark. threads: None takes the CPUs
+    this process may use. enough (rows,): a row is done once its residual's sum of squares is down to this; on a CPU.
+    gpu: whether there is one; None asks. Raises RecipeError where a GPU is asked for that is not there, DataError where
+    it refuses.
     """
     data = np.ascontiguousarray(sinograms, np.float32)
+    job = Job(algorithm, theta_deg, data.shape[2], size, axis_px, iterations, dict(options or {}))
     if not np.all(np.isfinite(data)):
         row = int(np.flatnonzero(~np.isfinite(data).all(axis=(1, 2)))[0])
         raise DataError("a sinogram holds NaN or infinity", where=f"row {row}")
-    use_gpu = gpu_available() if gpu is None else gpu
-    build = partial(
-        _slice_maker, theta_deg, data.shape[2], size, axis_px, algorithm, iterations, dict(options or {}), use_gpu
-    )
-    out = np.empty((len(data), size, size), np.float32)
-    workers = 1 if use_gpu else max(1, min(threads or _cpus(), len(data)))
+    if device != "cpu" and enough is None and wants_gpu(device, gpu):
+        try:
+            check_gpu(job)
+            return _gpu_volume(data, job)
+        except AstraError as error:
+            if device == "gpu":
+                raise DataError(
+                    "the GPU refused", where="device", value=error, remedy="choose device: cpu, or free its memory"
+                ) from error
+            remark(f"the GPU refused ({error}); the CPU did the work")
+    return _cpu_volume(data, job, threads or cpus(), enough)
 
-    def work(first: int) -> None:
-        with build() as make:
-            for row in range(first, len(data), workers):
-                out[row] = make(data[row])
 
-    # algorithm.run releases the GIL; each thread has its own set of objects.
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work, first) for first in range(workers)]:
-            done.result()
-    return out
+def wants_gpu(device: Device, gpu: bool | None = None) -> bool:
+    """Whether work goes to a GPU. Raises RecipeError where one is asked for and not there."""
+    there = device != "cpu" and (gpu_available() if gpu is None else gpu)
+    if device == "gpu" and not there:
+        raise RecipeError(
+            "no GPU can be used here",
+            where="device",
+            value=device,
+            remedy="choose device: auto or cpu; for a GPU install NVIDIA's driver and see that nvidia-smi lists it",
+        )
+    return there
+
+
+def check_gpu(job: Job) -> None:
+    """A small disc on the GPU as on the CPU, or AstraError.
+
+    In two dimensions first: where no driver is, that is refused, while three dimensions end the process.
+    """
+    side, views = 48, 60
+    theta_deg = np.arange(views) * 180.0 / views
+    theta = np.radians(theta_deg)[:, None]
+    axis_px = (side - 1) / 2 if job.algorithm == "FBP" else 24.7
+    rounds = min(job.iterations, 5)
+    small = replace(job, theta_deg=theta_deg, detector=side, size=side, axis_px=axis_px, iterations=rounds)
+    away = np.arange(side) - axis_px - 6 * np.cos(theta) + 4 * np.sin(theta)
+    disc = (2 * np.sqrt(np.maximum(10.0**2 - away**2, 0))).astype(np.float32)[None]
+    expected = _cpu_volume(disc, small, 1, None)[0]
+    flat = _gpu_slices(disc, small)
+    for found in (*flat, *_gpu_volume(np.repeat(disc, 2, axis=0), small)):
+        if not np.linalg.norm(found - expected) <= _GPU_TOLERANCE * np.linalg.norm(expected):
+            raise AstraError(f"{job.algorithm} of a disc differs from the CPU's")
 
 
 def projector_matrix(theta_deg: NDArray[np.floating], detector: int, size: int, axis_px: float) -> csr_matrix:
@@ -81,40 +137,106 @@ def projector_matrix(theta_deg: NDArray[np.floating], detector: int, size: int, 
         return csr_matrix(astra.matrix.get(handle), dtype=np.float32)
 
 
+def _cpu_volume(
+    data: NDArray[np.float32], job: Job, threads: int, enough: NDArray[np.floating] | None
+) -> NDArray[np.float32]:
+    out = np.empty((len(data), job.size, job.size), np.float32)
+    limits = np.zeros(len(data)) if enough is None else enough
+    workers = max(1, min(threads, len(data)))
+
+    def work(first: int) -> None:
+        with _slice_maker(job, "linear") as make:
+            for row in range(first, len(data), workers):
+                out[row] = make(data[row], float(limits[row]))
+
+    # algorithm.run releases the GIL; each thread has its own set of objects.
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work, first) for first in range(workers)]:
+            done.result()
+    return out
+
+
 @contextmanager
-def _slice_maker(
-    theta_deg: NDArray[np.floating],
-    detector: int,
-    size: int,
-    axis_px: float,
-    algorithm: str,
-    iterations: int,
-    options: dict[str, Any],
-    use_gpu: bool,
-) -> Iterator[SliceMaker]:
+def _slice_maker(job: Job, projector_kind: Literal["linear", "cuda"]) -> Iterator[SliceMaker]:
     """One set of ASTRA objects, reused for slice after slice and deleted at the end, come what may."""
-    geometry = _geometry(theta_deg, detector, axis_px)
-    volume_geometry = astra.create_vol_geom(size, size)
+    geometry = _geometry(job.theta_deg, job.detector, job.axis_px)
+    volume_geometry = astra.create_vol_geom(job.size, job.size)
     with ExitStack() as stack:
-        projector = astra.create_projector("cuda" if use_gpu else "linear", geometry, volume_geometry)
+        projector = astra.create_projector(projector_kind, geometry, volume_geometry)
         stack.callback(astra.projector.delete, projector)
-        sinogram = astra.data2d.create("-sino", geometry, 0)
-        stack.callback(astra.data2d.delete, sinogram)
+        sinogram, seen = (astra.data2d.create("-sino", geometry, 0) for _ in range(2))
+        stack.callback(astra.data2d.delete, [sinogram, seen])
         volume = astra.data2d.create("-vol", volume_geometry, 0)
         stack.callback(astra.data2d.delete, volume)
-        config: dict[str, Any] = astra.astra_dict(f"{algorithm}_CUDA" if use_gpu else algorithm)
-        config |= {"ProjectorId": projector, "ProjectionDataId": sinogram, "ReconstructionDataId": volume}
-        config["option"] = options
-        handle = astra.algorithm.create(config)
-        stack.callback(astra.algorithm.delete, handle)
+        suffix = "_CUDA" if projector_kind == "cuda" else ""
+        solving: dict[str, Any] = astra.astra_dict(job.algorithm + suffix)
+        solving |= {"ProjectorId": projector, "ProjectionDataId": sinogram, "ReconstructionDataId": volume}
+        solving["option"] = job.options
+        looking = astra.astra_dict("FP" + suffix)
+        looking |= {"ProjectorId": projector, "ProjectionDataId": seen, "VolumeDataId": volume}
 
-        def make(row: NDArray[np.float32]) -> NDArray[np.float32]:
+        def make(row: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
+            """The slice once its residual's sum of squares is down to `limit`; 0: after all rounds."""
             astra.data2d.store(sinogram, row)
             astra.data2d.store(volume, 0)
-            astra.algorithm.run(handle, iterations)
-            return astra.data2d.get(volume)
+            # A new algorithm for each slice: CGLS would go on with the directions of the one before.
+            with _algorithm(solving) as solve, _algorithm(looking) as look:
+                if not limit:
+                    astra.algorithm.run(solve, job.iterations)
+                    return astra.data2d.get(volume)
+                for _ in range(job.iterations):
+                    astra.algorithm.run(look)
+                    if np.sum((row - astra.data2d.get(seen)) ** 2, dtype=float) <= limit:
+                        break
+                    astra.algorithm.run(solve, 1)
+                return astra.data2d.get(volume)
 
         yield make
+
+
+def _gpu_slices(data: NDArray[np.float32], job: Job) -> NDArray[np.float32]:
+    """Slice by slice, in two dimensions."""
+    with _slice_maker(job, "cuda") as make:
+        return np.stack([make(row, 0.0) for row in data])
+
+
+def _gpu_volume(data: NDArray[np.float32], job: Job) -> NDArray[np.float32]:
+    """Blocks of slices, one call each, for algorithms that ASTRA has in three dimensions.
+
+    Its y points the other way there, so angles change sign.
+    """
+    if job.algorithm not in _IN_THREE_DIMENSIONS:
+        return _gpu_slices(data, job)
+    theta = -np.radians(np.asarray(job.theta_deg, float))
+    cos, sin, zero, one = np.cos(theta), np.sin(theta), np.zeros(len(theta)), np.ones(len(theta))
+    offset_px = (job.detector - 1) / 2 - job.axis_px
+    vectors = np.column_stack(
+        (sin, -cos, zero, offset_px * cos, offset_px * sin, zero, cos, sin, zero, zero, zero, one)
+    )
+    out = np.empty((len(data), job.size, job.size), np.float32)
+    rows = max(1, int(_GPU_BYTES / (12 * (job.size**2 + len(theta) * job.detector))))
+    for first in range(0, len(data), rows):
+        part = data[first : first + rows]
+        with ExitStack() as stack:
+            geometry = astra.create_proj_geom("parallel3d_vec", len(part), job.detector, vectors)
+            sinograms = astra.data3d.create("-sino", geometry, np.ascontiguousarray(part))
+            stack.callback(astra.data3d.delete, sinograms)
+            volume = astra.data3d.create("-vol", astra.create_vol_geom(job.size, job.size, len(part)), 0)
+            stack.callback(astra.data3d.delete, volume)
+            config: dict[str, Any] = astra.astra_dict(f"{job.algorithm}3D_CUDA")
+            config |= {"ProjectionDataId": sinograms, "ReconstructionDataId": volume, "option": job.options}
+            astra.algorithm.run(stack.enter_context(_algorithm(config)), job.iterations)
+            out[first : first + rows] = astra.data3d.get(volume)
+    return out
+
+
+@contextmanager
+def _algorithm(config: dict[str, Any]) -> Iterator[int]:
+    handle = astra.algorithm.create(config)
+    try:
+        yield handle
+    finally:
+        astra.algorithm.delete(handle)
 
 
 def _geometry(theta_deg: NDArray[np.floating], detector: int, axis_px: float) -> dict[str, Any]:
@@ -125,7 +247,3 @@ def _geometry(theta_deg: NDArray[np.floating], detector: int, axis_px: float) ->
     cos, sin = np.cos(angles), np.sin(angles)
     vectors = np.column_stack((sin, -cos, offset_px * cos, offset_px * sin, cos, sin))
     return astra.create_proj_geom("parallel_vec", detector, vectors)
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

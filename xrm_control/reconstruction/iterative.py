@@ -1,23 +1,112 @@
-"""Iterative methods: as a sparse matrix times all slices at once where it fits, otherwise ASTRA slice by slice.
-
-The matrix is ASTRA's own projector, so both ways give the same; the matrix is ten times as fast at 128 columns, but
-does not fit into memory at 1024.
-"""
+"""What the iterative methods share: on which operator they work, on which device, and when they stop."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from abc import abstractmethod
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from pydantic import Field, model_validator
 
-from xrm_control.reconstruction.astra_session import gpu_available, projector_matrix, reconstruct_slices
-from xrm_control.reconstruction.reconstructor import check_sinograms
+from xrm_control.core.cpus import cpus
+from xrm_control.reconstruction.astra_session import Device, projector_matrix, reconstruct_slices, wants_gpu
+from xrm_control.reconstruction.discrepancy import Noise, noise_levels, noise_of
+from xrm_control.reconstruction.gram import Gram
+from xrm_control.reconstruction.least_squares import applied, energy, sees_all
+from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms
+from xrm_control.reconstruction.sparse_iterations import cgls, sirt
+from xrm_control.reconstruction.truncation import Padding
+from xrm_control.reconstruction.views import views_of
 
-_MOST_ENTRIES = 6e7  # about 1 GB with the transpose
+_MOST_ENTRIES = 6e7  # of a matrix: about 1 GB with the transpose
 _SLICES_AT_A_TIME = 128
+
+
+class IterativeReconstructor(Reconstructor):
+    """Least squares, each slice for itself, ended early: later rounds fit the noise.
+
+    The level of flats is among the last to settle: ended so early, it may be some percent off.
+    On the gram operator a round costs two FFTs. It needs a detector that sees the whole sample, or views from which a
+    filtered back-projection, continued beyond the field of view, takes what lies outside away. On ASTRA's projector
+    matter outside finds room in a wider slice; that serves few or uneven views of a truncated sample, and a GPU.
+    """
+
+    engine: Literal["auto", "gram", "astra"] = Field(
+        default="auto",
+        description="gram: by FFT; astra: its projector, the reference; auto: a GPU, or gram where that is right.",
+    )
+    device: Device = Field(
+        default="auto", description="auto: a GPU where there is one and the engine allows it, otherwise the CPU."
+    )
+    noise: Noise | None = Field(
+        default="auto",
+        description="Stop where residuals come down to this standard deviation of one line integral; auto: as each "
+        "slice's data show it; null: never before all iterations.",
+    )
+    padding: Padding = "auto"
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.device == "gpu" and (self.engine == "gram" or self.noise is not None):
+            raise ValueError("device: gpu runs ASTRA's own rounds: engine must not be gram, noise must be null")
+        return self
+
+    def reconstruct(
+        self,
+        sinograms: NDArray[np.float32],
+        theta_deg: NDArray[np.floating],
+        axis_px: float,
+        pixel_size_um: float,
+    ) -> NDArray[np.float32]:
+        """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on what is taken to lie outside."""
+        check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
+        volume = None
+        if self.engine != "astra" and not (self.noise is None and wants_gpu(self.device)):
+            volume = self._by_gram(sinograms, theta_deg, axis_px)
+        if volume is None:
+            rays = sinograms.shape[1] * sinograms.shape[2]
+            enough = None if self.noise is None else rays * noise_of(sinograms, self.noise) ** 2
+            volume = self._by_astra(sinograms, theta_deg, axis_px, enough)
+        volume /= np.float32(pixel_size_um)
+        return volume
+
+    @abstractmethod
+    def _solve(
+        self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int
+    ) -> NDArray[np.float32]:
+        """Solve gram(x) = target, until `energy` is down to `enough`."""
+
+    @abstractmethod
+    def _by_astra(
+        self,
+        sinograms: NDArray[np.float32],
+        theta_deg: NDArray[np.floating],
+        axis_px: float,
+        enough: NDArray[np.floating] | None,
+    ) -> NDArray[np.float32]:
+        """By `iterate`: in 1/pixel."""
+
+    def _by_gram(
+        self, sinograms: NDArray[np.float32], theta_deg: NDArray[np.floating], axis_px: float
+    ) -> NDArray[np.float32] | None:
+        """In 1/pixel; None where ASTRA's projector does better."""
+        threads = self.threads or cpus()
+        noise = noise_levels(sinograms) if self.noise is None else noise_of(sinograms, self.noise)
+        views = views_of(theta_deg, sinograms.shape[2], axis_px)
+        whole = sees_all(sinograms, float(np.sqrt(np.mean(noise**2))))
+        if self.engine == "auto" and not (whole or views.even):
+            return None
+        enough = np.full(len(sinograms), -np.inf)
+        if whole and self.noise is None:
+            target = views.back_projected(sinograms, threads)
+        else:
+            best = views.sharpest(sinograms, self.padding, threads, whole=whole)
+            target = views.back_projected(sinograms, threads) if whole else applied(views.gram, best, threads)
+            if self.noise is not None:
+                enough = energy(views.gram, best, target) + 0.5 * views.noise_power(whole=whole) * noise**2
+        return self._solve(views.gram, target, enough, threads)
 
 
 def iterate(
@@ -25,25 +114,30 @@ def iterate(
     sinograms: NDArray[np.float32],
     theta_deg: NDArray[np.floating],
     axis_px: float,
-    pixel_size_um: float,
     *,
     iterations: int,
     surround: float,
     non_negative: bool = False,
+    enough: NDArray[np.floating] | None = None,
+    device: Device = "auto",
     threads: int | None = None,
     dense: bool | None = None,
 ) -> NDArray[np.float32]:
-    """Arguments and result as `Reconstructor.reconstruct`.
+    """On ASTRA's projector: as a sparse matrix times many slices at once where it fits, otherwise slice by slice.
 
-    surround: slice widths added on each side for matter outside the field of view, cut off again. dense: False takes
-    the matrix, True ASTRA's algorithm, None whichever fits.
+    Both give the same; the matrix is ten times as fast at 128 columns, but does not fit into memory at 1024. Made for
+    each call: that is a tenth of one slab's rounds, and too large to be kept.
+
+    sinograms (rows, n, columns) -> (rows, columns, columns) in 1/pixel. surround: slice widths added on each side for
+    matter outside the field of view, cut off again. enough (rows,): residual's sum of squares at which a row is done.
+    dense: False takes the matrix, True ASTRA's algorithm, None whichever fits.
     """
-    check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
     rows, views, columns = sinograms.shape
     margin = math.ceil(surround * columns)
     size = columns + 2 * margin
     if dense is None:
-        dense = gpu_available() or 1.4 * views * columns * size > _MOST_ENTRIES
+        on_gpu = enough is None and wants_gpu(device)
+        dense = on_gpu or 1.4 * views * columns * size > _MOST_ENTRIES
     if dense:
         volume = reconstruct_slices(
             sinograms,
@@ -53,61 +147,21 @@ def iterate(
             axis_px=axis_px,
             iterations=iterations,
             options={"MinConstraint": 0.0} if non_negative else {},
+            device=device,
             threads=threads,
+            enough=enough,
         )
     else:
         matrix = projector_matrix(theta_deg, columns, size, axis_px)
+        limits = np.full(rows, -np.inf) if enough is None else enough
         volume = np.empty((rows, size, size), np.float32)
         for start in range(0, rows, _SLICES_AT_A_TIME):
-            block = sinograms[start : start + _SLICES_AT_A_TIME]
+            part = slice(start, start + _SLICES_AT_A_TIME)
+            block = sinograms[part]
             measured = np.ascontiguousarray(block.reshape(len(block), -1).T)
             if algorithm == "SIRT":
-                solution = sirt(matrix, measured, iterations, non_negative)
+                solution = sirt(matrix, measured, iterations, non_negative=non_negative, enough=limits[part])
             else:
-                solution = cgls(matrix, measured, iterations)
-            volume[start : start + len(block)] = solution.T.reshape(len(block), size, size)
-    inner = volume[:, margin : margin + columns, margin : margin + columns]
-    return np.ascontiguousarray(inner) / np.float32(pixel_size_um)
-
-
-def sirt(matrix: csr_matrix, measured: NDArray[np.float32], iterations: int, non_negative: bool) -> NDArray[np.float32]:
-    """matrix (rays, pixels), measured (rays, slices) -> (pixels, slices); weighted by sums. Gilbert 1972."""
-    back = matrix.T.tocsr()
-    ray_share = _inverse(np.asarray(matrix.sum(axis=1)))
-    pixel_share = _inverse(np.asarray(matrix.sum(axis=0)).T)
-    found = np.zeros_like(back @ measured)
-    for _ in range(iterations):
-        residual = measured - matrix @ found
-        residual *= ray_share
-        found += pixel_share * (back @ residual)
-        if non_negative:
-            np.maximum(found, 0, out=found)
-    return found
-
-
-def cgls(matrix: csr_matrix, measured: NDArray[np.float32], iterations: int) -> NDArray[np.float32]:
-    """As `sirt`, by conjugate gradients on the normal equations, each slice with its own steps. Hestenes 1952."""
-    back = matrix.T.tocsr()
-    residual = measured.copy()
-    gradient = back @ residual
-    found = np.zeros_like(gradient)
-    direction = gradient.copy()
-    power = _squares(gradient)
-    for _ in range(iterations):
-        image = matrix @ direction
-        step = (power / np.maximum(_squares(image), 1e-30)).astype(np.float32)
-        found += step * direction
-        residual -= step * image
-        gradient = back @ residual
-        before, power = power, _squares(gradient)
-        direction = gradient + (power / np.maximum(before, 1e-30)).astype(np.float32) * direction
-    return found
-
-
-def _squares(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.einsum("ij,ij->j", values, values, dtype=np.float64)
-
-
-def _inverse(sums: NDArray[np.floating]) -> NDArray[np.float32]:
-    """1 / sums, (n, 1); 0 where no ray passes."""
-    return np.where(sums > 1e-6, 1 / np.maximum(sums, 1e-6), 0).astype(np.float32)
+                solution = cgls(matrix, measured, iterations, enough=limits[part])
+            volume[part] = solution.T.reshape(len(block), size, size)
+    return np.ascontiguousarray(volume[:, margin : margin + columns, margin : margin + columns])

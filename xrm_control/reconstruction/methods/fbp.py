@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.reconstruction.astra_session import reconstruct_slices
+from xrm_control.reconstruction.astra_session import Device, reconstruct_slices
 from xrm_control.reconstruction.ramp import SoundFilter, filtered
 from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.truncation import Padding, extended
@@ -25,6 +25,7 @@ class FilteredBackProjection(Reconstructor):
     kind: Literal["fbp"] = "fbp"
     filter: SoundFilter = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
     padding: Padding = "auto"
+    device: Device = Field(default="auto", description="auto: a GPU where there is one, otherwise the CPU.")
 
     def reconstruct(
         self,
@@ -40,7 +41,13 @@ class FilteredBackProjection(Reconstructor):
         width = math.ceil(math.sqrt(2) * columns) + 2
         ready = filtered(wide, self.filter, view_weights(theta_deg), margin + axis_px, width)
         volume = reconstruct_slices(
-            ready, theta_deg, algorithm="BP", size=columns, axis_px=(width - 1) / 2, threads=self.threads
+            ready,
+            theta_deg,
+            algorithm="BP",
+            size=columns,
+            axis_px=(width - 1) / 2,
+            device=self.device,
+            threads=self.threads,
         )
         volume /= pixel_size_um
         return volume

@@ -1,4 +1,4 @@
-"""Simultaneous iterative reconstruction (SIRT) by ASTRA."""
+"""Simultaneous iterative reconstruction (SIRT)."""
 
 from __future__ import annotations
 
@@ -8,36 +8,50 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.reconstruction.iterative import iterate
-from xrm_control.reconstruction.reconstructor import Reconstructor
+from xrm_control.reconstruction.gram import Gram
+from xrm_control.reconstruction.iterative import IterativeReconstructor, iterate
+from xrm_control.reconstruction.least_squares import simultaneous
+from xrm_control.reconstruction.remarks import remark
 
 
-class Sirt(Reconstructor):
-    """Slow, quiet, and at ease with few views."""
+class Sirt(IterativeReconstructor):
+    """Slow, quiet, and at ease with few views and with a bound at zero."""
 
     kind: Literal["sirt"] = "sirt"
     iterations: Annotated[int, Field(ge=1, le=10_000)] = 150
     non_negative: bool = Field(default=False, description="Hold attenuation at zero or above; biases the background.")
+    momentum: bool = Field(
+        default=False, description="engine gram: go on in the direction gained; 25 rounds do the work of a hundred."
+    )
     surround: Annotated[float, Field(ge=0, le=4)] = Field(
-        default=0.75, description="Slice widths reconstructed beyond each side, where outside matter may go."
+        default=0.75, description="engine astra: slice widths beyond each side, where outside matter may go."
     )
 
-    def reconstruct(
+    def _solve(
+        self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int
+    ) -> NDArray[np.float32]:
+        return simultaneous(
+            gram, target, self.iterations, enough, threads, non_negative=self.non_negative, momentum=self.momentum
+        )
+
+    def _by_astra(
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
         axis_px: float,
-        pixel_size_um: float,
+        enough: NDArray[np.floating] | None,
     ) -> NDArray[np.float32]:
-        """See `Reconstructor.reconstruct`."""
+        if self.momentum:
+            remark(f"ASTRA's SIRT has no momentum: {self.iterations} rounds were done without")
         return iterate(
             "SIRT",
             sinograms,
             theta_deg,
             axis_px,
-            pixel_size_um,
             iterations=self.iterations,
             surround=self.surround,
             non_negative=self.non_negative,
+            enough=enough,
+            device=self.device,
             threads=self.threads,
         )
