@@ -57,4 +57,5 @@ def _table(title: str, rows: list[Row]) -> Table:
     return table
 
 
-main()
+if __name__ == "__main__":
+    main()
