@@ -20,6 +20,7 @@ def reconstruction(
     axis: float | None,
     rows: str | None,
     ring_window_px: int,
+    memory_gb: float | None = None,
 ) -> ReconstructionSpec:
     """Options of `xrm reconstruct`. Raises RecipeError naming the option."""
     chosen: dict[str, Any] = {"kind": method}
@@ -32,13 +33,15 @@ def reconstruction(
         content["rotation_axis"] = axis
     if rows is not None:
         content["rows"] = _rows(rows)
+    if memory_gb is not None:
+        content["memory_gb"] = memory_gb
     if ring_window_px:
         content["preprocess"] = {"ring_window_px": ring_window_px}
     try:
         return ReconstructionSpec.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        option = "--" + str(first["loc"][-1])
+        option = "--" + str(first["loc"][-1]).replace("_", "-")
         raise RecipeError(first["msg"], where=option, value=first.get("input")) from error
 
 

@@ -177,13 +177,14 @@ def reconstruct(
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="processes for a large scan; none: as many as CPUs")
     ] = None,
+    memory_gb: Annotated[float | None, typer.Option(help="about what one process may take; none: 2")] = None,
     json_: AsJson = False,
 ) -> None:
     """Reconstruct a scan from a file. A large one is made in parts; the same command goes on where it was left."""
     from xrm_control import app
     from xrm_control.cli import arguments, progress
 
-    spec = arguments.reconstruction(method.value, filter_, iterations, axis, rows, rings)
+    spec = arguments.reconstruction(method.value, filter_, iterations, axis, rows, rings, memory_gb)
     with progress.rows(_err) as on_rows:
         figures = app.reconstruct(
             source,

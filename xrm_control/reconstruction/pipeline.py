@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.core.errors import RecipeError
+from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 from xrm_control.reconstruction.figures import Figures
@@ -120,8 +120,10 @@ class Reconstruction:
 
 def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
     """The rows of a scan of shape (views, rows, columns) in parts: the same whoever works on them, so that the numbers
-    are the same too. Raises RecipeError for rows that the detector does not have.
+    are the same too. Raises DataError for an empty scan, RecipeError for rows that the detector does not have.
     """
+    if 0 in shape:
+        raise DataError("the scan is empty: (views, rows, columns)", where="projections", value=shape)
     return _split(spec.rows_of(shape[1]), _PART_SLABS * _slab_rows(spec, shape))
 
 
