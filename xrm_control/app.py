@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.session.scans import FileScan
-from xrm_control.session.volumes import LOCK, Made, VolumeJob, make_parts, remove_parts, volume_of
-from xrm_control.storage.durable import free_bytes, make_folder, part_path, require_free, sha256_file
+from xrm_control.session.volumes import LOCK, VolumeJob, make_parts, place_of_parts, remove_parts, volume_of
+from xrm_control.storage.durable import free_bytes, make_folder, require_free, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import read_scan, read_volume
 from xrm_control.storage.journal import Journal, JournalReader
@@ -205,13 +206,14 @@ def reconstruct(
         )
     views, rows, columns = recorded.projections.shape
     scan = FileScan(source.absolute(), pixel_size_um, normalised)
-    job = VolumeJob(scan, spec, (views, rows, columns), part_path(target.absolute()))
+    job = VolumeJob(scan, spec, (views, rows, columns), place_of_parts(target.absolute()))
     # The parts and, at the end, the whole beside them.
     require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
-    made = _made(job, workers, on_rows)
     write = write_volume_16bit if sixteen_bit else write_volume
-    write(target, made.parts, made.voxel_size_um)
-    remove_parts(job)
+    with _parts_made(job, workers, on_rows):
+        made = volume_of(job)
+        write(target, made.parts, made.voxel_size_um)
+        remove_parts(job)
     return {
         "volume": str(target),
         "shape": list(made.shape),
@@ -221,10 +223,12 @@ def reconstruct(
     }
 
 
-def _made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int], None] | None) -> Made:
-    """The volume, by several processes where it has several parts."""
+@contextmanager
+def _parts_made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int], None] | None) -> Iterator[None]:
+    """For the block the parts are there, made by several processes, and nobody else makes the same volume."""
     if len(job.parts) == 1:
-        return volume_of(job)
+        yield
+        return
 
     async def parts() -> None:
         with Processes(workers=workers or min(cpus(), len(job.parts))).open() as pool:
@@ -240,7 +244,7 @@ def _made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int], Non
                 where=str(job.place),
                 remedy="the same command goes on from there, or delete that folder",
             ) from None
-        return volume_of(job)
+        yield
 
 
 def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:

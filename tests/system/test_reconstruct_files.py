@@ -86,18 +86,19 @@ def test_what_was_stopped_goes_on_where_it_was_left(tmp_path: Path, how: signal.
     if how == signal.SIGINT:
         assert "the same command goes on from there" in said
     assert not target.exists()
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "volume.ome.tif.part").glob("rows-*.json")}
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "volume.ome.tif.rows.part").glob("rows-*.json")}
     assert 1 <= len(kept) < 12
     again = xrm(*arguments)
     assert again.returncode == 0, again.stderr
     assert target.read_bytes() == right.read_bytes()
-    assert not (tmp_path / "volume.ome.tif.part").exists()
+    assert not (tmp_path / "volume.ome.tif.rows.part").exists()
 
 
 def test_two_at_once_on_one_volume(tmp_path: Path) -> None:
     scan = write(tmp_path / "scan.h5")
     arguments = (scan, "--out", tmp_path / "volume.ome.tif", "--workers", 1, *LITTLE)
-    with subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True) as first:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command(*arguments), cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as first:
         if first.stderr is None:
             raise AssertionError
         first.stderr.readline()
@@ -124,7 +125,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no view": ({"data": lambda d: d[:0], "theta": lambda t: t[:0]}, "the scan is empty"),
     "no rows": (
         {"data": lambda d: d[:, :0], "data_white": lambda d: d[:, :0], "data_dark": lambda d: d[:, :0]},
-        "the scan is empty",
+        "the rows to reconstruct are not on the detector",
     ),
     "one angle": ({"theta": lambda t: t * 0}, "views at two angles or more"),
     "radians": ({"theta": np.radians}, "look like radians"),

@@ -23,8 +23,8 @@ from xrm_control.recipe.handoff import HandoffSpec, entry_point
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preview_picture import preview_png
 from xrm_control.session.scans import RunScan
-from xrm_control.session.volumes import OnRows, VolumeJob, make_parts, remove_parts, volume_of
-from xrm_control.storage.durable import PART_SUFFIX, part_path, publish_file, sha256_file
+from xrm_control.session.volumes import OnRows, VolumeJob, make_parts, place_of_parts, remove_parts, volume_of
+from xrm_control.storage.durable import PART_SUFFIX, publish_file, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.run_folder import RunFolder
 
@@ -45,7 +45,7 @@ class ScanJob:
     def volume(self) -> VolumeJob:
         """The volume to be made, in parts in the folder of the ROI."""
         place = RunFolder.open(self.scan.run).roi(self.scan.roi)
-        return VolumeJob(self.scan, self.reconstruction, self.scan.shape, part_path(place.volume))
+        return VolumeJob(self.scan, self.reconstruction, self.scan.shape, place_of_parts(place.volume))
 
 
 def warm_up() -> None:

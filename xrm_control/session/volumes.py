@@ -36,7 +36,7 @@ from xrm_control.reconstruction.pipeline import (
     reconstruct_scan,
 )
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import PART_SUFFIX, make_folder, publish_file, storage_error, write_durable
+from xrm_control.storage.durable import PART_SUFFIX, make_folder, part_path, publish_file, storage_error, write_durable
 
 _FORMAT = 1
 _NOTE, _PREPARED = "about.json", "prepared.npz"
@@ -195,6 +195,11 @@ def volume_of(job: VolumeJob) -> Made:
 def remove_parts(job: VolumeJob) -> None:
     """When the volume is on the disk."""
     shutil.rmtree(job.place, ignore_errors=True)
+
+
+def place_of_parts(volume: Path) -> Path:
+    """The folder for the parts of a volume's file: beside it, under a name that does not count as one."""
+    return part_path(volume.with_name(f"{volume.name}.rows"))
 
 
 def identity_of(*facts: object) -> str:
