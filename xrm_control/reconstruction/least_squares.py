@@ -1,7 +1,6 @@
 """Least squares on the Toeplitz gram operator, slices in blocks that stay in the cache, each slice for itself.
 
-Where the detector has seen the whole sample, A^T W b is all that the data say; two FFTs a round do the rest. With few,
-uneven or missing views a filtered back-projection does not project back onto the data; `refined` sees to that.
+Where the detector has seen the whole sample, A^T W b is all that the data say; two FFTs a round do the rest.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from xrm_control.reconstruction.gram import Gram
@@ -20,7 +18,7 @@ from xrm_control.reconstruction.nufft import polar_sums, transform_length
 _ACCURACY = 1e-4
 _BLOCK = 8  # slices that stay in the cache together
 _SAFE_STEP = 0.95  # the sinc between pixels dips below zero
-_FLOOR = 0.1  # per view, of the preconditioner: what views hardly see is left as it is
+_SETTLED = 1e-5  # of the target's square
 _EDGE_PX = 4
 _AIR_SHARE = 0.01  # of the highest level
 
@@ -48,35 +46,44 @@ def back_projected(
     return polar_sums(sinograms, theta_deg, response, columns, accuracy=_ACCURACY, threads=threads)
 
 
-def refined(
-    gram: Gram, start: NDArray[np.float32], target: NDArray[np.float32], views: int, steps: int, threads: int
-) -> NDArray[np.float32]:
-    """Some steps from `start` towards the solution of gram(x) = target; both (k, size, size), each slice for itself.
-
-    With the circulant of `gram` as preconditioner (Chan and Ng 1996).
-    """
-    inverse = (1 / (gram.circulant() + _FLOOR * views)).astype(np.float32)
-
-    def solve(start: NDArray[np.float32], target: NDArray[np.float32], _: NDArray[np.floating]) -> NDArray[np.float32]:
-        return _conjugate(gram, start, target, steps, np.full(len(start), -np.inf), inverse)
-
-    return _in_blocks(solve, start, target, np.full(len(start), -np.inf), threads)
-
-
 def conjugate_gradients(
-    gram: Gram, target: NDArray[np.float32], iterations: int, enough: NDArray[np.floating], threads: int
+    gram: Gram,
+    target: NDArray[np.float32],
+    iterations: int,
+    enough: NDArray[np.floating],
+    threads: int,
+    *,
+    start: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """CGLS (Hestenes and Stiefel 1952) on gram(x) = target, from zero, each slice for itself.
+    """CGLS (Hestenes and Stiefel 1952) on gram(x) = target, from `start` or zero, each slice for itself.
 
-    target (k, size, size); enough (k,): a slice is left as it is once `energy` has come down to this.
+    target (k, size, size); enough (k,): a slice is left as it is once `energy` has come down to this, or its residual
+    to what the operator's own errors make of it, which further rounds would only follow.
     """
 
     def solve(
         start: NDArray[np.float32], target: NDArray[np.float32], enough: NDArray[np.floating]
     ) -> NDArray[np.float32]:
-        return _conjugate(gram, start, target, iterations, enough, None)
+        found = start.copy()
+        image = gram(found)
+        energies = 0.5 * _dot(found, image) - _dot(found, target)
+        residual = np.asarray(target - image, np.float32)
+        direction, power = residual, _dot(residual, residual)
+        going, least = np.ones(len(found), bool), _SETTLED * _dot(target, target)
+        for _ in range(iterations):
+            going &= (energies > enough) & (power > least)
+            if not going.any():
+                break
+            image = gram(direction)
+            step = _share(power * going, _dot(direction, image))
+            energies -= 0.5 * step[:, 0, 0] * power
+            found += step * direction
+            residual = np.asarray(residual - step * image, np.float32)
+            before, power = power, _dot(residual, residual)
+            direction = np.asarray(residual + _share(power, before) * direction, np.float32)
+        return found
 
-    return _in_blocks(solve, np.zeros_like(target), target, enough, threads)
+    return _in_blocks(solve, np.zeros_like(target) if start is None else start, target, enough, threads)
 
 
 def simultaneous(
@@ -147,42 +154,6 @@ def _in_blocks(
         for done in [pool.submit(work, first) for first in range(0, len(start), _BLOCK)]:
             done.result()
     return out
-
-
-def _conjugate(
-    gram: Gram,
-    start: NDArray[np.float32],
-    target: NDArray[np.float32],
-    steps: int,
-    enough: NDArray[np.floating],
-    inverse: NDArray[np.float32] | None,
-) -> NDArray[np.float32]:
-    """Conjugate gradients, preconditioned by the convolution with `inverse` if there is one."""
-    found = start.copy()
-    image = gram(found)
-    residual = target - image
-    energies = 0.5 * _dot(found, image) - _dot(found, target)
-    gradient = residual if inverse is None else _convolved(residual, inverse)
-    direction = gradient
-    power = _dot(residual, gradient)
-    for _ in range(steps):
-        going = energies > enough
-        if not going.any():
-            break
-        image = gram(direction)
-        step = _share(power * going, _dot(direction, image))
-        energies -= 0.5 * step[:, 0, 0] * power
-        found += step * direction
-        residual = np.asarray(residual - step * image, np.float32)
-        gradient = residual if inverse is None else _convolved(residual, inverse)
-        before, power = power, _dot(residual, gradient)
-        direction = np.asarray(gradient + _share(power, before) * direction, np.float32)
-    return found
-
-
-def _convolved(slices: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
-    spectrum = np.asarray(scipy.fft.rfft2(slices, axes=(1, 2))) * response
-    return np.asarray(scipy.fft.irfft2(spectrum, slices.shape[1:], axes=(1, 2)))
 
 
 def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:

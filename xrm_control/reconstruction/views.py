@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.reconstruction.gram import Gram
-from xrm_control.reconstruction.least_squares import back_projected, refined
+from xrm_control.reconstruction.least_squares import back_projected, conjugate_gradients
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.reconstructor import view_weights
 
-_REFINING_STEPS = 5
+_REFINING_STEPS = 15
 _CLOSE = 1e-3  # of projecting back onto the data: many even views do so from the outset
 
 
@@ -50,8 +50,8 @@ class Views:
         slices = self._filtered(sinograms, padding, threads)
         if not whole or self.even:
             return slices
-        target = self.back_projected(sinograms, threads)
-        return refined(self.gram, slices, target, len(self.theta_deg), _REFINING_STEPS, threads)
+        target, never = self.back_projected(sinograms, threads), np.full(len(slices), -np.inf)
+        return conjugate_gradients(self.gram, target, _REFINING_STEPS, never, threads, start=slices)
 
     def noise_power(self, *, whole: bool) -> float:
         """What white noise of unit strength in the data comes to in x^T G x, with x = `sharpest` of it."""
