@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals, scan_of
+from xrm_control.session.volumes import LOCK, place_of_parts
+from xrm_control.storage.durable import make_folder
 from xrm_control.storage.formats.registry import read_volume
+from xrm_control.storage.lock import hold_lock
 
 ROOT = Path(__file__).parents[2]
 ROWS, COLUMNS, AXIS_PX, PIXEL_UM, MU = 48, 65, 30.6, 0.5, 0.05
@@ -95,18 +98,13 @@ def test_what_was_stopped_goes_on_where_it_was_left(tmp_path: Path, how: signal.
 
 
 def test_two_at_once_on_one_volume(tmp_path: Path) -> None:
-    scan = write(tmp_path / "scan.h5")
-    arguments = (scan, "--out", tmp_path / "volume.ome.tif", "--workers", 1, *LITTLE)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command(*arguments), cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as first:
-        if first.stderr is None:
-            raise AssertionError
-        first.stderr.readline()
-        second = xrm(*arguments)
-        first.stderr.read()
-    assert first.returncode == 0
-    assert second.returncode == 6
-    assert f"in use by process {first.pid}" in second.stderr
+    target = tmp_path / "volume.ome.tif"
+    place = make_folder(place_of_parts(target))
+    with hold_lock(place / LOCK, "the volume"):
+        done = xrm(write(tmp_path / "scan.h5"), "--out", target, *LITTLE)
+    assert done.returncode == 6
+    assert f"the volume is in use by process {os.getpid()}" in done.stderr
+    assert not target.exists()
 
 
 def spoiled(value: float) -> Callable[[np.ndarray], np.ndarray]:
