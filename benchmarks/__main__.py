@@ -7,6 +7,7 @@ import platform
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import control, durability, growing, iterative, reconstruction, rendering
@@ -47,14 +48,19 @@ def _table(title: str, rows: list[Row]) -> Table:
         table.add_row(
             row.what,
             row.who,
-            "" if row.seconds is None else f"{row.seconds:.4g}",
+            _seconds(row.seconds),
             "" if row.ratio is None else f"{row.ratio:.2f}",
             row.against,
             *(row.figures.get(heading, "") for heading in more),
-            row.remark,
+            escape(row.remark),
             end_section=following is not None and following.what != row.what,
         )
     return table
+
+
+def _seconds(seconds: float | None) -> str:
+    """Three digits, or whole seconds."""
+    return "" if seconds is None else f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from benchmarks import peers
 from benchmarks.discs import Reconstruct, Scan
 
-# Rows at each size: the fast ones get more, and so does one that gains by it at the small sizes.
-_MANY, _FEW, _MANY_SMALL = (128, 64, 32, 16), (32, 8, 4, 2), (128, 32, 4, 2)
+# Rows at each size. Two at least for those that give a slice to a thread; mbirjax gains by more where it is fast.
+_MANY, _FEW, _SINGLE, _BATCH = (128, 64, 32, 16), (32, 8, 4, 2), (32, 8, 2, 1), (128, 32, 4, 1)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _astra(scan: Scan) -> Reconstruct:
 METHODS = {
     "astra": Method("ASTRA FBP", _astra),
     "fourier": Method("fourier", _fourier, _MANY),
-    "fbp": Method("fbp (ASTRA's back-projector)", _fbp),
+    "fbp": Method("fbp (by ASTRA's BP)", _fbp),
     "iradon": Method("scikit-image iradon", peers.iradon, axis_on_pixel=True),
     "midas": Method(
         "midas-tomo gridrec",
@@ -92,9 +92,11 @@ METHODS = {
         remark="Hann window",
     ),
     "mbirjax": Method(
-        "mbirjax FBP", peers.mbirjax, _MANY_SMALL, needs=("mbirjax",), install="mbirjax", remark="ramp, no window"
+        "mbirjax FBP", peers.mbirjax, _BATCH, needs=("mbirjax",), install="mbirjax", remark="ramp, no window"
     ),
-    "silx": Method("silx FBP (OpenCL)", peers.silx, needs=("silx", "pyopencl"), install="silx 'pyopencl[pocl]'"),
+    "silx": Method(
+        "silx FBP (OpenCL)", peers.silx, _SINGLE, needs=("silx", "pyopencl"), install="silx 'pyopencl[pocl]'"
+    ),
     "radontea": Method("radontea FBP", peers.radontea, needs=("radontea",), install="radontea"),
     "rtk": Method("RTK FDK", peers.rtk, needs=("itk",), install="itk-rtk"),
     "torchtomo": Method("torchtomo FBP", peers.torchtomo, needs=("torchtomo",), install="torchtomo"),
