@@ -204,6 +204,16 @@ def test_every_round_comes_closer(solve: Solver) -> None:
     assert (energies[0] < 0).all()
 
 
+@pytest.mark.parametrize("theta", [THETA[50:51], THETA[::30], THETA, WEDGE], ids=["one", "five", "even", "wedge"])
+@pytest.mark.parametrize("method", [Cgls(noise=None), Sirt(noise=None, momentum=True)])
+def test_rounds_without_end_follow_no_errors_of_the_operator(method: IterativeReconstructor, theta: np.ndarray) -> None:
+    few, many = (
+        method.model_copy(update={"iterations": rounds}).reconstruct(scan(theta, sigma=0.0), theta, MIDDLE, PIXEL)
+        for rounds in (20, 400)
+    )
+    assert error(many) < 1.05 * error(few)
+
+
 def test_momentum_does_in_25_rounds_what_takes_a_hundred() -> None:
     views = views_of(THETA, N, MIDDLE)
     target = views.back_projected(scan(THETA), 1)

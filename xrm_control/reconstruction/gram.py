@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xrm_control.reconstruction.nufft import PolarSum
 
-_ACCURACY = 1e-4
+_ACCURACY = 1e-5
 
 
 class Gram:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.nufft import polar_sums, transform_length
 
-_ACCURACY = 1e-4
-_BLOCK = 8  # slices that stay in the cache together
+_ACCURACY = 1e-5
+_BLOCK_PIXELS = 131_072  # of slices that are worked on together: they stay in the cache
 _SAFE_STEP = 0.95  # the sinc between pixels dips below zero
-_SETTLED = 1e-5  # of the target's square
+_SETTLED = 0.1  # of the target's size, divided by the columns: fine detail is that faint in it
 _EDGE_PX = 4
 _AIR_SHARE = 0.01  # of the highest level
 
@@ -69,7 +69,7 @@ def conjugate_gradients(
         energies = 0.5 * _dot(found, image) - _dot(found, target)
         residual = np.asarray(target - image, np.float32)
         direction, power = residual, _dot(residual, residual)
-        going, least = np.ones(len(found), bool), _SETTLED * _dot(target, target)
+        going, least = np.ones(len(found), bool), (_SETTLED / gram.size) ** 2 * _dot(target, target)
         for _ in range(iterations):
             going &= (energies > enough) & (power > least)
             if not going.any():
@@ -133,8 +133,14 @@ def applied(gram: Gram, slices: NDArray[np.float32], threads: int) -> NDArray[np
 
 def energy(gram: Gram, slices: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64]:
     """x^T gram(x) / 2 - x^T target, (k,), least where gram(x) = target: half the misfit, but for a constant."""
-    parts = [(slices[at : at + _BLOCK], target[at : at + _BLOCK]) for at in range(0, len(slices), _BLOCK)]
+    parts = [(slices[part], target[part]) for part in blocks(slices)]
     return np.concatenate([0.5 * _dot(x, gram(x)) - _dot(x, b) for x, b in parts])
+
+
+def blocks(slices: NDArray[np.float32]) -> list[slice]:
+    """slices (k, size, size), a few at a time."""
+    step = max(1, _BLOCK_PIXELS // slices[0].size)
+    return [slice(first, first + step) for first in range(0, len(slices), step)]
 
 
 def _in_blocks(
@@ -146,12 +152,11 @@ def _in_blocks(
 ) -> NDArray[np.float32]:
     out = np.empty_like(start)
 
-    def work(first: int) -> None:
-        part = slice(first, first + _BLOCK)
+    def work(part: slice) -> None:
         out[part] = solve(start[part], target[part], enough[part])
 
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, first) for first in range(0, len(start), _BLOCK)]:
+        for done in [pool.submit(work, part) for part in blocks(start)]:
             done.result()
     return out
 

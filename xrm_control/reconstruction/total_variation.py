@@ -18,10 +18,10 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from xrm_control.reconstruction.gram import Gram
+from xrm_control.reconstruction.least_squares import blocks
 
 _COUPLING = 0.5  # of ADMM, per view: about where noise and edges part
 _POWER_STEPS = 20
-_BLOCK = 8  # slices that stay in the cache together
 _LEAST, _MOST = 0.5, 2.0  # of a weight's change in one round
 
 
@@ -58,13 +58,12 @@ class Smoother:
         out = np.empty_like(start)
         weights = np.empty(len(start))
 
-        def work(first: int) -> None:
-            part = slice(first, first + _BLOCK)
+        def work(part: slice) -> None:
             chosen = Aim(aim.misfit[part], aim.weight[part], aim.adapt)
             out[part], weights[part] = self._block(np.ascontiguousarray(start[part]), chosen, iterations)
 
         with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(work, first) for first in range(0, len(start), _BLOCK)]:
+            for done in [pool.submit(work, part) for part in blocks(start)]:
                 done.result()
         return out, weights
 
