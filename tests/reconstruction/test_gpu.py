@@ -8,7 +8,7 @@ import pytest
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals
 from tests.reconstruction.test_methods import live_astra_objects
 from xrm_control.core.errors import DataError, RecipeError
-from xrm_control.reconstruction.astra_session import gpu_available, reconstruct_slices
+from xrm_control.reconstruction.astra_session import Job, gpu_available, gpu_volume, reconstruct_slices, way_on_gpu
 from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.sirt import Sirt
@@ -45,6 +45,13 @@ def test_the_gpu_finds_what_the_cpu_finds(method: Reconstructor, columns: int, o
     assert np.linalg.norm(gpu - cpu) < 0.05 * np.linalg.norm(cpu)
     x, y = coordinates_um(columns, PIXEL)
     assert gpu[0][np.hypot(x + 4, y - 3) < 4].mean() == pytest.approx(MU, rel=0.02)
+
+
+@with_gpu
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("options", [{}, {"MinConstraint": 0.0}])
+def test_a_block_of_slices_is_one_call(algorithm: str, options: dict) -> None:
+    assert way_on_gpu(Job(algorithm, THETA, 64, 64, 31.5, 3, options)) is gpu_volume
 
 
 @with_gpu

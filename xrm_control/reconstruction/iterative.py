@@ -27,7 +27,8 @@ _SLICES_AT_A_TIME = 128
 class IterativeReconstructor(Reconstructor):
     """Least squares, each slice for itself, ended early: later rounds fit the noise.
 
-    The level of flats is among the last to settle: ended so early, it may be some percent off.
+    The level of flats is among the last to settle; ended so early, it may be some percent off.
+
     On the gram operator a round costs two FFTs. It needs a detector that sees the whole sample, or views from which a
     filtered back-projection, continued beyond the field of view, takes what lies outside away. On ASTRA's projector
     matter outside finds room in a wider slice; that serves few or uneven views of a truncated sample, and a GPU.
@@ -38,7 +39,7 @@ class IterativeReconstructor(Reconstructor):
         description="gram: by FFT; astra: its projector, the reference; auto: a GPU, or gram where that is right.",
     )
     device: Device = Field(
-        default="auto", description="auto: a GPU where there is one and the engine allows it, otherwise the CPU."
+        default="auto", description="auto: a GPU where there is one and noise is null, otherwise the CPU."
     )
     noise: Noise | None = Field(
         default="auto",
@@ -46,6 +47,9 @@ class IterativeReconstructor(Reconstructor):
         "slice's data show it; null: never before all iterations.",
     )
     padding: Padding = "auto"
+    surround: float = Field(
+        default=1.0, ge=0, le=4, description="engine astra: slice widths beyond each side, where outside matter may go."
+    )
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:

@@ -18,9 +18,6 @@ class Cgls(IterativeReconstructor):
 
     kind: Literal["cgls"] = "cgls"
     iterations: Annotated[int, Field(ge=1, le=1_000)] = 30
-    surround: Annotated[float, Field(ge=0, le=4)] = Field(
-        default=1.0, description="engine astra: slice widths beyond each side, where outside matter may go."
-    )
 
     def _solve(
         self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int

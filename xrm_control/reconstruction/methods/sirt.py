@@ -23,9 +23,6 @@ class Sirt(IterativeReconstructor):
     momentum: bool = Field(
         default=False, description="engine gram: go on in the direction gained; 25 rounds do the work of a hundred."
     )
-    surround: Annotated[float, Field(ge=0, le=4)] = Field(
-        default=0.75, description="engine astra: slice widths beyond each side, where outside matter may go."
-    )
 
     def _solve(
         self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int
