@@ -43,6 +43,31 @@ def test_the_same_volume_gives_the_same_bytes(tmp_path: Path) -> None:
     assert one.replace(b"a.ome.tif", b"b.ome.tif") == two
 
 
+def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
+    def identity(name: str, volume: np.ndarray) -> str:
+        with tifffile.TiffFile(write_volume(tmp_path / name, volume, 0.512)) as file:
+            return tifffile.xml2dict(file.ome_metadata or "")["OME"]["UUID"]
+
+    one, same, other = identity("a.tif", VOLUME), identity("b.tif", VOLUME), identity("c.tif", VOLUME + 1)
+    assert one == same != other
+    assert int(one.removeprefix("urn:uuid:").replace("-", ""), 16) > 0
+
+
+def test_a_volume_in_parts_is_the_same_file(tmp_path: Path) -> None:
+    """The parts may be maps of files; 16 bits take their scale from all of them."""
+    np.save(tmp_path / "lower.npy", VOLUME[2:])
+    parts = [VOLUME[:2], np.load(tmp_path / "lower.npy", mmap_mode="r")]
+    for write in (write_volume, write_volume_16bit):
+        one, two = tmp_path / "whole" / "v.ome.tif", tmp_path / "parts" / "v.ome.tif"
+        for path, volume in ((one, VOLUME), (two, parts)):
+            path.parent.mkdir(exist_ok=True)
+            write(path, volume, 0.5, replace=True)
+        assert one.read_bytes() == two.read_bytes()
+    for wrong, says in (([], "no parts"), ([VOLUME, VOLUME[:, 1:]], "alike"), ([VOLUME, VOLUME * np.nan], "NaN")):
+        with pytest.raises(DataError, match=says):
+            write_volume(tmp_path / "wrong.ome.tif", wrong, 0.5)
+
+
 def test_sixteen_bits_lead_back_to_attenuation(tmp_path: Path) -> None:
     path = tmp_path / "small.ome.tif"
     scale = write_volume_16bit(path, VOLUME, 0.512)

@@ -144,14 +144,13 @@ def _write(
             raise DataError("the pixels do not lie in one piece", where=str(part_of_it))
         content = hashlib.sha256()
         with part_of_it.open("r+b") as file:
-            begin, length = place
-            file.seek(begin)
+            file.seek(place[0])
             for one in parts:
                 pixels = np.ascontiguousarray(one).data.cast("B")
                 content.update(pixels)
                 file.write(pixels)
             # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
-            _rename(file, begin + length, unknown, str(uuid.UUID(bytes=content.digest()[:16], version=4)))
+            _rename(file, unknown, str(uuid.UUID(bytes=content.digest()[:16], version=4)))
     except OSError as error:
         part_of_it.unlink(missing_ok=True)
         need_bytes = math.prod(shape) * dtype.itemsize
@@ -159,9 +158,9 @@ def _write(
     publish_file(part_of_it, path, replace=replace)
 
 
-def _rename(file: BinaryIO, start: int, old: str, new: str) -> None:
-    """Give a file whose identity stands behind its pixels, from byte `start` on, another one, as long."""
-    file.seek(start)
+def _rename(file: BinaryIO, old: str, new: str) -> None:
+    """Give a file another identity, as long; it stands behind the pixels, where `file` is."""
+    start = file.tell()
     text = file.read()
     file.seek(start)
     file.write(text.replace(old.encode(), new.encode()))
