@@ -16,6 +16,7 @@ from xrm_control.reconstruction.discrepancy import Noise, noise_levels, noise_of
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.least_squares import applied, energy, sees_all
 from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms
+from xrm_control.reconstruction.remarks import remark
 from xrm_control.reconstruction.sparse_iterations import cgls, sirt
 from xrm_control.reconstruction.truncation import Padding
 from xrm_control.reconstruction.views import views_of
@@ -66,10 +67,13 @@ class IterativeReconstructor(Reconstructor):
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on what is taken to lie outside."""
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
-        volume = None
-        if self.engine != "astra" and not (self.noise is None and wants_gpu(self.device)):
-            volume = self._by_gram(sinograms, theta_deg, axis_px)
+        on_gpu = self.engine == "auto" and self.noise is None and wants_gpu(self.device)
+        volume = None if on_gpu or self.engine == "astra" else self._by_gram(sinograms, theta_deg, axis_px)
         if volume is None:
+            if self.engine == "auto" and not on_gpu:
+                remark(
+                    "few or uneven views of a sample beyond the field of view: on ASTRA's projector, which is slower"
+                )
             rays = sinograms.shape[1] * sinograms.shape[2]
             enough = None if self.noise is None else rays * noise_of(sinograms, self.noise) ** 2
             volume = self._by_astra(sinograms, theta_deg, axis_px, enough)
