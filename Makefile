@@ -20,8 +20,12 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 # Full benchmarks: ratios against named peers, measured in one run.
-bench: $(READY)
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+$(VENV)/.bench: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,bench]'
+	touch $(VENV)/.bench
 
 # Long checks: a compressed night with every scripted fault, and writers killed at random.
 soak: $(READY)

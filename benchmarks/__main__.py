@@ -10,7 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks import control, durability, growing, iterative, reconstruction, rendering
+from benchmarks import (
+    after_the_scan,
+    control,
+    durability,
+    growing,
+    iterative,
+    reconstruction,
+    rendering,
+    whole_volume,
+)
 from benchmarks.timing import Row
 
 BENCHMARKS = {
@@ -20,6 +29,8 @@ BENCHMARKS = {
     "reconstruction": reconstruction,
     "iterative": iterative,
     "growing": growing,
+    "after_the_scan": after_the_scan,
+    "whole_volume": whole_volume,
 }
 
 
