@@ -12,7 +12,7 @@ from xrm_control.reconstruction.reconstructor import Reconstructor
 
 PIXEL, MU = 0.512, 0.0458
 BALL = Ball(-4, 3, 0, 7, MU)
-THETA = np.linspace(-90, 90, 91)
+THETA = np.linspace(-90, 90, 71)
 
 FAMILY = Family("xrm_control.reconstruction.methods").members(Reconstructor)
 METHODS: dict[str, Reconstructor] = {kind: member.model_validate({}) for kind, member in sorted(FAMILY.items())}
@@ -97,7 +97,7 @@ ANGLES = {
     "each twice": np.repeat(THETA, 2),
     "one three times": np.r_[THETA, THETA[40], THETA[40]],
     "some twice, in disorder": np.random.default_rng(0).permutation(np.r_[THETA, THETA[10:20]]),
-    "both ends and beyond": np.arange(-90, 272, 2.0),
+    "both ends and beyond": np.arange(-90, 272, 3.0),
 }
 
 
