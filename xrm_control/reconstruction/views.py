@@ -73,7 +73,9 @@ class Views:
     def _filtered(
         self, sinograms: NDArray[np.float32], padding: float | Literal["auto"], threads: int
     ) -> NDArray[np.float32]:
-        method = FourierReconstruction(filter="ram-lak", padding=padding, accuracy=1e-4, threads=min(threads, 64))
+        method = FourierReconstruction(
+            filter="ram-lak", softening=0, padding=padding, accuracy=1e-4, threads=min(threads, 64)
+        )
         return method.reconstruct(sinograms, self.theta_deg, self.axis_px, 1.0)
 
 

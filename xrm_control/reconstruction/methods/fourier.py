@@ -16,12 +16,21 @@ from xrm_control.reconstruction.truncation import Padding, extended
 
 
 class FourierReconstruction(Reconstructor):
-    """Ramp, window, the rotation axis and the views' weights are one factor in Fourier space; nothing is interpolated
-    along the detector, so it is a little sharper than back-projection with linear interpolation.
+    """Ramp, window, the rotation axis and the views' weights are one factor in Fourier space.
+
+    Nothing is interpolated along the detector. Linear interpolation would blur, as a window of sinc squared does, and so
+    take noise away; by default part of that window is put in, so that the slices are as quiet as those of
+    back-projection with linear interpolation and a filter of the same name, and still sharper.
     """
 
     kind: Literal["fourier"] = "fourier"
     filter: SoundFilter = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
+    softening: float = Field(
+        default=4 / 3,
+        ge=0,
+        le=4,
+        description="Power of the sinc in the window: 2 blurs as linear interpolation, 0 not at all, and is noisier.",
+    )
     padding: Padding = "auto"
     accuracy: float = Field(
         default=1e-3, ge=1e-6, le=1e-2, description="Relative error of the transform, far below that of any scan."
@@ -40,14 +49,16 @@ class FourierReconstruction(Reconstructor):
         wide, margin = extended(sinograms, self.padding)
         length = transform_length(wide.shape[2], side)
         frequencies = np.fft.fftfreq(length)
-        response = _response(self.filter, frequencies) * np.exp(2j * np.pi * frequencies * (margin + axis_px))
+        response = _response(self.filter, self.softening, frequencies) * np.exp(
+            2j * np.pi * frequencies * (margin + axis_px)
+        )
         response *= np.pi / (views * length * pixel_size_um)
         weighted = (view_weights(theta_deg)[:, None] * response).astype(np.complex64)
         return polar_sums(wide, theta_deg, weighted, side, accuracy=self.accuracy, threads=self.threads or cpus())
 
 
-def _response(kind: SoundFilter, frequencies: NDArray[np.floating]) -> NDArray[np.float64]:
+def _response(kind: SoundFilter, softening: float, frequencies: NDArray[np.floating]) -> NDArray[np.float64]:
     """The windowed ramp at all frequencies of a complex transform."""
     half = ramp(len(frequencies))
     whole = np.concatenate([half, half[1 : (len(frequencies) + 1) // 2][::-1]])
-    return whole * window(kind, np.abs(frequencies))
+    return whole * window(kind, np.abs(frequencies)) * np.sinc(frequencies) ** softening
