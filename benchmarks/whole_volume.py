@@ -53,9 +53,7 @@ def rows() -> list[Row]:
 
 def write_scan(path: Path) -> NDArray[np.float64]:
     """Counts with noise in a Data Exchange file; returns the spheres, (n, 4): x, y, z, radius in um."""
-    random = np.random.default_rng(3)
-    spheres = np.column_stack([random.uniform(-20, 20, (40, 2)), random.uniform(-28, 28, 40), random.uniform(1, 5, 40)])
-    spheres = spheres[np.hypot(spheres[:, 0], spheres[:, 1]) + spheres[:, 3] < 28]
+    random, spheres = np.random.default_rng(3), _spheres()
     theta_deg = np.linspace(-90, 90, VIEWS)
     beam = LIGHT_COUNTS + 3000 * np.cos(np.linspace(0, 6, SIDE))[None, :] * np.ones((SIDE, 1))
 
@@ -73,6 +71,16 @@ def write_scan(path: Path) -> NDArray[np.float64]:
         for view, theta in enumerate(np.radians(theta_deg)):
             frames[view] = counts(np.exp(-_line_integrals(spheres, float(theta))))
     return spheres
+
+
+def _spheres() -> NDArray[np.float64]:
+    """Some forty that do not touch each other, within what the detector sees at every angle."""
+    random, found = np.random.default_rng(3), []
+    for x, y, z, radius in random.uniform((-22, -22, -30, 1), (22, 22, 30, 5), (400, 4)):
+        apart = all(np.hypot(np.hypot(x - a, y - b), z - c) > radius + r + 0.5 for a, b, c, r in found)
+        if apart and np.hypot(x, y) + radius < 28 and len(found) < 40:
+            found.append((x, y, z, radius))
+    return np.array(found)
 
 
 def _line_integrals(spheres: NDArray[np.float64], theta: float) -> NDArray[np.float32]:

@@ -220,6 +220,7 @@ def reconstruct(
         "voxel_size_um": made.voxel_size_um,
         "rotation_axis_px": made.rotation_axis_px,
         **made.quality,
+        **({"remarks": "; ".join(made.remarks)} if made.remarks else {}),
     }
 
 

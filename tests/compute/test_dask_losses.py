@@ -34,14 +34,14 @@ from xrm_control.compute.executor import Workers
 from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import pause
 from xrm_control.core.errors import DataError, WorkersLost
-from xrm_control.session.processing import ScanJob, clear_scratch, hand_over, reconstruct_roi
+from xrm_control.session.processing import HandedOver, ScanJob, clear_scratch, hand_over, reconstruct_roi
 from xrm_control.storage.formats.ome_tiff import OmeTiff
 from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 
 
-def die_while_publishing(job: ScanJob, mark: Path, step: int) -> dict[str, float]:
+def die_while_publishing(job: ScanJob, mark: Path, step: int) -> HandedOver:
     """`hand_over` on a worker that dies before its file number `step` is given its name; the second time, not."""
     real, count = processing.publish_file, [0]
 
@@ -54,11 +54,11 @@ def die_while_publishing(job: ScanJob, mark: Path, step: int) -> dict[str, float
 
     processing.publish_file = deadly
     try:
-        quality = hand_over(job)
+        done = hand_over(job)
         if step > count[0] and not mark.exists():
             mark.touch()
             die()
-        return quality
+        return done
     finally:
         processing.publish_file = real
 
@@ -98,9 +98,9 @@ def test_killed_while_it_publishes_the_volume_is_whole(
 ) -> None:
     mine = scan_job(tmp_path)
     mark = tmp_path / "mark"
-    quality = on(there, lambda workers: workers.run(die_while_publishing, mine, mark, step))
+    done = on(there, lambda workers: workers.run(die_while_publishing, mine, mark, step))
     assert mark.exists(), "no worker died"
-    assert quality == pytest.approx(hand_over(job), rel=1e-5)
+    assert done.quality == pytest.approx(hand_over(job).quality, rel=1e-5)
     place, right = RunFolder.open(mine.scan.run).roi(ROI), RunFolder.open(job.scan.run).roi(ROI)
     np.testing.assert_allclose(OmeTiff().read(place.volume)[0], OmeTiff().read(right.volume)[0], rtol=1e-5, atol=1e-7)
     left = [path for path in place.path.iterdir() if path.is_dir()]
@@ -120,7 +120,7 @@ def test_a_worker_killed_between_the_parts_costs_its_part_only(there: Dask, tmp_
     right = on(Inline(), lambda workers: reconstruct_roi(workers, here))
     killed: list[int] = []
 
-    async def work(workers: Workers) -> dict[str, float]:
+    async def work(workers: Workers) -> HandedOver:
         victim = await workers.run(whereabouts)
 
         def told(done: int, of: int) -> None:
@@ -130,9 +130,9 @@ def test_a_worker_killed_between_the_parts_costs_its_part_only(there: Dask, tmp_
 
         return await reconstruct_roi(workers, mine, told)
 
-    quality = on(there, work)
+    done = on(there, work)
     assert killed, "no worker was killed"
-    assert quality == pytest.approx(right, rel=1e-5, abs=1e-9)
+    assert done.quality == pytest.approx(right.quality, rel=1e-5, abs=1e-9)
     one, two = (OmeTiff().read(RunFolder.open(job.scan.run).roi(ROI).volume)[0] for job in (here, mine))
     np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-7)
 

@@ -19,6 +19,7 @@ class Figures:
 
     pixels: per view. transmitted (n,): sum of transmission; brightest (n,): its 0.99 quantile, times pixels; opaque
     (n,): pixels that took the floor. Counts are those of all views. gain_counts, read_counts: noise of the camera.
+    remarks: what the method had to say (`reconstruction.remarks`).
     """
 
     pixels: int
@@ -30,6 +31,7 @@ class Figures:
     saturated: int
     gain_counts: float
     read_counts: float
+    remarks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, transmitted: Transmission, own: slice) -> Figures:
@@ -61,6 +63,7 @@ class Figures:
             saturated=self.saturated + other.saturated,
             gain_counts=self.gain_counts,
             read_counts=self.read_counts,
+            remarks=tuple(dict.fromkeys((*self.remarks, *other.remarks))),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,9 +72,9 @@ class Figures:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Figures:
-        """What `as_dict` gave. Raises TypeError for anything else."""
+        """What `as_dict` gave. Raises KeyError or TypeError for anything else."""
         arrays = {"transmitted": float, "brightest": float, "opaque": np.int64}
-        ready: dict[str, Any] = dict(content)
+        ready: dict[str, Any] = {**content, "remarks": tuple(content["remarks"])}
         ready.update({name: np.array(content[name], kind) for name, kind in arrays.items()})
         return cls(**ready)
 

@@ -25,6 +25,7 @@ from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
 from xrm_control.reconstruction.reconstructor import Reconstructor
 from xrm_control.reconstruction.references import References
+from xrm_control.reconstruction.remarks import remarks
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
 
@@ -108,7 +109,7 @@ class Prepared:
 class Reconstruction:
     """volume (rows, columns, columns) float32 in 1/um, [z, y, x], the rotation axis in the middle of y and x.
 
-    rows: detector rows it covers. rotation_axis_px: absolute column. quality: figures by name.
+    rows: detector rows it covers. rotation_axis_px: absolute column. quality: figures by name. remarks: by the method.
     """
 
     volume: NDArray[np.float32]
@@ -116,6 +117,7 @@ class Reconstruction:
     rotation_axis_px: float
     rows: tuple[int, int]
     quality: dict[str, float]
+    remarks: tuple[str, ...]
 
 
 def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
@@ -168,12 +170,14 @@ def reconstruct_rows(
         outer = slice(low - read[0], high - read[0])
         transmitted = transmission(band, spec.preprocess, rows=outer, references=references)
         own = slice(first - low, end - low)
-        figures.append(Figures.of(transmitted, own))
+        found = Figures.of(transmitted, own)
         sinograms = line_integrals(transmitted, spec.preprocess)
         del transmitted
-        volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
-            sinograms[own], theta_deg, prepared.axis.column_px, prepared.pixel_size_um
-        )
+        with remarks() as said:
+            volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
+                sinograms[own], theta_deg, prepared.axis.column_px, prepared.pixel_size_um
+            )
+        figures.append(replace(found, remarks=tuple(said)))
     return volume, reduce(add, figures)
 
 
@@ -189,12 +193,14 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
         part = slice(first - rows[0], end - rows[0])
         volume[part], found = reconstruct_rows(scan, spec, prepared, (first, end))
         figures.append(found)
+    whole = reduce(add, figures)
     return Reconstruction(
         volume=volume,
         voxel_size_um=prepared.pixel_size_um,
         rotation_axis_px=prepared.axis.column_px,
         rows=rows,
-        quality=reduce(add, figures).quality(prepared.axis, columns),
+        quality=whole.quality(prepared.axis, columns),
+        remarks=whole.remarks,
     )
 
 

@@ -52,16 +52,24 @@ def warm_up() -> None:
     """Nothing but what comes with it: a worker that has imported this module once answers at once from then on."""
 
 
-async def reconstruct_roi(workers: Workers, job: ScanJob, on_rows: OnRows | None = None) -> dict[str, float]:
-    """Frames -> volume.ome.tif and handoff.json of the ROI; returns the quality figures."""
+@dataclass(frozen=True)
+class HandedOver:
+    """Figures of quality by name, and what the reconstruction had to say besides."""
+
+    quality: dict[str, float]
+    remarks: tuple[str, ...]
+
+
+async def reconstruct_roi(workers: Workers, job: ScanJob, on_rows: OnRows | None = None) -> HandedOver:
+    """Frames -> volume.ome.tif, preview.png and handoff.json of the ROI."""
     await make_parts(workers, job.volume, on_rows)
-    quality = await workers.run(hand_over, job)
+    done = await workers.run(hand_over, job)
     # Not by a worker: one that was given up may come to this point while another one still reads the parts.
     remove_parts(job.volume)
-    return quality
+    return done
 
 
-def hand_over(job: ScanJob) -> dict[str, float]:
+def hand_over(job: ScanJob) -> HandedOver:
     """What is left when all parts are there; runs on a worker."""
     folder = RunFolder.open(job.scan.run)
     place = folder.roi(job.scan.roi)
@@ -89,6 +97,7 @@ def hand_over(job: ScanJob) -> dict[str, float]:
             "centre_stage_um": {"x": x_um, "y": y_um, "z": z_um},
             "rotation_axis_px": made.rotation_axis_px,
             "quality": quality,
+            "remarks": list(made.remarks),
             "inputs": {place.volume.name: sha256_file(volume)} | frames,
             "analysis": job.analysis.model_dump(mode="json"),
         }
@@ -96,7 +105,7 @@ def hand_over(job: ScanJob) -> dict[str, float]:
         # The hand-off last: where it is, the volume is.
         for path in sorted(part.iterdir(), key=lambda path: path.name == place.handoff.name):
             publish_file(path, place.path / path.name, replace=True)
-    return quality
+    return HandedOver(quality, made.remarks)
 
 
 def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:

@@ -142,7 +142,10 @@ class Runner:
 
         try:
             run.set_roi_state(name, "reconstructing")
-            quality: dict[str, Any] = dict(await reconstruct_roi(run.workers, self._job(roi), told))
+            handed = await reconstruct_roi(run.workers, self._job(roi), told)
+            for remark in handed.remarks:
+                run.events.emit("roi.remark", f"{name}: {remark}", level="warning", roi=name)
+            quality: dict[str, Any] = dict(handed.quality)
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)

@@ -92,13 +92,16 @@ class VolumeJob:
 
 @dataclass(frozen=True)
 class Made:
-    """A volume, (rows, columns, columns) float32 in 1/um in parts along z, and its figures of quality by name."""
+    """A volume, (rows, columns, columns) float32 in 1/um in parts along z, its figures of quality by name, and what the
+    method had to say of it.
+    """
 
     parts: Sequence[NDArray[np.float32]]
     rows: Rows
     voxel_size_um: float
     rotation_axis_px: float
     quality: dict[str, float]
+    remarks: tuple[str, ...]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -173,7 +176,14 @@ def volume_of(job: VolumeJob) -> Made:
     """The volume, from its parts (maps of their files) or, where there is one only, made at once; runs on a worker."""
     if len(job.parts) == 1:
         result = reconstruct_scan(job.source.load(), job.spec)
-        return Made([result.volume], result.rows, result.voxel_size_um, result.rotation_axis_px, result.quality)
+        return Made(
+            [result.volume],
+            result.rows,
+            result.voxel_size_um,
+            result.rotation_axis_px,
+            result.quality,
+            result.remarks,
+        )
     prepared = _prepared(job.place)
     parts, figures = [], []
     for rows in job.parts:
@@ -181,14 +191,16 @@ def volume_of(job: VolumeJob) -> Made:
         try:
             parts.append(np.load(image, mmap_mode="r"))
             figures.append(Figures.from_dict(json.loads(text.read_bytes())))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(f"a part of the volume is missing: {error}", where=str(image)) from error
+    whole = reduce(add, figures)
     return Made(
         parts,
         job.rows,
         prepared.pixel_size_um,
         prepared.axis.column_px,
-        reduce(add, figures).quality(prepared.axis, job.shape[2]),
+        whole.quality(prepared.axis, job.shape[2]),
+        whole.remarks,
     )
 
 

@@ -18,8 +18,8 @@ from xrm_control.reconstruction.truncation import Padding, extended
 class FourierReconstruction(Reconstructor):
     """Ramp, window, the rotation axis and the views' weights are one factor in Fourier space.
 
-    Nothing is interpolated along the detector. Linear interpolation would blur, as a window of sinc squared does, and so
-    take noise away; by default part of that window is put in, so that the slices are as quiet as those of
+    Nothing is interpolated along the detector. Linear interpolation would blur, as a window of sinc squared does, and
+    so take noise away; by default part of that window is put in, so that the slices are as quiet as those of
     back-projection with linear interpolation and a filter of the same name, and still sharper.
     """
 
