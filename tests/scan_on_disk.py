@@ -46,7 +46,7 @@ def scan_job(folder: Path, rows_at_a_time: int | None = None) -> ScanJob:
             attempt = journal.intend(name, theta_deg=pose.theta_deg, t_s=number)
             store.store(name, attempt, image, Exposure(pose, float(t_s), float(t_s), number))
         frames = journal.stored_frames(ROI)
-    memory_gb = 2.0 if rows_at_a_time is None else 40e-9 * 61 * 64 * (rows_at_a_time // 4 + 0.5)
+    memory_gb = 2.0 if rows_at_a_time is None else 80e-9 * 61 * 64 * (rows_at_a_time // 4 + 0.5)
     return ScanJob(
         scan=RunScan(run.path, ROI, PIXEL_UM, frames),
         centre_um=(10, 20, 30),

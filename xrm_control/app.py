@@ -73,6 +73,8 @@ def check(loaded: Loaded) -> Plan:
     """Everything that can be found wrong before anything moves: limits, envelope, material, analysis core."""
     recipe = loaded.recipe
     find_core(recipe.handoff)
+    if recipe.compute.here:
+        recipe.reconstruction.method.check_machine()
     return make_plan(recipe, recipe.instrument.describe())
 
 
@@ -204,6 +206,7 @@ def reconstruct(
             where=str(source),
             remedy="if the projections are transmissions already, say --normalised",
         )
+    spec.method.check_machine()
     views, rows, columns = recorded.projections.shape
     scan = FileScan(source.absolute(), pixel_size_um, normalised)
     job = VolumeJob(scan, spec, (views, rows, columns), place_of_parts(target.absolute()))

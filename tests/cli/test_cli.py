@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from xrm_control.cli.main import main
+from xrm_control.reconstruction.astra_session import gpu_available
 
 ROOT = Path(__file__).parents[2]
 NMC811 = str(ROOT / "recipes" / "nmc811_screening.yaml")
@@ -98,6 +99,15 @@ REFUSED = [
     (["run", NMC811, "--speed", "warp"], 2, "--speed"),
     (["status", "nowhere"], 2, "no such run folder"),
     (["report", "nowhere"], 2, "no such run folder"),
+    *(
+        (
+            ["check", NMC811, "--set", f"reconstruction.method={{kind: {kind}, device: gpu{more}}}"],
+            2,
+            "no GPU can be used",
+        )
+        for kind, more in (("fbp", ""), ("cgls", ", noise: null"))
+        if not gpu_available()
+    ),
     (["reconstruct", "nowhere.h5", "--out", "v.tif"], 2, "nowhere.h5"),
     (["analyze", "nowhere.tif", "--out", "o"], 2, "nowhere.tif"),
     (["analyze", "nowhere.json", "--out", "o"], 2, "nowhere.json"),

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 ROWS, COLUMNS, AXIS_PX, PIXEL_UM, MU = 48, 65, 30.6, 0.5, 0.05
 BALL = Ball(3, -4, 1, 5, MU)
 # Parts of four rows.
-LITTLE = ("--memory-gb", str(1.5 * 61 * COLUMNS * 40e-9))
+LITTLE = ("--memory-gb", str(1.5 * 61 * COLUMNS * 80e-9))
 
 
 def write(path: Path, views: int = 61, columns: int = COLUMNS, **change: Callable[[np.ndarray], Any]) -> Path:

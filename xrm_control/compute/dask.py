@@ -59,6 +59,11 @@ class Dask(Compute):
             raise ValueError("give scheduler or workers: a scheduler that runs already has its own workers")
         return self
 
+    @property
+    def here(self) -> bool:
+        """See `Compute.here`."""
+        return self.scheduler is None
+
     def open(self) -> Workers:
         """See `Compute.open`. Connects at once, so that nothing is scanned for a cluster that is not there.
 

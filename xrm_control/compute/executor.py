@@ -53,6 +53,11 @@ class Executed(Workers):
 class Compute(Spec):
     """Settings of one kind of executor."""
 
+    @property
+    def here(self) -> bool:
+        """Whether its workers are on this machine."""
+        return True
+
     @abstractmethod
     def open(self) -> Workers:
         """Workers, not yet started."""

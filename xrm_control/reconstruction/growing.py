@@ -20,7 +20,7 @@ from xrm_control.reconstruction.ramp import SoundFilter, filtered
 from xrm_control.reconstruction.reconstructor import check_sinograms, view_weights
 from xrm_control.reconstruction.references import References, make_references, robust_mean
 from xrm_control.reconstruction.scan import refuse_bad_frames
-from xrm_control.reconstruction.truncation import _EDGE_PX, extended
+from xrm_control.reconstruction.truncation import EDGE_PX, extended
 
 _FARTHEST_DEG = 1.0  # from where a view was planned; the weights are those of the plan
 _BEAM_QUANTILE = 0.99
@@ -102,7 +102,7 @@ class GrowingSlices:
         integrals = np.asarray(integrals, np.float32)
         refuse_bad_frames(integrals[None], "line integrals", np.array([view]))
         profiles = self._filtered(integrals[None], self._shares[view], self._axis_px)[0]
-        edge = min(_EDGE_PX, self._shape[1])
+        edge = min(EDGE_PX, self._shape[1])
         sides = np.stack([integrals[:, :edge].mean(axis=1), integrals[:, -edge:].mean(axis=1)], axis=1)
         profiles += sides @ (np.float32(self._shares[view]) * self._tails)
         self._back_project(profiles, math.radians(angle_deg))

@@ -58,6 +58,10 @@ class IterativeReconstructor(Reconstructor):
             raise ValueError("device: gpu runs ASTRA's own rounds: engine must not be gram, noise must be null")
         return self
 
+    def check_machine(self) -> None:
+        """See `Reconstructor.check_machine`."""
+        wants_gpu(self.device)
+
     def reconstruct(
         self,
         sinograms: NDArray[np.float32],

@@ -29,8 +29,8 @@ from xrm_control.reconstruction.remarks import remarks
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
 
-# Of a slab of rows, counts to slices, per pixel of all its views; measured at 1024 columns and 1571 views.
-_BYTES_PER_PIXEL = 40
+# Of a slab of rows, from counts to slices, with what is held of its part; measured at 1024 columns and 1571 views.
+_BYTES_PER_PIXEL = 80
 # What is read at once: a file of packed frames is unpacked whole for each part.
 _PART_SLABS = 4
 

@@ -20,8 +20,8 @@ _QUANTILES = (0.01, 0.998)  # a few streaks and hot voxels do not set the grey s
 _BACKGROUND, _INK = 32, 220
 
 
-def preview_png(slices: OrthogonalSlices) -> bytes:
-    """A grey PNG of the three slices, each named above, what it rests on and its grey scale in 1/um below."""
+def preview_png(slices: OrthogonalSlices, note: str = "") -> bytes:
+    """A grey PNG of the three slices, each named above; below, what they rest on, their grey scale in 1/um, a note."""
     z, y, x = slices.at
     panels = {
         f"z = {z}: x right, y down": slices.yx,
@@ -38,7 +38,7 @@ def preview_png(slices: OrthogonalSlices) -> bytes:
         whole.paste(picture, (left, _LINE_PX))
         draw.text((left, 2), name, fill=_INK, font=font)
         left += picture.width + _GAP_PX
-    caption = f"{slices.views} of {slices.planned} views     black {black:.4f}, white {white:.4f} 1/um"
+    caption = f"{slices.views} of {slices.planned} views     black {black:.4f}, white {white:.4f} 1/um     {note}"
     draw.text((_GAP_PX, height - _LINE_PX + 2), caption, fill=_INK, font=font)
     file = io.BytesIO()
     whole.save(file, "png", compress_level=1)

@@ -21,6 +21,9 @@ class Reconstructor(Spec):
         default=None, description="Slices at a time on a CPU; by default as many as this process has CPUs."
     )
 
+    def check_machine(self) -> None:
+        """Raise RecipeError where this machine lacks what the method needs."""
+
     @abstractmethod
     def reconstruct(
         self,

@@ -18,7 +18,7 @@ Padding = Annotated[
     Field(description="How far matter goes on beyond the field of view, in detector widths; auto: as the mass tells."),
 ]
 
-_EDGE_PX = 4
+EDGE_PX = 4
 _EDGE_SHARE = 0.05  # of a view's level, below which its edges count as air
 _LEAST_WHOLE_VIEWS = 2
 _MOST_WIDTHS = 3.0
@@ -35,7 +35,7 @@ def extended(
     `least_px` columns are added; those that nothing is known of are zero.
     """
     columns = sinograms.shape[2]
-    edge = min(_EDGE_PX, columns)
+    edge = min(EDGE_PX, columns)
     sides = (sinograms[..., :edge].mean(axis=2), sinograms[..., -edge:].mean(axis=2))
     lacking = _lacking_mass(sinograms, *sides) if padding == "auto" else None
     if lacking is None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.events import Level
 from xrm_control.reconstruction.growing import GrowingSlices, ReferencesSoFar
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.reconstruction.preview_picture import preview_png
@@ -26,11 +27,11 @@ _MOST_WAITING = 16  # frames
 _PICTURES = 12  # evenly over a scan, besides those of the first few views
 _EARLY = (1, 2, 4, 8)
 
-Tell = Callable[[str, str], None]
+Tell = Callable[[str, Level, str], None]
 
 
 class LivePreview:
-    """Of one scan. `axis_px`: assumed, None for the middle; `picture`: where it is shown; `tell(kind, text)`."""
+    """Of one scan. `axis_px`: assumed, None for the middle; `picture`: where it is shown; `tell(kind, level, text)`."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class LivePreview:
         self._references: ReferencesSoFar | None = None
         self._slices: GrowingSlices | None = None
         self._waiting: set[asyncio.Future[None]] = set()
-        self._over = False
+        self._begun = self._over = False
         self._skipped = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="preview")
 
@@ -62,6 +63,9 @@ class LivePreview:
         if step.kind == "projection" and len(self._waiting) >= _MOST_WAITING:
             self._skipped += 1
             return
+        if step.kind == "projection" and not self._begun:
+            self._begun = True
+            self._tell("preview.begun", "info", f"{self._name}: watch it grow in {self._picture}")
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._add, step, image, theta_deg)
         self._waiting.add(future)
         future.add_done_callback(self._landed)
@@ -73,7 +77,9 @@ class LivePreview:
         self._over = True
         self._thread.shutdown(wait=False)
         if self._skipped:
-            self._tell("preview.skipped", f"{self._name}: the preview could not keep up with {self._skipped} views")
+            self._tell(
+                "preview.skipped", "warning", f"{self._name}: the preview could not keep up with {self._skipped} views"
+            )
 
     def _landed(self, future: asyncio.Future[None]) -> None:
         self._waiting.discard(future)
@@ -82,7 +88,7 @@ class LivePreview:
         error = future.exception()
         if error is not None and not self._over:
             self._over = True
-            self._tell("preview.ended", f"{self._name}: no more preview: {error}")
+            self._tell("preview.ended", "warning", f"{self._name}: no more preview: {error}")
 
     def _add(self, step: FrameStep, image: NDArray[Any], theta_deg: float) -> None:
         if self._over:
@@ -106,5 +112,6 @@ class LivePreview:
         self._slices.add(view, self._references.line_integrals_of(image, view), theta_deg)
         seen = self._slices.slices()
         if seen.views in _EARLY or seen.views == seen.planned or seen.views % max(1, seen.planned // _PICTURES) == 0:
+            note = "rotation axis in the middle: not known yet" if self._axis_px is None else ""
             make_folder(self._picture.parent)
-            write_durable(self._picture, preview_png(seen), replace=True)
+            write_durable(self._picture, preview_png(seen, note), replace=True)

@@ -188,7 +188,7 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[No
         spec.preprocess,
         guess,
         run.folder.roi(roi).preview,
-        lambda kind, text: run.events.emit(kind, text, level="warning", roi=roi),
+        lambda kind, level, text: run.events.emit(kind, text, level=level, roi=roi),
     )
     try:
         yield

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.reconstruction.astra_session import Device, reconstruct_slices
+from xrm_control.reconstruction.astra_session import Device, reconstruct_slices, wants_gpu
 from xrm_control.reconstruction.ramp import SoundFilter, filtered
 from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.truncation import Padding, extended
@@ -26,6 +26,10 @@ class FilteredBackProjection(Reconstructor):
     filter: SoundFilter = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
     padding: Padding = "auto"
     device: Device = Field(default="auto", description="auto: a GPU where there is one, otherwise the CPU.")
+
+    def check_machine(self) -> None:
+        """See `Reconstructor.check_machine`."""
+        wants_gpu(self.device)
 
     def reconstruct(
         self,
