@@ -17,6 +17,7 @@ from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.methods.sirt import Sirt
+from xrm_control.reconstruction.methods.tv import TotalVariation
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.ramp import filtered, ramp, window
 from xrm_control.reconstruction.reconstructor import Reconstructor, view_weights
@@ -112,6 +113,33 @@ def test_the_axis_may_be_anywhere(offset_px: float, kind, method: type) -> None:
     assert volume[away < 6.5].mean() == pytest.approx(MU, rel=0.005)
     # At the rim half of the attenuation remains: an axis wrong by half a pixel would show here.
     assert volume[np.abs(away - 8) < 0.1].mean() == pytest.approx(MU / 2, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        FilteredBackProjection(),
+        FourierReconstruction(),
+        Sirt(iterations=40),
+        Sirt(engine="astra", iterations=40, surround=0.1),
+        Cgls(iterations=8),
+        Cgls(engine="astra", iterations=8, surround=0.1),
+        TotalVariation(iterations=10),
+    ],
+    ids=lambda method: f"{method.kind} {getattr(method, 'engine', '')}",
+)
+def test_views_that_are_shifted_against_each_other_cost_nothing(method: Reconstructor) -> None:
+    """Each view has its own axis, some pixels and a part of one away; the slice is that of views that lie still."""
+    theta = THETA[::2]
+    axes = 46.2 + np.random.default_rng(4).uniform(-4, 4, len(theta))
+    ball = Ball(5, -6, 0, 5, MU)
+    views = [line_integrals([ball], theta[[v]], columns=N, axis_px=axis, pixel_um=PIXEL) for v, axis in enumerate(axes)]
+    data = np.ascontiguousarray(np.concatenate(views).transpose(1, 0, 2))
+    shifted = method.reconstruct(data, theta, axes, PIXEL)[0]
+    still = method.reconstruct(sinogram(ball, 46.2, theta=theta), theta, 46.2, PIXEL)[0]
+    assert np.sqrt(np.mean((shifted - still) ** 2)) < 0.02 * MU
+    x, y = coordinates_um(N, PIXEL)
+    assert shifted[np.hypot(x - 5, y + 6) < 3.5].mean() == pytest.approx(MU, rel=0.02)
 
 
 @pytest.mark.parametrize("pixel_um", [0.064, 0.512, 3.0])

@@ -21,6 +21,7 @@ from scipy.sparse import csr_matrix
 
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.reconstruction.reconstructor import AxisPx
 from xrm_control.reconstruction.remarks import remark
 
 Device = Literal["auto", "cpu", "gpu"]
@@ -42,7 +43,7 @@ class Job:
     theta_deg: NDArray[np.floating]
     detector: int
     size: int
-    axis_px: float
+    axis_px: AxisPx
     iterations: int
     options: dict[str, Any]
 
@@ -58,7 +59,7 @@ def reconstruct_slices(
     *,
     algorithm: str,
     size: int,
-    axis_px: float,
+    axis_px: AxisPx,
     iterations: int = 1,
     options: Mapping[str, Any] | None = None,
     device: Device = "auto",
@@ -68,8 +69,8 @@ def reconstruct_slices(
 ) -> NDArray[np.float32]:
     """Reconstruct every row with one ASTRA algorithm.
 
-    sinograms (rows, n, detector) float32 line integrals; axis_px: column of the rotation axis in them, any
-    value for iterative algorithms, the middle for FBP on a CPU. Returns (rows, size, size) in 1/pixel.
+    sinograms (rows, n, detector) float32 line integrals; axis_px: column of the rotation axis in them, for
+    all views or for each; the middle for FBP on a CPU. Returns (rows, size, size) in 1/pixel.
     device: auto takes a GPU when there is one, and the CPU when it refuses, with a remark. threads: None takes the CPUs
     this process may use. enough (rows,): a row is done once its residual's sum of squares is down to this; on a CPU.
     gpu: whether there is one; None asks. Raises RecipeError where a GPU is asked for that is not there, DataError where
@@ -130,7 +131,7 @@ def way_on_gpu(job: Job) -> Callable[[NDArray[np.float32], Job], NDArray[np.floa
     return right[-1]
 
 
-def projector_matrix(theta_deg: NDArray[np.floating], detector: int, size: int, axis_px: float) -> csr_matrix:
+def projector_matrix(theta_deg: NDArray[np.floating], detector: int, size: int, axis_px: AxisPx) -> csr_matrix:
     """The linear projector as a float32 matrix (views * detector, size * size), in pixels; rays view by view."""
     with ExitStack() as stack:
         geometry = _geometry(theta_deg, detector, axis_px)
@@ -243,10 +244,10 @@ def _algorithm(config: dict[str, Any]) -> Iterator[int]:
         astra.algorithm.delete(handle)
 
 
-def _geometry(theta_deg: NDArray[np.floating], detector: int, axis_px: float) -> dict[str, Any]:
+def _geometry(theta_deg: NDArray[np.floating], detector: int, axis_px: AxisPx) -> dict[str, Any]:
     angles = np.radians(np.asarray(theta_deg, float))
     offset_px = (detector - 1) / 2 - axis_px
-    if abs(offset_px) < 1e-9:
+    if np.all(np.abs(offset_px) < 1e-9):
         return astra.create_proj_geom("parallel", 1.0, detector, angles)
     cos, sin = np.cos(angles), np.sin(angles)
     vectors = np.column_stack((sin, -cos, offset_px * cos, offset_px * sin, cos, sin))

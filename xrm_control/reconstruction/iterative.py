@@ -15,7 +15,7 @@ from xrm_control.reconstruction.astra_session import Device, projector_matrix, r
 from xrm_control.reconstruction.discrepancy import Noise, noise_levels, noise_of
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.least_squares import applied, energy, sees_all
-from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms
+from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms
 from xrm_control.reconstruction.remarks import remark
 from xrm_control.reconstruction.sparse_iterations import cgls, sirt
 from xrm_control.reconstruction.truncation import Padding
@@ -66,7 +66,7 @@ class IterativeReconstructor(Reconstructor):
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
-        axis_px: float,
+        axis_px: AxisPx,
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on what is taken to lie outside."""
@@ -95,13 +95,13 @@ class IterativeReconstructor(Reconstructor):
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
-        axis_px: float,
+        axis_px: AxisPx,
         enough: NDArray[np.floating] | None,
     ) -> NDArray[np.float32]:
         """By `iterate`: in 1/pixel."""
 
     def _by_gram(
-        self, sinograms: NDArray[np.float32], theta_deg: NDArray[np.floating], axis_px: float
+        self, sinograms: NDArray[np.float32], theta_deg: NDArray[np.floating], axis_px: AxisPx
     ) -> NDArray[np.float32] | None:
         """In 1/pixel; None where ASTRA's projector does better."""
         threads = self.threads or cpus()
@@ -125,7 +125,7 @@ def iterate(
     algorithm: Literal["SIRT", "CGLS"],
     sinograms: NDArray[np.float32],
     theta_deg: NDArray[np.floating],
-    axis_px: float,
+    axis_px: AxisPx,
     *,
     iterations: int,
     surround: float,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.nufft import polar_sums, transform_length
+from xrm_control.reconstruction.reconstructor import AxisPx
 
 _ACCURACY = 1e-5
 _BLOCK_PIXELS = 131_072  # of slices that are worked on together: they stay in the cache
@@ -35,13 +36,14 @@ def back_projected(
     sinograms: NDArray[np.float32],
     theta_deg: NDArray[np.floating],
     weights: NDArray[np.floating],
-    axis_px: float,
+    axis_px: AxisPx,
     threads: int,
 ) -> NDArray[np.float32]:
     """A^T W b: sinograms (rows, n, columns) -> (rows, columns, columns), in pixels, zeros beyond the detector."""
     columns = sinograms.shape[2]
-    length = transform_length(columns, columns)
-    shift = np.exp(2j * np.pi * np.fft.fftfreq(length) * axis_px) / length
+    axis = np.reshape(axis_px, (-1, 1))
+    length = transform_length(columns + 2 * math.ceil(np.ptp(axis)), columns)
+    shift = np.exp(2j * np.pi * np.fft.fftfreq(length) * axis) / length
     response = (np.asarray(weights)[:, None] * shift).astype(np.complex64)
     return polar_sums(sinograms, theta_deg, response, columns, accuracy=_ACCURACY, threads=threads)
 

@@ -23,7 +23,7 @@ from xrm_control.core.model import Spec
 from xrm_control.reconstruction.figures import Figures
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
-from xrm_control.reconstruction.reconstructor import Reconstructor
+from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.remarks import remarks
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
@@ -160,6 +160,10 @@ def reconstruct_rows(
     views, count, columns = scan.projections.shape
     theta_deg = np.asarray(scan.theta_deg, float)
     halo = _halo(spec, scan)
+    axis_px: AxisPx = prepared.axis.column_px
+    if spec.preprocess.apply_shifts and scan.shifts_px is not None:
+        # What is to be moved to the right has its axis further to the left.
+        axis_px = axis_px - np.asarray(scan.shifts_px, float)[:, 0]
     read = max(0, rows[0] - halo), min(count, rows[1] + halo)
     band = _band(scan, read)
     references = prepared.references.of_rows(slice(*read)) if prepared.references else None
@@ -168,14 +172,14 @@ def reconstruct_rows(
     for first, end in _split(rows, _slab_rows(spec, (views, count, columns))):
         low, high = max(read[0], first - halo), min(read[1], end + halo)
         outer = slice(low - read[0], high - read[0])
-        transmitted = transmission(band, spec.preprocess, rows=outer, references=references)
+        transmitted = transmission(band, spec.preprocess, rows=outer, references=references, sideways=False)
         own = slice(first - low, end - low)
         found = Figures.of(transmitted, own)
         sinograms = line_integrals(transmitted, spec.preprocess)
         del transmitted
         with remarks() as said:
             volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
-                sinograms[own], theta_deg, prepared.axis.column_px, prepared.pixel_size_um
+                sinograms[own], theta_deg, axis_px, prepared.pixel_size_um
             )
         figures.append(replace(found, remarks=tuple(said)))
     return volume, reduce(add, figures)

@@ -62,10 +62,12 @@ def transmission(
     rows: slice = slice(None),
     views: NDArray[np.int64] | None = None,
     references: References | None = None,
+    sideways: bool = True,
 ) -> Transmission:
     """Transmission of the chosen rows and views (default: all). Raises DataError, naming the view, for NaN.
 
-    references: those of the whole detector, if they are made already (`references_of`).
+    references: those of the whole detector, if they are made already (`references_of`). sideways: False leaves shifts
+    along the rows to the reconstruction, which does without interpolation.
     """
     spec = spec or PreprocessSpec()
     check_scan(scan)
@@ -87,8 +89,9 @@ def transmission(
         zingers, saturated = zingers + found.zingers, saturated + found.saturated
     if spec.apply_shifts and scan.shifts_px is not None:
         for index, (right, down) in enumerate(np.asarray(scan.shifts_px)[chosen]):
-            moved = (down if shape[0] > 3 else 0.0, right)
-            values[index] = shift(values[index], moved, order=3, mode="nearest")
+            moved = (down if shape[0] > 3 else 0.0, right if sideways else 0.0)
+            if any(moved):
+                values[index] = shift(values[index], moved, order=3, mode="nearest")
     return _described(values, references, zingers, saturated)
 
 

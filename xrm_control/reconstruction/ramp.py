@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -15,19 +16,21 @@ def filtered(
     sinograms: NDArray[np.float32],
     kind: SoundFilter,
     weights: NDArray[np.floating],
-    axis_px: float,
+    axis_px: float | NDArray[np.floating],
     width: int,
 ) -> NDArray[np.float32]:
-    """Filter sinograms (rows, n, columns), weigh the views, and cut out `width` columns centred on `axis_px`.
+    """Filter sinograms (rows, n, columns), weigh the views, and cut out `width` columns centred on `axis_px`,
+    one column or one for each view.
 
     What `width` takes in beyond the sinograms is the filter's own tail. Whole pixels are moved by the choice of
     columns, the rest, at most half a pixel, by a phase, which costs no sharpness. Scaled for back-projection: the sum
     over views of the result, interpolated along the detector, is attenuation in 1/pixel.
     """
     rows, views, columns = sinograms.shape
-    start = axis_px - (width - 1) / 2
-    first = round(start)
-    size = int(scipy.fft.next_fast_len(columns + max(columns, width) + abs(first), real=True) or 0)
+    start = np.reshape(axis_px, (-1, 1)) - (width - 1) / 2
+    first = round(float(start.mean()))
+    needed = columns + max(columns, width) + math.ceil(abs(first) + float(np.abs(start - first).max()))
+    size = int(scipy.fft.next_fast_len(needed, real=True) or 0)
     frequency = np.fft.rfftfreq(size)
     phase = np.exp(2j * np.pi * frequency * (start - first))
     response = (ramp(size) * window(kind, frequency) * phase * (np.pi / views)).astype(np.complex64)

@@ -13,6 +13,9 @@ from pydantic import Field
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
 
+# A column, pixel centres at whole numbers; or one for each view, (n,), where views are shifted against each other.
+AxisPx = float | NDArray[np.floating]
+
 
 class Reconstructor(Spec):
     """One way from line integrals to attenuation. A member adds `kind: Literal["..."]` and `reconstruct`."""
@@ -29,15 +32,15 @@ class Reconstructor(Spec):
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
-        axis_px: float,
+        axis_px: AxisPx,
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
-        """sinograms (rows, n, columns), line integrals; theta_deg (n,); axis_px: column of the rotation axis, pixel
-        centres at whole numbers. Returns (rows, columns, columns) in 1/um, the axis in the middle of each slice.
+        """sinograms (rows, n, columns), line integrals; theta_deg (n,); axis_px: where the rotation axis is,
+        for all views or for each. Returns (rows, columns, columns) in 1/um, the axis in the middle of each slice.
         """
 
 
-def check_sinograms(sinograms: NDArray, theta_deg: NDArray, axis_px: float, pixel_size_um: float) -> None:
+def check_sinograms(sinograms: NDArray, theta_deg: NDArray, axis_px: AxisPx, pixel_size_um: float) -> None:
     """Raise DataError for arrays that do not fit together."""
     if sinograms.ndim != 3 or 0 in sinograms.shape:
         raise DataError("sinograms must be (rows, views, columns)", where="sinograms", value=sinograms.shape)
@@ -49,11 +52,14 @@ def check_sinograms(sinograms: NDArray, theta_deg: NDArray, axis_px: float, pixe
         raise DataError("a sinogram holds NaN or infinity", where=f"view {int(np.argmin(finite))}")
     if not np.all(np.isfinite(theta_deg)):
         raise DataError("an angle is not a finite number", where="theta_deg")
-    if not 0 <= axis_px <= columns - 1:
+    if np.ndim(axis_px) and np.shape(axis_px) != (views,):
+        raise DataError("one axis, or one per view, is needed", where="axis_px", value=np.shape(axis_px), limit=views)
+    middle = float(np.mean(axis_px))
+    if not 0 <= middle <= columns - 1:
         raise DataError(
             "the rotation axis is outside the detector",
             where="axis_px",
-            value=f"{axis_px:.2f}",
+            value=f"{middle:.2f}",
             limit=f"0 to {columns - 1}",
         )
     if not (math.isfinite(pixel_size_um) and pixel_size_um > 0):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.least_squares import back_projected, conjugate_gradients
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
-from xrm_control.reconstruction.reconstructor import view_weights
+from xrm_control.reconstruction.reconstructor import AxisPx, view_weights
 
 _REFINING_STEPS = 15
 _CLOSE = 1e-3  # of projecting back onto the data: many even views do so from the outset
@@ -20,7 +20,7 @@ _CLOSE = 1e-3  # of projecting back onto the data: many even views do so from th
 class Views:
     """theta_deg (n,), slices of `columns` x `columns` pixels, the axis in column `axis_px`; lengths in pixels."""
 
-    def __init__(self, theta_deg: NDArray[np.floating], columns: int, axis_px: float) -> None:
+    def __init__(self, theta_deg: NDArray[np.floating], columns: int, axis_px: AxisPx) -> None:
         self.theta_deg, self.columns, self.axis_px = theta_deg, columns, axis_px
         self.weights = view_weights(theta_deg)
         self.gram = Gram(theta_deg, self.weights, columns)
@@ -79,18 +79,18 @@ class Views:
         return method.reconstruct(sinograms, self.theta_deg, self.axis_px, 1.0)
 
 
-def views_of(theta_deg: NDArray[np.floating], columns: int, axis_px: float) -> Views:
+def views_of(theta_deg: NDArray[np.floating], columns: int, axis_px: AxisPx) -> Views:
     """The same object for the same scan, as long as no other comes between."""
-    return _views(tuple(np.asarray(theta_deg, float).tolist()), columns, float(axis_px))
+    return _views(tuple(np.asarray(theta_deg, float).tolist()), columns, tuple(np.ravel(axis_px).tolist()))
 
 
 @lru_cache(maxsize=1)
-def _views(theta_deg: tuple[float, ...], columns: int, axis_px: float) -> Views:
-    return Views(np.array(theta_deg), columns, axis_px)
+def _views(theta_deg: tuple[float, ...], columns: int, axis_px: tuple[float, ...]) -> Views:
+    return Views(np.array(theta_deg), columns, axis_px[0] if len(axis_px) == 1 else np.array(axis_px))
 
 
-def disc_sinogram(theta_deg: NDArray[np.floating], columns: int, axis_px: float) -> NDArray[np.float32]:
+def disc_sinogram(theta_deg: NDArray[np.floating], columns: int, axis_px: AxisPx) -> NDArray[np.float32]:
     """(1, n, columns): a disc off the axis, within the detector as long as the axis is near the middle, in pixels."""
     theta, radius = np.radians(np.asarray(theta_deg, float))[:, None], columns / 6
-    away = np.arange(columns) - axis_px - columns / 8 * np.cos(theta) + columns / 6 * np.sin(theta)
+    away = np.arange(columns) - np.reshape(axis_px, (-1, 1)) - columns / 8 * np.cos(theta) + columns / 6 * np.sin(theta)
     return (2 * np.sqrt(np.maximum(radius**2 - away**2, 0))).astype(np.float32)[None]

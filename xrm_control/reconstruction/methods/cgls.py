@@ -11,6 +11,7 @@ from pydantic import Field
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.iterative import IterativeReconstructor, iterate
 from xrm_control.reconstruction.least_squares import conjugate_gradients
+from xrm_control.reconstruction.reconstructor import AxisPx
 
 
 class Cgls(IterativeReconstructor):
@@ -28,7 +29,7 @@ class Cgls(IterativeReconstructor):
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
-        axis_px: float,
+        axis_px: AxisPx,
         enough: NDArray[np.floating] | None,
     ) -> NDArray[np.float32]:
         return iterate(

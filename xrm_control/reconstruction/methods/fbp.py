@@ -11,7 +11,7 @@ from pydantic import Field
 
 from xrm_control.reconstruction.astra_session import Device, reconstruct_slices, wants_gpu
 from xrm_control.reconstruction.ramp import SoundFilter, filtered
-from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, view_weights
+from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.truncation import Padding, extended
 
 
@@ -35,7 +35,7 @@ class FilteredBackProjection(Reconstructor):
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
-        axis_px: float,
+        axis_px: AxisPx,
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on the continuation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from pydantic import Field
 from xrm_control.core.cpus import cpus
 from xrm_control.reconstruction.nufft import polar_sums, transform_length
 from xrm_control.reconstruction.ramp import SoundFilter, ramp, window
-from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms, view_weights
+from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.truncation import Padding, extended
 
 
@@ -40,18 +41,18 @@ class FourierReconstruction(Reconstructor):
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
-        axis_px: float,
+        axis_px: AxisPx,
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on the continuation."""
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
         views, side = sinograms.shape[1:]
         wide, margin = extended(sinograms, self.padding)
-        length = transform_length(wide.shape[2], side)
+        # A view that is shifted far must not come round either.
+        axis = margin + np.reshape(axis_px, (-1, 1))
+        length = transform_length(wide.shape[2] + 2 * math.ceil(np.ptp(axis)), side)
         frequencies = np.fft.fftfreq(length)
-        response = _response(self.filter, self.softening, frequencies) * np.exp(
-            2j * np.pi * frequencies * (margin + axis_px)
-        )
+        response = _response(self.filter, self.softening, frequencies) * np.exp(2j * np.pi * frequencies * axis)
         response *= np.pi / (views * length * pixel_size_um)
         weighted = (view_weights(theta_deg)[:, None] * response).astype(np.complex64)
         return polar_sums(wide, theta_deg, weighted, side, accuracy=self.accuracy, threads=self.threads or cpus())

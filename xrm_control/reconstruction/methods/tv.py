@@ -11,7 +11,7 @@ from pydantic import Field
 from xrm_control.core.cpus import cpus
 from xrm_control.reconstruction.discrepancy import Noise, noise_of
 from xrm_control.reconstruction.least_squares import sees_all
-from xrm_control.reconstruction.reconstructor import Reconstructor, check_sinograms
+from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms
 from xrm_control.reconstruction.total_variation import Aim, Smoother
 from xrm_control.reconstruction.truncation import Padding
 from xrm_control.reconstruction.views import views_of
@@ -43,7 +43,7 @@ class TotalVariation(Reconstructor):
         self,
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
-        axis_px: float,
+        axis_px: AxisPx,
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on the continuation."""
