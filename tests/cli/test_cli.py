@@ -180,5 +180,6 @@ def test_schema_and_states(xrm: Any) -> None:
 def test_doctor_finds_this_installation_fit(xrm: Any) -> None:
     findings = json.loads(xrm("doctor", "--json").out)
     by_name = {finding["what"]: finding for finding in findings}
-    assert by_name["ASTRA, disc of known attenuation"]["ok"]
+    assert by_name["fbp: a disc of known attenuation"]["ok"]
+    assert by_name["fourier: a disc of known attenuation"]["ok"]
     assert by_name["transitions"]["ok"]

@@ -8,7 +8,14 @@ import pytest
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals
 from tests.reconstruction.test_methods import live_astra_objects
 from xrm_control.core.errors import DataError, RecipeError
-from xrm_control.reconstruction.astra_session import Job, gpu_available, gpu_volume, reconstruct_slices, way_on_gpu
+from xrm_control.reconstruction.astra_session import (
+    Job,
+    gpu_available,
+    gpu_trouble,
+    gpu_volume,
+    reconstruct_slices,
+    way_on_gpu,
+)
 from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.sirt import Sirt
@@ -105,3 +112,9 @@ def test_remarks_reach_the_nearest_listener_once() -> None:
             remark("second")
         remark("third")
     assert (outer, inner) == (["first", "third"], ["second"])
+
+
+@without_gpu
+def test_a_gpu_that_cannot_be_used_is_told_why() -> None:
+    """ASTRA's own words, from a machine without a driver."""
+    assert "CUDA" in (gpu_trouble() or "")

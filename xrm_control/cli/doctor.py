@@ -16,18 +16,23 @@ from xrm_control.core.errors import XrmError
 from xrm_control.core.family import Family
 from xrm_control.core.findings import Finding
 from xrm_control.devices.backend import Backend
-from xrm_control.reconstruction.astra_session import gpu_available
+from xrm_control.reconstruction.astra_session import gpu_available, gpu_trouble
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
+from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.storage.durable import write_durable
 
-_PACKAGES = ("astra-toolbox", "numpy", "pyepics", "tifffile", "transitions", "xraydb")
+_PACKAGES = ("astra-toolbox", "finufft", "numpy", "pyepics", "tifffile", "transitions", "xraydb")
+_METHODS: tuple[FourierReconstruction | FilteredBackProjection, ...] = (
+    FourierReconstruction(),
+    FilteredBackProjection(device="cpu"),
+)
 _LEAST_FREE_GB = 2.0
 _SLOW_COMMIT_MS = 100.0
 
 
 def examine() -> list[Finding]:
     """All examinations; none of them moves anything."""
-    return [_python(), *_packages(), _reconstruction(), _gpu(), _disk(), _commit(), *_backends()]
+    return [_python(), *_packages(), *map(_reconstruction, _METHODS), _gpu(), _disk(), _commit(), *_backends()]
 
 
 def _python() -> Finding:
@@ -44,26 +49,30 @@ def _packages() -> list[Finding]:
     return found
 
 
-def _reconstruction() -> Finding:
-    """A disc of known attenuation through ASTRA: scaling and orientation are right, or nothing else matters."""
+def _reconstruction(method: FourierReconstruction | FilteredBackProjection) -> Finding:
+    """A disc of known attenuation: scaling and orientation are right, or nothing else matters."""
+    what, remedy = f"{method.kind}: a disc of known attenuation", "reinstall astra-toolbox and finufft"
     side, radius_um, mu_per_um, pixel_um = 64, 10.0, 0.05, 0.5
     s_um = (np.arange(side) - (side - 1) / 2) * pixel_um
     chord_um = 2 * np.sqrt(np.clip(radius_um**2 - s_um**2, 0, None))
     theta_deg = np.linspace(-90, 90, 91)
     sinogram = np.tile((mu_per_um * chord_um).astype(np.float32), (1, len(theta_deg), 1))
     try:
-        volume = FilteredBackProjection().reconstruct(sinogram, theta_deg, (side - 1) / 2, pixel_um)
+        volume = method.reconstruct(sinogram, theta_deg, (side - 1) / 2, pixel_um)
     except XrmError as error:
-        return Finding("ASTRA, disc of known attenuation", False, str(error), "reinstall astra-toolbox")
+        return Finding(what, False, str(error), remedy)
     found = float(volume[0, side // 2 - 8 : side // 2 + 8, side // 2 - 8 : side // 2 + 8].mean())
     error_percent = 100 * (found / mu_per_um - 1)
-    return Finding(
-        "ASTRA, disc of known attenuation", abs(error_percent) < 2, f"{error_percent:+.2f} %", "reinstall astra-toolbox"
-    )
+    return Finding(what, abs(error_percent) < 2, f"{error_percent:+.2f} %", remedy)
 
 
 def _gpu() -> Finding:
-    return Finding("GPU", True, "used" if gpu_available() else "none; reconstruction runs on the CPU")
+    """A GPU that is there must find what the CPU finds."""
+    if not gpu_available():
+        return Finding("GPU", True, "none; reconstruction runs on the CPU")
+    trouble = gpu_trouble()
+    remedy = "choose device: cpu, or look at driver and memory with nvidia-smi"
+    return Finding("GPU", trouble is None, trouble or "agrees with the CPU", remedy)
 
 
 def _disk() -> Finding:

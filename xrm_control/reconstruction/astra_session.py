@@ -131,6 +131,15 @@ def way_on_gpu(job: Job) -> Callable[[NDArray[np.float32], Job], NDArray[np.floa
     return right[-1]
 
 
+def gpu_trouble() -> str | None:
+    """Why the GPU that is there cannot be used; None where it finds what the CPU finds."""
+    try:
+        way_on_gpu(Job("BP", np.zeros(1), 1, 1, 0.0, 1, {}))
+    except AstraError as error:
+        return str(error)
+    return None
+
+
 def projector_matrix(theta_deg: NDArray[np.floating], detector: int, size: int, axis_px: AxisPx) -> csr_matrix:
     """The linear projector as a float32 matrix (views * detector, size * size), in pixels; rays view by view."""
     with ExitStack() as stack:
