@@ -31,8 +31,8 @@ from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
-from xrm_control.session.scans import FileScan
-from xrm_control.session.volumes import LOCK, VolumeJob, make_parts, place_of_parts, remove_parts, volume_of
+from xrm_control.session.scans import FileScan, RunScan
+from xrm_control.session.volumes import LOCK, ScanSource, VolumeJob, make_parts, place_of_parts, remove_parts, volume_of
 from xrm_control.storage.durable import free_bytes, make_folder, require_free, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import read_scan, read_volume
@@ -188,7 +188,7 @@ def reconstruct(
     workers: int | None = None,
     on_rows: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """A scan in any known file format -> volume as OME-TIFF; returns the quality figures.
+    """A scan in any known file format, or of a region of a run -> volume as OME-TIFF; returns the quality figures.
 
     A large scan is made in parts by `workers` processes (as many as CPUs), and taken up again where it was left;
     `on_rows(done, of)` hears how far it is.
@@ -197,19 +197,9 @@ def reconstruct(
         raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")
     if target.exists():
         raise DataError("the file exists already and is not overwritten", where=str(target))
-    recorded = read_scan(source)
-    if pixel_size_um is None and recorded.pixel_size_um is None:
-        raise DataError("the file does not say how large a pixel is", where=str(source), remedy="give --pixel-size-um")
-    if len(recorded.flats) == 0 and not (normalised or recorded.normalised):
-        raise DataError(
-            "the file has no reference images (flats), so counts cannot become transmission",
-            where=str(source),
-            remedy="if the projections are transmissions already, say --normalised",
-        )
     spec.method.check_machine()
-    views, rows, columns = recorded.projections.shape
-    scan = FileScan(source.absolute(), pixel_size_um, normalised)
-    job = VolumeJob(scan, spec, (views, rows, columns), place_of_parts(target.absolute()))
+    scan, shape = _scan_in(source, pixel_size_um, normalised)
+    job = VolumeJob(scan, spec, shape, place_of_parts(target.absolute()))
     # The parts and, at the end, the whole beside them.
     require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
     write = write_volume_16bit if sixteen_bit else write_volume
@@ -225,6 +215,30 @@ def reconstruct(
         **made.quality,
         **({"remarks": "; ".join(made.remarks)} if made.remarks else {}),
     }
+
+
+def _scan_in(source: Path, pixel_size_um: float | None, normalised: bool) -> tuple[ScanSource, tuple[int, int, int]]:
+    """The scan in a file, or of a region in its run's folder, and its shape."""
+    if source.is_dir() and source.absolute().parent.joinpath("journal.sqlite").is_file():
+        folder = RunFolder.open(source.absolute().parent)
+        recipe = load(folder.recipe).recipe
+        pixel_um = recipe.instrument.describe().camera.binned_pixel_um(recipe.scan.binning)
+        with JournalReader.open(folder.journal) as journal:
+            scan = RunScan(folder.path, source.name, pixel_size_um or pixel_um, journal.stored_frames(source.name))
+        return scan, scan.shape
+    if (source / "journal.sqlite").is_file():
+        raise DataError("is a whole run", where=str(source), remedy=f"name one of its regions: {source / 'roi-01'}")
+    recorded = read_scan(source)
+    if pixel_size_um is None and recorded.pixel_size_um is None:
+        raise DataError("the file does not say how large a pixel is", where=str(source), remedy="give --pixel-size-um")
+    if len(recorded.flats) == 0 and not (normalised or recorded.normalised):
+        raise DataError(
+            "the file has no reference images (flats), so counts cannot become transmission",
+            where=str(source),
+            remedy="if the projections are transmissions already, say --normalised",
+        )
+    views, rows, columns = recorded.projections.shape
+    return FileScan(source.absolute(), pixel_size_um, normalised), (views, rows, columns)
 
 
 @contextmanager

@@ -6,13 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
-from xrm_control.core.errors import DeviceError, InstrumentUnreachable, InterlockOpen, MotionStalled, StorageError
+from xrm_control.core.errors import (
+    DataError,
+    DeviceError,
+    InstrumentUnreachable,
+    InterlockOpen,
+    MotionStalled,
+    StorageError,
+)
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.storage.formats.ome_tiff import write_volume_16bit
 from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.journal import JournalReader
@@ -250,3 +259,21 @@ def test_a_stall_that_stays_fails_safely_and_says_how_far_it_came(tmp_path: Path
     assert "safe.verified" in kinds
     assert accounting.kept > 10
     assert accounting.open > 0
+
+
+def test_a_region_can_be_reconstructed_anew(calm: Outcome, tmp_path: Path) -> None:
+    """The same way: the same voxels. Another way: other ones, of the same particles."""
+    before, voxel_um = read_volume(calm.folder / "roi-01" / "volume.ome.tif")
+    same = tmp_path / "same.ome.tif"
+    figures = app.reconstruct(calm.folder / "roi-01", same, ReconstructionSpec())
+    again, voxel_again_um = read_volume(same)
+    assert np.array_equal(again, before)
+    assert voxel_again_um == voxel_um
+    assert figures["views"] == 61
+    smooth = tmp_path / "smooth.ome.tif"
+    app.reconstruct(calm.folder / "roi-01", smooth, ReconstructionSpec.model_validate({"method": {"kind": "tv"}}))
+    other, _ = read_volume(smooth)
+    assert np.corrcoef(other.ravel(), before.ravel())[0, 1] > 0.8
+    for source, says in (("roi-07", "no such file"), ("", "name one of its regions")):
+        with pytest.raises(DataError, match=says):
+            app.reconstruct(calm.folder / source, tmp_path / "none.ome.tif", ReconstructionSpec())

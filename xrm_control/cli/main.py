@@ -163,7 +163,9 @@ def status(
 
 @cli.command()
 def reconstruct(
-    source: Annotated[Path, typer.Argument(help="scan: Data Exchange or NXtomo HDF5, .txrm, ...", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(help="Data Exchange or NXtomo HDF5, .txrm, or RUN/roi-01", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
     method: Annotated[MethodName, typer.Option(help="how to reconstruct")] = MethodName.FOURIER,
     filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp and fourier")] = None,
@@ -180,7 +182,10 @@ def reconstruct(
     memory_gb: Annotated[float | None, typer.Option(help="about what one process may take; none: 2")] = None,
     json_: AsJson = False,
 ) -> None:
-    """Reconstruct a scan from a file. A large one is made in parts; the same command goes on where it was left."""
+    """Reconstruct a scan from a file, or a region of a run anew.
+
+    A large one is made in parts; the same command goes on where it was left.
+    """
     from xrm_control import app
     from xrm_control.cli import arguments, progress
 
