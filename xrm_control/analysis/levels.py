@@ -65,7 +65,7 @@ def otsu_level(values: NDArray[np.floating]) -> float:
 def fitted_mode(values: NDArray[np.floating]) -> tuple[float, float]:
     """Mode and robust standard deviation of values (n,): a parabola through the logarithm of the histogram's top.
 
-    Fewer than 200 values, or a top that is no top, give the median.
+    Fewer than 200 values, values in a few bins alone, or a top that is no top, give the median.
     """
     median = float(np.median(values))
     sigma = 1.4826 * float(np.median(np.abs(values - median)))
@@ -76,6 +76,8 @@ def fitted_mode(values: NDArray[np.floating]) -> tuple[float, float]:
     smooth = np.convolve(counts, np.ones(5) / 5, "same")
     top = centres[int(np.argmax(smooth))]
     near = (np.abs(centres - top) < 1.2 * sigma) & (counts > 0)
+    if np.count_nonzero(near) < 4:
+        return median, sigma
     curve = np.polyfit(centres[near] - top, np.log(counts[near]), 2, w=np.sqrt(counts[near]))
     shift = -curve[1] / (2 * curve[0]) if curve[0] < 0 else np.inf
     return (float(top + shift) if abs(shift) < 1.2 * sigma else median), sigma
