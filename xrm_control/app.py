@@ -126,7 +126,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                     listener(Event(0.0, "info", "run.folder", str(folder.path), {"path": str(folder.path)}))
                     events.subscribe(listener)
                 instrument = recipe.instrument.open(clock)
-                with recipe.compute.open() as workers:
+                with recipe.compute.open(lambda text: events.emit("workers.lost", text, level="warning")) as workers:
                     context = RunContext(recipe, folder, journal, instrument, clock, events, workers, cost)
                     try:
                         return await Runner(context).run()

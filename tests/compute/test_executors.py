@@ -69,8 +69,10 @@ def fall() -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_killed_process_costs_time_and_nothing_else(tmp_path: Path, count: int) -> None:
+    told: list[str] = []
+
     async def main() -> list[object]:
-        with Processes(workers=count).open() as workers:
+        with Processes(workers=count).open(told.append) as workers:
             beside = [workers.run(square, value) for value in range(6)]
             lost = await asyncio.gather(
                 workers.run(fall_once, tmp_path / "mark"), workers.run(fall), *beside, return_exceptions=True
@@ -82,6 +84,8 @@ def test_a_killed_process_costs_time_and_nothing_else(tmp_path: Path, count: int
     assert isinstance(always, WorkersLost)
     assert "3 times" in str(always)
     assert others == [0, 1, 4, 9, 16, 25, 81]
+    assert 3 <= len(told) <= 4
+    assert "died" in told[0]
 
 
 def test_each_process_takes_its_share_of_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:

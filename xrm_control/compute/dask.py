@@ -64,7 +64,7 @@ class Dask(Compute):
         """See `Compute.here`."""
         return self.scheduler is None
 
-    def open(self) -> Workers:
+    def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """See `Compute.open`. Connects at once, so that nothing is scanned for a cluster that is not there.
 
         Raises RecipeError when dask is not installed, WorkersLost when the scheduler does not answer or has no worker.

@@ -59,5 +59,5 @@ class Compute(Spec):
         return True
 
     @abstractmethod
-    def open(self) -> Workers:
-        """Workers, not yet started."""
+    def open(self, tell: Callable[[str], None] | None = None) -> Workers:
+        """Workers, not yet started. `tell` hears of what they mend by themselves and can say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -13,7 +14,7 @@ class Inline(Compute):
 
     kind: Literal["inline"] = "inline"
 
-    def open(self) -> Workers:
+    def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """See `Compute.open`."""
         pool = ThreadPoolExecutor(1, thread_name_prefix="compute")
         return Executed(pool, lambda: pool.shutdown(wait=False, cancel_futures=True))

@@ -30,16 +30,16 @@ class Processes(Compute):
     kind: Literal["processes"] = "processes"
     workers: int = Field(default=1, ge=1, le=64)
 
-    def open(self) -> Workers:
+    def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """See `Compute.open`."""
-        return _Processes(self.workers)
+        return _Processes(self.workers, tell)
 
 
 class _Processes(Workers):
     """A pool breaks as a whole when one process dies, so a new one takes its place and the work is begun anew."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, tell: Callable[[str], None] | None) -> None:
+        self._count, self._tell = count, tell
         self._before = {child.pid for child in multiprocessing.active_children()}
         self._pool = self._new()
         # What broke a pool is tried again alone, so that it takes nothing else with it.
@@ -83,6 +83,8 @@ class _Processes(Workers):
         if self._pool is broken:
             self._pool = self._new()
             broken.shutdown(wait=False, cancel_futures=True)
+            if self._tell is not None:
+                self._tell("a process that computes died; a new one takes its place and its work is begun anew")
 
     def _new(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
