@@ -18,7 +18,13 @@ from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.reconstruction.pipeline import reconstruct_scan
 from xrm_control.session.processing import ScanJob
 from xrm_control.session.scans import FileScan
-from xrm_control.session.volumes import Made, VolumeJob, make_parts, remove_parts, volume_of
+from xrm_control.session.volumes import (
+    Made,
+    VolumeJob,
+    make_parts,
+    remove_parts,
+    volume_of,
+)
 
 ROWS = 4
 

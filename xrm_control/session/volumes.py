@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import json
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,7 @@ from xrm_control.reconstruction.pipeline import (
     reconstruct_scan,
 )
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import PART_SUFFIX, make_folder, part_path, publish_file, storage_error, write_durable
+from xrm_control.storage.durable import PART_SUFFIX, make_folder, part_path, publish_file, storage_error
 
 _FORMAT = 1
 _NOTE, _PREPARED = "about.json", "prepared.npz"
@@ -148,11 +147,9 @@ def prepare_parts(job: VolumeJob) -> None:
         for old in job.place.iterdir():
             if old.name != LOCK:
                 old.unlink()
-        buffer = io.BytesIO()
         content: dict[str, Any] = prepare(job.source.load(), job.spec).as_arrays()
-        np.savez(buffer, **content)
-        write_durable(job.place / _PREPARED, buffer.getvalue(), replace=True)
-        write_durable(job.place / _NOTE, json.dumps(note).encode(), replace=True)
+        _publish(job.place / _PREPARED, lambda file: np.savez(file, **content))
+        _publish(job.place / _NOTE, lambda file: file.write(json.dumps(note).encode()))
 
 
 def make_part(job: VolumeJob, rows: Rows) -> None:
@@ -161,15 +158,21 @@ def make_part(job: VolumeJob, rows: Rows) -> None:
     if figures.exists():
         return
     volume, found = reconstruct_rows(job.source.load(), job.spec, _prepared(job.place), rows)
-    # A worker that was given up may still be writing beside the one that took over: each has a name of its own.
-    with tempfile.NamedTemporaryFile(dir=job.place, suffix=PART_SUFFIX, delete=False) as file:
+    _publish(image, lambda file: np.save(file, volume))
+    _publish(figures, lambda file: file.write(json.dumps(found.as_dict()).encode()))
+
+
+def _publish(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Make a file durable. A worker that was given up may still be writing beside the one that took over: each has a
+    name of its own until it is done, and they write the same.
+    """
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART_SUFFIX, delete=False) as file:
         try:
-            np.save(file, volume)
+            write(file.file)
         except OSError as error:
             Path(file.name).unlink(missing_ok=True)
-            raise storage_error("a part of the volume cannot be written", image, error, volume.nbytes) from error
-    publish_file(Path(file.name), image, replace=True)
-    write_durable(figures, json.dumps(found.as_dict()).encode(), replace=True)
+            raise storage_error("a part of the volume cannot be written", path, error) from error
+    publish_file(Path(file.name), path, replace=True)
 
 
 def volume_of(job: VolumeJob) -> Made:
