@@ -139,6 +139,7 @@ def test_a_frame_that_cannot_be_used_ends_the_preview_and_nothing_else(tmp_path:
         scan.live.kept(scan.steps[10], np.zeros((3, 3), np.uint16), scan.steps[10].pose.theta_deg)
         await scan.live.finish()
         scan.live.kept(scan.steps[11], scan.frame(11), 0.0)
+        scan.live.close()
 
     run(main(), VIRTUAL)
     assert len(scan.heard) == 2

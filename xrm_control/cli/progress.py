@@ -18,7 +18,16 @@ from rich.progress import (
 
 from xrm_control.core.events import Event, Listener
 
-_SHOWN = {"roi.chosen", "roi.state", "safe.verified", "run.folder", "instrument.begun", "report.begun", "preview.begun"}
+_SHOWN = {
+    "roi.chosen",
+    "roi.state",
+    "safe.verified",
+    "run.folder",
+    "instrument.begun",
+    "report.begun",
+    "preview.begun",
+    "roi.rows",
+}
 
 
 @contextmanager

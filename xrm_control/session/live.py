@@ -70,12 +70,15 @@ class LivePreview:
         self._waiting.add(future)
         future.add_done_callback(self._landed)
 
+    def close(self) -> None:
+        """No more frames, and none that wait."""
+        self._over = True
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
     async def finish(self) -> None:
-        """Wait for what is in the queue and end the thread."""
+        """Wait for what is in the queue."""
         if self._waiting:
             await asyncio.wait(self._waiting)
-        self._over = True
-        self._thread.shutdown(wait=False)
         if self._skipped:
             self._tell(
                 "preview.skipped", "warning", f"{self._name}: the preview could not keep up with {self._skipped} views"

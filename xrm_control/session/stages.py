@@ -182,7 +182,7 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[No
     guess = (
         spec.rotation_axis if spec.rotation_axis != "auto" else next((one["rotation_axis_px"] for one in known), None)
     )
-    run.live = LivePreview(
+    live = run.live = LivePreview(
         acquisition,
         run.description.camera.binned_pixel_um(acquisition.binning),
         spec.preprocess,
@@ -192,9 +192,10 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[No
     )
     try:
         yield
-        await run.live.finish()
+        await live.finish()
     finally:
         run.live = None
+        live.close()
 
 
 def check(run: RunContext, roi: Roi) -> str | None:
