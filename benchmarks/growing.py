@@ -7,8 +7,9 @@ from itertools import count
 import numpy as np
 
 from benchmarks.timing import Row, median_s
-from xrm_control.reconstruction.growing import GrowingSlices, ReferencesSoFar
+from xrm_control.reconstruction.growing import GrowingSlices
 from xrm_control.reconstruction.preview_picture import preview_png
+from xrm_control.reconstruction.references_so_far import ReferencesSoFar
 
 VIEWS, BEAM_COUNTS, DARK_COUNTS = 141, 4000, 100
 TARGETS_S = {128: 0.010, 1024: 0.100}

@@ -61,13 +61,13 @@ def outside(v: Values, position: float) -> bool:
 
 
 def show_user_limits(v: Values) -> None:
-    """HLM and LLM from DHLM and DLLM."""
+    """User limits from the dial's."""
     ends = user(v, v["DLLM"]), user(v, v["DHLM"])
     v["LLM"], v["HLM"] = ends if v["DIR"] == "Pos" else ends[::-1]
 
 
 def set_limit(v: Values, name: str, value: float, low: float, high: float) -> None:
-    """A new HLM, LLM, DHLM or DLLM; the controller has limits of its own, low and high, and allows none beyond them."""
+    """A new user or dial limit; the controller has limits of its own, low and high, and allows none beyond them."""
     if name in ("HLM", "LLM"):
         value = dial(v, value)
         name = "DHLM" if (name == "HLM") == (v["DIR"] == "Pos") else "DLLM"

@@ -15,10 +15,11 @@ from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from tests.reconstruction.test_simulated import BINNED_UM, Operator
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction import preprocess
-from xrm_control.reconstruction.growing import GrowingSlices, OrthogonalSlices, ReferencesSoFar
+from xrm_control.reconstruction.growing import GrowingSlices, OrthogonalSlices
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preview_picture import preview_png
+from xrm_control.reconstruction.references_so_far import ReferencesSoFar
 
 PIXEL, MU = 0.512, 0.0458
 THETA = np.linspace(-90, 90, 141)

@@ -26,6 +26,16 @@ FILTERS = ["ram-lak", "shepp-logan", "cosine", "hamming", "hann", "parzen"]
 N, PIXEL, MU = 96, 0.512, 0.0458
 THETA = np.linspace(-90, 90, 141)
 MIDDLE = (N - 1) / 2
+METHODS: list[Reconstructor] = [
+    FilteredBackProjection(),
+    FourierReconstruction(),
+    Sirt(iterations=60),
+    Sirt(engine="astra", iterations=60, surround=0.1),
+    Cgls(iterations=8),
+    Cgls(engine="astra", iterations=8, surround=0.1),
+    TotalVariation(iterations=10),
+]
+NAMES = [f"{getattr(method, 'kind', '')} {getattr(method, 'engine', '')}".strip() for method in METHODS]
 
 
 def sinogram(
@@ -81,17 +91,7 @@ def test_filters_that_lose_low_frequencies_are_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("x_um", "y_um"), [(9, 0), (-9, 0), (0, 9), (0, -9), (7, 5), (-7, 5), (7, -5), (-7, -5)])
-@pytest.mark.parametrize(
-    "method",
-    [
-        FilteredBackProjection(),
-        FourierReconstruction(),
-        Sirt(iterations=20),
-        Sirt(engine="astra", iterations=20, surround=0.1),
-        Cgls(iterations=8),
-        Cgls(engine="astra", iterations=8, surround=0.1),
-    ],
-)
+@pytest.mark.parametrize("method", METHODS, ids=NAMES)
 def test_a_disc_comes_back_where_it_was(x_um: float, y_um: float, method: Reconstructor) -> None:
     x, y = coordinates_um(N, PIXEL)
     theta = THETA[::2]
@@ -115,19 +115,7 @@ def test_the_axis_may_be_anywhere(offset_px: float, kind, method: type) -> None:
     assert volume[np.abs(away - 8) < 0.1].mean() == pytest.approx(MU / 2, rel=0.06)
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        FilteredBackProjection(),
-        FourierReconstruction(),
-        Sirt(iterations=40),
-        Sirt(engine="astra", iterations=40, surround=0.1),
-        Cgls(iterations=8),
-        Cgls(engine="astra", iterations=8, surround=0.1),
-        TotalVariation(iterations=10),
-    ],
-    ids=lambda method: f"{method.kind} {getattr(method, 'engine', '')}",
-)
+@pytest.mark.parametrize("method", METHODS, ids=NAMES)
 def test_views_that_are_shifted_against_each_other_cost_nothing(method: Reconstructor) -> None:
     """Each view has its own axis, some pixels and a part of one away; the slice is that of views that lie still."""
     theta = THETA[::2]
@@ -143,17 +131,7 @@ def test_views_that_are_shifted_against_each_other_cost_nothing(method: Reconstr
 
 
 @pytest.mark.parametrize("pixel_um", [0.064, 0.512, 3.0])
-@pytest.mark.parametrize(
-    "method",
-    [
-        FilteredBackProjection(),
-        FourierReconstruction(),
-        Sirt(iterations=60),
-        Sirt(engine="astra", iterations=60, surround=0.1),
-        Cgls(iterations=8),
-        Cgls(engine="astra", iterations=8, surround=0.1),
-    ],
-)
+@pytest.mark.parametrize("method", METHODS, ids=NAMES)
 def test_attenuation_is_per_micrometre_whatever_the_pixel(pixel_um: float, method: Reconstructor) -> None:
     x, y = coordinates_um(N, pixel_um)
     data = sinogram(Ball(0, 0, 0, 20 * pixel_um, 0.02 / pixel_um), pixel_um=pixel_um, theta=THETA[::2])

@@ -18,6 +18,7 @@ from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
 from xrm_control.devices.protocols import CameraDescription
 from xrm_control.devices.simulated import SimulatedBackend
+from xrm_control.reconstruction.growing import OrthogonalSlices
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.session.live import LivePreview
 
@@ -73,12 +74,11 @@ class Scanned:
         for number in numbers:
             step = self.steps[number]
             self.live.kept(step, self.frame(number), step.pose.theta_deg)
-            while self.live._waiting and not self.live._over:
-                await next(iter(self.live._waiting))
+            await self.live.finish()
 
 
-def ball_and_air(slices: object) -> tuple[float, float]:
-    values: np.ndarray = slices.yx  # type: ignore[attr-defined]
+def ball_and_air(slices: OrthogonalSlices) -> tuple[float, float]:
+    values = slices.yx
     x, y = coordinates_um(SIDE, PIXEL_UM)
     away = np.hypot(x - BALL.x_um, y - BALL.y_um)
     return float(values[away < 3].mean()) / MU, float(values[(away > 7) & (np.hypot(x, y) < 11)].mean()) / MU
@@ -97,13 +97,12 @@ def ball_and_air(slices: object) -> tuple[float, float]:
 def test_the_preview_of_a_ball_is_a_ball(tmp_path: Path, order: str, references: str, tolerance: float) -> None:
     scan = Scanned(tmp_path, plan(order, references))
 
-    async def main() -> None:
+    async def main() -> OrthogonalSlices | None:
         await scan.keep(range(len(scan.steps)))
-        await scan.live.finish()
+        return await scan.live.finish()
 
-    run(main(), VIRTUAL)
-    assert scan.live._slices is not None
-    slices = scan.live._slices.slices()
+    slices = run(main(), VIRTUAL)
+    assert slices is not None
     assert (slices.views, slices.planned) == (61, 61)
     ball, air = ball_and_air(slices)
     assert ball == pytest.approx(1, abs=tolerance)
@@ -151,17 +150,17 @@ def test_a_preview_that_cannot_keep_up_skips_views(tmp_path: Path) -> None:
     scan = Scanned(tmp_path, plan())
     free = threading.Event()
 
-    async def main() -> None:
+    async def main() -> OrthogonalSlices | None:
         scan.live._thread.submit(free.wait)
         for number, step in enumerate(scan.steps):
             scan.live.kept(step, scan.frame(number), step.pose.theta_deg)
         free.set()
-        await scan.live.finish()
+        return await scan.live.finish()
 
-    run(main(), VIRTUAL)
-    assert scan.live._slices is not None
+    slices = run(main(), VIRTUAL)
+    assert slices is not None
     # Four references come first, and are never left out.
-    assert scan.live._slices.slices().views == 12
+    assert slices.views == 12
     assert scan.heard[1:] == ["roi-01: the preview could not keep up with 49 views"]
 
 

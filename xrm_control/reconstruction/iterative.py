@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ class IterativeReconstructor(Reconstructor):
     matter outside finds room in a wider slice; that serves few or uneven views of a truncated sample, and a GPU.
     """
 
+    astra_name: ClassVar[Literal["SIRT", "CGLS"]]
+
     engine: Literal["auto", "gram", "astra"] = Field(
         default="auto",
         description="gram: by FFT; astra: its projector, the reference; auto: a GPU, or gram where that is right.",
@@ -48,6 +50,7 @@ class IterativeReconstructor(Reconstructor):
         "slice's data show it; null: never before all iterations.",
     )
     padding: Padding = "auto"
+    iterations: int = Field(default=30, ge=1, le=10_000)
     surround: float = Field(
         default=1.0, ge=0, le=4, description="engine astra: slice widths beyond each side, where outside matter may go."
     )
@@ -57,6 +60,11 @@ class IterativeReconstructor(Reconstructor):
         if self.device == "gpu" and (self.engine == "gram" or self.noise is not None):
             raise ValueError("device: gpu runs ASTRA's own rounds: engine must not be gram, noise must be null")
         return self
+
+    @property
+    def bounded(self) -> bool:
+        """Whether attenuation is held at zero or above."""
+        return False
 
     def check_machine(self) -> None:
         """See `Reconstructor.check_machine`."""
@@ -90,7 +98,6 @@ class IterativeReconstructor(Reconstructor):
     ) -> NDArray[np.float32]:
         """Solve gram(x) = target, until `energy` is down to `enough`."""
 
-    @abstractmethod
     def _by_astra(
         self,
         sinograms: NDArray[np.float32],
@@ -98,7 +105,18 @@ class IterativeReconstructor(Reconstructor):
         axis_px: AxisPx,
         enough: NDArray[np.floating] | None,
     ) -> NDArray[np.float32]:
-        """By `iterate`: in 1/pixel."""
+        return iterate(
+            self.astra_name,
+            sinograms,
+            theta_deg,
+            axis_px,
+            iterations=self.iterations,
+            surround=self.surround,
+            non_negative=self.bounded,
+            enough=enough,
+            device=self.device,
+            threads=self.threads,
+        )
 
     def _by_gram(
         self, sinograms: NDArray[np.float32], theta_deg: NDArray[np.floating], axis_px: AxisPx

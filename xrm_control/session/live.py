@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.events import Level
-from xrm_control.reconstruction.growing import GrowingSlices, ReferencesSoFar
+from xrm_control.reconstruction.growing import GrowingSlices, OrthogonalSlices
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.reconstruction.preview_picture import preview_png
+from xrm_control.reconstruction.references_so_far import ReferencesSoFar
 from xrm_control.storage.durable import make_folder, write_durable
 
 _MOST_WAITING = 16  # frames
@@ -75,14 +76,15 @@ class LivePreview:
         self._over = True
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def finish(self) -> None:
-        """Wait for what is in the queue."""
+    async def finish(self) -> OrthogonalSlices | None:
+        """The slices when nothing is in the queue any more; None before the first view."""
         if self._waiting:
             await asyncio.wait(self._waiting)
         if self._skipped:
             self._tell(
                 "preview.skipped", "warning", f"{self._name}: the preview could not keep up with {self._skipped} views"
             )
+        return self._slices.slices() if self._slices is not None else None
 
     def _landed(self, future: asyncio.Future[None]) -> None:
         self._waiting.discard(future)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.reconstruction.gram import Gram
-from xrm_control.reconstruction.iterative import IterativeReconstructor, iterate
+from xrm_control.reconstruction.iterative import IterativeReconstructor
 from xrm_control.reconstruction.least_squares import simultaneous
 from xrm_control.reconstruction.reconstructor import AxisPx
 from xrm_control.reconstruction.remarks import remark
@@ -18,12 +18,19 @@ from xrm_control.reconstruction.remarks import remark
 class Sirt(IterativeReconstructor):
     """Slow, quiet, and at ease with few views and with a bound at zero."""
 
+    astra_name: ClassVar[Literal["SIRT", "CGLS"]] = "SIRT"
+
     kind: Literal["sirt"] = "sirt"
-    iterations: Annotated[int, Field(ge=1, le=10_000)] = 150
+    iterations: int = Field(default=150, ge=1, le=10_000)
     non_negative: bool = Field(default=False, description="Hold attenuation at zero or above; biases the background.")
     momentum: bool = Field(
         default=False, description="engine gram: go on in the direction gained; 25 rounds do the work of a hundred."
     )
+
+    @property
+    def bounded(self) -> bool:
+        """See `IterativeReconstructor.bounded`."""
+        return self.non_negative
 
     def _solve(
         self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int
@@ -41,15 +48,4 @@ class Sirt(IterativeReconstructor):
     ) -> NDArray[np.float32]:
         if self.momentum:
             remark(f"ASTRA's SIRT has no momentum: {self.iterations} rounds were done without")
-        return iterate(
-            "SIRT",
-            sinograms,
-            theta_deg,
-            axis_px,
-            iterations=self.iterations,
-            surround=self.surround,
-            non_negative=self.non_negative,
-            enough=enough,
-            device=self.device,
-            threads=self.threads,
-        )
+        return super()._by_astra(sinograms, theta_deg, axis_px, enough)
