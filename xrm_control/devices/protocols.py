@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,12 +45,13 @@ class AxisDescription:
 
 @dataclass(frozen=True)
 class CameraDescription:
-    """A camera: pixels on the sample at binning 1, and its read-out time by binning."""
+    """A camera: pixels on the sample at binning 1, its read-out time by binning, and the counts of a full pixel."""
 
     width_px: int
     height_px: int
     pixel_size_um: float
     readout_s: Mapping[int, float]
+    full_scale: int = 65_535
 
     def binned_pixel_um(self, binning: int) -> float:
         """Pixel size on the sample in um at this binning."""
@@ -93,14 +94,35 @@ class CameraSettings:
     shape: tuple[int, int]
 
 
+DisturbanceKind = Literal["beam", "shutter", "axis", "camera"]
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """Something that changed, or was not as commanded, while a frame was exposed.
+
+    what: one clause with values, "axis theta moved from 12.000 to 12.400 deg"; where: device or PV.
+    """
+
+    kind: DisturbanceKind
+    what: str
+    where: str
+
+
 @dataclass(frozen=True)
 class CameraFrame:
-    """One image (rows, columns), its unique id, and when it was exposed in instrument time."""
+    """One image (rows, columns), its unique id, and when it was exposed in instrument time.
+
+    disturbances: what the backend noticed between begin and end of the exposure, however short it was (latched by
+    monitors). An axis that moved, a shutter that was not still, beam below the map's floor, a camera that was not set
+    as `Camera.configure` left it. A frame that has any is taken again.
+    """
 
     image: NDArray[np.generic]
     unique_id: int
     started_s: float
     ended_s: float
+    disturbances: tuple[Disturbance, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,7 +186,10 @@ class Camera(Protocol):
         ...
 
     async def expose(self) -> CameraFrame:
-        """Expose and read one frame. Raises FrameLost."""
+        """Expose and read one frame, with what disturbed it. Raises FrameLost.
+
+        The unique id is the camera's own counter, as it is: whether it is the next one is for the caller to judge.
+        """
         ...
 
 
@@ -220,6 +245,15 @@ class Instrument(Protocol):
 
     async def home(self) -> None:
         """Bring the axes to a known position (0, 0, 0, 0)."""
+        ...
+
+    def settings_changed(self) -> tuple[Disturbance, ...]:
+        """What `connect` found and somebody has changed since, of what gives positions their meaning: offset, direction
+        and step size of an axis, and whether a write moves it or redefines its position.
+
+        Kind "axis", for as long as it lasts: set back, it is gone; `connect` takes the present settings as the new
+        ones. Returns at once from what monitors say, and raises nothing.
+        """
         ...
 
     async def make_safe(self) -> SafeState:

@@ -33,6 +33,7 @@ from xrm_control.devices.protocols import (
     CameraDescription,
     CameraFrame,
     CameraSettings,
+    Disturbance,
     InstrumentDescription,
     RunStatus,
     SafeState,
@@ -139,6 +140,10 @@ class SimulatedInstrument:
         """See `Instrument.home`."""
         for axis in self.axes.values():
             await axis.move(0.0)
+
+    def settings_changed(self) -> tuple[Disturbance, ...]:
+        """See `Instrument.settings_changed`."""
+        return ()
 
     async def make_safe(self) -> SafeState:
         """See `Instrument.make_safe`. Tries everything, whatever fails, and reports what did."""

@@ -12,7 +12,7 @@ from xrm_control.devices.epics import axis, beam, camera, frames_array, frames_h
 from xrm_control.devices.epics.inventory import all_pvs
 from xrm_control.devices.epics.pv_map import ArrayFrames, PvMap
 from xrm_control.devices.epics.registry import Registry
-from xrm_control.devices.protocols import Axis, InstrumentDescription, RunStatus, SafeState
+from xrm_control.devices.protocols import Axis, Disturbance, InstrumentDescription, RunStatus, SafeState
 
 
 class EpicsInstrument:
@@ -89,6 +89,10 @@ class EpicsInstrument:
         """See `Instrument.home`."""
         for one in self.axes.values():
             await one.move(0.0)
+
+    def settings_changed(self) -> tuple[Disturbance, ...]:
+        """See `Instrument.settings_changed`."""
+        return ()
 
     async def make_safe(self) -> SafeState:
         """See `Instrument.make_safe`. All commands go out at once; each is then read back."""
