@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +15,7 @@ from simulators.microscope import Microscope, MicroscopeConfig
 from simulators.specimen import SpecimenConfig
 from tests.ioc_process import IocProcess, client_environment, running_ioc
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
+from xrm_control.core.errors import XrmError
 from xrm_control.devices.protocols import Instrument
 from xrm_control.devices.simulated import SimulatedInstrument
 
@@ -96,6 +98,9 @@ class EpicsBench:
                 return await session(instrument, clock, hands)
             finally:
                 await hands.clear()
+                # Only what is safe frees the instrument at once.
+                with contextlib.suppress(XrmError):
+                    await instrument.make_safe()
                 await instrument.disconnect()
 
         return run(main(), backend.speed())

@@ -149,6 +149,12 @@ class StorageError(XrmError, OSError):
     """Something could not be made durable; the run must stop."""
 
 
+class NotSafe(DeviceError):
+    """Whatever else happened: axes at rest and shutter closed could not be verified at the end."""
+
+    exit_code = 7
+
+
 class Interrupted(XrmError):
     """The operator ended the run (Ctrl-C or SIGTERM)."""
 

@@ -225,6 +225,11 @@ class Instrument(Protocol):
     @property
     def source(self) -> Source: ...
 
+    @property
+    def in_control(self) -> bool:
+        """Whether this session has taken control, and nobody else since: only then may anything be commanded."""
+        ...
+
     def describe(self) -> InstrumentDescription:
         """Static facts; moves nothing."""
         ...
@@ -240,7 +245,8 @@ class Instrument(Protocol):
 
     async def disconnect(self) -> None:
         """Leave orderly: stop the heartbeat, free the instrument for others. May follow anything, also a failed
-        `connect`, and then frees nothing that is not its own. Raises nothing."""
+        `connect`, and then frees nothing that is not its own. A dead-man is disarmed only where `make_safe` was
+        verified and nothing was commanded since. Raises nothing."""
         ...
 
     async def home(self) -> None:
@@ -256,8 +262,19 @@ class Instrument(Protocol):
         """
         ...
 
+    def halt(self) -> None:
+        """Command at once, and wait for nothing: axes stop, shutter closes, the exposure ends.
+
+        From any thread, also within a signal handler, and whatever else is under way. Raises nothing and verifies
+        nothing: `make_safe` does. Commands nothing where the instrument is another's.
+        """
+        ...
+
     async def make_safe(self) -> SafeState:
-        """Stop all axes, close the shutter, and read back."""
+        """`halt`, then read back until all axes stand and the shutter is closed.
+
+        Raises InstrumentLocked when the instrument has become another's; then nothing was commanded.
+        """
         ...
 
     def announce(self, status: RunStatus) -> None:

@@ -6,6 +6,8 @@ says, and verifies by read-back exactly as it would with hardware.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -105,6 +107,7 @@ class SimulatedInstrument:
     def __init__(self, microscope: Microscope, clock: Clock) -> None:
         self.microscope = microscope
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._description = _description(microscope)
         self.axes: Mapping[str, Axis] = {
             name: _SimulatedAxis(name, description, microscope, clock)
@@ -113,6 +116,11 @@ class SimulatedInstrument:
         self.camera = _SimulatedCamera(microscope, clock)
         self.shutter = _SimulatedShutter(microscope, clock)
         self.source = _SimulatedSource(microscope, clock)
+
+    @property
+    def in_control(self) -> bool:
+        """See `Instrument.in_control`; nobody else can have it."""
+        return True
 
     def describe(self) -> InstrumentDescription:
         """See `Instrument.describe`."""
@@ -145,8 +153,22 @@ class SimulatedInstrument:
         """See `Instrument.settings_changed`."""
         return ()
 
+    def halt(self) -> None:
+        """See `Instrument.halt`. The physics belongs to the loop, whoever asks."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._halt)
+
+    def _halt(self) -> None:
+        now_s = self._clock.now_s()
+        with contextlib.suppress(Disconnected):
+            self.microscope.set_shutter(False, now_s)
+            for name in self.axes:
+                self.microscope.stop(name, now_s)
+            self.microscope.abort_exposure(now_s)
+
     async def make_safe(self) -> SafeState:
         """See `Instrument.make_safe`. Tries everything, whatever fails, and reports what did."""
+        self._halt()
         problems: list[str] = []
         at_rest: dict[str, bool] = {}
         for name, axis in self.axes.items():

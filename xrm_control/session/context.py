@@ -143,9 +143,11 @@ class RunContext:
         self.events.emit("roi.state", f"{roi}: {state}{': ' if reason else ''}{reason}", roi=roi, state=state)
 
     def _state_changed(self, state: str) -> None:
-        self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
-        self.events.emit("run.state", state, state=state)
-        self.announcer.entered(state)
+        try:
+            self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
+        finally:
+            self.events.emit("run.state", state, state=state)
+            self.announcer.entered(state)
 
 
 class JournalSink:

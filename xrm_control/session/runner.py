@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
-from xrm_control.core.errors import DeviceError, InstrumentLocked, Interrupted, StorageError, XrmError
+from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
+from xrm_control.devices.protocols import SafeState
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
@@ -32,6 +36,24 @@ _COMPUTATION_FAILURES = (
     TypeError,
     ValueError,
 )
+# What may keep an end from being recorded: it never keeps the instrument from being safe.
+_RECORD_FAILURES = (*_COMPUTATION_FAILURES, sqlite3.Error)
+_CLOSE_BY_HAND = "close the beam upstream and look at the instrument; what was taken is on the disk"
+
+
+@dataclass(frozen=True)
+class _Safety:
+    """How the instrument was left; `ours`: whether it was this run's to command."""
+
+    state: SafeState
+    ours: bool = True
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong; None when all axes stand and the shutter is closed, or when it was not ours to command."""
+        if self.state.verified or not self.ours:
+            return None
+        return "; ".join(dict.fromkeys(self.state.problems)) or "an axis moves, or the shutter is open"
 
 
 class Runner:
@@ -58,23 +80,20 @@ class Runner:
             with self._signals():
                 await self._work()
         except asyncio.CancelledError:
-            await self._end("abort", "aborted_safely", "aborted", f"ended by {self._interrupted or 'cancellation'}")
-            raise Interrupted(
-                f"the run was ended by {self._interrupted or 'cancellation'}",
+            by = self._interrupted or "cancellation"
+            interrupted = Interrupted(
+                f"the run was ended by {by}",
                 where=run.folder.name,
                 remedy=f"`xrm status {run.folder.path}` says how far it came",
-            ) from None
-        except InstrumentLocked as error:
-            # Whatever state it is in, it is the doing of the one who has it.
-            run.announcer.cease()
-            await self._end("fail", "failed_safely", "failed", str(error), ours=False)
-            raise
+            )
+            await self._end("abort", "aborted_safely", "aborted", f"ended by {by}", interrupted)
+            raise interrupted from None
         except XrmError as error:
-            await self._end("fail", "failed_safely", "failed", str(error))
+            await self._end("fail", "failed_safely", "failed", str(error), error)
             raise
         except BaseException as error:
             # A fault of this program must not leave the shutter open either.
-            await self._end("fail", "failed_safely", "failed", f"unexpected {type(error).__name__}: {error}")
+            await self._end("fail", "failed_safely", "failed", f"unexpected {type(error).__name__}: {error}", error)
             raise
 
     async def _work(self) -> None:
@@ -90,14 +109,15 @@ class Runner:
         for roi in rois:
             await self._scan(roi)
         run.states.go("finish")
-        unsafe = await self._make_safe()
+        safety = await self._make_safe()
+        self._say(safety)
         for task in self._processing:
             await task
-        if unsafe:
-            raise DeviceError(
-                f"all frames are taken, but the safe state was not reached: {unsafe}",
+        if safety.problem:
+            raise NotSafe(
+                f"all frames are taken, but the safe state was not reached: {safety.problem}",
                 where=run.folder.name,
-                remedy="close the beam upstream and look at the instrument; the data are complete",
+                remedy=_CLOSE_BY_HAND,
             )
         reasons = self._reasons()
         await self._report("incomplete" if reasons else "complete", reasons)
@@ -200,46 +220,73 @@ class Runner:
             reasons.append(f"{len(run.progress.rois)} of {wanted} regions were found")
         return tuple(reasons)
 
-    async def _make_safe(self) -> str | None:
-        """Enter the safe state, tried again for a while; None when verified, else what is wrong with it."""
-        run = self._run
-        state = await run.instrument.make_safe()
-        for _ in range(_SAFE_TRIES - 1):
+    async def _make_safe(self) -> _Safety:
+        """Enter the safe state, tried again for a while. It needs nothing but the instrument, and records nothing."""
+        run, instrument = self._run, self._run.instrument
+        state = SafeState({}, False)
+        for attempt in range(_SAFE_TRIES):
+            if attempt:
+                await run.clock.sleep(_SAFE_PAUSE_S)
+            if not instrument.in_control:
+                return _Safety(state, ours=False)
+            try:
+                state = await instrument.make_safe()
+            except InstrumentLocked:
+                return _Safety(state, ours=False)
+            except _COMPUTATION_FAILURES as error:
+                state = SafeState({}, False, (f"unexpected {type(error).__name__}: {error}",))
             if state.verified:
                 break
-            await run.clock.sleep(_SAFE_PAUSE_S)
-            state = await run.instrument.make_safe()
-        record = {"axes_at_rest": dict(state.axes_at_rest), "shutter_closed": state.shutter_closed}
-        if state.verified:
-            run.events.emit("safe.verified", "axes at rest, shutter closed, read back", **record)
-            return None
-        problem = "; ".join(dict.fromkeys(state.problems)) or "an axis moves, or the shutter is open"
-        run.events.emit("safe.failed", f"the safe state is NOT reached: {problem}", level="error", **record)
-        return problem
+        return _Safety(state)
 
-    async def _end(self, begin: str, finish: str, status: str, reason: str, *, ours: bool = True) -> None:
-        """The way out of an aborted or failed run: safe first, if it is `ours`, then say how far it came."""
+    def _say(self, safety: _Safety) -> None:
+        """Record how the instrument was left."""
+        emit, state = self._run.events.emit, safety.state
+        record = {"axes_at_rest": dict(state.axes_at_rest), "shutter_closed": state.shutter_closed}
+        if not safety.ours:
+            emit("safe.left", "the instrument is not this run's: nothing is commanded", level="warning")
+        elif safety.problem:
+            emit("safe.failed", f"the safe state is NOT reached: {safety.problem}", level="error", **record)
+        else:
+            emit("safe.verified", "axes at rest, shutter closed, read back", **record)
+
+    async def _end(self, begin: str, finish: str, status: str, reason: str, error: BaseException) -> None:
+        """The way out of an aborted or failed run: safe first, then say how far it came.
+
+        What cannot be recorded is left out: `error` is what the run ends with. Raises NotSafe in its place.
+        """
         run = self._run
-        if run.states.may(begin):
-            run.states.go(begin)
+        # Whatever state another's instrument is in, it is the doing of the one who has it.
+        others = isinstance(error, InstrumentLocked)
+        safety = _Safety(SafeState({}, False), ours=False) if others else await self._make_safe()
+        if not safety.ours:
+            run.announcer.cease()
+        self._enter(begin)
         if status == "aborted":
             for task in self._processing:
                 task.cancel()
             run.workers.stop()
-        if ours:
-            problem = await self._make_safe()
-        else:
-            problem = None
-            run.events.emit("safe.left", "another process has the instrument: nothing is commanded", level="warning")
+        self._say(safety)
         run.events.emit(f"run.{status}", reason, level="error")
-        reasons = (reason, *((f"the safe state was not reached: {problem}",) if problem else ()))
-        if run.states.may(finish):
-            run.states.go(finish)
+        unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
+        self._enter(finish)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
         # After a failure the regions that were scanned before it are still measured.
         await asyncio.gather(*self._processing, return_exceptions=True)
-        with contextlib.suppress(XrmError):
-            await self._report(status, (*reasons, *self._reasons()))
+        try:
+            await self._report(status, (reason, *unsafe, *self._reasons()))
+        except _RECORD_FAILURES as failure:
+            run.events.emit("report.failed", f"the report cannot be written: {failure}", level="error")
+        if unsafe:
+            text = error.what if isinstance(error, XrmError) else reason
+            raise NotSafe(f"{text}; {unsafe[0]}", where=getattr(error, "where", None), remedy=_CLOSE_BY_HAND) from error
+
+    def _enter(self, trigger: str) -> None:
+        """Take a transition, whether or not the journal can still be told."""
+        states = self._run.states
+        if states.may(trigger):
+            with contextlib.suppress(*_RECORD_FAILURES):
+                states.go(trigger)
 
     async def _report(self, status: str, reasons: tuple[str, ...]) -> None:
         run = self._run
@@ -256,20 +303,29 @@ class Runner:
         """Turn the first SIGINT, SIGTERM, SIGHUP or wish of a panel into a cancellation; none disturbs the way out."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
+        instrument = self._run.instrument
 
         def interrupt(name: str) -> None:
             if self._interrupted is None and not self._leaving and task is not None:
+                instrument.halt()
                 self._interrupted = name
-                self._run.events.emit("run.interrupted", f"{name}: stopping safely", level="warning")
                 task.cancel()
+                self._run.events.emit("run.interrupted", f"{name}: stopping safely", level="warning")
 
         def wished(name: str) -> None:
             loop.call_soon_threadsafe(interrupt, name)
 
+        def at_once(_number: int, _frame: FrameType | None) -> None:
+            # Before the loop comes to it: it may be busy, or hang.
+            if not self._leaving:
+                instrument.halt()
+
         caught = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "a closed terminal"}
         for number, name in caught.items():
             loop.add_signal_handler(number, interrupt, name)
-        self._run.instrument.on_abort(wished)
+            # The loop goes on hearing of it: it listens to a pipe, not to this handler.
+            signal.signal(number, at_once)
+        instrument.on_abort(wished)
         try:
             yield
         finally:

@@ -115,6 +115,7 @@ def test_an_owner_who_is_alive_is_respected_and_one_who_is_dead_is_not(ioc: IocP
         """While this one is in control, a second one from another place comes."""
         other = EpicsBackend(map=epics_map(ioc.prefix)).open(clock)
         other._supervision.owner = "somebody@elsewhere:1"
+        other._supervision._lock_names = list  # this machine's lock does not reach there
         with pytest.raises(InstrumentLocked, match="controlled by"):
             await other.connect()
         await other.disconnect()
@@ -159,7 +160,7 @@ def test_a_dead_man_that_fell_while_nothing_was_asked_is_noticed_and_the_owner_c
         async with asyncio.timeout(clock.wall_s(30)):
             while await seen("Watchdog:Tripped_RBV") != "Yes":
                 await clock.sleep(clock.wall_s(0.1))
-        with pytest.raises(InstrumentUnreachable, match="dead-man had fallen"):
+        with pytest.raises(InstrumentUnreachable, match=r"not in control any more|stood still"):
             await ask_for_a_while()
         await instrument.connect()
         assert "@" in await seen("Owner")

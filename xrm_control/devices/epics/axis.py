@@ -41,9 +41,14 @@ _FIELDS = (
 )
 # MSTA bits, counted from 0: slip or stall 6, problem 9, communication error 12.
 _STALL, _PROBLEM, _NO_CONTROLLER = 1 << 6, 1 << 9, 1 << 12
+# What stopping needs, on a circuit of its own.
+_STOPPING = ("STOP", "SPMG", "DMOV")
 # Beyond twice the planned duration and this, a motion that does not end has failed.
 _GRACE_S = 10.0
 _POLL_S = 0.02
+# Of the wall clock: how long an axis may take to come to rest besides its own deceleration; when STOP is said again;
+# and how long DMOV must have been 1 while the record still owes the completion of a move.
+_REST_S, _AGAIN_S, _OWED_S = 5.0, 0.25, 1.0
 
 
 class EpicsAxis:
@@ -119,19 +124,49 @@ class EpicsAxis:
             low, high = high, low
         return AxisReading(self._map.to_stage(rbv), not dmov, low, high)
 
+    def halt(self) -> None:
+        """Say STOP, from any thread, and wait for nothing. Raises InstrumentUnreachable."""
+        self._registry.command(self._pv["STOP"], 1)
+
     async def stop(self) -> None:
-        """See `Axis.stop`. Raises MotionStalled if it moves on."""
-        await self._registry.write(self._pv["STOP"], 1)
+        """See `Axis.stop`. Raises MotionStalled if it moves on, after STOP and then SPMG have been tried."""
         about = self._about
-        deadline_s = self._clock.now_s() + about.speed / about.acceleration + about.settle_s + self._clock.wall_s(5.0)
-        while not (await self._read("DMOV"))[0]:
-            if self._clock.now_s() > deadline_s:
-                raise MotionStalled(
-                    "the axis does not come to rest after STOP",
-                    where=f"axis {self.name}, {self._pv['STOP']}",
-                    remedy="use the emergency stop of the stage controller",
-                )
+        patience_s = about.speed / about.acceleration + about.settle_s + self._clock.wall_s(_REST_S)
+        if await self._comes_to_rest("STOP", 1, patience_s):
+            return
+        stopped = await self._comes_to_rest("SPMG", "Stop", self._clock.wall_s(_REST_S))
+        text = "the axis stopped only after SPMG was set to Stop" if stopped else "the axis does not come to rest"
+        raise MotionStalled(
+            text,
+            where=f"axis {self.name}, {self._pv['STOP']}, {self._pv['SPMG']}",
+            limit=f"{patience_s:.1f} s after STOP",
+            remedy="use the emergency stop of the stage controller"
+            if not stopped
+            else "look at the record before SPMG is set to Go again",
+        )
+
+    async def _comes_to_rest(self, field: str, value: float | str, patience_s: float) -> bool:
+        """Command a stop again and again until DMOV is 1 and no move is owed; False after `patience_s`.
+
+        A move whose write is still on its way on the other circuit may begin after the first STOP.
+        """
+        began_s = self._clock.now_s()
+        said_s = rest_s = -math.inf
+        while (now_s := self._clock.now_s()) - began_s <= patience_s:
+            if now_s - said_s >= self._clock.wall_s(_AGAIN_S):
+                self._registry.command(self._pv[field], value)
+                said_s = now_s
+            (done,) = await self._registry.read(self._pv["DMOV"], urgent=True)
+            if not done:
+                rest_s = -math.inf
+            elif not self._registry.busy(self._pv["VAL"]):
+                return True
+            elif rest_s == -math.inf:
+                rest_s = self._clock.now_s()
+            elif self._clock.now_s() - rest_s >= self._clock.wall_s(_OWED_S):
+                return True
             await self._clock.sleep(self._clock.wall_s(_POLL_S))
+        return False
 
     async def _read(self, *fields: str) -> tuple:
         return await self._registry.read(*(self._pv[field] for field in fields))
@@ -229,6 +264,11 @@ class EpicsAxis:
     def _unfit(self, field: str, value: object, limit: str, remedy: str) -> SafetyRefusal:
         text = f"axis {self.name}: the motor record is not ready to be used"
         return SafetyRefusal(text, where=f"{self._pv['VAL']}, {field}", value=value, limit=limit, remedy=remedy)
+
+
+def urgent_pvs(record: str) -> list[str]:
+    """Full names of what stopping needs."""
+    return [f"{record}.{field}" for field in _STOPPING]
 
 
 def pvs(record: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ from xrm_control.devices.protocols import SourceReading
 
 # A blade is late after one second, as at a real beamline.
 _GRACE_S = 1.0
+# So long, of the wall clock, an IOC on a busy machine may not come to it.
+_BUSY_S = 5.0
 _POLL_S = 0.02
 # An answer that was asked for ahead is fresh for so long (wall clock).
 _FRESH_S = 0.05
@@ -27,11 +29,13 @@ class EpicsShutter:
         self._clock = clock
 
     async def set(self, open_: bool) -> None:
-        """See `Shutter.set`."""
-        command = self._map.open if open_ else self._map.close
-        await self._registry.write(self._full(command.pv), command.value)
-        deadline_s = self._clock.now_s() + self._map.travel_s + max(_GRACE_S, self._clock.wall_s(0.5))
-        while await self.is_open() != open_:
+        """See `Shutter.set`. Closing goes past whatever is pending; opening waits for its completion."""
+        if open_:
+            await self._registry.write(self._full(self._map.open.pv), self._map.open.value)
+        else:
+            self.halt()
+        deadline_s = self._clock.now_s() + self._map.travel_s + max(_GRACE_S, self._clock.wall_s(_BUSY_S))
+        while await self._is_open(urgent=not open_) != open_:
             if self._clock.now_s() > deadline_s:
                 raise ShutterStuck(
                     "the shutter does not follow its command",
@@ -44,7 +48,18 @@ class EpicsShutter:
 
     async def is_open(self) -> bool:
         """See `Shutter.is_open`."""
-        (value,) = await self._registry.read(self._full(self._map.is_open.pv))
+        return await self._is_open(urgent=False)
+
+    def halt(self) -> None:
+        """Say that it shall close, from any thread, and wait for nothing. Raises InstrumentUnreachable."""
+        self._registry.command(self._full(self._map.close.pv), self._map.close.value)
+
+    async def is_closed(self) -> bool:
+        """A fresh reading over the circuit that nothing blocks."""
+        return not await self._is_open(urgent=True)
+
+    async def _is_open(self, urgent: bool) -> bool:
+        (value,) = await self._registry.read(self._full(self._map.is_open.pv), urgent=urgent)
         return good(self._map.is_open, value)
 
 
@@ -101,6 +116,11 @@ class EpicsSource:
 def good(status: Status, value: object) -> bool:
     """Whether a PV's value is one of those that mean yes; an enum's text stands for its number and back."""
     return value in status.good or (isinstance(value, float) and value.is_integer() and int(value) in status.good)
+
+
+def urgent_pvs(pv_map: PvMap) -> list[str]:
+    """Full names of what closing the shutter needs."""
+    return [pv_map.full(pv) for pv in (pv_map.shutter.close.pv, pv_map.shutter.is_open.pv)]
 
 
 def pvs(pv_map: PvMap) -> list[str]:

@@ -20,13 +20,21 @@ from xrm_control.devices.protocols import CameraFrame, CameraSettings
 
 _WRITTEN = {"ImageMode": "Single", "TriggerMode": "Internal", "NumImages": 1, "ArrayCallbacks": "Enable"}
 _FIELDS = (
-    *_WRITTEN, "WaitForPlugins", "Acquire", "AcquireTime", "AcquireTime_RBV", "BinX", "BinY", "BinX_RBV", "BinY_RBV",
-    "MinX", "MinY", "SizeX", "SizeY", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV", "MaxSizeX_RBV", "MaxSizeY_RBV",
-    "ImageMode_RBV", "TriggerMode_RBV", "ArrayCounter_RBV", "DetectorState_RBV", "StatusMessage_RBV",
+    *_WRITTEN, "WaitForPlugins", "Acquire", "Acquire_RBV", "AcquireTime", "AcquireTime_RBV", "BinX", "BinY",
+    "BinX_RBV", "BinY_RBV", "MinX", "MinY", "SizeX", "SizeY", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV",
+    "MaxSizeX_RBV", "MaxSizeY_RBV", "ImageMode_RBV", "TriggerMode_RBV", "ArrayCounter_RBV", "DetectorState_RBV",
+    "StatusMessage_RBV",
 )  # fmt: skip
+# What stopping needs, on a circuit of its own.
+_STOPPING = ("Acquire", "Acquire_RBV")
+_NOT_ACQUIRING = ("Done", "Idle", 0)
 _FAILED = ("Error", "Aborted", "Aborting", "Disconnected")
 # A camera that has not delivered after three times the planned time (and this) hangs.
 _PATIENCE, _GRACE_S = 3.0, 5.0
+# Nor one that has had less than this of the wall clock: an IOC on a busy machine is no fault.
+_LEAST_WALL_S = 20.0
+# Of the wall clock: how long a camera may take to end what it is doing.
+_IDLE_S, _POLL_S = 10.0, 0.02
 
 
 class FrameSource(Protocol):
@@ -90,7 +98,7 @@ class EpicsCamera:
                 value=binning,
                 limit=", ".join(map(str, sorted(about.readout_s))),
             )
-        await self._write("Acquire", 0)
+        await self.stop()
         for field, value in _WRITTEN.items():
             await self._write(field, value)
         await self._write("WaitForPlugins", "Yes")
@@ -104,6 +112,28 @@ class EpicsCamera:
         self._last_id = await self._frames.newest_id()
         return settings
 
+    def halt(self) -> None:
+        """Say that the acquisition shall end, from any thread, and wait for nothing. Raises InstrumentUnreachable."""
+        self._registry.command(self._pv["Acquire"], 0)
+
+    async def stop(self) -> None:
+        """End whatever it acquires, also somebody else's live view. Raises DeviceError when it goes on."""
+        self.halt()
+        deadline_s = self._clock.now_s() + self._clock.wall_s(_IDLE_S)
+        while True:
+            (acquiring,) = await self._registry.read(self._pv["Acquire_RBV"], urgent=True)
+            if acquiring in _NOT_ACQUIRING and not self._registry.busy(self._pv["Acquire"]):
+                return
+            if self._clock.now_s() > deadline_s:
+                raise DeviceError(
+                    "the camera does not end its acquisition",
+                    where=self._pv["Acquire_RBV"],
+                    value=acquiring,
+                    limit=f"{_IDLE_S:g} s after Acquire = 0",
+                    remedy="look at the camera; with WaitForPlugins it also waits for files that cannot be written",
+                )
+            await self._clock.sleep(self._clock.wall_s(_POLL_S))
+
     async def expose(self) -> CameraFrame:
         """See `Camera.expose`."""
         if not self._binning:
@@ -112,7 +142,8 @@ class EpicsCamera:
         planned_s = self._exposure_s + self._map.readout_s[self._binning]
         started_s = self._clock.now_s()
         try:
-            await self._registry.write(self._pv["Acquire"], 1, within_s=_PATIENCE * planned_s + _GRACE_S)
+            allowed_s = max(_PATIENCE * planned_s + _GRACE_S, self._clock.wall_s(_LEAST_WALL_S))
+            await self._registry.write(self._pv["Acquire"], 1, within_s=allowed_s)
         except InstrumentUnreachable as lost:
             await self._hangs(epoch, lost)
         if self._registry.epoch != epoch:
@@ -150,7 +181,7 @@ class EpicsCamera:
             raise lost from None
         if self._registry.epoch != epoch:
             raise lost
-        await self._write("Acquire", 0)
+        await self.stop()
         raise FrameLost(
             "the camera did not finish its exposure and was stopped",
             where=self._pv["Acquire"],
@@ -182,6 +213,11 @@ class EpicsCamera:
 
     async def _write(self, field: str, value: float | int | str) -> None:
         await self._registry.write(self._pv[field], value)
+
+
+def urgent_pvs(prefix: str) -> list[str]:
+    """Full names of what stopping needs."""
+    return [prefix + field for field in _STOPPING]
 
 
 def pvs(prefix: str) -> dict[str, str]:

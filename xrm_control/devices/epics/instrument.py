@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
 from xrm_control.devices.epics import axis, beam, camera, frames_array, frames_hdf5, panel, supervision
-from xrm_control.devices.epics.inventory import all_pvs
+from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, urgent_pvs
 from xrm_control.devices.epics.pv_map import ArrayFrames, PvMap
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import Axis, Disturbance, InstrumentDescription, RunStatus, SafeState
@@ -21,7 +22,9 @@ class EpicsInstrument:
     def __init__(self, pv_map: PvMap, clock: Clock) -> None:
         self._map = pv_map
         self._description = pv_map.describe()
-        self._registry = registry = Registry(all_pvs(pv_map), clock, pv_map.channel_access)
+        self._registry = registry = Registry(
+            all_pvs(pv_map), clock, pv_map.channel_access, [*urgent_pvs(pv_map), *supervision.urgent_pvs(pv_map)]
+        )
         self._axes = {
             name: axis.EpicsAxis(name, about, pv_map.full(about.record), registry, clock)
             for name, about in pv_map.axes.items()
@@ -38,12 +41,19 @@ class EpicsInstrument:
         self.source = beam.EpicsSource(pv_map, registry, clock)
         cam = pv_map.full(pv_map.camera.prefix)
         self.camera = camera.EpicsCamera(pv_map.camera, cam, source, registry, clock, self.source.look_ahead)
-        self._supervision = supervision.Supervision(pv_map, registry, clock)
+        self._supervision = supervision.Supervision(pv_map, registry, clock, self._lock_names)
         self._panel = (
             panel.ScanStatusPanel(pv_map.full(pv_map.scan_panel.prefix), registry, clock) if pv_map.scan_panel else None
         )
         self._on_abort: Callable[[str], None] | None = None
         self._watching = False
+        # What had been written when the safe state was last verified.
+        self._safe_at: int | None = None
+
+    @property
+    def in_control(self) -> bool:
+        """See `Instrument.in_control`."""
+        return self._supervision.in_control
 
     def describe(self) -> InstrumentDescription:
         """See `Instrument.describe`."""
@@ -76,9 +86,9 @@ class EpicsInstrument:
         await self.camera.examine()
 
     async def disconnect(self) -> None:
-        """See `Instrument.disconnect`."""
+        """See `Instrument.disconnect`. Unless the safe state was verified last, the dead-man is left to do its work."""
         try:
-            await self._supervision.stop()
+            await self._supervision.stop(disarm=self._safe_at == self._registry.written)
         except XrmError:
             # An IOC that has gone frees the owner itself.
             pass
@@ -94,26 +104,34 @@ class EpicsInstrument:
         """See `Instrument.settings_changed`."""
         return ()
 
+    def halt(self) -> None:
+        """See `Instrument.halt`."""
+        if not self._supervision.in_control:
+            return
+        for part in (self.shutter, *self._axes.values(), self.camera):
+            with contextlib.suppress(XrmError):
+                part.halt()
+
     async def make_safe(self) -> SafeState:
         """See `Instrument.make_safe`. All commands go out at once; each is then read back."""
+        await self._supervision.look_again()
         problems: list[str] = []
 
-        async def attempt(action: Awaitable[None]) -> None:
+        async def attempt(action: Awaitable[None]) -> bool:
             try:
                 await action
             except XrmError as error:
                 problems.append(str(error))
+                return False
+            return True
 
-        await asyncio.gather(attempt(self.shutter.set(False)), *(attempt(one.stop()) for one in self.axes.values()))
-        at_rest = dict.fromkeys(self.axes, False)
-        closed = False
-        try:
-            closed = not await self.shutter.is_open()
-            for name, one in self.axes.items():
-                at_rest[name] = not (await one.read()).moving
-        except XrmError as error:
-            problems.append(str(error))
-        return SafeState(at_rest, closed, tuple(dict.fromkeys(problems)))
+        self.halt()
+        closed, *at_rest = await asyncio.gather(
+            attempt(self.shutter.set(False)), *(attempt(one.stop()) for one in self._axes.values())
+        )
+        state = SafeState(dict(zip(self._axes, at_rest, strict=True)), closed, tuple(dict.fromkeys(problems)))
+        self._safe_at = self._registry.written if state.verified else None
+        return state
 
     def truth(self) -> None:
         """See `Instrument.truth`: nobody knows it."""
@@ -127,6 +145,10 @@ class EpicsInstrument:
     def on_abort(self, callback: Callable[[str], None]) -> None:
         """See `Instrument.on_abort`."""
         self._on_abort = callback
+
+    def _lock_names(self) -> list[str]:
+        """What is locked on this machine: each with the server that has it."""
+        return [f"{self._registry.port(pv)}/{pv}" for pv in commanded_pvs(self._map)]
 
     def _aborted(self, who: str) -> None:
         if self._on_abort is not None:

@@ -23,3 +23,17 @@ def groups(pv_map: PvMap) -> dict[str, list[str]]:
 def all_pvs(pv_map: PvMap) -> list[str]:
     """Every full name once."""
     return list(dict.fromkeys(pv for group in groups(pv_map).values() for pv in group))
+
+
+def urgent_pvs(pv_map: PvMap) -> list[str]:
+    """Full names of what stopping needs: they are reached on a circuit of their own as well."""
+    full = pv_map.full
+    axes = [pv for about in pv_map.axes.values() for pv in axis.urgent_pvs(full(about.record))]
+    return [*axes, *camera.urgent_pvs(full(pv_map.camera.prefix)), *beam.urgent_pvs(pv_map)]
+
+
+def commanded_pvs(pv_map: PvMap) -> list[str]:
+    """Full names of what two sessions must not both command."""
+    full = pv_map.full
+    acquire = camera.pvs(full(pv_map.camera.prefix))["Acquire"]
+    return [*(full(about.record) for about in pv_map.axes.values()), acquire, full(pv_map.shutter.close.pv)]

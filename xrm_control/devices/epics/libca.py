@@ -37,6 +37,9 @@ STATUS = {
     NO_WRITE_ACCESS: "no write access",
 }
 INVALID = 3
+# Channels of another priority have a circuit of their own to the same server: what waits on one holds up none of the
+# other. The numbers are Channel Access' own, 0 to 99.
+ORDINARY, URGENT = 0, 99
 _UNIX_OF_EPICS_S = dbr.EPICS2UNIX_EPOCH
 _VALUE_AND_ALARM = dbr.DBE_VALUE | dbr.DBE_ALARM
 _NUMPY = {
@@ -74,6 +77,21 @@ class _EventArgs(ctypes.Structure):
     ]
 
 
+class _ExceptionArgs(ctypes.Structure):
+    _fields_ = [
+        ("usr", ctypes.c_void_p),
+        ("chid", dbr.chid_t),
+        ("type", ctypes.c_long),
+        ("count", ctypes.c_long),
+        ("addr", ctypes.c_void_p),
+        ("stat", ctypes.c_long),
+        ("op", ctypes.c_long),
+        ("ctx", ctypes.c_char_p),
+        ("file", ctypes.c_char_p),
+        ("line", ctypes.c_uint),
+    ]
+
+
 class Library:
     """The one libca of this process. Made by `library()`."""
 
@@ -83,6 +101,9 @@ class Library:
             ca.initialize_libca()
         self._ca: Any = ca.libca
         self._ca.ca_puser.restype = ctypes.c_void_p
+        self._ca.ca_host_name.restype = ctypes.c_char_p
+        self._ca.ca_current_context.restype = ctypes.c_void_p
+        self._context = ctypes.c_void_p(self._ca.ca_current_context())
         self._numbers = itertools.count(1)
         self._waiting: dict[int, OnAnswer] = {}
         self._monitors: dict[int, OnAnswer] = {}
@@ -93,15 +114,22 @@ class Library:
         self._on_put = dbr.make_callback(functools.partial(self._answered, False), _EventArgs)
         self._on_event = dbr.make_callback(self._monitored, _EventArgs)
         self._on_connection = dbr.make_callback(self._connected, dbr.connection_args)
+        # What a write without completion met is seen by polling; libca would print it on standard error.
+        self._on_exception = dbr.make_callback(_unheard, _ExceptionArgs)
+        self._ca.ca_add_exception_event(self._on_exception, None)
 
-    def open(self, name: str, on_connection: OnConnection) -> int:
-        """Look for a PV from now on; `on_connection` hears of each gain and loss. Returns the channel's handle."""
+    def open(self, name: str, on_connection: OnConnection, priority: int = ORDINARY) -> int:
+        """Look for a PV from now on; `on_connection` hears of each gain and loss. Returns the channel's handle.
+
+        priority: ORDINARY, or URGENT for a circuit of its own.
+        """
         number = next(self._numbers)
         self._connections[number] = on_connection
         chid = dbr.chid_t()
         self._call(
-            "ca_create_channel", name.encode(), self._on_connection, ctypes.c_void_p(number), 0, ctypes.byref(chid)
-        )
+            "ca_create_channel", name.encode(), self._on_connection, ctypes.c_void_p(number), priority,
+            ctypes.byref(chid),
+        )  # fmt: skip
         return int(chid.value)
 
     def close(self, chid: int) -> None:
@@ -124,6 +152,10 @@ class Library:
         """Whether the server lets us write."""
         return bool(self._ca.ca_write_access(dbr.chid_t(chid)))
 
+    def host(self, chid: int) -> str:
+        """Address and port of the server that has the PV."""
+        return (self._ca.ca_host_name(dbr.chid_t(chid)) or b"").decode("ascii", "replace")
+
     def get(self, chid: int, on_answer: OnAnswer, *, choices: bool = False) -> None:
         """Ask for a fresh value, with alarm and time; with `choices` for the texts of an enum instead."""
         native = self.field_type(chid)
@@ -143,6 +175,21 @@ class Library:
         kind, count, data = _encode(value, self.field_type(chid), self.element_count(chid))
         self._request(on_answer, lambda n: self._ca.ca_array_put_callback(
             kind, count, dbr.chid_t(chid), data, self._on_put, ctypes.c_void_p(n)))  # fmt: skip
+
+    def send(self, chid: int, value: float | int | str) -> bool:
+        """Write without waiting for anything: it passes whatever is pending on the record. Whether it went out.
+
+        From any thread, also within a signal handler: no lock is taken and nothing is waited for.
+        """
+        if self._ca.ca_current_context() is None:
+            self._ca.ca_attach_context(self._context)
+        native = self.field_type(chid)
+        if native < 0:
+            return False
+        kind, count, data = _encode(value, native, self.element_count(chid))
+        sent = self._ca.ca_array_put(kind, count, dbr.chid_t(chid), data) == NORMAL
+        self._ca.ca_flush_io()
+        return sent
 
     def subscribe(self, chid: int, on_value: OnAnswer) -> None:
         """Hear of every change of a connected scalar; it survives reconnections and ends with the channel."""
@@ -184,6 +231,10 @@ class Library:
         status = getattr(self._ca, function)(*arguments)
         if status != NORMAL:
             raise ConnectionError(f"{function}: {STATUS.get(status, f'status {status}')}")
+
+
+def _unheard(_: _ExceptionArgs) -> None:
+    """Nothing."""
 
 
 @functools.cache

@@ -41,7 +41,10 @@ class Batch:
     """Several requests under way, complete when the last of them is answered."""
 
     def __init__(self, count: int, mailbox: Mailbox) -> None:
-        self.future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[list[Answer]] = loop.create_future()
+        # Done only when Channel Access has answered, whatever became of whoever waits.
+        self.answered: asyncio.Future[list[Answer]] = loop.create_future()
         self._answers: list[Answer | None] = [None] * count
         self._missing = count
         self._lock = threading.Lock()
@@ -58,8 +61,10 @@ class Batch:
 
     def finish(self) -> None:
         """Called in the loop."""
-        if not self.future.done():
-            self.future.set_result([answer for answer in self._answers if answer is not None])
+        answers = [answer for answer in self._answers if answer is not None]
+        for waiting in (self.answered, self.future):
+            if not waiting.done():
+                waiting.set_result(answers)
 
     def fail(self, error: Exception) -> None:
         """Called in the loop."""

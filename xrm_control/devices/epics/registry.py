@@ -38,12 +38,22 @@ class _Channel:
 
 
 class Registry:
-    """The channels of one instrument; `timeouts` are seconds of the wall clock, whatever the instrument's speed."""
+    """The channels of one instrument; `timeouts` are seconds of the wall clock, whatever the instrument's speed.
 
-    def __init__(self, names: Iterable[str], clock: Clock, timeouts: ChannelAccess) -> None:
+    `urgent` names those that stopping needs. They have a second channel on a circuit of its own, which no request that
+    is pending on the ordinary one can block. Elsewhere a write waits until the record has done what the write before
+    had set off: a server queues a second put-callback on a record, and one on the same channel blocks its circuit.
+    """
+
+    def __init__(self, names: Iterable[str], clock: Clock, timeouts: ChannelAccess, urgent: Iterable[str] = ()) -> None:
         self._clock = clock
         self._timeouts = timeouts
         self._channels = {name: _Channel(name) for name in dict.fromkeys(names)}
+        self._urgent = {name: _Channel(name) for name in dict.fromkeys(urgent)}
+        # Records with a put-callback under way; it may outlive whoever waited for it.
+        self._pending: dict[str, asyncio.Future[list[Answer]]] = {}
+        self._fence: Callable[[], None] = lambda: None
+        self._written = 0
         self._batches: set[Batch] = set()
         self._loop = asyncio.get_running_loop()
         self._mailbox = Mailbox()
@@ -55,7 +65,12 @@ class Registry:
     @property
     def epoch(self) -> int:
         """Counts every connection lost or gained; what spans time compares it before and after."""
-        return sum(channel.epoch for channel in self._channels.values())
+        return sum(channel.epoch for channel in self._all())
+
+    @property
+    def written(self) -> int:
+        """Counts the writes that may have set something off; stopping does not count."""
+        return self._written
 
     @property
     def idle_s(self) -> float:
@@ -65,14 +80,15 @@ class Registry:
     @property
     def missing(self) -> tuple[str, ...]:
         """PVs without a connection now."""
-        return tuple(name for name, channel in self._channels.items() if not channel.connected)
+        return tuple(dict.fromkeys(channel.name for channel in self._all() if not channel.connected))
 
     async def connect(self) -> None:
         """Reach every PV. Raises InstrumentUnreachable that names all that are missing."""
         library = libca.library()
-        for channel in self._channels.values():
-            if not channel.handle:
-                channel.handle = library.open(channel.name, self._connection_listener(channel))
+        for channels, priority in ((self._channels, libca.ORDINARY), (self._urgent, libca.URGENT)):
+            for channel in channels.values():
+                if not channel.handle:
+                    channel.handle = library.open(channel.name, self._connection_listener(channel), priority)
         library.flush()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._clock.wall_s(self._timeouts.connect_s)):
@@ -91,40 +107,49 @@ class Registry:
 
     def close(self) -> None:
         """Give all channels back."""
-        for channel in self._channels.values():
+        for channel in self._all():
             if channel.handle:
                 libca.library().close(channel.handle)
                 channel.handle, channel.connected = 0, False
 
-    async def read(self, *names: str) -> tuple[Any, ...]:
-        """Fresh values, all asked for at once; enums and texts as str, images as flat arrays."""
-        return tuple(answer.value for answer in await self.readings(*names))
+    async def read(self, *names: str, urgent: bool = False) -> tuple[Any, ...]:
+        """Fresh values, all asked for at once; enums and texts as str, images as flat arrays.
 
-    async def readings(self, *names: str, may_be_invalid: bool = False) -> list[Answer]:
+        `urgent`: over the circuit that nothing blocks, and also while the instrument is not believed (`suspend`).
+        """
+        return tuple(answer.value for answer in await self.readings(*names, urgent=urgent))
+
+    async def readings(self, *names: str, may_be_invalid: bool = False, urgent: bool = False) -> list[Answer]:
         """`read` with alarm severity and server time."""
-        self._check("read", names)
+        channels = [self._urgent[name] if urgent else self._channels[name] for name in names]
+        self._check("read", channels, believed=not urgent)
         batch = Batch(len(names), self._mailbox)
         library = libca.library()
-        for place, name in enumerate(names):
-            library.get(self._channels[name].handle, _taker(batch, place))
+        for place, channel in enumerate(channels):
+            library.get(channel.handle, _taker(batch, place))
         self._flush_soon()
         limit_s = self._timeouts.get_s
         answers = await self._wait(
-            batch, self._clock.wall_s(limit_s), f"no answer to a read within {limit_s:g} s", names
+            batch, self._clock.wall_s(limit_s), f"no answer to a read within {limit_s:g} s", names, tracked=not urgent
         )
         return [self._believed("read", *pair, may_be_invalid) for pair in zip(names, answers, strict=True)]
 
     async def write(self, name: str, value: float | int | str, *, within_s: float | None = None) -> None:
-        """Write, and wait until the record has done all that it set off.
+        """Write, and wait until the record has done all that it set off, and what was set off there before.
 
         within_s: instrument seconds for a record that stays busy; none: the time-out of a put. Raises DeviceError when
         the server rejects the value, InstrumentUnreachable when there is no answer.
         """
-        self._check("write", (name,))
         channel, library = self._channels[name], libca.library()
+        self._check("write", (channel,))
+        await self._until_free(name)
+        self._check("write", (channel,))
+        self._fence()
         if not library.may_write(channel.handle):
             raise _refused(name, value, "the PV is read-only for us (access rights)")
         batch = Batch(1, self._mailbox)
+        self._written += 1
+        self._pending[record_of(name)] = batch.answered
         library.put(channel.handle, value, _taker(batch, 0))
         self._flush_soon()
         wall_s = self._clock.wall_s(self._timeouts.put_s)
@@ -136,12 +161,26 @@ class Registry:
         if answer.status != libca.NORMAL:
             raise _refused(name, value, libca.STATUS.get(answer.status, f"Channel Access status {answer.status}"))
 
+    def command(self, name: str, value: float | int | str) -> None:
+        """Write without completion over the urgent circuit: it takes effect whatever else is pending.
+
+        Whether it did is to be polled for with `read(..., urgent=True)`. From any thread and any state, also while the
+        instrument is not believed. Raises InstrumentUnreachable where there is no connection.
+        """
+        channel = self._urgent[name]
+        if not (channel.connected and libca.library().send(channel.handle, value)):
+            raise _lost("write", name)
+
+    def busy(self, name: str) -> bool:
+        """Whether what was last written to the PV's record with completion has not been completed yet."""
+        pending = self._pending.get(record_of(name))
+        return pending is not None and not pending.done()
+
     def post(self, name: str, value: float | int | str) -> None:
         """Write without waiting and without care for the outcome: heartbeats and notices."""
         channel = self._channels[name]
-        if channel.connected:
-            libca.library().put(channel.handle, value, lambda _: None)
-            self._flush_soon()
+        if channel.connected and libca.library().may_write(channel.handle):
+            libca.library().send(channel.handle, value)
 
     def watch(self, name: str, listener: Callable[[Any], None]) -> None:
         """Call `listener(value)` in the loop at each change, also after reconnections; the PV must be connected."""
@@ -151,6 +190,10 @@ class Registry:
 
         libca.library().subscribe(self._channels[name].handle, hear)
         libca.library().flush()
+
+    def fence(self, check: Callable[[], None]) -> None:
+        """Ask `check` before each write; what it raises keeps the write from going out."""
+        self._fence = check
 
     def suspend(self, trouble: InstrumentUnreachable | None) -> None:
         """From now on every operation, also those under way, fails with `trouble`; None: believe the IOC again."""
@@ -162,6 +205,10 @@ class Registry:
     def may_write(self, name: str) -> bool:
         """Whether the server lets us write this PV."""
         return libca.library().may_write(self._channels[name].handle)
+
+    def port(self, name: str) -> str:
+        """The TCP port of the server that has the PV: unlike its address it has one spelling only."""
+        return libca.library().host(self._channels[name].handle).rpartition(":")[2]
 
     def elements(self, name: str) -> int:
         """How many elements the PV may hold."""
@@ -219,15 +266,34 @@ class Registry:
 
         return changed
 
-    def _check(self, operation: str, names: Iterable[str]) -> None:
-        if self._trouble is not None:
-            raise _again(self._trouble)
-        for name in names:
-            if not self._channels[name].connected:
-                raise _lost(operation, name)
+    def _all(self) -> Iterable[_Channel]:
+        return (*self._channels.values(), *self._urgent.values())
 
-    async def _wait(self, batch: Batch, limit_s: float, text: str, names: Iterable[str]) -> list[Answer]:
-        self._batches.add(batch)
+    def _check(self, operation: str, channels: Iterable[_Channel], *, believed: bool = True) -> None:
+        if believed and self._trouble is not None:
+            raise _again(self._trouble)
+        for channel in channels:
+            if not channel.connected:
+                raise _lost(operation, channel.name)
+
+    async def _until_free(self, name: str) -> None:
+        """Wait for the completion of the write before on the same record. Raises InstrumentUnreachable."""
+        limit_s = self._timeouts.put_s
+        while (pending := self._pending.get(record_of(name))) is not None and not pending.done():
+            try:
+                await asyncio.wait_for(asyncio.shield(pending), self._clock.wall_s(limit_s))
+            except TimeoutError:
+                raise InstrumentUnreachable(
+                    f"the record has not completed the write before within {limit_s:g} s: nothing more is written",
+                    where=name,
+                    remedy="look what the record waits for: a device that hangs, a file that cannot be written",
+                ) from None
+
+    async def _wait(
+        self, batch: Batch, limit_s: float, text: str, names: Iterable[str], *, tracked: bool = True
+    ) -> list[Answer]:
+        if tracked:
+            self._batches.add(batch)
         try:
             async with asyncio.timeout(limit_s):
                 return await batch.future
@@ -271,6 +337,11 @@ class Registry:
             known = 0 <= answer.value < len(choices)
             return replace(answer, value=choices[answer.value] if known else str(answer.value))
         return answer
+
+
+def record_of(name: str) -> str:
+    """The record that a PV belongs to: the name without its field."""
+    return name.partition(".")[0]
 
 
 def _taker(batch: Batch, place: int) -> libca.OnAnswer:

@@ -2,67 +2,117 @@
 
 The IOC's beat is watched: a process that was stopped still counts as connected for Channel Access, so only a value that
 must change tells. This side strokes the IOC's dead-man, but only while work goes on: a session that hangs lets it fall,
-and the IOC closes the shutter by itself. The owner PV keeps a second session out.
+and the IOC closes the shutter by itself. A session that has stood still for nearly as long believes in nothing that it
+knows: before it writes again it looks who is in control.
+
+Two locks keep a second session out: one of the kernel's on this machine, and the owner PV for all others. The latter is
+Fischer's algorithm (Lamport, A Fast Mutual Exclusion Algorithm, 1987): look, write one's name, wait longer than anybody
+takes from looking to writing, look again. Who was slower than that knows it, and gives way to whoever strokes. An IOC
+that refuses the claim while its dead-man is armed decides at once; therefore the stroke comes first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
+import secrets
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentLocked, InstrumentUnreachable
-from xrm_control.devices.epics.beam import good
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.machine_lock import MachineLock
 
 _LOOK_EVERY_S = 0.25
 # Without an answer from the instrument for so long the session counts as hung. Between two device operations lie at
 # most the stitching of a mosaic and the choice of regions.
 _HUNG_AFTER_S = 60.0
+# Of the wall clock: between a claim and the second look, and the longest from the first look to the claim.
+_CLAIM_S, _SLOW_CLAIM_S = 1.0, 0.5
+_CLAIMS = 4
+# So many missed strokes, and the dead-man may have fallen.
+_MISSED = 5
+_LONGEST_NAME = 39
 
 
 class Supervision:
-    """Made and started at the first connection, ended with `stop`."""
+    """Made and started at the first connection, ended with `stop`. `lock_names`: what is locked on this machine."""
 
-    def __init__(self, pv_map: PvMap, registry: Registry, clock: Clock) -> None:
+    def __init__(self, pv_map: PvMap, registry: Registry, clock: Clock, lock_names: Callable[[], list[str]]) -> None:
         self._map = pv_map.supervision
         self._full = pv_map.full
         self._registry = registry
         self._clock = clock
+        self._lock_names = lock_names
+        self._lock = MachineLock()
         self._beaten_s: float | None = None
         self._beat_came = asyncio.Event()
         self._stroke = 0
+        self._struck_s: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self.owner = f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"[:39]
-        self._owns = False
+        # One process may hold several sessions, one after the other: its number alone does not tell them apart.
+        tail = f":{os.getpid()}-{secrets.token_hex(2)}"
+        self.owner = f"{getpass.getuser()}@{socket.gethostname()}"[: _LONGEST_NAME - len(tail)] + tail
+        self._owns = self._claiming = False
+        self._owner_watched = False
+
+    @property
+    def in_control(self) -> bool:
+        """Whether this session has taken control, and nobody else has taken it away."""
+        return self._owns
 
     async def start(self) -> None:
         """Believe the IOC once it beats, and take control. Raises InstrumentUnreachable, InstrumentLocked."""
+        self._claiming = True
+        try:
+            await self._take_control()
+        finally:
+            self._claiming = False
+        self._registry.fence(self._refuse_lapsed)
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._strokes())]
+
+    async def _take_control(self) -> None:
         self._registry.suspend(None)
         if self._map.beat is not None and self._beaten_s is None:
             self._beaten_s = self._clock.now_s()
             self._registry.watch(self._full(self._map.beat), self._beaten)
         await self._await_beat()
+        if not self._lock.held:
+            self._lock.take(self._lock_names())
         await self._own()
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._strokes())]
 
-    async def stop(self) -> None:
-        """Leave orderly: the dead-man is disarmed, the owner's name taken away."""
+    async def stop(self, *, disarm: bool) -> None:
+        """Leave orderly. With `disarm` the owner's name is taken away and the dead-man told that this is no death."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        try:
+            if self._owns and disarm and await self._still_mine():
+                self._owns = False
+                self._registry.fence(lambda: None)
+                for pv, value in ((self._map.owner, ""), (self._map.stroke, 0)):
+                    if pv is not None:
+                        await self._registry.write(self._full(pv), value)
+        finally:
+            self._owns = False
+            self._lock.release()
+
+    async def look_again(self) -> None:
+        """Make sure that commanding is this session's right. Raises InstrumentLocked, and then it is not.
+
+        Where nobody answers it stays: the axes may hear a command that comes to no answer.
+        """
+        with contextlib.suppress(InstrumentUnreachable):
+            await self._still_mine()
         if not self._owns:
-            return
-        self._owns = False
-        for pv, value in ((self._map.owner, ""), (self._map.stroke, 0)):
-            if pv is not None:
-                await self._registry.write(self._full(pv), value)
+            raise self._locked("another session has taken control")
 
     def _beaten(self, _: Any) -> None:
         self._beaten_s = self._clock.now_s()
@@ -82,34 +132,92 @@ class Supervision:
             raise self._still(f"no beat within {patience_s:g} s") from None
 
     async def _own(self) -> None:
+        """Take control, or keep it. Raises InstrumentLocked."""
         if self._map.owner is None:
+            self._strike()
+            self._owns = True
             return
         pv = self._full(self._map.owner)
-        (present,) = await self._registry.read(pv)
-        if present not in ("", self.owner):
-            await self._refuse_if_alive(pv, present)
-        try:
-            await self._registry.write(pv, self.owner)
-        except DeviceError:
+        if not self._owner_watched:
+            self._owner_watched = True
+            self._registry.watch(pv, self._owner_changed)
+        present = ""
+        for _ in range(_CLAIMS):
             (present,) = await self._registry.read(pv)
-            raise self._locked(pv, present) from None
-        (present,) = await self._registry.read(pv)
-        if present != self.owner:
-            raise self._locked(pv, present)
-        self._owns = True
-        self._strike()
+            if present != self.owner:
+                self._owns = False
+                if present != "" and await self._others_stroke():
+                    break
+                present = await self._claim(pv, present)
+            if present == self.owner:
+                self._strike()
+                self._owns = True
+                return
+        raise self._locked(f"controlled by {present}" if present else "claimed by others at the same time")
 
-    async def _refuse_if_alive(self, pv: str, present: str) -> None:
-        """Another name stands there: a living session strokes the dead-man, a dead one has let it fall."""
+    async def _claim(self, pv: str, before: str) -> str:
+        """Write one's name where `before` stands, and who is in control after a second look.
+
+        Raises InstrumentLocked when that look comes too late to tell, and somebody is at work.
+        """
+        looked_s = self._clock.now_s()
+        (present,) = await self._registry.read(pv)
+        if present != before:
+            return present
+        # An armed dead-man makes the IOC refuse others; it would keep a name that a dead session has left as well.
+        if before == "":
+            self._strike()
+        with contextlib.suppress(DeviceError):
+            await self._registry.write(pv, self.owner)
+        slow = self._clock.now_s() - looked_s > self._clock.wall_s(_SLOW_CLAIM_S)
+        if before != "":
+            self._strike()
+        await self._clock.sleep(self._clock.wall_s(_CLAIM_S))
+        if slow and await self._others_stroke():
+            raise self._locked("somebody else is at work")
+        (present,) = await self._registry.read(pv)
+        return present
+
+    async def _others_stroke(self) -> bool:
+        """Whether a session that lives strokes the dead-man; also when nothing could tell."""
         if self._map.stroke is None:
-            raise self._locked(pv, present)
+            return True
         stroke = self._full(self._map.stroke)
         (before,) = await self._registry.read(stroke)
         await self._clock.sleep(self._clock.wall_s(4 * self._map.stroke_every_s))
-        (after,) = await self._registry.read(stroke)
-        if after != before:
-            raise self._locked(pv, present)
-        await self._registry.write(pv, "")
+        return await self._registry.read(stroke) != (before,)
+
+    def _owner_changed(self, present: Any) -> None:
+        """Heard of by monitor. Whatever is asked next begins with a new look, which tells an owner from a dead-man."""
+        if not self._owns or present == self.owner:
+            return
+        if present != "":
+            self._owns = False
+        self._registry.suspend(
+            InstrumentUnreachable(
+                f"this session is not in control any more: the owner is now {present or 'nobody'}",
+                where=self._full(self._map.owner or ""),
+                value=present,
+                limit=self.owner,
+            )
+        )
+
+    async def _still_mine(self) -> bool:
+        """Whether the owner PV says so; without one, whether this session once took control."""
+        if self._owns and self._map.owner is not None:
+            (present,) = await self._registry.read(self._full(self._map.owner), urgent=True)
+            self._owns = present in ("", self.owner)
+        return self._owns
+
+    @property
+    def _lapsed(self) -> bool:
+        """Whether the last stroke is so long ago that the dead-man may have fallen meanwhile."""
+        lease_s = self._clock.wall_s(_MISSED * self._map.stroke_every_s)
+        return self._struck_s is not None and self._clock.now_s() - self._struck_s > lease_s
+
+    def _refuse_lapsed(self) -> None:
+        if self._lapsed:
+            raise self._stood_still()
 
     async def _listen(self) -> None:
         """Suspend everything while the beat is too old."""
@@ -123,39 +231,30 @@ class Supervision:
                 self._registry.suspend(self._still(f"the last beat is more than {max_age_s:g} s old"))
 
     async def _strokes(self) -> None:
+        """Stroke while work goes on; after a pause that was too long whoever asks next has to look again."""
         if self._map.stroke is None:
             return
-        silent = False
         while True:
-            was_silent, silent = silent, self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
-            if was_silent and not silent and await self._fallen():
-                self._registry.suspend(
-                    InstrumentUnreachable(
-                        "the dead-man had fallen: shutter, stage and owner are looked at again",
-                        where=self._full(self._map.stroke),
-                        value="no stroke while nothing was asked of the instrument",
-                        limit=f"{_HUNG_AFTER_S:g} s",
-                    )
-                )
-            elif not silent:
+            hung = self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
+            if self._lapsed and not (hung or self._claiming):
+                self._registry.suspend(self._stood_still())
+            elif self._owns and not (hung or self._claiming):
                 self._strike()
             await self._clock.sleep(self._clock.wall_s(self._map.stroke_every_s))
 
     def _strike(self) -> None:
         if self._map.stroke is not None:
             self._stroke += 1
-            self._registry.post(self._full(self._map.stroke), self._stroke)
+            with contextlib.suppress(InstrumentUnreachable):
+                self._registry.command(self._full(self._map.stroke), self._stroke)
+                self._struck_s = self._clock.now_s()
 
-    async def _fallen(self) -> bool:
-        """Whether the IOC's dead-man has fallen (it then has closed the shutter and freed the owner)."""
-        if self._map.tripped is None:
-            return False
-        try:
-            (value,) = await self._registry.read(self._full(self._map.tripped.pv))
-        except InstrumentUnreachable:
-            # Whoever asks next meets that, and begins with a new connection, which claims the instrument again.
-            return False
-        return good(self._map.tripped, value)
+    def _stood_still(self) -> InstrumentUnreachable:
+        return InstrumentUnreachable(
+            "this session stood still: the dead-man may have fallen; shutter, stage and owner are looked at again",
+            where=self._full(self._map.stroke or ""),
+            limit=f"a stroke every {self._map.stroke_every_s:g} s",
+        )
 
     def _still(self, what: str) -> InstrumentUnreachable:
         return InstrumentUnreachable(
@@ -165,13 +264,18 @@ class Supervision:
             remedy="look whether the IOC's process hangs, is stopped or is cut off from the network",
         )
 
-    def _locked(self, pv: str, present: str) -> InstrumentLocked:
+    def _locked(self, what: str) -> InstrumentLocked:
         return InstrumentLocked(
-            f"the instrument is controlled by {present or 'somebody else'}",
-            where=pv,
-            value=present,
+            f"the instrument is not this session's: {what}",
+            where=self._full(self._map.owner or ""),
             remedy="nothing was touched: wait for that run or end it there; if nobody is left, clear this PV by hand",
         )
+
+
+def urgent_pvs(pv_map: PvMap) -> list[str]:
+    """Full names of what control needs over the circuit that nothing blocks."""
+    about = pv_map.supervision
+    return [pv_map.full(name) for name in (about.stroke, about.owner) if name is not None]
 
 
 def pvs(pv_map: PvMap) -> list[str]:
