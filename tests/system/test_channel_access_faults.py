@@ -182,7 +182,7 @@ def test_a_second_session_is_refused_and_touches_nothing(tmp_path: Path) -> None
         run = Run(tmp_path, ioc, {"mosaic/tile_r01_c01": intrude})
     assert run.is_whole(), run.error
     assert second[0].returncode == 6, second[0].stderr
-    assert "controlled by" in second[0].stderr
+    assert "in use on this machine by process" in second[0].stderr
 
 
 def test_a_session_that_dies_leaves_the_shutter_to_the_dead_man(tmp_path: Path) -> None:

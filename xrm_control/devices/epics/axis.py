@@ -33,6 +33,9 @@ _FIELDS = (
     "STOP",
     "SPMG",
     "SET",
+    "OFF",
+    "DIR",
+    "MRES",
     "HLM",
     "LLM",
     "DHLM",
@@ -151,19 +154,18 @@ class EpicsAxis:
         A move whose write is still on its way on the other circuit may begin after the first STOP.
         """
         began_s = self._clock.now_s()
-        said_s = rest_s = -math.inf
+        said_s, rest_s = -math.inf, math.inf
         while (now_s := self._clock.now_s()) - began_s <= patience_s:
             if now_s - said_s >= self._clock.wall_s(_AGAIN_S):
                 self._registry.command(self._pv[field], value)
                 said_s = now_s
             (done,) = await self._registry.read(self._pv["DMOV"], urgent=True)
             if not done:
-                rest_s = -math.inf
-            elif not self._registry.busy(self._pv["VAL"]):
-                return True
-            elif rest_s == -math.inf:
-                rest_s = self._clock.now_s()
-            elif self._clock.now_s() - rest_s >= self._clock.wall_s(_OWED_S):
+                rest_s = math.inf
+            elif rest_s == math.inf:
+                # The first look only: what a server has queued for the record would begin now.
+                rest_s = now_s
+            elif not self._registry.busy(self._pv["VAL"]) or now_s - rest_s >= self._clock.wall_s(_OWED_S):
                 return True
             await self._clock.sleep(self._clock.wall_s(_POLL_S))
         return False
@@ -179,7 +181,8 @@ class EpicsAxis:
         reached = f"{position:.3f} {about.units}"
         self._unbroken(epoch)
         self._with_controller(int(msta))
-        if lvio:
+        # It stays as it is until the next real motion: a refused target shows by VAL, which falls back.
+        if lvio and abs(self._map.to_stage(val) - self._map.to_stage(value)) > about.tolerance / 2:
             raise LimitReached(
                 "the motor record refused the target: soft limit (LVIO)",
                 where=where,

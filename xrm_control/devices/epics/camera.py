@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, FrameLost, InstrumentUnreachable
+from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.pv_map import CameraMap
 from xrm_control.devices.epics.registry import Registry
-from xrm_control.devices.protocols import CameraFrame, CameraSettings
+from xrm_control.devices.protocols import CameraFrame, CameraSettings, Disturbance
 
 _WRITTEN = {"ImageMode": "Single", "TriggerMode": "Internal", "NumImages": 1, "ArrayCallbacks": "Enable"}
 _FIELDS = (
     *_WRITTEN, "WaitForPlugins", "Acquire", "Acquire_RBV", "AcquireTime", "AcquireTime_RBV", "BinX", "BinY",
     "BinX_RBV", "BinY_RBV", "MinX", "MinY", "SizeX", "SizeY", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV",
-    "MaxSizeX_RBV", "MaxSizeY_RBV", "ImageMode_RBV", "TriggerMode_RBV", "ArrayCounter_RBV", "DetectorState_RBV",
-    "StatusMessage_RBV",
+    "MaxSizeX_RBV", "MaxSizeY_RBV", "ImageMode_RBV", "NumImages_RBV", "TriggerMode_RBV", "ArrayCounter_RBV",
+    "DetectorState_RBV", "StatusMessage_RBV",
 )  # fmt: skip
 # What stopping needs, on a circuit of its own.
 _STOPPING = ("Acquire", "Acquire_RBV")
@@ -63,6 +64,7 @@ class EpicsCamera:
         frames: FrameSource,
         registry: Registry,
         clock: Clock,
+        watch: ExposureWatch,
         exposed: Callable[[], None] = lambda: None,
     ) -> None:
         self._map = camera
@@ -70,11 +72,14 @@ class EpicsCamera:
         self._frames = frames
         self._registry = registry
         self._clock = clock
+        self._watch = watch
         self._exposed = exposed
         self._exposure_s = 0.0
         self._binning = 0
         self._shape = (0, 0)
         self._last_id = 0
+        # After a frame that never came nobody knows whether the camera has counted it.
+        self._uncounted = False
 
     async def examine(self) -> None:
         """Is it the detector of the map? Raises DeviceError."""
@@ -110,6 +115,7 @@ class EpicsCamera:
         self._exposure_s, self._binning, self._shape = settings.exposure_s, settings.binning, settings.shape
         await self._frames.prepare(self._shape)
         self._last_id = await self._frames.newest_id()
+        self._uncounted = False
         return settings
 
     def halt(self) -> None:
@@ -139,6 +145,7 @@ class EpicsCamera:
         if not self._binning:
             raise DeviceError("the camera was not configured before exposing", where=self._pv["Acquire"])
         epoch = self._registry.epoch
+        self._watch.begin()
         planned_s = self._exposure_s + self._map.readout_s[self._binning]
         started_s = self._clock.now_s()
         try:
@@ -152,18 +159,27 @@ class EpicsCamera:
             )
         self._exposed()
         image, unique_id = await self._fetch()
-        self._last_id = unique_id
+        disturbances = (*self._foreign(unique_id), *self._watch.end())
+        self._last_id, self._uncounted = unique_id, False
         if self._map.flip_rows:
             image = image[::-1]
         if self._map.flip_columns:
             image = image[:, ::-1]
-        return CameraFrame(image, unique_id, started_s, started_s + self._exposure_s)
+        return CameraFrame(image, unique_id, started_s, started_s + self._exposure_s, disturbances)
+
+    def _foreign(self, unique_id: int) -> tuple[Disturbance, ...]:
+        """Frames that somebody else has exposed since the last one."""
+        if unique_id == self._last_id + 1 or self._uncounted:
+            return ()
+        text = f"the camera's count went from {self._last_id} to {unique_id}: somebody else exposes frames"
+        return (Disturbance("camera", text, self._pv["Acquire"]),)
 
     async def _fetch(self) -> tuple[NDArray[np.generic], int]:
         """The frame, or why there is none in the camera's own words."""
         try:
             return await self._frames.fetch(self._last_id)
         except FrameLost as lost:
+            self._uncounted = True
             state, message = await self._read("DetectorState_RBV", "StatusMessage_RBV")
             if state not in _FAILED:
                 raise
@@ -182,6 +198,7 @@ class EpicsCamera:
         if self._registry.epoch != epoch:
             raise lost
         await self.stop()
+        self._uncounted = True
         raise FrameLost(
             "the camera did not finish its exposure and was stopped",
             where=self._pv["Acquire"],
@@ -191,21 +208,23 @@ class EpicsCamera:
         ) from lost
 
     async def _read_back(self, binning: int) -> CameraSettings:
-        fields = ("BinX_RBV", "BinY_RBV", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV", "AcquireTime_RBV",
-                  "ImageMode_RBV", "TriggerMode_RBV")  # fmt: skip
-        bin_x, bin_y, min_x, min_y, size_x, size_y, exposure_s, mode, trigger = await self._read(*fields)
+        fields = ("BinX_RBV", "BinY_RBV", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV", "ImageMode_RBV",
+                  "NumImages_RBV", "TriggerMode_RBV", "AcquireTime_RBV")  # fmt: skip
+        values = await self._read(*fields)
+        *found, exposure_s = values
+        bin_x, bin_y, _, _, size_x, size_y, *_ = found
         about = self._map
-        found = (bin_x, bin_y, min_x, min_y, size_x, size_y, mode, trigger)
-        wanted = (binning, binning, 0, 0, about.width_px, about.height_px, "Single", "Internal")
+        wanted = [binning, binning, 0, 0, about.width_px, about.height_px, "Single", 1, "Internal"]
         if found != wanted:
             raise DeviceError(
                 "the camera did not take its settings",
                 where=self._pv["BinX_RBV"].removesuffix("BinX_RBV")
-                + "{BinX BinY MinX MinY SizeX SizeY ImageMode TriggerMode}",
+                + "{BinX BinY MinX MinY SizeX SizeY ImageMode NumImages TriggerMode}",
                 value=", ".join(map(str, found)),
                 limit=", ".join(map(str, wanted)),
                 remedy="check that nobody else controls the camera",
             )
+        self._watch.watch_camera({self._pv[field]: value for field, value in zip(fields, values, strict=True)})
         return CameraSettings(int(bin_x), float(exposure_s), (size_y // bin_y, size_x // bin_x))
 
     async def _read(self, *fields: str) -> tuple:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
 from xrm_control.devices.epics import axis, beam, camera, frames_array, frames_hdf5, panel, supervision
+from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, urgent_pvs
 from xrm_control.devices.epics.pv_map import ArrayFrames, PvMap
 from xrm_control.devices.epics.registry import Registry
@@ -40,7 +41,10 @@ class EpicsInstrument:
         self.shutter = beam.EpicsShutter(pv_map, registry, clock)
         self.source = beam.EpicsSource(pv_map, registry, clock)
         cam = pv_map.full(pv_map.camera.prefix)
-        self.camera = camera.EpicsCamera(pv_map.camera, cam, source, registry, clock, self.source.look_ahead)
+        self._exposures = ExposureWatch(pv_map, registry)
+        self.camera = camera.EpicsCamera(
+            pv_map.camera, cam, source, registry, clock, self._exposures, self.source.look_ahead
+        )
         self._supervision = supervision.Supervision(pv_map, registry, clock, self._lock_names)
         self._panel = (
             panel.ScanStatusPanel(pv_map.full(pv_map.scan_panel.prefix), registry, clock) if pv_map.scan_panel else None
@@ -84,6 +88,8 @@ class EpicsInstrument:
         if problems:
             raise SafetyRefusal("; ".join(str(problem) for problem in problems), where="motor records")
         await self.camera.examine()
+        self._exposures.watch()
+        await self._exposures.remember()
 
     async def disconnect(self) -> None:
         """See `Instrument.disconnect`. Unless the safe state was verified last, the dead-man is left to do its work."""
@@ -102,7 +108,7 @@ class EpicsInstrument:
 
     def settings_changed(self) -> tuple[Disturbance, ...]:
         """See `Instrument.settings_changed`."""
-        return ()
+        return self._exposures.settings_changed()
 
     def halt(self) -> None:
         """See `Instrument.halt`."""

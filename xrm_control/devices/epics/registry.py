@@ -191,6 +191,10 @@ class Registry:
         libca.library().subscribe(self._channels[name].handle, hear)
         libca.library().flush()
 
+    def spoken(self, name: str, raw: Any) -> Any:
+        """What `watch` has heard of a PV as `read` says it: enums and texts as str."""
+        return self._plain(name, Answer(libca.NORMAL, raw)).value
+
     def fence(self, check: Callable[[], None]) -> None:
         """Ask `check` before each write; what it raises keeps the write from going out."""
         self._fence = check
@@ -326,6 +330,9 @@ class Registry:
                 value=answer.value if isinstance(answer.value, int | float | str) else "an array",
                 remedy="the IOC has lost its device: look at the device, its cable and the IOC's own console",
             )
+        return self._plain(name, answer)
+
+    def _plain(self, name: str, answer: Answer) -> Answer:
         if (
             isinstance(answer.value, np.ndarray)
             and answer.value.dtype == np.uint8
