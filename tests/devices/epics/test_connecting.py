@@ -62,7 +62,7 @@ def test_all_pvs_that_are_missing_are_named_at_once(ioc: IocProcess) -> None:
     changes = {"axes__x__record": "$(P)Sample:Q", "source__flux": "$(P)Source:Nothing", "channel_access__connect_s": 2}
     error = connect(ioc, **changes)
     assert isinstance(error, InstrumentUnreachable)
-    assert "16 of" in str(error)  # fifteen fields of the record, and the flux
+    assert "19 of" in str(error)  # eighteen fields of the record, and the flux
     assert f"{ioc.prefix}Sample:Q" in str(error)
 
 

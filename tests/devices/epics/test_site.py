@@ -46,7 +46,7 @@ def test_a_sound_site_is_in_order_and_nothing_has_moved(ioc: IocProcess) -> None
 
 # changes of the map or the recipe's limits, the finding that goes wrong, and words in it
 TROUBLES = [
-    ({"axes__y__record": "$(P)Sample:Nowhere"}, None, "axis y", "15 of 15 PVs missing"),
+    ({"axes__y__record": "$(P)Sample:Nowhere"}, None, "axis y", "18 of 18 PVs missing"),
     ({"source__flux": "$(P)Sample:X.DESC"}, None, "shutter and source", "is text"),
     ({"axes__z__record": "$(P)Det:cam1:AcquireTime"}, None, "axis z", "missing"),
     ({"shutter__open__pv": "$(P)Shutter:Fast_RBV"}, None, "shutter and source", "read-only"),

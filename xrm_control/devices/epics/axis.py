@@ -19,7 +19,7 @@ from xrm_control.core.errors import (
     SafetyRefusal,
 )
 from xrm_control.devices.epics.pv_map import AxisMap
-from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.epics.registry import Registry, TimedOut
 from xrm_control.devices.protocols import AxisDescription, AxisReading
 
 _FIELDS = (
@@ -115,7 +115,7 @@ class EpicsAxis:
         allowed_s = 2 * self._about.move_duration_s(self._longest_way_from(target), target) + _GRACE_S
         try:
             await self._registry.write(self._pv["VAL"], float(value), within_s=allowed_s)
-        except InstrumentUnreachable as lost:
+        except TimedOut as lost:
             await self._never_done(target, allowed_s, epoch, lost)
         return await self._verified(target, value, epoch)
 

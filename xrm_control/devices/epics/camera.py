@@ -16,7 +16,7 @@ from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, FrameLost, InstrumentUnreachable
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.pv_map import CameraMap
-from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.epics.registry import Registry, TimedOut
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Disturbance
 
 _WRITTEN = {"ImageMode": "Single", "TriggerMode": "Internal", "NumImages": 1, "ArrayCallbacks": "Enable"}
@@ -151,7 +151,7 @@ class EpicsCamera:
         try:
             allowed_s = max(_PATIENCE * planned_s + _GRACE_S, self._clock.wall_s(_LEAST_WALL_S))
             await self._registry.write(self._pv["Acquire"], 1, within_s=allowed_s)
-        except InstrumentUnreachable as lost:
+        except TimedOut as lost:
             await self._hangs(epoch, lost)
         if self._registry.epoch != epoch:
             raise InstrumentUnreachable(

@@ -37,6 +37,10 @@ class _Channel:
     choices: tuple[str, ...] = ()
 
 
+class TimedOut(InstrumentUnreachable):
+    """The request went out, and no answer came in time; what it set off may go on."""
+
+
 class Registry:
     """The channels of one instrument; `timeouts` are seconds of the wall clock, whatever the instrument's speed.
 
@@ -304,7 +308,7 @@ class Registry:
         except TimeoutError:
             names = list(names)
             where = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-            raise InstrumentUnreachable(text, where=where, remedy=_LOOK_AT_IOC) from None
+            raise TimedOut(text, where=where, remedy=_LOOK_AT_IOC) from None
         finally:
             self._batches.discard(batch)
             self._answered_s = self._clock.now_s()

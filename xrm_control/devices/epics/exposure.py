@@ -1,0 +1,139 @@
+"""What changes while a frame is exposed, latched by monitors: a look before and after would miss what comes and goes.
+
+A frame says nothing of an axis that was moved away and back, of a shutter that closed for half of its time, of another
+exposure time. All of it is posted by the servers when it happens. What is posted between the begin of an exposure and
+the fetching of its frame is held against what was there at the begin; the camera's settings against what was set.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from xrm_control.devices.epics import axis
+from xrm_control.devices.epics.beam import good
+from xrm_control.devices.epics.pv_map import PvMap
+from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.protocols import Disturbance, DisturbanceKind
+
+# What gives an axis' positions their meaning.
+_MEANING = ("OFF", "DIR", "SET", "MRES")
+# Flux that falls below this part of what it was is beam that was lost for a moment.
+_FLUX_DIP = 0.5
+_SAME_REL = 1e-3
+
+# Of a value that was posted: what is wrong with it, or None.
+_Judge = Callable[[Any], str | None]
+
+
+class ExposureWatch:
+    """Made once; `watch` when connected; `remember` at each connection; `begin` and `end` around each exposure."""
+
+    def __init__(self, pv_map: PvMap, registry: Registry) -> None:
+        self._registry = registry
+        self._judges: dict[str, tuple[DisturbanceKind, _Judge]] = {}
+        self._meaning: dict[str, str] = {}
+        self._remembered: dict[str, Any] = {}
+        self._camera: Mapping[str, Any] = {}
+        self._now: dict[str, Any] = {}
+        self._before: dict[str, Any] = {}
+        self._found: dict[str, Disturbance] | None = None
+        self._watching = False
+        for name, about in pv_map.axes.items():
+            fields = axis.pvs(pv_map.full(about.record))
+            self._judges[fields["DMOV"]] = ("axis", partial(_moved, name))
+            travelled = partial(self._travelled, name, fields["RBV"], about.to_stage, about.tolerance, about.units)
+            self._judges[fields["RBV"]] = ("axis", travelled)
+            self._meaning |= {fields[field]: f"{field} of axis {name}" for field in _MEANING}
+        shutter, source = pv_map.shutter.is_open, pv_map.source
+        self._judges[pv_map.full(shutter.pv)] = ("shutter", partial(self._shutter, shutter, pv_map.full(shutter.pv)))
+        for status in (*source.available, *source.permits):
+            pv = pv_map.full(status.pv)
+            self._judges[pv] = ("beam", lambda value, status=status: None if good(status, value) else f"is {value}")
+        if source.flux is not None:
+            self._judges[pv_map.full(source.flux)] = ("beam", partial(self._flux, pv_map.full(source.flux)))
+
+    def watch(self) -> None:
+        """Follow everything; once."""
+        if not self._watching:
+            self._watching = True
+            for pv in (*self._judges, *self._meaning):
+                self._registry.watch(pv, partial(self._posted, pv))
+
+    def watch_camera(self, pvs: Mapping[str, Any]) -> None:
+        """The camera's read-backs as they were set: from now on they must stay so."""
+        for pv in pvs:
+            if pv not in self._now:
+                self._registry.watch(pv, partial(self._posted, pv))
+        self._camera = dict(pvs)
+        self._now.update(pvs)
+
+    async def remember(self) -> None:
+        """Take the axes' present settings for the right ones; what is posted is held against them."""
+        values = await self._registry.read(*self._meaning)
+        self._remembered = dict(zip(self._meaning, values, strict=True))
+        self._now.update(self._remembered)
+
+    def settings_changed(self) -> tuple[Disturbance, ...]:
+        """See `Instrument.settings_changed`."""
+        return tuple(
+            Disturbance("axis", f"{what} was {self._remembered[pv]}, is now {self._now[pv]}", pv)
+            for pv, what in self._meaning.items()
+            if pv in self._remembered and not _same(self._remembered[pv], self._now[pv])
+        )
+
+    def begin(self) -> None:
+        """An exposure begins now."""
+        self._before = dict(self._now)
+        self._found = {}
+
+    def end(self) -> tuple[Disturbance, ...]:
+        """The frame is there: what disturbed its exposure."""
+        found, self._found = self._found or {}, None
+        for pv, value in self._camera.items():
+            if not _same(value, self._now[pv]):
+                found.setdefault(pv, Disturbance("camera", f"{pv} was set to {value}, is {self._now[pv]}", pv))
+        return (*found.values(), *self.settings_changed())
+
+    def _posted(self, pv: str, raw: Any) -> None:
+        value = self._now[pv] = self._registry.spoken(pv, raw)
+        if self._found is None:
+            return
+        if pv in self._judges:
+            kind, judge = self._judges[pv]
+            wrong = judge(value)
+            if wrong is not None:
+                self._found.setdefault(pv, Disturbance(kind, wrong, pv))
+        elif pv in self._camera and not _same(self._camera[pv], value):
+            self._found.setdefault(pv, Disturbance("camera", f"{pv} was set to {self._camera[pv]}, is {value}", pv))
+
+    def _travelled(
+        self, name: str, pv: str, to_stage: Callable[[float], float], tolerance: float, units: str, value: Any
+    ) -> str | None:
+        before, now = (to_stage(float(one)) for one in (self._before.get(pv, value), value))
+        if abs(now - before) <= tolerance:
+            return None
+        return f"axis {name} moved from {before:.3f} to {now:.3f} {units}"
+
+    def _shutter(self, status: Any, pv: str, value: Any) -> str | None:
+        if good(status, self._before.get(pv, value)) == good(status, value):
+            return None
+        return f"the shutter went from {self._before.get(pv)} to {value}"
+
+    def _flux(self, pv: str, value: Any) -> str | None:
+        before = self._before.get(pv, value)
+        if isinstance(value, int | float) and isinstance(before, int | float) and value >= _FLUX_DIP * before:
+            return None
+        return f"the flux went from {before} to {value}"
+
+
+def _moved(name: str, done: Any) -> str | None:
+    return None if done else f"axis {name} was set in motion"
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, int | float) and isinstance(found, int | float):
+        return math.isclose(wanted, found, rel_tol=_SAME_REL, abs_tol=1e-9)
+    return wanted == found
