@@ -19,7 +19,7 @@ from simulators.ioc.detector_paths import exists, file_name, make_folders
 from simulators.ioc.detector_plugin import Array, Plugin, Source
 from simulators.ioc.detector_records import file_records
 from simulators.ioc.pacing import IocTime
-from simulators.ioc.pv import Refused
+from simulators.ioc.pv import Refused, long_text, without_value
 
 _COMPRESSIONS = ("None", "N-bit", "szip", "zlib", "Blosc", "BSLZ4", "LZ4", "JPEG")
 _NO_ARRAY = "ERROR, must collect an array to get dimensions first"
@@ -52,7 +52,8 @@ class Hdf5Plugin(Plugin):
         p.long_text("FileName")
         p.long_text("FileTemplate", "%s%s_%6.6d.h5")
         p.integer("FileNumber", 1)
-        p.readings(FullFileName="\0", NumCaptured=0)
+        p.readings(NumCaptured=0)
+        p.add("FullFileName_RBV", without_value(long_text(read_only=True)))
         p.text("TempSuffix")
         for name, value in (("AutoIncrement", "Yes"), ("AutoSave", "No"), ("LazyOpen", "No")):
             p.choice(name, value, NO_YES)

@@ -13,7 +13,7 @@ from typing import Any
 
 from epics import ca, dbr
 
-NORMAL, PUT_FAILED, PUT_IN_PROGRESS = 1, 160, 362
+NORMAL, PUT_FAILED = 1, 160
 UNDEFINED, INVALID = 17, 3
 _STS_STRING = 7
 _WITHIN_S = 20.0

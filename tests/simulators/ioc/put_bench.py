@@ -83,7 +83,7 @@ class Bench:
         """Release the record until all that is waited for has come."""
         for _ in range(_ATTEMPTS):
             self.channel(self.release, KEEPER).put(1)
-            if all([answer.comes(0.5) for answer in pending]):
+            if all(answer.comes(0.5) for answer in pending):
                 return
         raise AssertionError("what was waited for never came")
 
@@ -109,7 +109,8 @@ def softioc() -> Iterator[Bench]:
     if importlib.util.find_spec("softioc") is None:
         pytest.skip("softioc is not installed")
     with running_soft_ioc(Path(__file__).with_name("soft_ioc.py")) as ioc:
-        yield Bench(*(f"{ioc.prefix}{name}" for name in ("Busy", "Other", "Release", "Undefined")))
+        busy, other, release, undefined = (f"{ioc.prefix}{name}" for name in ("Busy", "Other", "Release", "Undefined"))
+        yield Bench(busy, other, release, undefined)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def main(prefix: str) -> None:
     builder.aOut("Busy", initial_value=0.0, always_update=True, blocking=True, on_update=hold)
     builder.aOut("Release", initial_value=0.0, always_update=True, on_update=release)
     builder.aOut("Other", initial_value=0.0)
-    builder.records.stringin("Undefined")
+    builder.records.stringin("Undefined")  # type: ignore[attr-defined]
     builder.LoadDatabase()
     softioc.iocInit(dispatcher, enable_pva=False)
     print(f"ready prefix={prefix}", flush=True)
