@@ -19,6 +19,7 @@ from caproto import (
     AlarmSeverity,
     AlarmStatus,
     ChannelAlarm,
+    ChannelByte,
     ChannelChar,
     ChannelData,
     ChannelDouble,
@@ -201,6 +202,9 @@ class _Char(Pv, ChannelChar):
         await super().post(_text(value) + "\0", invalid=invalid)
 
 
+class _Byte(Pv, ChannelByte): ...
+
+
 class _Short(Pv, ChannelShort): ...
 
 
@@ -272,9 +276,9 @@ def long_text(value: str = "", *, on_put: OnPut | None = None, read_only: bool =
 
 
 def array(size: int, kind: str = "int16") -> Any:
-    """A read-only array of up to `size` numbers: kind int16 (Channel Access has no uint16), int32 or float32."""
-    cls = {"int16": _Short, "int32": _Integer, "float32": _Float}[kind]
-    pv = cls(value=np.zeros(1, kind), max_length=size, reported_record_type="waveform")
+    """A read-only array of up to `size` numbers of a kind: uint8, int16, int32, float32 or float64."""
+    kinds = {"uint8": _Byte, "int16": _Short, "int32": _Integer, "float32": _Float, "float64": _Double}
+    pv = kinds[kind](value=np.zeros(1, kind), max_length=size, reported_record_type="waveform")
     return _set(pv, None, True)
 
 
