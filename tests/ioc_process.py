@@ -3,6 +3,8 @@
 libca reads its environment once per process. `client_environment` therefore fixes, once per test process and before
 the first CA call, a pool of ports; each IOC takes one of them and has a prefix of its own. Ports lie below those that
 the system gives to outgoing connections, so that none of these can come in between.
+
+A site's own IOC, whose prefix XRM_TEST_IOC_PREFIX tells, is found beside them where EPICS_CA_ADDR_LIST says.
 """
 
 from __future__ import annotations
@@ -75,8 +77,18 @@ def environment_for(*ports: int) -> dict[str, str]:
 def client_environment() -> Mapping[str, str]:
     """Make this process a client of its own IOCs; call it before its first CA call, any number of times."""
     found = environment_for(*_pool()[:-1])
+    found["EPICS_CA_ADDR_LIST"] = " ".join([found["EPICS_CA_ADDR_LIST"], *_site_addresses()])
     os.environ.update(found)
     return found
+
+
+def _site_addresses() -> list[str]:
+    """Where a site's own IOC is looked for, each with its port."""
+    if "XRM_TEST_IOC_PREFIX" not in os.environ:
+        return []
+    port = os.environ.get("EPICS_CA_SERVER_PORT", "5064")
+    listed = os.environ.get("EPICS_CA_ADDR_LIST", "").split()
+    return [address if ":" in address else f"{address}:{port}" for address in listed]
 
 
 class IocProcess:
@@ -106,7 +118,7 @@ class IocProcess:
         said: queue.Queue[str] = queue.Queue()
         with tempfile.TemporaryFile("w+") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "simulators.ioc", *command_line(self.prefix, self.port, self.options)],
+                self._command(),
                 cwd=ROOT,
                 env={**os.environ, **self.environment, "OMP_NUM_THREADS": "1"},
                 stdout=subprocess.PIPE,
@@ -119,7 +131,7 @@ class IocProcess:
                 line = said.get(timeout=READY_WITHIN_S)
             except queue.Empty:
                 line = ""
-            if line != f"ready prefix={self.prefix} port={self.port} speed={self.options['speed']:g}\n":
+            if line != self._ready():
                 self.end()
                 errors.seek(0)
                 raise RuntimeError(f"the IOC did not start; it said {line!r} and {errors.read()[-4000:]!r}")
@@ -166,10 +178,36 @@ class IocProcess:
         if process.stdout is not None:
             process.stdout.close()
 
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "simulators.ioc", *command_line(self.prefix, self.port, self.options)]
+
+    def _ready(self) -> str:
+        """What it says when it serves."""
+        return f"ready prefix={self.prefix} port={self.port} speed={self.options['speed']:g}\n"
+
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
             raise RuntimeError("the IOC has not been started")
         return self._process
+
+
+class SoftIocProcess(IocProcess):
+    """EPICS base itself, with the records of a script; on the loopback interface alone."""
+
+    def __init__(self, script: Path, prefix: str, port: int) -> None:
+        super().__init__(prefix, port, {})
+        self._script = script
+        self.environment |= {
+            "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
+            "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
+            "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
+        }
+
+    def _command(self) -> list[str]:
+        return [sys.executable, str(self._script), self.prefix]
+
+    def _ready(self) -> str:
+        return f"ready prefix={self.prefix}\n"
 
 
 @contextmanager
@@ -179,17 +217,41 @@ def running_ioc(**options: Any) -> Iterator[IocProcess]:
     The environment of this process makes it a client; `environment` of what is yielded is for other processes.
     With `port`, a port outside the pool, it is out of this process' reach but through a relay on its `client_port`.
     """
+    with _port_of_the_pool() as port:
+        prefix = options.pop("prefix", None) or _new_prefix()
+        with _running(IocProcess(prefix, options.pop("port", port), options, client_port=port)) as ioc:
+            yield ioc
+
+
+@contextmanager
+def running_soft_ioc(script: Path) -> Iterator[IocProcess]:
+    """EPICS base serving the records of a script, which is given a prefix and says `ready prefix=...` when it does."""
+    with _port_of_the_pool() as port, _running(SoftIocProcess(script, _new_prefix(), port)) as ioc:
+        yield ioc
+
+
+@contextmanager
+def _port_of_the_pool() -> Iterator[int]:
     client_environment()
     port = next(port for port in _pool()[:-1] if port not in _in_use())
     _in_use().add(port)
-    prefix = options.pop("prefix", None) or f"T{os.getpid()}-{next(_numbers)}:"
-    ioc = IocProcess(prefix, options.pop("port", port), options, client_port=port)
+    try:
+        yield port
+    finally:
+        _in_use().discard(port)
+
+
+@contextmanager
+def _running(ioc: IocProcess) -> Iterator[IocProcess]:
     try:
         ioc.start()
         yield ioc
     finally:
         ioc.end()
-        _in_use().discard(port)
+
+
+def _new_prefix() -> str:
+    return f"T{os.getpid()}-{next(_numbers)}:"
 
 
 def command_line(prefix: str, port: int, options: Mapping[str, Any]) -> list[str]:
@@ -206,5 +268,6 @@ def command_line(prefix: str, port: int, options: Mapping[str, Any]) -> list[str
 
 
 def _read(process: subprocess.Popen[str], said: queue.Queue[str]) -> None:
+    """The first line that is no part of a banner such as EPICS base prints."""
     if process.stdout is not None:
-        said.put(process.stdout.readline())
+        said.put(next((line for line in process.stdout if line.strip() and not line.startswith("#")), ""))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from simulators.ioc.instrument import Instrument
 
 WRONG = 2
+# Those of `detector_image`, which is imported once the environment is set.
+ARRAY_TYPES = ("int8", "int16", "uint16", "int32", "float32", "float64")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,19 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         held = listen(asked.interface, asked.port)
     except PortTaken as error:
         _wrong(f"{error}; choose another with --port, or 0 for any that is free")
-    instrument = Instrument(
-        IocConfig(
-            prefix=asked.prefix,
-            speed=asked.speed,
-            specimen=asked.specimen,
-            seed=asked.seed,
-            noise=asked.noise == "on",
-            axis_offset_um=asked.axis_offset_um,
-            faults=faults,
-            instant=asked.instant,
-            array_type=asked.array_type,
-        )
+    config = IocConfig(
+        prefix=asked.prefix,
+        speed=asked.speed,
+        specimen=asked.specimen,
+        seed=asked.seed,
+        noise=asked.noise == "on",
+        axis_offset_um=asked.axis_offset_um,
+        faults=faults,
+        instant=asked.instant,
+        array_type=asked.array_type,
+        trigger_modes=asked.trigger_modes,
+        without=tuple(asked.without),
     )
+    try:
+        instrument = Instrument(config)
+    except ValueError as error:
+        _wrong(f"--without: {error}")
     if asked.truth is not None:
         try:
             asked.truth.write_text(json.dumps(instrument.microscope.truth(), indent=1))
@@ -113,9 +119,9 @@ def _options() -> argparse.ArgumentParser:
     add("--fault", default=[], action="append", metavar="JSON", help='e.g. {"kind": "beam_loss", "at_s": 60}; repeat')
     add("--truth", default=None, type=Path, metavar="FILE", help="write what an analysis should find")
     add("--instant", action="store_true", help="motion, shutters and read-out take no time")
-    add(
-        "--array-type", default="int16", choices=("int16", "float32"), help="of the images; int16 as Channel Access has"
-    )
+    add("--array-type", default="int16", choices=ARRAY_TYPES, help="of image1's waveform, whatever the camera's is")
+    add("--trigger-modes", default=("Internal", "Software"), type=_choices, help="separated by |; the first runs free")
+    add("--without", default=[], action="append", metavar="PV", help="less the prefix; not served; repeat")
     return options
 
 
@@ -123,6 +129,13 @@ def _prefix(text: str) -> str:
     if not text or not text.isascii() or not text.isprintable() or any(sign in text for sign in " .$"):
         raise argparse.ArgumentTypeError(f"{text!r} is no prefix; letters, digits and : - _ make one")
     return text
+
+
+def _choices(text: str) -> tuple[str, ...]:
+    found = tuple(text.split("|"))
+    if not 2 <= len(found) <= 16 or any(not 0 < len(choice) < 26 for choice in found) or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"{text!r} are not 2 to 16 choices such as Off|On")
+    return found
 
 
 def _port(text: str) -> int:

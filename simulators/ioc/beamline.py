@@ -19,6 +19,7 @@ from simulators.microscope import Microscope
 _POSTED_EVERY_S = 0.2
 _BLADE = ("Closed", "Open")
 _NO_YES = ("No", "Yes")
+_STATES = ("Fault", "Closed", "Moving", "Open")
 
 
 class Beamline:
@@ -28,10 +29,14 @@ class Beamline:
         self._microscope = microscope
         self._time = time
         self._fast = choice("Closed", _BLADE, on_put=self._put_fast, record="bo")
+        self._arrives_s = 0.0
         permit = ("Denied", "Granted")
         flux, energy = (double(units=u, precision=4, read_only=True, record="ai") for u in ("", "keV"))
         self._read_backs: tuple[tuple[str, Any, Callable[[float], Any]], ...] = (
             ("Shutter:Fast_RBV", _switch(_BLADE), lambda t_s: _BLADE[microscope.shutter(t_s).open]),
+            ("Shutter:IsOpen_RBV", _switch(_NO_YES), lambda t_s: _NO_YES[self._state(t_s) == "Open"]),
+            ("Shutter:IsClosed_RBV", _switch(_NO_YES), lambda t_s: _NO_YES[self._state(t_s) == "Closed"]),
+            ("Shutter:State_RBV", choice("Closed", _STATES, read_only=True, record="mbbi"), self._state),
             ("FrontEnd:Status_RBV", _switch(_BLADE), lambda t_s: _BLADE[microscope.front_end(t_s).open]),
             ("Safety:Permit_RBV", _switch(permit), lambda t_s: permit[microscope.interlock_ok(t_s)]),
             ("Source:Available_RBV", _switch(_NO_YES), lambda t_s: _NO_YES[microscope.source(t_s).available]),
@@ -42,6 +47,8 @@ class Beamline:
             pv.on_get = partial(self._refresh, pv, look)
         self._pvs: dict[str, Pv] = {f"{prefix}{name}": pv for name, pv, _ in self._read_backs}
         self._pvs[f"{prefix}Shutter:Fast"] = self._fast
+        for name, wanted in (("Open", "Open"), ("Close", "Closed")):
+            self._pvs[f"{prefix}Shutter:Pulse:{name}"] = integer(on_put=partial(self._put_pulse, wanted), record="bo")
         for name, open_ in (("Open", True), ("Close", False)):
             self._pvs[f"{prefix}FrontEnd:{name}"] = integer(on_put=partial(self._put_front_end, open_), record="bo")
 
@@ -57,7 +64,8 @@ class Beamline:
 
     def close_fast_shutter(self) -> float:
         """What the dead-man does, at once; returns when the blade should have arrived. `Disconnected` when silent."""
-        return self._microscope.set_shutter(False, self._time.now_s())
+        self._arrives_s = self._microscope.set_shutter(False, self._time.now_s())
+        return self._arrives_s
 
     async def fast_shutter_closed(self, arrives_s: float) -> bool:
         """Whether it is, once it should be."""
@@ -70,12 +78,26 @@ class Beamline:
             return False
 
     async def _put_fast(self, wanted: str) -> str:
-        arrives_s = self._commanded(self._microscope.set_shutter, wanted == "Open")
+        arrives_s = self._arrives_s = self._commanded(self._microscope.set_shutter, wanted == "Open")
         # Shown at once; whoever commands something else meanwhile has the last word.
         await self._fast.post(wanted)
         await self._time.wait_until(arrives_s)
         await self._refresh_all()
         return self._fast.now
+
+    async def _put_pulse(self, wanted: str, value: int) -> int:
+        """A button of the fast shutter that comes back by itself, whatever the blade does."""
+        if value not in (0, 1):
+            raise Refused(f"write 1 to act, not {value}")
+        if value == 1:
+            self._arrives_s = self._commanded(self._microscope.set_shutter, wanted == "Open")
+            await self._fast.post_change(wanted)
+        return 0
+
+    def _state(self, t_s: float) -> str:
+        """Of the fast shutter: it is neither open nor closed while it travels."""
+        arrived = _BLADE[self._microscope.shutter(t_s).open]
+        return "Moving" if t_s < self._arrives_s else arrived
 
     async def _put_front_end(self, open_: bool, value: int) -> int:
         if value not in (0, 1):

@@ -1,13 +1,16 @@
-"""The area detector of the simulated beamline: camera `cam1:`, array plugin `image1:`, file plugin `HDF1:`."""
+"""The area detector of the simulated beamline: camera `cam1:` and plugins for arrays, files, regions and statistics."""
 
 from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from simulators.ioc.detector_camera import PORT, Camera
+from simulators.ioc.detector_camera import TRIGGER_MODES, Camera
 from simulators.ioc.detector_hdf5 import Hdf5Plugin
 from simulators.ioc.detector_image import ImagePlugin
+from simulators.ioc.detector_roi import RoiPlugin
+from simulators.ioc.detector_stats import StatsPlugin
+from simulators.ioc.detector_tiff import TiffPlugin
 from simulators.ioc.pacing import IocTime
 from simulators.ioc.pv import Pv
 from simulators.microscope import Microscope
@@ -16,41 +19,56 @@ _RATES_EVERY_WALL_S = 1.0
 
 
 class Detector:
-    """Serves `{prefix}Det:cam1:`, `{prefix}Det:image1:` and `{prefix}Det:HDF1:`.
+    """Serves `{prefix}Det:` with `cam1:`, `image1:`, `HDF1:`, `TIFF1:`, `ROI1:` and `Stats1:`.
 
-    array_kind: what image1:ArrayData holds, int16 (the bits of uint16) or float32. Frames are rendered and files are
-    written in threads, so the loop stays free.
+    array_kind: what image1:ArrayData holds, see `detector_image`. trigger_modes: see `Camera`. Frames are rendered and
+    files are written in threads, so the loop stays free.
     """
 
-    def __init__(self, prefix: str, microscope: Microscope, time: IocTime, array_kind: str = "int16") -> None:
+    def __init__(
+        self,
+        prefix: str,
+        microscope: Microscope,
+        time: IocTime,
+        array_kind: str = "int16",
+        trigger_modes: tuple[str, ...] = TRIGGER_MODES,
+    ) -> None:
         self._time = time
         self._renderer = ThreadPoolExecutor(1, "render")
         self._writer = ThreadPoolExecutor(1, "files")
-        sensor = microscope.describe().camera
-        self.camera = Camera(f"{prefix}Det:cam1:", microscope, time, self._renderer)
+        sensor, p = microscope.describe().camera, f"{prefix}Det:"
+        camera = self.camera = Camera(f"{p}cam1:", microscope, time, self._renderer, trigger_modes)
         pixels = sensor.width_px * sensor.height_px
-        self.image = ImagePlugin(f"{prefix}Det:image1:", "Image1", self.camera, PORT, time, pixels, array_kind)
-        self.hdf5 = Hdf5Plugin(f"{prefix}Det:HDF1:", "FileHDF1", self.camera, PORT, time, self._writer)
-        self.camera.plugins = (self.image, self.hdf5)
+        image = ImagePlugin(f"{p}image1:", "Image1", camera, time, pixels, array_kind)
+        self._files = (
+            Hdf5Plugin(f"{p}HDF1:", "FileHDF1", camera, time, self._writer),
+            TiffPlugin(f"{p}TIFF1:", "FileTIFF1", camera, time, self._writer),
+        )
+        views = RoiPlugin(f"{p}ROI1:", "ROI1", camera, time), StatsPlugin(f"{p}Stats1:", "Stats1", camera, time)
+        self._plugins = (image, *self._files, *views)
+        self.camera.plugins = self._plugins
+        for plugin in self._plugins:
+            plugin.outputs = tuple(other for other in self._plugins if other is not plugin)
 
     def pvs(self) -> dict[str, Pv]:
         """All records by their full names."""
-        return {**self.camera.pvs(), **self.image.pvs(), **self.hdf5.pvs()}
+        return {name: pv for part in (self.camera, *self._plugins) for name, pv in part.pvs().items()}
 
     async def run(self) -> None:
-        """Acquire, deliver and write, for ever; an open file is closed at the end."""
+        """Acquire, deliver and write, for ever; open files are closed at the end."""
         try:
             async with asyncio.TaskGroup() as group:
-                for part in (self.camera, self.image, self.hdf5):
+                for part in (self.camera, *self._plugins):
                     group.create_task(part.run())
                 group.create_task(self._rates())
         finally:
-            self.hdf5.close()
+            for plugin in self._files:
+                plugin.close()
             self._renderer.shutdown(wait=False, cancel_futures=True)
             self._writer.shutdown(wait=True, cancel_futures=True)
 
     async def _rates(self) -> None:
-        parts = (self.camera, self.image, self.hdf5)
+        parts = (self.camera, *self._plugins)
         before = [part.arrays for part in parts]
         while True:
             await self._time.wait_wall(_RATES_EVERY_WALL_S)

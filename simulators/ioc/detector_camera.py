@@ -10,17 +10,20 @@ import asyncio
 from concurrent.futures import Executor
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulators.description import CameraFrame
 from simulators.errors import Disconnected
 from simulators.ioc.detector_parameters import NO_YES, Apply, Parameters
-from simulators.ioc.detector_plugin import Array, Plugin, show_array
-from simulators.ioc.detector_records import camera_records, port_records
+from simulators.ioc.detector_plugin import CAMERA_PORT, Array, Plugin, cast, show_array
+from simulators.ioc.detector_records import DATA_TYPES, camera_records, port_records
 from simulators.ioc.detector_region import Region, crop
 from simulators.ioc.pacing import IocTime
 from simulators.ioc.pv import Pv
 from simulators.microscope import Microscope
 
-PORT = "CAM1"
+TRIGGER_MODES = ("Internal", "Software")
 _SHORTEST_EXPOSURE_S = 1e-6
 _COUNT_DOWN_WALL_S = 0.1
 _TRY_AGAIN_WALL_S = 0.5
@@ -46,9 +49,19 @@ class _Stopped(Exception):
 
 
 class Camera:
-    """`plugins` receive the arrays; `run` must be running for Acquire to have an effect."""
+    """`plugins` receive the arrays; `run` must be running for Acquire to have an effect.
 
-    def __init__(self, prefix: str, microscope: Microscope, time: IocTime, workers: Executor) -> None:
+    trigger_modes: the choices of TriggerMode. In the first it runs free, in the others it waits for TriggerSoftware.
+    """
+
+    def __init__(
+        self,
+        prefix: str,
+        microscope: Microscope,
+        time: IocTime,
+        workers: Executor,
+        trigger_modes: tuple[str, ...] = TRIGGER_MODES,
+    ) -> None:
         self.plugins: tuple[Plugin, ...] = ()
         self._microscope, self._time, self._workers = microscope, time, workers
         sensor = microscope.describe().camera
@@ -58,8 +71,10 @@ class Camera:
         self._start, self._trigger, self._done = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._done.set()
         p = self._p = Parameters(prefix)
-        port_records(p, PORT, callbacks=True)
+        port_records(p, CAMERA_PORT, callbacks=True)
         camera_records(p)
+        self._data_type = "UInt16"
+        p.choice("DataType", self._data_type, DATA_TYPES, apply=self._change_data_type)
         p.readings(Manufacturer="Simulated", Model="X-ray microscope camera")
         p.readings(MaxSizeX=sensor.width_px, MaxSizeY=sensor.height_px)
         for name, value in self._region.wanted.items():
@@ -71,7 +86,8 @@ class Camera:
         p.readings(TimeRemaining=0.0, NumImagesCounter=0, StatusMessage="\0")
         p.choice("ImageMode", "Single", ("Single", "Multiple", "Continuous"))
         p.integer("NumImages", 1, apply=_positive)
-        p.choice("TriggerMode", "Internal", ("Internal", "Software"))
+        self._runs_free = trigger_modes[0]
+        p.choice("TriggerMode", self._runs_free, trigger_modes)
         p.choice("TriggerSource", "Software", ("Software",))
         p.control("TriggerSoftware", "Done", ("Done", "Trigger")).on_put = self._put_trigger
         p.choice("UniqueIdMode", "Driver", ("Camera", "Driver"))
@@ -125,7 +141,7 @@ class Camera:
         await p.set("NumImagesCounter", 0)
         while True:
             begun_s = self._time.now_s()
-            if p.value("TriggerMode") == "Software":
+            if p.value("TriggerMode") != self._runs_free:
                 begun_s = await self._triggered()
             await self._take()
             if self._mode == "Single":
@@ -162,15 +178,16 @@ class Camera:
         p = self._p
         if frame is None:
             for plugin in self.plugins:
-                await plugin.lose()
+                await plugin.lose(CAMERA_PORT)
             return
         image = crop(frame.image, region, p.value("ReverseX") == "Yes", p.value("ReverseY") == "Yes")
+        image = read_out(image, self._data_type)
         own = p.value("UniqueIdMode") == "Driver"
         array = Array(image, p.value("ArrayCounter") if own else frame.unique_id, timestamp)
         await show_array(p, image)
         await p.set("UniqueId", array.unique_id)
         for plugin in self.plugins:
-            await plugin.deliver(array)
+            await plugin.deliver(array, CAMERA_PORT)
 
     async def _triggered(self) -> float:
         """Wait for a trigger; those that came before do not count."""
@@ -254,6 +271,11 @@ class Camera:
             await self._p.set("DetectorState", "Idle")
             return
 
+    async def _change_data_type(self, name: str) -> str:
+        """From the next frame on."""
+        self._data_type = name
+        return name
+
     def _change_region(self, name: str) -> Apply:
         async def apply(value: int) -> int:
             self._region.want(name, value)
@@ -262,6 +284,18 @@ class Camera:
             return self._region.used[name]
 
         return apply
+
+
+def read_out(image: NDArray[Any], data_type: str) -> NDArray[Any]:
+    """Counts of 16 bits as a camera sends them in another of areaDetector's types: of short integers the upper bits.
+
+    A frame that comes as floats, because it has what is no number, stays so.
+    """
+    if image.dtype.kind == "f":
+        return image
+    kind = np.dtype(data_type.lower())
+    spare_bits = 16 - 8 * kind.itemsize + (kind.kind == "i")
+    return cast(image >> max(0, spare_bits) if kind.kind != "f" else image, kind)
 
 
 async def _not_negative(value: float) -> float:

@@ -1,4 +1,5 @@
-"""What areaDetector plugins share: they take arrays from the camera, at once or through a queue of their own.
+"""What areaDetector plugins share: they take arrays from the camera or from another plugin, whichever port NDArrayPort
+names, at once or through a queue of their own.
 
 A plugin that falls behind loses arrays and counts them in DroppedArrays.
 """
@@ -18,12 +19,13 @@ from simulators.ioc.detector_records import data_type, plugin_records, port_reco
 from simulators.ioc.pacing import IocTime
 from simulators.ioc.pv import Pv
 
+CAMERA_PORT = "CAM1"
 _QUEUE_SIZE = 20
 
 
 @dataclass(frozen=True)
 class Array:
-    """An image (rows, columns), uint16 or float32, on its way through the plugins (NDArray).
+    """An image (rows, columns) of any of areaDetector's types, on its way through the plugins (NDArray).
 
     timestamp: seconds and nanoseconds since 1990, the epoch of EPICS.
     """
@@ -39,6 +41,16 @@ class Source(Protocol):
     async def queued(self, change: int) -> None:
         """An array was put into a queue (+1) or is done with (-1)."""
         ...
+
+
+def cast(image: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    """Another type as C makes it: modulo where it is too small; what is not a number becomes 0 among integers."""
+    if image.dtype == kind:
+        return image
+    if image.dtype.kind == "f" and kind.kind != "f":
+        with np.errstate(invalid="ignore"):
+            return image.astype(np.int64).astype(kind)
+    return image.astype(kind)
 
 
 async def show_array(p: Parameters, image: NDArray[Any]) -> None:
@@ -60,9 +72,10 @@ class Plugin:
 
     enabled = False
 
-    def __init__(self, prefix: str, port: str, kind: str, source: Source, source_port: str, time: IocTime) -> None:
+    def __init__(self, prefix: str, port: str, kind: str, source: Source, time: IocTime) -> None:
+        self.outputs: tuple[Plugin, ...] = ()
         self._p = Parameters(prefix)
-        self._source, self._source_port, self._time = source, source_port, time
+        self._port, self._source, self._time = port, source, time
         self._queue: deque[Array] = deque()
         self._arrived = asyncio.Event()
         self._processed_s = -np.inf
@@ -70,7 +83,7 @@ class Plugin:
         p = self._p
         port_records(p, port, callbacks=False)
         p.readings(PluginType=kind, ExecutionTime=0.0)
-        p.text("NDArrayPort", source_port)
+        p.text("NDArrayPort", CAMERA_PORT)
         p.choice("EnableCallbacks", "Enable" if self.enabled else "Disable", ("Disable", "Enable"))
         p.choice("BlockingCallbacks", "No", NO_YES)
         p.double("MinCallbackTime", 0.0, "s", apply=_not_negative)
@@ -94,21 +107,20 @@ class Plugin:
         """Post ArrayRate_RBV."""
         await self._p.set("ArrayRate", per_s)
 
-    @property
-    def listens(self) -> bool:
-        """Whether arrays of the source reach it."""
-        return self._p.value("EnableCallbacks") == "Enable" and self._p.value("NDArrayPort") == self._source_port
+    def listens_to(self, port: str) -> bool:
+        """Whether arrays of a port reach it."""
+        return self._p.value("EnableCallbacks") == "Enable" and self._p.value("NDArrayPort") == port
 
-    async def deliver(self, array: Array) -> None:
-        """The source has an array."""
+    async def deliver(self, array: Array, port: str) -> None:
+        """A port has an array."""
         now_s = self._time.now_s()
-        if not self.listens or now_s - self._processed_s < self._p.value("MinCallbackTime"):
+        if not self.listens_to(port) or now_s - self._processed_s < self._p.value("MinCallbackTime"):
             return
         self._processed_s = now_s
         if self._p.value("BlockingCallbacks") == "Yes":
             await self._timed(array)
         elif len(self._queue) >= self._p.value("QueueSize"):
-            await self.lose()
+            await self.lose(port)
         else:
             self._queue.append(array)
             self._arrived.set()
@@ -116,9 +128,9 @@ class Plugin:
                 await self._show_queue()
             await self._source.queued(+1)
 
-    async def lose(self) -> None:
-        """An array did not get here."""
-        if self.listens:
+    async def lose(self, port: str) -> None:
+        """An array of a port did not get here."""
+        if self.listens_to(port):
             await self._p.count("DroppedArrays")
 
     async def run(self) -> None:
@@ -147,6 +159,11 @@ class Plugin:
         await p.set("EpicsTSNsec", nanoseconds)
         await p.set("TimeStamp", seconds + nanoseconds * 1e-9)
         await p.set("UniqueId", array.unique_id)
+
+    async def hand_on(self, array: Array) -> None:
+        """To the plugins that listen to this one."""
+        for plugin in self.outputs:
+            await plugin.deliver(array, self._port)
 
     async def count(self) -> None:
         """One array more has gone through."""

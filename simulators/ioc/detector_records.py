@@ -102,12 +102,16 @@ def plugin_records(p: Parameters) -> None:
         p.control(name, 20)
 
 
-def file_records(p: Parameters) -> None:
-    """The part of NDFile and NDFileHDF5 that this plugin has no use for: one layout, no extra dimensions, no SWMR."""
+def file_records(p: Parameters, file_format: str) -> None:
+    """The part of NDFile that file plugins have no use for."""
     for name in ("FileNumber_Sync", "FileNumber_write"):
         p.control(name, 0)
-    p.choice("FileFormat", "HDF5", ("HDF5", "Invalid"), apply=_always("HDF5"))
+    p.choice("FileFormat", file_format, (file_format, "Invalid"), apply=_always(file_format))
     p.choice("DeleteDriverFile", "No", NO_YES, apply=_always("No"))
+
+
+def hdf5_records(p: Parameters) -> None:
+    """The part of NDFileHDF5 that this plugin has no use for: one layout, no extra dimensions, no SWMR."""
     p.choice("ChunkSizeAuto", "Yes", NO_YES, apply=_always("Yes"))
     for name in ("NumRowChunks", "NumColChunks", "NumFramesChunks", "NumFramesFlush", "NDAttributeChunk"):
         p.integer(name)

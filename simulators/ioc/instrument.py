@@ -13,10 +13,12 @@ from simulators.errors import Disconnected
 from simulators.faults import Fault
 from simulators.ioc.beamline import Beamline
 from simulators.ioc.detector import Detector
+from simulators.ioc.detector_camera import TRIGGER_MODES
 from simulators.ioc.fault_commands import FaultCommands
 from simulators.ioc.motor import MotorRecord
 from simulators.ioc.motor_drive import FreeDrive, MicroscopeDrive
 from simulators.ioc.pacing import IocTime
+from simulators.ioc.plain_axis import Encoder, PlainAxis
 from simulators.ioc.pv import Refused
 from simulators.ioc.replay import ReplayingMicroscope
 from simulators.ioc.supervision import Heartbeat, ScanStatus, Watchdog
@@ -38,7 +40,9 @@ OPTICS_AXES: tuple[tuple[str, AxisConfig], ...] = (
 
 @dataclass(frozen=True)
 class IocConfig:
-    """What is simulated. array_type: int16 or float32.
+    """What is simulated. array_type: what the images are sent as, see `detector_image`; trigger_modes: see `Camera`.
+
+    without: PVs, less the prefix, that this instrument does not have.
 
     instant: motion, shutters and read-out take no time, and frames come round again instead of being rendered anew.
     """
@@ -52,6 +56,8 @@ class IocConfig:
     faults: tuple[Fault, ...] = ()
     instant: bool = False
     array_type: str = "int16"
+    trigger_modes: tuple[str, ...] = TRIGGER_MODES
+    without: tuple[str, ...] = ()
 
     def microscope(self) -> MicroscopeConfig:
         """The physics."""
@@ -101,11 +107,15 @@ class Instrument:
             self._beamline,
             *self._sample,
             *optics,
-            Detector(p, self.microscope, self.time, config.array_type),
+            *self._plain_axes(p),
+            Detector(p, self.microscope, self.time, config.array_type, config.trigger_modes),
             self.faults,
         ]
         for part in (*self._parts, ScanStatus(p)):
             self.pvdb.update(part.pvs())
+        for name in config.without:
+            if self.pvdb.pop(f"{p}{name}", None) is None:
+                raise ValueError(f"there is no PV {p}{name} to do without")
         # Clients ask for the value field of a record by its name too.
         self.pvdb.update({f"{name}.VAL": pv for name, pv in self.pvdb.items() if "." not in name})
 
@@ -116,6 +126,12 @@ class Instrument:
     def prepare(self) -> None:
         """Begin to make the specimen, in a thread: it takes seconds, for which the first frame should not wait."""
         threading.Thread(target=lambda: self.microscope.specimen, daemon=True).start()
+
+    def _plain_axes(self, prefix: str) -> list[PlainAxis | Encoder]:
+        """The sample's axes once more, as they are where no motor record drives them."""
+        drives = {axis: MicroscopeDrive(self.microscope, axis) for _, axis in SAMPLE_AXES}
+        piezos = [PlainAxis(f"{prefix}Piezo:{axis.upper()}", drives[axis], self.time) for axis in ("x", "y", "z")]
+        return [*piezos, Encoder(f"{prefix}Sample:Theta:Encoder_RBV", drives["theta"], self.time)]
 
     async def make_safe(self) -> bool:
         """Close the fast shutter before anything else can happen, stop the sample's axes; false when it is not so."""

@@ -56,6 +56,7 @@ class MotorRecord:
         self._motor.poll(time.now_s())
         self._motor.v.news()
         self._alarm = _RecordAlarm()
+        self._record = pv.Record()
         self._fields = {field: self._make(field, spec) for field, spec in FIELDS.items()}
         self._able = pv.choice("Enable", ("Enable", "Disable"), on_put=self._enable, record="bo")
         self._turn = asyncio.Lock()
@@ -195,7 +196,7 @@ class MotorRecord:
         else:
             served = pv.text(value, **options)
             served.reported_record_type = "motor"
-        served.alarm = self._alarm
+        served.alarm, served.record = self._alarm, self._record
         return served
 
 

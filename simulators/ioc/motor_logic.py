@@ -237,8 +237,10 @@ class Motor:
         v = self.v
         target, before = v["DVAL"], v["LDVL"]
         inwards = (target > v["DHLM"] and target < before) or (target < v["DLLM"] and target > before)
-        overshoot = target if (target > before) == (v["BDST"] > 0) else target - v["BDST"]
-        beyond = settings.outside(v, target) or settings.outside(v, overshoot)
+        ahead = v["DIFF"] if v["RTRY"] and v["UEIP"] == "Yes" and v["RMOD"] != "In-Position" else target - before
+        preferred = (ahead > 0) == (v["BDST"] > 0)
+        # Against the preferred direction the first leg goes beyond the target.
+        beyond = settings.outside(v, target if preferred else target - v["BDST"])
         v["LVIO"] = int(beyond and (not inwards or v["DLLM"] > v["DHLM"]))
         if v["LVIO"]:
             v["VAL"], v["DVAL"], v["RVAL"] = v["LVAL"], v["LDVL"], v["LRVL"]

@@ -3,11 +3,13 @@
 A client's write goes to `on_put(value)`, which answers with the value to keep, or raises: `Refused` sends the client
 the status ECA_PUTFAIL and changes nothing. A put-completion is sent when `on_put` returns, so an `on_put` that takes
 time is a record that stays busy. The IOC itself writes with `post`, which asks nobody. `on_get`, where set, brings the
-value up to date before a client's fresh read of it.
+value up to date before a client's fresh read of it. Each PV is a record of its own, with the fields DESC and DISP; the
+fields of a motor record share one.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -16,6 +18,8 @@ from caproto import (
     AccessRights,
     AlarmSeverity,
     AlarmStatus,
+    ChannelAlarm,
+    ChannelByte,
     ChannelChar,
     ChannelData,
     ChannelDouble,
@@ -35,9 +39,22 @@ class Refused(Exception):
     """A client's write is not accepted; its text goes to the client."""
 
 
+class Record:
+    """What the fields of a record have in common: the line in which put-callbacks wait, and whether puts are disabled.
+
+    `fields` are those of any record, made when somebody asks for them.
+    """
+
+    def __init__(self) -> None:
+        self.line = asyncio.Lock()
+        self.disabled = False
+        self.fields: dict[str, Any] = {}
+
+
 class Pv(ChannelData):
     """Stands before a channel of caproto in the order of bases; see the module."""
 
+    record: Record
     on_put: OnPut | None = None
     on_get: OnGet | None = None
     locked = False
@@ -76,14 +93,21 @@ class Pv(ChannelData):
         """caproto's hook for a client's write."""
         if self.locked:
             raise Refused("this PV refuses writes")
+        if self.record.disabled and self.record.fields.get("DISP") is not self:
+            raise Refused("this record is disabled: DISP is 1")
         if self.on_put is None:
             return data
         await self.post(_plain(await self.on_put(_plain(data))))
         raise SkipWrite
 
     async def post(self, value: Any, *, invalid: bool | None = None) -> None:
-        """Set the value and send it to whoever monitors it; `invalid` raises or clears the INVALID alarm."""
+        """Set the value and send it to whoever monitors it; `invalid` raises or clears the INVALID alarm.
+
+        What had no value until now has one.
+        """
         status: dict[str, Any] = {}
+        if invalid is None and self.undefined:
+            invalid = False
         if invalid is not None:
             status["severity"] = AlarmSeverity.INVALID_ALARM if invalid else AlarmSeverity.NO_ALARM
             status["status"] = AlarmStatus.COMM if invalid else AlarmStatus.NO_ALARM
@@ -98,6 +122,25 @@ class Pv(ChannelData):
     def now(self) -> Any:
         """The value as a Python number or text; the text of an enum."""
         return _plain(self.value)
+
+    def get_field(self, name: str) -> Any:
+        """caproto's way to a field that the database does not name; KeyError where a record has none of that name."""
+        fields = self.record.fields
+        if name not in fields:
+            fields[name] = {"DESC": text, "DISP": integer}[name]()
+            fields[name].record = self.record
+            if name == "DISP":
+                fields[name].on_put = self._disable
+        return fields[name]
+
+    async def _disable(self, value: int) -> int:
+        self.record.disabled = bool(value)
+        return value
+
+    @property
+    def undefined(self) -> bool:
+        """Whether it never had a value: the alarm UDF."""
+        return self.alarm is not None and self.alarm.status is AlarmStatus.UDF
 
     def check_access(self, hostname: str, username: str) -> AccessRights:
         """Read-only PVs say so when a client connects."""
@@ -157,6 +200,9 @@ class _Char(Pv, ChannelChar):
     async def post(self, value: Any, *, invalid: bool | None = None) -> None:
         # With its end mark, as areaDetector sends it: a shorter text then never shows the rest of a longer one.
         await super().post(_text(value) + "\0", invalid=invalid)
+
+
+class _Byte(Pv, ChannelByte): ...
 
 
 class _Short(Pv, ChannelShort): ...
@@ -230,13 +276,20 @@ def long_text(value: str = "", *, on_put: OnPut | None = None, read_only: bool =
 
 
 def array(size: int, kind: str = "int16") -> Any:
-    """A read-only array of up to `size` numbers: kind int16 (Channel Access has no uint16), int32 or float32."""
-    cls = {"int16": _Short, "int32": _Integer, "float32": _Float}[kind]
-    pv = cls(value=np.zeros(1, kind), max_length=size, reported_record_type="waveform")
+    """A read-only array of up to `size` numbers of a kind: uint8, int16, int32, float32 or float64."""
+    kinds = {"uint8": _Byte, "int16": _Short, "int32": _Integer, "float32": _Float, "float64": _Double}
+    pv = kinds[kind](value=np.zeros(1, kind), max_length=size, reported_record_type="waveform")
     return _set(pv, None, True)
 
 
+def without_value(pv: Any) -> Any:
+    """The same, until one comes: its alarm is UDF, INVALID, as after the start of an IOC."""
+    pv.alarm = ChannelAlarm(status=AlarmStatus.UDF, severity=AlarmSeverity.INVALID_ALARM)
+    return pv
+
+
 def _set(pv: Any, on_put: OnPut | None, read_only: bool) -> Any:
+    pv.record = Record()
     pv.on_put = on_put
     pv._read_only = read_only
     return pv

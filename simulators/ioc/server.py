@@ -15,9 +15,9 @@ os.environ.setdefault("CAPROTO_SERVER_MAX_LATENCY_SEC", "0.002")
 os.environ.setdefault("CAPROTO_SERVER_WRITE_LOCK_TIMEOUT_SEC", "0.00001")
 os.environ.setdefault("CAPROTO_SERVER_HIGH_LOAD_WARN_LATENCY_SEC", "0")
 
-from caproto.asyncio.server import AsyncioEvent, Context, VirtualCircuit
-from caproto.server.common import DisconnectedCircuit, LoopExit
+from caproto.asyncio.server import Context
 
+from simulators.ioc.circuit import Circuit
 from simulators.ioc.pv import Refused
 
 _ATTEMPTS = 50
@@ -49,49 +49,6 @@ def listen(interface: str, port: int) -> socket.socket:
             held.setblocking(False)
             return held
     raise PortTaken(f"port {port} of {interface} cannot be used: {problem}")
-
-
-class _Never(AsyncioEvent):
-    """In place of caproto's lock, which lets reads wait for writes under way: EPICS base answers at once."""
-
-    async def wait(self, timeout: float | None = None) -> bool:
-        """Nothing is waited for."""
-        return True
-
-
-class Circuit(VirtualCircuit):
-    """One client's connection; requests that came together are answered together, as EPICS base does."""
-
-    async def command_queue_loop(self) -> None:
-        """caproto's, which sends each answer by itself: a system call for every field that a client asks for."""
-        self.write_event = _Never()
-        queue = self.command_queue
-        try:
-            while True:
-                commands = [await queue.get()]
-                while not queue.empty():
-                    commands.append(queue.get_nowait())
-                answers: list[Any] = []
-                for command in commands:
-                    answers += await self._command_queue_iteration(command) or []
-                if answers:
-                    await self.send(*answers)
-                await self._wake_new_command()
-        except DisconnectedCircuit:
-            await self._on_disconnect()
-            self.circuit.disconnect()
-            await self.context.circuit_disconnected(self)
-        except (asyncio.CancelledError, LoopExit):
-            return
-
-    async def get_from_sub_queue(self, timeout: float | None = None) -> Any:
-        """The next update for a monitor; with a time-out, only what is there. caproto's waits for more to come, and so
-        a put's completion, which does not wait, overtook the news by milliseconds.
-        """
-        queue = self.subscription_queue
-        if timeout is None:
-            return await queue.get()
-        return None if queue.empty() else queue.get_nowait()
 
 
 class Server(Context):

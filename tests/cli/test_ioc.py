@@ -41,6 +41,14 @@ def said_of(arguments: list[str], start: str) -> list[str]:
 
 def test_without_options_the_ioc_has_its_own_defaults() -> None:
     assert IocOptions().arguments() == [*PLAIN, "--array-type=int16"]
+    odd = IocOptions(array_type="uint16", trigger_modes="Off|On", without=("Det:cam1:BinX", "Det:cam1:BinY"))
+    assert odd.arguments() == [
+        *PLAIN,
+        "--array-type=uint16",
+        "--trigger-modes=Off|On",
+        "--without=Det:cam1:BinX",
+        "--without=Det:cam1:BinY",
+    ]
     assert IocOptions(instant=True, noise=False, fault=("{}",)).arguments() == [
         *PLAIN,
         "--noise=off",

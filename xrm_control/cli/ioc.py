@@ -29,10 +29,14 @@ class SpecimenName(StrEnum):
 
 
 class ArrayType(StrEnum):
-    """Numbers of the images that are sent."""
+    """Numbers of the images that are sent, whatever those of the camera are."""
 
+    INT8 = "int8"
     INT16 = "int16"
+    UINT16 = "uint16"
+    INT32 = "int32"
     FLOAT32 = "float32"
+    FLOAT64 = "float64"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class IocOptions:
     truth: Path | None = None
     instant: bool = False
     array_type: str = ArrayType.INT16.value
+    trigger_modes: str | None = None
+    without: tuple[str, ...] = field(default=())
 
     def with_recipe(self, instrument: Backend | None) -> IocOptions:
         """What was not said is taken from a recipe's simulated instrument, and its faults come first."""
@@ -79,9 +85,11 @@ class IocOptions:
             "axis-offset-um": self.axis_offset_um,
             "truth": self.truth,
             "array-type": self.array_type,
+            "trigger-modes": self.trigger_modes,
         }
         found = [f"--{name}={value}" for name, value in single.items() if value is not None]
         found += [f"--fault={text}" for text in self.fault]
+        found += [f"--without={name}" for name in self.without]
         return [*found, "--instant"] if self.instant else found
 
     def usage(self, recipe: Path | None) -> str:

@@ -266,6 +266,8 @@ def ioc(
     truth: Annotated[Path | None, typer.Option(help="file for what an analysis should find")] = None,
     instant: Annotated[bool, typer.Option("--instant", help="motion and read-out take no time")] = False,
     array_type: Annotated[ArrayType, typer.Option(help="numbers of the images")] = ArrayType.INT16,
+    trigger_modes: Annotated[str | None, typer.Option(help="separated by |, the first runs free: 'Off|On'")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="a PV, less the prefix, that is not served; repeat")] = None,
 ) -> None:
     """Serve the simulated microscope over Channel Access, until interrupted."""
     from xrm_control import app
@@ -283,6 +285,8 @@ def ioc(
         truth,
         instant,
         array_type.value,
+        trigger_modes,
+        tuple(without or ()),
     )
     options = options.with_recipe(app.load(recipe).recipe.instrument if recipe else None)
     print(options.usage(recipe))

@@ -45,6 +45,11 @@ class Bench:
         for name, value in values.items():
             await self.write(f"HDF1:{name}", value)
 
+    async def plugin(self, port: str, **values: Any) -> None:
+        """Write to another plugin, and wait for the completions."""
+        for name, value in values.items():
+            await self.write(f"{port}:{name}", value)
+
     async def write(self, name: str, value: Any) -> None:
         """A client's write, with completion."""
         async with asyncio.timeout(_WITHIN_S):
@@ -79,10 +84,10 @@ class Bench:
 
 @asynccontextmanager
 async def running(
-    *faults: Fault, speed: float = 50.0, array_kind: str = "int16", readout_s: float = READOUT_S
+    *faults: Fault, speed: float = 50.0, readout_s: float = READOUT_S, **options: Any
 ) -> AsyncIterator[Bench]:
     """A detector at work, binning 8, exposures of 0.1 s, that waits for its plugins."""
-    detector = Detector("T:", microscope(*faults, readout_s=readout_s), IocTime(speed), array_kind)
+    detector = Detector("T:", microscope(*faults, readout_s=readout_s), IocTime(speed), **options)
     work = asyncio.create_task(detector.run())
     try:
         bench = Bench(detector)

@@ -11,7 +11,13 @@ from ophyd import Component, SingleTrigger
 from ophyd.areadetector import DetectorBase
 from ophyd.areadetector.cam import SimDetectorCam
 from ophyd.areadetector.filestore_mixins import FileStoreHDF5IterativeWrite, FileStoreHDF5SingleIterativeWrite
-from ophyd.areadetector.plugins import HDF5Plugin_V34, ImagePlugin_V34
+from ophyd.areadetector.plugins import (
+    HDF5Plugin_V34,
+    ImagePlugin_V34,
+    ROIPlugin_V34,
+    StatsPlugin_V34,
+    TIFFPlugin_V34,
+)
 
 _WITHIN_S = 60.0
 
@@ -27,6 +33,14 @@ class SinglePlugin(HDF5Plugin_V34, FileStoreHDF5SingleIterativeWrite):  # type: 
 class _Detector(SingleTrigger, DetectorBase):  # type: ignore[misc]
     cam: Any = Component(SimDetectorCam, "cam1:")
     image: Any = Component(ImagePlugin_V34, "image1:")
+
+
+class Views(ophyd.Device):  # type: ignore[misc]
+    """The plugins that screens and scans look at."""
+
+    roi1: Any = Component(ROIPlugin_V34, "ROI1:")
+    stats1: Any = Component(StatsPlugin_V34, "Stats1:")
+    tiff1: Any = Component(TIFFPlugin_V34, "TIFF1:")
 
 
 class StreamDetector(_Detector):
@@ -75,6 +89,14 @@ def main(prefix: str, folder: str) -> dict[str, Any]:
     single: Any = SingleDetector(prefix, name="det")
     single.wait_for_connection(timeout=_WITHIN_S)
     found["single"] = count(single, folder, frames=2, points=1)
+    views: Any = Views(prefix, name="views")
+    views.wait_for_connection(all_signals=True, timeout=_WITHIN_S)
+    views.roi1.enable.set("Enable").wait(_WITHIN_S)
+    views.roi1.size.x.set(16).wait(_WITHIN_S)
+    views.stats1.nd_array_port.set("ROI1").wait(_WITHIN_S)
+    views.stats1.enable.set("Enable").wait(_WITHIN_S)
+    single.trigger().wait(_WITHIN_S)
+    found["stats"] = [views.stats1.total.get(use_monitor=False), views.stats1.mean_value.get(use_monitor=False)]
     return found
 
 

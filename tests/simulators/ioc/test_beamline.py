@@ -12,6 +12,9 @@ from tests.simulators.ioc.client import Client
 
 READ_BACKS = [
     ("Shutter:Fast_RBV", "Closed"),
+    ("Shutter:IsOpen_RBV", "No"),
+    ("Shutter:IsClosed_RBV", "Yes"),
+    ("Shutter:State_RBV", "Closed"),
     ("FrontEnd:Status_RBV", "Open"),
     ("Safety:Permit_RBV", "Granted"),
     ("Source:Available_RBV", "Yes"),
@@ -56,6 +59,28 @@ def test_a_shutter_put_is_complete_when_the_blade_has_arrived(beamline: Client) 
         assert beamline.get("Shutter:Fast_RBV") == wanted
         assert beamline.get("Shutter:Fast") == wanted
     assert beamline.refusal("Shutter:Fast", 2) is not None
+
+
+def test_pulses_move_the_blade_and_come_back_by_themselves(beamline: Client) -> None:
+    """Their put is complete before the blade has arrived: only the statuses tell."""
+    for pulse, state in (("Open", "Open"), ("Close", "Closed")):
+        beamline.put(f"Shutter:Pulse:{pulse}", 1)
+        assert beamline.get(f"Shutter:Pulse:{pulse}") == 0
+        beamline.until(lambda state=state: beamline.get("Shutter:State_RBV") == state)
+        assert beamline.get("Shutter:Fast_RBV") == beamline.get("Shutter:Fast") == state
+        assert [beamline.get(f"Shutter:Is{name}_RBV") for name in ("Open", "Closed")] == (
+            ["Yes", "No"] if state == "Open" else ["No", "Yes"]
+        )
+    assert beamline.refusal("Shutter:Pulse:Open", 5) is not None
+
+
+def test_a_travelling_blade_is_neither_open_nor_closed() -> None:
+    with running_ioc(speed=0.05) as slow:
+        client = Client(slow)
+        client.pv("Shutter:Fast").put(1, wait=False)
+        client.until(lambda: client.get("Shutter:State_RBV") == "Moving")
+        assert [client.get(f"Shutter:Is{name}_RBV") for name in ("Open", "Closed")] == ["No", "No"]
+        client.until(lambda: client.get("Shutter:State_RBV") == "Open")
 
 
 def test_light_comes_through_the_open_shutter_alone(beamline: Client) -> None:

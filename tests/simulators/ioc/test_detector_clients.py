@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from epics.devices.ad_image import AD_ImagePlugin
 from numpy.typing import NDArray
 
 from tests.ioc_process import client_environment, running_ioc
+from tests.simulators.ioc.circuit import Channel
 from tests.simulators.ioc.client import Client
 from tests.simulators.ioc.detector_bench import darks
 
@@ -149,6 +151,29 @@ def test_a_whole_frame_unbinned(beamline: Client) -> None:
     assert image(beamline).shape == (128, 128)
 
 
+@pytest.mark.parametrize("completion", [False, True])
+def test_only_without_completion_an_acquisition_that_somebody_waits_for_is_stopped(
+    beamline: Client, completion: bool
+) -> None:
+    """Each areaDetector PV is a record of its own, with its own line; an exposure of 20 s is one of the wall clock."""
+    done = threading.Event()
+    beamline.put("Det:cam1:AcquireTime", 20.0)
+    before = beamline.get("Det:cam1:ArrayCounter_RBV")
+    beamline.pv("Det:cam1:Acquire").put(1, wait=False, callback=lambda **_: done.set())
+    beamline.until(lambda: beamline.get("Det:cam1:Acquire_RBV") == "Acquiring")
+    beamline.put("Det:cam1:AcquireTime", 0.1)  # another record's put does not wait
+    assert not done.is_set()
+    # On a channel of its own, so that it waits for its record and not for its channel.
+    stop = Channel(f"{beamline.prefix}Det:cam1:Acquire")
+    if completion:
+        assert stop.put_callback(0).comes()
+    else:
+        stop.put(0)
+    assert done.wait(30.0)
+    assert beamline.get("Det:cam1:ArrayCounter_RBV") == before + completion
+    stop.clear()
+
+
 def test_the_file_plugin_of_pyepics(beamline: Client, tmp_path: Path) -> None:
     """As its users write it: text into waveforms of characters, numbers for choices."""
     camera, plugin = (
@@ -215,6 +240,7 @@ def test_ophyd(beamline: Client, tmp_path: Path) -> None:
         assert frames.shape == (6, 128, 128)
         assert list(ids) == list(range(stream["ids"][0] - 2, stream["ids"][1] + 1))
     assert single["ids"][0] == stream["ids"][1] + 2
-    written = sorted(tmp_path.iterdir())
-    assert len(written) == 3
+    total, mean = said["stats"]
+    assert total == pytest.approx(16 * 128 * mean)
+    written = sorted(path for path in tmp_path.iterdir() if path.suffix == ".h5")
     assert sum(path.name.endswith(("_000000.h5", "_000001.h5")) for path in written) == 3

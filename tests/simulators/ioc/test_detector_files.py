@@ -51,6 +51,13 @@ def status(bench: Bench) -> tuple[str, str, int]:
     return bench.get("HDF1:WriteStatus"), bench.get("HDF1:Capture_RBV"), bench.get("HDF1:NumCaptured_RBV")
 
 
+async def capturing(bench: Bench) -> asyncio.Task[None]:
+    """Capture = 1 has been written, and has its effect."""
+    capture = await bench.start("HDF1:Capture", 1)
+    await bench.until(lambda: bench.get("HDF1:Capture_RBV") == "Capturing")
+    return capture
+
+
 def test_single_writes_a_file_for_each_frame(tmp_path: Path) -> None:
     async def check(bench: Bench) -> None:
         await bench.put(ImageMode="Multiple", NumImages=3, Acquire=1)
@@ -89,7 +96,7 @@ def test_without_autosave_a_frame_is_written_on_demand(tmp_path: Path) -> None:
 def test_many_frames_in_a_file(tmp_path: Path, mode: str, compression: str) -> None:
     async def check(bench: Bench) -> None:
         await bench.put(Acquire=1)
-        capture = await bench.start("HDF1:Capture", 1)
+        capture = await capturing(bench)
         assert status(bench) == ("Write OK", "Capturing", 0)
         await bench.put(ImageMode="Multiple", NumImages=2, Acquire=1)
         assert status(bench) == ("Write OK", "Capturing", 2)
@@ -109,7 +116,7 @@ def test_many_frames_in_a_file(tmp_path: Path, mode: str, compression: str) -> N
 def test_a_buffer_is_kept_until_it_is_written(tmp_path: Path) -> None:
     async def check(bench: Bench) -> None:
         await bench.put(Acquire=1)
-        capture = await bench.start("HDF1:Capture", 1)
+        capture = await capturing(bench)
         await bench.put(ImageMode="Multiple", NumImages=2, Acquire=1)
         await capture
         assert list(tmp_path.iterdir()) == []
@@ -127,7 +134,7 @@ def test_a_stream_ends_when_it_is_told_to(tmp_path: Path) -> None:
 
     async def check(bench: Bench) -> None:
         await bench.put(Acquire=1)
-        capture = await bench.start("HDF1:Capture", 1)
+        capture = await capturing(bench)
         await bench.put(ImageMode="Multiple", NumImages=4, Acquire=1)
         assert status(bench) == ("Write OK", "Capturing", 3)
         assert bench.get("HDF1:DroppedArrays_RBV") == 1
@@ -156,7 +163,7 @@ def test_capture_that_cannot_begin(tmp_path: Path, mode: str) -> None:
 
 def test_lazy_open_waits_for_the_first_frame(tmp_path: Path) -> None:
     async def check(bench: Bench) -> None:
-        capture = await bench.start("HDF1:Capture", 1)
+        capture = await capturing(bench)
         assert bench.get("HDF1:WriteMessage") == "Lazy Open..."
         assert list(tmp_path.iterdir()) == []
         await bench.put(ImageMode="Multiple", NumImages=2, Acquire=1)
@@ -172,7 +179,7 @@ def test_a_failed_write_does_not_count(tmp_path: Path, kind: str) -> None:
 
     async def check(bench: Bench) -> None:
         await bench.put(Acquire=1)
-        capture = await bench.start("HDF1:Capture", 1)
+        capture = await capturing(bench)
         await bench.put(ImageMode="Multiple", NumImages=2, Acquire=1)
         assert status(bench) == ("Write error", "Capturing", 1)
         assert bench.get("HDF1:WriteMessage") == "Invalid frame. Ignoring."
@@ -197,7 +204,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         assert bench.get("HDF1:WriteMessage").startswith("Error opening file")
         await bench.file(CreateDirectory=-2, FilePath=str(missing))
         assert bench.get("HDF1:FilePathExists_RBV") == "Yes"
-        capture = await bench.start("HDF1:Capture", 1)
+        capture = await capturing(bench)
         assert status(bench) == ("Write OK", "Capturing", 0)
         await bench.put(Acquire=1)
         await capture
@@ -209,7 +216,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 def test_a_file_has_its_name_when_it_is_whole(tmp_path: Path) -> None:
     async def check(bench: Bench) -> None:
         await bench.put(Acquire=1)
-        capture = await bench.start("HDF1:Capture", 1)
+        capture = await capturing(bench)
         assert [path.name for path in tmp_path.iterdir()] == ["scan_000001.h5.part"]
         await bench.put(Acquire=1)
         await capture
@@ -257,7 +264,7 @@ def test_a_disk_that_is_too_slow_costs_arrays(tmp_path: Path) -> None:
 def test_an_ioc_that_ends_closes_its_file(tmp_path: Path) -> None:
     async def check(bench: Bench) -> None:
         await bench.put(Acquire=1)
-        await bench.start("HDF1:Capture", 1)
+        await capturing(bench)
         await bench.put(Acquire=1)
 
     on_a_detector(check, tmp_path, FileWriteMode="Stream", NumCapture=9)

@@ -109,31 +109,35 @@ def test_a_refused_target_completes_and_nothing_moves(beamline: Client) -> None:
 
 
 @pytest.mark.parametrize("second", [1800.0, -500.0])
-def test_two_puts_are_complete_when_the_second_target_is_reached(beamline: Client, second: float) -> None:
-    ended: list[tuple[float, int, float]] = []
+def test_a_put_is_complete_when_the_target_of_another_is_reached(beamline: Client, second: float) -> None:
+    done = threading.Event()
     pv = beamline.pv(X)
-
-    def note(target: float) -> None:
-        ended.append((target, beamline.get(f"{X}.DMOV"), beamline.get(f"{X}.RBV")))
-
-    for target in (1500.0, second):
-        done = threading.Event()
-        pv.put(target, wait=False, callback=lambda done=done, **_: done.set())
-        threading.Thread(target=lambda target=target, done=done: done.wait(30.0) and note(target)).start()
-        beamline.until(lambda: not beamline.get(f"{X}.DMOV"))
-    beamline.until(lambda: len(ended) == 2)
-    assert {target for target, _, _ in ended} == {1500.0, second}
-    assert all(dmov == 1 and rbv == pytest.approx(second, abs=0.1) for _, dmov, rbv in ended)
+    pv.put(1500.0, wait=False, callback=lambda **_: done.set())
+    beamline.until(lambda: not beamline.get(f"{X}.DMOV"))
+    pv.put(second, wait=False)
+    assert done.wait(30.0)
+    assert beamline.get(f"{X}.DMOV") == 1
+    assert beamline.get(f"{X}.RBV") == pytest.approx(second, abs=0.1)
 
 
-def test_stop_ends_the_wait_of_the_one_who_moves(beamline: Client) -> None:
+@pytest.mark.parametrize(("field", "value"), [("STOP", 1), ("SPMG", 0)])
+@pytest.mark.parametrize("completion", [False, True])
+def test_only_without_completion_a_stop_ends_a_motion_that_somebody_waits_for(
+    beamline: Client, field: str, value: int, completion: bool
+) -> None:
     done = threading.Event()
     beamline.pv(X).put(1900.0, wait=False, callback=lambda **_: done.set())
     beamline.until(lambda: beamline.get(f"{X}.MOVN") == 1)
-    beamline.put(f"{X}.STOP", 1)
+    if completion:
+        beamline.put(f"{X}.{field}", value)  # waits in the record's line, until the motion has ended by itself
+    else:
+        beamline.pv(f"{X}.{field}").put(value, wait=False)
     assert done.wait(30.0)
     assert beamline.get(f"{X}.DMOV") == 1
-    assert beamline.get(X) == beamline.get(f"{X}.RBV") < 1899.0
+    if completion:
+        assert beamline.get(f"{X}.RBV") == pytest.approx(1900.0, abs=0.1)
+    else:
+        assert beamline.get(X) == beamline.get(f"{X}.RBV") < 1899.0
 
 
 def test_a_silent_controller_is_an_alarm_and_takes_no_targets(beamline: Client) -> None:

@@ -80,6 +80,54 @@ def test_semantics(
     assert record["DMOV"] == 1
 
 
+# Where it stands; BDST; the target; whether the limits of -100 and 100 allow it. Against the preferred direction, the
+# sign of BDST, the first leg goes BDST beyond the target.
+BACKLASH_AT_LIMITS = [
+    (0.0, 4.0, 99.0, True),
+    (0.0, 4.0, -97.0, False),
+    (0.0, 4.0, -96.0, True),
+    (0.0, -4.0, 97.0, False),
+    (0.0, -4.0, 96.0, True),
+    (0.0, -4.0, -99.0, True),
+    (0.0, 0.0, -99.0, True),
+    (-50.0, 4.0, -97.0, False),
+    (-98.0, 4.0, -97.0, True),
+    (0.0, 4.0, 101.0, False),
+]
+
+
+@pytest.mark.parametrize(("start", "backlash", "target", "allowed"), BACKLASH_AT_LIMITS)
+@pytest.mark.parametrize("limits", [True, False], ids=["limits", "DHLM = DLLM = 0"])
+def test_a_backlash_leg_beyond_a_limit_is_refused(
+    start: float, backlash: float, target: float, allowed: bool, limits: bool
+) -> None:
+    record = Bench()
+    record.put("VAL", start)
+    record.put("BDST", backlash)
+    if not limits:
+        record.put("DHLM", 0.0)
+        record.put("DLLM", 0.0)
+    record.forget()
+    record.put("VAL", target)
+    allowed = allowed or not limits
+    assert (record["LVIO"], record["DMOV"]) == (int(not allowed), 1)
+    assert record["VAL"] == pytest.approx(target if allowed else start)
+    assert record["RBV"] == pytest.approx(target if allowed else start, abs=0.11)
+    assert record.told("DMOV") == PULSE
+
+
+def test_the_way_to_a_target_is_counted_from_where_the_motor_stands() -> None:
+    """With retries on a read-back of its own the preferred direction is that of DIFF, whatever the last target was."""
+    record = Bench(Fault("stall", axis="x", move=1, times=100))
+    record.put("RTRY", 1)
+    record.put("VAL", 98.0)
+    record.microscope.clear_faults(record.t_s)
+    assert record["RBV"] < 97.0 < record["LDVL"]
+    record.put("BDST", -4.0)
+    record.put("VAL", 97.0)
+    assert record["LVIO"] == 1, "upwards, so by way of 101"
+
+
 def _trapezoid_s(distance: float, speed: float, acceleration: float) -> float:
     return distance / speed + speed / acceleration
 

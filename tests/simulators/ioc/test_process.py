@@ -31,6 +31,10 @@ WRONG = [
     (["--fault", '{"kind": "gremlin"}'], "gremlin"),
     (["--fault", '{"kind": "exit"}'], "exit"),
     (["--gold"], "--gold"),
+    (["--array-type", "int64"], "uint16"),
+    (["--trigger-modes", "Off"], "Off|On"),
+    (["--trigger-modes", "Off|Off"], "Off|On"),
+    (["--specimen", "empty", "--port", "0", "--without", "Sample:W"], "Sample:W"),
     (["--specimen", "empty", "--port", "0", "--truth", "/nowhere/truth.json"], "/nowhere/truth.json"),
 ]
 
