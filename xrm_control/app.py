@@ -121,12 +121,12 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
             async def session() -> int:
                 clock = Clock(started)
                 events = EventStream(clock.now_s)
+                record = _Recorder(folder, journal, clock)
+                events.subscribe(record.in_journal, "the journal of events")
+                events.subscribe(record.in_log, "the log")
                 if listener is not None:
                     events.subscribe(listener, "the display")
                 events.emit("run.folder", str(folder.path), path=str(folder.path))
-                record = _Recorder(folder, journal, clock)
-                events.subscribe(record.in_log, "the log", first=True)
-                events.subscribe(record.in_journal, "the journal of events", first=True)
                 instrument = recipe.instrument.open(clock)
                 with recipe.compute.open(lambda text: events.emit("workers.lost", text, level="warning")) as workers:
                     context = RunContext(recipe, folder, journal, instrument, clock, events, workers, cost)

@@ -79,12 +79,3 @@ def test_one_that_recovers_hears_on() -> None:
     assert broken.heard == 6
     assert stream.failures == {"the log": 2}
     assert [event.kind for event in heard].count(FAILED) == 1
-
-
-def test_the_first_goes_before_all_others() -> None:
-    order: list[str] = []
-    stream = EventStream(lambda: 0.0)
-    stream.subscribe(lambda _: order.append("display"))
-    stream.subscribe(lambda _: order.append("journal"), first=True)
-    stream.emit("e", "")
-    assert order == ["journal", "display"]

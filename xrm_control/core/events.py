@@ -45,9 +45,9 @@ class EventStream:
         self._now_s = now_s
         self._guests: list[_Guest] = []
 
-    def subscribe(self, listener: Listener, name: str = "a listener", *, first: bool = False) -> None:
-        """Hand `listener` every event from now on, before all others if it is to be `first`."""
-        self._guests.insert(0 if first else len(self._guests), _Guest(name, listener))
+    def subscribe(self, listener: Listener, name: str = "a listener") -> None:
+        """Hand `listener` every event from now on."""
+        self._guests.append(_Guest(name, listener))
 
     def emit(self, kind: str, text: str, *, level: Level = "info", **data: Any) -> None:
         """Record that `kind` happened now. Never raises what a listener raises."""
