@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from xrm_control.compute.processes import Processes
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
-from xrm_control.core.errors import DataError, Interrupted, RecipeError
+from xrm_control.core.errors import DataError, Interrupted, RecipeError, UnusableData
 from xrm_control.core.events import Event, EventStream, Listener
 from xrm_control.core.findings import Finding
 from xrm_control.core.geometry import Pose
@@ -121,10 +121,12 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
             async def session() -> int:
                 clock = Clock(started)
                 events = EventStream(clock.now_s)
-                events.subscribe(_Recorder(folder, journal, clock))
+                record = _Recorder(folder, journal, clock)
+                events.subscribe(record.in_journal, "the journal of events")
+                events.subscribe(record.in_log, "the log")
                 if listener is not None:
-                    listener(Event(0.0, "info", "run.folder", str(folder.path), {"path": str(folder.path)}))
-                    events.subscribe(listener)
+                    events.subscribe(listener, "the display")
+                events.emit("run.folder", str(folder.path), path=str(folder.path))
                 instrument = recipe.instrument.open(clock)
                 with recipe.compute.open(lambda text: events.emit("workers.lost", text, level="warning")) as workers:
                     context = RunContext(recipe, folder, journal, instrument, clock, events, workers, cost)
@@ -132,8 +134,15 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                         return await Runner(context).run()
                     finally:
                         context.close()
+                        events.sum_up()
 
-            code = run_on_clock(session(), tempo)
+            try:
+                code = run_on_clock(session(), tempo)
+            except DataError as error:
+                # What the night brought could not be used: that is no wrong use of the command.
+                raise UnusableData(
+                    error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
+                ) from error
     return Outcome(folder.path, code, json.loads(folder.results.read_text(encoding="utf-8")))
 
 
@@ -143,22 +152,44 @@ class _Recorder:
     def __init__(self, folder: RunFolder, journal: Journal, clock: Clock) -> None:
         self._folder, self._journal, self._clock = folder, journal, clock
 
-    def __call__(self, event: Event) -> None:
-        utc = self._clock.utc().isoformat()
+    def in_journal(self, event: Event) -> None:
+        """What matters. The journal's required writes are the run's own business, and end it where they fail."""
         if event.level != "debug":
             self._journal.record_event(
-                event.kind, event.text, t_s=event.t_s, level=event.level, data=event.data, utc=utc
+                event.kind, event.text, t_s=event.t_s, level=event.level, data=event.data, utc=self._utc()
             )
+
+    def in_log(self, event: Event) -> None:
+        """Everything."""
         self._folder.append_log(
-            {"t_s": round(event.t_s, 3), "utc": utc, "level": event.level, "kind": event.kind, "text": event.text}
+            {
+                "t_s": round(event.t_s, 3),
+                "utc": self._utc(),
+                "level": event.level,
+                "kind": event.kind,
+                "text": event.text,
+            }
             | ({"data": dict(event.data)} if event.data else {})
         )
 
+    def _utc(self) -> str:
+        return self._clock.utc().isoformat()
+
 
 def status(path: Path) -> RunSummary:
-    """How far a run has come, also while another process carries it out."""
-    with JournalReader.open(RunFolder.open(path).journal) as journal:
-        return journal.summary()
+    """How far a run has come, also while another process carries it out; and whether one still does."""
+    folder = RunFolder.open(path)
+    # The holder first: a run that ends between the two questions has its end on record before it lets go of the lock.
+    holder = folder.holder()
+    with JournalReader.open(folder.journal) as journal:
+        summary = journal.summary()
+    written = folder.last_written()
+    return replace(
+        summary,
+        alive=holder is not None,
+        process=int(holder) if holder is not None and holder.isdecimal() else None,
+        last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),
+    )
 
 
 def examine(loaded: Loaded) -> list[Finding]:

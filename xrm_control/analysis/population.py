@@ -16,7 +16,7 @@ from xrm_control.analysis.statistics import (
     weighted_quantile,
     wilson,
 )
-from xrm_control.analysis.table1 import table1
+from xrm_control.analysis.table1 import table1, voided_of
 from xrm_control.analysis.tables import finite
 
 QUANTITIES = (
@@ -37,33 +37,41 @@ DRAWS = 500
 
 
 def pool(
-    particles: Sequence[Mapping[str, Any]], voids: Sequence[Mapping[str, Any]], *, seed: int = 1
+    particles: Sequence[Mapping[str, Any]], voids: Sequence[Mapping[str, Any]] | None, *, seed: int = 1
 ) -> dict[str, Any]:
     """{"table1", "population"} of rows of particles.csv and voids.csv, of one or more ROIs.
 
     Only whole particles count, each by its weight. Intervals are 95 %: bootstrap (by ROI, then by particle) for means
     and quantiles, Wilson's with the effective number for the voided fraction. dead_volume_percent: voided ones only.
-    What cannot be computed (a mean of no voids) is None.
+    `voids` is None where nobody looked for them. What cannot be computed (a mean of no voids, of a quantity that a core
+    does not measure) is None.
     """
     whole = [row for row in particles if not int(row["touches_boundary"]) and float(row["weight"]) > 0]
     known = {(row["roi"], int(row["particle_id"])) for row in whole}
-    internal = [row for row in voids if row["kind"] in INTERNAL and (row["roi"], int(row["particle_id"])) in known]
-    population: dict[str, Any] = {"n_particles": len(particles), "n_whole": len(whole), "n_voids": len(internal)}
+    internal = None
+    if voids is not None:
+        internal = [row for row in voids if row["kind"] in INTERNAL and (row["roi"], int(row["particle_id"])) in known]
+    population: dict[str, Any] = {
+        "n_particles": len(particles),
+        "n_whole": len(whole),
+        "n_voids": None if internal is None else len(internal),
+    }
     if whole:
         weights = np.array([float(row["weight"]) for row in whole])
         counts = resample_counts([str(row["roi"]) for row in whole], DRAWS, seed)
-        voided = np.array([float(row["void_count"]) > 0 for row in whole])
+        voided = voided_of(whole)
         population |= {
             name: _distribution(
                 np.array([float(row[name]) for row in whole]),
                 weights,
                 counts,
-                voided if name == "dead_volume_percent" else np.ones(len(whole), bool),
+                voided if name == "dead_volume_percent" and voided is not None else np.ones(len(whole), bool),
             )
             for name in QUANTITIES
-            if all(name in row for row in whole)
+            if all(name in row for row in whole) and (name != "dead_volume_percent" or voided is not None)
         }
-        population["voided_fraction"] = _fraction(voided, weights)
+        if voided is not None:
+            population["voided_fraction"] = _fraction(voided, weights)
         population["volume_weighted_diameter_um"] = _volume_weighted(whole, weights, counts)
     return finite({"table1": table1(whole, internal), "population": population})
 

@@ -52,7 +52,11 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, float | int | str]], colu
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a table written by `write_rows`; empty cells become NaN. Raises DataError for what is no such table."""
+    """Rows of a table written by `write_rows`, or by another core; empty cells become NaN.
+
+    A column that is not known here may hold anything: what is no number in it stays text. Raises DataError for what is
+    no such table.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             lines = list(csv.DictReader(file))
@@ -73,6 +77,8 @@ def _value(name: str, text: str | None, path: Path) -> float | str:
     try:
         return float(text) if text else math.nan
     except ValueError as error:
+        if name not in PARTICLE_COLUMNS + VOID_COLUMNS:
+            return text or ""
         raise DataError("not a number", where=f"{path}, column {name}", value=text) from error
 
 

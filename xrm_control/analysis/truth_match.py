@@ -79,7 +79,7 @@ def match_truth(
         "matched_fraction": len(pairs) / count if count else None,
         **_errors("diameter", pairs, "diameter_um"),
         **_errors("volume", pairs, "volume_um3"),
-        **_errors("surface", [p for p in pairs if p["true_surface_area_um2"]], "surface_area_um2"),
+        **_errors("surface", [p for p in pairs if _has_surfaces(p)], "surface_area_um2"),
         "position_error_um_median": _median([p["offset_um"] for p in pairs]),
         "pairs": pairs,
         "missed": missed,
@@ -140,9 +140,13 @@ def _pair(roi: str, row: Mapping[str, Any], true: Mapping[str, Any]) -> dict[str
         "true_diameter_um": true["diameter_um"],
         "volume_um3": float(row["volume_um3"]),
         "true_volume_um3": true["volume_um3"],
-        "surface_area_um2": float(row["surface_area_um2"]),
+        "surface_area_um2": float(row.get("surface_area_um2", np.nan)),
         "true_surface_area_um2": true["surface_area_um2"],
     }
+
+
+def _has_surfaces(pair: Mapping[str, Any]) -> bool:
+    return bool(pair["true_surface_area_um2"]) and bool(np.isfinite(pair["surface_area_um2"]))
 
 
 def _errors(name: str, pairs: Sequence[Mapping[str, Any]], key: str) -> dict[str, float | None]:

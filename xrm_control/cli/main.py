@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from xrm_control.cli import streams
 from xrm_control.cli.ioc import INTERFACE, PORT, PREFIX, ArrayType, IocOptions, SpecimenName, become
+from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 
 cli = typer.Typer(
@@ -23,8 +24,11 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Text that comes from outside (reasons, paths, names) is text and never markup.
+_out = PlainConsole(highlight=False, soft_wrap=True)
+_err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
+
+DIED = 8
 
 RecipePath = Annotated[Path, typer.Argument(help="recipe (YAML)", show_default=False)]
 RunPath = Annotated[Path, typer.Argument(help="run folder", show_default=False)]
@@ -47,26 +51,36 @@ class MethodName(StrEnum):
 
 def main() -> NoReturn:
     """Entry point: every error of ours becomes one clear message and its exit code."""
+    with streams.steady():
+        code = _carry_out()
+        error = streams.trouble(sys.stdout)
+        if error is not None:
+            _err.print("error:", style="bold red", end=" ")
+            _err.print(f"what was to be printed is lost: {error}")
+            # A command whose work it is to print has not done it.
+            code = code or 1
+    sys.exit(code)
+
+
+def _carry_out() -> int:
     try:
         cli()
     except XrmError as error:
-        _fail(error)
+        return _fail(error)
     except KeyboardInterrupt:
-        _fail(Interrupted("interrupted"))
-    except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)
+        return _fail(Interrupted("interrupted"))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
-def _fail(error: XrmError) -> NoReturn:
-    lines = str(error).splitlines()
+def _fail(error: XrmError) -> int:
     _err.print("error:", style="bold red", end=" ")
-    for line in lines:
-        _err.print(line, markup=False)
+    for line in str(error).splitlines():
+        _err.print(line)
     if "--json" in sys.argv:
         print(json.dumps({"ok": False, "exit_code": error.exit_code, **error.facts()}))
-    sys.exit(error.exit_code)
+    return error.exit_code
 
 
 @cli.command()
@@ -129,17 +143,22 @@ def run(
     else:
         _out.print(paper_table(outcome.results))
         _summary(outcome.folder, outcome.results)
+    # How the run went does not change with who could read of it.
+    if (error := streams.trouble(sys.stdout)) is not None:
+        _err.print(f"the results could not be printed ({error}); they are in {outcome.folder}")
+        streams.forgive(sys.stdout)
     raise typer.Exit(outcome.exit_code)
 
 
 def _summary(folder: Path, results: Any) -> None:
     times, counts, verdict = results["instrument_times"], results["counts"], results["verdict"]
     scans = ", ".join(f"{seconds:.0f}" for seconds in times["scan_s"].values())
+    voids = "not looked for" if counts["voids"] is None else counts["voids"]
     _out.print(
         f"mosaic   {counts['tiles']} tiles in {times['mosaic_s']:.1f} s, {counts['particles_in_mosaic']} particles"
     )
     _out.print(f"scans    {counts['rois']}, each {scans} s of instrument time")
-    _out.print(f"particles measured {counts['particles']}, whole {counts['whole_particles']}, voids {counts['voids']}")
+    _out.print(f"particles measured {counts['particles']}, whole {counts['whole_particles']}, voids {voids}")
     _out.print(f"verdict  {verdict['status']}{''.join(f'; {reason}' for reason in verdict['reasons'])}")
     _out.print(f"report   {folder / 'report.html'}")
 
@@ -150,15 +169,17 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="look again every two seconds until it has ended")] = False,
     json_: AsJson = False,
 ) -> None:
-    """How far a run has come."""
+    """How far a run has come, and whether it lives: exit code 8 for one that died without an end."""
     from xrm_control import app
     from xrm_control.cli import tables
 
     if watch and not json_:
-        tables.watch(_out, lambda: app.status(run))
-        return
-    summary = app.status(run)
-    _json(summary.as_dict()) if json_ else _out.print(tables.status_table(summary))
+        summary = tables.watch(_out, lambda: app.status(run))
+    else:
+        summary = app.status(run)
+        _json(summary.as_dict()) if json_ else _out.print(tables.status_view(summary))
+    if summary.died:
+        raise typer.Exit(DIED)
 
 
 @cli.command()
@@ -313,7 +334,7 @@ def doctor(
         table = Table("", "what", "found", "to mend")
         for finding in findings:
             table.add_row(
-                "[green]ok[/]" if finding.ok else "[red]bad[/]",
+                Text("ok", "green") if finding.ok else Text("bad", "red"),
                 finding.what,
                 finding.found,
                 "" if finding.ok else finding.remedy,
@@ -345,7 +366,7 @@ def _binnings(text: str) -> tuple[int, ...]:
 
 def _figures(figures: dict[str, Any]) -> None:
     for name, value in figures.items():
-        _out.print(f"{name:32} {value:.6g}" if isinstance(value, float) else f"{name:32} {value}", markup=False)
+        _out.print(f"{name:32} {value:.6g}" if isinstance(value, float) else f"{name:32} {value}")
 
 
 def _json(content: Any) -> None:

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from xrm_control.cli import streams
 from xrm_control.core.events import Event, Listener
 
 _SHOWN = {
@@ -32,16 +33,31 @@ _SHOWN = {
 
 @contextmanager
 def display(console: Console) -> Iterator[Listener]:
-    """A listener that shows a run's events while the block runs."""
+    """A listener that shows a run's events while the block runs. It raises OSError while nobody can see them."""
+    try:
+        with _shown(console) as show:
+
+            def listener(event: Event) -> None:
+                show(event)
+                if (error := streams.broken(console.file)) is not None:
+                    raise OSError(f"nothing can be shown: {error}")
+
+            yield listener
+    finally:
+        streams.settle(console.file)
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[Listener]:
     if not console.is_terminal:
         yield lambda event: _plain(console, event)
         return
     columns = (
-        TextColumn("{task.description:22}"),
+        TextColumn("{task.description:22}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[clock]}", style="dim"),
+        TextColumn("{task.fields[clock]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console) as bars:
         yield _Bars(bars)
@@ -51,7 +67,7 @@ def display(console: Console) -> Iterator[Listener]:
 def rows(console: Console) -> Iterator[Callable[[int, int], None]]:
     """Shows how many rows of a volume are done."""
     if not console.is_terminal:
-        yield lambda done, of: console.print(f"{done} of {of} rows", markup=False)
+        yield lambda done, of: console.print(f"{done} of {of} rows")
         return
     columns = (TextColumn("reconstructing"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn(),
                TimeRemainingColumn())  # fmt: skip
@@ -68,7 +84,7 @@ def rows(console: Console) -> Iterator[Callable[[int, int], None]]:
 
 def _plain(console: Console, event: Event) -> None:
     if event.kind in _SHOWN or event.kind in ("stage.begun", "run.state") or event.level in ("warning", "error"):
-        console.print(f"{event.t_s:9.1f} s  {event.kind:16} {event.text}", markup=False)
+        console.print(f"{event.t_s:9.1f} s  {event.kind:16} {event.text}")
 
 
 class _Bars:
@@ -90,4 +106,4 @@ class _Bars:
             self._task = None
         if event.kind in _SHOWN or event.level in ("warning", "error"):
             style = {"warning": "yellow", "error": "red"}.get(event.level, "dim")
-            self._bars.console.print(f"{event.t_s:9.1f} s  {event.text}", style=style, markup=False)
+            self._bars.console.print(f"{event.t_s:9.1f} s  {event.text}", style=style)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
 from xrm_control.core.clock import pause
 from xrm_control.recipe.planning import Plan, TradeOff
 from xrm_control.storage.records import RunSummary
-
-ENDED = ("done", "aborted", "failed")
 
 
 def plan_tables(plan: Plan) -> tuple[Table, Table]:
@@ -97,14 +95,35 @@ def status_table(summary: RunSummary) -> Table:
     return table
 
 
-def watch(console: Console, ask: Callable[[], RunSummary]) -> None:
-    """Show a run's status again every two seconds, until it has ended."""
+def status_view(summary: RunSummary) -> Group:
+    """The table, and whether the run lives."""
+    return Group(status_table(summary), life(summary))
+
+
+def life(summary: RunSummary) -> str:
+    """In words: what carries the run out, or how it died."""
+    if summary.alive:
+        return f"carried out by process {summary.process or '(it does not say)'}"
+    if summary.ended:
+        return "ended"
+    state = summary.state.state if summary.state else "not begun"
+    when = f" (instrument time {duration(summary.last_t_s)})" if summary.last_t_s is not None else ""
+    sign = summary.last_sign_utc or "an unknown time"
+    return (
+        f"died in state {state}, last sign of life at {sign}{when}, {summary.total.kept} frames kept\n"
+        "nothing is lost of these; whether shutter and axes are safe is not known: look at the instrument, "
+        "then start the recipe again"
+    )
+
+
+def watch(console: Console, ask: Callable[[], RunSummary]) -> RunSummary:
+    """Show a run's status again every two seconds, until it has ended or died; returns the last one."""
     with Live(console=console, auto_refresh=False) as live:
         while True:
             summary = ask()
-            live.update(status_table(summary), refresh=True)
-            if summary.state is not None and summary.state.state in ENDED:
-                return
+            live.update(status_view(summary), refresh=True)
+            if summary.ended or summary.died:
+                return summary
             pause(2.0)
 
 

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from xrm_control.core.model import Spec
 
 Result = TypeVar("Result")
+
+_over: ContextVar[threading.Event | None] = ContextVar("over", default=None)
+
+
+def stopped() -> bool:
+    """Whether the workers that do the present work were stopped: for work that waits, and could wait for long.
+
+    Only work in a thread has to ask; elsewhere the process ends with its work in it.
+    """
+    over = _over.get()
+    return over is not None and over.is_set()
+
+
+def told_by(over: threading.Event, function: Callable[..., Result], *arguments: Any) -> Result:
+    """``function(*arguments)``, in which `stopped` says whether `over` is set."""
+    token = _over.set(over)
+    try:
+        return function(*arguments)
+    finally:
+        _over.reset(token)
 
 
 class Workers(ABC):

@@ -81,6 +81,10 @@ class DataError(XrmError, ValueError):
     exit_code = 2
 
 
+class UnusableData(XrmError, ValueError):
+    """What the instrument delivered during a run cannot be used; nobody has used the command wrongly."""
+
+
 class AnalysisError(XrmError, ValueError):
     """A sound volume from which nothing can be measured."""
 

@@ -22,11 +22,22 @@ class HandoffSpec(Spec):
     command: tuple[str, ...] = Field(
         default=(), description="a command instead: called with the path of handoff.json and the output folder"
     )
+    timeout_s: float = Field(
+        default=3600.0,
+        gt=0,
+        le=7 * 86400,
+        description="of the wall clock, for one region; what a command or an entry point has not done by then is ended",
+    )
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another core than the built-in one takes the volumes."""
+        return bool(self.command) or self.core != "builtin"
 
 
 def find_core(taker: HandoffSpec) -> None:
     """Raise DataError now if the recipe names an analysis core that is not installed."""
-    if not taker.command and taker.core != "builtin":
+    if taker.foreign and not taker.command:
         entry_point(taker.core)
 
 

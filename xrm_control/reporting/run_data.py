@@ -71,7 +71,10 @@ def read_run(folder: Path) -> RunData:
     rois = _json(folder / "rois.json", problems, "no regions were chosen yet")
     plan = _json(folder / "plan.json", problems, "the plan was not stored")
     recipe = _recipe(folder / "recipe.yaml", problems)
-    regions = tuple(_region(folder, name, rois, results, problems) for name in _region_names(folder, rois, results))
+    needed = not _other_core(plan)
+    regions = tuple(
+        _region(folder, name, rois, results, problems, needed) for name in _region_names(folder, rois, results)
+    )
     return RunData(folder, results, rois, plan, recipe, regions, tuple(problems), (folder / "results.json").exists())
 
 
@@ -81,27 +84,45 @@ def _region_names(folder: Path, rois: Mapping[str, Any], results: Mapping[str, A
     return list(dict.fromkeys(name for name in [*named, *mapping(results, "quality"), *seen] if _is_plain(name)))
 
 
+def _other_core(plan: Mapping[str, Any]) -> bool:
+    """Whether the run's recipe names another analysis core than the built-in one, which need not write all files."""
+    taker = mapping(plan, "recipe", "handoff")
+    return bool(taker.get("command")) or taker.get("core", "builtin") != "builtin"
+
+
 def _is_plain(name: str) -> bool:
     """A region's name becomes a folder's name: nothing that climbs out of the run."""
     return bool(name) and Path(name).name == name and name not in {".", ".."}
 
 
 def _region(
-    folder: Path, name: str, rois: Mapping[str, Any], results: Mapping[str, Any], problems: list[str]
+    folder: Path,
+    name: str,
+    rois: Mapping[str, Any],
+    results: Mapping[str, Any],
+    problems: list[str],
+    needed: bool,
 ) -> RegionData:
+    """`needed`: whether what only the built-in core promises must be there."""
     own = folder / name
     place = next((roi for roi in items(rois, "rois") if isinstance(roi, Mapping) and roi.get("name") == name), {})
     if not own.is_dir():
         problems.append(f"{name}: no folder; the region was not scanned, or nothing of it has been written")
         return RegionData(name, place, None, None, None, None, None, mapping(results, "quality", name), {})
-    quality = _json(own / "quality.json", problems, "the region has not been analysed")
+
+    def expected(file: str) -> bool:
+        return needed or (own / file).exists()
+
+    quality = {}
+    if expected("quality.json"):
+        quality = _json(own / "quality.json", problems, "the region has not been analysed")
     return RegionData(
         name=name,
         place=place,
         particles=_table(own / "particles.csv", problems),
-        voids=_table(own / "voids.csv", problems),
+        voids=_table(own / "voids.csv", problems) if expected("voids.csv") else None,
         volume=_stack(own / "volume.ome.tif", problems),
-        labels=_stack(own / "labels.ome.tif", problems),
+        labels=_stack(own / "labels.ome.tif", problems) if expected("labels.ome.tif") else None,
         # Not part of every taker's answer: outlines of voids are drawn where it is there.
         phases=_stack(own / "phases.ome.tif", problems) if (own / "phases.ome.tif").exists() else None,
         quality={**quality, **mapping(results, "quality", name)},

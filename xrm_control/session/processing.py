@@ -7,26 +7,31 @@ time alone. The journal stays with the session.
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 import shutil
-import subprocess
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xrm_control.analysis.core import AnalysisSpec, run_core
-from xrm_control.compute.executor import Workers
+from xrm_control.analysis.handoff_check import QUALITY, read_object, require_results
+from xrm_control.compute.executor import Workers, stopped
 from xrm_control.core.errors import AnalysisError
-from xrm_control.recipe.handoff import HandoffSpec, entry_point
+from xrm_control.recipe.handoff import HandoffSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preview_picture import preview_png
+from xrm_control.session.command import run_command
+from xrm_control.session.foreign_core import command_of
 from xrm_control.session.scans import RunScan
 from xrm_control.session.volumes import OnRows, VolumeJob, make_parts, place_of_parts, remove_parts, volume_of
 from xrm_control.storage.durable import PART_SUFFIX, publish_file, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
-from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.run_folder import RoiFolder, RunFolder
+
+VOLUME_16BIT = "volume-16bit.tif"
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def hand_over(job: ScanJob) -> HandedOver:
     with _scratch("reconstruction", place.path) as part:
         volume = write_volume(part / place.volume.name, made.parts, made.voxel_size_um)
         if job.volume_16bit:
-            write_volume_16bit(part / "volume-16bit.tif", made.parts, made.voxel_size_um)
+            write_volume_16bit(part / VOLUME_16BIT, made.parts, made.voxel_size_um)
         (part / place.preview.name).write_bytes(preview_png(made.slices()))
         frames = {frame.path: frame.sha256 for _, frame in job.scan.frames}
         handoff = {
@@ -109,23 +114,55 @@ def hand_over(job: ScanJob) -> HandedOver:
 
 
 def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:
-    """Hand the volume to the analysis core that the recipe names; returns the ROI's quality figures."""
+    """Hand the volume to the analysis core that the recipe names; returns the ROI's quality figures.
+
+    What it gives back is checked before any of it is published. Raises AnalysisError, naming file, row and column.
+    """
+    about = read_object(handoff)
     with _scratch("analysis", out) as part:
-        if taker.command:
-            _run_command(taker.command, handoff, part)
-        elif taker.core == "builtin":
+        if not taker.foreign:
             run_core(handoff, part)
         else:
-            entry_point(taker.core)(handoff, part)
-        for name in ("results.json", "particles.csv"):
-            if not (part / name).is_file():
-                raise AnalysisError(
-                    f"the analysis core did not write {name}", where=str(handoff), remedy="see the hand-off contract"
-                )
-        for path in sorted(part.iterdir()):
+            _take_elsewhere(taker, handoff, part)
+        require_results(part, about.get("roi", "roi-01"))
+        own = RoiFolder(out)
+        kept = (own.handoff.name, own.volume.name, own.preview.name, VOLUME_16BIT)
+        for path in _answers(part, kept):
             publish_file(path, out / path.name, replace=True)
-    quality = out / "quality.json"
-    return json.loads(quality.read_text(encoding="utf-8")) if quality.is_file() else {}
+    quality = read_object(out / QUALITY) if (out / QUALITY).is_file() else {}
+    # What the reconstruction has found is not for the analysis to change.
+    return {**quality, **about.get("quality", {})} if taker.foreign else quality
+
+
+def _take_elsewhere(taker: HandoffSpec, handoff: Path, out: Path) -> None:
+    if taker.command:
+        command, name, where = taker.command, "the analysis command", "handoff.command"
+    else:
+        command, name, where = command_of(taker.core), f"the analysis core {taker.core}", "handoff.core"
+    paths = (str(handoff), str(out))
+    run_command((*command, *paths), name=name, where=where, timeout_s=taker.timeout_s, stopped=stopped)
+
+
+def _answers(folder: Path, kept: Collection[str]) -> list[Path]:
+    """The plain files that a core wrote; folders and links in it are its own business, and go with it.
+
+    Raises AnalysisError for a file that cannot be published, or would take the place of one that was handed over.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            continue
+        name = path.name
+        trouble = (
+            "would overwrite what was handed over" if name in kept
+            else "has a name that cannot be kept" if not name.isprintable() or name.endswith(PART_SUFFIX)
+            else "cannot be read" if not os.access(path, os.R_OK)
+            else None
+        )  # fmt: skip
+        if trouble:
+            raise AnalysisError(f"a file of the analysis core {trouble}", where=folder.parent.name, value=ascii(name))
+        found.append(path)
+    return found
 
 
 def clear_scratch(place: Path) -> None:
@@ -137,20 +174,7 @@ def clear_scratch(place: Path) -> None:
 @contextlib.contextmanager
 def _scratch(work: str, place: Path) -> Iterator[Path]:
     """A folder for one try alone: a worker that was given up may still be writing beside the one that took over."""
-    with tempfile.TemporaryDirectory(prefix=f"{work}-", suffix=PART_SUFFIX, dir=place) as name:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{work}-", suffix=PART_SUFFIX, dir=place, ignore_cleanup_errors=True
+    ) as name:
         yield Path(name)
-
-
-def _run_command(command: tuple[str, ...], handoff: Path, out: Path) -> None:
-    try:
-        done = subprocess.run([*command, str(handoff), str(out)], capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise AnalysisError(
-            f"the analysis command cannot be started: {error.strerror}", where="handoff.command", value=command[0]
-        ) from error
-    if done.returncode != 0:
-        raise AnalysisError(
-            f"the analysis command failed: {done.stderr.strip()[-500:] or 'it said nothing'}",
-            where="handoff.command",
-            value=f"exit code {done.returncode}",
-        )

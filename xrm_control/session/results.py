@@ -54,7 +54,7 @@ def sum_up(run: RunContext, status: str, reasons: tuple[str, ...] = ()) -> dict[
             "projections": _projections(run),
             "particles": len(particles),
             "whole_particles": sum(not int(row["touches_boundary"]) for row in particles),
-            "voids": len(voids),
+            "voids": None if voids is None else len(voids),
         },
         **pool(particles, voids, seed=run.recipe.analysis.seed),
         "quality": quality,
@@ -63,15 +63,13 @@ def sum_up(run: RunContext, status: str, reasons: tuple[str, ...] = ()) -> dict[
     }
 
 
-def measured(folder: RunFolder, rois: list[str]) -> tuple[list[Row], list[Row]]:
-    """Rows of particles.csv and voids.csv of the ROIs that were analysed."""
-    particles: list[Row] = []
-    voids: list[Row] = []
-    for roi in rois:
-        particles += read_rows(folder.roi(roi).particles)
-        if folder.roi(roi).voids.is_file():
-            voids += read_rows(folder.roi(roi).voids)
-    return particles, voids
+def measured(folder: RunFolder, rois: list[str]) -> tuple[list[Row], list[Row] | None]:
+    """Rows of particles.csv and voids.csv of the ROIs that were analysed; None where voids were not looked for."""
+    places = [folder.roi(roi) for roi in rois]
+    particles = [row for place in places for row in read_rows(place.particles)]
+    if not all(place.voids.is_file() for place in places):
+        return particles, None
+    return particles, [row for place in places for row in read_rows(place.voids)]
 
 
 def _projections(run: RunContext) -> int:
@@ -81,7 +79,7 @@ def _projections(run: RunContext) -> int:
     return max(by_roi, default=0)
 
 
-def _truth(run: RunContext, particles: list[Row], voids: list[Row]) -> dict[str, Any] | None:
+def _truth(run: RunContext, particles: list[Row], voids: list[Row] | None) -> dict[str, Any] | None:
     truth = read_json(run.folder.truth)
     if truth is None:
         return None
@@ -103,7 +101,10 @@ def _truth(run: RunContext, particles: list[Row], voids: list[Row]) -> dict[str,
         )
         offset_um = truth["rotation_axis"]["offset_um"]
         axis_error_px[roi] = rotation_axis_error_px(handoff["rotation_axis_px"], columns, offset_um, pixel_um)
-    return {**match_truth(particles, voids, truth, fields), "rotation_axis_error_px": axis_error_px}
+    found = match_truth(particles, voids or [], truth, fields)
+    if voids is None:
+        found["voids"] = []
+    return {**found, "rotation_axis_error_px": axis_error_px}
 
 
 def read_json(path: Path) -> Mapping[str, Any] | None:

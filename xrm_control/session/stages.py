@@ -12,7 +12,7 @@ from xrm_control.acquisition.mosaic_file import write_mosaic
 from xrm_control.acquisition.mosaic_picture import draw_mosaic
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.acquisition.stitching import Mosaic, Tile, stitch, transmission
-from xrm_control.core.errors import DataError, DeviceError
+from xrm_control.core.errors import DeviceError, UnusableData
 from xrm_control.core.geometry import Pose
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -70,7 +70,11 @@ async def map_sample(run: RunContext) -> Mosaic:
     with _stage(run, "mosaic", len(acquisition.steps)):
         started_s = run.clock.now_s()
         await run.engine.configure(acquisition)
-        await run.engine.run(acquisition.steps)
+        # Without references no tile can be used: that is known before the first of them is exposed.
+        first = next((at for at, step in enumerate(acquisition.steps) if step.kind == "tile"), 0)
+        await run.engine.run(acquisition.steps[:first])
+        _require_references(run, acquisition.steps[:first])
+        await run.engine.run(acquisition.steps[first:])
         run.progress.mosaic_s = run.clock.now_s() - started_s
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
@@ -79,13 +83,27 @@ async def map_sample(run: RunContext) -> Mosaic:
     return mosaic
 
 
+def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
+    """Raise UnusableData when all darks, or all flats, among `steps` are missing."""
+    missing = run.journal.missing_frames()
+    for kind in ("dark", "flat"):
+        taken = [step.frame_id for step in steps if step.kind == kind]
+        if taken and all(name in missing for name in taken):
+            raise UnusableData(
+                f"all {kind}s of the mosaic are missing",
+                where="mosaic",
+                value=f"{taken[0]}: {missing[taken[0]]}",
+                remedy="look at camera, shutter and beam, then start the recipe again",
+            )
+
+
 def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
     stored = {frame.frame_id: frame for _, frame in run.journal.stored_frames("")}
 
     def stack(kind: str) -> np.ndarray:
         names = [step.frame_id for step in acquisition.steps if step.kind == kind and step.frame_id in stored]
         if not names:
-            raise DataError(f"no {kind} of the mosaic was kept", where="mosaic", remedy="see the journal for why")
+            raise UnusableData(f"no {kind} of the mosaic was kept", where="mosaic", remedy="see log.jsonl for why")
         return run.frames.load_stack(names)
 
     flat, dark = stack("flat"), stack("dark")

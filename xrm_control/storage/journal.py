@@ -34,7 +34,9 @@ class Journal(JournalQueries):
     def create(cls, path: Path, run: RunRecord) -> Journal:
         """Make a new journal for `run`; StorageError when `path` exists or cannot be written."""
         if path.exists():
-            raise StorageError("the journal exists already", where=str(path), remedy="resume the run instead")
+            raise StorageError(
+                "the journal exists already", where=str(path), remedy="let the new run have a folder of its own"
+            )
         journal = cls(path, _connect(path))
         row = (run.name, run.recipe_name, run.recipe_sha256, run.backend, int(run.simulated), run.started_utc)
         try:
@@ -227,7 +229,7 @@ class Journal(JournalQueries):
             return StorageError(
                 "the journal cannot be written: the disk is full",
                 where=str(self.path),
-                remedy="free space, then resume the run",
+                remedy="free space, then start the recipe again; the frames taken so far are kept",
             )
         if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_READONLY", "SQLITE_NOTADB")):
             self._failed = str(error)

@@ -1,4 +1,9 @@
-"""A lock that the kernel frees when its holder dies."""
+"""A lock that the kernel frees when its holder dies, and that can be asked about without being taken.
+
+It is a lock of the open file description (Linux's F_OFD_SETLK): like flock it belongs to the open file and not to the
+process, and unlike flock the kernel says whether somebody has it (F_OFD_GETLK), through a file that is open for reading
+only. Nobody who starts in that moment can be refused because somebody else has asked.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,36 @@ import contextlib
 import errno
 import fcntl
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 from xrm_control.core.errors import InstrumentLocked
 from xrm_control.storage.durable import storage_error
+
+# struct flock: type, whence, start, length (0: all), pid; the padding is C's.
+_FLOCK = "hhqqi4x"
+_WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
+
+def lock_holder(path: Path) -> str | None:
+    """Who holds `path` at this moment: a process number, or "unknown"; None when nobody does, or there is no such file.
+
+    Takes nothing. Raises StorageError when the file cannot be looked at.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_error("cannot open the lock file", path, error) from error
+    try:
+        found = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _WHOLE_FILE))
+        return None if found[0] == fcntl.F_UNLCK else _named(descriptor)
+    except OSError as error:
+        raise storage_error("cannot be asked who holds it", path, error) from error
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -26,15 +56,14 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
         raise storage_error("cannot open the lock file", path, error) from error
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _WHOLE_FILE)
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise storage_error("cannot be locked", path, error) from error
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             raise InstrumentLocked(
-                f"{purpose} is in use by process {holder}",
+                f"{purpose} is in use by process {_named(descriptor)}",
                 where=str(path),
-                remedy="wait for it, or end it with `xrm stop`",
+                remedy="wait for it, or end it: Ctrl-C where it runs, or a SIGTERM to that process",
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
@@ -46,3 +75,8 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
                 os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _named(descriptor: int) -> str:
+    """The process that wrote itself into the file."""
+    return os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"

@@ -10,6 +10,8 @@ from xrm_control.core.geometry import Pose
 
 FrameKind = Literal["tile", "projection", "flat", "dark"]
 
+END_STATES = ("done", "aborted", "failed")
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -124,7 +126,10 @@ class StageProgress:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What `xrm status` shows; `last_t_s` is the latest instrument time in the journal."""
+    """What `xrm status` shows; `last_t_s` is the latest instrument time in the journal.
+
+    alive: a process carries the run out, `process` is its number; last_sign_utc: when anything was last written.
+    """
 
     run: RunRecord
     state: StateRecord | None
@@ -134,7 +139,20 @@ class RunSummary:
     rois: dict[str, StateRecord]
     last_event: Event | None
     last_t_s: float | None
+    alive: bool = False
+    process: int | None = None
+    last_sign_utc: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has come to an end that is on record."""
+        return self.state is not None and self.state.state in END_STATES
+
+    @property
+    def died(self) -> bool:
+        """Whether nobody carries it out any more, and it has come to no end."""
+        return not self.alive and not self.ended
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON-able data."""
-        return asdict(self)
+        return {**asdict(self), "ended": self.ended, "died": self.died}

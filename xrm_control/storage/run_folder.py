@@ -23,7 +23,7 @@ from xrm_control.storage.durable import (
     storage_error,
     write_durable,
 )
-from xrm_control.storage.lock import hold_lock
+from xrm_control.storage.lock import hold_lock, lock_holder
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
 _TAKEN = ("frames", "quarantine", "mosaic")
@@ -199,6 +199,18 @@ class RunFolder:
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Hold the run for the block: InstrumentLocked, naming the process, when another one has it."""
         return hold_lock(self.lock_file, "the run")
+
+    def holder(self) -> str | None:
+        """The process that carries this run out at this moment ("unknown" if it does not say); None when none does."""
+        return lock_holder(self.lock_file)
+
+    def last_written(self) -> datetime | None:
+        """When journal or log were last written, by the files' own times; None where there are none."""
+        times = []
+        for path in (self.journal, self.journal.with_name(f"{self.journal.name}-wal"), self.log):
+            with contextlib.suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return datetime.fromtimestamp(max(times), UTC) if times else None
 
     def write_bytes(self, path: Path, data: bytes, *, replace: bool = False) -> Path:
         """Write a file of the run durably, making its folder; StorageError when it exists (unless `replace`)."""

@@ -64,6 +64,8 @@ def distributions_section(run: RunData) -> Section:
         pictures += [_histogram("void", voids, measure, VOID, beside) for measure in _MEASURES]
         hosts, sizes = _hosts(run.particles, run.voids)
         pictures.append(Shown(void_sizes_figure(hosts, sizes, run.voids.texts("kind"), limit_um)))
+    elif all(region.voids is None for region in run.regions):
+        lead.append("Voids were not looked for, or their tables are missing.")
     else:
         lead.append("No void was found.")
     if limit_um is not None:

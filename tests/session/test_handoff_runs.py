@@ -1,0 +1,72 @@
+"""Whole short runs whose volumes another core takes: with the least that it may give back, and with less."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.session.scripted import Night
+from xrm_control.reporting.report import build_report
+from xrm_control.reporting.run_data import read_run
+from xrm_control.reporting.sections.summary import verdict
+
+# Three particles that are not there, and not one file or column more than a core must write.
+LEAST = """
+import json, pathlib, sys
+handoff, out = map(pathlib.Path, sys.argv[1:])
+roi = json.loads(handoff.read_text())["roi"]
+(out / "results.json").write_text("{}")
+rows = ["particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,touches_boundary,weight"]
+rows += [f"{n},{roi},{n},0,-{n},113.1,6,{int(n == 3)},1" for n in (1, 2, 3)]
+"""
+WRITES = "(out / 'particles.csv').write_text('\\n'.join(rows) + '\\n')\n"
+
+
+def night(folder: Path, program: str, **handoff: Any) -> Night:
+    return Night(folder, handoff={"command": [sys.executable, "-c", program], **handoff})
+
+
+def test_the_least_that_a_core_may_give_back_makes_a_complete_run(tmp_path: Path) -> None:
+    run = night(tmp_path, LEAST + WRITES)
+    assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 0, "complete")
+    counts = run.results["counts"]
+    assert (counts["particles"], counts["whole_particles"], counts["voids"]) == (3, 2, None)
+    population, table = run.results["population"], run.results["table1"]
+    assert population["equivalent_diameter_um"]["mean"] == pytest.approx(6)
+    assert "voided_fraction" not in population
+    assert table["unbiased"]["particle"]["volume_um3"] == pytest.approx(113.1)
+    unknown = ("dead_volume_percent", "voided_particles_percent", "n_voids")
+    assert {table[convention][name] for convention in ("unbiased", "paper") for name in unknown} == {None}
+    assert table["paper"]["particle"]["volume_um3"] is None
+    data = read_run(run.folder)
+    assert (data.problems, verdict(data).word) == ((), "complete")
+    assert "Voids were not looked for" in build_report(run.folder)
+
+
+LESS = [
+    ("rows[0] = rows[0].replace('weight', 'wt')\n" + WRITES, r"roi-01, particles.csv, row 1, column weight: .*lacks a"),
+    ("rows[2] = rows[2].replace('113.1', '')\n" + WRITES, r"particles.csv, row 3, column volume_um3: .*value nothing"),
+    ("rows[1] = rows[1].replace('113.1', 'inf')\n" + WRITES, r"particles.csv, row 2, column volume_um3: .*value inf"),
+    ("pass", "did not write particles.csv"),
+    ("import time; time.sleep(600)", r"was ended, it took too long \(limit 2 s \(handoff.timeout_s"),
+    ("raise KeyError('[/x]')", r"handoff.command: the analysis command failed: .*KeyError: '\[/x\]'"),
+]
+
+
+@pytest.mark.parametrize(("program", "reason"), LESS)
+def test_less_sets_the_region_aside_and_the_run_goes_on(tmp_path: Path, program: str, reason: str) -> None:
+    timeout_s = 2 if "sleep" in program else 600
+    run = night(tmp_path, LEAST + program, timeout_s=timeout_s)
+    assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 5, "incomplete")
+    (told,) = run.events("roi.quarantined")
+    with run.journal() as journal:
+        state = journal.roi_states()["roi-01"]
+    assert state.state == "quarantined"
+    for said in (told.text, state.reason, run.results["verdict"]["reasons"][0]):
+        assert re.search(reason, said, re.DOTALL), said
+    assert (run.folder / "report.html").is_file()
+    assert not list((run.folder / "roi-01").glob("*.csv"))

@@ -1,0 +1,96 @@
+"""The lock of a run: asked about by anybody, taken away by nobody."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from xrm_control.core.errors import InstrumentLocked, StorageError
+from xrm_control.storage.lock import hold_lock, lock_holder
+
+HOLDER = """
+import sys
+from pathlib import Path
+from xrm_control.storage.lock import hold_lock
+with hold_lock(Path(sys.argv[1]), "the run"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_who_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    assert lock_holder(path) is None
+    assert not path.exists()
+    with hold_lock(path, "the run"):
+        assert lock_holder(path) == str(os.getpid())
+        assert lock_holder(path) == str(os.getpid())
+        with pytest.raises(InstrumentLocked, match="Ctrl-C"), hold_lock(path, "the run"):
+            pass
+    assert lock_holder(path) is None
+
+
+def test_a_dead_holder_holds_nothing_though_its_name_is_there(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert lock_holder(path) == str(holder.pid)
+        os.kill(holder.pid, signal.SIGSTOP)  # stopped is not dead
+        assert lock_holder(path) == str(holder.pid)
+        os.kill(holder.pid, signal.SIGKILL)
+    assert path.read_text() == f"{holder.pid}\n"
+    assert lock_holder(path) is None
+
+
+def test_a_holder_that_has_not_written_its_name_yet(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    path.touch()
+    whole = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    with path.open("r+") as file:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, whole)
+        assert lock_holder(path) == "unknown"
+
+
+def test_who_asks_never_keeps_anybody_from_starting(tmp_path: Path) -> None:
+    """Thousands of questions against two thousand starts: with a lock that is tried and given back some are refused."""
+    path = tmp_path / ".lock"
+    over = threading.Event()
+    answers: set[str | None] = set()
+
+    def ask() -> None:
+        while not over.is_set():
+            answers.add(lock_holder(path))
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    try:
+        for _ in range(2000):
+            with hold_lock(path, "the run"):
+                pass
+    finally:
+        over.set()
+        for thread in asking:
+            thread.join()
+    assert answers <= {None, "unknown", str(os.getpid())}
+
+
+def test_a_file_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    (tmp_path / ".lock").touch()
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    with pytest.raises(StorageError, match="No locks available"):
+        lock_holder(tmp_path / ".lock")
