@@ -272,9 +272,8 @@ class Microscope:
         lit_s = sum(b - a for a, b in lit)
         whole_s = end_s - begin_s
         least = self._source.least_flux(begin_s, end_s) if lit_s > whole_s - 1e-9 else 0.0
-        return Latched(
-            tuple(motions), open_s > 0.0, open_s < whole_s - 1e-9, self._source.state(begin_s).flux_relative, least
-        )
+        first = self._source.state(begin_s).flux_relative
+        return Latched(tuple(motions), open_s > 0.0, open_s < whole_s - 1e-9, first, least)
 
     def trace(self, t_s: float) -> Trace:
         """What the instrument saw of itself up to t_s; it answers also when it does not answer."""
@@ -309,6 +308,7 @@ class Microscope:
             end_s,
             taken.binning,
             open_s / (end_s - begin_s) if end_s > begin_s else 0.0,
+            {name: positions[0] for name, positions in reached.items()},
             {name: (min(positions), max(positions)) for name, positions in reached.items()},
             taken.aborted,
         )

@@ -28,7 +28,7 @@ class ExposureSeen:
     """One exposure: open_fraction is the share of it during which the shutter let light through.
 
     unique_id: the camera's counter, None where the frame was lost; held: the least and the greatest position of every
-    axis during the exposure; aborted: given up before its end.
+    axis during the exposure, at_begin: where it was when it began; aborted: given up before its end.
     """
 
     number: int
@@ -37,6 +37,7 @@ class ExposureSeen:
     end_s: float
     binning: int
     open_fraction: float
+    at_begin: Mapping[str, float]
     held: Mapping[str, tuple[float, float]]
     aborted: bool = False
 

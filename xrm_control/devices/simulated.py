@@ -138,7 +138,8 @@ class SimulatedInstrument:
         now_s = self._clock.now_s()
         try:
             self.microscope.source(now_s)
-            self._offsets = {name: self.microscope.axis_offset(name, now_s) for name in self.axes}
+            for name in self.axes:
+                self._offsets.setdefault(name, self.microscope.axis_offset(name, now_s))
         except Disconnected as error:
             raise InstrumentUnreachable(
                 f"the simulated microscope does not answer: {error}", remedy="look at instrument.faults"
@@ -311,7 +312,7 @@ class _SimulatedCamera:
         ]
         if seen.was_open and seen.was_closed:
             found.append(Disturbance("shutter", "the shutter was open for a part of the exposure only", "shutter"))
-        if seen.was_open and seen.least_flux < _FLUX_FLOOR * seen.first_flux:
+        if seen.was_open and (seen.least_flux == 0.0 or seen.least_flux < _FLUX_FLOOR * seen.first_flux):
             fell = f"the relative flux fell from {seen.first_flux:.2f} to {seen.least_flux:.2f}"
             found.append(Disturbance("beam", fell, "source"))
         settings = _reached(self._microscope.camera_settings, self._clock.now_s())

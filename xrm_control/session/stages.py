@@ -71,6 +71,7 @@ async def map_sample(run: RunContext) -> Mosaic:
         started_s = run.clock.now_s()
         await run.engine.configure(acquisition)
         await run.engine.run(acquisition.steps)
+        await run.engine.close()
         run.progress.mosaic_s = run.clock.now_s() - started_s
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
@@ -168,9 +169,10 @@ async def align(run: RunContext, acquisition: Acquisition) -> None:
 
 
 async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep, ...], name: str) -> None:
-    """Carry out a part of a scan."""
+    """Carry out a part of a scan; after it the shutter is closed."""
     with _stage(run, f"{acquisition.stage} {name}", len(steps)):
         await run.engine.run(steps)
+        await run.engine.close()
 
 
 @contextlib.asynccontextmanager
