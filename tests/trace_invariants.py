@@ -84,7 +84,8 @@ def _shutter(trace: Trace, said: Said) -> Iterable[str]:
                 [begin + SHUTTER_S, *(until + SHUTTER_S for at, until in away if at <= begin + SHUTTER_S < until)]
             )
             if open_s < end - _SAME_TIME_S and closed_s > late and max(open_s, late) < min(closed_s, end):
-                yield f"the shutter was open, {open_s:.2f} to {closed_s:.2f} s, in the hold of {begin:.2f} to {end:.2f} s"
+                span = f"{open_s:.2f} to {closed_s:.2f} s"
+                yield f"the shutter was open, {span}, in the hold of {begin:.2f} to {end:.2f} s"
         for begin, end in said.taking:
             if begin <= open_s <= end and closed_s > end + SHUTTER_S and not _during(end, away) and said.safe:
                 yield f"the shutter was left open at {end:.2f} s, when no more frames were being taken"
