@@ -23,6 +23,7 @@ from xrm_control.core.errors import (
     InterlockOpen,
     MotionInterrupted,
     Saturated,
+    ShutterStuck,
     XrmError,
 )
 from xrm_control.core.events import EventStream
@@ -132,8 +133,14 @@ class Engine:
             await self._durable()
 
     async def close(self) -> None:
-        """Close the shutter: nothing is exposed for a while."""
-        await self.patiently(lambda: self._instrument.shutter.set(False), "closing the shutter")
+        """Close the shutter: nothing is exposed for a while. One that sticks is told of, and costs no frame.
+
+        The next dark will not be taken behind it, nor will the run end as a success.
+        """
+        try:
+            await self.patiently(lambda: self._instrument.shutter.set(False), "closing the shutter")
+        except ShutterStuck as error:
+            self._events.emit("shutter.stuck", str(error), level="error")
 
     async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
         """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
