@@ -97,7 +97,7 @@ class Exposure:
 class CameraFrame:
     """One image (rows, columns), uint16 counts; float32 with NaN only in the fault `nan_frame`.
 
-    number counts exposures from 1; unique_id is the camera's own counter, which differs from it in `repeated_frame`.
+    number counts exposures from 1; unique_id is the camera's own counter, which somebody may have set or moved on.
     """
 
     image: NDArray[Any]

@@ -13,13 +13,24 @@
 | nan_frame | frames, or at_s | the frame holds NaN |
 | repeated_frame | frames, or at_s | the frame is the one before |
 | wrong_shape_frame | frames, or at_s | the frame lacks its last rows, an eighth of them |
+| light_leak_frame | frames, or at_s | the frame sees the beam although the shutter is closed |
+| foreign_frame | frames, or at_s | somebody else has exposed just before: the camera's counter jumps |
+| recount_frame | frames, or at_s | somebody has set the camera's counter to 0 just before |
+| exposure_frame | frames, or at_s; factor | somebody changes the exposure time, until the camera is configured anew |
+| shutter_frame | frames, or at_s | somebody moves the shutter to its other side half way through, and it stays there |
+| nudge_frame | frames, or at_s; axis, amount | somebody moves an axis by `amount` and back meanwhile |
+| shove_frame | frames, or at_s; axis, amount | somebody moves an axis by `amount` meanwhile, and it stays there |
+| flux | at_s, duration_s, factor | the source is `factor` times as bright (0.5: a dip, 3: too bright) |
+| offset | at_s, duration_s, axis, amount | what the axis carries stands `amount` beside what it reads |
 
+A `hidden` flux or offset shows in no status; else the source reads the flux, and the controller tells the offset.
 `move` counts the accepted moves of the axis from 1, `frames` the exposures of the camera from 1; with `at_s` the first
 `times` moves or exposures that begin at or after that time are hit. A duration of None lasts for ever.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -27,8 +38,14 @@ from typing import get_args
 from simulators.description import AxisName
 
 MOTION_KINDS = ("stall", "limit")
-PERIOD_KINDS = ("beam_loss", "interlock", "stuck_shutter", "disconnect")
-FRAME_KINDS = ("dropped_frame", "dark_frame", "nan_frame", "repeated_frame", "wrong_shape_frame")
+PERIOD_KINDS = ("beam_loss", "interlock", "stuck_shutter", "disconnect", "flux", "offset")
+FRAME_KINDS = (
+    *("dropped_frame", "dark_frame", "nan_frame", "repeated_frame", "wrong_shape_frame", "light_leak_frame"),
+    *("foreign_frame", "recount_frame", "exposure_frame", "shutter_frame", "nudge_frame", "shove_frame"),
+)
+_OF_AN_AXIS = (*MOTION_KINDS, "offset", "nudge_frame", "shove_frame")
+_WITH_AMOUNT = ("offset", "nudge_frame", "shove_frame")
+_WITH_FACTOR = ("flux", "exposure_frame")
 KINDS = MOTION_KINDS + PERIOD_KINDS + FRAME_KINDS
 
 
@@ -43,13 +60,16 @@ class Fault:
     move: int | None = None
     frames: tuple[int, ...] = ()
     times: int = 1
+    factor: float | None = None
+    amount: float | None = None
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault kind {self.kind!r}; known: {', '.join(KINDS)}")
         axes = get_args(AxisName)
-        if self.kind in MOTION_KINDS and self.axis not in axes:
+        if self.kind in _OF_AN_AXIS and self.axis not in axes:
             raise ValueError(f"fault {self.kind}: axis must be one of {', '.join(axes)}, not {self.axis!r}")
         if self.kind in MOTION_KINDS and (self.move is None) == (self.at_s is None):
             raise ValueError(f"fault {self.kind}: give either move (counted from 1) or at_s")
@@ -57,6 +77,10 @@ class Fault:
             raise ValueError(f"fault {self.kind}: give at_s, in seconds of instrument time")
         if self.kind in FRAME_KINDS and bool(self.frames) == (self.at_s is not None):
             raise ValueError(f"fault {self.kind}: give either frames (counted from 1) or at_s")
+        if self.kind in _WITH_AMOUNT and not (self.amount and math.isfinite(self.amount)):
+            raise ValueError(f"fault {self.kind}: give amount, in the units of the axis, other than 0")
+        if self.kind in _WITH_FACTOR and not (self.factor is not None and 0 <= self.factor < math.inf):
+            raise ValueError(f"fault {self.kind}: give factor, 0 or more, not {self.factor}")
         if self.times < 1:
             raise ValueError(f"fault {self.kind}: times must be at least 1, not {self.times}")
         if self.duration_s is not None and self.duration_s <= 0:
@@ -66,6 +90,10 @@ class Fault:
     def until_s(self) -> float:
         """When a fault that lasts is over; infinity when it never is."""
         return float("inf") if self.duration_s is None or self.at_s is None else self.at_s + self.duration_s
+
+    def lasts_at(self, t_s: float) -> bool:
+        """Whether a fault that lasts is on at t_s."""
+        return self.at_s is not None and self.at_s <= t_s < self.until_s
 
 
 class FaultScript:
@@ -92,7 +120,11 @@ class FaultScript:
 
     def active(self, kind: str, t_s: float) -> bool:
         """Whether a fault that lasts is on at t_s."""
-        return any(begin <= t_s < end for begin, end in self.periods(kind))
+        return any(fault.lasts_at(t_s) for fault in self.of(kind))
+
+    def of(self, kind: str, axis: str | None = None) -> list[Fault]:
+        """The faults of a kind, of one axis or of all."""
+        return [f for f in self._faults if f.kind == kind and axis in (None, f.axis)]
 
     def periods(self, kind: str) -> list[tuple[float, float]]:
         """The (begin_s, end_s) of all faults of a kind that lasts."""
@@ -100,13 +132,14 @@ class FaultScript:
 
     def motion(self, axis: str, begins_s: list[float]) -> str | None:
         """The fault ("stall", "limit") of the newest accepted move of an axis; `begins_s` holds when each began."""
-        return self._hit(MOTION_KINDS, begins_s, lambda f: f.axis == axis)
+        fault = self._hit(MOTION_KINDS, begins_s, lambda f: f.axis == axis)
+        return fault.kind if fault is not None else None
 
-    def frame(self, begins_s: list[float]) -> str | None:
+    def frame(self, begins_s: list[float]) -> Fault | None:
         """The fault of the newest exposure; `begins_s` holds when each began."""
         return self._hit(FRAME_KINDS, begins_s, lambda f: True)
 
-    def _hit(self, kinds: tuple[str, ...], begins_s: list[float], fits: Callable[[Fault], bool]) -> str | None:
+    def _hit(self, kinds: tuple[str, ...], begins_s: list[float], fits: Callable[[Fault], bool]) -> Fault | None:
         number = len(begins_s)
         for fault in self._faults:
             if fault.kind not in kinds or not fits(fault):
@@ -119,5 +152,5 @@ class FaultScript:
             else:
                 hit = number in fault.frames
             if hit:
-                return fault.kind
+                return fault
         return None

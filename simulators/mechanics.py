@@ -11,8 +11,9 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from simulators.description import AxisDescription, AxisState, MoveReport
-from simulators.faults import FaultScript
+from simulators.faults import Fault, FaultScript
 from simulators.seeding import generator
+from simulators.trace import Motion
 from simulators.trajectory import Segment, brake, reach_time, stop_position, travel
 
 
@@ -73,6 +74,7 @@ class AxisModel:
         self._target = 0.0
         self._acceleration = config.acceleration
         self._outcome = _Outcome(0.0, 0.0)
+        self._motions: list[Motion] = []
 
     def move(
         self,
@@ -141,9 +143,22 @@ class AxisModel:
         return position + c.ringing * math.sin(2.0 * math.pi * dt / decay_s) * math.exp(-dt / decay_s)
 
     def load(self, t_s: float) -> float:
-        """Position of what the axis carries: the motor plus the open backlash gap."""
+        """Position of what the axis carries: the motor, the open backlash gap, and an offset nobody intended."""
         behind_s = t_s - self.config.following_lag_s
-        return self.motor(t_s) + self._segment(behind_s).slack_at(behind_s, self.config.backlash)
+        gap = self._segment(behind_s).slack_at(behind_s, self.config.backlash)
+        return self.motor(t_s) + gap + sum(f.amount or 0.0 for f in self._offsets if f.lasts_at(t_s))
+
+    def offset(self, t_s: float) -> float:
+        """The offset that the controller tells of."""
+        return sum(f.amount or 0.0 for f in self._offsets if f.lasts_at(t_s) and not f.hidden)
+
+    def motions(self) -> tuple[Motion, ...]:
+        """All motions so far, and those already ordered, in order."""
+        return tuple(self._motions)
+
+    @property
+    def _offsets(self) -> list[Fault]:
+        return self._faults.of("offset", self.name)
 
     def moves_before(self, t_s: float) -> int:
         """How many accepted moves began at or before t_s."""
@@ -209,6 +224,9 @@ class AxisModel:
             path = [piece.cut(at_s) for piece in path if piece.start_s < at_s]
             settled_s = at_s
         self._append(path, t_s)
+        if self._motions and self._motions[-1].end_s > t_s:
+            self._motions[-1] = replace(self._motions[-1], end_s=max(t_s, self._motions[-1].begin_s))
+        self._motions.append(Motion(self.name, t_s, settled_s, self._now(t_s)[0], self._target))
         self._outcome = _Outcome(at_s, settled_s, fault, direction)
 
     def _append(self, path: list[Segment], t_s: float) -> None:

@@ -36,6 +36,7 @@ from simulators.powder import make_specimen
 from simulators.seeding import generator
 from simulators.source import Shutter, Source, without
 from simulators.specimen import Specimen, SpecimenConfig
+from simulators.trace import ExposureSeen, Latched, SettingChange, Trace
 
 SHUTTER_S = 0.05
 FRONT_END_S = 1.0
@@ -88,6 +89,7 @@ class _Taken:
     ready_s: float
     binning: int
     fault: str | None
+    unique_id: int
     aborted: bool = False
 
 
@@ -109,6 +111,8 @@ class Microscope:
         self._sensor = Sensor(self._camera, config.seed, config.noise)
         self._binning, self._exposure_s = 8, 1.0
         self._taken: list[_Taken] = []
+        self._counter = 0
+        self._settings: list[SettingChange] = []
 
     def describe(self) -> MicroscopeDescription:
         """Axes, camera, shutter and energy; static, and needs no specimen."""
@@ -180,16 +184,31 @@ class Microscope:
         if not 0.0 < exposure_s < float("inf"):
             raise ValueError(f"camera: exposure {exposure_s} s is not positive")
         self._binning, self._exposure_s = binning, float(exposure_s)
+        self._settings.append(SettingChange(t_s, "camera", f"binning {binning}, exposure {exposure_s:g} s"))
+
+    def camera_settings(self, t_s: float) -> tuple[int, float]:
+        """Binning and exposure time in s, as the camera reads them back."""
+        self._connected(t_s)
+        return self._binning, self._exposure_s
+
+    def axis_offset(self, axis: str, t_s: float) -> float:
+        """The offset between the axis's scale and its encoder's, as the controller tells it."""
+        self._connected(t_s)
+        return self._axis(axis).offset(t_s)
 
     def expose(self, t_s: float) -> Exposure:
         """Begin an exposure now; SimulationError while the one before is not read out."""
         self._connected(t_s)
         if self._taken and t_s < self._taken[-1].ready_s:
             raise SimulationError(f"camera: busy until {self._taken[-1].ready_s:.3f} s, asked at {t_s:.3f} s")
+        fault = self._faults.frame([*(taken.begin_s for taken in self._taken), t_s])
+        if fault is not None:
+            self._interfere(fault, t_s)
         end_s = t_s + self._exposure_s
         ready_s = end_s + dict(self._camera.readout_s)[self._binning]
-        fault = self._faults.frame([*(taken.begin_s for taken in self._taken), t_s])
-        taken = _Taken(len(self._taken) + 1, t_s, end_s, ready_s, self._binning, fault)
+        self._counter += 1
+        kind = fault.kind if fault is not None else None
+        taken = _Taken(len(self._taken) + 1, t_s, end_s, ready_s, self._binning, kind, self._counter)
         self._taken.append(taken)
         return Exposure(taken.number, end_s, ready_s)
 
@@ -225,7 +244,7 @@ class Microscope:
         if taken.fault == "wrong_shape_frame":
             image = image[: -(len(image) // 8)]
         pixel_um = PIXEL_UM * shown.binning
-        return CameraFrame(image, number, shown.number, taken.begin_s, taken.end_s, shown.binning, pixel_um)
+        return CameraFrame(image, number, shown.unique_id, taken.begin_s, taken.end_s, shown.binning, pixel_um)
 
     def add_fault(self, fault: Fault) -> None:
         """One more fault, while it runs; with `at_s` of now it hits what happens next."""
@@ -238,6 +257,61 @@ class Microscope:
     def faults(self, t_s: float) -> tuple[Fault, ...]:
         """Faults that are on or may still come."""
         return self._faults.pending(t_s)
+
+    def latched(self, begin_s: float, end_s: float) -> Latched:
+        """What somebody who follows every status would have seen between two times that are past."""
+        self._connected(end_s)
+        motions = [
+            motion
+            for axis in self._axes.values()
+            for motion in axis.motions()
+            if motion.begin_s < end_s and motion.end_s > begin_s
+        ]
+        open_s = sum(b - a for a, b in self._shutter.open_periods(begin_s, end_s))
+        lit = without([(begin_s, end_s)], self._source.dark_periods() + self._front_end.closed_periods())
+        lit_s = sum(b - a for a, b in lit)
+        whole_s = end_s - begin_s
+        least = self._source.least_flux(begin_s, end_s) if lit_s > whole_s - 1e-9 else 0.0
+        first = self._source.state(begin_s).flux_relative
+        return Latched(tuple(motions), open_s > 0.0, open_s < whole_s - 1e-9, first, least)
+
+    def trace(self, t_s: float) -> Trace:
+        """What the instrument saw of itself up to t_s; it answers also when it does not answer."""
+        motions = sorted(
+            (motion for axis in self._axes.values() for motion in axis.motions() if motion.begin_s < t_s),
+            key=lambda motion: (motion.begin_s, motion.axis),
+        )
+        offsets = [
+            SettingChange(when_s, f"axis {f.axis}", f"offset {amount:+g}")
+            for f in self._faults.of("offset")
+            for when_s, amount in ((f.at_s or 0.0, f.amount or 0.0), (f.until_s, -(f.amount or 0.0)))
+            if when_s < t_s
+        ]
+        return Trace(
+            shutter=tuple(self._shutter.open_spans(t_s)),
+            motions=tuple(motions),
+            exposures=tuple(self._seen(taken) for taken in self._taken if taken.begin_s <= t_s),
+            settings=tuple(sorted((*self._settings, *offsets), key=lambda change: change.t_s)),
+            axes_at_rest={name: not axis.state(t_s).moving for name, axis in self._axes.items()},
+            ended_s=t_s,
+        )
+
+    def _seen(self, taken: _Taken) -> ExposureSeen:
+        begin_s, end_s = taken.begin_s, taken.end_s
+        times = np.linspace(begin_s, end_s, 21).tolist()
+        reached = {name: [axis.motor(t) for t in times] for name, axis in self._axes.items()}
+        open_s = sum(b - a for a, b in self._shutter.open_periods(begin_s, end_s))
+        return ExposureSeen(
+            taken.number,
+            None if taken.fault == "dropped_frame" else taken.unique_id,
+            begin_s,
+            end_s,
+            taken.binning,
+            open_s / (end_s - begin_s) if end_s > begin_s else 0.0,
+            {name: positions[0] for name, positions in reached.items()},
+            {name: (min(positions), max(positions)) for name, positions in reached.items()},
+            taken.aborted,
+        )
 
     def truth(self) -> dict[str, Any]:
         """What an analysis should find: JSON-able; lengths in um in the stage frame."""
@@ -271,7 +345,9 @@ class Microscope:
         """Counts of an exposure, from what the instrument did meanwhile."""
         dark = self._source.dark_periods() + self._front_end.closed_periods()
         lit = without(self._shutter.open_periods(taken.begin_s, taken.end_s), dark)
-        lit_s = 0.0 if taken.fault == "dark_frame" else sum(end_s - begin_s for begin_s, end_s in lit)
+        if taken.fault == "light_leak_frame":
+            lit = [(taken.begin_s, taken.end_s)]
+        lit_s = 0.0 if taken.fault == "dark_frame" else self._source.bright_s(lit)
         size = DETECTOR_PX // taken.binning
         photons = np.zeros((size, size))
         if lit_s > 0.0:
@@ -282,6 +358,24 @@ class Microscope:
             photons = flux * lit_s * self._light.image(size, middle_s)
             photons *= mean_transmission(self.specimen, self._view, begin_s, end_s, taken.binning, c.blur_fwhm_um)
         return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
+
+    def _interfere(self, fault: Fault, t_s: float) -> None:
+        """What somebody else does before or during the exposure that begins now."""
+        if fault.kind == "foreign_frame":
+            self._counter += 1
+        elif fault.kind == "recount_frame":
+            self._counter = 0
+        elif fault.kind == "exposure_frame":
+            self._exposure_s *= fault.factor or 1.0
+            self._settings.append(SettingChange(t_s, "camera", f"exposure {self._exposure_s:g} s"))
+        elif fault.kind == "shutter_frame":
+            self._shutter.command(not self._shutter.state(t_s).open, t_s + 0.5 * self._exposure_s)
+        elif fault.kind in ("nudge_frame", "shove_frame"):
+            axis = self._axis(fault.axis or "")
+            was = axis.state(t_s).target
+            back_s = axis.move(was + (fault.amount or 0.0), t_s + 0.1 * self._exposure_s, limited=False).ends_s
+            if fault.kind == "nudge_frame":
+                axis.move(was, back_s, limited=False)
 
     def _view(self, t_s: float) -> View:
         """How the detector sees the sample at a moment, with all that the encoders do not know."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +40,12 @@ PRESETS: dict[str, Preset] = {
 _OTHERS = ("spheres", "empty")
 
 
+@lru_cache(maxsize=4)
 def make_specimen(config: SpecimenConfig, seed: int) -> Specimen:
-    """The specimen of a configuration and seed, the same every time; ValueError for what cannot be made."""
+    """The specimen of a configuration and seed, the same every time; ValueError for what cannot be made.
+
+    It is only ever looked at, so microscopes share it.
+    """
     if config.preset not in PRESETS and config.preset not in _OTHERS:
         raise ValueError(f"unknown preset {config.preset!r}; known: {', '.join((*PRESETS, *_OTHERS))}")
     if config.spheres and config.preset != "spheres":

@@ -22,13 +22,33 @@ class Source:
     def state(self, t_s: float) -> SourceState:
         """Whether there is beam, and its flux relative to the nominal one."""
         available = not (self._faults.active("beam_loss", t_s) or self._faults.active("interlock", t_s))
-        return SourceState(available, self.flux(t_s) if available else 0.0)
+        return SourceState(available, self._shown(t_s) if available else 0.0)
+
+    def least_flux(self, begin_s: float, end_s: float) -> float:
+        """The least relative flux that a status shows between two times, while there is beam."""
+        edges = (t_s for f in self._faults.of("flux") for t_s in (f.at_s or 0.0, f.until_s))
+        return min(self._shown(t_s) for t_s in (begin_s, end_s, *(t for t in edges if begin_s < t < end_s)))
+
+    def _shown(self, t_s: float) -> float:
+        hindered = (f.factor or 0.0 for f in self._faults.of("flux") if f.lasts_at(t_s) and not f.hidden)
+        return self.flux(t_s) * math.prod(hindered)
 
     def flux(self, t_s: float) -> float:
         """Relative flux while there is beam: two slow waves of 40 and 11 minutes."""
         slow, fast = self._phases
         wave = 0.7 * math.sin(2.0 * math.pi * t_s / 2400.0 + slow) + 0.3 * math.sin(2.0 * math.pi * t_s / 660.0 + fast)
         return 1.0 + self._drift * wave
+
+    def bright_s(self, periods: list[tuple[float, float]]) -> float:
+        """Seconds of the undisturbed source that give as much light as these periods did."""
+        odd = self._faults.of("flux")
+        total_s = 0.0
+        for begin_s, end_s in periods:
+            changes = (t_s for f in odd for t_s in (f.at_s or 0.0, f.until_s))
+            for low, high in pairwise(sorted({begin_s, end_s, *(t for t in changes if begin_s < t < end_s)})):
+                middle_s = 0.5 * (low + high)
+                total_s += (high - low) * math.prod(f.factor or 0.0 for f in odd if f.lasts_at(middle_s))
+        return total_s
 
     def dark_periods(self) -> list[tuple[float, float]]:
         """When there is no beam."""
@@ -60,6 +80,12 @@ class Shutter:
         """The parts of [begin_s, end_s] during which light passes."""
         times = [begin_s, *(at for at, _ in self._changes if begin_s < at < end_s), end_s]
         return [(a, b) for a, b in pairwise(times) if self._is_open(a)]
+
+    def open_spans(self, t_s: float) -> list[tuple[float, float]]:
+        """When it was open, up to t_s; a span that goes on ends in infinity."""
+        changes = [*self._changes, (math.inf, False)]
+        spans = [(at, until) for (at, is_open), (until, _) in pairwise(changes) if is_open and at < t_s]
+        return [(at, until if until <= t_s else math.inf) for at, until in spans]
 
     def closed_periods(self) -> list[tuple[float, float]]:
         """When no light passes."""

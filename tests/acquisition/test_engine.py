@@ -46,10 +46,21 @@ def test_a_bad_frame_is_retaken(fault: dict[str, Any], reason: str) -> None:
 
 
 def test_a_frame_that_never_comes_is_declared_missing_and_the_rest_goes_on() -> None:
-    bench = Bench({"kind": "dropped_frame", "frames": [3, 4, 5, 6]})
+    bench = Bench({"kind": "dropped_frame", "frames": [3, 4, 5, 6, *range(10, 14)]})
     bench.run(STEPS)
     assert bench.outcomes() == {**ALL_KEPT, "roi-01/proj_0001": "missing"}
-    assert "frame.missing" in bench.seen
+    assert bench.seen.count("frame.postponed") == bench.seen.count("frame.missing") == 1
+
+
+@pytest.mark.parametrize("index", [0, 2, 4])
+def test_a_projection_that_failed_is_taken_again_at_the_end(index: int) -> None:
+    """The views at both ends, which show the rotation axis, as any other."""
+    first = 2 + index
+    bench = Bench({"kind": "dropped_frame", "frames": list(range(first, first + 4))})
+    bench.run(STEPS)
+    assert bench.outcomes() == ALL_KEPT
+    assert bench.sink.calls[-1] == ("keep", f"roi-01/proj_{index:04d}", 5)
+    assert "frame.missing" not in bench.seen
 
 
 def test_a_stall_is_tried_again() -> None:

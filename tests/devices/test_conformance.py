@@ -179,6 +179,7 @@ def test_a_frame_that_is_none_is_never_kept(bench: Bench, kind: str) -> None:
         await hands.fault(kind)
 
         async def take() -> CameraFrame:
+            checker.ordered()
             frame = await instrument.camera.expose()
             checker.check(step("projection", 2), frame)
             return frame

@@ -2,74 +2,168 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.acquisition.light import Light, Look, Odd
 from xrm_control.acquisition.steps import FrameStep
-from xrm_control.core.errors import FrameUnusable
+from xrm_control.core.errors import FrameUnusable, Saturated
 from xrm_control.devices.protocols import CameraFrame
+
+_FULL = 0.995  # of full scale
+_MOST_FULL = 0.005  # of the pixels: hot ones are normal
+
+
+class AgainstReference(FrameUnusable):
+    """A frame that does not go with the references: one of the two is wrong."""
+
+    def __init__(self, what: str, *, reference: Literal["dark", "flat"] = "dark", **facts: Any) -> None:
+        super().__init__(what, **facts)
+        self.reference: Literal["dark", "flat"] = reference
 
 
 class FrameChecker:
-    """Checks the frames of one acquisition in the order in which they come.
+    """Checks the frames of a run in the order in which they come; `begin` says what the camera promises from then on.
 
-    Knows the shape that the camera promised, remembers the last frame (a repeat is not a frame) and the level of the
-    darks (a frame with the shutter open must lie above it somewhere, a dark must not).
+    A frame whose counts its fellows do not lead one to expect is refused once, for comparison: when another exposure of
+    the same step agrees with it, it is the sample, and the frame is believed.
     """
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(self, shape: tuple[int, int], *, full_scale: int = 65_535) -> None:
         self.shape = shape
-        self._last: CameraFrame | None = None
+        self.light = Light()
+        self._full_scale = full_scale
+        self._dtype: np.dtype[Any] | None = None
+        self._last: NDArray[Any] | None = None
         self._last_id: int | None = None
-        self._dark_level: float | None = None
-        self._dark_noise = 0.0
+        self._ordered = 0
+        self._refused: dict[str, list[Look]] = {}
+        self._setting: tuple[int, float] | None = None
+        self._good: set[tuple[int, float] | None] = set()
+        self.confirmed: set[str] = set()
+
+    def begin(self, shape: tuple[int, int], binning: int, exposure_s: float, full_scale: int) -> None:
+        """Another acquisition: its frames have this shape; what was seen before with such settings is remembered."""
+        self.shape, self._full_scale = shape, full_scale
+        self._setting = (binning, exposure_s)
+        self.light.begin(self._setting)
+        self._refused.clear()
+        self.confirmed.clear()
+        self.restarted()
 
     def restarted(self) -> None:
         """The camera may count its frames anew from here on; what it saw before is still remembered."""
         self._last_id = None
 
+    def ordered(self) -> None:
+        """One more exposure is ordered; its frame may yet be lost."""
+        self._ordered += 1
+
+    @property
+    def was_good(self) -> bool:
+        """Whether the run has seen a good frame with the shutter open and the present settings of the camera."""
+        return self._setting in self._good
+
+    def withdraw(self, frame_id: str) -> None:
+        """A frame that was believed is so no more."""
+        self.light.withdraw(frame_id)
+        self.confirmed.discard(frame_id)
+
+    def disturbed(self, frame: CameraFrame) -> None:
+        """The frame is not believed, whatever it shows; its number counts."""
+        if frame.unique_id != self._last_id:
+            self._last_id, self._ordered = frame.unique_id, 0
+
     def check(self, step: FrameStep, frame: CameraFrame) -> None:
-        """Raise FrameUnusable unless `frame` can be the picture that `step` asked for."""
-        image = frame.image
+        """Raise FrameUnusable, or Saturated, unless `frame` can be the picture that `step` asked for."""
+        image, where = frame.image, step.frame_id
+        self._check_id(step, frame)
         if image.shape != self.shape:
-            raise FrameUnusable("wrong shape", where=step.frame_id, value=image.shape, limit=self.shape)
+            raise FrameUnusable("wrong shape", where=where, value=image.shape, limit=self.shape)
         if not np.isfinite(image).all():
-            raise FrameUnusable("not a number in the image", where=step.frame_id)
-        if image.min() == image.max():
-            raise FrameUnusable("every pixel has the same value", where=step.frame_id, value=image.flat[0])
-        if self._last_id is not None and frame.unique_id <= self._last_id:
+            raise FrameUnusable("not a number in the image", where=where)
+        if self._dtype is not None and image.dtype != self._dtype:
             raise FrameUnusable(
-                "its unique id does not follow",
+                "its pixels are of another type than those of the frames before",
+                where=where,
+                value=image.dtype,
+                limit=self._dtype,
+            )
+        if step.kind != "dark":
+            self._check_full(step, image)
+        if image.min() == image.max():
+            raise FrameUnusable("every pixel has the same value", where=where, value=image.flat[0])
+        if self._last is not None and np.array_equal(image, self._last):
+            raise FrameUnusable("the same picture as the frame before", where=where)
+        self._last = image
+        look = self._check_light(step, image)
+        self._dtype = image.dtype
+        if look is not None:
+            self._good.add(self._setting)
+        self.light.add(step, image, look)
+
+    def _check_id(self, step: FrameStep, frame: CameraFrame) -> None:
+        """The id must be one of those that the exposures ordered since the last frame have."""
+        last, ordered = self._last_id, max(1, self._ordered)
+        repeated = last == frame.unique_id
+        if not repeated:
+            self._last_id, self._ordered = frame.unique_id, 0
+        if last is not None and not last < frame.unique_id <= last + ordered:
+            raise FrameUnusable(
+                "its unique id does not follow: somebody else exposed, or the camera counts anew",
                 where=step.frame_id,
                 value=frame.unique_id,
-                limit=f"above {self._last_id}",
+                limit=last + 1 if ordered == 1 else f"{last + 1} to {last + ordered}",
             )
-        if self._last is not None and np.array_equal(image, self._last.image):
-            raise FrameUnusable("the same picture as the frame before", where=step.frame_id)
-        self._check_light(step, image)
-        self._last, self._last_id = frame, frame.unique_id
 
-    def _check_light(self, step: FrameStep, image: np.ndarray) -> None:
-        if step.kind == "dark":
-            # A robust level and noise: hot pixels must not count.
-            level = float(np.median(image))
-            noise = 1.4826 * float(np.median(np.abs(image - level)))
-            if self._dark_level is None:
-                self._dark_level, self._dark_noise = level, max(noise, 1.0)
-            elif abs(level - self._dark_level) > 10 * self._dark_noise:
-                raise FrameUnusable(
-                    "a dark that differs from the darks before it: light behind a closed shutter?",
-                    where=step.frame_id,
-                    value=f"{level:.1f} counts",
-                    limit=f"{self._dark_level:.1f} +- {10 * self._dark_noise:.1f} counts",
-                )
+    def _check_full(self, step: FrameStep, image: NDArray[Any]) -> None:
+        limit = min(self._full_scale, np.iinfo(image.dtype).max) if image.dtype.kind in "ui" else self._full_scale
+        share = float(np.mean(image >= _FULL * limit))
+        if share <= _MOST_FULL:
             return
-        if self._dark_level is not None:
-            bright = float(np.percentile(image, 99))
-            floor = self._dark_level + 6 * self._dark_noise
-            if bright <= floor:
-                raise FrameUnusable(
-                    "no light although the shutter is open",
-                    where=step.frame_id,
-                    value=f"99th percentile {bright:.1f} counts",
-                    limit=f"above {floor:.1f} counts",
-                )
+        counts = f"{100 * share:.1f} % of the pixels at full scale, median {np.median(image):.0f} counts"
+        exposure_s = self._setting[1] if self._setting is not None else None
+        shorter = f", to {exposure_s / 2:g} s or less" if exposure_s else ""
+        raise Saturated(
+            f"the frame is saturated with {exposure_s:g} s" if exposure_s else "the frame is saturated",
+            where=step.frame_id,
+            value=counts,
+            limit=f"{100 * _MOST_FULL:g} % of the pixels at full scale, {limit} counts",
+            remedy=f"shorten {'mosaic' if step.frame_id.startswith('mosaic/') else 'scan'}.exposure_s{shorter}",
+        )
+
+    def _check_light(self, step: FrameStep, image: NDArray[Any]) -> Look | None:
+        if step.kind == "dark":
+            odd = self.light.odd_dark(image)
+            if odd is not None:
+                raise _unusable(step, odd)
+            return None
+        look = self.light.look(image)
+        if (odd := self.light.no_light(look)) is not None:
+            raise _against("dark", step, odd)
+        if step.kind != "flat" and (odd := self.light.above_flats(look)) is not None:
+            # One more exposure than elsewhere: the flats were taken again meanwhile.
+            if self._alone(step, look, others=2):
+                raise _against("flat", step, odd)
+        elif (odd := self.light.odd_lit(step, look)) is not None and self._alone(step, look):
+            raise _unusable(step, odd)
+        return look
+
+    def _alone(self, step: FrameStep, look: Look, others: int = 1) -> bool:
+        """Whether fewer than `others` earlier exposures of the step agree with this one, which is remembered."""
+        earlier = self._refused.setdefault(step.frame_id, [])
+        if sum(look.agrees(other) for other in earlier) >= others:
+            self.confirmed.add(step.frame_id)
+            return False
+        earlier.append(look)
+        return True
+
+
+def _against(reference: Literal["dark", "flat"], step: FrameStep, odd: Odd) -> AgainstReference:
+    return AgainstReference(odd.what, reference=reference, where=step.frame_id, value=odd.value, limit=odd.limit)
+
+
+def _unusable(step: FrameStep, odd: Odd) -> FrameUnusable:
+    return FrameUnusable(odd.what, where=step.frame_id, value=odd.value, limit=odd.limit)

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from itertools import groupby
+from typing import Literal, Protocol, TypeVar
 
-from xrm_control.acquisition.checks import FrameChecker
+from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.patience import MOST_ATTEMPTS, Hold, Patience, RetryPolicy, together
 from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets
+from xrm_control.acquisition.stillness import CameraChanged, disturbed, meaning_lost, moved
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
     BeamLost,
@@ -20,7 +22,8 @@ from xrm_control.core.errors import (
     InstrumentUnreachable,
     InterlockOpen,
     MotionInterrupted,
-    MotionStalled,
+    Saturated,
+    ShutterStuck,
     XrmError,
 )
 from xrm_control.core.events import EventStream
@@ -31,6 +34,11 @@ from xrm_control.devices.safety import Guard
 __all__ = ["Engine", "FrameSink", "Hold", "RetryPolicy"]
 
 Result = TypeVar("Result")
+
+# Failures of one frame in a row: then its references are doubted, and the camera is configured anew.
+_DOUBTED_AFTER = _RECONFIGURED_AFTER = 2
+# A set of references is looked over again after some of it were taken again, but not for ever.
+_REVIEWS = 2
 
 
 class FrameSink(Protocol):
@@ -45,7 +53,7 @@ class FrameSink(Protocol):
         ...
 
     async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
-        """This attempt does not count; another follows."""
+        """This attempt does not count, also when it was kept before; another follows."""
         ...
 
     async def declare_missing(self, step: FrameStep, reason: str) -> None:
@@ -80,7 +88,9 @@ class Engine:
         self._hold = hold
         self._patience = Patience(instrument, clock, events, policy, hold, self._restore)
         self._acquisition: Acquisition | None = None
-        self._checker: FrameChecker | None = None
+        self._checker = FrameChecker((0, 0))
+        self._taken: dict[str, tuple[FrameStep, int]] = {}
+        self._renewed: set[str] = set()
         self._keeping: asyncio.Task[None] | None = None
         self._last_seen: dict[str, float] = {}
 
@@ -95,21 +105,95 @@ class Engine:
     async def configure(self, acquisition: Acquisition) -> None:
         """Set the camera and believe only what it reads back."""
         settings = await self.patiently(lambda: self._configure(acquisition), f"{acquisition.stage}, camera")
-        self._acquisition, self._checker = acquisition, FrameChecker(settings.shape)
+        self._acquisition = acquisition
+        full_scale = self._instrument.describe().camera.full_scale
+        self._checker.begin(settings.shape, acquisition.binning, acquisition.exposure_s, full_scale)
+        self._taken.clear()
+        self._renewed.clear()
 
     async def run(self, steps: Iterable[FrameStep]) -> None:
         """Carry out `steps` in order. On return each has one outcome: kept or declared missing.
 
-        A frame is made durable while the stage goes to the next one, which is not exposed before. However this ends,
-        no frame is left half kept. Raises StorageError.
+        What could not be taken is tried once more at the end, and so is what turned out to be odd among its fellows:
+        a dark or flat of a set when the set is complete, a projection when all are known. A frame is made durable while
+        the stage goes to the next one, which is not exposed before. However this ends, no frame is left half kept.
+        Raises StorageError; Saturated.
         """
+        again: list[FrameStep] = []
         try:
-            for step in steps:
-                tally = _Tally()
-                while not await self.patiently(partial(self._attempt, step, tally), step.frame_id):
-                    pass
+            for kind, alike in groupby(steps, key=lambda step: step.kind):
+                some = list(alike)
+                again += [step for step in some if not await self._carry_out(step)]
+                if kind in ("dark", "flat"):
+                    again += await self._review(some)
+            again += await self._withdraw(self._odd_views())
+            for step in again:
+                await self._carry_out(step, last=True)
         finally:
             await self._durable()
+
+    async def close(self) -> None:
+        """Close the shutter: nothing is exposed for a while. One that sticks is told of, and costs no frame.
+
+        The next dark will not be taken behind it, nor will the run end as a success.
+        """
+        try:
+            await self.patiently(lambda: self._instrument.shutter.set(False), "closing the shutter")
+        except ShutterStuck as error:
+            self._events.emit("shutter.stuck", str(error), level="error")
+
+    async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
+        """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
+        tally = _Tally(last=last)
+        while not await self.patiently(partial(self._attempt, step, tally), step.frame_id):
+            if tally.against is not None and tally.failures == _DOUBTED_AFTER:
+                await self._renew(tally.against, step.frame_id)
+        return not tally.given_up
+
+    async def _review(self, references: list[FrameStep]) -> list[FrameStep]:
+        """Take those of a set of darks or flats again that the others do not bear out; returns what failed."""
+        failed: list[FrameStep] = []
+        for _ in range(_REVIEWS):
+            odd = self._checker.light.odd_references(step.frame_id for step in references)
+            if not odd:
+                break
+            for step in await self._withdraw({name: why.what for name, why in odd.items()}):
+                if not await self._carry_out(step):
+                    failed.append(step)
+        return failed
+
+    def _odd_views(self) -> dict[str, str]:
+        confirmed = self._checker.confirmed
+        return {
+            name: f"{odd.what}: {odd.value}, expected {odd.limit}"
+            for name, odd in self._checker.light.odd_views().items()
+            if name not in confirmed
+        }
+
+    async def _withdraw(self, odd: dict[str, str]) -> list[FrameStep]:
+        """Reject frames that were kept, for these reasons; returns their steps, which are open again."""
+        await self._durable()
+        steps = []
+        for name, reason in odd.items():
+            step, attempt = self._taken.pop(name)
+            await self._sink.retake(step, attempt, reason)
+            self._checker.withdraw(name)
+            self._events.emit("frame.withdrawn", f"{name}: {reason}", level="warning", frame=name)
+            steps.append(step)
+        return steps
+
+    async def _renew(self, reference: str, where: str) -> None:
+        """Every frame fails against the darks or the flats of this acquisition: take those again, once."""
+        names = [name for name, (step, _) in self._taken.items() if step.kind == reference]
+        if reference in self._renewed or not names:
+            return
+        self._renewed.add(reference)
+        text = f"{where}: the {reference}s are doubted and taken again"
+        self._events.emit("reference.doubted", text, level="warning", frame=where)
+        again = await self._withdraw(dict.fromkeys(names, f"doubted: {where} does not go with it"))
+        failed = [step for step in again if not await self._carry_out(step)]
+        for step in (*failed, *await self._review(again)):
+            await self._carry_out(step, last=True)
 
     async def move(self, pose: Pose, where: str) -> Pose:
         """Move all axes that are not there yet, at once; returns the verified read-back."""
@@ -131,7 +215,10 @@ class Engine:
         """After the instrument came back: the limits as they are now, the camera as it was."""
         if self._limits_now is not None:
             self._guard = self._limits_now()
-        if self._acquisition is not None and self._checker is not None:
+        await self._reconfigure()
+
+    async def _reconfigure(self) -> None:
+        if self._acquisition is not None:
             settings = await self._configure(self._acquisition)
             if settings.shape != self._checker.shape:
                 raise DeviceError(
@@ -145,16 +232,8 @@ class Engine:
 
     async def _move(self, pose: Pose, where: str) -> Pose:
         self._guard.check(pose, where)
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                targets = axis_targets(pose).items()
-                return Pose(*await together(*(self._approach(name, target) for name, target in targets)))
-            except MotionStalled as error:
-                self._events.emit("move.stalled", str(error), level="warning", attempt=attempt, frame=where)
-                if attempt == self._policy.move_attempts:
-                    raise
+        targets = axis_targets(pose).items()
+        return Pose(*await together(*(self._approach(name, target) for name, target in targets)))
 
     async def _approach(self, name: str, target: float) -> float:
         """Move, unless the axis is there already; it is only asked when it may be."""
@@ -171,6 +250,8 @@ class Engine:
 
     async def _attempt(self, step: FrameStep, tally: _Tally) -> bool:
         """One attempt at a frame, every condition looked at before; whether the frame has its outcome."""
+        if (changed := meaning_lost(self._instrument.settings_changed(), step.frame_id)) is not None:
+            raise changed
         # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
         actual, (beam, is_open) = await together(self._move(step.pose, step.frame_id), self._look(step))
         if not beam:
@@ -182,21 +263,39 @@ class Engine:
         tally.tries += 1
         attempt = await self._sink.intend(step)
         try:
-            frame = await self._expose(step)
+            frame = await self._expose(step, actual)
         except (InstrumentUnreachable, MotionInterrupted) as error:
             # What is in flight when the instrument goes is not believed, and never counts as the frame's failure.
             await self._retake(step, attempt, error)
             raise
-        except (BeamLost, FrameLost, FrameUnusable) as error:
-            # Nor is losing beam the frame's fault.
-            tally.failures += not isinstance(error, BeamLost)
-            if tally.failures == self._policy.frame_attempts or tally.tries >= MOST_ATTEMPTS:
-                await self._missing(step, error.what)
-                return True
-            await self._retake(step, attempt, error)
-            return False
+        except (BeamLost, FrameLost, FrameUnusable, Saturated) as error:
+            return await self._failed(step, attempt, tally, error)
+        if step.frame_id in self._checker.confirmed:
+            text = f"{step.frame_id}: unlike its fellows, but two exposures agree: kept"
+            self._events.emit("frame.confirmed", text, level="warning", frame=step.frame_id)
+        self._taken[step.frame_id] = (step, attempt)
         self._keeping = asyncio.create_task(self._keep(step, attempt, frame, actual), name=f"keep {step.frame_id}")
         return True
+
+    async def _failed(self, step: FrameStep, attempt: int, tally: _Tally, error: DeviceError) -> bool:
+        """What becomes of a frame whose attempt failed; whether it is done with for now."""
+        # Losing beam is not the frame's fault.
+        tally.failures += not isinstance(error, BeamLost)
+        tally.against = error.reference if isinstance(error, AgainstReference) else None
+        used_up = tally.failures == self._policy.frame_attempts or tally.tries >= MOST_ATTEMPTS
+        if used_up and tally.last:
+            await self._missing(step, error.what)
+            return True
+        await self._retake(step, attempt, error)
+        if isinstance(error, Saturated) and (used_up or not self._checker.was_good):
+            raise error
+        if used_up:
+            tally.given_up = True
+            text = f"{step.frame_id}: given up for now, comes again at the end: {error.what}"
+            self._events.emit("frame.postponed", text, level="warning", frame=step.frame_id)
+        elif isinstance(error, CameraChanged) or (tally.failures and tally.failures % _RECONFIGURED_AFTER == 0):
+            await self._reconfigure()
+        return used_up
 
     async def _keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         await self._sink.keep(step, attempt, frame, actual)
@@ -223,12 +322,30 @@ class Engine:
         await self._sink.declare_missing(step, reason)
         self._events.emit("frame.missing", f"{step.frame_id} is missing: {reason}", level="error", frame=step.frame_id)
 
-    async def _expose(self, step: FrameStep) -> CameraFrame:
-        frame = await self._instrument.camera.expose()
-        if step.shutter_open and not await self._beam():
-            raise BeamLost("beam was lost during the exposure", where=step.frame_id)
-        if self._checker is None:
+    async def _expose(self, step: FrameStep, before: Pose) -> CameraFrame:
+        """One frame; good only if everything was still, and as commanded, from its begin to its end."""
+        if self._acquisition is None:
             raise DeviceError("the camera was not configured before exposing", where=step.frame_id)
+        self._checker.ordered()
+        frame = await self._instrument.camera.expose()
+        axes = self._instrument.axes
+        (beam, is_open), *readings = await together(self._look(step), *(axis.read() for axis in axes.values()))
+        seen = dict(zip(axes, readings, strict=True))
+        self._last_seen |= {name: reading.position for name, reading in seen.items()}
+        if not beam:
+            raise BeamLost("beam was lost during the exposure", where=step.frame_id)
+        problem = (
+            meaning_lost(self._instrument.settings_changed(), step.frame_id)
+            or moved(step, before, seen, self._instrument.describe().axes)
+            or disturbed(step, frame.disturbances)
+        )
+        if problem is not None:
+            self._checker.disturbed(frame)
+            raise problem
+        if is_open != step.shutter_open:
+            self._checker.disturbed(frame)
+            state = "open" if is_open else "closed"
+            raise FrameUnusable("the shutter is not as it was before the exposure", where=step.frame_id, value=state)
         self._checker.check(step, frame)
         return frame
 
@@ -269,7 +386,13 @@ class Engine:
 
 @dataclass
 class _Tally:
-    """How often a frame was tried, and how often that was its own failure."""
+    """How often a frame was tried, how often that was its own failure, and what came of it.
 
+    last: it does not come again; given_up: it comes again at the end; against: which references it failed against.
+    """
+
+    last: bool = False
     tries: int = 0
     failures: int = 0
+    given_up: bool = False
+    against: Literal["dark", "flat"] | None = None

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import InstrumentUnreachable, MotionInterrupted, MotionStalled, XrmError
+from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionInterrupted, MotionStalled, XrmError
 from xrm_control.core.events import EventStream
 from xrm_control.core.model import Spec
 from xrm_control.devices.protocols import Instrument
@@ -43,7 +43,7 @@ class RetryPolicy(Spec):
 
 
 class Patience:
-    """Begins an action again when the instrument came back, or when whoever moved an axis had time to finish.
+    """Begins an action again when the instrument came back, whoever moved an axis had time to finish, or it stalled.
 
     `restored` puts an instrument that is connected again in order for the action (camera, limits).
     """
@@ -66,7 +66,7 @@ class Patience:
 
     async def with_(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
         """The result of `action`, begun anew as often as the policy allows; then what stopped it is raised."""
-        losses = interruptions = 0
+        losses = interruptions = stalls = 0
         while True:
             try:
                 return await action()
@@ -79,8 +79,13 @@ class Patience:
                 interruptions += 1
                 self._events.emit("move.interrupted", str(error), level="warning", attempt=interruptions, frame=where)
                 if interruptions == self._policy.move_attempts:
-                    raise
+                    raise used_up(error, interruptions) from error
                 await self._make_way(where, error)
+            except MotionStalled as error:
+                stalls += 1
+                self._events.emit("move.stalled", str(error), level="warning", attempt=stalls, frame=where)
+                if stalls == self._policy.move_attempts:
+                    raise used_up(error, stalls) from error
 
     async def _regain(self, where: str, error: InstrumentUnreachable) -> None:
         """Hold until the instrument is connected and in order again. Raises InstrumentUnreachable, SafetyRefusal."""
@@ -111,6 +116,19 @@ class Patience:
             with contextlib.suppress(InstrumentUnreachable):
                 await self._instrument.shutter.set(False)
             await self._clock.sleep(self._policy.interrupted_wait_s)
+
+
+def used_up(error: DeviceError, tries: int) -> DeviceError:
+    """`error`, saying how often it was tried before it was believed."""
+    often = "once" if tries == 1 else f"{tries} times"
+    text = f"{error.what}; tried {often}"
+    return type(error)(text, where=error.where, value=error.value, limit=error.limit, remedy=_REMEDIES.get(type(error)))
+
+
+_REMEDIES: dict[type[DeviceError], str] = {
+    MotionStalled: "look for an obstacle before anything moves again",
+    MotionInterrupted: "find out who uses the instrument, and what was changed",
+}
 
 
 async def together(*actions: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -13,6 +13,7 @@ from xrm_control.acquisition.orders.sequential import Sequential
 from xrm_control.acquisition.references import ReferenceScheme, clear_pose
 from xrm_control.acquisition.schemes.both import Both
 from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.errors import RecipeError
 from xrm_control.core.family import Family
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
@@ -46,6 +47,10 @@ class TomographySpec(Spec):
         default=2.0, ge=0, le=50, description="more missing projections quarantine the ROI"
     )
 
+    moved_allowed_um: float = Field(
+        default=5.0, gt=0, description="a region found farther beside its place in the mosaic is quarantined"
+    )
+
     @model_validator(mode="after")
     def _angles(self) -> TomographySpec:
         if not self.start_deg < self.end_deg:
@@ -55,8 +60,22 @@ class TomographySpec(Spec):
     def projection_count(self, camera: CameraDescription) -> int:
         """The number of projections, resolved."""
         if self.projections == "auto":
-            return max(2, projections_for(self.useful_diameter_um, camera.binned_pixel_um(self.binning)))
+            half_turn = projections_for(self.useful_diameter_um, camera.binned_pixel_um(self.binning))
+            return max(2, round(half_turn * (self.end_deg - self.start_deg) / 180))
         return self.projections
+
+    def check_angles(self, camera: CameraDescription, tolerance_deg: float) -> None:
+        """Raise RecipeError when the rotation axis, `tolerance_deg` exact, cannot tell neighbouring angles apart."""
+        count = self.projection_count(camera)
+        step_deg = (self.end_deg - self.start_deg) / (count - 1)
+        if step_deg <= 2 * tolerance_deg:
+            raise RecipeError(
+                "the angles are closer than the rotation axis can tell apart: frames would share an angle",
+                where="scan.projections",
+                value=f"{count} projections over {self.end_deg - self.start_deg:g} deg, {step_deg:.4f} deg apart",
+                limit=f"more than {2 * tolerance_deg:g} deg, twice the tolerance of axis theta",
+                remedy=f"take at most {math.ceil((self.end_deg - self.start_deg) / (2 * tolerance_deg))} projections",
+            )
 
     def theta_deg(self, camera: CameraDescription) -> tuple[float, ...]:
         """Angles of the projections by index, both ends included."""

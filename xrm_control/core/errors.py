@@ -149,6 +149,10 @@ class FrameUnusable(DeviceError):
     """A frame arrived that cannot be a picture (constant, repeated, wrong shape, not a number)."""
 
 
+class Saturated(DeviceError):
+    """The camera's pixels are full: no frame with these settings can be good."""
+
+
 class StorageError(XrmError, OSError):
     """Something could not be made durable; the run must stop."""
 

@@ -254,11 +254,11 @@ class Instrument(Protocol):
         ...
 
     def settings_changed(self) -> tuple[Disturbance, ...]:
-        """What `connect` found and somebody has changed since, of what gives positions their meaning: offset, direction
-        and step size of an axis, and whether a write moves it or redefines its position.
+        """What the first `connect` found and somebody has changed since, of what gives positions their meaning: offset,
+        direction and step size of an axis, and whether a write moves it or redefines its position.
 
-        Kind "axis", for as long as it lasts: set back, it is gone; `connect` takes the present settings as the new
-        ones. Returns at once from what monitors say, and raises nothing.
+        Kind "axis", for as long as it lasts: set back, it is gone. To connect again does not make it right: an IOC that
+        was started anew with another offset is told of too. Returns at once from what monitors say, raises nothing.
         """
         ...
 

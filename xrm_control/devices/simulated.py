@@ -42,6 +42,9 @@ from xrm_control.devices.protocols import (
     SourceReading,
 )
 
+# An exposure during which the flux fell below this share of what it was at its begin has lost its beam.
+_FLUX_FLOOR = 0.5
+
 
 class FaultSpec(Spec):
     """One scripted fault, in the words of `simulators.faults`."""
@@ -53,6 +56,9 @@ class FaultSpec(Spec):
     move: int | None = None
     frames: tuple[int, ...] = ()
     times: int = 1
+    factor: float | None = None
+    amount: float | None = None
+    hidden: bool = False
 
     @model_validator(mode="after")
     def _known(self) -> FaultSpec:
@@ -109,6 +115,7 @@ class SimulatedInstrument:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._description = _description(microscope)
+        self._offsets: dict[str, float] = {}
         self.axes: Mapping[str, Axis] = {
             name: _SimulatedAxis(name, description, microscope, clock)
             for name, description in self._description.axes.items()
@@ -128,8 +135,11 @@ class SimulatedInstrument:
 
     async def connect(self) -> None:
         """See `Instrument.connect`."""
+        now_s = self._clock.now_s()
         try:
-            self.microscope.source(self._clock.now_s())
+            self.microscope.source(now_s)
+            for name in self.axes:
+                self._offsets.setdefault(name, self.microscope.axis_offset(name, now_s))
         except Disconnected as error:
             raise InstrumentUnreachable(
                 f"the simulated microscope does not answer: {error}", remedy="look at instrument.faults"
@@ -151,7 +161,20 @@ class SimulatedInstrument:
 
     def settings_changed(self) -> tuple[Disturbance, ...]:
         """See `Instrument.settings_changed`."""
-        return ()
+        now_s = self._clock.now_s()
+        try:
+            now = {name: self.microscope.axis_offset(name, now_s) for name in self._offsets}
+        except Disconnected:
+            # Whoever asks a device next will meet that.
+            return ()
+        changed = ((name, was, self._description.axes[name].units) for name, was in self._offsets.items())
+        return tuple(
+            Disturbance(
+                "axis", f"the offset of axis {name} was changed from {was:g} to {now[name]:g} {units}", f"axis {name}"
+            )
+            for name, was, units in changed
+            if now[name] != was
+        )
 
     def halt(self) -> None:
         """See `Instrument.halt`. The physics belongs to the loop, whoever asks."""
@@ -257,11 +280,13 @@ class _SimulatedCamera:
         self._microscope = microscope
         self._clock = clock
         self._ready_s = 0.0
+        self._settings = (0, 0.0)
 
     async def configure(self, binning: int, exposure_s: float) -> CameraSettings:
         """See `Camera.configure`. An exposure that nobody waits for any more is let pass."""
         await self._clock.sleep_until(self._ready_s)
         _reached(self._microscope.configure_camera, binning, exposure_s, self._clock.now_s())
+        self._settings = (binning, exposure_s)
         camera = self._microscope.describe().camera
         return CameraSettings(binning, exposure_s, (camera.height_px // binning, camera.width_px // binning))
 
@@ -273,7 +298,30 @@ class _SimulatedCamera:
         frame = _reached(self._microscope.read, exposure.number, self._clock.now_s())
         if frame is None:
             raise FrameLost("the camera dropped the frame", where="camera", value=f"exposure {exposure.number}")
-        return CameraFrame(frame.image, frame.unique_id, frame.exposed_from_s, frame.exposed_until_s)
+        begin_s, end_s = frame.exposed_from_s, frame.exposed_until_s
+        return CameraFrame(frame.image, frame.unique_id, begin_s, end_s, self._disturbances(begin_s, end_s))
+
+    def _disturbances(self, begin_s: float, end_s: float) -> tuple[Disturbance, ...]:
+        """What the statuses showed meanwhile; what no status shows is not known here."""
+        seen = _reached(self._microscope.latched, begin_s, end_s)
+        found = [
+            Disturbance(
+                "axis", f"axis {one.axis} was sent from {one.start:.3f} to {one.target:.3f}", f"axis {one.axis}"
+            )
+            for one in seen.motions
+        ]
+        if seen.was_open and seen.was_closed:
+            found.append(Disturbance("shutter", "the shutter was open for a part of the exposure only", "shutter"))
+        if seen.was_open and (seen.least_flux == 0.0 or seen.least_flux < _FLUX_FLOOR * seen.first_flux):
+            fell = f"the relative flux fell from {seen.first_flux:.2f} to {seen.least_flux:.2f}"
+            found.append(Disturbance("beam", fell, "source"))
+        settings = _reached(self._microscope.camera_settings, self._clock.now_s())
+        if settings != self._settings:
+            told, wanted = (
+                f"binning {binning}, {exposure_s:g} s" for binning, exposure_s in (settings, self._settings)
+            )
+            found.append(Disturbance("camera", f"the camera was set to {told} instead of {wanted}", "camera"))
+        return tuple(found)
 
 
 class _SimulatedShutter:
@@ -345,7 +393,11 @@ def _description(microscope: Microscope) -> InstrumentDescription:
         for name, axis in about.axes.items()
     }
     camera = CameraDescription(
-        about.camera.width_px, about.camera.height_px, about.camera.pixel_um, dict(about.camera.readout_s)
+        about.camera.width_px,
+        about.camera.height_px,
+        about.camera.pixel_um,
+        dict(about.camera.readout_s),
+        2**about.camera.bit_depth - 1,
     )
     # The simulator states its flux per pixel at binning 8.
     flux_per_um2_s = microscope.config.photons_per_pixel_s / camera.binned_pixel_um(8) ** 2

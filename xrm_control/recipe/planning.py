@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move_s
 from xrm_control.acquisition.tomography import TomographySpec, projections_for
-from xrm_control.core.errors import SafetyRefusal, StorageError
+from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
+from xrm_control.reconstruction.rotation_axis import opposite_pairs
 from xrm_control.roi.strategy import Limits
 
 ORIGIN = Pose(0.0, 0.0, 0.0, 0.0)
@@ -69,6 +72,8 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     """
     camera = instrument.camera
     guard = Guard(instrument.axes, recipe.safety, recipe.sample)
+    recipe.scan.check_angles(camera, instrument.axes["theta"].tolerance)
+    _check_axis(recipe, camera)
     recipe.roi.check(Limits(guard.limits["x"], guard.limits["y"]), camera.field_of_view_um)
     mosaic = recipe.mosaic.acquisition(recipe.sample, camera)
     _inside(guard, mosaic)
@@ -166,6 +171,22 @@ def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequenc
             )
         )
     return tuple(rows)
+
+
+def _check_axis(recipe: Recipe, camera: CameraDescription) -> None:
+    """Refuse a scan in which an automatic rotation axis cannot be found: no two views half a turn apart."""
+    if recipe.reconstruction.rotation_axis != "auto":
+        return
+    try:
+        opposite_pairs(np.array(recipe.scan.theta_deg(camera)))
+    except DataError as error:
+        raise RecipeError(
+            error.what,
+            where="scan.start_deg, scan.end_deg, reconstruction.rotation_axis",
+            value=error.value,
+            limit=error.limit,
+            remedy="cover 180 degrees, or give reconstruction.rotation_axis as a detector column",
+        ) from error
 
 
 def _inside(guard: Guard, acquisition: Acquisition) -> None:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from xrm_control.acquisition.tiles import Mosaic
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
 from xrm_control.devices.protocols import SafeState
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
 from xrm_control.session.context import RunContext
+from xrm_control.session.placing import compare_with_mosaic
 from xrm_control.session.processing import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.session.results import sum_up
 from xrm_control.session.scans import RunScan
@@ -107,7 +109,7 @@ class Runner:
         run.states.go("pick")
         rois = await stages.pick(run, mosaic)
         for roi in rois:
-            await self._scan(roi)
+            await self._scan(roi, mosaic)
         run.states.go("finish")
         safety = await self._make_safe()
         self._say(safety)
@@ -123,7 +125,7 @@ class Runner:
         await self._report("incomplete" if reasons else "complete", reasons)
         run.states.go("complete")
 
-    async def _scan(self, roi: Roi) -> None:
+    async def _scan(self, roi: Roi, mosaic: Mosaic) -> None:
         """One ROI: aligning, referencing, scanning, checking; then it is processed while the next one is scanned."""
         run = self._run
         acquisition = stages.scan_of(run, roi)
@@ -140,7 +142,7 @@ class Runner:
             await stages.take(run, acquisition, rest, "projections")
         run.progress.scan_s[roi.name] = run.clock.now_s() - started_s
         run.states.go("check")
-        problem = stages.check(run, roi)
+        problem = stages.check(run, roi) or await compare_with_mosaic(run, roi, mosaic)
         if problem:
             self._quarantine(roi.name, problem)
             return

@@ -75,6 +75,7 @@ async def map_sample(run: RunContext) -> Mosaic:
         await run.engine.run(acquisition.steps[:first])
         _require_references(run, acquisition.steps[:first])
         await run.engine.run(acquisition.steps[first:])
+        await run.engine.close()
         run.progress.mosaic_s = run.clock.now_s() - started_s
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
@@ -186,9 +187,10 @@ async def align(run: RunContext, acquisition: Acquisition) -> None:
 
 
 async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep, ...], name: str) -> None:
-    """Carry out a part of a scan."""
+    """Carry out a part of a scan; after it the shutter is closed."""
     with _stage(run, f"{acquisition.stage} {name}", len(steps)):
         await run.engine.run(steps)
+        await run.engine.close()
 
 
 @contextlib.asynccontextmanager
@@ -220,6 +222,7 @@ def check(run: RunContext, roi: Roi) -> str | None:
     """Account for every frame of a finished scan; None when it can be reconstructed, else why not."""
     del run.ahead[roi.name]
     plans = {plan.frame_id: plan.kind for plan in run.journal.planned_frames(roi.name)}
+    _tell_of_lost_pair(run, roi)
     missing = [plans[name] for name in run.journal.missing_frames() if name in plans]
     projections = sum(kind == "projection" for kind in plans.values())
     lost = missing.count("projection")
@@ -231,6 +234,18 @@ def check(run: RunContext, roi: Roi) -> str | None:
         if missing.count(kind) == taken:
             return f"all {taken} {kind}s are missing"
     return None
+
+
+def _tell_of_lost_pair(run: RunContext, roi: Roi) -> None:
+    """An automatic rotation axis is less exact when the views half a turn apart are not all there."""
+    if run.recipe.reconstruction.rotation_axis != "auto":
+        return
+    planned = [p.target.theta_deg for p in run.journal.planned_frames(roi.name) if p.kind == "projection"]
+    kept = [p.target.theta_deg for p, _ in run.journal.stored_frames(roi.name) if p.kind == "projection"]
+    best, left = (min((abs(b - a - 180) for a in thetas for b in thetas), default=180.0) for thetas in (planned, kept))
+    if left > best + 0.01:
+        text = f"{roi.name}: the best pair left misses half a turn by {left:.2f} deg: the rotation axis is less exact"
+        run.events.emit("roi.remark", text, level="warning", roi=roi.name)
 
 
 def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> None:
