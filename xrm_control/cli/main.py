@@ -11,7 +11,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from xrm_control.cli.ioc import INTERFACE, PORT, PREFIX, ArrayType, IocOptions, SpecimenName, become
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
@@ -292,29 +291,26 @@ def ioc(
 @cli.command()
 def doctor(
     recipe: Annotated[Path | None, typer.Argument(help="a recipe, whose instrument is looked at")] = None,
+    expose: Annotated[
+        bool, typer.Option("--expose", help="take one frame as a run does, shutter closed; nobody else in control")
+    ] = False,
     set_: Overrides = None,
     json_: AsJson = False,
 ) -> None:
     """Look at this installation, and with a RECIPE at its instrument: PVs, limits, network, clock. Nothing moves."""
     from xrm_control.cli import doctor as clinic
 
+    if expose and recipe is None:
+        raise RecipeError("there is no instrument to expose with", where="--expose", remedy="name a recipe")
     findings = clinic.examine()
     if recipe is not None:
         from xrm_control import app
 
-        findings += app.examine(app.load(recipe, _overrides(set_)))
+        findings += app.examine(app.load(recipe, _overrides(set_)), expose=expose)
     if json_:
         _json([finding.__dict__ for finding in findings])
     else:
-        table = Table("", "what", "found", "to mend")
-        for finding in findings:
-            table.add_row(
-                "[green]ok[/]" if finding.ok else "[red]bad[/]",
-                finding.what,
-                finding.found,
-                "" if finding.ok else finding.remedy,
-            )
-        _out.print(table)
+        _out.print(clinic.table(findings))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
