@@ -29,6 +29,7 @@ from xrm_control.devices.backend import Backend
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
+from xrm_control.recipe.needs import needs_of
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.session.scans import FileScan, RunScan
@@ -192,12 +193,10 @@ def status(path: Path) -> RunSummary:
     )
 
 
-def examine(loaded: Loaded) -> list[Finding]:
-    """The recipe's instrument, looked at without moving anything."""
+def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
+    """The recipe's instrument, looked at without moving anything; with `expose` one frame is taken, shutter closed."""
     recipe = loaded.recipe
-    safety = recipe.safety
-    own = {"x": safety.x_um, "y": safety.y_um, "z": safety.z_um, "theta": safety.theta_deg}
-    return recipe.instrument.examine(own)
+    return recipe.instrument.examine(needs_of(recipe, recipe.instrument.describe()), expose=expose)
 
 
 def report(path: Path) -> Path:

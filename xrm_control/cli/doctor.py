@@ -7,9 +7,13 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from rich.table import Table
+from rich.text import Text
 
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import XrmError
@@ -32,7 +36,19 @@ _SLOW_COMMIT_MS = 100.0
 
 def examine() -> list[Finding]:
     """All examinations; none of them moves anything."""
-    return [_python(), *_packages(), *map(_reconstruction, _METHODS), _gpu(), _disk(), _commit(), *_backends()]
+    found = [_python(), *_packages(), *map(_reconstruction, _METHODS), _gpu(), _disk(), _commit(), *_backends()]
+    # Here a remedy says what would help if it were not in order; in order there is nothing to note.
+    return [replace(finding, remedy="") if finding.ok else finding for finding in found]
+
+
+def table(findings: Sequence[Finding]) -> Table:
+    """Findings for the screen; what comes from outside is text, never markup."""
+    found = Table("", "what", "found", "what to do")
+    for finding in findings:
+        mark = Text("note", "yellow") if finding.note else Text("ok", "green") if finding.ok else Text("bad", "red")
+        remedy = finding.remedy if finding.note or not finding.ok else ""
+        found.add_row(mark, Text(finding.what), Text(finding.found), Text(remedy))
+    return found
 
 
 def _python() -> Finding:

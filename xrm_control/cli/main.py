@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from xrm_control.cli import streams
 from xrm_control.cli.ioc import INTERFACE, PORT, PREFIX, ArrayType, IocOptions, SpecimenName, become
@@ -317,29 +315,26 @@ def ioc(
 @cli.command()
 def doctor(
     recipe: Annotated[Path | None, typer.Argument(help="a recipe, whose instrument is looked at")] = None,
+    expose: Annotated[
+        bool, typer.Option("--expose", help="take one frame as a run does, shutter closed; nobody else in control")
+    ] = False,
     set_: Overrides = None,
     json_: AsJson = False,
 ) -> None:
     """Look at this installation, and with a RECIPE at its instrument: PVs, limits, network, clock. Nothing moves."""
     from xrm_control.cli import doctor as clinic
 
+    if expose and recipe is None:
+        raise RecipeError("there is no instrument to expose with", where="--expose", remedy="name a recipe")
     findings = clinic.examine()
     if recipe is not None:
         from xrm_control import app
 
-        findings += app.examine(app.load(recipe, _overrides(set_)))
+        findings += app.examine(app.load(recipe, _overrides(set_)), expose=expose)
     if json_:
         _json([finding.__dict__ for finding in findings])
     else:
-        table = Table("", "what", "found", "to mend")
-        for finding in findings:
-            table.add_row(
-                Text("ok", "green") if finding.ok else Text("bad", "red"),
-                finding.what,
-                finding.found,
-                "" if finding.ok else finding.remedy,
-            )
-        _out.print(table)
+        _out.print(clinic.table(findings))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.findings import Finding
 from xrm_control.core.model import Spec
 from xrm_control.devices.protocols import Instrument, InstrumentDescription
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a recipe will ask of an instrument.
+
+    limits: its own by axis, None where it has none; travel: lowest and highest position that it goes to, by axis;
+    exposures: (binning, exposure in s) of its stages. Lengths in um, angles in degrees.
+    """
+
+    limits: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
+    travel: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    exposures: tuple[tuple[int, float], ...] = ()
 
 
 class Backend(Spec):
@@ -28,8 +42,8 @@ class Backend(Spec):
     def describe(self) -> InstrumentDescription:
         """Static facts of the instrument; contacts no hardware."""
 
-    def examine(self, limits: Mapping[str, tuple[float, float] | None]) -> list[Finding]:
-        """Look at the instrument without moving it; `limits` are a recipe's own by axis, None where it has none."""
+    def examine(self, needs: Needs, *, expose: bool = False) -> list[Finding]:
+        """Look at the instrument without moving it; with `expose` take one frame, shutter closed, as a run would."""
         return []
 
     def speed(self) -> float:

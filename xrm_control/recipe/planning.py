@@ -71,6 +71,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     Raises SafetyRefusal or RecipeError.
     """
     camera = instrument.camera
+    _possible(recipe, camera)
     guard = Guard(instrument.axes, recipe.safety, recipe.sample)
     recipe.scan.check_angles(camera, instrument.axes["theta"].tolerance)
     _check_axis(recipe, camera)
@@ -84,7 +85,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         StagePlan("homing", homing_s, 0, 0),
         StagePlan("mosaic", state.elapsed_s, len(mosaic.steps), _bytes(mosaic, camera)),
     ]
-    centres = _likely_centres(recipe, camera)
+    centres = likely_centres(recipe, camera)
     for number, centre in enumerate(centres, start=1):
         scan = recipe.scan.acquisition(f"roi-{number:02d}", centre, recipe.sample, camera)
         _inside(guard, scan)
@@ -110,6 +111,19 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         particles_per_volume=PARTICLES_PER_FIELD,
         limits=dict(guard.limits),
     )
+
+
+def _possible(recipe: Recipe, camera: CameraDescription) -> None:
+    """Refuse a binning that the camera does not have. Raises RecipeError."""
+    for stage, binning in (("mosaic", recipe.mosaic.binning), ("scan", recipe.scan.binning)):
+        if binning not in camera.readout_s:
+            raise RecipeError(
+                "the camera does not have this binning",
+                where=f"{stage}.binning",
+                value=binning,
+                limit=", ".join(map(str, sorted(camera.readout_s))),
+                remedy="choose one of them: binning is done by the camera, not by software",
+            )
 
 
 def check_disk(plan: Plan, free_bytes: int, keep_free_gb: float, where: str) -> None:
@@ -199,7 +213,7 @@ def _inside(guard: Guard, acquisition: Acquisition) -> None:
         ) from error
 
 
-def _likely_centres(recipe: Recipe, camera: CameraDescription) -> list[Pose]:
+def likely_centres(recipe: Recipe, camera: CameraDescription) -> list[Pose]:
     """Where the ROIs will be, or as well as can be said before the mosaic."""
     known = recipe.roi.planned()
     spec = recipe.mosaic

@@ -12,7 +12,7 @@ import pytest
 from tests.devices.benches import EpicsBench, Hands
 from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import DeviceError, FrameLost
+from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable
 from xrm_control.devices.protocols import Instrument
 
 
@@ -47,17 +47,26 @@ def test_a_frame_is_what_the_file_holds(ioc: IocProcess, tmp_path: Path, binning
     assert not np.array_equal(frames[0][1], frames[1][1])
 
 
-def test_a_dropped_frame_is_lost_and_a_nan_stays_one(ioc: IocProcess, tmp_path: Path) -> None:
-    async def session(instrument: Instrument, clock: Clock, hands: Hands) -> np.ndarray:
+def test_a_dropped_frame_is_lost_and_one_of_another_type_is_unusable(ioc: IocProcess, tmp_path: Path) -> None:
+    """A frame with NaN is one of floating-point numbers."""
+
+    async def session(instrument: Instrument, clock: Clock, hands: Hands) -> None:
         await instrument.camera.configure(8, 0.5)
         await instrument.camera.expose()
         await hands.fault("dropped_frame")
         with pytest.raises(FrameLost):
             await instrument.camera.expose()
         await hands.fault("nan_frame")
-        return (await instrument.camera.expose()).image
+        with pytest.raises(FrameUnusable, match="another data type"):
+            await instrument.camera.expose()
+        assert (await instrument.camera.configure(8, 0.5)).shape == (128, 128)
+        assert (await instrument.camera.expose()).image.dtype == np.uint16
+        await hands.fault("nan_frame")
+        with pytest.raises(FrameUnusable):
+            await instrument.camera.expose()
 
-    assert np.isnan(EpicsBench(ioc).run(session, **by_file(tmp_path))).any()
+    for _ in range(2):
+        EpicsBench(ioc).run(session, **by_file(tmp_path))
 
 
 def test_a_folder_that_is_not_there_is_refused(ioc: IocProcess, tmp_path: Path) -> None:

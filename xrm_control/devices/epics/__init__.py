@@ -5,7 +5,6 @@ The only user of pyepics. What is which PV stands in a map (recipes/instruments/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -13,7 +12,7 @@ from pydantic import Field
 from xrm_control.core.clock import Clock
 from xrm_control.core.findings import Finding
 from xrm_control.core.model import InFile
-from xrm_control.devices.backend import Backend
+from xrm_control.devices.backend import Backend, Needs
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.protocols import InstrumentDescription
 
@@ -44,12 +43,12 @@ class EpicsBackend(Backend):
         access.prepare(self.map)
         return EpicsInstrument(self.map, clock)
 
-    def examine(self, limits: Mapping[str, tuple[float, float] | None]) -> list[Finding]:
+    def examine(self, needs: Needs, *, expose: bool = False) -> list[Finding]:
         """See `Backend.examine`."""
         from xrm_control.devices.epics import access, site
 
         access.prepare(self.map)
-        return site.examine(self.map, limits)
+        return site.examine(self.map, needs, expose=expose)
 
     def speed(self) -> float:
         """See `Backend.speed`: asked of the map's `supervision.speed`, which only a simulation has."""

@@ -9,6 +9,7 @@ written, and a fresh RBV is within the tolerance. Names: EPICS motorRecord docum
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
@@ -17,6 +18,7 @@ from xrm_control.core.errors import (
     MotionInterrupted,
     MotionStalled,
     SafetyRefusal,
+    XrmError,
 )
 from xrm_control.devices.epics.pv_map import AxisMap
 from xrm_control.devices.epics.registry import Registry, TimedOut
@@ -41,6 +43,8 @@ _FIELDS = (
     "DHLM",
     "DLLM",
     "EGU",
+    "VELO",
+    "ACCL",
 )
 # MSTA bits, counted from 0: slip or stall 6, problem 9, communication error 12.
 _STALL, _PROBLEM, _NO_CONTROLLER = 1 << 6, 1 << 9, 1 << 12
@@ -57,20 +61,29 @@ _REST_S, _AGAIN_S, _OWED_S = 5.0, 0.25, 1.0
 class EpicsAxis:
     """See `protocols.Axis`."""
 
-    def __init__(self, name: str, axis: AxisMap, record: str, registry: Registry, clock: Clock) -> None:
+    def __init__(
+        self, name: str, axis: AxisMap, record: str, registry: Registry, clock: Clock, encoder: str | None = None
+    ) -> None:
         self.name = name
         self._map = axis
         self._about = axis.describe()
         self._pv = pvs(record)
         self._registry = registry
         self._clock = clock
+        self._encoder = encoder
         self._at_limit = {"HLS": False, "LLS": False}
+        # As the record has them; 0 until they are heard of.
+        self._speed = {"VELO": 0.0, "ACCL": 0.0}
 
     def watch(self) -> None:
-        """Follow the limit switches by monitor: a reading of an idle axis need not ask for them."""
+        """Follow limit switches and speed by monitor: neither a reading nor a move need ask for them."""
         for field in self._at_limit:
             self._registry.watch(
                 self._pv[field], lambda value, field=field: self._at_limit.update({field: bool(value)})
+            )
+        for field in self._speed:
+            self._registry.watch(
+                self._pv[field], lambda value, field=field: self._speed.update({field: abs(float(value))})
             )
 
     async def examine(self) -> AxisDescription:
@@ -105,6 +118,9 @@ class EpicsAxis:
                 limit=f"[{low:g}, {high:g}] {self._about.units}",
                 remedy="narrow axes.*.limits in the PV map, or widen the record's limits if the hardware allows it",
             )
+        if self._encoder is not None:
+            rbv, at = await self._registry.read(self._pv["RBV"], self._encoder)
+            self._agreed(self._map.to_stage(rbv), self._by_encoder(at), SafetyRefusal)
         return self._about
 
     async def move(self, target: float) -> float:
@@ -112,7 +128,8 @@ class EpicsAxis:
         self._refuse_outside(target)
         value = self._map.to_motor(target)
         epoch = self._registry.epoch
-        allowed_s = 2 * self._about.move_duration_s(self._longest_way_from(target), target) + _GRACE_S
+        allowed_s = 2 * self._as_set().move_duration_s(self._longest_way_from(target), target) + _GRACE_S
+        allowed_s = max(allowed_s, self._clock.wall_s(_GRACE_S))
         try:
             await self._registry.write(self._pv["VAL"], float(value), within_s=allowed_s)
         except TimedOut as lost:
@@ -121,11 +138,11 @@ class EpicsAxis:
 
     async def read(self) -> AxisReading:
         """See `Axis.read`."""
-        rbv, dmov = await self._read("RBV", "DMOV")
+        rbv, dmov, *at = await self._registry.read(self._pv["RBV"], self._pv["DMOV"], *self._encoders())
         low, high = self._at_limit["LLS"], self._at_limit["HLS"]
         if self._map.direction < 0:
             low, high = high, low
-        return AxisReading(self._map.to_stage(rbv), not dmov, low, high)
+        return AxisReading(self._by_encoder(at[0]) if at else self._map.to_stage(rbv), not dmov, low, high)
 
     def halt(self) -> None:
         """Say STOP, from any thread, and wait for nothing. Raises InstrumentUnreachable."""
@@ -133,7 +150,7 @@ class EpicsAxis:
 
     async def stop(self) -> None:
         """See `Axis.stop`. Raises MotionStalled if it moves on, after STOP and then SPMG have been tried."""
-        about = self._about
+        about = self._as_set()
         patience_s = about.speed / about.acceleration + about.settle_s + self._clock.wall_s(_REST_S)
         if await self._comes_to_rest("STOP", 1, patience_s):
             return
@@ -175,7 +192,9 @@ class EpicsAxis:
 
     async def _verified(self, target: float, value: float, epoch: int) -> float:
         """The signs after the completion; returns the read-back in stage units."""
-        val, rbv, dmov, lvio, hls, lls, msta = await self._read("VAL", "RBV", "DMOV", "LVIO", "HLS", "LLS", "MSTA")
+        fields = ("VAL", "RBV", "DMOV", "LVIO", "HLS", "LLS", "MSTA")
+        names = (*(self._pv[field] for field in fields), *self._encoders())
+        val, rbv, dmov, lvio, hls, lls, msta, *at = await self._registry.read(*names)
         about, position = self._about, self._map.to_stage(rbv)
         where = f"axis {self.name} ({self._pv['VAL']})"
         reached = f"{position:.3f} {about.units}"
@@ -214,7 +233,19 @@ class EpicsAxis:
                 limit=f"within {about.tolerance:g} {about.units} of the target",
                 remedy="look for an obstacle; the move is tried again as the retry policy says",
             )
-        return position
+        if not at:
+            return position
+        encoder = self._by_encoder(at[0])
+        self._agreed(position, encoder)
+        if not abs(encoder - target) <= about.tolerance:
+            raise MotionStalled(
+                f"by its encoder the axis stopped short of {target:.3f} {about.units}",
+                where=f"axis {self.name} ({self._encoder})",
+                value=f"{encoder:.3f} {about.units}, the record says {reached}",
+                limit=f"within {about.tolerance:g} {about.units} of the target",
+                remedy="look for slip, and at axes.*.readback in the PV map",
+            )
+        return encoder
 
     async def _never_done(self, target: float, allowed_s: float, epoch: int, lost: InstrumentUnreachable) -> None:
         """No completion in time: a lost IOC, or an axis that never arrives; the latter is stopped."""
@@ -246,6 +277,34 @@ class EpicsAxis:
                 where=f"axis {self.name} ({self._pv['MSTA']})",
                 value=f"{msta:#x}",
                 remedy="look at the controller and its cable",
+            )
+
+    def _as_set(self) -> AxisDescription:
+        """The axis with the speed and acceleration that its record has now; the map's own are for planning."""
+        scale, velo, accl = self._map.per_motor_unit, self._speed["VELO"], self._speed["ACCL"]
+        if not (math.isfinite(velo) and velo > 0):
+            return self._about
+        acceleration = velo * scale / accl if math.isfinite(accl) and accl > 0 else self._about.acceleration
+        return replace(self._about, speed=velo * scale, acceleration=acceleration)
+
+    def _encoders(self) -> tuple[str, ...]:
+        return () if self._encoder is None else (self._encoder,)
+
+    def _by_encoder(self, value: object) -> float:
+        """Its reading in stage units; NaN for what is no number."""
+        about = self._map.readback
+        return about.to_stage(value) if about is not None and isinstance(value, int | float) else math.nan
+
+    def _agreed(self, position: float, encoder: float, error: type[XrmError] = MotionStalled) -> None:
+        """The record and the encoder must say the same."""
+        about = self._map.readback
+        if about is not None and not abs(position - encoder) <= about.agrees_within:
+            raise error(
+                "the axis has slipped: its encoder and its motor record disagree",
+                where=f"axis {self.name} ({self._encoder}, {self._pv['RBV']})",
+                value=f"{encoder:.3f} and {position:.3f} {self._about.units}",
+                limit=f"{about.agrees_within:g} {self._about.units} apart",
+                remedy="look at the stage, then reference the axis; or correct axes.*.readback in the PV map",
             )
 
     def _longest_way_from(self, target: float) -> float:

@@ -19,12 +19,12 @@ from xrm_control.devices.epics.pv_map import CameraMap
 from xrm_control.devices.epics.registry import Registry, TimedOut
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Disturbance
 
-_WRITTEN = {"ImageMode": "Single", "TriggerMode": "Internal", "NumImages": 1, "ArrayCallbacks": "Enable"}
+_WRITTEN = {"ImageMode": "Single", "NumImages": 1, "ArrayCallbacks": "Enable"}
 _FIELDS = (
-    *_WRITTEN, "WaitForPlugins", "Acquire", "Acquire_RBV", "AcquireTime", "AcquireTime_RBV", "BinX", "BinY",
-    "BinX_RBV", "BinY_RBV", "MinX", "MinY", "SizeX", "SizeY", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV",
-    "MaxSizeX_RBV", "MaxSizeY_RBV", "ImageMode_RBV", "NumImages_RBV", "TriggerMode_RBV", "ArrayCounter_RBV",
-    "DetectorState_RBV", "StatusMessage_RBV",
+    *_WRITTEN, "TriggerMode", "WaitForPlugins", "Acquire", "Acquire_RBV", "AcquireTime", "AcquireTime_RBV",
+    "BinX", "BinY", "BinX_RBV", "BinY_RBV", "MinX", "MinY", "SizeX", "SizeY", "MinX_RBV", "MinY_RBV",
+    "SizeX_RBV", "SizeY_RBV", "MaxSizeX_RBV", "MaxSizeY_RBV", "ImageMode_RBV", "NumImages_RBV",
+    "TriggerMode_RBV", "ArrayCounter_RBV", "DetectorState_RBV", "StatusMessage_RBV",
 )  # fmt: skip
 # What stopping needs, on a circuit of its own.
 _STOPPING = ("Acquire", "Acquire_RBV")
@@ -84,13 +84,35 @@ class EpicsCamera:
     async def examine(self) -> None:
         """Is it the detector of the map? Raises DeviceError."""
         width, height = await self._read("MaxSizeX_RBV", "MaxSizeY_RBV")
-        if (width, height) != (self._map.width_px, self._map.height_px):
+        self._has_trigger_mode()
+        region = self._map.region
+        if region is not None and (region.min_x + region.size_x > width or region.min_y + region.size_y > height):
+            raise DeviceError(
+                "the map's region reaches beyond the detector",
+                where=f"{self._pv['MaxSizeX_RBV']}, {self._pv['MaxSizeY_RBV']}",
+                value=f"{region.size_x} x {region.size_y} px from {region.min_x}, {region.min_y}",
+                limit=f"{width} x {height} px",
+                remedy="correct camera.region in the PV map",
+            )
+        if region is None and (width, height) != (self._map.width_px, self._map.height_px):
             raise DeviceError(
                 "the detector has another size than the map says",
                 where=f"{self._pv['MaxSizeX_RBV']}, {self._pv['MaxSizeY_RBV']}",
                 value=f"{width} x {height} px",
                 limit=f"{self._map.width_px} x {self._map.height_px} px",
-                remedy="correct camera.width_px and camera.height_px, or the camera's prefix, in the PV map",
+                remedy="correct camera.width_px and camera.height_px, or the camera's prefix, in the PV map;"
+                " camera.region takes a part of the detector",
+            )
+
+    def _has_trigger_mode(self) -> None:
+        choices = self._registry.choices(self._pv["TriggerMode"])
+        if self._map.trigger_mode not in choices:
+            raise DeviceError(
+                "the camera does not have the map's trigger mode",
+                where=self._pv["TriggerMode"],
+                value=self._map.trigger_mode,
+                limit=", ".join(choices),
+                remedy="set camera.trigger_mode in the PV map to the one in which Acquire = 1 takes one frame",
             )
 
     async def configure(self, binning: int, exposure_s: float) -> CameraSettings:
@@ -106,9 +128,14 @@ class EpicsCamera:
         await self.stop()
         for field, value in _WRITTEN.items():
             await self._write(field, value)
+        await self._write("TriggerMode", about.trigger_mode)
         await self._write("WaitForPlugins", "Yes")
-        for field, value in (("BinX", binning), ("BinY", binning), ("MinX", 0), ("MinY", 0),
-                             ("SizeX", about.width_px), ("SizeY", about.height_px)):  # fmt: skip
+        region = about.full_region
+        if about.has_binning:
+            for field in ("BinX", "BinY"):
+                await self._write(field, binning)
+        for field, value in (("MinX", region.min_x), ("MinY", region.min_y),
+                             ("SizeX", region.size_x), ("SizeY", region.size_y)):  # fmt: skip
             await self._write(field, value)
         await self._write("AcquireTime", float(exposure_s))
         settings = await self._read_back(binning)
@@ -208,24 +235,26 @@ class EpicsCamera:
         ) from lost
 
     async def _read_back(self, binning: int) -> CameraSettings:
-        fields = ("BinX_RBV", "BinY_RBV", "MinX_RBV", "MinY_RBV", "SizeX_RBV", "SizeY_RBV", "ImageMode_RBV",
-                  "NumImages_RBV", "TriggerMode_RBV", "AcquireTime_RBV")  # fmt: skip
-        values = await self._read(*fields)
-        *found, exposure_s = values
-        bin_x, bin_y, _, _, size_x, size_y, *_ = found
-        about = self._map
-        wanted = [binning, binning, 0, 0, about.width_px, about.height_px, "Single", 1, "Internal"]
+        region, binned = self._map.full_region, self._map.has_binning
+        wanted: dict[str, int | str] = {"BinX_RBV": binning, "BinY_RBV": binning} if binned else {}
+        wanted |= {
+            "MinX_RBV": region.min_x, "MinY_RBV": region.min_y, "SizeX_RBV": region.size_x, "SizeY_RBV": region.size_y,
+            "ImageMode_RBV": "Single", "NumImages_RBV": 1, "TriggerMode_RBV": self._map.trigger_mode,
+        }  # fmt: skip
+        *values, exposure_s = await self._read(*wanted, "AcquireTime_RBV")
+        found = dict(zip(wanted, values, strict=True))
         if found != wanted:
+            wrong = {field: value for field, value in found.items() if value != wanted[field]}
             raise DeviceError(
                 "the camera did not take its settings",
-                where=self._pv["BinX_RBV"].removesuffix("BinX_RBV")
-                + "{BinX BinY MinX MinY SizeX SizeY ImageMode NumImages TriggerMode}",
-                value=", ".join(map(str, found)),
-                limit=", ".join(map(str, wanted)),
-                remedy="check that nobody else controls the camera",
+                where=", ".join(self._pv[field] for field in wrong),
+                value=", ".join(map(str, wrong.values())),
+                limit=", ".join(str(wanted[field]) for field in wrong),
+                remedy="check that nobody else controls the camera, and that it can do what camera in the PV map says",
             )
-        self._watch.watch_camera({self._pv[field]: value for field, value in zip(fields, values, strict=True)})
-        return CameraSettings(int(bin_x), float(exposure_s), (size_y // bin_y, size_x // bin_x))
+        kept = {**found, "AcquireTime_RBV": exposure_s}
+        self._watch.watch_camera({self._pv[field]: value for field, value in kept.items()})
+        return CameraSettings(binning, float(exposure_s), (region.size_y // binning, region.size_x // binning))
 
     async def _read(self, *fields: str) -> tuple:
         return await self._registry.read(*(self._pv[field] for field in fields))

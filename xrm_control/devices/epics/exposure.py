@@ -13,9 +13,10 @@ from functools import partial
 from typing import Any
 
 from xrm_control.devices.epics import axis
-from xrm_control.devices.epics.beam import good
+from xrm_control.devices.epics.axis_map import AxisMap, PlainAxisMap
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.epics.status import Status
 from xrm_control.devices.protocols import Disturbance, DisturbanceKind
 
 # What gives an axis' positions their meaning.
@@ -42,18 +43,36 @@ class ExposureWatch:
         self._found: dict[str, Disturbance] | None = None
         self._watching = False
         for name, about in pv_map.axes.items():
-            fields = axis.pvs(pv_map.full(about.record))
-            self._judges[fields["DMOV"]] = ("axis", partial(_moved, name))
-            travelled = partial(self._travelled, name, fields["RBV"], about.to_stage, about.tolerance, about.units)
-            self._judges[fields["RBV"]] = ("axis", travelled)
-            self._meaning |= {fields[field]: f"{field} of axis {name}" for field in _MEANING}
-        shutter, source = pv_map.shutter.is_open, pv_map.source
-        self._judges[pv_map.full(shutter.pv)] = ("shutter", partial(self._shutter, shutter, pv_map.full(shutter.pv)))
+            if isinstance(about, PlainAxisMap):
+                self._judge_plain(name, about, pv_map)
+            else:
+                self._judge_motor(name, about, pv_map)
+        for blade in pv_map.shutter.in_order:
+            for status in (*blade.open_statuses, *blade.closed_statuses):
+                pv = pv_map.full(status.pv)
+                self._judges[pv] = ("shutter", partial(self._shutter, status, pv))
+        source = pv_map.source
         for status in (*source.available, *source.permits):
             pv = pv_map.full(status.pv)
-            self._judges[pv] = ("beam", lambda value, status=status: None if good(status, value) else f"is {value}")
+            self._judges[pv] = ("beam", partial(self._beam, status, pv))
         if source.flux is not None:
             self._judges[pv_map.full(source.flux)] = ("beam", partial(self._flux, pv_map.full(source.flux)))
+
+    def _judge_motor(self, name: str, about: AxisMap, pv_map: PvMap) -> None:
+        fields = axis.pvs(pv_map.full(about.record))
+        self._judges[fields["DMOV"]] = ("axis", partial(_moved, name))
+        travelled = partial(self._travelled, name, fields["RBV"], about.to_stage, about.tolerance, about.units)
+        self._judges[fields["RBV"]] = ("axis", travelled)
+        self._meaning |= {fields[field]: f"{field} of axis {name}" for field in _MEANING}
+        if about.readback is not None:
+            encoder, scale = pv_map.full(about.readback.pv), about.readback.to_stage
+            travelled = partial(self._travelled, name, encoder, scale, about.tolerance, about.units)
+            self._judges[encoder] = ("axis", travelled)
+
+    def _judge_plain(self, name: str, about: PlainAxisMap, pv_map: PvMap) -> None:
+        for pv in (pv_map.full(about.setpoint), pv_map.full(about.readback)):
+            travelled = partial(self._travelled, name, pv, about.to_stage, about.tolerance, about.units)
+            self._judges[pv] = ("axis", travelled)
 
     def watch(self) -> None:
         """Follow everything; once."""
@@ -117,10 +136,14 @@ class ExposureWatch:
             return None
         return f"axis {name} moved from {before:.3f} to {now:.3f} {units}"
 
-    def _shutter(self, status: Any, pv: str, value: Any) -> str | None:
-        if good(status, self._before.get(pv, value)) == good(status, value):
+    def _shutter(self, status: Status, pv: str, value: Any) -> str | None:
+        choices = self._registry.choices(pv)
+        if status.says(self._before.get(pv, value), choices) is status.says(value, choices):
             return None
         return f"the shutter went from {self._before.get(pv)} to {value}"
+
+    def _beam(self, status: Status, pv: str, value: Any) -> str | None:
+        return None if status.is_good(value, self._registry.choices(pv)) else f"is {value}"
 
     def _flux(self, pv: str, value: Any) -> str | None:
         before = self._before.get(pv, value)

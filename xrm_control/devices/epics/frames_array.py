@@ -7,24 +7,26 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable
 from xrm_control.devices.epics import libca
+from xrm_control.devices.epics.pixels import FrameType, as_frame, check_waveform
 from xrm_control.devices.epics.registry import Registry
 
 # Room for time stamp, alarm and protocol.
 _HEADER_BYTES = 128
 _FIELDS = ("EnableCallbacks", "ArrayData", "UniqueId_RBV", "ArraySize0_RBV", "ArraySize1_RBV", "DataType_RBV")
-# Channel Access has no unsigned integers: the bits travel as signed ones.
-_UNSIGNED = {"UInt8": np.uint8, "UInt16": np.uint16, "UInt32": np.uint32}
 
 
 class ArraySource:
     """See `camera.FrameSource`."""
 
-    def __init__(self, prefix: str, registry: Registry) -> None:
+    def __init__(self, prefix: str, frame_type: FrameType, registry: Registry) -> None:
         self._pv = pvs(prefix)
+        self._type = frame_type
         self._registry = registry
 
     async def prepare(self, shape: tuple[int, int]) -> None:
-        """See `FrameSource.prepare`. Raises DeviceError when the array PV is too small for a frame."""
+        """See `FrameSource.prepare`. Raises DeviceError when the array PV is too small or too narrow for a frame."""
+        await self._type.hold()
+        check_waveform(self._type.data_type, self._registry.element_type(self._pv["ArrayData"]), self._pv["ArrayData"])
         await self._registry.write(self._pv["EnableCallbacks"], "Enable")
         room, needed = self._registry.elements(self._pv["ArrayData"]), shape[0] * shape[1]
         if room < needed:
@@ -50,8 +52,9 @@ class ArraySource:
             )
 
     async def newest_id(self) -> int:
-        """See `FrameSource.newest_id`."""
-        return int((await self._registry.read(self._pv["UniqueId_RBV"]))[0])
+        """See `FrameSource.newest_id`; 0 as long as the plugin has seen no frame."""
+        (unique_id,) = await self._registry.readings(self._pv["UniqueId_RBV"], may_be_invalid=True)
+        return int(unique_id.value)
 
     async def fetch(self, last_id: int) -> tuple[NDArray[np.generic], int]:
         """See `FrameSource.fetch`."""
@@ -73,11 +76,8 @@ class ArraySource:
                 value=f"{flat.size} pixels",
                 limit=f"{rows} x {columns}",
             )
-        if kind in _UNSIGNED and flat.dtype.kind == "i" and flat.dtype.itemsize == np.dtype(_UNSIGNED[kind]).itemsize:
-            flat = flat.view(_UNSIGNED[kind])
-        elif kind in _UNSIGNED and flat.dtype.kind == "f" and np.isfinite(flat).all():
-            flat = flat.astype(_UNSIGNED[kind])
-        return flat.reshape(rows, columns), int(unique_id)
+        image = as_frame(flat, self._type.kept, kind, self._pv["ArrayData"], bits=True)
+        return image.reshape(rows, columns), int(unique_id)
 
 
 def pvs(prefix: str) -> dict[str, str]:

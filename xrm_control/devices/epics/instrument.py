@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
-from xrm_control.devices.epics import axis, beam, camera, frames_array, frames_hdf5, panel, supervision
+from xrm_control.devices.epics import beam, camera, panel, shutter, supervision
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, urgent_pvs
-from xrm_control.devices.epics.pv_map import ArrayFrames, PvMap
+from xrm_control.devices.epics.parts import make_axis, make_frames
+from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import Axis, Disturbance, InstrumentDescription, RunStatus, SafeState
 
@@ -26,24 +27,15 @@ class EpicsInstrument:
         self._registry = registry = Registry(
             all_pvs(pv_map), clock, pv_map.channel_access, [*urgent_pvs(pv_map), *supervision.urgent_pvs(pv_map)]
         )
-        self._axes = {
-            name: axis.EpicsAxis(name, about, pv_map.full(about.record), registry, clock)
-            for name, about in pv_map.axes.items()
-        }
+        self._axes = {name: make_axis(name, pv_map, registry, clock) for name in pv_map.axes}
         self.axes: Mapping[str, Axis] = self._axes
-        frames = pv_map.camera.frames
-        prefix = pv_map.full(frames.prefix)
-        source: camera.FrameSource
-        if isinstance(frames, ArrayFrames):
-            source = frames_array.ArraySource(prefix, registry)
-        else:
-            source = frames_hdf5.Hdf5Source(frames, prefix, registry)
-        self.shutter = beam.EpicsShutter(pv_map, registry, clock)
+        self.shutter = shutter.EpicsShutter(pv_map, registry, clock)
         self.source = beam.EpicsSource(pv_map, registry, clock)
         cam = pv_map.full(pv_map.camera.prefix)
+        frames = make_frames(pv_map, registry)
         self._exposures = ExposureWatch(pv_map, registry)
         self.camera = camera.EpicsCamera(
-            pv_map.camera, cam, source, registry, clock, self._exposures, self.source.look_ahead
+            pv_map.camera, cam, frames, registry, clock, self._exposures, self.source.look_ahead
         )
         self._supervision = supervision.Supervision(pv_map, registry, clock, self._lock_names)
         self._panel = (

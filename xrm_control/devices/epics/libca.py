@@ -269,6 +269,11 @@ def array_limit_bytes() -> int | None:
     return int(os.environ.get("EPICS_CA_MAX_ARRAY_BYTES") or 16384)
 
 
+def element_type(native: int) -> np.dtype:
+    """The numpy type of a native Channel Access type; object for texts."""
+    return np.dtype(_NUMPY.get(native, object))
+
+
 def _encode(value: float | int | str, native: int, elements: int) -> tuple[int, int, Any]:
     """Type, count and buffer of a value; the server converts to its own type."""
     if isinstance(value, str):

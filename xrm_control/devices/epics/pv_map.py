@@ -6,109 +6,31 @@ IOC. What a field of a motor record or of areaDetector is called is fixed; what 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from xrm_control.core.model import Spec
-from xrm_control.devices.protocols import AxisDescription, CameraDescription, InstrumentDescription
+from xrm_control.devices.epics.axis_map import Axis, AxisMap, PlainAxisMap
+from xrm_control.devices.epics.camera_map import ArrayFrames, CameraMap, Hdf5Frames, TiffFrames
+from xrm_control.devices.epics.shutter_map import BladeMap, ShutterMap
+from xrm_control.devices.epics.status import Command, PvName, Status
+from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 
-PvName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\s]+$")]
-Text = Annotated[str, Field(max_length=39)]
-
-
-class AxisMap(Spec):
-    """One axis of the stage, as a motor record; limits and speeds in um (or deg) of the stage."""
-
-    record: PvName
-    units: Literal["um", "deg"] = "um"
-    per_motor_unit: float = Field(
-        default=1.0, gt=0, description="um (or deg) of the stage in one unit of the record (EGU)"
-    )
-    direction: Literal[1, -1] = Field(default=1, description="-1: the record counts the other way")
-    offset: float = Field(default=0.0, description="stage position, in um or deg, where the record reads 0")
-    motor_units: Text = Field(default="", description="EGU that the record must show; empty: not looked at")
-    limits: tuple[float, float] = Field(description="soft limits; they must lie inside the record's own")
-    speed: float = Field(gt=0, description="um/s or deg/s, for planning")
-    acceleration: float = Field(gt=0, description="um/s2 or deg/s2, for planning")
-    settle_s: float = Field(ge=0)
-    backlash: float = Field(default=0.0, ge=0)
-    tolerance: float = Field(gt=0, description="how far the read-back may be from the target")
-
-    @field_validator("limits")
-    @classmethod
-    def _ordered(cls, limits: tuple[float, float]) -> tuple[float, float]:
-        if limits[0] >= limits[1]:
-            raise ValueError("the low limit must be below the high one")
-        return limits
-
-    def describe(self) -> AxisDescription:
-        """As planning sees it."""
-        low, high = self.limits
-        return AxisDescription(
-            self.units, low, high, self.speed, self.acceleration, self.settle_s, self.backlash, self.tolerance
-        )
-
-    def to_motor(self, position: float) -> float:
-        """Stage position (um, deg) -> the record's value."""
-        return self.direction * (position - self.offset) / self.per_motor_unit
-
-    def to_stage(self, value: float) -> float:
-        """The record's value -> stage position (um, deg)."""
-        return self.direction * value * self.per_motor_unit + self.offset
-
-
-class ArrayFrames(Spec):
-    """Frames from an NDStdArrays plugin."""
-
-    kind: Literal["array"] = "array"
-    prefix: PvName = "$(P)Det:image1:"
-
-
-class Hdf5Frames(Spec):
-    """Frames from the files of an NDFileHDF5 plugin, one each, read where this machine sees them."""
-
-    kind: Literal["hdf5"] = "hdf5"
-    prefix: PvName = "$(P)Det:HDF1:"
-    folder: str = Field(min_length=1, max_length=200, description="folder as the IOC sees it; it must exist")
-    local_folder: str = Field(default="", description="the same folder as this machine sees it; empty: as the IOC does")
-    dataset: str = "/entry/data/data"
-
-
-class CameraMap(Spec):
-    """The detector, as areaDetector."""
-
-    prefix: PvName = "$(P)Det:cam1:"
-    frames: Annotated[ArrayFrames | Hdf5Frames, Field(discriminator="kind")] = ArrayFrames()
-    width_px: int = Field(gt=0)
-    height_px: int = Field(gt=0)
-    pixel_size_um: float = Field(gt=0, description="on the sample, at binning 1")
-    readout_s: dict[int, float] = Field(min_length=1, description="read-out time by binning: the binnings there are")
-    flip_rows: bool = Field(default=False, description="the first row is the bottom of the picture")
-    flip_columns: bool = False
-
-
-class Status(Spec):
-    """A PV and the values (numbers or an enum's texts) that mean yes."""
-
-    pv: PvName
-    good: tuple[int | Text, ...] = Field(min_length=1)
-
-
-class Command(Spec):
-    """A write that does something."""
-
-    pv: PvName
-    value: int | Text
-
-
-class ShutterMap(Spec):
-    """The fast shutter: how it is opened and closed, and how it is known."""
-
-    open: Command
-    close: Command
-    is_open: Status
-    travel_s: float = Field(default=0.05, ge=0)
+__all__ = [
+    "ArrayFrames",
+    "AxisMap",
+    "BladeMap",
+    "CameraMap",
+    "ChannelAccess",
+    "Command",
+    "Hdf5Frames",
+    "PlainAxisMap",
+    "PvMap",
+    "ShutterMap",
+    "Status",
+    "TiffFrames",
+]
 
 
 class SourceMap(Spec):
@@ -174,12 +96,20 @@ class PvMap(Spec):
     name: str = Field(min_length=1, max_length=80)
     prefix: str = Field(default="", max_length=40, description="what $(P) stands for")
     channel_access: ChannelAccess = ChannelAccess()
-    axes: dict[Literal["x", "y", "z", "theta"], AxisMap]
+    axes: dict[Literal["x", "y", "z", "theta"], Axis]
     camera: CameraMap
     shutter: ShutterMap
     source: SourceMap
     supervision: SupervisionMap = SupervisionMap()
     scan_panel: ScanPanel | None = None
+
+    @field_validator("axes", mode="before")
+    @classmethod
+    def _motors_unless_said(cls, axes: Any) -> Any:
+        """An axis without a kind is a motor record."""
+        if not isinstance(axes, dict):
+            return axes
+        return {name: {"kind": "motor", **one} if isinstance(one, dict) else one for name, one in axes.items()}
 
     @model_validator(mode="after")
     def _complete(self) -> PvMap:
@@ -201,7 +131,7 @@ class PvMap(Spec):
             self.name,
             {name: axis.describe() for name, axis in self.axes.items()},
             camera,
-            self.shutter.travel_s,
+            self.shutter.total_s,
             self.source.energy_kev,
             self.source.flux_per_um2_s,
         )

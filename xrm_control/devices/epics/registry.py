@@ -125,6 +125,8 @@ class Registry:
 
     async def readings(self, *names: str, may_be_invalid: bool = False, urgent: bool = False) -> list[Answer]:
         """`read` with alarm severity and server time."""
+        if not names:
+            return []
         channels = [self._urgent[name] if urgent else self._channels[name] for name in names]
         self._check("read", channels, believed=not urgent)
         batch = Batch(len(names), self._mailbox)
@@ -226,6 +228,10 @@ class Registry:
         """Bytes of one element, as Channel Access sends it."""
         native = libca.library().field_type(self._channels[name].handle)
         return ctypes.sizeof(libca.dbr.Map[native])
+
+    def element_type(self, name: str) -> np.dtype:
+        """The PV's elements as Channel Access sends them."""
+        return libca.element_type(libca.library().field_type(self._channels[name].handle))
 
     def kind(self, name: str) -> str:
         """What the PV holds: number, choice, text or bytes."""

@@ -1,188 +1,209 @@
-"""Is this site what its map says? Every PV, its type, limits, put-completion, round trip, array size, clock.
+"""Is this site what its map says, and fit for this recipe? Every PV that a run reads or writes, looked at.
 
-Nothing moves and nothing is exposed: the only writes put a value back that was just read.
+Nothing moves: the only writes put a value back that was just read, to see that the server completes them, and none is
+made while somebody else is in control. `expose` takes one frame as a run would, with the shutter closed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from xrm_control.core.clock import Clock, run, stopwatch, utc_now
+from xrm_control.core.clock import run, stopwatch, utc_now
 from xrm_control.core.errors import XrmError
 from xrm_control.core.findings import Finding
-from xrm_control.devices.epics import axis, beam, camera, frames_array, libca
-from xrm_control.devices.epics.inventory import all_pvs, groups
-from xrm_control.devices.epics.pv_map import ArrayFrames, AxisMap, PvMap
-from xrm_control.devices.epics.registry import Registry
+from xrm_control.devices.backend import Needs
+from xrm_control.devices.epics import access, camera, site_axes, site_camera
+from xrm_control.devices.epics.inventory import all_pvs, groups, written_pvs
+from xrm_control.devices.epics.pv_map import AxisMap, PvMap
+from xrm_control.devices.epics.site_beam import Beam
+from xrm_control.devices.epics.site_snapshot import Snapshot
 
 _TEXTS = ("EGU", "StatusMessage_RBV", "FilePath", "FileName", "FileTemplate", "FullFileName_RBV", "WriteMessage",
           "RunName", "ScanStatus")  # fmt: skip
+# Of an IOC that has made no frame since its start these are UDF, and no fault.
+_UNDEFINED_AT_FIRST = ("FullFileName_RBV", "WriteMessage", "UniqueId_RBV", "ArrayData")
 # A beat may be half a second old when it is read.
 _SLOW_MS, _CLOCK_S = 20.0, 2.0
+_NOT_THERE = "look whether the IOC runs and is reached (EPICS_CA_ADDR_LIST), and at the names in the PV map"
 
 
-def examine(pv_map: PvMap, limits: Mapping[str, tuple[float, float] | None]) -> list[Finding]:
-    """All findings; `limits` are the recipe's own by axis, None where it has none."""
+def examine(pv_map: PvMap, needs: Needs, *, expose: bool = False) -> list[Finding]:
+    """All findings, for what a recipe needs."""
 
-    async def all_of_it() -> list[Finding]:
-        names = [*all_pvs(pv_map), *_written_back(pv_map)]
-        registry = Registry(names, Clock(utc_now()), pv_map.channel_access)
+    async def look() -> tuple[list[Finding], bool]:
+        site = Snapshot(all_pvs(pv_map), pv_map.channel_access)
         try:
-            return await _Site(pv_map, registry).examine(limits)
+            written = [record_field(pv, "DISP") for pv in written_pvs(pv_map)]
+            await site.take([*site_axes.extras(pv_map), *site_camera.extras(pv_map), *written])
+            return await _Site(pv_map, site, needs).findings(), bool(site.missing)
         finally:
-            registry.close()
+            site.close()
 
-    return run(all_of_it(), 1.0)
+    found, missing = run(look(), 1.0)
+    if expose:
+        found.append(_exposure(pv_map, needs, missing))
+    return found
+
+
+def _exposure(pv_map: PvMap, needs: Needs, missing: bool) -> Finding:
+    from xrm_control.devices.epics import site_exposure
+
+    if missing:
+        return Finding("test frame", False, "not taken: PVs are missing", "mend what is missing first")
+    binning, exposure_s = needs.exposures[-1] if needs.exposures else (max(pv_map.camera.readout_s), 1.0)
+    try:
+        speed = access.speed(pv_map)
+    except XrmError as error:
+        return Finding("test frame", False, error.message(), error.remedy or "")
+    return run(site_exposure.take(pv_map, binning, exposure_s), speed)
+
+
+def record_field(pv: str, field: str) -> str:
+    """Another field of the record that a PV belongs to."""
+    return f"{pv.partition('.')[0]}.{field}"
 
 
 class _Site:
-    def __init__(self, pv_map: PvMap, registry: Registry) -> None:
-        self._map = pv_map
-        self._registry = registry
+    def __init__(self, pv_map: PvMap, site: Snapshot, needs: Needs) -> None:
+        self._map, self._site, self._needs = pv_map, site, needs
+        self._written = set(written_pvs(pv_map))
 
-    async def examine(self, limits: Mapping[str, tuple[float, float] | None]) -> list[Finding]:
-        with contextlib.suppress(XrmError):
-            await self._registry.connect()
-        missing = set(self._registry.missing)
-        found = [self._group(name, pvs, missing) for name, pvs in groups(self._map).items()]
-        if missing:
+    async def findings(self) -> list[Finding]:
+        site, pv_map = self._site, self._map
+        found = [self._group(name, pvs) for name, pvs in groups(pv_map).items()]
+        if len(site.missing) == len(set(all_pvs(pv_map))):
             return found
-        found += [await self._axis(name, about, limits.get(name)) for name, about in self._map.axes.items()]
-        found += [self._array(), await self._completion(), await self._round_trip(), await self._clock()]
-        found += await self._supervision()
-        return found
+        beam = Beam(pv_map, site)
+        found += [self._disabled(), self._values()]
+        found += site_axes.findings(pv_map, site, self._needs)
+        found += site_camera.findings(pv_map, site, self._needs)
+        found += [*beam.shutters(), *beam.source(), *await beam.life()]
+        owner = await beam.owner()
+        found += [owner] if owner else []
+        occupied = owner is not None and not owner.ok
+        completion = await self._completion(occupied)
+        written = completion.ok and not occupied
+        return [*found, completion, await self._round_trip(), await self._clock(written)]
 
-    def _group(self, name: str, pvs: list[str], missing: set[str]) -> Finding:
-        gone = [pv for pv in pvs if pv in missing]
+    def _group(self, name: str, pvs: list[str]) -> Finding:
+        gone = [pv for pv in pvs if not self._site.has(pv)]
         if gone:
-            where = "look whether the IOC runs and is reached (EPICS_CA_ADDR_LIST), and at the names in the PV map"
-            return Finding(name, False, f"{len(gone)} of {len(pvs)} PVs missing: {', '.join(gone[:6])}", where)
+            text = f"{len(gone)} of {len(pvs)} PVs missing: {', '.join(gone[:6])}"
+            remedy = _NOT_THERE
+            if name == "camera" and all(pv.rpartition(":")[2].startswith("Bin") for pv in gone):
+                remedy = "a camera without binning: set camera.has_binning to false in the PV map"
+            return Finding(name, False, text, remedy)
         odd = [f"{pv} is {kind}" for pv in pvs if (kind := self._wrong_type(pv))]
         if odd:
             return Finding(name, False, "; ".join(odd[:4]), "another record than expected has this name")
-        locked = [pv for pv in pvs if pv in self._written() and not self._registry.may_write(pv)]
+        locked = [pv for pv in pvs if pv in self._written and not self._site.may_write(pv)]
         if locked:
-            return Finding(
-                name, False, f"read-only for us: {', '.join(locked[:6])}", "change the IOC's access security"
-            )
+            text = f"read-only for us: {', '.join(locked[:6])}"
+            return Finding(name, False, text, "change the IOC's access security")
         return Finding(name, True, f"{len(pvs)} PVs")
 
     def _wrong_type(self, pv: str) -> str:
         """What the PV is, if that is not what it should be."""
-        kind, elements = self._registry.kind(pv), self._registry.elements(pv)
+        kind, elements = self._site.kind(pv), self._site.registry(pv).elements(pv)
         field = pv.rpartition(":")[2].rpartition(".")[2]
         about = self._map.supervision
         if field == "ArrayData":
             return "" if elements > 1 and kind != "text" else f"a single {kind}"
         if field in _TEXTS or (about.owner and pv == self._map.full(about.owner)):
             return "" if kind == "text" or (kind == "bytes" and elements > 1) else kind
+        if pv in self._statuses():
+            return "an array" if elements > 1 and kind != "bytes" else ""
         return "text" if kind == "text" else ("an array" if elements > 1 and kind != "bytes" else "")
 
-    def _written(self) -> set[str]:
-        """PVs that a run writes."""
-        full, about = self._map.full, self._map
-        commands = [about.shutter.open.pv, about.shutter.close.pv]
-        commands += [pv for pv in (about.supervision.stroke, about.supervision.owner) if pv]
-        found = {full(pv) for pv in commands}
-        for one in about.axes.values():
-            fields = axis.pvs(full(one.record))
-            found |= {fields["VAL"], fields["STOP"]}
-        cam = camera.pvs(full(about.camera.prefix))
-        return found | {pv for field, pv in cam.items() if not field.endswith("_RBV")}
+    def _statuses(self) -> set[str]:
+        """PVs that may hold text: what they must say is told by the map."""
+        about = self._map
+        statuses = [*about.source.available, *about.source.permits]
+        for blade in about.shutter.in_order:
+            statuses += [*blade.open_statuses, *blade.closed_statuses]
+        statuses += [about.supervision.tripped] if about.supervision.tripped else []
+        return {about.full(status.pv) for status in statuses}
 
-    async def _axis(self, name: str, about: AxisMap, own: tuple[float, float] | None) -> Finding:
-        record = axis.EpicsAxis(name, about, self._map.full(about.record), self._registry, Clock(utc_now()))
-        what = f"axis {name}: limits, units, ready"
-        try:
-            described = await record.examine()
-            reading = await record.read()
-        except XrmError as error:
-            return Finding(what, False, f"{error.what}: {error.value} (limit {error.limit})", error.remedy or "")
-        low, high = described.low_limit, described.high_limit
-        if own is not None and not low <= own[0] < own[1] <= high:
-            text = f"the recipe's [{own[0]:g}, {own[1]:g}] {about.units} lie outside [{low:g}, {high:g}]"
-            return Finding(what, False, text, f"narrow safety.{name} in the recipe")
-        return Finding(what, True, f"[{low:g}, {high:g}] {about.units}, at {reading.position:g}")
+    def _disabled(self) -> Finding:
+        """DISP = 1 refuses every write from outside."""
+        records = dict.fromkeys(record_field(pv, "DISP") for pv in self._written)
+        shut = [name for name in records if self._site.number(name)]
+        text = (
+            f"set: {', '.join(shut[:6])}" if shut else f"0 where served ({sum(map(self._site.has, records))} records)"
+        )
+        return Finding("writes disabled (DISP)", not shut, text, "set DISP to 0 in the IOC" if shut else "")
 
-    def _array(self) -> Finding:
-        about = self._map.camera
-        if not isinstance(about.frames, ArrayFrames):
-            return Finding("array size", True, "frames come by file")
-        room = self._registry.elements(frames_array.pvs(self._map.full(about.frames.prefix))["ArrayData"])
-        binning = min(about.readout_s)
-        needed = (about.width_px // binning) * (about.height_px // binning)
-        text = f"room for {room} pixels, a frame at binning {binning} has {needed}"
-        remedy = "give the IOC's waveform more elements (NELM), or take frames by file (camera.frames.kind: hdf5)"
-        largest = libca.array_limit_bytes()
-        if room >= needed and largest is not None and largest < 2 * needed:
-            remedy = "set EPICS_CA_AUTO_ARRAY_BYTES=YES, or channel_access.max_array_bytes in the map"
-            return Finding("array size", False, f"{text}; EPICS_CA_MAX_ARRAY_BYTES is {largest}", remedy)
-        return Finding("array size", room >= needed, text, remedy)
+    def _values(self) -> Finding:
+        """What a run reads must be readable, and not INVALID."""
+        site = self._site
+        excused = {pv for pv in self._written if "." in pv or not pv.endswith("_RBV")}
+        excused -= {self._map.full(one.record) for one in self._map.axes.values() if isinstance(one, AxisMap)}
+        invalid = [pv for pv in site.invalid if pv not in excused and not pv.endswith(_UNDEFINED_AT_FIRST)]
+        problems = [f"{pv} is INVALID" for pv in invalid] + [f"{pv}: {why}" for pv, why in site.unreadable.items()]
+        remedy = "the IOC has lost the device behind it, or never read it: look at the device and the IOC's console"
+        if problems:
+            more = f" and {len(problems) - 6} more" if len(problems) > 6 else ""
+            return Finding("values", False, "; ".join(problems[:6]) + more, remedy)
+        return Finding("values", True, "every PV can be read, none is INVALID")
 
-    async def _completion(self) -> Finding:
+    async def _completion(self, occupied: bool) -> Finding:
         """Put back what is there, with completion: the camera's answer and each motor's must come."""
-        names = _written_back(self._map)
+        what = "put-completion"
+        if occupied:
+            return Finding(what, True, "not tried", "somebody is in control: nothing was written")
+        names = [pv for pv in _written_back(self._map) if self._site.number(pv) is not None]
+        tried = 0
         try:
             for pv in names:
-                (value,) = await self._registry.read(pv)
-                await self._registry.write(pv, float(value))
+                registry = self._site.registry(pv)
+                if self._site.may_write(pv) and not self._site.number(record_field(pv, "DISP")):
+                    (value,) = await registry.read(pv)
+                    await registry.write(pv, float(value))
+                    tried += 1
         except XrmError as error:
-            return Finding("put-completion", False, str(error), "the IOC must answer writes with completion")
-        return Finding("put-completion", True, f"camera and {len(names) - 1} motors: written back and completed")
+            return Finding(what, False, error.message(), "the IOC must answer writes with completion")
+        return Finding(what, True, f"{tried} of {len(names)} settings written back and completed")
 
     async def _round_trip(self) -> Finding:
-        pv = next(iter(groups(self._map)["axis x"]))
-        times_ms = [await self._timed(lambda: self._registry.read(pv)) for _ in range(50)]
-        median_ms, worst_ms = statistics.median(times_ms), max(times_ms)
-        return Finding(
-            "round trip of a read",
-            median_ms < _SLOW_MS,
-            f"median {median_ms:.2f} ms, worst {worst_ms:.2f} ms",
-            "a slow or busy network, or Nagle's algorithm in the server (TCP_NODELAY)",
-        )
-
-    async def _timed(self, call: Callable) -> float:
-        passed_s = stopwatch()
-        await call()
-        return passed_s() * 1000
-
-    async def _clock(self) -> Finding:
-        """A fresh time stamp: that of the beat, else of a written-back value."""
-        about = self._map.supervision
-        pv = (
-            self._map.full(about.beat)
-            if about.beat
-            else camera.pvs(self._map.full(self._map.camera.prefix))["AcquireTime"]
-        )
-        (reading,) = await self._registry.readings(pv, may_be_invalid=True)
-        late_s = utc_now().timestamp() - reading.timestamp_s
-        return Finding(
-            "clocks agree",
-            abs(late_s) < _CLOCK_S,
-            f"the IOC's time stamps are {late_s:+.2f} s behind this machine's clock",
-            "let both machines follow the same time server (NTP)",
-        )
-
-    async def _supervision(self) -> list[Finding]:
-        about, full = self._map.supervision, self._map.full
-        found = []
-        if about.owner is not None:
-            (owner,) = await self._registry.read(full(about.owner))
-            found.append(Finding("owner", True, f"controlled by {owner}" if owner else "free"))
+        what = "round trip of a read"
+        pv = next((pv for pv in groups(self._map)["axis x"] if self._site.value(pv) is not None), None)
+        if pv is None:
+            return Finding(what, False, "no PV of axis x can be read", _NOT_THERE)
+        name, registry = pv, self._site.registry(pv)
         try:
-            source = await beam.EpicsSource(self._map, self._registry, Clock(utc_now())).read()
+            times_ms = [await _timed(lambda: registry.readings(name, may_be_invalid=True)) for _ in range(50)]
         except XrmError as error:
-            return [*found, Finding("beam", False, str(error), error.remedy or "look at source in the PV map")]
-        text = f"beam {'yes' if source.available else 'no'}, flux {source.flux_relative:.2f} of nominal"
-        found.append(Finding("beam", True, text))
-        if not source.permit:
-            found.append(Finding("interlock", False, "no permit", "close the hutch and reset the interlock by hand"))
-        return found
+            return Finding(what, False, error.message(), _NOT_THERE)
+        median_ms, worst_ms = statistics.median(times_ms), max(times_ms)
+        slow = median_ms >= _SLOW_MS
+        remedy = "a slow or busy network, or Nagle's algorithm in the server (TCP_NODELAY)"
+        return Finding(what, not slow, f"median {median_ms:.2f} ms, worst {worst_ms:.2f} ms", remedy if slow else "")
+
+    async def _clock(self, written: bool) -> Finding:
+        """A fresh time stamp: that of the beat, else of a setting that was written back just now."""
+        what, about = "clocks agree", self._map.supervision
+        pv = self._map.full(about.beat) if about.beat else _written_back(self._map)[0]
+        if not self._site.has(pv) or not (about.beat or written):
+            return Finding(what, True, "not compared: nothing has a fresh time stamp")
+        try:
+            (reading,) = await self._site.registry(pv).readings(pv, may_be_invalid=True)
+        except XrmError as error:
+            return Finding(what, False, error.message(), _NOT_THERE)
+        late_s = utc_now().timestamp() - reading.timestamp_s
+        apart = abs(late_s) >= _CLOCK_S
+        text = f"the IOC's time stamps are {late_s:+.2f} s behind this machine's clock"
+        return Finding(what, not apart, text, "let both machines follow the same time server (NTP)" if apart else "")
+
+
+async def _timed(call: Callable) -> float:
+    passed_s = stopwatch()
+    await call()
+    return passed_s() * 1000
 
 
 def _written_back(pv_map: PvMap) -> list[str]:
     """A harmless setting of the camera, and of each motor: the step of its tweak buttons."""
     exposure = camera.pvs(pv_map.full(pv_map.camera.prefix))["AcquireTime"]
-    return [exposure, *(f"{pv_map.full(about.record)}.TWV" for about in pv_map.axes.values())]
+    motors = [about for about in pv_map.axes.values() if isinstance(about, AxisMap)]
+    return [exposure, *(f"{pv_map.full(about.record)}.TWV" for about in motors)]

@@ -1,0 +1,126 @@
+"""What a PV map can say of a real site, what it is refused for, and what the template says in its comments."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.devices.benches import MAP
+from xrm_control.core.errors import RecipeError
+from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, groups, urgent_pvs, written_pvs
+from xrm_control.devices.epics.pv_map import PvMap
+from xrm_control.recipe.loading import load_document, load_text
+
+TEMPLATE = MAP.with_name("site_template.yaml")
+PIEZO = {
+    "kind": "plain", "setpoint": "P:Out", "readback": "P:In", "limits": [-40, 40], "speed": 100, "acceleration": 1e4,
+    "settle_s": 0.1, "tolerance": 0.05,
+}  # fmt: skip
+ENCODER = {"pv": "E:X", "agrees_within": 1}
+FRONT = {"open": {"pv": "F:O", "value": 1}, "close": {"pv": "F:C", "value": 1}, "is_open": {"pv": "F:S", "above": 0}}
+
+
+def a_map(**changes: Any) -> PvMap:
+    overrides = {name.replace("__", "."): json.dumps(value) for name, value in changes.items()}
+    return load_document(MAP, PvMap, overrides)[0]
+
+
+# changes of the shipped map, PVs that a run then reads, and that stopping reaches on its own circuit
+CAN_SAY: list[tuple[dict[str, Any], set[str], set[str]]] = [
+    ({"axes__z": PIEZO}, {"P:Out", "P:In"}, {"P:Out", "P:In"}),
+    (
+        {"axes__z": {**PIEZO, "done": {"pv": "P:Done", "good": ["Yes"]}, "stop": {"pv": "P:Stop", "value": 1}}},
+        {"P:Done", "P:Stop"},
+        {"P:Stop", "P:Done"},
+    ),
+    ({"axes__x__readback": ENCODER}, {"E:X"}, set()),
+    ({"shutter__upstream": [FRONT]}, {"F:O", "F:C", "F:S"}, {"F:C", "F:S"}),
+    ({"shutter__is_closed": {"pv": "B:S", "range": [0, 0.1]}}, {"B:S"}, {"B:S"}),
+    ({"camera__frames": {"kind": "tiff", "folder": "/data"}}, {"XRM:Det:TIFF1:FullFileName_RBV"}, set()),
+    ({"camera__has_binning": False, "camera__readout_s": {"1": 1}}, set(), set()),
+    ({"camera__region": {"min_x": 10, "size_x": 1024, "size_y": 1024}}, set(), set()),
+    ({"source__available": [], "source__permits": [], "source__flux": None}, set(), set()),
+]
+
+
+@pytest.mark.parametrize(("changes", "read", "urgent"), CAN_SAY, ids=[" ".join(one[0]) for one in CAN_SAY])
+def test_what_a_map_says_is_reached(changes: dict[str, Any], read: set[str], urgent: set[str]) -> None:
+    found = a_map(**changes)
+    known = set(all_pvs(found))
+    assert read <= known
+    assert urgent <= set(urgent_pvs(found)) <= known
+    assert set(written_pvs(found)) <= known
+    assert set(commanded_pvs(found)) <= set(written_pvs(found))
+    assert all(groups(found).values())
+
+
+def test_a_camera_without_binning_has_no_binning_pvs() -> None:
+    found = a_map(camera__has_binning=False, camera__readout_s={"1": 1})
+    assert not [pv for pv in all_pvs(found) if "Bin" in pv]
+
+
+# changes of the shipped map, and words of the refusal
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"axes__z": {**PIEZO, "record": "S:Z"}}, "axes.z.record: unknown key"),
+    ({"axes__z": {**PIEZO, "kind": "piezo"}}, "unknown kind 'piezo'"),
+    ({"axes__x__readback": {"pv": "E:X"}}, "agrees_within: is missing"),
+    ({"axes__x__readback": {**ENCODER, "per_motor_unit": 0}}, "must be more than 0"),
+    ({"shutter__is_open": None}, "without_status: true"),
+    ({"shutter__without_status": True}, "take one of them away"),
+    ({"camera__has_binning": False}, "may name binning 1 only"),
+    ({"camera__region": {"size_x": 512, "size_y": 512}}, "must be the region's"),
+    ({"camera__trigger_mode": ""}, "trigger_mode"),
+    ({"source__permits": [{"pv": "A:B"}]}, "says nothing"),
+    ({"source__permits": [{"pv": "A:B", "good": [1], "above": 0}]}, "more than one thing"),
+    ({"supervision__tripped": {"pv": "A:B", "range": [1]}}, "range[1]: is missing"),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), REFUSED, ids=[one[1] for one in REFUSED])
+def test_a_map_that_says_nothing_or_too_much_is_refused_with_its_place(changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(text)) as caught:
+        a_map(**changes)
+    assert next(iter(changes)).replace("__", ".").split(".")[0] in str(caught.value)
+
+
+def uncommented(*blocks: str) -> str:
+    """The template with the blocks that begin with these comments; what they stand for is dropped by the last key."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for block in blocks:
+        lines = text.splitlines()
+        start = next(number for number, line in enumerate(lines) if line.strip().startswith(f"# {block}"))
+        indent = len(lines[start]) - len(lines[start].lstrip())
+        end = start
+        while end < len(lines) and lines[end].startswith(" " * indent + "# ") and (
+            end == start or lines[end][indent + 2] == " "
+        ):  # fmt: skip
+            lines[end] = lines[end][:indent] + lines[end][indent + 2 :]
+            end += 1
+        text = "\n".join(lines) + "\n"
+    return text
+
+
+@pytest.mark.parametrize(
+    "block",
+    ["readback:", "port:", "region:", "upstream:", "closing:", "- {pv: \"S:SR", "stroke:", "tripped:", "owner:"],
+)  # fmt: skip
+def test_each_comment_of_the_template_that_adds_something_is_valid(block: str) -> None:
+    plain = load_text(TEMPLATE.read_text(encoding="utf-8"), PvMap)[0]
+    found = load_text(uncommented(block), PvMap)[0]
+    assert found != plain or block == "closing:"
+
+
+def test_the_templates_piezo_and_files_can_be_put_in() -> None:
+    text = uncommented("z:", "frames:")
+    lines = text.splitlines()
+    # What they replace: the motor record z, the array plugin.
+    first = lines.index("  z:")
+    del lines[first : first + 9]
+    array = next(number for number, line in enumerate(lines) if line.startswith("  frames:"))
+    del lines[array : array + 4]
+    found = load_text("\n".join(lines), PvMap)[0]
+    assert found.axes["z"].kind == "plain"
+    assert found.camera.frames.kind == "hdf5"
