@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 
-.PHONY: demo test lint bench soak setup clean
+.PHONY: demo test lint bench soak busy setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -27,9 +27,15 @@ $(VENV)/.bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,bench]'
 	touch $(VENV)/.bench
 
-# Long checks: a compressed night with every scripted fault, and writers killed at random.
+# Long checks: a compressed night with every scripted fault, writers killed at random, a disk that fails at every call,
+# every signal in every state, races for one instrument. XRM_STORM_STEP=10 tries each tenth call of the failing disk.
 soak: $(READY)
-	$(BIN)/python -m pytest -n $(CPUS) -m soak tests
+	$(BIN)/python -m pytest -n $(CPUS) -m soak -rP tests
+
+# The tests that wait for other processes, beside twenty busy loops: a busy machine is no fault.
+BUSY := tests/devices tests/simulators/ioc tests/cli tests/session tests/system
+busy: $(READY)
+	$(BIN)/python -m tests.storms.busy 20 $(BIN)/python -m pytest -n $(CPUS) --dist loadfile $(BUSY)
 
 setup: $(READY)
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from benchmarks import (
     after_the_scan,
     control,
+    control_softioc,
     durability,
     growing,
     iterative,
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "rendering": rendering,
     "durability": durability,
     "control": control,
+    "control_softioc": control_softioc,
     "reconstruction": reconstruction,
     "iterative": iterative,
     "growing": growing,

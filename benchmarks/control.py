@@ -1,8 +1,9 @@
 """What control costs per projection, over Channel Access, when motion and exposure take no time.
 
-One simulated IOC with instant motion serves two clients in turn: this project's engine, with every check and with each
-frame durable before it counts, and a Bluesky step scan over ophyd devices, which saves its frames by the IOC's HDF5
-plugin. Both turn theta and take one frame of 128 x 128 at each of the angles.
+One IOC serves two clients in turn: this project's engine, with every check and each frame durable before it counts, and
+a Bluesky step scan over ophyd devices. Both turn theta and take one frame of 128 x 128 at each of the angles. The IOC
+is the simulated one, with motor records and areaDetector, where Bluesky saves its frames by the HDF5 plugin; or EPICS
+base itself (`control_softioc`), where an axis is an output and a read-back, and Bluesky reads arrays and saves nothing.
 """
 
 from __future__ import annotations
@@ -46,20 +47,22 @@ ROOT = Path(__file__).parents[1]
 PROJECTIONS = 141
 _ROUNDS = 5
 PREFIX = "BENCH:"
+CAPROTO, SOFTIOC = "caproto", "softioc"
+_PEER = {CAPROTO: "Bluesky and ophyd, HDF5 plugin", SOFTIOC: "Bluesky and ophyd, array read, nothing saved"}
 Result = TypeVar("Result")
 
 
-def rows() -> list[Row]:
-    """This project beside Bluesky, and its target of 10 ms."""
-    with _ioc() as environment:
+def rows(kind: str = CAPROTO) -> list[Row]:
+    """This project beside Bluesky on one kind of IOC, and its target of 10 ms."""
+    with _ioc(kind) as environment:
         # In turn, so that a machine that slows down slows both.
         clients = ("benchmarks.control", "benchmarks.bluesky_scan")
-        found = [[_timed(client, environment) for client in clients] for _ in range(_ROUNDS)]
+        found = [[_timed(client, kind, environment) for client in clients] for _ in range(_ROUNDS)]
     ours, peer = (statistics.median(times) for times in zip(*found, strict=True))
     best = min(times[0] for times in found)
-    what = f"per projection over Channel Access, {PROJECTIONS} angles, median"
+    what = f"per projection over Channel Access, {kind}, {PROJECTIONS} angles, median"
     return [
-        Row(what, "Bluesky and ophyd, HDF5 plugin", peer, 1.0, "itself"),
+        Row(what, _PEER[kind], peer, 1.0, "itself"),
         Row(
             what,
             "xrm_control, durable frames",
@@ -72,27 +75,35 @@ def rows() -> list[Row]:
 
 
 @contextlib.contextmanager
-def _ioc() -> Iterator[dict[str, str]]:
+def _ioc(kind: str) -> Iterator[dict[str, str]]:
     """An instant IOC of its own; yields the environment of its clients."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    arguments = ["--prefix", PREFIX, "--port", str(port), "--specimen", "empty", "--instant"]
     environment = {**os.environ, "EPICS_CA_ADDR_LIST": f"127.0.0.1:{port}", "EPICS_CA_AUTO_ADDR_LIST": "NO",
                    "EPICS_CA_SERVER_PORT": str(port), "OMP_NUM_THREADS": "1"}  # fmt: skip
-    command = [sys.executable, "-m", "simulators.ioc", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as ioc:
+    arguments = ["--prefix", PREFIX, "--port", str(port), "--specimen", "empty", "--instant"]
+    command = ["simulators.ioc", *arguments] if kind == CAPROTO else ["benchmarks.soft_ioc", PREFIX]
+    server = {**environment, "EPICS_CAS_SERVER_PORT": str(port), "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=environment if kind == CAPROTO else server,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as ioc:
         try:
-            if ioc.stdout is None or not ioc.stdout.readline().startswith("ready"):
-                raise RuntimeError("the simulated IOC did not start")
+            if ioc.stdout is None or not any(line.startswith("ready") for line in ioc.stdout):
+                raise RuntimeError(f"the IOC by {kind} did not start")
             yield environment
         finally:
             ioc.terminate()
 
 
-def _timed(module: str, environment: dict[str, str]) -> float:
+def _timed(module: str, kind: str, environment: dict[str, str]) -> float:
     """Median seconds per projection of a client in a process of its own."""
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-m", module, kind]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return float(json.loads(done.stdout.splitlines()[-1])["median_s"])
 
@@ -124,8 +135,21 @@ class _Sink:
         return await asyncio.get_running_loop().run_in_executor(self._disk, call)
 
 
-async def _scan(folder: RunFolder, journal: Journal) -> float:
+def _map(kind: str) -> PvMap:
+    """The shipped map; with axes of two PVs each, and without what EPICS base has not, for softioc."""
     pv_map = load_document(ROOT / "recipes/instruments/simulated_ioc.yaml", PvMap, {"prefix": PREFIX})[0]
+    if kind == CAPROTO:
+        return pv_map
+    content = pv_map.model_dump(mode="json", exclude={"supervision", "scan_panel"})
+    content["source"] |= {"available": [], "permits": [], "flux": None}
+    for axis in content["axes"].values():
+        record = axis.pop("record")
+        axis |= {"kind": "plain", "setpoint": record, "readback": f"{record}_RBV", "settle_s": 0.0}
+    return PvMap.model_validate(content)
+
+
+async def _scan(folder: RunFolder, journal: Journal, kind: str) -> float:
+    pv_map = _map(kind)
     clock = Clock(utc_now())
     instrument = EpicsBackend(map=pv_map).open(clock)
     await instrument.connect()
@@ -160,7 +184,7 @@ def main() -> None:
         folder = RunFolder.create(Path(root), "bench", datetime(2000, 1, 1, tzinfo=UTC), "0000")
         record = RunRecord(folder.name, "bench", "0" * 64, "epics", False, "2000-01-01T00:00:00+00:00")
         with Journal.create(folder.journal, record) as journal:
-            print(json.dumps({"median_s": run(_scan(folder, journal), 1.0)}))
+            print(json.dumps({"median_s": run(_scan(folder, journal, sys.argv[1]), 1.0)}))
 
 
 if __name__ == "__main__":

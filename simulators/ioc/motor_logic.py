@@ -62,7 +62,7 @@ class Motor:
         return self._axis.ends_s
 
     def announce(self, field: str, value: Any, t_s: float) -> None:
-        """Before a put to an ACTIVE field: DMOV falls for every target, even for one that will not be gone to.
+        """Before a put to an ACTIVE field: DMOV falls for every target, also for one that is refused; STOP is shown.
 
         Raises `Disconnected` when the controller is silent, ValueError for a target that is not a number.
         """
@@ -74,6 +74,8 @@ class Motor:
             raise Disconnected("the controller does not answer")
         if field in TARGETS:
             self.v["DMOV"] = 0
+        elif field == "STOP":
+            self.v["STOP"] = int(bool(value))
 
     def put(self, field: str, value: Any, t_s: float) -> None:
         """A write; ACTIVE fields want to be announced first. ValueError for a value that makes no sense."""
@@ -83,6 +85,7 @@ class Motor:
         elif field in BUTTONS:
             self._button(field, bool(value), t_s)
         elif field == "STOP":
+            v["STOP"] = 0
             if value:
                 self._stop(t_s)
         elif field == "SPMG":

@@ -33,10 +33,11 @@ def test_stop_brakes_and_the_target_is_where_it_stands(field: str, value: Any) -
     assert record["MISS"] == record["RCNT"] == 0
 
 
-def test_stop_at_rest_does_nothing() -> None:
+def test_stop_at_rest_only_shows_itself() -> None:
     record = Bench()
     record.put("STOP", 1)
-    assert record.seen == {}
+    assert record.told("STOP") == [1, 0]
+    assert set(record.seen) == {"STOP"}
 
 
 def test_pause_keeps_the_target_and_the_client_waits_until_go() -> None:

@@ -1,0 +1,235 @@
+"""Runs on a disk that fails: the shim `failing_disk.c` below a process that carries out one short run after the other.
+
+`python -m tests.storms.failing_disk FOLDER` is that process, started with the shim loaded. It imports the program and
+builds the specimen once; then each line of JSON on its standard input is a run in a forked child, answered by a line
+about how the run ended and what the instrument was doing when the program let go of it. The instrument lives in the
+child's memory, out of the disk's reach.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SOURCE = Path(__file__).with_suffix(".c")
+ROOT = Path(__file__).parents[2]
+ERRNOS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS}
+# What lies where below the folder of the runs; the first part of each path is the run's own folder.
+PARTS = {
+    "journal": "*/journal.sqlite*",
+    "log": "*/log.jsonl*",
+    "frame": "*/frames/*",
+    "volume": "*/roi-*",
+    "report": "*/report.html*|*/results.json*",
+    "disk": "*",
+}
+HANGS_AFTER_S = 240.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The `at`-th call that changes a file of `part` fails with `error`: alone, or as the first of all that follow.
+
+    at = 0: none does. fill_after: when so many frames are kept, something else fills the disk to its last byte.
+    """
+
+    part: str
+    error: str
+    at: int
+    once: bool = False
+    fill_after: int = 0
+
+    def environment(self, under: Path) -> dict[str, str]:
+        """As the shim takes it."""
+        return {
+            "FAIL_UNDER": str(under),
+            "FAIL_PATHS": PARTS[self.part],
+            "FAIL_KINDS": "",
+            "FAIL_AT": str(self.at),
+            "FAIL_ERRNO": str(ERRNOS[self.error]),
+            "FAIL_ONCE": str(int(self.once)),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.error} at call {self.at}{' alone' if self.once else ' and after'}"
+
+
+@dataclass
+class Ending:
+    """How a run on a failing disk ended; `left` is what the instrument did when the program let go of it."""
+
+    code: int
+    error: str = ""
+    traceback: str = ""
+    calls: int = 0
+    refused: int = 0
+    first: str = ""
+    hung: bool = False
+    left: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+
+
+def compile_shim(folder: Path) -> Path | None:
+    """The shim as a library; None where there is no C compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or not sys.platform.startswith("linux"):
+        return None
+    library = folder / "failing_disk.so"
+    command = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"]
+    subprocess.run(command, check=True, capture_output=True)
+    return library
+
+
+class Server:
+    """The process that carries the runs out; see the module's text."""
+
+    def __init__(self, shim: Path, recipe: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.storms.failing_disk", str(recipe)],
+            cwd=ROOT,
+            env={**os.environ, "LD_PRELOAD": str(shim), "OMP_NUM_THREADS": "1", "FAIL_AT": "0", "MPLBACKEND": "Agg"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, fault: Fault, out: Path) -> Ending:
+        """One run below `out`, which must not exist yet."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("no pipes")
+        out.mkdir(parents=True)
+        self._process.stdin.write(json.dumps({**asdict(fault), "out": str(out)}) + "\n")
+        self._process.stdin.flush()
+        return Ending(**json.loads(self._process.stdout.readline()))
+
+    def close(self) -> None:
+        """End it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(30)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def server(shim: Path, recipe: Path) -> Iterator[Server]:
+    """A server for the length of a block."""
+    one = Server(shim, recipe)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def _serve(recipe: Path) -> None:
+    """Answer one order after the other, each by a child of its own."""
+    import matplotlib.figure  # noqa: F401
+
+    import xrm_control.reporting.report
+    import xrm_control.session.runner  # noqa: F401
+    from xrm_control import app
+
+    loaded = app.load(recipe)
+    settings = loaded.recipe.instrument.model_dump()
+    specimen = loaded.recipe.instrument._microscope().specimen  # type: ignore[attr-defined]
+    for line in sys.stdin:
+        order = json.loads(line)
+        out = Path(order.pop("out"))
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            ending = _carry_out(loaded, settings, specimen, Fault(**order), out)
+            with os.fdopen(writing, "w") as pipe:
+                pipe.write(json.dumps(asdict(ending)))
+            os._exit(0)
+        os.close(writing)
+        watchdog = threading.Timer(HANGS_AFTER_S, os.kill, (child, signal.SIGKILL))
+        watchdog.start()
+        with os.fdopen(reading) as pipe:
+            said = pipe.read()
+        os.waitpid(child, 0)
+        watchdog.cancel()
+        print(said or json.dumps(asdict(Ending(-9, hung=True))), flush=True)
+
+
+def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Fault, out: Path) -> Ending:
+    import ctypes
+    import dataclasses
+    import traceback
+
+    from xrm_control import app
+    from xrm_control.core.clock import Clock
+    from xrm_control.core.errors import XrmError
+    from xrm_control.core.events import Event
+    from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
+
+    ending = Ending(0)
+    opened: list[Witnessed] = []
+
+    class Witnessed(SimulatedInstrument):
+        def look(self, when: str) -> None:
+            now_s = self._clock.now_s()
+            axes = {name: self.microscope.axis(name, now_s).moving for name in self.axes}
+            ending.left.append({"when": when, "open": self.microscope.shutter(now_s).open, "moving": axes})
+
+        async def disconnect(self) -> None:
+            self.look("disconnect")
+            await super().disconnect()
+
+    class Backend(SimulatedBackend):
+        def open(self, clock: Clock) -> SimulatedInstrument:
+            microscope = self._microscope()
+            # A pure function of the settings, made once for all runs.
+            microscope.__dict__["specimen"] = specimen
+            opened.append(Witnessed(microscope, clock))
+            return opened[-1]
+
+    def listen(event: Event) -> None:
+        ending.kinds.append(event.kind)
+        if event.kind == "frame.kept":
+            ending.kept.append(event.text)
+            if len(ending.kept) == fault.fill_after:
+                _fill(out)
+
+    recipe = loaded.recipe.model_copy(update={"instrument": Backend.model_validate(settings)})
+    library = ctypes.CDLL(None)
+    library.failing_disk_first.restype = ctypes.c_char_p
+    os.environ.update(fault.environment(out))
+    library.failing_disk_arm()
+    try:
+        ending.code = app.run(dataclasses.replace(loaded, recipe=recipe), out, None, listen).exit_code
+    except XrmError as error:
+        ending.code, ending.error = error.exit_code, str(error)
+    except BaseException:  # noqa: BLE001  whatever reaches the user is what the test looks at
+        ending.code, ending.traceback = 1, traceback.format_exc()
+    ending.calls, ending.refused = library.failing_disk_seen(), library.failing_disk_refused()
+    ending.first = (library.failing_disk_first() or b"").decode()
+    for instrument in opened:
+        instrument.look("end")
+    os.environ["FAIL_AT"] = "0"
+    library.failing_disk_arm()
+    return ending
+
+
+def _fill(folder: Path) -> None:
+    """Write until the disk takes no byte more."""
+    with open(folder.parent / "ballast", "wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))

@@ -1,0 +1,197 @@
+"""The disk fails at the n-th call that changes a file: the instrument is safe, nothing kept is lost, no false success.
+
+The judge stands below the program (tests/storms/failing_disk.c) and beside it (the instrument's own state when the
+program lets go of it). A real full file system and /dev/full check the judge.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.storms.failing_disk import (
+    ERRNOS,
+    HANGS_AFTER_S,
+    PARTS,
+    Ending,
+    Fault,
+    Server,
+    compile_shim,
+    server,
+)
+from tests.system.conftest import SHORT, write_recipe
+from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.journal import JournalReader
+
+# The shortest run that measures particles and ends with 0.
+SHORTEST: dict[str, Any] = {
+    "instrument": {**SHORT["instrument"], "noise": False},
+    "mosaic": {"columns": 1, "rows": 1, "flats": 1, "darks": 1},
+    "scan": {"projections": 31, "references": {"kind": "both", "count": 1}, "darks": 1},
+    "reconstruction": {"rows": [56, 72]},
+    "analysis": {"threshold": {"kind": "fixed", "level_per_um": 0.03}},
+}
+FRAMES = (1 + 1 + 1) + (31 + 2 + 1)
+
+# One of each kind, at the beginning, in the middle and near the end of each part.
+FEW = [
+    Fault("journal", "EIO", 3),
+    Fault("journal", "ENOSPC", 250),
+    Fault("journal", "EIO", 400, once=True),
+    Fault("journal", "EROFS", 700),
+    Fault("frame", "EROFS", 2),
+    Fault("frame", "ENOSPC", 60),
+    Fault("frame", "EIO", 120, once=True),
+    Fault("volume", "ENOSPC", 5),
+    Fault("volume", "EIO", 200),
+    Fault("report", "EROFS", 1),
+    Fault("report", "ENOSPC", 7),
+    Fault("disk", "EIO", 300),
+    Fault("disk", "ENOSPC", 800),
+]
+# Every n-th call of the full dose; 1 is all of them.
+STEP = int(os.environ.get("XRM_STORM_STEP", "1"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("shim")
+    shim = compile_shim(folder)
+    if shim is None:
+        pytest.skip("no C compiler: the failing disk is a library that is compiled here")
+    with server(shim, write_recipe(folder, **SHORTEST)) as one:
+        yield one
+
+
+def faults_of(ending: Ending, out: Path, part: str) -> list[str]:
+    """Everything that a run on a failing disk must not do, and did."""
+    found = []
+    if ending.hung:
+        return ["hung"]
+    if ending.traceback:
+        found.append(f"a traceback reached the user: {ending.traceback.strip().splitlines()[-1]}")
+    for look in ending.left:
+        if look["open"]:
+            found.append(f"shutter open at {look['when']}")
+        if any(look["moving"].values()):
+            found.append(f"axes moving at {look['when']}: {look['moving']}")
+    if part == "log" and ending.code != 0:
+        found.append(f"a log that cannot be written ended the run: {ending.code} {ending.error}")
+    if ending.code not in (0, 5) and not ending.error and not ending.traceback:
+        found.append(f"exit {ending.code} without a word")
+    folders = list(out.iterdir())
+    if len(folders) == 1 and (folders[0] / "journal.sqlite").exists():
+        found += lost(ending, folders[0])
+    elif ending.kept or ending.code == 0:
+        found.append("frames were acknowledged without a journal")
+    return found
+
+
+def lost(ending: Ending, folder: Path) -> list[str]:
+    """What was acknowledged and is not there, and a success that is none."""
+    try:
+        with JournalReader.open(folder / "journal.sqlite") as journal:
+            stored = {plan.frame_id: frame for plan, frame in journal.stored_frames()}
+            accounting, state = journal.accounting(), journal.state()
+            artifacts = list(journal.artifacts().values())
+    except Exception as error:  # noqa: BLE001  a journal without its tables yet is none; a damaged one is a loss
+        return [f"the journal cannot be read: {error}"] if ending.kept else []
+    found = [f"{name} was acknowledged and is not committed" for name in ending.kept if name not in stored]
+    for frame in stored.values():
+        path = folder / frame.path
+        if not path.is_file() or sha256_file(path) != frame.sha256:
+            found.append(f"{frame.path} is committed and not there as committed")
+    if ending.code == 0:
+        if not accounting.complete or accounting.kept != FRAMES or state is None or state.state != "done":
+            found.append(f"exit 0 with {accounting} in state {state}")
+        kinds = {artifact.kind for artifact in artifacts}
+        if not {"volume", "handoff", "results", "report", "analysis"} <= kinds:
+            found.append(f"exit 0 with {sorted(kinds)} only")
+        for artifact in artifacts:
+            path = folder / artifact.path
+            if not path.is_file() or sha256_file(path) != artifact.sha256:
+                found.append(f"exit 0, and {artifact.path} is not there as recorded")
+    return found
+
+
+@pytest.mark.parametrize("fault", FEW, ids=str)
+def test_a_failing_disk_leaves_the_instrument_safe_and_nothing_lost(runs: Server, tmp_path: Path, fault: Fault) -> None:
+    ending = runs.run(fault, tmp_path / "runs")
+    assert ending.refused, f"the fault was never met: {ending.calls} calls only"
+    assert faults_of(ending, tmp_path / "runs", fault.part) == [], f"{ending.first}: {ending.code} {ending.error}"
+
+
+def test_without_a_fault_the_run_is_complete(runs: Server, tmp_path: Path) -> None:
+    ending = runs.run(Fault("disk", "EIO", 0), tmp_path / "runs")
+    assert (ending.code, ending.refused) == (0, 0)
+    assert ending.calls > 500
+    assert len(ending.kept) == FRAMES
+    assert faults_of(ending, tmp_path / "runs", "disk") == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, in memory, of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("this user may not mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("frames", [2, pytest.param(20, marks=pytest.mark.soak), FRAMES])
+def test_a_disk_that_others_fill(runs: Server, small_disk: Path, frames: int) -> None:
+    """The real thing: no shim, and the file system says how much it has left."""
+    ending = runs.run(Fault("disk", "EIO", 0, fill_after=frames), small_disk / "runs")
+    assert ending.code not in (0, 5), f"{ending.code} {ending.error}"
+    assert faults_of(ending, small_disk / "runs", "disk") == [], f"{ending.code} {ending.error}"
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "at"), [("journal", "EIO", 300), pytest.param("frame", "EROFS", 50, marks=pytest.mark.soak)]
+)
+def test_the_command_says_what_failed_and_ends(tmp_path: Path, part: str, error: str, at: int) -> None:
+    """`xrm run` itself, from start to end, with the shim below it: one message, no traceback, no hang."""
+    shim = compile_shim(tmp_path)
+    if shim is None:
+        pytest.skip("no C compiler")
+    recipe, out = write_recipe(tmp_path, **SHORTEST), tmp_path / "runs"
+    out.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(out)],
+        env={**os.environ, "LD_PRELOAD": str(shim), **Fault(part, error, at).environment(out)},
+        capture_output=True,
+        text=True,
+        timeout=HANGS_AFTER_S,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "error:" in done.stderr.splitlines()[-1]
+
+
+SERIES = [*itertools.product(PARTS, ERRNOS, [False]), *((part, "EIO", True) for part in PARTS)]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("part", "error", "once"), SERIES, ids=lambda value: str(value))
+def test_every_call_of_a_run_may_fail(runs: Server, tmp_path: Path, part: str, error: str, once: bool) -> None:
+    """n = 1, 2, 3 ... until a run ends before its n-th call."""
+    wrong, at = [], 0
+    for at in itertools.count(1, STEP):
+        fault, out = Fault(part, error, at, once), tmp_path / str(at)
+        ending = runs.run(fault, out)
+        wrong += [f"{fault} ({ending.first}): {text}" for text in faults_of(ending, out, part)]
+        if not ending.refused:
+            break
+        subprocess.run(["rm", "-r", str(out)], check=True)
+    assert not wrong, "\n".join([f"{len(wrong)} faults", *wrong])
+    assert at > 1
