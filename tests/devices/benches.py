@@ -119,15 +119,16 @@ class _OverTheNetwork:
         await self._put("Sim:Clear", 1)
 
     async def stop_axis(self, axis: str) -> None:
+        """Without completion: with it, STOP waits in the record's line until the motion has ended by itself."""
         record = {"x": "X", "y": "Y", "z": "Z", "theta": "Theta"}[axis]
-        await self._put(f"Sample:{record}.STOP", 1)
+        await self._put(f"Sample:{record}.STOP", 1, completion=False)
 
-    async def _put(self, name: str, value: Any) -> None:
+    async def _put(self, name: str, value: Any, *, completion: bool = True) -> None:
         def put() -> None:
             import epics
 
             epics.ca.use_initial_context()
-            done = epics.caput(self._prefix + name, value, wait=True, timeout=20)
+            done = epics.caput(self._prefix + name, value, wait=completion, timeout=20)
             assert done == 1, f"{name} was not written"
 
         await asyncio.get_running_loop().run_in_executor(None, put)

@@ -25,10 +25,10 @@ from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, Sa
 SLOW, FAST = 4.0, 40.0
 
 
-def put(ioc: IocProcess, name: str, value: Any) -> None:
+def put(ioc: IocProcess, name: str, value: Any, completion: bool = True) -> None:
     """Somebody else at the controls."""
     epics.ca.use_initial_context()
-    assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1
+    assert epics.caput(ioc.prefix + name, value, wait=completion, timeout=20) == 1
 
 
 def fault(ioc: IocProcess, **words: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_motion_stopped_by_somebody_else_holds_and_goes_on(tmp_path: Path) -> 
         run = Run(
             tmp_path,
             ioc,
-            {"roi-01/proj_0003": after(0.12, lambda: put(ioc, "Sample:Theta.STOP", 1))},
+            {"roi-01/proj_0003": after(0.12, lambda: put(ioc, "Sample:Theta.STOP", 1, completion=False))},
             retry={"interrupted_wait_s": 2.0},
         )
     assert run.is_whole(), run.error

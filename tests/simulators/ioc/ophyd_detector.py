@@ -95,7 +95,9 @@ def main(prefix: str, folder: str) -> dict[str, Any]:
     views.roi1.size.x.set(16).wait(_WITHIN_S)
     views.stats1.nd_array_port.set("ROI1").wait(_WITHIN_S)
     views.stats1.enable.set("Enable").wait(_WITHIN_S)
+    single.stage()
     single.trigger().wait(_WITHIN_S)
+    single.unstage()
     found["stats"] = [views.stats1.total.get(use_monitor=False), views.stats1.mean_value.get(use_monitor=False)]
     return found
 

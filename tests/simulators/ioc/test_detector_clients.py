@@ -243,4 +243,5 @@ def test_ophyd(beamline: Client, tmp_path: Path) -> None:
     total, mean = said["stats"]
     assert total == pytest.approx(16 * 128 * mean)
     written = sorted(path for path in tmp_path.iterdir() if path.suffix == ".h5")
-    assert sum(path.name.endswith(("_000000.h5", "_000001.h5")) for path in written) == 3
+    # A stream, and twice two single files.
+    assert sum(path.name.endswith(("_000000.h5", "_000001.h5")) for path in written) == len(written) == 5

@@ -61,14 +61,17 @@ def test_more_images_make_the_ids_jump(beamline: Client, frames: int) -> None:
 def test_live_view_exposes_while_an_axis_moves(beamline: Client) -> None:
     """Frames come by themselves, whatever moves; Acquire = 1 of a scan that goes on changes nothing."""
     first = expose(beamline)
+    beamline.put("Sample:Theta.VELO", 0.5)
     beamline.put("Det:cam1:ImageMode", "Continuous")
     begin(beamline)
-    beamline.pv("Sample:Theta").put(beamline.get("Sample:Theta") + 60.0, wait=False)
-    beamline.until(lambda: beamline.get("Sample:Theta.DMOV") == 0)
+    beamline.pv("Sample:Theta").put(60.0, wait=False)
+    beamline.until(lambda: beamline.get("Sample:Theta.MOVN") == 1)
     beamline.until(lambda: beamline.get("Det:image1:UniqueId_RBV") >= first + 3)
-    assert beamline.get("Sample:Theta.DMOV") == 0
+    assert beamline.get("Sample:Theta.MOVN") == 1
     beamline.pv("Det:cam1:Acquire").put(0, wait=False)
     ended(beamline)
+    beamline.put("Sample:Theta.STOP", 1)
+    beamline.put("Sample:Theta.VELO", 30.0)
     beamline.put("Sample:Theta", 0.0)
 
 
