@@ -112,6 +112,9 @@ class EpicsInstrument:
 
     async def make_safe(self) -> SafeState:
         """See `Instrument.make_safe`. All commands go out at once; each is then read back."""
+        # What this session knows is fresh, or it looks before it commands.
+        if not self._supervision.lapsed:
+            self.halt()
         await self._supervision.look_again()
         problems: list[str] = []
 
@@ -137,7 +140,7 @@ class EpicsInstrument:
 
     def announce(self, status: RunStatus) -> None:
         """See `Instrument.announce`."""
-        if self._panel is not None and self._watching:
+        if self._panel is not None and self._watching and self.in_control:
             self._panel.show(status)
 
     def on_abort(self, callback: Callable[[str], None]) -> None:

@@ -210,13 +210,13 @@ class Supervision:
         return self._owns
 
     @property
-    def _lapsed(self) -> bool:
+    def lapsed(self) -> bool:
         """Whether the last stroke is so long ago that the dead-man may have fallen meanwhile."""
         lease_s = self._clock.wall_s(_MISSED * self._map.stroke_every_s)
         return self._struck_s is not None and self._clock.now_s() - self._struck_s > lease_s
 
     def _refuse_lapsed(self) -> None:
-        if self._lapsed:
+        if self.lapsed:
             raise self._stood_still()
 
     async def _listen(self) -> None:
@@ -232,27 +232,26 @@ class Supervision:
 
     async def _strokes(self) -> None:
         """Stroke while work goes on; after a pause that was too long whoever asks next has to look again."""
-        if self._map.stroke is None:
-            return
         while True:
-            hung = self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
-            if self._lapsed and not (hung or self._claiming):
+            # Without a dead-man only this loop's own standing still matters.
+            hung = self._map.stroke is not None and self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
+            if self.lapsed and not (hung or self._claiming):
                 self._registry.suspend(self._stood_still())
             elif self._owns and not (hung or self._claiming):
                 self._strike()
             await self._clock.sleep(self._clock.wall_s(self._map.stroke_every_s))
 
     def _strike(self) -> None:
+        self._struck_s = self._clock.now_s()
         if self._map.stroke is not None:
             self._stroke += 1
             with contextlib.suppress(InstrumentUnreachable):
                 self._registry.command(self._full(self._map.stroke), self._stroke)
-                self._struck_s = self._clock.now_s()
 
     def _stood_still(self) -> InstrumentUnreachable:
         return InstrumentUnreachable(
             "this session stood still: the dead-man may have fallen; shutter, stage and owner are looked at again",
-            where=self._full(self._map.stroke or ""),
+            where=self._full(self._map.stroke or self._map.owner or "this process"),
             limit=f"a stroke every {self._map.stroke_every_s:g} s",
         )
 
