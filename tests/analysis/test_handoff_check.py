@@ -10,9 +10,9 @@ from xrm_control.analysis.handoff_check import check_results, require_results
 from xrm_control.analysis.tables import PARTICLE_COLUMNS, VOID_COLUMNS, read_rows
 from xrm_control.core.errors import AnalysisError
 
-HEAD = "particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,touches_boundary,weight"
+HEAD: str = "particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,touches_boundary,weight"
 ONE, TWO = "1,roi-01,0.5,-1,2e-1,113.1,6,0,1.25", "2,roi-01,.5,+1,0.,33.5,4,1,0"
-VOID_HEAD = "void_id,particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,kind"
+VOID_HEAD: str = "void_id,particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,kind"
 VOID = "1,1,roi-01,0.5,-1,0.2,4.2,2,closed"
 
 
@@ -56,13 +56,13 @@ def test_right(answer: Path, name: str, content: bytes) -> None:
 
 def cell(column: str, value: str) -> bytes:
     """The least table with one cell of its third row replaced."""
-    cells = TWO.split(",")
+    cells = list[str](TWO.split(","))
     cells[HEAD.split(",").index(column)] = value
     return lines(HEAD, ONE, ",".join(cells))
 
 
 def void(column: str, value: str) -> bytes:
-    cells = VOID.split(",")
+    cells = list[str](VOID.split(","))
     cells[VOID_HEAD.split(",").index(column)] = value
     return lines(VOID_HEAD, ",".join(cells))
 

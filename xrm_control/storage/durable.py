@@ -160,7 +160,7 @@ def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None 
     free = need = remedy = None
     if error.errno in _FULL:
         what = f"{what}: {'the file-size limit is reached' if error.errno == errno.EFBIG else 'the disk is full'}"
-        remedy = "free space, then start again; what was durable before is kept"
+        remedy = "free space, then start again; what was acknowledged is kept"
     elif error.errno == errno.EIO:
         what = f"{what}: the disk reports an error; this file is not tried again"
         remedy = "check the disk before anything else is written to it"

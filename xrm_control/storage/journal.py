@@ -229,7 +229,7 @@ class Journal(JournalQueries):
             return StorageError(
                 "the journal cannot be written: the disk is full",
                 where=str(self.path),
-                remedy="free space, then start the recipe again; the frames taken so far are kept",
+                remedy="free space, then start again; what was acknowledged is kept",
             )
         if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_READONLY", "SQLITE_NOTADB")):
             self._failed = str(error)
