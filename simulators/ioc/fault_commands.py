@@ -31,7 +31,10 @@ _LONGEST_SILENCE_S = 600.0
 # Time for the answer to whoever ordered it.
 _AFTER_THE_ANSWER_S = 0.05
 _TEXT_LENGTH = 255
-_TYPES = {"kind": str, "at_s": float, "duration_s": float, "axis": str, "move": int, "frames": tuple, "times": int}
+_TYPES = {
+    "kind": str, "at_s": float, "duration_s": float, "axis": str, "move": int, "frames": tuple, "times": int,
+    "factor": float, "amount": float, "hidden": bool,
+}  # fmt: skip
 
 
 class FaultCommands:
@@ -139,7 +142,7 @@ def _is(value: Any, kind: type) -> bool:
     if kind is tuple:
         return isinstance(value, list) and all(_is(item, int) for item in value)
     if isinstance(value, bool):
-        return False
+        return kind is bool
     return isinstance(value, (int, float)) and math.isfinite(value) if kind is float else isinstance(value, kind)
 
 
@@ -162,5 +165,7 @@ def _only(content: dict[str, Any], kind: str, *wanted: str) -> dict[str, Any]:
 
 
 def _words(fault: Fault) -> dict[str, Any]:
-    words = {name: value for name, value in asdict(fault).items() if value is not None and value != ()}
+    words = {
+        name: value for name, value in asdict(fault).items() if value is not None and value is not False and value != ()
+    }
     return words if fault.times > 1 else {name: value for name, value in words.items() if name != "times"}

@@ -63,6 +63,8 @@ REFUSED = [
     ({"mosaic.centre_x_um": "1990"}, SafetyRefusal, "mosaic"),
     ({"scan.start_deg": "-120"}, SafetyRefusal, "theta"),
     ({"scan.start_deg": "95"}, RecipeError, "below end_deg"),
+    ({"scan.projections": "20000"}, RecipeError, r"closer than .* 0.0090 deg apart.* limit more than 0.02 deg"),
+    ({"scan.start_deg": "0"}, RecipeError, r"no two views are half a turn apart.*90.00 degrees covered"),
     ({"sample.formula": "Unobtainium"}, RecipeError, "Unobtainium"),
     ({"handoff.core": "nobody"}, Exception, "nobody"),
     ({"safety.clearance_um": "100"}, SafetyRefusal, "optics"),
@@ -78,6 +80,11 @@ REFUSED = [
 def test_check_finds_it_before_anything_moves(overrides: dict[str, str], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         app.check(app.load(NMC811, overrides))
+
+
+def test_a_short_range_with_a_given_axis_is_no_trouble() -> None:
+    plan = app.check(app.load(NMC811, {"scan.start_deg": "0", "reconstruction.rotation_axis": "63.5"}))
+    assert plan.projections == 70  # as dense as the 141 of a half turn
 
 
 def test_a_disk_that_would_fill_is_refused_with_need_and_room() -> None:

@@ -15,7 +15,7 @@ from xrm_control.acquisition.tile_registration import pair_shift
 from xrm_control.acquisition.tiles import Mosaic, Picture
 
 _COARSE = 4
-# Standard deviation of the transmission below which there is nothing to recognise.
+# Standard deviation of the transmission, means over 4 x 4 pixels, below which there is nothing to recognise.
 _LEAST_CONTRAST = 0.03
 _ALIKE = 0.6
 _LEAST_SEEN = 0.25
@@ -62,7 +62,9 @@ def displacement(
     whole = (math.floor(x) - reach, math.floor(y) - reach)
     window = _window(chart, whole, (rows + 2 * reach, columns + 2 * reach))
     here = window[reach : reach + rows, reach : reach + columns]
-    if np.isfinite(here).mean() < _LEAST_SEEN or min(np.nanstd(here), np.nanstd(ours)) < _LEAST_CONTRAST:
+    if np.isfinite(here).mean() < _LEAST_SEEN:
+        return None
+    if min(np.nanstd(_coarser(image, _COARSE)) for image in (here, ours)) < _LEAST_CONTRAST:
         return None
     coarse = _best(_coarser(window, _COARSE), _coarser(ours, _COARSE))
     # The finer search looks around what the coarser one found.

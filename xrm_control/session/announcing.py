@@ -13,7 +13,7 @@ class Announcer:
     def __init__(self, run: str, instrument: Instrument, clock: Clock, plan: Plan) -> None:
         self._run, self._instrument, self._clock = run, instrument, clock
         self._state = "idle"
-        self._collected = 0
+        self._collected: set[str] = set()
         self._images = sum(stage.frames for stage in plan.stages)
         self._planned_s = plan.total_s
         self._held_s = 0.0
@@ -38,9 +38,9 @@ class Announcer:
         self._state = state
         self._tell()
 
-    def kept(self) -> None:
-        """One more frame is durable."""
-        self._collected += 1
+    def kept(self, frame_id: str) -> None:
+        """A frame is durable, for the first time or in place of one that turned out to be odd."""
+        self._collected.add(frame_id)
         self._tell()
 
     def replan(self, images: int, planned_s: float) -> None:
@@ -51,11 +51,11 @@ class Announcer:
     def _tell(self) -> None:
         if not self._ours:
             return
-        elapsed_s = self._clock.now_s()
+        elapsed_s, collected = self._clock.now_s(), len(self._collected)
         over = self._state in ("done", "aborted", "failed")
         working_s = elapsed_s - self._held_s - (elapsed_s - self._held_from_s if self._held_from_s is not None else 0)
         # A run behind its plan has at least its outstanding frames before it.
-        outstanding_s = self._planned_s * max(0, self._images - self._collected) / max(1, self._images)
+        outstanding_s = self._planned_s * max(0, self._images - collected) / max(1, self._images)
         remaining_s = 0.0 if over else max(outstanding_s, self._planned_s - working_s)
-        status = RunStatus(self._run, self._state, self._collected, self._images, elapsed_s, remaining_s)
+        status = RunStatus(self._run, self._state, collected, self._images, elapsed_s, remaining_s)
         self._instrument.announce(status)

@@ -167,7 +167,7 @@ class JournalSink:
         """See `FrameSink.keep`."""
         exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
         await self._context.on_disk(self._context.frames.store, step.frame_id, attempt, frame.image, exposure)
-        self._context.announcer.kept()
+        self._context.announcer.kept(step.frame_id)
         live = self._context.live
         if live is not None:
             live.kept(step, frame.image, actual.theta_deg)

@@ -48,11 +48,12 @@ class LivePreview:
         self._view = {index: view for view, index in enumerate(sorted(self._planned, key=self._planned.__getitem__))}
         self._name, self._pixel_size_um, self._spec = acquisition.stage, pixel_size_um, spec
         self._axis_px, self._picture, self._tell = axis_px, picture, tell
-        self._flats: list[NDArray[Any]] = []
-        self._darks: list[NDArray[Any]] = []
+        self._flats: dict[int, NDArray[Any]] = {}
+        self._darks: dict[int, NDArray[Any]] = {}
         self._references: ReferencesSoFar | None = None
         self._slices: GrowingSlices | None = None
         self._waiting: set[asyncio.Future[None]] = set()
+        self._added: set[int] = set()
         self._begun = self._over = False
         self._skipped = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="preview")
@@ -101,12 +102,14 @@ class LivePreview:
         if step.kind != "projection":
             # A new set of references takes the place of the one before.
             if self._references is not None:
-                self._references, self._flats = None, []
-            (self._flats if step.kind == "flat" else self._darks).append(image)
+                self._references, self._flats = None, {}
+            # One that is taken again takes the place of the one that was odd.
+            (self._flats if step.kind == "flat" else self._darks)[step.index] = image
             return
         if self._references is None:
             nothing = np.empty((0, *image.shape), image.dtype)
-            flats, darks = (np.stack(frames) if frames else nothing for frames in (self._flats, self._darks))
+            of_kind = (list(frames.values()) for frames in (self._flats, self._darks))
+            flats, darks = (np.stack(frames) if frames else nothing for frames in of_kind)
             self._references = ReferencesSoFar(flats, darks, self._spec)
         if self._slices is None:
             rows, columns = image.shape
@@ -114,6 +117,10 @@ class LivePreview:
             theta = np.sort(np.array(list(self._planned.values())))
             self._slices = GrowingSlices(theta, rows, columns, axis_px, self._pixel_size_um)
         view = self._view[step.index]
+        if view in self._added:
+            # Taken again: what is in the sum cannot be taken out of it, and the volume will not hold it.
+            return
+        self._added.add(view)
         self._slices.add(view, self._references.line_integrals_of(image, view), theta_deg)
         seen = self._slices.slices()
         if seen.views in _EARLY or seen.views == seen.planned or seen.views % max(1, seen.planned // _PICTURES) == 0:
