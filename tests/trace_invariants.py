@@ -12,6 +12,7 @@ An instrument that cannot be reached cannot be commanded: what lies in such a ti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,12 +180,12 @@ def said_in(folder: Path) -> Said:
 
 
 def _spans(events: Sequence, begin: str, end: str, ways_out: Sequence[float], but: str = "\0") -> list[Span]:
-    """From each `begin` to the next `end`, or to the way out of the run."""
+    """From each `begin` to the next `end`, or to the way out of the run; for ever where the journal says no more."""
     found = []
     for number, event in enumerate(events):
         if event.kind == begin and not event.text.startswith(but):
             ends = [later.t_s for later in events[number:] if later.kind == end] + list(ways_out[-1:])
-            found.append((event.t_s, min((t_s for t_s in ends if t_s >= event.t_s), default=event.t_s)))
+            found.append((event.t_s, min((t_s for t_s in ends if t_s >= event.t_s), default=math.inf)))
     return found
 
 
