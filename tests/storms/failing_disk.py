@@ -67,7 +67,10 @@ class Fault:
 
 @dataclass
 class Ending:
-    """How a run on a failing disk ended; `left` is what the instrument did when the program let go of it."""
+    """How a run on a failing disk ended; `left` is what the instrument did when the program let go of it.
+
+    broken: promises that the instrument's trace shows broken (tests/trace_invariants.py).
+    """
 
     code: int
     error: str = ""
@@ -77,6 +80,7 @@ class Ending:
     first: str = ""
     hung: bool = False
     left: list[dict[str, Any]] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
 
@@ -168,8 +172,10 @@ def _serve(recipe: Path) -> None:
 def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Fault, out: Path) -> Ending:
     import ctypes
     import dataclasses
+    import sqlite3
     import traceback
 
+    from tests.trace_invariants import said_in, tolerances, violations
     from xrm_control import app
     from xrm_control.core.clock import Clock
     from xrm_control.core.errors import XrmError
@@ -180,8 +186,11 @@ def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Faul
     opened: list[Witnessed] = []
 
     class Witnessed(SimulatedInstrument):
+        def now_s(self) -> float:
+            return self._clock.now_s()
+
         def look(self, when: str) -> None:
-            now_s = self._clock.now_s()
+            now_s = self.now_s()
             axes = {name: self.microscope.axis(name, now_s).moving for name in self.axes}
             ending.left.append({"when": when, "open": self.microscope.shutter(now_s).open, "moving": axes})
 
@@ -221,7 +230,23 @@ def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Faul
         instrument.look("end")
     os.environ["FAIL_AT"] = "0"
     library.failing_disk_arm()
+    for folder in out.iterdir() if opened else ():
+        # Without a journal the run has said nothing that the trace could be held against.
+        with suppress(XrmError, sqlite3.DatabaseError):
+            microscope = opened[-1].microscope
+            trace, said = microscope.trace(opened[-1].now_s()), said_in(folder)
+            if not _way_out_is_recorded(folder):
+                # When frames were being taken is not on record then; what was kept and how it was exposed is.
+                said = dataclasses.replace(said, taking=[(0.0, trace.ended_s)], holds=(), safe=False)
+            ending.broken = violations(trace, said, tolerances(microscope))
     return ending
+
+
+def _way_out_is_recorded(folder: Path) -> bool:
+    from xrm_control.storage.journal import JournalReader
+
+    with JournalReader.open(folder / "journal.sqlite") as journal:
+        return any(record.kind.startswith("safe.") for _, record in journal.events(limit=100_000))
 
 
 def _fill(folder: Path) -> None:

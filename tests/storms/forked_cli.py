@@ -94,6 +94,10 @@ def _become(order: dict[str, Any]) -> None:
     os.dup2(err if order["terminal"] else null, 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
+    # As the interpreter makes them at its start, for what these files are now.
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1 if order["terminal"] else -1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     sys.argv = ["xrm", *order["arguments"]]
 
 

@@ -25,14 +25,24 @@ from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, Sa
 SLOW, FAST = 4.0, 40.0
 
 
-def put(ioc: IocProcess, name: str, value: Any, completion: bool = True) -> None:
+def put(ioc: IocProcess, name: str, value: Any) -> None:
     """Somebody else at the controls."""
     epics.ca.use_initial_context()
-    assert epics.caput(ioc.prefix + name, value, wait=completion, timeout=20) == 1
+    assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1
 
 
 def fault(ioc: IocProcess, **words: Any) -> None:
     put(ioc, "Sim:Fault", json.dumps(words))
+
+
+def stop_in_motion(ioc: IocProcess, record: str) -> None:
+    """STOP as soon as it moves; without completion, or it would wait until the motion has ended by itself."""
+    epics.ca.use_initial_context()
+    moving = epics.get_pv(f"{ioc.prefix}{record}.MOVN", connect=True, timeout=10.0)
+    stop = epics.get_pv(f"{ioc.prefix}{record}.STOP", connect=True, timeout=10.0)
+    while not moving.get(use_monitor=False, timeout=10.0):
+        threading.Event().wait(0.002)
+    stop.put(1, wait=False)
 
 
 def jam(ioc: IocProcess) -> None:
@@ -99,7 +109,7 @@ def test_a_motion_stopped_by_somebody_else_holds_and_goes_on(tmp_path: Path) -> 
         run = Run(
             tmp_path,
             ioc,
-            {"roi-01/proj_0003": after(0.12, lambda: put(ioc, "Sample:Theta.STOP", 1, completion=False))},
+            {"roi-01/proj_0003": lambda: stop_in_motion(ioc, "Sample:Theta")},
             retry={"interrupted_wait_s": 2.0},
         )
     assert run.is_whole(), run.error

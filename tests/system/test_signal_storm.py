@@ -25,6 +25,8 @@ FEW = [
     ("SIGTERM", "homing"),
     ("SIGHUP", "aligning"),
     ("AbortScan", "mosaicking"),
+    ("closed terminal", "scanning"),
+    ("reader gone", "scanning"),
 ]
 DOSE = 50
 
