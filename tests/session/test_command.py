@@ -52,11 +52,11 @@ def python(program: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-c", program, *arguments)
 
 
-def family(place: Path) -> list[int]:
+def family(place: Path, patience: float = 60) -> list[int]:
     """The processes that `FAMILY` has told of, when all of them have."""
     patience_s = stopwatch()
     while not all((place / name).is_file() and (place / name).read_text() for name in NAMES):
-        assert patience_s() < 60, sorted(place.iterdir())
+        assert patience_s() < patience, sorted(place.iterdir())
         pause(0.05)
     return [int((place / name).read_text()) for name in NAMES]
 

@@ -260,14 +260,11 @@ class Runner:
         run = self._run
         # Whatever state another's instrument is in, it is the doing of the one who has it.
         others = isinstance(error, InstrumentLocked)
-        safety = _Safety(SafeState({}, False), ours=False) if others else await self._make_safe()
+        aborted = status == "aborted"
+        safety = _Safety(SafeState({}, False), ours=False) if others else await self._leave_safe(aborted)
         if not safety.ours:
             run.announcer.cease()
         self._enter(begin)
-        if status == "aborted":
-            for task in self._processing:
-                task.cancel()
-            run.workers.stop()
         self._say(safety)
         run.events.emit(f"run.{status}", reason, level="error")
         unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
@@ -282,6 +279,21 @@ class Runner:
         if unsafe:
             text = error.what if isinstance(error, XrmError) else reason
             raise NotSafe(f"{text}; {unsafe[0]}", where=getattr(error, "where", None), remedy=_CLOSE_BY_HAND) from error
+
+    async def _leave_safe(self, aborted: bool) -> _Safety:
+        """Make safe; what still computes for a run that is `aborted` is ended behind its first step, unwaited for.
+
+        In virtual time the instrument would otherwise stand still until that work is done.
+        """
+        making = asyncio.create_task(self._make_safe(), name="make safe")
+        if aborted:
+            asyncio.get_running_loop().call_soon(self._abandon_work)
+        return await making
+
+    def _abandon_work(self) -> None:
+        for task in self._processing:
+            task.cancel()
+        self._run.workers.stop()
 
     def _enter(self, trigger: str) -> None:
         """Take a transition, whether or not the journal can still be told."""

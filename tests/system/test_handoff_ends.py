@@ -1,0 +1,76 @@
+"""A hand-off command that stays for ever ends with its run, however that ends and wherever it computes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.session.scripted import SMALL
+from tests.session.test_command import STAYS, alive, family, gone
+from tests.system.conftest import write_recipe
+from xrm_control.storage.journal import JournalReader
+
+ENDS = [
+    ("inline", signal.SIGINT, 130),
+    ("processes", signal.SIGINT, 130),
+    ("processes", signal.SIGTERM, 130),
+    ("inline", signal.SIGKILL, -9),
+    ("processes", signal.SIGKILL, -9),
+]
+
+
+@pytest.mark.parametrize(("kind", "number", "code"), ENDS)
+def test_it_ends_with_the_run(tmp_path: Path, kind: str, number: signal.Signals, code: int) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    command = [sys.executable, "-c", STAYS, str(place)]
+    recipe = write_recipe(tmp_path, **SMALL, handoff={"command": command}, compute={"kind": kind})
+    run = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
+    with subprocess.Popen(run, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        processes = family(place, 500)
+        assert all(map(alive, processes))
+        process.send_signal(number)
+        # The command would stay for ten minutes.
+        assert process.wait(300) == code
+    assert gone(processes)
+    if number != signal.SIGKILL:
+        (folder,) = (tmp_path / "runs").iterdir()
+        with JournalReader.open(folder / "journal.sqlite") as journal:
+            state = journal.state()
+        assert state is not None
+        assert state.state == "aborted"
+
+
+def test_a_worker_that_is_killed_takes_its_command_along_and_the_next_begins_anew(tmp_path: Path) -> None:
+    """Two of three tries are killed: each time nothing is left of it, and the last one is the answer."""
+    program = (
+        "import os, pathlib, sys, time\n"
+        "place = pathlib.Path(sys.argv[1])\n"
+        "tries = len(list(place.iterdir()))\n"
+        "if tries < 2:\n"
+        "    guard = pathlib.Path(f'/proc/{os.getppid()}/stat').read_text().rpartition(')')[2].split()\n"
+        "    (place / str(os.getpid())).touch()\n"
+        "    os.kill(int(guard[1]), 9)\n"
+        "    time.sleep(600)\n"
+        "out = pathlib.Path(sys.argv[3])\n"
+        "(out / 'results.json').write_text('{}')\n"
+        "(out / 'particles.csv').write_text('particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,"
+        "touches_boundary,weight\\n1,roi-01,0,0,0,113.1,6,0,1\\n')\n"
+    )
+    place = tmp_path / "place"
+    place.mkdir()
+    command = [sys.executable, "-c", program, str(place)]
+    recipe = write_recipe(tmp_path, **SMALL, handoff={"command": command}, compute={"kind": "processes"})
+    run = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
+    environment = {**os.environ, "NO_COLOR": "1"}
+    done = subprocess.run(run, capture_output=True, text=True, timeout=600, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    killed = [int(path.name) for path in place.iterdir()]
+    assert len(killed) == 2
+    assert gone(killed)
+    assert "workers.lost" in done.stderr
