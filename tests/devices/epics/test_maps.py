@@ -70,6 +70,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"axes__x__readback": {**ENCODER, "per_motor_unit": 0}}, "must be more than 0"),
     ({"shutter__is_open": None}, "without_status: true"),
     ({"shutter__without_status": True}, "take one of them away"),
+    ({"shutter__is_closed": {"pv": "$(P)FrontEnd:Status_RBV", "good": [0]}}, "would wait for ever"),
     ({"camera__has_binning": False}, "may name binning 1 only"),
     ({"camera__region": {"size_x": 512, "size_y": 512}}, "must be the region's"),
     ({"camera__trigger_mode": ""}, "trigger_mode"),

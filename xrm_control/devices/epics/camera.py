@@ -142,7 +142,9 @@ class EpicsCamera:
         self._exposure_s, self._binning, self._shape = settings.exposure_s, settings.binning, settings.shape
         await self._frames.prepare(self._shape)
         self._last_id = await self._frames.newest_id()
-        self._uncounted = False
+        # A plugin that was disabled for a while has not seen the last frames, and some cameras number theirs otherwise.
+        (counted,) = await self._read("ArrayCounter_RBV")
+        self._uncounted = self._last_id != counted
         return settings
 
     def halt(self) -> None:

@@ -118,6 +118,18 @@ class PvMap(Spec):
             raise ValueError(f"axes: {', '.join(missing)} missing; the stage has x, y, z and theta")
         return self
 
+    @model_validator(mode="after")
+    def _beam_without_our_shutters(self) -> PvMap:
+        """A run waits for beam before it opens its shutters."""
+        ours = {s.pv for blade in self.shutter.in_order for s in (*blade.open_statuses, *blade.closed_statuses)}
+        both = [status.pv for status in self.source.available if status.pv in ours]
+        if both:
+            raise ValueError(
+                f"source.available: {', '.join(both)} is the status of a shutter that the run opens itself, once there"
+                " is beam: it would wait for ever; name it under shutter alone"
+            )
+        return self
+
     def full(self, name: str) -> str:
         """The PV's name with its macro expanded."""
         return name.replace("$(P)", self.prefix)
