@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -379,19 +380,8 @@ def _reached(method: Any, *arguments: Any) -> Any:
 
 def _description(microscope: Microscope) -> InstrumentDescription:
     about = microscope.describe()
-    axes = {
-        name: AxisDescription(
-            axis.units,
-            axis.low_limit,
-            axis.high_limit,
-            axis.speed,
-            axis.acceleration,
-            axis.settle_s,
-            axis.backlash,
-            axis.tolerance,
-        )
-        for name, axis in about.axes.items()
-    }
+    # The simulator's words for an axis are the product's.
+    axes = {name: AxisDescription(**asdict(axis)) for name, axis in about.axes.items()}
     camera = CameraDescription(
         about.camera.width_px,
         about.camera.height_px,

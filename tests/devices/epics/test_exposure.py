@@ -69,7 +69,7 @@ async def write(ioc: IocProcess, writes: tuple[Write, ...]) -> None:
 
 
 async def prepared(instrument: Instrument) -> None:
-    await instrument.connect()  # the axes' settings as they are now are the right ones
+    await instrument.connect()
     for axis in ("x", "theta"):
         await instrument.axes[axis].move(0.0)
     await instrument.camera.configure(8, EXPOSURE_S)
@@ -131,9 +131,14 @@ def test_a_setting_that_is_changed_between_exposures_is_noticed_too(ioc: IocProc
     async def session(instrument: Instrument, clock: Clock, _: Hands) -> tuple[CameraFrame, Any, Any]:
         await prepared(instrument)
         await instrument.camera.configure(8, 0.1)
-        await write(ioc, (("Det:cam1:AcquireTime", 0.5), ("Sample:Y.OFF", 30.0)))
+        await write(ioc, (("Det:cam1:AcquireTime", 0.5), ("Sample:Y.OFF", 0.05)))
         await clock.sleep(clock.wall_s(0.5))
         changed = instrument.settings_changed()
+        await instrument.connect()
+        assert instrument.settings_changed() == changed, "to connect again does not make it right"
+        await instrument.camera.configure(8, 0.1)
+        await write(ioc, (("Det:cam1:AcquireTime", 0.5),))
+        await clock.sleep(clock.wall_s(0.5))
         frame = await instrument.camera.expose()
         await write(ioc, (("Sample:Y.OFF", 0.0),))
         await clock.sleep(clock.wall_s(0.5))
@@ -141,5 +146,5 @@ def test_a_setting_that_is_changed_between_exposures_is_noticed_too(ioc: IocProc
 
     frame, changed, back = EpicsBench(ioc).run(session)
     assert {one.kind for one in frame.disturbances} == {"camera", "axis"}
-    assert [one.what for one in changed] == ["OFF of axis y was 0.0, is now 30.0"]
+    assert [one.what for one in changed] == ["OFF of axis y was 0.0, is now 0.05"]
     assert back == ()

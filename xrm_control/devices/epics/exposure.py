@@ -90,10 +90,10 @@ class ExposureWatch:
         self._now.update(pvs)
 
     async def remember(self) -> None:
-        """Take the axes' present settings for the right ones; what is posted is held against them."""
-        values = await self._registry.read(*self._meaning)
-        self._remembered = dict(zip(self._meaning, values, strict=True))
-        self._now.update(self._remembered)
+        """Take the axes' settings of the first connection for the right ones; those of now are held against them."""
+        values = dict(zip(self._meaning, await self._registry.read(*self._meaning), strict=True))
+        self._remembered = {**values, **self._remembered}
+        self._now.update(values)
 
     def settings_changed(self) -> tuple[Disturbance, ...]:
         """See `Instrument.settings_changed`."""
