@@ -12,7 +12,9 @@ from tests.devices.benches import MAP
 from xrm_control.core.errors import RecipeError
 from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, groups, urgent_pvs, written_pvs
 from xrm_control.devices.epics.pv_map import PvMap
+from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document, load_text
+from xrm_control.recipe.planning import make_plan
 
 TEMPLATE = MAP.with_name("site_template.yaml")
 PIEZO = {
@@ -85,6 +87,13 @@ def test_a_map_that_says_nothing_or_too_much_is_refused_with_its_place(changes: 
     with pytest.raises(RecipeError, match=re.escape(text)) as caught:
         a_map(**changes)
     assert next(iter(changes)).replace("__", ".").split(".")[0] in str(caught.value)
+
+
+def test_a_recipe_whose_binning_the_camera_does_not_have_is_refused_before_anything_moves() -> None:
+    recipe = load_document(MAP.parents[1] / "nmc811_screening.yaml", Recipe)[0]
+    camera = a_map(camera__has_binning=False, camera__readout_s={"1": 1}).describe()
+    with pytest.raises(RecipeError, match=r"binning: the camera does not have this binning \(value 8, limit 1\)"):
+        make_plan(recipe, camera)
 
 
 def uncommented(*blocks: str) -> str:
