@@ -23,7 +23,8 @@ from tests.session.scripted import FRAMES_OF_SMALL, SMALL, Night
 from tests.system.conftest import write_recipe
 from xrm_control import app
 from xrm_control.core.events import FAILED, LOST
-from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.journal import Journal, JournalReader
+from xrm_control.storage.run_folder import RunFolder
 
 __all__ = ["xrm"]
 
@@ -152,11 +153,16 @@ def test_events_that_cannot_be_recorded_end_nothing(
 ) -> None:
     """Both are guests: journal and log tell of each other, and the frames are all there."""
 
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+    owner = Journal if written == "record_event" else RunFolder
+    whole = getattr(owner, written)
 
-    owner = "journal.Journal" if written == "record_event" else "run_folder.RunFolder"
-    monkeypatch.setattr(f"xrm_control.storage.{owner}.{written}", full)
+    def full(self: object, kind: object, *arguments: object, **words: object) -> None:
+        # The spans of the stages are what the instrument's trace is held against.
+        if not str(kind).startswith("stage."):
+            raise OSError(28, "No space left on device")
+        whole(self, kind, *arguments, **words)
+
+    monkeypatch.setattr(owner, written, full)
     run = Night(tmp_path)
     assert (run.error, run.code) == (None, UNDISTURBED)
     (told,) = run.events(FAILED)
