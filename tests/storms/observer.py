@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,17 @@ class Change:
     value: Any
 
 
+def share_context() -> None:
+    """Let this thread use the process's Channel Access, unless it does already."""
+    with suppress(epics.ca.CASeverityException):
+        epics.ca.use_initial_context()
+
+
 class Observer:
     """Hears of every change of its PVs, by pyepics and nothing of the program under test."""
 
     def __init__(self, prefix: str, names: Iterable[str]) -> None:
-        epics.ca.use_initial_context()
+        share_context()
         self._news = threading.Condition()
         self.changes: list[Change] = []
         self.latest: dict[str, Any] = {}

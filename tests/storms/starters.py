@@ -137,7 +137,10 @@ class History:
 def read_log(path: Path) -> dict[int, History]:
     """Histories by session."""
     found: dict[int, History] = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text().splitlines(keepends=True) if path.exists() else ():
+        if not line.endswith("\n"):
+            # Its writer is not through with it yet.
+            break
         content = json.loads(line)
         found.setdefault(content["name"], History(content["name"])).lines.append(content)
     return found
@@ -200,11 +203,10 @@ def _child(order: Order) -> None:
 
 
 def _session(order: Order, pv_map: Any, name: int) -> None:
-    import epics
-
+    from tests.storms.observer import share_context
     from xrm_control.core.clock import run
 
-    epics.ca.use_initial_context()
+    share_context()
     log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def say(what: str, text: str = "") -> None:

@@ -21,6 +21,7 @@ from tests.ca_relay import relay
 from tests.devices.benches import epics_map
 from tests.ioc_process import ROOT, environment_for, free_port, running_ioc
 from tests.storms import dumb_ioc
+from tests.storms.observer import share_context
 from tests.storms.races import KINDS, Race, Verdict, commanded_out_of_turn
 from tests.storms.starters import Zygote, zygote
 
@@ -59,7 +60,7 @@ class Track:
 def _listening(pv: str) -> Iterator[list[float]]:
     """Every value that a plain client of the server hears of."""
     found: list[float] = []
-    epics.ca.use_initial_context()
+    share_context()
     channel = epics.PV(pv, auto_monitor=True, callback=lambda value=0.0, **_: found.append(float(value)))
     assert channel.wait_for_connection(10)
     try:
