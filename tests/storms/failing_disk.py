@@ -212,6 +212,9 @@ def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Faul
             ending.kept.append(event.text)
             if len(ending.kept) == fault.fill_after:
                 _fill(out)
+        elif event.kind == "frame.withdrawn":
+            # Believed no more, and about to be taken again; its file stays.
+            ending.kept.remove(event.text.partition(":")[0])
 
     recipe = loaded.recipe.model_copy(update={"instrument": Backend.model_validate(settings)})
     library = ctypes.CDLL(None)

@@ -101,16 +101,17 @@ def lost(ending: Ending, folder: Path) -> list[str]:
     """What was acknowledged and is not there, and a success that is none."""
     try:
         with JournalReader.open(folder / "journal.sqlite") as journal:
-            stored = {plan.frame_id: frame for plan, frame in journal.stored_frames()}
+            stored = {plan.frame_id for plan, _ in journal.stored_frames()}
             accounting, state = journal.accounting(), journal.state()
             artifacts = list(journal.artifacts().values())
+            # Those that were rejected later too: their files stay.
+            committed = journal._connection.execute("SELECT path, sha256 FROM committed").fetchall()
     except Exception as error:  # noqa: BLE001  a journal without its tables yet is none; a damaged one is a loss
         return [f"the journal cannot be read: {error}"] if ending.kept else []
     found = [f"{name} was acknowledged and is not committed" for name in ending.kept if name not in stored]
-    for frame in stored.values():
-        path = folder / frame.path
-        if not path.is_file() or sha256_file(path) != frame.sha256:
-            found.append(f"{frame.path} is committed and not there as committed")
+    for name, sha256 in committed:
+        if not (folder / name).is_file() or sha256_file(folder / name) != sha256:
+            found.append(f"{name} is committed and not there as committed")
     if ending.code == 0:
         if not accounting.complete or accounting.kept != FRAMES or state is None or state.state != "done":
             found.append(f"exit 0 with {accounting} in state {state}")
