@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.patience import MOST_ATTEMPTS, Hold, Patience, RetryPolicy, together
+from xrm_control.acquisition.second_look import SecondLook
+from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets
 from xrm_control.acquisition.stillness import CameraChanged, disturbed, meaning_lost, moved
 from xrm_control.core.clock import Clock
@@ -37,28 +39,6 @@ Result = TypeVar("Result")
 
 # Failures of one frame in a row: then its references are doubted, and the camera is configured anew.
 _DOUBTED_AFTER = _RECONFIGURED_AFTER = 2
-# A set of references is looked over again after some of it were taken again, but not for ever.
-_REVIEWS = 2
-
-
-class FrameSink(Protocol):
-    """Where frames go; every method returns only when what it was told is durable."""
-
-    async def intend(self, step: FrameStep) -> int:
-        """`step` is about to be exposed; returns the number of this attempt (1, 2 ...), counted over the run's life."""
-        ...
-
-    async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
-        """The frame is good: make it durable."""
-        ...
-
-    async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
-        """This attempt does not count, also when it was kept before; another follows."""
-        ...
-
-    async def declare_missing(self, step: FrameStep, reason: str) -> None:
-        """No attempt succeeded: the frame is missing."""
-        ...
 
 
 class Engine:
@@ -89,8 +69,7 @@ class Engine:
         self._patience = Patience(instrument, clock, events, policy, hold, self._restore)
         self._acquisition: Acquisition | None = None
         self._checker = FrameChecker((0, 0))
-        self._taken: dict[str, tuple[FrameStep, int]] = {}
-        self._renewed: set[str] = set()
+        self._second = SecondLook(self._checker, sink, events, self._durable, self._carry_out)
         self._keeping: asyncio.Task[None] | None = None
         self._last_seen: dict[str, float] = {}
 
@@ -108,8 +87,7 @@ class Engine:
         self._acquisition = acquisition
         full_scale = self._instrument.describe().camera.full_scale
         self._checker.begin(settings.shape, acquisition.binning, acquisition.exposure_s, full_scale)
-        self._taken.clear()
-        self._renewed.clear()
+        self._second.begin()
 
     async def run(self, steps: Iterable[FrameStep]) -> None:
         """Carry out `steps` in order. On return each has one outcome: kept or declared missing.
@@ -125,8 +103,8 @@ class Engine:
                 some = list(alike)
                 again += [step for step in some if not await self._carry_out(step)]
                 if kind in ("dark", "flat"):
-                    again += await self._review(some)
-            again += await self._withdraw(self._odd_views())
+                    again += await self._second.review(some)
+            again += await self._second.odd_views()
             for step in again:
                 await self._carry_out(step, last=True)
         finally:
@@ -147,53 +125,8 @@ class Engine:
         tally = _Tally(last=last)
         while not await self.patiently(partial(self._attempt, step, tally), step.frame_id):
             if tally.against is not None and tally.failures == _DOUBTED_AFTER:
-                await self._renew(tally.against, step.frame_id)
+                await self._second.renew(tally.against, step.frame_id)
         return not tally.given_up
-
-    async def _review(self, references: list[FrameStep]) -> list[FrameStep]:
-        """Take those of a set of darks or flats again that the others do not bear out; returns what failed."""
-        failed: list[FrameStep] = []
-        for _ in range(_REVIEWS):
-            odd = self._checker.light.odd_references(step.frame_id for step in references)
-            if not odd:
-                break
-            for step in await self._withdraw({name: why.what for name, why in odd.items()}):
-                if not await self._carry_out(step):
-                    failed.append(step)
-        return failed
-
-    def _odd_views(self) -> dict[str, str]:
-        confirmed = self._checker.confirmed
-        return {
-            name: f"{odd.what}: {odd.value}, expected {odd.limit}"
-            for name, odd in self._checker.light.odd_views().items()
-            if name not in confirmed
-        }
-
-    async def _withdraw(self, odd: dict[str, str]) -> list[FrameStep]:
-        """Reject frames that were kept, for these reasons; returns their steps, which are open again."""
-        await self._durable()
-        steps = []
-        for name, reason in odd.items():
-            step, attempt = self._taken.pop(name)
-            await self._sink.retake(step, attempt, reason)
-            self._checker.withdraw(name)
-            self._events.emit("frame.withdrawn", f"{name}: {reason}", level="warning", frame=name)
-            steps.append(step)
-        return steps
-
-    async def _renew(self, reference: str, where: str) -> None:
-        """Every frame fails against the darks or the flats of this acquisition: take those again, once."""
-        names = [name for name, (step, _) in self._taken.items() if step.kind == reference]
-        if reference in self._renewed or not names:
-            return
-        self._renewed.add(reference)
-        text = f"{where}: the {reference}s are doubted and taken again"
-        self._events.emit("reference.doubted", text, level="warning", frame=where)
-        again = await self._withdraw(dict.fromkeys(names, f"doubted: {where} does not go with it"))
-        failed = [step for step in again if not await self._carry_out(step)]
-        for step in (*failed, *await self._review(again)):
-            await self._carry_out(step, last=True)
 
     async def move(self, pose: Pose, where: str) -> Pose:
         """Move all axes that are not there yet, at once; returns the verified read-back."""
@@ -273,7 +206,7 @@ class Engine:
         if step.frame_id in self._checker.confirmed:
             text = f"{step.frame_id}: unlike its fellows, but two exposures agree: kept"
             self._events.emit("frame.confirmed", text, level="warning", frame=step.frame_id)
-        self._taken[step.frame_id] = (step, attempt)
+        self._second.taken(step, attempt)
         self._keeping = asyncio.create_task(self._keep(step, attempt, frame, actual), name=f"keep {step.frame_id}")
         return True
 

@@ -26,7 +26,7 @@ _DARK_TOLERANCE, _LIGHT_FLOOR = 10.0, 6.0
 _SAME = 0.03  # two exposures of one pose
 _FLAT_TOLERANCE = 0.15  # of the level, and of any part of the field, between flats
 _BRIGHT_TOLERANCE = 0.1  # of the brightest per cent of a frame, against the flats and the other tiles
-_VIEW_TOLERANCE, _PER_DEG, _PER_DEG_ALONE, _MOST = 0.05, 0.03, 0.1, 0.5
+_VIEW_TOLERANCE, _PER_DEG, _PER_DEG_ALONE, _MOST = 0.05, 0.03, 0.1, 0.6
 
 
 @dataclass(frozen=True)
