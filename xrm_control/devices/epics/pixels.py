@@ -134,10 +134,11 @@ class FrameType:
         Frames of another type are then refused one by one. Raises DeviceError for a type that cannot be kept.
         """
         wanted, found = await self._registry.read(self._pv["DataType"], self._pv["DataType_RBV"])
-        if found != (self.data_type or wanted):
-            # Some cameras cannot be set, and keep what they have.
+        right = self.data_type or wanted
+        if found != right or wanted != right:
+            # The read-back may lag behind what somebody has just written; some cameras cannot be set at all.
             with contextlib.suppress(DeviceError):
-                await self._registry.write(self._pv["DataType"], self.data_type or wanted)
+                await self._registry.write(self._pv["DataType"], right)
             (found,) = await self._registry.read(self._pv["DataType_RBV"])
         if not self.data_type:
             self.kept = kept_as(found, self._pv["DataType_RBV"])
