@@ -209,7 +209,7 @@ def test_nothing_is_left_on_the_terminal() -> None:
     program = "from tests.compute.test_dask_losses import noisy; noisy()"
     done = subprocess.run(
         [sys.executable, "-c", f"if __name__ == '__main__':\n    {program}"],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "[25]\n", "")
 

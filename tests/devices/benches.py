@@ -128,7 +128,7 @@ class _OverTheNetwork:
             import epics
 
             epics.ca.use_initial_context()
-            done = epics.caput(self._prefix + name, value, wait=completion, timeout=20)
+            done = epics.caput(self._prefix + name, value, wait=completion, timeout=120)
             assert done == 1, f"{name} was not written"
 
         await asyncio.get_running_loop().run_in_executor(None, put)

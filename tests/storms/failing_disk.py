@@ -34,7 +34,7 @@ PARTS = {
     "report": "*/report.html*|*/results.json*",
     "disk": "*",
 }
-HANGS_AFTER_S = 240.0
+HANGS_AFTER_S = 600.0
 
 
 @dataclass(frozen=True)

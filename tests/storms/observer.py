@@ -41,7 +41,7 @@ class Observer:
             epics.PV(prefix + name, auto_monitor=True, form="time", callback=self._hear(name)) for name in names
         ]
         for channel in self._channels:
-            assert channel.wait_for_connection(10), f"{channel.pvname} is not there"
+            assert channel.wait_for_connection(60), f"{channel.pvname} is not there"
 
     def close(self) -> None:
         """Hear no more."""

@@ -41,7 +41,9 @@ _LOOKED_AT_S, _POSTED_EVERY_S = 0.1, 0.2
 SLOW_UM_S = 300.0
 # In um and degrees.
 FAR = 1.0
-_STARTS_WITHIN_S, _ENDS_WITHIN_S = 60.0, 120.0
+_STARTS_WITHIN_S, _ENDS_WITHIN_S = 300.0, 600.0
+# The program, the server and the client that listens wake one after the other.
+_WAKINGS = 3
 RUN: dict[str, Any] = {
     "mosaic": {"columns": 2, "rows": 1, "flats": 1, "darks": 1},
     "scan": {"projections": 5, "references": {"kind": "both", "count": 1}, "darks": 1},
@@ -154,7 +156,7 @@ class Storm:
         found.late_s = self._latency.worst_s(told_s, told_s + 2.0)
         if found.way == "reader gone":
             return
-        limit_s = STOPS_WITHIN_S + found.late_s
+        limit_s = STOPS_WITHIN_S + _WAKINGS * found.late_s
         for name in found.moving:
             about, pv = self._map.axes[name], f"Sample:{AXES[name]}"
             brake_s = (about.speed / about.acceleration + about.settle_s) / self._speed + _LOOKED_AT_S
@@ -220,7 +222,7 @@ class Storm:
         return next((c.stamp - self._told_unix_s for c in changes if c.value == value), None)
 
     def _put(self, name: str, value: Any) -> None:
-        assert epics.caput(self._ioc.prefix + name, value, wait=True, timeout=20) == 1
+        assert epics.caput(self._ioc.prefix + name, value, wait=True, timeout=120) == 1
 
 
 class _Terminal:

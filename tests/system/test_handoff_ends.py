@@ -36,7 +36,7 @@ def test_it_ends_with_the_run(tmp_path: Path, kind: str, number: signal.Signals,
         assert all(map(alive, processes))
         process.send_signal(number)
         # The command would stay for ten minutes.
-        assert process.wait(300) == code
+        assert process.wait(600) == code
     assert gone(processes)
     if number != signal.SIGKILL:
         (folder,) = (tmp_path / "runs").iterdir()

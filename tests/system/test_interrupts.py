@@ -35,7 +35,7 @@ def test_an_interrupt_ends_in_the_safe_state(
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
     ) as process:
-        watchdog = threading.Timer(300, process.kill)
+        watchdog = threading.Timer(600, process.kill)
         watchdog.start()
         lines = []
         for line in process.stderr or ():

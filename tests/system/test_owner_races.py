@@ -62,7 +62,7 @@ def _listening(pv: str) -> Iterator[list[float]]:
     found: list[float] = []
     share_context()
     channel = epics.PV(pv, auto_monitor=True, callback=lambda value=0.0, **_: found.append(float(value)))
-    assert channel.wait_for_connection(10)
+    assert channel.wait_for_connection(60)
     try:
         yield found
     finally:

@@ -38,7 +38,7 @@ class Other:
 
     def put(self, name: str, value: Any) -> None:
         epics.ca.use_initial_context()
-        assert epics.caput(self._prefix + name, value, wait=True, timeout=20) == 1, f"{name} was not written"
+        assert epics.caput(self._prefix + name, value, wait=True, timeout=120) == 1, f"{name} was not written"
 
     def get(self, name: str) -> Any:
         epics.ca.use_initial_context()

@@ -47,11 +47,11 @@ def put(ioc: IocProcess) -> Iterator[Any]:
 
     def write(name: str, value: Any) -> None:
         before.setdefault(name, epics.caget(ioc.prefix + name, use_monitor=False))
-        assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1
+        assert epics.caput(ioc.prefix + name, value, wait=True, timeout=120) == 1
 
     yield write
     for name, value in reversed(before.items()):
-        epics.caput(ioc.prefix + name, value, wait=True, timeout=20)
+        epics.caput(ioc.prefix + name, value, wait=True, timeout=120)
 
 
 def test_a_sound_instrument_is_believed(ioc: IocProcess) -> None:

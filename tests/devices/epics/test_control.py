@@ -36,7 +36,7 @@ async def seen(ioc: IocProcess, name: str) -> str:
 async def put(ioc: IocProcess, name: str, value: str | int) -> None:
     def change() -> None:
         epics.ca.use_initial_context()
-        assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1
+        assert epics.caput(ioc.prefix + name, value, wait=True, timeout=120) == 1
 
     await asyncio.get_running_loop().run_in_executor(None, change)
 

@@ -63,7 +63,7 @@ async def write(ioc: IocProcess, writes: tuple[Write, ...]) -> None:
     def put() -> None:
         epics.ca.use_initial_context()
         for name, value in writes:
-            assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1
+            assert epics.caput(ioc.prefix + name, value, wait=True, timeout=120) == 1
 
     await asyncio.get_running_loop().run_in_executor(None, put)
 

@@ -29,7 +29,7 @@ def soft() -> Iterator[IocProcess]:
 
 
 def put(soft: IocProcess, name: str, value: Any) -> None:
-    assert epics.caput(soft.prefix + name, value, wait=True, timeout=20) == 1
+    assert epics.caput(soft.prefix + name, value, wait=True, timeout=120) == 1
 
 
 def with_source(soft: IocProcess, kind: str, session: Any) -> Any:

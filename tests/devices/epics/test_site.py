@@ -44,7 +44,7 @@ def get(ioc: IocProcess, name: str, **how: Any) -> Any:
 
 
 def put(ioc: IocProcess, name: str, value: Any) -> None:
-    assert epics.caput(ioc.prefix + name, value, wait=True, timeout=20) == 1, f"{name} was not written"
+    assert epics.caput(ioc.prefix + name, value, wait=True, timeout=120) == 1, f"{name} was not written"
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def planted(ioc: IocProcess, writes: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         for name, value in reversed(before.items()):
-            epics.caput(ioc.prefix + name, value, wait=True, timeout=20)
+            epics.caput(ioc.prefix + name, value, wait=True, timeout=120)
         put(ioc, "Sim:Clear", 1)
 
 

@@ -23,7 +23,7 @@ class Client:
 
     def pv(self, name: str) -> Any:
         """The connected PV."""
-        found = epics.get_pv(self.prefix + name, timeout=10.0, connect=True)
+        found = epics.get_pv(self.prefix + name, timeout=60.0, connect=True)
         assert found.connected, f"{name} is not there"
         return found
 
@@ -36,7 +36,7 @@ class Client:
         pv = self.pv(name)
         text = pv.type.endswith(("enum", "char"))
         # By itself pyepics asks for as many elements as it got the last time.
-        return pv.get(use_monitor=False, as_string=text, count=pv.nelm, timeout=10.0)
+        return pv.get(use_monitor=False, as_string=text, count=pv.nelm, timeout=60.0)
 
     def severity(self, name: str) -> int:
         """A fresh alarm severity; 3 is INVALID."""
@@ -44,13 +44,13 @@ class Client:
 
     def put(self, name: str, value: Any) -> None:
         """Write and wait for the completion; pyepics does not tell whether it was refused."""
-        assert self.pv(name).put(value, wait=True, timeout=30.0) == 1
+        assert self.pv(name).put(value, wait=True, timeout=120.0) == 1
 
     def refusal(self, name: str, value: Any) -> str | None:
         """Write; the server's words if it refuses."""
         data = value.encode() if isinstance(value, str) and self.pv(name).type.endswith("char") else value
         try:
-            caproto_client.write(self.prefix + name, data, notify=True, timeout=10.0, repeater=False)
+            caproto_client.write(self.prefix + name, data, notify=True, timeout=60.0, repeater=False)
         except ErrorResponseReceived as error:
             return str(error)
         return None

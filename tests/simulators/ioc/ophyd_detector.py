@@ -19,7 +19,7 @@ from ophyd.areadetector.plugins import (
     TIFFPlugin_V34,
 )
 
-_WITHIN_S = 60.0
+_WITHIN_S = 300.0
 
 
 class StreamPlugin(HDF5Plugin_V34, FileStoreHDF5IterativeWrite):  # type: ignore[misc]

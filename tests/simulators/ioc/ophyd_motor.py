@@ -11,7 +11,7 @@ from typing import Any
 import ophyd
 from ophyd.utils import LimitError
 
-_WITHIN_S = 30.0
+_WITHIN_S = 300.0
 
 
 def until(condition: Callable[[], bool], times: int = 1) -> None:

@@ -169,7 +169,7 @@ def test_only_without_completion_an_acquisition_that_somebody_waits_for_is_stopp
         assert stop.put_callback(0).comes()
     else:
         stop.put(0)
-    assert done.wait(30.0)
+    assert done.wait(300.0)
     assert beamline.get("Det:cam1:ArrayCounter_RBV") == before + completion
     stop.clear()
 
@@ -224,7 +224,7 @@ def test_ophyd(beamline: Client, tmp_path: Path) -> None:
         env={**os.environ, **client_environment()},
         capture_output=True,
         text=True,
-        timeout=240.0,
+        timeout=600.0,
         check=False,
     )
     assert run.returncode == 0, run.stderr

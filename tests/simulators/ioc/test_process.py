@@ -42,7 +42,7 @@ WRONG = [
 def ioc(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "simulators.ioc", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "simulators.ioc", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600
     )
 
 
@@ -93,11 +93,11 @@ def test_a_port_of_0_is_one_that_is_free_and_is_told() -> None:
         assert (words["prefix"], words["speed"]) == ("FREE:", "1")
         with socket.create_connection(("127.0.0.1", int(words["port"])), timeout=10.0):
             process.terminate()
-        assert process.wait(30.0) == 0
+        assert process.wait(300.0) == 0
         assert process.stdout.read() == ""
     finally:
         process.kill()
-        process.wait(30.0)
+        process.wait(300.0)
         if process.stdout is not None:
             process.stdout.close()
 
