@@ -47,6 +47,15 @@ def put(ioc: IocProcess, name: str, value: Any) -> None:
     assert epics.caput(ioc.prefix + name, value, wait=True, timeout=120) == 1, f"{name} was not written"
 
 
+def until_lost(ioc: IocProcess, lost: bool) -> None:
+    """Wait until the controllers' next polls have told the records."""
+    for name in ("X", "Y", "Z", "Theta"):
+        for _ in range(2400):
+            if bool(int(get(ioc, f"Sample:{name}.MSTA")) >> 12 & 1) == lost:
+                break
+            threading.Event().wait(0.05)
+
+
 @contextmanager
 def planted(ioc: IocProcess, writes: dict[str, Any]) -> Iterator[None]:
     """What somebody did to the IOC; undone in reverse afterwards."""
@@ -54,11 +63,13 @@ def planted(ioc: IocProcess, writes: dict[str, Any]) -> Iterator[None]:
     try:
         for name, value in writes.items():
             put(ioc, name, value)
+        until_lost(ioc, "disconnect" in str(writes.get("Sim:Fault")))
         yield
     finally:
         for name, value in reversed(before.items()):
             epics.caput(ioc.prefix + name, value, wait=True, timeout=120)
         put(ioc, "Sim:Clear", 1)
+        until_lost(ioc, False)
 
 
 def test_a_sound_site_is_in_order_and_nothing_has_moved_or_been_claimed(ioc: IocProcess) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import DeviceError, FrameLost, InstrumentUnreachable
+from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable, InstrumentUnreachable
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.pv_map import CameraMap
 from xrm_control.devices.epics.registry import Registry, TimedOut
@@ -207,6 +207,10 @@ class EpicsCamera:
         """The frame, or why there is none in the camera's own words."""
         try:
             return await self._frames.fetch(self._last_id)
+        except FrameUnusable:
+            # It came and counts as the one of this exposure.
+            self._last_id += 1
+            raise
         except FrameLost as lost:
             self._uncounted = True
             state, message = await self._read("DetectorState_RBV", "StatusMessage_RBV")
