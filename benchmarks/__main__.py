@@ -65,7 +65,7 @@ def _table(title: str, rows: list[Row]) -> Table:
             "" if row.ratio is None else f"{row.ratio:.2f}",
             row.against,
             *(row.figures.get(heading, "") for heading in more),
-            escape(row.remark),
+            escape(row.warn),
             end_section=following is not None and following.what != row.what,
         )
     return table

@@ -140,7 +140,7 @@ def _map(kind: str) -> PvMap:
     pv_map = load_document(ROOT / "recipes/instruments/simulated_ioc.yaml", PvMap, {"prefix": PREFIX})[0]
     if kind == CAPROTO:
         return pv_map
-    content = pv_map.model_dump(mode="json", exclude={"supervision", "scan_panel"})
+    content = pv_map.model_dump(mode="json", exclude={"supervision", "scan_status"})
     content["source"] |= {"available": [], "permits": [], "flux": None}
     for axis in content["axes"].values():
         record = axis.pop("record")

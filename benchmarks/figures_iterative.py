@@ -22,11 +22,11 @@ from benchmarks.iterative import (
 )
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.methods.tv import TotalVariation
-from xrm_control.reconstruction.ramp import SoundFilter
+from xrm_control.reconstruction.ramp import RampWindow
 
 TARGET = Path(__file__).parents[1] / "docs" / "figures" / "iterative.png"
 SLICES, DPI = 32, 110
-FILTERS: tuple[SoundFilter, ...] = ("ram-lak", "shepp-logan", "cosine", "hamming", "hann", "parzen")
+FILTERS: tuple[RampWindow, ...] = ("ram-lak", "shepp-logan", "cosine", "hamming", "hann", "parzen")
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ from itertools import count
 import numpy as np
 
 from benchmarks.timing import Row, median_s
-from xrm_control.reconstruction.growing import GrowingSlices
+from xrm_control.reconstruction.incremental_fbp import IncrementalFBP
 from xrm_control.reconstruction.preview_picture import preview_png
-from xrm_control.reconstruction.references_so_far import ReferencesSoFar
+from xrm_control.reconstruction.running_flat_field import RunningFlatField
 
 VIEWS, BEAM_COUNTS, DARK_COUNTS = 141, 4000, 100
 TARGETS_S = {128: 0.010, 1024: 0.100}
@@ -24,8 +24,8 @@ def rows() -> list[Row]:
         darks = random.poisson(DARK_COUNTS, (3, side, side)).astype(np.uint16)
         flats = random.poisson(DARK_COUNTS + BEAM_COUNTS, (3, side, side)).astype(np.uint16)
         frame = random.poisson(DARK_COUNTS + BEAM_COUNTS / 2, (side, side)).astype(np.uint16)
-        references = ReferencesSoFar(flats, darks)
-        growing = GrowingSlices(np.linspace(-90, 90, VIEWS), side, side, (side - 1) / 2, 0.512)
+        references = RunningFlatField(flats, darks)
+        growing = IncrementalFBP(np.linspace(-90, 90, VIEWS), side, side, (side - 1) / 2, 0.512)
         view = count()
         add_s = median_s(lambda: growing.add(next(view), references.line_integrals_of(frame)), 20)  # noqa: B023
         png_s = median_s(lambda: preview_png(growing.slices()), 10)  # noqa: B023

@@ -28,7 +28,7 @@ class Method:
     needs: tuple[str, ...] = ()
     install: str = ""
     axis_on_pixel: bool = False
-    remark: str = ""
+    warn: str = ""
 
     @property
     def is_there(self) -> bool:
@@ -80,7 +80,7 @@ METHODS = {
         ("midas_tomo",),
         "midas-tomo",
         axis_on_pixel=True,
-        remark="Hamming window",
+        warn="Hamming window",
     ),
     "algotom": Method("algotom FBP", peers.algotom_fbp, needs=("algotom",), install="algotom"),
     "algotom_dfi": Method(
@@ -89,10 +89,10 @@ METHODS = {
         needs=("algotom",),
         install="algotom",
         axis_on_pixel=True,
-        remark="Hann window",
+        warn="Hann window",
     ),
     "mbirjax": Method(
-        "mbirjax FBP", peers.mbirjax, _BATCH, needs=("mbirjax",), install="mbirjax", remark="ramp, no window"
+        "mbirjax FBP", peers.mbirjax, _BATCH, needs=("mbirjax",), install="mbirjax", warn="ramp, no window"
     ),
     "silx": Method(
         "silx FBP (OpenCL)", peers.silx, _SINGLE, needs=("silx", "pyopencl"), install="silx 'pyopencl[pocl]'"

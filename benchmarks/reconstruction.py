@@ -34,12 +34,12 @@ def rows(sizes: tuple[int, ...] = tuple(SIZES)) -> list[Row]:
             except RuntimeError as error:
                 if not method.needs:
                     raise
-                found.append(Row(what, method.about, remark=str(error)))
+                found.append(Row(what, method.about, warn=str(error)))
                 continue
             reference_s = reference_s or result["seconds"] * side / count
             found.append(_row(what, method, result, count, side, reference_s))
     return found + [
-        Row("not installed", method.about, remark=f"pip install {method.install}")
+        Row("not installed", method.about, warn=f"pip install {method.install}")
         for name, method in METHODS.items()
         if name not in there
     ]
@@ -53,7 +53,7 @@ def _row(what: str, method: Method, result: dict[str, float], count: int, side: 
         "error 1/mm": f"{1e3 * result['error']:.2f}",
         "at SNR 10": f"{1e3 * result['error_noisy']:.2f}",
     }
-    return Row(what, method.about, seconds, reference_s / seconds, "ASTRA FBP", method.remark, figures)
+    return Row(what, method.about, seconds, reference_s / seconds, "ASTRA FBP", method.warn, figures)
 
 
 def _measured(name: str, side: int, count: int) -> dict[str, float]:

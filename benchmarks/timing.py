@@ -20,7 +20,7 @@ class Row:
     seconds: float | None = None
     ratio: float | None = None
     against: str = ""
-    remark: str = ""
+    warn: str = ""
     figures: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.core.geometry import Pose
+from xrm_control.processing.regions import ScanJob
+from xrm_control.processing.scans import RunScan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
-from xrm_control.session.processing import ScanJob
-from xrm_control.session.scans import RunScan
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, PlannedFrame, RunRecord

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import BrokenPromise
 from tests.session.scripted import Night, with_faults
 from xrm_control.acquisition.engine import Engine
-from xrm_control.acquisition.patience import Patience
+from xrm_control.acquisition.recovery import Recovery
 from xrm_control.core.clock import Clock
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.simulated import SimulatedInstrument
@@ -113,7 +113,7 @@ def test_making_way_with_the_shutter_open_is_seen(tmp_path: Path, monkeypatch: p
             axis.move = move  # type: ignore[method-assign]
 
     assert Night(_made(tmp_path / "sound"), Interrupted).events("run.held")
-    monkeypatch.setattr(Patience, "_make_way", _while_open(Patience, "_make_way"))
+    monkeypatch.setattr(Recovery, "_wait_for_operator", _while_open(Recovery, "_wait_for_operator"))
     with pytest.raises(BrokenPromise, match="in the hold of"):
         Night(_made(tmp_path / "planted"), Interrupted)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from xrm_control.analysis.core import AnalysisSpec, measure
-from xrm_control.analysis.handoff import Taken, read_handoff
+from xrm_control.analysis.handoff import AnalysisInput, read_handoff
 from xrm_control.compute.processes import Processes
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
@@ -26,14 +26,22 @@ from xrm_control.core.events import Event, EventStream, Listener
 from xrm_control.core.findings import Finding
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.backend import Backend
+from xrm_control.processing.scans import FileScan, RunScan
+from xrm_control.processing.volumes import (
+    LOCK,
+    ScanSource,
+    VolumeJob,
+    assemble_volume,
+    make_parts,
+    parts_folder,
+    remove_parts,
+)
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.needs import needs_of
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
-from xrm_control.session.scans import FileScan, RunScan
-from xrm_control.session.volumes import LOCK, ScanSource, VolumeJob, make_parts, place_of_parts, remove_parts, volume_of
 from xrm_control.storage.durable import free_bytes, make_folder, require_free, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import read_scan, read_volume
@@ -229,21 +237,21 @@ def reconstruct(
         raise DataError("the file exists already and is not overwritten", where=str(target))
     spec.method.check_machine()
     scan, shape = _scan_in(source, pixel_size_um, normalised)
-    job = VolumeJob(scan, spec, shape, place_of_parts(target.absolute()))
+    job = VolumeJob(scan, spec, shape, parts_folder(target.absolute()))
     # The parts and, at the end, the whole beside them.
     require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
     write = write_volume_16bit if sixteen_bit else write_volume
     with _parts_made(job, workers, on_rows):
-        made = volume_of(job)
-        write(target, made.parts, made.voxel_size_um)
+        volume = assemble_volume(job)
+        write(target, volume.parts, volume.voxel_size_um)
         remove_parts(job)
     return {
         "volume": str(target),
-        "shape": list(made.shape),
-        "voxel_size_um": made.voxel_size_um,
-        "rotation_axis_px": made.rotation_axis_px,
-        **made.quality,
-        **({"remarks": "; ".join(made.remarks)} if made.remarks else {}),
+        "shape": list(volume.shape),
+        "voxel_size_um": volume.voxel_size_um,
+        "rotation_axis_px": volume.rotation_axis_px,
+        **volume.quality,
+        **({"remarks": "; ".join(volume.warnings)} if volume.warnings else {}),
     }
 
 
@@ -282,14 +290,14 @@ def _parts_made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int
         with Processes(workers=workers or min(cpus(), len(job.parts))).open() as pool:
             await make_parts(pool, job, on_rows)
 
-    make_folder(job.place)
-    with hold_lock(job.place / LOCK, "the volume"):
+    make_folder(job.folder)
+    with hold_lock(job.folder / LOCK, "the volume"):
         try:
             run_on_clock(parts(), 1.0)
         except KeyboardInterrupt:
             raise Interrupted(
                 "interrupted; what is done of the volume is kept",
-                where=str(job.place),
+                where=str(job.folder),
                 remedy="the same command goes on from there, or delete that folder",
             ) from None
         yield
@@ -305,7 +313,7 @@ def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | 
     return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
-def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> Taken:
+def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> AnalysisInput:
     """A bare volume as if it had been handed over; 16-bit volumes with a stored scale come back in 1/um."""
     volume, stated_um = read_volume(source)
     voxel_um = voxel_size_um if voxel_size_um is not None else stated_um
@@ -314,7 +322,7 @@ def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> Ta
     if not np.isfinite(voxel_um) or voxel_um <= 0:
         raise DataError("the voxel size must be above zero", where="--voxel-size-um", value=voxel_um)
     inputs = {source.name: sha256_file(source)} if source.is_file() else {}
-    return Taken(
+    return AnalysisInput(
         volume=volume,
         volume_path=source,
         voxel_size_um=voxel_um,

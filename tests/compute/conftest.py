@@ -10,7 +10,7 @@ import pytest
 from tests.compute.cluster import local_cluster
 from tests.scan_on_disk import scan_job
 from xrm_control.compute.dask import Dask
-from xrm_control.session.processing import ScanJob
+from xrm_control.processing.regions import ScanJob
 
 
 @pytest.fixture(scope="module")

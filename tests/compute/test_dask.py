@@ -31,8 +31,8 @@ from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import VIRTUAL, Clock, pause, run, utc_now
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.processing.regions import ScanJob, analyse_roi, hand_over, reconstruct_roi
 from xrm_control.recipe.handoff import HandoffSpec
-from xrm_control.session.processing import ScanJob, analyse_roi, hand_over, reconstruct_roi
 from xrm_control.storage.formats.ome_tiff import OmeTiff
 from xrm_control.storage.run_folder import RunFolder
 

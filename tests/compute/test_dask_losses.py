@@ -17,7 +17,7 @@ import dask.config
 import numpy as np
 import pytest
 
-import xrm_control.session.processing as processing
+import xrm_control.processing.regions as processing
 from tests.compute.cluster import (
     FIRST_DEATH_IS_THE_LAST,
     die,
@@ -34,14 +34,14 @@ from xrm_control.compute.executor import Workers
 from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import pause
 from xrm_control.core.errors import DataError, WorkersLost
-from xrm_control.session.processing import HandedOver, ScanJob, clear_scratch, hand_over, reconstruct_roi
+from xrm_control.processing.regions import HandoffResult, ScanJob, clear_scratch, hand_over, reconstruct_roi
 from xrm_control.storage.formats.ome_tiff import OmeTiff
 from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 
 
-def die_while_publishing(job: ScanJob, mark: Path, step: int) -> HandedOver:
+def die_while_publishing(job: ScanJob, mark: Path, step: int) -> HandoffResult:
     """`hand_over` on a worker that dies before its file number `step` is given its name; the second time, not."""
     real, count = processing.publish_file, [0]
 
@@ -120,7 +120,7 @@ def test_a_worker_killed_between_the_parts_costs_its_part_only(there: Dask, tmp_
     right = on(Inline(), lambda workers: reconstruct_roi(workers, here))
     killed: list[int] = []
 
-    async def work(workers: Workers) -> HandedOver:
+    async def work(workers: Workers) -> HandoffResult:
         victim = await workers.run(whereabouts)
 
         def told(done: int, of: int) -> None:

@@ -20,7 +20,7 @@ from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.sirt import Sirt
 from xrm_control.reconstruction.reconstructor import Reconstructor
-from xrm_control.reconstruction.remarks import remark, remarks
+from xrm_control.reconstruction.warnings import collect_warnings, warn
 
 PIXEL, MU, THETA = 0.512, 0.0458, np.linspace(-90, 90, 71)
 ALGORITHMS = ["BP", "SIRT", "CGLS"]
@@ -43,7 +43,7 @@ def scan(columns: int, axis_px: float, rows: int = 3) -> np.ndarray:
 def test_the_gpu_finds_what_the_cpu_finds(method: Reconstructor, columns: int, offset_px: float) -> None:
     axis_px = (columns - 1) / 2 + offset_px
     data = scan(columns, axis_px)
-    with remarks() as said:
+    with collect_warnings() as said:
         gpu, cpu = (
             method.model_copy(update={"device": device, "engine": "astra"}).reconstruct(data, THETA, axis_px, PIXEL)
             for device in ("gpu", "cpu")
@@ -91,7 +91,7 @@ def test_what_the_gpu_refuses_the_cpu_does_and_says_so(algorithm: str, capfd: py
     before = live_astra_objects()
     capfd.readouterr()
     more = {"algorithm": algorithm, "size": 33, "axis_px": 16.0, "iterations": 3}
-    with remarks() as said:
+    with collect_warnings() as said:
         found = reconstruct_slices(scan(33, 16.0), THETA, **more, device="auto", gpu=True)
     assert np.array_equal(found, reconstruct_slices(scan(33, 16.0), THETA, **more, device="cpu"))
     assert len(said) == 1
@@ -104,13 +104,13 @@ def test_what_the_gpu_refuses_the_cpu_does_and_says_so(algorithm: str, capfd: py
 
 
 def test_remarks_reach_the_nearest_listener_once() -> None:
-    remark("nobody hears this")
-    with remarks() as outer:
-        remark("first")
-        with remarks() as inner:
-            remark("second")
-            remark("second")
-        remark("third")
+    warn("nobody hears this")
+    with collect_warnings() as outer:
+        warn("first")
+        with collect_warnings() as inner:
+            warn("second")
+            warn("second")
+        warn("third")
     assert (outer, inner) == (["first", "third"], ["second"])
 
 

@@ -15,11 +15,11 @@ from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from tests.reconstruction.test_simulated import BINNED_UM, Operator
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction import preprocess
-from xrm_control.reconstruction.growing import GrowingSlices, OrthogonalSlices
+from xrm_control.reconstruction.incremental_fbp import IncrementalFBP, OrthogonalSlices
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preview_picture import preview_png
-from xrm_control.reconstruction.references_so_far import ReferencesSoFar
+from xrm_control.reconstruction.running_flat_field import RunningFlatField
 
 PIXEL, MU = 0.512, 0.0458
 THETA = np.linspace(-90, 90, 141)
@@ -42,7 +42,7 @@ def views(
 
 def grown(integrals: np.ndarray, order: np.ndarray, axis_px: float, theta_deg: np.ndarray = THETA, **how):
     _, rows, columns = integrals.shape
-    growing = GrowingSlices(theta_deg, rows, columns, axis_px, PIXEL, **how)
+    growing = IncrementalFBP(theta_deg, rows, columns, axis_px, PIXEL, **how)
     for view in order:
         growing.add(int(view), integrals[view])
     return growing.slices()
@@ -159,7 +159,7 @@ def test_plans_of_other_kinds_end_as_the_whole_reconstruction(theta_deg: np.ndar
 def test_views_count_at_the_angle_where_they_were_taken() -> None:
     taken = THETA + 0.8  # where the stage stopped
     integrals = views(32, 128, 63.5, taken)
-    growing = GrowingSlices(THETA, 32, 128, 63.5, PIXEL)
+    growing = IncrementalFBP(THETA, 32, 128, 63.5, PIXEL)
     for view in range(141):
         growing.add(view, integrals[view], taken[view])
     exact = planes(grown(views(32, 128, 63.5), np.arange(141), 63.5))
@@ -195,14 +195,14 @@ def in_strip(at: Places) -> list[np.ndarray]:
 
 
 def test_before_the_first_view_there_is_nothing() -> None:
-    slices = GrowingSlices(THETA, 12, 16, 7.5, PIXEL).slices()
+    slices = IncrementalFBP(THETA, 12, 16, 7.5, PIXEL).slices()
     assert (slices.views, slices.planned) == (0, 141)
     assert all(not plane.any() for plane in planes(slices))
 
 
 def test_what_is_handed_out_does_not_grow_any_more() -> None:
     integrals = views(8, 32, 15.5)
-    growing = GrowingSlices(THETA, 8, 32, 15.5, PIXEL)
+    growing = IncrementalFBP(THETA, 8, 32, 15.5, PIXEL)
     growing.add(0, integrals[0])
     early = growing.slices()
     kept = early.zx.copy()
@@ -228,7 +228,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_view_that_does_not_fit_is_refused_and_does_no_harm(name: str) -> None:
     view, frame, theta_deg, message = REFUSED[name]
-    growing = GrowingSlices(THETA, 8, 32, 15.5, PIXEL)
+    growing = IncrementalFBP(THETA, 8, 32, 15.5, PIXEL)
     growing.add(3, GOOD)
     before = growing.slices()
     with pytest.raises(DataError, match=message):
@@ -254,7 +254,7 @@ def test_a_view_that_does_not_fit_is_refused_and_does_no_harm(name: str) -> None
 def test_a_plan_without_sense_is_refused(change: dict, message: str) -> None:
     plan = {"theta_deg": THETA, "rows": 8, "columns": 32, "axis_px": 15.5, "pixel_size_um": PIXEL} | change
     with pytest.raises(DataError, match=message):
-        GrowingSlices(**plan)
+        IncrementalFBP(**plan)
 
 
 def test_frames_become_the_line_integrals_of_the_whole_scan() -> None:
@@ -266,7 +266,7 @@ def test_frames_become_the_line_integrals_of_the_whole_scan() -> None:
     flats[:, 5, 40] = scan.darks[:, 5, 40].mean()  # a dead pixel
     before = replace(scan, projections=frames, flats=flats[:5], flat_time_s=scan.flat_time_s[:5])
     expected = preprocess.line_integrals(preprocess.transmission(before))
-    references = ReferencesSoFar(before.flats, before.darks)
+    references = RunningFlatField(before.flats, before.darks)
     for view in (0, 50, 140):
         found = references.line_integrals_of(frames[view], view)
         assert np.abs(found - expected[:, view]).max() < 1e-5
@@ -277,8 +277,8 @@ def test_frames_become_the_line_integrals_of_the_whole_scan() -> None:
 def test_rings_are_left_to_the_whole_scan() -> None:
     """A median across the columns of one view would only blur it."""
     scan = scan_of(views(24, 64, 31.5), THETA, PIXEL)
-    plain = ReferencesSoFar(scan.flats[:5], scan.darks)
-    other = ReferencesSoFar(scan.flats[:5], scan.darks, preprocess.PreprocessSpec(ring_window_px=21))
+    plain = RunningFlatField(scan.flats[:5], scan.darks)
+    other = RunningFlatField(scan.flats[:5], scan.darks, preprocess.PreprocessSpec(ring_window_px=21))
     frame = scan.projections[20]
     assert np.array_equal(plain.line_integrals_of(frame), other.line_integrals_of(frame))
 
@@ -287,7 +287,7 @@ def test_rings_are_left_to_the_whole_scan() -> None:
 def test_without_flats_the_brightest_frame_stands_in(darks: int) -> None:
     true = views(24, 128, 63.5)
     counts = np.rint(20_000 * np.exp(-true) + (100 if darks else 0)).astype(np.uint16)
-    references = ReferencesSoFar(np.zeros((0, 24, 128)), np.full((darks, 24, 128), 100, np.uint16))
+    references = RunningFlatField(np.zeros((0, 24, 128)), np.full((darks, 24, 128), 100, np.uint16))
     covered = references.line_integrals_of((counts[0] * 0.8).astype(np.uint16))  # a frame that sees no air
     assert covered.min() == pytest.approx(0.0, abs=0.01)
     for view in (20, 70):
@@ -309,7 +309,7 @@ def test_without_flats_the_brightest_frame_stands_in(darks: int) -> None:
 )
 def test_frames_without_sense_are_refused(flats, darks, frame, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        ReferencesSoFar(flats, darks).line_integrals_of(frame, 7)
+        RunningFlatField(flats, darks).line_integrals_of(frame, 7)
 
 
 def test_a_scan_of_the_simulated_microscope_grows() -> None:
@@ -323,10 +323,10 @@ def test_a_scan_of_the_simulated_microscope_grows() -> None:
     microscope = Microscope(config)
     scan = Operator(microscope).scan(THETA, z=6.0)
     mu = microscope.truth()["material"]["mu_per_um"]
-    references = ReferencesSoFar(scan.flats[:5], scan.darks)
+    references = RunningFlatField(scan.flats[:5], scan.darks)
     centre = 63.5 + np.array([3.0, -1.5, 8.0]) / BINNED_UM  # z, y, x: 1.5 um off the axis in y
     at = tuple(round(place) for place in centre)
-    growing = GrowingSlices(THETA, 128, 128, 68.5, BINNED_UM, at=at)
+    growing = IncrementalFBP(THETA, 128, 128, 68.5, BINNED_UM, at=at)
     for view, frame in enumerate(np.asarray(scan.projections)):
         growing.add(view, references.line_integrals_of(frame, view), scan.theta_deg[view])
     place = np.stack(np.meshgrid(*[np.arange(128)] * 3, indexing="ij"))

@@ -14,8 +14,8 @@ from xrm_control.reconstruction.iterative import IterativeReconstructor, iterate
 from xrm_control.reconstruction.least_squares import conjugate_gradients, energy, simultaneous
 from xrm_control.reconstruction.methods.cgls import Cgls
 from xrm_control.reconstruction.methods.sirt import Sirt
-from xrm_control.reconstruction.remarks import remarks
 from xrm_control.reconstruction.views import views_of
+from xrm_control.reconstruction.warnings import collect_warnings
 
 N, PIXEL, MU, SIGMA, ROWS = 96, 0.512, 0.0458, 0.05, 6
 MIDDLE = (N - 1) / 2
@@ -49,9 +49,9 @@ def error(volume: np.ndarray, *, tape: bool = False) -> float:
 def test_rows_do_not_remember_the_one_before(algorithm, dense: bool) -> None:
     data = scan(THETA[::4])[:3] * np.array([1.0, 2.0, 0.5], np.float32)[:, None, None]
     more = {"iterations": 4, "surround": 0.0, "dense": dense, "threads": 1}
-    together = iterate(algorithm, data, THETA[::4], MIDDLE, **more)
+    gather_or_cancel = iterate(algorithm, data, THETA[::4], MIDDLE, **more)
     alone = [iterate(algorithm, row[None], THETA[::4], MIDDLE, **more)[0] for row in data]
-    assert np.abs(together - alone).max() < 1e-5 * np.abs(together).max()
+    assert np.abs(gather_or_cancel - alone).max() < 1e-5 * np.abs(gather_or_cancel).max()
 
 
 @pytest.mark.parametrize("algorithm", ["SIRT", "CGLS"])
@@ -60,10 +60,10 @@ def test_rows_do_not_remember_the_one_before(algorithm, dense: bool) -> None:
 def test_the_matrix_and_astra_agree(algorithm, axis_px: float, stop: bool) -> None:
     data = scan(THETA[::4], axis_px=axis_px)[:2]
     # CGLS is there in five rounds, SIRT in some thirty.
-    enough = np.full(2, 4.0 * SIGMA**2 * data[0].size) if stop else None
+    tolerance = np.full(2, 4.0 * SIGMA**2 * data[0].size) if stop else None
     rounds = 60 if stop else 3
     one, other = (
-        iterate(algorithm, data, THETA[::4], axis_px, iterations=rounds, surround=0.1, dense=dense, enough=enough)
+        iterate(algorithm, data, THETA[::4], axis_px, iterations=rounds, surround=0.1, dense=dense, tolerance=tolerance)
         for dense in (True, False)
     )
     assert np.abs(one - other).max() < 2e-4 * one.max()
@@ -78,13 +78,13 @@ def test_the_residual_is_as_large_as_asked_for(algorithm) -> None:
     theta = THETA[::2]
     data = scan(theta)
     matrix = projector_matrix(theta, N, N, MIDDLE)
-    enough = np.linspace(2, 6, ROWS) * SIGMA**2 * data[0].size
+    tolerance = np.linspace(2, 6, ROWS) * SIGMA**2 * data[0].size
     more = {"surround": 0.0, "dense": False}
-    found = iterate(algorithm, data, theta, MIDDLE, iterations=200, enough=enough, **more)
+    found = iterate(algorithm, data, theta, MIDDLE, iterations=200, tolerance=tolerance, **more)
     left = matrix @ found.reshape(ROWS, -1).T - data.reshape(ROWS, -1).T
     squares = (left**2).sum(axis=0)
-    assert (squares <= 1.001 * enough).all()
-    assert (squares > 0.3 * enough).all()
+    assert (squares <= 1.001 * tolerance).all()
+    assert (squares > 0.3 * tolerance).all()
     assert squares[-1] > 1.5 * squares[0]
 
 
@@ -135,7 +135,7 @@ def test_tape_beyond_the_field_of_view_leaves_attenuation_right(method: Iterativ
 @pytest.mark.parametrize("theta", [THETA[::4], UNEVEN], ids=["few", "uneven"])
 def test_few_views_of_a_truncated_sample_go_to_the_projector(theta: np.ndarray) -> None:
     data = scan(theta, strip=TAPE)
-    with remarks() as said:
+    with collect_warnings() as said:
         auto, gram, astra = (
             Cgls(engine=engine).reconstruct(data, theta, MIDDLE, PIXEL) for engine in ("auto", "gram", "astra")
         )
@@ -226,7 +226,7 @@ def test_momentum_does_in_25_rounds_what_takes_a_hundred() -> None:
 
 
 def test_astra_says_that_it_has_no_momentum() -> None:
-    with remarks() as said:
+    with collect_warnings() as said:
         Sirt(engine="astra", iterations=2, momentum=True).reconstruct(scan(THETA[::8]), THETA[::8], MIDDLE, PIXEL)
     assert said == ["ASTRA's SIRT has no momentum: 2 rounds were done without"]
 

@@ -18,7 +18,7 @@ from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.sirt import Sirt
 from xrm_control.reconstruction.methods.tv import TotalVariation
 from xrm_control.reconstruction.reconstructor import Reconstructor, view_weights
-from xrm_control.reconstruction.total_variation import Aim, Smoother, divergence, shrink
+from xrm_control.reconstruction.total_variation import Smoother, StoppingRule, divergence, shrink
 from xrm_control.reconstruction.views import views_of
 
 N, PIXEL, MU, SIGMA, ROWS = 96, 0.512, 0.0458, 0.05, 8
@@ -135,7 +135,7 @@ def test_the_smoother_finds_the_least_of_its_sum() -> None:
     start = np.random.default_rng(0).normal(size=(1, size, size)).astype(np.float32)
     weight = np.array([6.0])
     solve = Smoother(gram, len(theta), non_negative=False).solve
-    found, _ = solve(start, Aim(weight, weight, adapt=False), 2000, 1)
+    found, _ = solve(start, StoppingRule(weight, weight, adapt=False), 2000, 1)
 
     def total(slices: np.ndarray) -> float:
         change = (slices - start).astype(np.float32)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from xrm_control.reporting import values
+from xrm_control.reporting import formatting as values
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_duration(seconds: float, printed: str) -> None:
     ],
 )
 def test_words(name: str, heading: str) -> None:
-    assert values.words(name) == heading
+    assert values.field_label(name) == heading
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_words(name: str, heading: str) -> None:
     ],
 )
 def test_moment(value: object, printed: str | None) -> None:
-    assert values.moment(value) == printed
+    assert values.utc_text(value) == printed
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 7, {}, {"a": None}, {"a": 3}, {"a": {"c": 1}}])

@@ -127,12 +127,12 @@ def test_an_instrument_that_is_taken_away_in_mid_run_is_commanded_no_more(tmp_pa
     """Found out on the way to the safe state: whoever has it now knows what it does."""
     asked: list[str] = []
 
-    class Taken(SimulatedInstrument):
+    class AnalysisInput(SimulatedInstrument):
         async def make_safe(self) -> SafeState:
             asked.append("asked")
             raise InstrumentLocked("somebody@elsewhere:17 controls it", where="XRM:Owner")
 
-    night = Night(tmp_path, Taken, **with_faults({"kind": "interlock", "at_s": 15.0}))
+    night = Night(tmp_path, AnalysisInput, **with_faults({"kind": "interlock", "at_s": 15.0}))
     assert asked == ["asked"]
     assert night.events("safe.left")
     assert not night.events("safe.verified")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processing.test_command import STAYS, alive, family, gone
 from tests.session.scripted import SMALL
-from tests.session.test_command import STAYS, alive, family, gone
 from tests.system.conftest import write_recipe
 from xrm_control.storage.journal import JournalReader
 

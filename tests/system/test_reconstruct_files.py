@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals, scan_of
-from xrm_control.session.volumes import LOCK, place_of_parts
+from xrm_control.processing.volumes import LOCK, parts_folder
 from xrm_control.storage.durable import make_folder
 from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.lock import hold_lock
@@ -99,7 +99,7 @@ def test_what_was_stopped_goes_on_where_it_was_left(tmp_path: Path, how: signal.
 
 def test_two_at_once_on_one_volume(tmp_path: Path) -> None:
     target = tmp_path / "volume.ome.tif"
-    place = make_folder(place_of_parts(target))
+    place = make_folder(parts_folder(target))
     with hold_lock(place / LOCK, "the volume"):
         done = xrm(write(tmp_path / "scan.h5"), "--out", target, *LITTLE)
     assert done.returncode == 6

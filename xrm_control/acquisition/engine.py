@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Literal, TypeVar
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
-from xrm_control.acquisition.patience import MOST_ATTEMPTS, Hold, Patience, RetryPolicy, together
+from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, RetryPolicy, gather_or_cancel
 from xrm_control.acquisition.second_look import SecondLook
 from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets
@@ -66,7 +66,7 @@ class Engine:
         self._events = events
         self._policy = policy
         self._hold = hold
-        self._patience = Patience(instrument, clock, events, policy, hold, self._restore)
+        self._recovery = Recovery(instrument, clock, events, policy, hold, self._restore)
         self._acquisition: Acquisition | None = None
         self._checker = FrameChecker((0, 0))
         self._second = SecondLook(self._checker, sink, events, self._durable, self._carry_out)
@@ -77,13 +77,13 @@ class Engine:
         """Limits and envelope from here on."""
         self._guard = guard
 
-    async def patiently(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
+    async def recovering(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
         """`action`, begun again after a lost instrument came back, or an axis that somebody else moved was let go."""
-        return await self._patience.with_(action, where)
+        return await self._recovery.with_(action, where)
 
     async def configure(self, acquisition: Acquisition) -> None:
         """Set the camera and believe only what it reads back."""
-        settings = await self.patiently(lambda: self._configure(acquisition), f"{acquisition.stage}, camera")
+        settings = await self.recovering(lambda: self._configure(acquisition), f"{acquisition.stage}, camera")
         self._acquisition = acquisition
         full_scale = self._instrument.describe().camera.full_scale
         self._checker.begin(settings.shape, acquisition.binning, acquisition.exposure_s, full_scale)
@@ -116,21 +116,21 @@ class Engine:
         The next dark will not be taken behind it, nor will the run end as a success.
         """
         try:
-            await self.patiently(lambda: self._instrument.shutter.set(False), "closing the shutter")
+            await self.recovering(lambda: self._instrument.shutter.set(False), "closing the shutter")
         except ShutterStuck as error:
             self._events.emit("shutter.stuck", str(error), level="error")
 
     async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
         """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
         tally = _Tally(last=last)
-        while not await self.patiently(partial(self._attempt, step, tally), step.frame_id):
+        while not await self.recovering(partial(self._attempt, step, tally), step.frame_id):
             if tally.against is not None and tally.failures == _DOUBTED_AFTER:
                 await self._second.renew(tally.against, step.frame_id)
         return not tally.given_up
 
     async def move(self, pose: Pose, where: str) -> Pose:
         """Move all axes that are not there yet, at once; returns the verified read-back."""
-        return await self.patiently(lambda: self._move(pose, where), where)
+        return await self.recovering(lambda: self._move(pose, where), where)
 
     async def _configure(self, acquisition: Acquisition) -> CameraSettings:
         settings = await self._instrument.camera.configure(acquisition.binning, acquisition.exposure_s)
@@ -166,7 +166,7 @@ class Engine:
     async def _move(self, pose: Pose, where: str) -> Pose:
         self._guard.check(pose, where)
         targets = axis_targets(pose).items()
-        return Pose(*await together(*(self._approach(name, target) for name, target in targets)))
+        return Pose(*await gather_or_cancel(*(self._approach(name, target) for name, target in targets)))
 
     async def _approach(self, name: str, target: float) -> float:
         """Move, unless the axis is there already; it is only asked when it may be."""
@@ -186,7 +186,7 @@ class Engine:
         if (changed := meaning_lost(self._instrument.settings_changed(), step.frame_id)) is not None:
             raise changed
         # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
-        actual, (beam, is_open) = await together(self._move(step.pose, step.frame_id), self._look(step))
+        actual, (beam, is_open) = await gather_or_cancel(self._move(step.pose, step.frame_id), self._look(step))
         if not beam:
             await self._wait_for_beam(step)
             return False
@@ -262,7 +262,7 @@ class Engine:
         self._checker.ordered()
         frame = await self._instrument.camera.expose()
         axes = self._instrument.axes
-        (beam, is_open), *readings = await together(self._look(step), *(axis.read() for axis in axes.values()))
+        (beam, is_open), *readings = await gather_or_cancel(self._look(step), *(axis.read() for axis in axes.values()))
         seen = dict(zip(axes, readings, strict=True))
         self._last_seen |= {name: reading.position for name, reading in seen.items()}
         if not beam:
@@ -297,7 +297,7 @@ class Engine:
         shutter = self._instrument.shutter
         if not step.shutter_open:
             return True, await shutter.is_open()
-        beam, is_open = await together(self._beam(), shutter.is_open())
+        beam, is_open = await gather_or_cancel(self._beam(), shutter.is_open())
         return beam, is_open
 
     async def _wait_for_beam(self, step: FrameStep) -> None:

@@ -1,6 +1,6 @@
 """The built-in analysis core: a reconstructed volume in, single particles out.
 
-Conventions, uncertainties and the sources of each number are told where they are made: `view` and `metrics/` for one
+Conventions, uncertainties and the sources of each number are told where they are made: `crop` and `metrics/` for one
 particle, `population` and `table1` for all of them.
 """
 
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.analysis.handoff import Taken, read_handoff, write_results
+from xrm_control.analysis.crop import ParticleCrop
+from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_results
 from xrm_control.analysis.levels import Levels, cylinder, find_levels
 from xrm_control.analysis.metric import Metric
-from xrm_control.analysis.particles import BORDER_VOXELS, make_views, with_blur
+from xrm_control.analysis.particles import BORDER_VOXELS, make_crops, with_blur
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.sampling import whole_probability
 from xrm_control.analysis.segmentation import isolate, label_particles
@@ -25,7 +26,6 @@ from xrm_control.analysis.splitting import Labels, SplitSpec
 from xrm_control.analysis.tables import PARTICLE_COLUMNS, Row
 from xrm_control.analysis.threshold import FloatVolume, Threshold
 from xrm_control.analysis.thresholds.iso50 import Iso50
-from xrm_control.analysis.view import ParticleView
 from xrm_control.analysis.voids import VoidSpec
 from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.core.family import Family
@@ -95,12 +95,12 @@ def analyze_volume(
             value=f"threshold {level:.4g} 1/um",
             remedy="choose a region with particles, or lower min_particle_um",
         )
-    views = make_views(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi)
-    views = with_blur(views, levels, spec.seed)
-    particles = [_row(view, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0)) for view in views]
-    voids = _void_rows(views)
-    labels, phases = _painted(views, grey.shape)
-    return Analysis(particles, voids, labels, phases, _quality(levels, level, views, particles, voids))
+    crops = make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi)
+    crops = with_blur(crops, levels, spec.seed)
+    particles = [_row(crop, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0)) for crop in crops]
+    voids = _void_rows(crops)
+    labels, phases = _painted(crops, grey.shape)
+    return Analysis(particles, voids, labels, phases, _quality(levels, level, crops, particles, voids))
 
 
 def run_core(handoff: Path, out: Path) -> None:
@@ -108,7 +108,7 @@ def run_core(handoff: Path, out: Path) -> None:
     measure(read_handoff(handoff), out)
 
 
-def measure(taken: Taken, out: Path) -> None:
+def measure(taken: AnalysisInput, out: Path) -> None:
     """As `run_core`, for a hand-off whose volume is in memory already."""
     spec = AnalysisSpec.model_validate(taken.analysis)
     try:
@@ -154,36 +154,36 @@ def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVol
     return grey
 
 
-def _row(view: ParticleView, metrics: tuple[Metric, ...], shape: tuple[int, int, int], centre: Pose) -> Row:
-    row: Row = {"particle_id": view.particle_id, "roi": view.roi}
+def _row(crop: ParticleCrop, metrics: tuple[Metric, ...], shape: tuple[int, int, int], centre: Pose) -> Row:
+    row: Row = {"particle_id": crop.particle_id, "roi": crop.roi}
     for metric in metrics:
-        row |= metric.measure(view)
-    stage = volume_to_stage(np.array([view.centre_um]), centre)[0]
+        row |= metric.measure(crop)
+    stage = volume_to_stage(np.array([crop.centre_um]), centre)[0]
     row |= dict(zip(("stage_x_um", "stage_y_um", "stage_z_um"), map(float, stage), strict=True))
-    cut = view.touches_rows or view.touches_cylinder
-    diameter = view.equivalent_diameter_um
-    half_width = (min(shape[1:]) / 2 - BORDER_VOXELS) * view.voxel_um
-    half_height = (shape[0] / 2 - BORDER_VOXELS) * view.voxel_um
-    share, slope = whole_probability(diameter.value, view.centre_um[1], half_width, half_height)
+    cut = crop.touches_rows or crop.touches_cylinder
+    diameter = crop.equivalent_diameter_um
+    half_width = (min(shape[1:]) / 2 - BORDER_VOXELS) * crop.voxel_um
+    half_height = (shape[0] / 2 - BORDER_VOXELS) * crop.voxel_um
+    share, slope = whole_probability(diameter.value, crop.centre_um[1], half_width, half_height)
     weight = 0.0 if cut or share <= 0 else 1 / share
-    row |= {"touches_boundary": int(cut), "touches_rows": int(view.touches_rows)}
-    row |= {"touches_cylinder": int(view.touches_cylinder)}
+    row |= {"touches_boundary": int(cut), "touches_rows": int(crop.touches_rows)}
+    row |= {"touches_cylinder": int(crop.touches_cylinder)}
     row |= {"weight": weight, "weight_u": weight**2 * abs(slope) * diameter.u}
     first = [name for name in PARTICLE_COLUMNS if name in row]
     return {name: row[name] for name in [*first, *(key for key in row if key not in first)]}
 
 
-def _void_rows(views: list[ParticleView]) -> list[Row]:
+def _void_rows(crops: list[ParticleCrop]) -> list[Row]:
     rows: list[Row] = []
-    for view in views:
-        for void in view.void_measures:
+    for crop in crops:
+        for void in crop.void_measures:
             volume, area = void.volume_um3.value, void.surface_area_um2
             x, y, z = void.centre_um
             rows.append(
                 {
                     "void_id": len(rows) + 1,
-                    "particle_id": view.particle_id,
-                    "roi": view.roi,
+                    "particle_id": crop.particle_id,
+                    "roi": crop.roi,
                     "x_um": x,
                     "y_um": y,
                     "z_um": z,
@@ -194,7 +194,7 @@ def _void_rows(views: list[ParticleView]) -> list[Row]:
                     "equivalent_diameter_um": float((6 * volume / np.pi) ** (1 / 3)),
                     "kind": void.kind,
                     "volume_um3_u": void.volume_um3.u,
-                    "volume_voxels_um3": void.voxels * view.voxel_um**3,
+                    "volume_voxels_um3": void.voxels * crop.voxel_um**3,
                     "surface_faces_um2": void.faces_um2,
                 }
             )
@@ -202,23 +202,23 @@ def _void_rows(views: list[ParticleView]) -> list[Row]:
 
 
 def _painted(
-    views: list[ParticleView], shape: tuple[int, int, int]
+    crops: list[ParticleCrop], shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.uint16] | Labels, NDArray[np.uint8]]:
     labels: NDArray[np.uint16] | Labels
-    labels = np.zeros(shape, np.uint16) if len(views) < 2**16 else np.zeros(shape, np.uint32)
+    labels = np.zeros(shape, np.uint16) if len(crops) < 2**16 else np.zeros(shape, np.uint32)
     phases: NDArray[np.uint8] = np.zeros(shape, np.uint8)
-    for view in views:
-        box = tuple(slice(o, o + n) for o, n in zip(view.origin, view.envelope.shape, strict=True))
-        labels[box][view.envelope] = view.particle_id
-        phases[box][view.envelope] = SOLID
-        phases[box][view.voids.labels > 0] = VOID
+    for crop in crops:
+        box = tuple(slice(o, o + n) for o, n in zip(crop.origin, crop.envelope.shape, strict=True))
+        labels[box][crop.envelope] = crop.particle_id
+        phases[box][crop.envelope] = SOLID
+        phases[box][crop.voids.labels > 0] = VOID
     return labels, phases
 
 
 def _quality(
-    levels: Levels, level: float, views: list[ParticleView], particles: list[Row], voids: list[Row]
+    levels: Levels, level: float, crops: list[ParticleCrop], particles: list[Row], voids: list[Row]
 ) -> dict[str, float]:
-    voxel_um, blur = views[0].voxel_um, views[0].blur_voxels
+    voxel_um, blur = crops[0].voxel_um, crops[0].blur_voxels
     return {
         "snr": levels.snr,
         "threshold_per_um": level,
@@ -229,8 +229,8 @@ def _quality(
         "noise_correlation_voxels": levels.noise_correlation_voxels,
         "edge_blur_fwhm_um": FWHM * blur * voxel_um,
         "void_detection_limit_um": VOID_LIMIT_SIGMA * blur * voxel_um,
-        "roughness_floor_um": float(np.median([view.floor_um for view in views])),
-        "roughness_voxel_floor_um": float(np.median([view.voxel_floor_um for view in views])),
+        "roughness_floor_um": float(np.median([crop.floor_um for crop in crops])),
+        "roughness_voxel_floor_um": float(np.median([crop.voxel_floor_um for crop in crops])),
         "particles": len(particles),
         "whole_particles": sum(not row["touches_boundary"] for row in particles),
         "voids": len(voids),

@@ -37,30 +37,30 @@ class BoxLevels:
 
 
 @dataclass(frozen=True)
-class Shares:
+class PartialVolume:
     """share (z, y, x) float32: how much of each voxel the particle fills; shell: where grey, and so noise, decides."""
 
-    share: NDArray[np.float32]
+    fraction: NDArray[np.float32]
     shell: BoolVolume
 
     def volume(self, levels: BoxLevels) -> tuple[float, float]:
         """Volume and standard uncertainty in voxels: noise of the shell and the errors of the two levels."""
         count = int(np.count_nonzero(self.shell))
-        total = float(self.share[self.shell].sum(dtype=np.float64))
+        total = float(self.fraction[self.shell].sum(dtype=np.float64))
         noise = np.sqrt(count * levels.correlation_voxels) * levels.noise_per_um
         interior = total * levels.particle_u_per_um
         outside = (count - total) * levels.background_u_per_um
         u = float(np.sqrt(noise**2 + interior**2 + outside**2)) / levels.contrast_per_um
-        return float(self.share.sum(dtype=np.float64)), u
+        return float(self.fraction.sum(dtype=np.float64)), u
 
     def centroid(self, levels: BoxLevels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Centre of mass (z, y, x) in voxels and its uncertainty, sigma sqrt(c sum over the shell (x - x0)^2) / V."""
-        total = float(self.share.sum(dtype=np.float64))
+        total = float(self.fraction.sum(dtype=np.float64))
         centre, u = np.zeros(3), np.zeros(3)
         for axis in range(3):
             others = tuple(a for a in range(3) if a != axis)
-            place = np.arange(self.share.shape[axis])
-            centre[axis] = (self.share.sum(others, dtype=np.float64) * place).sum() / total
+            place = np.arange(self.fraction.shape[axis])
+            centre[axis] = (self.fraction.sum(others, dtype=np.float64) * place).sum() / total
             lever = (self.shell.sum(others) * (place - centre[axis]) ** 2).sum()
             noise = levels.noise_per_um * np.sqrt(levels.correlation_voxels * float(lever))
             u[axis] = noise / (levels.contrast_per_um * total)
@@ -74,8 +74,8 @@ def particle_shares(
     voids: NDArray[np.uint16],
     reach_voxels: float,
     levels: BoxLevels,
-) -> Shares:
-    """Shares of the voxels of a box (z, y, x) in the particle `envelope`.
+) -> PartialVolume:
+    """Fractions of the voxels of a box (z, y, x) in the particle `envelope`.
 
     Deep voxels and voids count 1; within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
     (grey - background) / contrast.
@@ -83,9 +83,9 @@ def particle_shares(
     near = zone & (edt(~envelope) <= reach_voxels)
     sure = envelope & ((edt(envelope) > reach_voxels) | (voids > 0))
     shell = (near | envelope) & ~sure
-    share = sure.astype(np.float32)
-    share[shell] = (grey[shell] - levels.background_per_um) / levels.contrast_per_um
-    return Shares(share, shell)
+    fraction = sure.astype(np.float32)
+    fraction[shell] = (grey[shell] - levels.background_per_um) / levels.contrast_per_um
+    return PartialVolume(fraction, shell)
 
 
 def expected_share(envelope: BoolVolume, blur_voxels: float) -> NDArray[np.float32]:

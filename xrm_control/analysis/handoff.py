@@ -49,7 +49,7 @@ class HandoffSpec(Spec):
 
 
 @dataclass(frozen=True)
-class Taken:
+class AnalysisInput:
     """A hand-off with its volume read: volume (z, y, x) in 1/um."""
 
     volume: NDArray[np.number]
@@ -64,7 +64,7 @@ class Taken:
     analysis: dict[str, Any]
 
 
-def read_handoff(path: Path) -> Taken:
+def read_handoff(path: Path) -> AnalysisInput:
     """Read handoff.json and its volume. Raises DataError for a file, key, unit, hash or shape that is not right."""
     try:
         spec = HandoffSpec.model_validate_json(path.read_bytes())
@@ -92,7 +92,7 @@ def read_handoff(path: Path) -> Taken:
     if spec.shape is not None and volume.shape != spec.shape:
         raise DataError("shape differs from the hand-off", where=str(volume_path), value=volume.shape, limit=spec.shape)
     centre = Pose(spec.centre_stage_um.x, spec.centre_stage_um.y, spec.centre_stage_um.z, 0.0)
-    return Taken(
+    return AnalysisInput(
         volume if spec.attenuation_scale == 1 else volume * np.float32(spec.attenuation_scale),
         volume_path,
         spec.voxel_size_um,

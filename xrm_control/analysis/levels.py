@@ -13,7 +13,7 @@ from edt import edt
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from xrm_control.analysis.nearest import bounding_box
+from xrm_control.analysis.label_expansion import bounding_box
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume, Modes
 from xrm_control.core.errors import AnalysisError
 

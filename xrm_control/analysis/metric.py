@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from xrm_control.analysis.view import Measured, ParticleView
+from xrm_control.analysis.crop import Measured, ParticleCrop
 from xrm_control.core.model import Spec
 
 
@@ -12,7 +12,7 @@ class Metric(Spec):
     """Base of the family. Members are measured in order of `kind`; no two may give the same column."""
 
     @abstractmethod
-    def measure(self, particle: ParticleView) -> dict[str, float]:
+    def measure(self, particle: ParticleCrop) -> dict[str, float]:
         """Columns of particles.csv for one particle; uncertainties in columns that end in `_u`."""
 
 

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
+from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.rays import edge_profile, measure_radii
-from xrm_control.analysis.view import ParticleView
 
 OFFSETS = np.arange(-3, 3.01, 0.25)
 DRAWS = 6
 SIZES = 4
 
 
-def edge_blur_voxels(views: Sequence[ParticleView], most: int = 40) -> float:
+def edge_blur_voxels(views: Sequence[ParticleCrop], most: int = 40) -> float:
     """Standard deviation in voxels of the Gaussian whose edge fits the mean profile across the largest free surfaces.
 
     It includes the voxel, the interpolation along the ray and what the reconstruction filter blurs. Without a free

@@ -8,35 +8,35 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.levels import Levels
 from xrm_control.analysis.noisefloor import edge_blur_voxels, noise_floor
 from xrm_control.analysis.segmentation import Isolated
-from xrm_control.analysis.view import ParticleView
 from xrm_control.analysis.voids import VoidSpec, find_voids
 
 # Nearer than this to the side of the cylinder or to its ends, a particle may be cut.
 BORDER_VOXELS = 1.5
 
 
-def make_views(
+def make_crops(
     isolated: Sequence[Isolated],
     shape: tuple[int, int, int],
     voxel_um: float,
     voxel_relative_u: float,
     voids: VoidSpec,
     roi: str,
-) -> list[ParticleView]:
+) -> list[ParticleCrop]:
     """Views numbered from 1 in the order given, without blur and floors (see `with_blur`)."""
     border = border_distance(shape)
     centre = tuple((n - 1) / 2 for n in shape)
-    views = []
+    crops = []
     for number, item in enumerate(isolated, start=1):
         found = find_voids(item.solid, voids)
         rows, *_ = np.nonzero(found.envelope)
         first, last = int(rows.min()) + item.box[0].start, int(rows.max()) + item.box[0].start
         side = border[item.box[1:]][found.envelope.any(axis=0)]
-        views.append(
-            ParticleView(
+        crops.append(
+            ParticleCrop(
                 particle_id=number,
                 roi=roi,
                 grey=item.grey,
@@ -52,7 +52,7 @@ def make_views(
                 touches_cylinder=bool(side.min() < BORDER_VOXELS),
             )
         )
-    return views
+    return crops
 
 
 def border_distance(shape: tuple[int, int, int]) -> NDArray[np.float64]:
@@ -62,18 +62,18 @@ def border_distance(shape: tuple[int, int, int]) -> NDArray[np.float64]:
     return min(ny, nx) / 2 - np.hypot(y - (ny - 1) / 2, x - (nx - 1) / 2)
 
 
-def with_blur(views: Sequence[ParticleView], levels: Levels, seed: int) -> list[ParticleView]:
-    """The same views knowing the blur of the volume and their roughness floors."""
-    blur = edge_blur_voxels([v for v in views if not (v.touches_rows or v.touches_cylinder)])
-    radii = np.array([(3 * view.voxels / (4 * np.pi)) ** (1 / 3) for view in views])
-    relative = views[0].levels.noise_per_um / levels.modes.contrast_per_um
+def with_blur(crops: Sequence[ParticleCrop], levels: Levels, seed: int) -> list[ParticleCrop]:
+    """The same crops knowing the blur of the volume and their roughness floors."""
+    blur = edge_blur_voxels([v for v in crops if not (v.touches_rows or v.touches_cylinder)])
+    radii = np.array([(3 * crop.voxels / (4 * np.pi)) ** (1 / 3) for crop in crops])
+    relative = crops[0].levels.noise_per_um / levels.modes.contrast_per_um
     floors = noise_floor(radii, blur, relative, levels.noise_lag1, seed)
     return [
         replace(
-            view,
+            crop,
             blur_voxels=blur,
-            floor_um=float(fine) * view.voxel_um,
-            voxel_floor_um=float(coarse) * view.voxel_um,
+            floor_um=float(fine) * crop.voxel_um,
+            voxel_floor_um=float(coarse) * crop.voxel_um,
         )
-        for view, (fine, coarse) in zip(views, floors, strict=True)
+        for crop, (fine, coarse) in zip(crops, floors, strict=True)
     ]

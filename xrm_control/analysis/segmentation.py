@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from xrm_control.analysis.greyvolume import BoxLevels
+from xrm_control.analysis.label_expansion import Box, bounding_box, grown_box, nearest_label
 from xrm_control.analysis.levels import Levels
-from xrm_control.analysis.nearest import Box, bounding_box, grown_box, nearest_label
 from xrm_control.analysis.splitting import Labels, SplitSpec, fill_enclosed, split
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 

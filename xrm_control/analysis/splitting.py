@@ -15,7 +15,7 @@ from pydantic import Field
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from xrm_control.analysis.nearest import bounding_box
+from xrm_control.analysis.label_expansion import bounding_box
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
-from xrm_control.analysis.nearest import nearest_label
+from xrm_control.analysis.label_expansion import nearest_label
 from xrm_control.analysis.splitting import fill_enclosed
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec

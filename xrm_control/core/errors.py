@@ -107,10 +107,14 @@ class SafetyRefusal(XrmError, ValueError):
     exit_code = 4
 
 
-class InstrumentLocked(XrmError, PermissionError):
-    """Another process controls the instrument."""
+class ResourceLocked(XrmError, PermissionError):
+    """Another process works on it: a run folder, a volume, an instrument."""
 
     exit_code = 6
+
+
+class InstrumentLocked(ResourceLocked):
+    """Another process controls the instrument."""
 
 
 class DeviceError(XrmError, RuntimeError):

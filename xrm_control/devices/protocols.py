@@ -150,7 +150,7 @@ class SafeState:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How far a run has come, for the operators' panels. Times in s of instrument time; remaining_s as planned."""
+    """How far a run has come, for the operators' screens. Times in s of instrument time; remaining_s as planned."""
 
     run: str
     state: str

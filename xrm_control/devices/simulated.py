@@ -150,10 +150,10 @@ class SimulatedInstrument:
         """See `Instrument.disconnect`; nobody else can have it."""
 
     def announce(self, status: RunStatus) -> None:
-        """See `Instrument.announce`; it has no panels."""
+        """See `Instrument.announce`; it has no screens."""
 
     def on_abort(self, callback: Callable[[str], None]) -> None:
-        """See `Instrument.on_abort`; it has no panels."""
+        """See `Instrument.on_abort`; it has no screens."""
 
     async def home(self) -> None:
         """See `Instrument.home`."""

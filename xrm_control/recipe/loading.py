@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from xrm_control.core.errors import RecipeError
-from xrm_control.recipe.draft import Draft, problem_line
-from xrm_control.recipe.problems import explain, misplaced_booleans
+from xrm_control.recipe.document_builder import DocumentBuilder, problem_line
+from xrm_control.recipe.issues import explain, misplaced_booleans
 from xrm_control.recipe.reading import check_size, read_text
 from xrm_control.recipe.schema_view import SchemaView
 from xrm_control.recipe.source import Source
@@ -66,13 +66,13 @@ def load_text(
     if not isinstance(parsed.data, dict):
         raise _refusal([f"{name}:1: holds no keys at its top level ('name: ...'): this is no recipe"])
     folder = folder or Path.cwd()
-    draft = Draft(name, text, parsed, SchemaView(model), folder)
-    draft.override(overrides or {})
-    draft.inline()
-    result = _validate(model, draft, folder)
-    if draft.lines or result is None:
-        raise _refusal([line for _, line in sorted(draft.lines, key=lambda item: item[0])])
-    return result, draft.source()
+    builder = DocumentBuilder(name, text, parsed, SchemaView(model), folder)
+    builder.override(overrides or {})
+    builder.inline()
+    result = _validate(model, builder, folder)
+    if builder.lines or result is None:
+        raise _refusal([line for _, line in sorted(builder.lines, key=lambda item: item[0])])
+    return result, builder.source()
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -80,17 +80,17 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 
-def _validate(model: type[Model], draft: Draft, folder: Path) -> Model | None:
+def _validate(model: type[Model], builder: DocumentBuilder, folder: Path) -> Model | None:
     """Validate; every new error is added to the draft unless its place was complained about already."""
-    result, errors = None, misplaced_booleans(model, draft.data)
-    known = {path for path, _ in errors} | draft.known
+    result, errors = None, misplaced_booleans(model, builder.data)
+    known = {path for path, _ in errors} | builder.known
     try:
-        result = model.model_validate(draft.data, context={"folder": folder})
+        result = model.model_validate(builder.data, context={"folder": folder})
     except ValidationError as error:
-        found = explain(error, model, draft.data)
+        found = explain(error, model, builder.data)
         errors += [item for item in found if not any(item[0][: len(path)] == path for path in known)]
     for path, what in errors:
-        draft.complain(path, what)
+        builder.complain(path, what)
     return result
 
 

@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.reconstruction.reconstructor import AxisPx
-from xrm_control.reconstruction.remarks import remark
+from xrm_control.reconstruction.warnings import warn
 
 Device = Literal["auto", "cpu", "gpu"]
 SliceMaker = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
@@ -64,7 +64,7 @@ def reconstruct_slices(
     options: Mapping[str, Any] | None = None,
     device: Device = "auto",
     threads: int | None = None,
-    enough: NDArray[np.floating] | None = None,
+    tolerance: NDArray[np.floating] | None = None,
     gpu: bool | None = None,
 ) -> NDArray[np.float32]:
     """Reconstruct every row with one ASTRA algorithm.
@@ -81,7 +81,7 @@ def reconstruct_slices(
     if not np.all(np.isfinite(data)):
         row = int(np.flatnonzero(~np.isfinite(data).all(axis=(1, 2)))[0])
         raise DataError("a sinogram holds NaN or infinity", where=f"row {row}")
-    if device != "cpu" and enough is None and wants_gpu(device, gpu):
+    if device != "cpu" and tolerance is None and wants_gpu(device, gpu):
         try:
             return way_on_gpu(job)(data, job)
         except AstraError as error:
@@ -89,8 +89,8 @@ def reconstruct_slices(
                 raise DataError(
                     "the GPU refused", where="device", value=error, remedy="choose device: cpu, or free its memory"
                 ) from error
-            remark(f"the GPU refused ({error}); the CPU did the work")
-    return _cpu_volume(data, job, threads or cpus(), enough)
+            warn(f"the GPU refused ({error}); the CPU did the work")
+    return _cpu_volume(data, job, threads or cpus(), tolerance)
 
 
 def wants_gpu(device: Device, gpu: bool | None = None) -> bool:
@@ -152,10 +152,10 @@ def projector_matrix(theta_deg: NDArray[np.floating], detector: int, size: int, 
 
 
 def _cpu_volume(
-    data: NDArray[np.float32], job: Job, threads: int, enough: NDArray[np.floating] | None
+    data: NDArray[np.float32], job: Job, threads: int, tolerance: NDArray[np.floating] | None
 ) -> NDArray[np.float32]:
     out = np.empty((len(data), job.size, job.size), np.float32)
-    limits = np.zeros(len(data)) if enough is None else enough
+    limits = np.zeros(len(data)) if tolerance is None else tolerance
     workers = max(1, min(threads, len(data)))
 
     def work(first: int) -> None:

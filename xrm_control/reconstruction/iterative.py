@@ -16,10 +16,10 @@ from xrm_control.reconstruction.discrepancy import Noise, noise_levels, noise_of
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.least_squares import applied, energy, sees_all
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms
-from xrm_control.reconstruction.remarks import remark
 from xrm_control.reconstruction.sparse_iterations import cgls, sirt
 from xrm_control.reconstruction.truncation import Padding
 from xrm_control.reconstruction.views import views_of
+from xrm_control.reconstruction.warnings import warn
 
 _MOST_ENTRIES = 6e7  # of a matrix: about 1 GB with the transpose
 _SLICES_AT_A_TIME = 128
@@ -83,18 +83,16 @@ class IterativeReconstructor(Reconstructor):
         volume = None if on_gpu or self.engine == "astra" else self._by_gram(sinograms, theta_deg, axis_px)
         if volume is None:
             if self.engine == "auto" and not on_gpu:
-                remark(
-                    "few or uneven views of a sample beyond the field of view: on ASTRA's projector, which is slower"
-                )
+                warn("few or uneven views of a sample beyond the field of view: on ASTRA's projector, which is slower")
             rays = sinograms.shape[1] * sinograms.shape[2]
-            enough = None if self.noise is None else rays * noise_of(sinograms, self.noise) ** 2
-            volume = self._by_astra(sinograms, theta_deg, axis_px, enough)
+            tolerance = None if self.noise is None else rays * noise_of(sinograms, self.noise) ** 2
+            volume = self._by_astra(sinograms, theta_deg, axis_px, tolerance)
         volume /= np.float32(pixel_size_um)
         return volume
 
     @abstractmethod
     def _solve(
-        self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int
+        self, gram: Gram, target: NDArray[np.float32], tolerance: NDArray[np.floating], threads: int
     ) -> NDArray[np.float32]:
         """Solve gram(x) = target, until `energy` is down to `enough`."""
 
@@ -103,7 +101,7 @@ class IterativeReconstructor(Reconstructor):
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
         axis_px: AxisPx,
-        enough: NDArray[np.floating] | None,
+        tolerance: NDArray[np.floating] | None,
     ) -> NDArray[np.float32]:
         return iterate(
             self.astra_name,
@@ -113,7 +111,7 @@ class IterativeReconstructor(Reconstructor):
             iterations=self.iterations,
             surround=self.surround,
             non_negative=self.bounded,
-            enough=enough,
+            tolerance=tolerance,
             device=self.device,
             threads=self.threads,
         )
@@ -128,15 +126,15 @@ class IterativeReconstructor(Reconstructor):
         whole = sees_all(sinograms, float(np.sqrt(np.mean(noise**2))))
         if self.engine == "auto" and not (whole or views.even):
             return None
-        enough = np.full(len(sinograms), -np.inf)
+        tolerance = np.full(len(sinograms), -np.inf)
         if whole and self.noise is None:
             target = views.back_projected(sinograms, threads)
         else:
             best = views.sharpest(sinograms, self.padding, threads, whole=whole)
             target = views.back_projected(sinograms, threads) if whole else applied(views.gram, best, threads)
             if self.noise is not None:
-                enough = energy(views.gram, best, target) + 0.5 * views.noise_power(whole=whole) * noise**2
-        return self._solve(views.gram, target, enough, threads)
+                tolerance = energy(views.gram, best, target) + 0.5 * views.noise_power(whole=whole) * noise**2
+        return self._solve(views.gram, target, tolerance, threads)
 
 
 def iterate(
@@ -148,7 +146,7 @@ def iterate(
     iterations: int,
     surround: float,
     non_negative: bool = False,
-    enough: NDArray[np.floating] | None = None,
+    tolerance: NDArray[np.floating] | None = None,
     device: Device = "auto",
     threads: int | None = None,
     dense: bool | None = None,
@@ -166,7 +164,7 @@ def iterate(
     margin = math.ceil(surround * columns)
     size = columns + 2 * margin
     if dense is None:
-        on_gpu = enough is None and wants_gpu(device)
+        on_gpu = tolerance is None and wants_gpu(device)
         dense = on_gpu or 1.4 * views * columns * size > _MOST_ENTRIES
     if dense:
         volume = reconstruct_slices(
@@ -179,19 +177,19 @@ def iterate(
             options={"MinConstraint": 0.0} if non_negative else {},
             device=device,
             threads=threads,
-            enough=enough,
+            tolerance=tolerance,
         )
     else:
         matrix = projector_matrix(theta_deg, columns, size, axis_px)
-        limits = np.full(rows, -np.inf) if enough is None else enough
+        limits = np.full(rows, -np.inf) if tolerance is None else tolerance
         volume = np.empty((rows, size, size), np.float32)
         for start in range(0, rows, _SLICES_AT_A_TIME):
             part = slice(start, start + _SLICES_AT_A_TIME)
             block = sinograms[part]
             measured = np.ascontiguousarray(block.reshape(len(block), -1).T)
             if algorithm == "SIRT":
-                solution = sirt(matrix, measured, iterations, non_negative=non_negative, enough=limits[part])
+                solution = sirt(matrix, measured, iterations, non_negative=non_negative, tolerance=limits[part])
             else:
-                solution = cgls(matrix, measured, iterations, enough=limits[part])
+                solution = cgls(matrix, measured, iterations, tolerance=limits[part])
             volume[part] = solution.T.reshape(len(block), size, size)
     return np.ascontiguousarray(volume[:, margin : margin + columns, margin : margin + columns])

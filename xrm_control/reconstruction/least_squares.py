@@ -52,7 +52,7 @@ def conjugate_gradients(
     gram: Gram,
     target: NDArray[np.float32],
     iterations: int,
-    enough: NDArray[np.floating],
+    tolerance: NDArray[np.floating],
     threads: int,
     *,
     start: NDArray[np.float32] | None = None,
@@ -64,35 +64,35 @@ def conjugate_gradients(
     """
 
     def solve(
-        start: NDArray[np.float32], target: NDArray[np.float32], enough: NDArray[np.floating]
+        start: NDArray[np.float32], target: NDArray[np.float32], tolerance: NDArray[np.floating]
     ) -> NDArray[np.float32]:
         found = start.copy()
         image = gram(found)
         energies = 0.5 * _dot(found, image) - _dot(found, target)
         residual = np.asarray(target - image, np.float32)
         direction, power = residual, _dot(residual, residual)
-        going, least = np.ones(len(found), bool), (_SETTLED / gram.size) ** 2 * _dot(target, target)
+        active, least = np.ones(len(found), bool), (_SETTLED / gram.size) ** 2 * _dot(target, target)
         for _ in range(iterations):
-            going &= (energies > enough) & (power > least)
-            if not going.any():
+            active &= (energies > tolerance) & (power > least)
+            if not active.any():
                 break
             image = gram(direction)
-            step = _share(power * going, _dot(direction, image))
+            step = _ratio(power * active, _dot(direction, image))
             energies -= 0.5 * step[:, 0, 0] * power
             found += step * direction
             residual = np.asarray(residual - step * image, np.float32)
             before, power = power, _dot(residual, residual)
-            direction = np.asarray(residual + _share(power, before) * direction, np.float32)
+            direction = np.asarray(residual + _ratio(power, before) * direction, np.float32)
         return found
 
-    return _in_blocks(solve, np.zeros_like(target) if start is None else start, target, enough, threads)
+    return _in_blocks(solve, np.zeros_like(target) if start is None else start, target, tolerance, threads)
 
 
 def simultaneous(
     gram: Gram,
     target: NDArray[np.float32],
     iterations: int,
-    enough: NDArray[np.floating],
+    tolerance: NDArray[np.floating],
     threads: int,
     *,
     non_negative: bool,
@@ -107,25 +107,25 @@ def simultaneous(
     step = (_SAFE_STEP / np.maximum(seen, 1e-3 * seen.max())).astype(np.float32)
 
     def solve(
-        start: NDArray[np.float32], target: NDArray[np.float32], enough: NDArray[np.floating]
+        start: NDArray[np.float32], target: NDArray[np.float32], tolerance: NDArray[np.floating]
     ) -> NDArray[np.float32]:
         found = ahead = start
-        pace = 1.0
+        step_size = 1.0
         for _ in range(iterations):
             residual = target - gram(ahead)
-            going = -0.5 * (_dot(ahead, target) + _dot(ahead, residual)) > enough
-            if not going.any():
+            active = -0.5 * (_dot(ahead, target) + _dot(ahead, residual)) > tolerance
+            if not active.any():
                 break
             before, found = found, np.asarray(ahead + step * residual, np.float32)
             if non_negative:
                 np.maximum(found, 0, out=found)
-            found[~going] = before[~going]
-            pace, previous = (1 + math.sqrt(1 + 4 * pace * pace)) / 2, pace
-            push = np.float32((previous - 1) / pace if momentum else 0.0)
-            ahead = np.asarray(found + push * (found - before), np.float32)
+            found[~active] = before[~active]
+            step_size, previous = (1 + math.sqrt(1 + 4 * step_size * step_size)) / 2, step_size
+            extrapolation = np.float32((previous - 1) / step_size if momentum else 0.0)
+            ahead = np.asarray(found + extrapolation * (found - before), np.float32)
         return found
 
-    return _in_blocks(solve, np.zeros_like(target), target, enough, threads)
+    return _in_blocks(solve, np.zeros_like(target), target, tolerance, threads)
 
 
 def applied(gram: Gram, slices: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
@@ -149,13 +149,13 @@ def _in_blocks(
     solve: Callable[[NDArray[np.float32], NDArray[np.float32], NDArray[np.floating]], NDArray[np.float32]],
     start: NDArray[np.float32],
     target: NDArray[np.float32],
-    enough: NDArray[np.floating],
+    tolerance: NDArray[np.floating],
     threads: int,
 ) -> NDArray[np.float32]:
     out = np.empty_like(start)
 
     def work(part: slice) -> None:
-        out[part] = solve(start[part], target[part], enough[part])
+        out[part] = solve(start[part], target[part], tolerance[part])
 
     with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(work, part) for part in blocks(start)]:
@@ -167,7 +167,7 @@ def _dot(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.flo
     return np.einsum("kij,kij->k", one, other, dtype=np.float64)
 
 
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float32]:
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float32]:
     """part / whole (k, 1, 1); 0 where there is nothing left to divide."""
     share = np.where(whole > 1e-30, part / np.maximum(whole, 1e-30), 0)
     return share.astype(np.float32)[:, None, None]

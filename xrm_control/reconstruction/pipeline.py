@@ -20,14 +20,14 @@ from pydantic import Field
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
-from xrm_control.reconstruction.figures import Figures
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
+from xrm_control.reconstruction.quality import QualityMetrics
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor
 from xrm_control.reconstruction.references import References
-from xrm_control.reconstruction.remarks import remarks
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
+from xrm_control.reconstruction.warnings import collect_warnings
 
 # Of a slab of rows, from counts to slices, with what is held of its part; measured at 1024 columns and 1571 views.
 _BYTES_PER_PIXEL = 80
@@ -117,7 +117,7 @@ class Reconstruction:
     rotation_axis_px: float
     rows: tuple[int, int]
     quality: dict[str, float]
-    remarks: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
@@ -155,7 +155,7 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
 
 def reconstruct_rows(
     scan: ScanData, spec: ReconstructionSpec, prepared: Prepared, rows: tuple[int, int]
-) -> tuple[NDArray[np.float32], Figures]:
+) -> tuple[NDArray[np.float32], QualityMetrics]:
     """A part of the volume, (rows, columns, columns) in 1/um, and what its rows say; worked on in slabs."""
     views, count, columns = scan.projections.shape
     theta_deg = np.asarray(scan.theta_deg, float)
@@ -168,21 +168,21 @@ def reconstruct_rows(
     band = _band(scan, read)
     references = prepared.references.of_rows(slice(*read)) if prepared.references else None
     volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
-    figures = []
+    metrics = []
     for first, end in _split(rows, _slab_rows(spec, (views, count, columns))):
         low, high = max(read[0], first - halo), min(read[1], end + halo)
         outer = slice(low - read[0], high - read[0])
         transmitted = transmission(band, spec.preprocess, rows=outer, references=references, sideways=False)
         own = slice(first - low, end - low)
-        found = Figures.of(transmitted, own)
+        found = QualityMetrics.of(transmitted, own)
         sinograms = line_integrals(transmitted, spec.preprocess)
         del transmitted
-        with remarks() as said:
+        with collect_warnings() as said:
             volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
                 sinograms[own], theta_deg, axis_px, prepared.pixel_size_um
             )
-        figures.append(replace(found, remarks=tuple(said)))
-    return volume, reduce(add, figures)
+        metrics.append(replace(found, warnings=tuple(said)))
+    return volume, reduce(add, metrics)
 
 
 def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> Reconstruction:
@@ -192,19 +192,19 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
     views, count, columns = scan.projections.shape
     rows = spec.rows_of(count)
     volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
-    figures = []
+    metrics = []
     for first, end in parts_of(spec, (views, count, columns)):
         part = slice(first - rows[0], end - rows[0])
         volume[part], found = reconstruct_rows(scan, spec, prepared, (first, end))
-        figures.append(found)
-    whole = reduce(add, figures)
+        metrics.append(found)
+    whole = reduce(add, metrics)
     return Reconstruction(
         volume=volume,
         voxel_size_um=prepared.pixel_size_um,
         rotation_axis_px=prepared.axis.column_px,
         rows=rows,
         quality=whole.quality(prepared.axis, columns),
-        remarks=whole.remarks,
+        warnings=whole.warnings,
     )
 
 

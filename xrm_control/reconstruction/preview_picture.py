@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from xrm_control.reconstruction.growing import OrthogonalSlices
+from xrm_control.reconstruction.incremental_fbp import OrthogonalSlices
 
 _PANEL_PX = 384  # small slices are enlarged to about this
 _LARGEST_PX = 512  # larger ones are averaged down to this

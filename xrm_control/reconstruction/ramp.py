@@ -9,12 +9,12 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-SoundFilter = Literal["ram-lak", "shepp-logan", "cosine", "hamming", "hann", "parzen"]
+RampWindow = Literal["ram-lak", "shepp-logan", "cosine", "hamming", "hann", "parzen"]
 
 
 def filtered(
     sinograms: NDArray[np.float32],
-    kind: SoundFilter,
+    kind: RampWindow,
     weights: NDArray[np.floating],
     axis_px: float | NDArray[np.floating],
     width: int,
@@ -57,7 +57,7 @@ def ramp(size: int) -> NDArray[np.float64]:
     return np.fft.rfft(kernel).real
 
 
-def window(kind: SoundFilter, frequency: NDArray[np.floating]) -> NDArray[np.float64]:
+def window(kind: RampWindow, frequency: NDArray[np.floating]) -> NDArray[np.float64]:
     """The window at `frequency` in cycles per pixel, 0 to 0.5; 1 at 0 for every kind."""
     angle = 2 * np.pi * np.asarray(frequency, float)
     share = angle / np.pi

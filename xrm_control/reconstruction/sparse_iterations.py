@@ -16,7 +16,7 @@ def sirt(
     iterations: int,
     *,
     non_negative: bool,
-    enough: NDArray[np.floating],
+    tolerance: NDArray[np.floating],
 ) -> NDArray[np.float32]:
     """matrix (rays, pixels), measured (rays, slices) -> (pixels, slices); weighted by sums. Gilbert 1972.
 
@@ -28,10 +28,10 @@ def sirt(
     found = np.zeros_like(back @ measured)
     for _ in range(iterations):
         residual = measured - matrix @ found
-        going = (_squares(residual) > enough).astype(np.float32)
-        if not going.any():
+        active = (_squares(residual) > tolerance).astype(np.float32)
+        if not active.any():
             break
-        residual *= ray_share * going
+        residual *= ray_share * active
         found += pixel_share * (back @ residual)
         if non_negative:
             np.maximum(found, 0, out=found)
@@ -39,7 +39,7 @@ def sirt(
 
 
 def cgls(
-    matrix: csr_matrix, measured: NDArray[np.float32], iterations: int, *, enough: NDArray[np.floating]
+    matrix: csr_matrix, measured: NDArray[np.float32], iterations: int, *, tolerance: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """As `sirt`, by conjugate gradients on the normal equations. Hestenes and Stiefel 1952."""
     back = matrix.T.tocsr()
@@ -49,11 +49,11 @@ def cgls(
     direction = gradient.copy()
     power = _squares(gradient)
     for _ in range(iterations):
-        going = _squares(residual) > enough
-        if not going.any():
+        active = _squares(residual) > tolerance
+        if not active.any():
             break
         image = matrix @ direction
-        step = (going * power / np.maximum(_squares(image), 1e-30)).astype(np.float32)
+        step = (active * power / np.maximum(_squares(image), 1e-30)).astype(np.float32)
         found += step * direction
         residual -= step * image
         gradient = back @ residual

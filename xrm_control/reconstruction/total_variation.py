@@ -26,7 +26,7 @@ _LEAST, _MOST = 0.5, 2.0  # of a weight's change in one round
 
 
 @dataclass(frozen=True)
-class Aim:
+class StoppingRule:
     """When a slice is smooth enough: (x - x0)^T G (x - x0), the part of the data taken for noise, reaches `misfit`.
 
     misfit (k,): per slice; weight (k,): of the total variation, to begin with; adapt: whether it then follows the
@@ -52,14 +52,14 @@ class Smoother:
         self._inverse /= np.float32(1.02 * self._largest())
 
     def solve(
-        self, start: NDArray[np.float32], aim: Aim, iterations: int, threads: int
+        self, start: NDArray[np.float32], stopping: StoppingRule, iterations: int, threads: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """start (k, size, size), x0 -> the solution, and the weights (k,) in the end."""
         out = np.empty_like(start)
         weights = np.empty(len(start))
 
         def work(part: slice) -> None:
-            chosen = Aim(aim.misfit[part], aim.weight[part], aim.adapt)
+            chosen = StoppingRule(stopping.misfit[part], stopping.weight[part], stopping.adapt)
             out[part], weights[part] = self._block(np.ascontiguousarray(start[part]), chosen, iterations)
 
         with ThreadPoolExecutor(threads) as pool:
@@ -68,32 +68,32 @@ class Smoother:
         return out, weights
 
     def _block(
-        self, start: NDArray[np.float32], aim: Aim, iterations: int
+        self, start: NDArray[np.float32], stopping: StoppingRule, iterations: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         found = start.copy()
-        weight = np.array(aim.weight, float)
+        weight = np.array(stopping.weight, float)
         split = np.zeros((2, *start.shape), np.float32)  # what the gradients of x should be, minus the multiplier
         multiplier = np.zeros_like(split)
-        held, pressure = np.maximum(start, 0), np.zeros_like(start)
+        held, dual = np.maximum(start, 0), np.zeros_like(start)
         force = np.empty_like(start)
         shrink(found, split, multiplier, (weight / self.coupling).astype(np.float32))
         for _ in range(iterations):
             change = found - start
             pull = self.gram(change)
-            if aim.adapt:
+            if stopping.adapt:
                 misfit = np.einsum("kij,kij->k", change, pull, dtype=np.float64)
-                ratio = np.sqrt(aim.misfit / np.maximum(misfit, 1e-30))
+                ratio = np.sqrt(stopping.misfit / np.maximum(misfit, 1e-30))
                 weight *= np.clip(ratio, _LEAST, _MOST)
             divergence(found, split, multiplier, force)
             pull += self.coupling * force
             if self.hold:
-                pull += self.hold * (found - held + pressure)
+                pull += self.hold * (found - held + dual)
             found -= self._precondition(pull)
             shrink(found, split, multiplier, (weight / self.coupling).astype(np.float32))
             if self.hold:
-                pressure += found
-                held = np.maximum(pressure, 0)
-                pressure -= held
+                dual += found
+                held = np.maximum(dual, 0)
+                dual -= held
         return (np.maximum(found, 0) if self.hold else found), weight
 
     def _precondition(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:

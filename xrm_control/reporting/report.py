@@ -6,15 +6,15 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from xrm_control.reporting.formatting import dig, text, utc_text
 from xrm_control.reporting.run_data import RunData, read_run
 from xrm_control.reporting.sections.accuracy import accuracy_section
 from xrm_control.reporting.sections.instrument import beside_paper
-from xrm_control.reporting.sections.origin import provenance_section, quality_section
 from xrm_control.reporting.sections.population import distributions_section, statistics_section, table1_section
+from xrm_control.reporting.sections.provenance import provenance_section, quality_section
 from xrm_control.reporting.sections.regions import mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
 from xrm_control.reporting.sections.summary import headlines, verdict
-from xrm_control.reporting.values import dig, moment, text
 
 
 def build_report(run: Path) -> str:
@@ -52,7 +52,7 @@ def render(run: RunData) -> str:
     return environment.get_template("report.html").render(
         title=text(dig(run.results, "run") or run.folder.name),
         recipe_name=dig(run.results, "recipe_name"),
-        started=moment(dig(run.results, "started_utc")),
+        started=utc_text(dig(run.results, "started_utc")),
         simulated=dig(run.results, "simulated") is True,
         verdict=verdict(run),
         headlines=headlines(run),

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from xrm_control.core.errors import DataError, XrmError
+from xrm_control.reporting.formatting import items, mapping
 from xrm_control.reporting.rows import Rows, pool, read_rows
-from xrm_control.reporting.values import items, mapping
 from xrm_control.reporting.volumes import Stack, open_stack
 
 EMPTY = Rows({}, 0)

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from xrm_control.reporting import paper
-from xrm_control.reporting.values import MISSING, dig, figure, mapping, number
+from xrm_control.reporting.formatting import MISSING, dig, figure, mapping, number
 
 PAPER_CONVENTION = (
     "the paper's convention: every whole particle counts once, with voxel counts and voxel faces; means of V, SA and "

@@ -158,9 +158,9 @@ def _gain(correlator: _Correlator, radius: float) -> tuple[NDArray[np.float32], 
     half = int(np.ceil(radius + _REACH_PX))
     middle = Spheres(*(np.array([value]) for value in (half, half, radius, 1.0)))
     template = shadow(middle, (2 * half + 1, 2 * half + 1))
-    together = correlator.correlate(0, template)
+    both = correlator.correlate(0, template)
     alone = correlator.correlate(1, template * template)
-    fall = 2 * together - alone
+    fall = 2 * both - alone
     # Where little of the sphere's place was seen, nothing can be said (nor where rounding is all there is).
     known = (correlator.correlate(2, template) > 0.3 * template.sum()) & (alone > 1e-5 * alone.max())
     return np.where(known, fall / np.where(known, alone, 1), -np.inf), np.where(known, fall, -np.inf)

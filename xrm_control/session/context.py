@@ -17,11 +17,11 @@ from xrm_control.core.events import EventStream
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
 from xrm_control.devices.safety import Guard
+from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.planning import Plan
-from xrm_control.session.announcing import Announcer
-from xrm_control.session.live import LivePreview
 from xrm_control.session.states import RunStates
+from xrm_control.session.status_publisher import StatusPublisher
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, PlannedFrame
@@ -67,7 +67,7 @@ class RunContext:
         self.workers = workers
         self.plan = plan
         self.progress = Progress()
-        self.announcer = Announcer(folder.name, instrument, clock, plan)
+        self.status_publisher = StatusPublisher(folder.name, instrument, clock, plan)
         self.states = RunStates(self._state_changed)
         self._held_from = ""
         # Acquisitions that are planned and not finished, by stage: where the stage will still go.
@@ -147,7 +147,7 @@ class RunContext:
             self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
         finally:
             self.events.emit("run.state", state, state=state)
-            self.announcer.entered(state)
+            self.status_publisher.entered(state)
 
 
 class JournalSink:
@@ -167,7 +167,7 @@ class JournalSink:
         """See `FrameSink.keep`."""
         exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
         await self._context.on_disk(self._context.frames.store, step.frame_id, attempt, frame.image, exposure)
-        self._context.announcer.kept(step.frame_id)
+        self._context.status_publisher.kept(step.frame_id)
         live = self._context.live
         if live is not None:
             live.kept(step, frame.image, actual.theta_deg)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xrm_control.acquisition.displacement import displacement
-from xrm_control.acquisition.tiles import Mosaic, Picture, transmission
+from xrm_control.mosaic.displacement import displacement
+from xrm_control.mosaic.tiles import Mosaic, Picture, transmission
 from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext
 

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from xrm_control.acquisition.tiles import Mosaic
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
 from xrm_control.devices.protocols import SafeState
+from xrm_control.mosaic.tiles import Mosaic
+from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
+from xrm_control.processing.scans import RunScan
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
 from xrm_control.session.context import RunContext
 from xrm_control.session.placing import compare_with_mosaic
-from xrm_control.session.processing import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.session.results import sum_up
-from xrm_control.session.scans import RunScan
 
 PARTLY = 5
 # An instrument that does not answer may come back; it is not left in the beam for want of a second try.
@@ -165,8 +165,8 @@ class Runner:
         try:
             run.set_roi_state(name, "reconstructing")
             handed = await reconstruct_roi(run.workers, self._job(roi), told)
-            for remark in handed.remarks:
-                run.events.emit("roi.remark", f"{name}: {remark}", level="warning", roi=name)
+            for warning in handed.warnings:
+                run.events.emit("roi.remark", f"{name}: {warning}", level="warning", roi=name)
             quality: dict[str, Any] = dict(handed.quality)
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
@@ -263,7 +263,7 @@ class Runner:
         aborted = status == "aborted"
         safety = _Safety(SafeState({}, False), ours=False) if others else await self._leave_safe(aborted)
         if not safety.ours:
-            run.announcer.cease()
+            run.status_publisher.stop()
         self._enter(begin)
         self._say(safety)
         run.events.emit(f"run.{status}", reason, level="error")
@@ -314,7 +314,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Turn the first SIGINT, SIGTERM, SIGHUP or wish of a panel into a cancellation; none disturbs the way out."""
+        """Turn the first SIGINT, SIGTERM, SIGHUP or wish of an operator into a cancellation; none disturbs the way out."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         instrument = self._run.instrument

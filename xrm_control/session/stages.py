@@ -8,18 +8,18 @@ from dataclasses import asdict
 
 import numpy as np
 
-from xrm_control.acquisition.mosaic_file import write_mosaic
-from xrm_control.acquisition.mosaic_picture import draw_mosaic
 from xrm_control.acquisition.steps import Acquisition, FrameStep
-from xrm_control.acquisition.stitching import Mosaic, Tile, stitch, transmission
 from xrm_control.core.errors import DeviceError, UnusableData
 from xrm_control.core.geometry import Pose
+from xrm_control.mosaic.file import write_mosaic
+from xrm_control.mosaic.picture import draw_mosaic
+from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission
+from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import find_particles
 from xrm_control.roi.strategy import Limits, Roi
 from xrm_control.session.context import RunContext
-from xrm_control.session.live import LivePreview
 from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.records import Artifact
 
@@ -28,7 +28,7 @@ async def connect(run: RunContext) -> None:
     """Reach every device, and write down what it says of itself."""
     run.events.emit("instrument.begun", f"reaching the {run.description.name}")
     await run.instrument.connect()
-    run.announcer.begin()
+    run.status_publisher.begin()
     run.renew_guard()
     # The plan was made from what was known without the instrument; its positions must suit what was found.
     make_plan(run.recipe, run.description)
@@ -42,7 +42,7 @@ async def connect(run: RunContext) -> None:
 
 async def home(run: RunContext) -> None:
     """Bring the axes to a known position and verify it."""
-    await run.engine.patiently(lambda: _home(run), "homing")
+    await run.engine.recovering(lambda: _home(run), "homing")
 
 
 async def _home(run: RunContext) -> None:
@@ -155,12 +155,12 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
 
 
 def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
-    """Tell the panels of as many scans as there are regions, each planned like the others."""
+    """Tell the screens of as many scans as there are regions, each planned like the others."""
     scans = [stage for stage in run.plan.stages if stage.name.startswith("roi-")]
     others = [stage for stage in run.plan.stages if stage not in scans]
     mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
     images = sum(stage.frames for stage in others) + sum(len(scan_of(run, roi).steps) for roi in rois)
-    run.announcer.replan(images, sum(stage.seconds for stage in others) + mean_s * len(rois))
+    run.status_publisher.replan(images, sum(stage.seconds for stage in others) + mean_s * len(rois))
 
 
 def centre_of(roi: Roi) -> Pose:

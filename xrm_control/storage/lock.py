@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from xrm_control.core.errors import InstrumentLocked
+from xrm_control.core.errors import ResourceLocked
 from xrm_control.storage.durable import storage_error
 
 # struct flock: type, whence, start, length (0: all), pid; the padding is C's.
@@ -47,7 +47,7 @@ def lock_holder(path: Path) -> str | None:
 def hold_lock(path: Path, purpose: str) -> Iterator[None]:
     """Hold `path` (created when missing, never deleted) exclusively for the block.
 
-    Raises InstrumentLocked, naming the process that holds it, when it is taken; StorageError when the file cannot be
+    Raises ResourceLocked, naming the process that holds it, when it is taken; StorageError when the file cannot be
     opened. The lock belongs to the open file: a process forked inside the block shares it, a spawned one does not.
     """
     try:
@@ -60,7 +60,7 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise storage_error("cannot be locked", path, error) from error
-            raise InstrumentLocked(
+            raise ResourceLocked(
                 f"{purpose} is in use by process {_named(descriptor)}",
                 where=str(path),
                 remedy="wait for it, or end it: Ctrl-C where it runs, or a SIGTERM to that process",

@@ -197,7 +197,7 @@ class RunFolder:
             raise DataError("lies outside the run folder", where=str(path), limit=str(self.path)) from error
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
-        """Hold the run for the block: InstrumentLocked, naming the process, when another one has it."""
+        """Hold the run for the block: ResourceLocked, naming the process, when another one has it."""
         return hold_lock(self.lock_file, "the run")
 
     def holder(self) -> str | None:

@@ -106,7 +106,7 @@ def test_another_detector_than_the_maps_is_refused(ioc: IocProcess) -> None:
 
 def test_an_ioc_without_a_beat_is_not_believed(ioc: IocProcess) -> None:
     """The energy never changes: as a beat it is dead."""
-    found = connect(ioc, supervision__beat="$(P)Source:Energy_RBV")
+    found = connect(ioc, supervision__heartbeat="$(P)Source:Energy_RBV")
     assert isinstance(found, InstrumentUnreachable)
     assert "sign of life" in str(found)
 

@@ -74,7 +74,7 @@ def planted(ioc: IocProcess, writes: dict[str, Any]) -> Iterator[None]:
 
 def test_a_sound_site_is_in_order_and_nothing_has_moved_or_been_claimed(ioc: IocProcess) -> None:
     positions = [get(ioc, f"Sample:{name}.RBV") for name in ("X", "Y", "Z", "Theta")]
-    counter, stroke = get(ioc, "Det:cam1:ArrayCounter_RBV"), get(ioc, "Watchdog:Stroke")
+    counter, kick = get(ioc, "Det:cam1:ArrayCounter_RBV"), get(ioc, "Watchdog:Stroke")
     found = findings(ioc)
     assert not bad(found)
     looked_at = {finding.what for finding in found}
@@ -82,12 +82,12 @@ def test_a_sound_site_is_in_order_and_nothing_has_moved_or_been_claimed(ioc: Ioc
         "axis x", "axis x: limits, units, ready", "axis x: speed", "axis x: backlash", "axis x: retry deadband",
         "axis x: offset and direction", "camera", "camera: detector", "camera: idle", "camera: trigger mode",
         "camera: settings", "frames by array: plugin", "element type", "array size", "shutter", "beam", "owner",
-        "beat of the IOC", "dead-man", "writes disabled (DISP)", "values", "put-completion", "round trip of a read",
+        "heartbeat of the IOC", "dead-man", "writes disabled (DISP)", "values", "put-completion", "round trip of a read",
         "clocks agree",
     }  # fmt: skip
     assert [get(ioc, f"Sample:{name}.RBV") for name in ("X", "Y", "Z", "Theta")] == positions
     assert get(ioc, "Det:cam1:ArrayCounter_RBV") == counter
-    assert get(ioc, "Watchdog:Stroke") == stroke
+    assert get(ioc, "Watchdog:Stroke") == kick
     assert get(ioc, "Owner") == ""
 
 
@@ -135,7 +135,7 @@ WRONG_MAPS: dict[str, list[Fault]] = {
         ({"shutter__is_open__good": "[Opened]"}, "shutter: values", "'Closed', 'Open'"),
         ({"source__permits": "[{pv: $(P)Safety:Permit_RBV, good: ['Allowed']}]"}, "interlock: values", "'Granted'"),
         ({"source__available": "[{pv: $(P)Source:Flux_RBV, good: [Open]}]"}, "beam: values", "holds numbers"),
-        ({"supervision__beat": "$(P)Source:Energy_RBV"}, "beat of the IOC", "no change"),
+        ({"supervision__heartbeat": "$(P)Source:Energy_RBV"}, "heartbeat of the IOC", "no change"),
         ({"supervision__tripped": "{pv: $(P)Watchdog:Tripped_RBV, good: [Maybe]}"}, "dead-man: values", "Maybe"),
         ({}, "interlock", "no permit"),
         ({}, "clocks agree", "behind"),
@@ -240,14 +240,14 @@ def test_what_is_no_fault_and_worth_knowing_is_a_note(
 def test_an_owner_who_is_alive_is_seen_and_nothing_is_written_then(ioc: IocProcess) -> None:
     ended = threading.Event()
 
-    def stroke() -> None:
+    def kick() -> None:
         epics.ca.use_initial_context()
         number = 1
         while not ended.wait(0.2):
             number += 1
             epics.caput(f"{ioc.prefix}Watchdog:Stroke", number)
 
-    someone = threading.Thread(target=stroke)
+    someone = threading.Thread(target=kick)
     put(ioc, "Watchdog:Stroke", 1)
     someone.start()
     try:

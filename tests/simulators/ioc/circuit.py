@@ -31,7 +31,7 @@ class _EventArgs(ctypes.Structure):
     ]
 
 
-class Answer:
+class CaReply:
     """What a request is answered with, once it is: its status; of a read the value as text, and the alarm."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Channel:
             ca.use_initial_context()
         self._ca: Any = ca.libca
         self._chid = dbr.chid_t()
-        self._answers: list[Answer] = []
+        self._answers: list[CaReply] = []
         self._ca.ca_create_channel(name.encode(), None, None, priority, ctypes.byref(self._chid))
         self._ca.ca_flush_io()
         for _ in range(int(_WITHIN_S / _TURN_S)):
@@ -80,12 +80,12 @@ class Channel:
         assert self._ca.ca_array_put(kind, 1, self._chid, data) == NORMAL
         self._ca.ca_flush_io()
 
-    def put_callback(self, value: float | str) -> Answer:
+    def put_callback(self, value: float | str) -> CaReply:
         """Write with completion, which is the answer."""
         kind, data = _encode(value)
         return self._ask(lambda back: self._ca.ca_array_put_callback(kind, 1, self._chid, data, back, None))
 
-    def read(self) -> Answer:
+    def read(self) -> CaReply:
         """Read with alarm, as text."""
         return self._ask(lambda back: self._ca.ca_array_get_callback(_STS_STRING, 1, self._chid, back, None))
 
@@ -103,8 +103,8 @@ class Channel:
             self._ca.ca_flush_io()
             self._chid = dbr.chid_t()
 
-    def _ask(self, send: Callable[[Any], int]) -> Answer:
-        answer = Answer()
+    def _ask(self, send: Callable[[Any], int]) -> CaReply:
+        answer = CaReply()
         self._answers.append(answer)
         assert send(answer.callback) == NORMAL
         self._ca.ca_flush_io()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.ioc_process import client_environment, running_ioc, running_soft_ioc
-from tests.simulators.ioc.circuit import Answer, Channel
+from tests.simulators.ioc.circuit import CaReply, Channel
 
 # Priorities, so circuits: the client's, another client's, and those of who looks on and of who ends what goes on.
 OWN, OTHER, WITNESS, KEEPER = 0, 10, 20, 30
@@ -68,10 +68,10 @@ class Bench:
         for _ in range(int(within_s / 0.02)):
             if self.has(name, value):
                 return True
-            Answer().comes(0.02)
+            CaReply().comes(0.02)
         return False
 
-    def occupy(self) -> Answer:
+    def occupy(self) -> CaReply:
         """Put to `busy` with completion, and see that it is under way."""
         value = self.new_value(self.busy)
         pending = self.channel(self.busy).put_callback(value)
@@ -79,7 +79,7 @@ class Bench:
         assert not pending.comes(0.0)
         return pending
 
-    def end(self, *pending: Answer) -> None:
+    def end(self, *pending: CaReply) -> None:
         """Release the record until all that is waited for has come."""
         for _ in range(_ATTEMPTS):
             self.channel(self.release, KEEPER).put(1)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.simulators.ioc import put_bench
-from tests.simulators.ioc.circuit import INVALID, NORMAL, PUT_FAILED, UNDEFINED, Answer
+from tests.simulators.ioc.circuit import INVALID, NORMAL, PUT_FAILED, UNDEFINED, CaReply
 from tests.simulators.ioc.put_bench import OTHER, OWN, Bench
 
 SERVERS = {"caproto": put_bench.caproto, "softioc": put_bench.softioc, "site": put_bench.site}
@@ -70,7 +70,7 @@ def bench(server: Bench) -> Iterator[Bench]:
     server.leave()
 
 
-def send(bench: Bench, rule: Rule, name: str, value: float | str) -> list[Answer]:
+def send(bench: Bench, rule: Rule, name: str, value: float | str) -> list[CaReply]:
     circuit = OTHER if rule.on == "another circuit" else OWN
     channel = bench.new_channel(name) if rule.on == "another channel" else bench.channel(name, circuit)
     if rule.completion:

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from xrm_control.analysis.crop import Measured, ParticleCrop
 from xrm_control.analysis.metric import Metric, column
 from xrm_control.analysis.rays import AZIMUTHS_DEG, PLANES
-from xrm_control.analysis.view import Measured, ParticleView
 
 
 class Radii(Metric):
@@ -19,7 +19,7 @@ class Radii(Metric):
 
     kind: Literal["radii"] = "radii"
 
-    def measure(self, particle: ParticleView) -> dict[str, float]:
+    def measure(self, particle: ParticleCrop) -> dict[str, float]:
         radii = particle.radii_um
         row: dict[str, float] = {}
         means = radii.mean(axis=1)

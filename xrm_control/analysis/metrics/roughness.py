@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from xrm_control.analysis.crop import Measured, ParticleCrop
 from xrm_control.analysis.metric import Metric, column
 from xrm_control.analysis.rays import PLANES
-from xrm_control.analysis.view import Measured, ParticleView
 
 # Standard deviation of the range of eight equal normal variables, in their sigma.
 RANGE_SIGMA_8 = 0.820
@@ -23,7 +23,7 @@ class Roughness(Metric):
 
     kind: Literal["roughness"] = "roughness"
 
-    def measure(self, particle: ParticleView) -> dict[str, float]:
+    def measure(self, particle: ParticleCrop) -> dict[str, float]:
         row: dict[str, float] = {}
         fine = particle.radii_um
         coarse = particle.radii.walked * particle.voxel_um

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from xrm_control.analysis.crop import CROFTON_SCATTER_VOXELS, Measured, ParticleCrop
 from xrm_control.analysis.metric import Metric, column
-from xrm_control.analysis.view import CROFTON_SCATTER_VOXELS, Measured, ParticleView
 
 
 class Shape(Metric):
@@ -15,7 +15,7 @@ class Shape(Metric):
 
     kind: Literal["shape"] = "shape"
 
-    def measure(self, particle: ParticleView) -> dict[str, float]:
+    def measure(self, particle: ParticleCrop) -> dict[str, float]:
         area, volume = particle.surface_area_um2, particle.volume_um3
         sphericity = float(np.pi ** (1 / 3) * (6 * volume.value) ** (2 / 3) / area.value)
         radius_voxels = particle.equivalent_diameter_um.value / 2 / particle.voxel_um

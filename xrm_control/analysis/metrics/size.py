@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
+from xrm_control.analysis.crop import Measured, ParticleCrop
 from xrm_control.analysis.metric import Metric, column
 from xrm_control.analysis.segmentation import MIN_CORE_VOXELS
-from xrm_control.analysis.view import Measured, ParticleView
 
 
 class Size(Metric):
@@ -20,7 +20,7 @@ class Size(Metric):
 
     kind: Literal["size"] = "size"
 
-    def measure(self, particle: ParticleView) -> dict[str, float]:
+    def measure(self, particle: ParticleCrop) -> dict[str, float]:
         return {
             **_place(particle),
             **column("volume_um3", particle.volume_um3),
@@ -31,16 +31,16 @@ class Size(Metric):
         }
 
 
-def _place(particle: ParticleView) -> dict[str, float]:
+def _place(particle: ParticleCrop) -> dict[str, float]:
     """Grey-weighted centroid; u: its noise, and the voxel size's share of the distance from the volume's centre."""
-    noise = particle.shares.centroid(particle.levels)[1] * particle.voxel_um
+    noise = particle.partial_volume.centroid(particle.levels)[1] * particle.voxel_um
     row: dict[str, float] = {}
     for name, value, u in zip(("x_um", "y_um", "z_um"), particle.centre_um, noise[::-1], strict=True):
         row |= column(name, Measured(value, float(np.hypot(u, particle.voxel_relative_u * value))))
     return row
 
 
-def _voids(particle: ParticleView) -> dict[str, float]:
+def _voids(particle: ParticleCrop) -> dict[str, float]:
     internal = [void for void in particle.void_measures if void.kind != "open"]
     volume = sum(void.volume_um3.value for void in internal)
     noise = float(np.sqrt(sum(void.volume_um3.u**2 for void in internal)))
@@ -58,7 +58,7 @@ def _voids(particle: ParticleView) -> dict[str, float]:
     }
 
 
-def _attenuation(particle: ParticleView) -> Measured:
+def _attenuation(particle: ParticleCrop) -> Measured:
     """Mean of the interior more than 2.5 voxels deep and its noise; the volume's mode where there is hardly any."""
     levels = particle.levels
     if levels.core_voxels < MIN_CORE_VOXELS:

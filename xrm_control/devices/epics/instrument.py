@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
-from xrm_control.devices.epics import beam, camera, panel, shutter, supervision
+from xrm_control.devices.epics import beam, camera, scan_status, shutter, supervision
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, urgent_pvs
 from xrm_control.devices.epics.parts import make_axis, make_frames
@@ -38,9 +38,8 @@ class EpicsInstrument:
             pv_map.camera, cam, frames, registry, clock, self._exposures, self.source.look_ahead
         )
         self._supervision = supervision.Supervision(pv_map, registry, clock, self._lock_names)
-        self._panel = (
-            panel.ScanStatusPanel(pv_map.full(pv_map.scan_panel.prefix), registry, clock) if pv_map.scan_panel else None
-        )
+        about = pv_map.scan_status
+        self._scan_status = scan_status.ScanStatusPVs(pv_map.full(about.prefix), registry, clock) if about else None
         self._on_abort: Callable[[str], None] | None = None
         self._watching = False
         # What had been written when the safe state was last verified.
@@ -62,10 +61,10 @@ class EpicsInstrument:
             for one in self._axes.values():
                 one.watch()
         await self._supervision.start()
-        if self._panel is not None:
-            self._panel.forget()
+        if self._scan_status is not None:
+            self._scan_status.forget()
             if not self._watching:
-                self._panel.watch(self._aborted)
+                self._scan_status.watch(self._aborted)
         self._watching = True
         problems: list[SafetyRefusal] = []
         axes = dict(self._description.axes)
@@ -140,8 +139,8 @@ class EpicsInstrument:
 
     def announce(self, status: RunStatus) -> None:
         """See `Instrument.announce`."""
-        if self._panel is not None and self._watching and self.in_control:
-            self._panel.show(status)
+        if self._scan_status is not None and self._watching and self.in_control:
+            self._scan_status.show(status)
 
     def on_abort(self, callback: Callable[[str], None]) -> None:
         """See `Instrument.on_abort`."""

@@ -8,9 +8,9 @@ from xrm_control.devices.epics import (
     camera,
     frames_array,
     frames_file,
-    panel,
     pixels,
     plain_axis,
+    scan_status,
     shutter,
     supervision,
 )
@@ -29,8 +29,8 @@ def groups(pv_map: PvMap) -> dict[str, list[str]]:
     found[f"frames by {frames.kind}"] = list(_frames(pv_map).values())
     found["shutter and source"] = list(dict.fromkeys(beam.pvs(pv_map)))
     found["supervision"] = supervision.pvs(pv_map)
-    if pv_map.scan_panel is not None:
-        found["scan panel"] = list(panel.pvs(full(pv_map.scan_panel.prefix)).values())
+    if pv_map.scan_status is not None:
+        found["scan status"] = list(scan_status.pvs(full(pv_map.scan_status.prefix)).values())
     return {name: pvs for name, pvs in found.items() if pvs}
 
 
@@ -74,11 +74,11 @@ def written_pvs(pv_map: PvMap) -> list[str]:
         else:
             found += [full(one.setpoint), *([full(one.stop.pv)] if one.stop else [])]
     commands = [command.pv for blade in pv_map.shutter.in_order for command in (blade.open, blade.close)]
-    found += [full(pv) for pv in (*commands, about.stroke, about.owner) if pv]
+    found += [full(pv) for pv in (*commands, about.kick, about.owner) if pv]
     found += [pv for pv in _camera(pv_map) if not pv.endswith("_RBV") and not pv.endswith(":DataType")]
     found += [pv for field, pv in _frames(pv_map).items() if not field.endswith("_RBV") and field in _SET_BY_US]
-    if pv_map.scan_panel is not None:
-        found += panel.pvs(full(pv_map.scan_panel.prefix)).values()
+    if pv_map.scan_status is not None:
+        found += scan_status.pvs(full(pv_map.scan_status.prefix)).values()
     return list(dict.fromkeys(found))
 
 

@@ -53,7 +53,7 @@ _NUMPY = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class CaReply:
     """What came back: status as in `STATUS`; value, alarm severity (3: INVALID) and the server's time (unix, s)."""
 
     status: int
@@ -62,7 +62,7 @@ class Answer:
     timestamp_s: float = 0.0
 
 
-OnAnswer = Callable[[Answer], None]
+OnAnswer = Callable[[CaReply], None]
 OnConnection = Callable[[bool], None]
 
 
@@ -160,7 +160,7 @@ class Library:
         """Ask for a fresh value, with alarm and time; with `choices` for the texts of an enum instead."""
         native = self.field_type(chid)
         if native < 0:
-            on_answer(Answer(DISCONNECTED))
+            on_answer(CaReply(DISCONNECTED))
             return
         kind = dbr.CTRL_ENUM if choices else native + dbr.TIME_STRING
         count = 1 if choices else 0
@@ -170,7 +170,7 @@ class Library:
     def put(self, chid: int, value: float | int | str, on_answer: OnAnswer) -> None:
         """Write; the answer comes when the record has done what the write set off, with the server's verdict."""
         if self.field_type(chid) < 0:
-            on_answer(Answer(DISCONNECTED))
+            on_answer(CaReply(DISCONNECTED))
             return
         kind, count, data = _encode(value, self.field_type(chid), self.element_count(chid))
         self._request(on_answer, lambda n: self._ca.ca_array_put_callback(
@@ -210,12 +210,12 @@ class Library:
         self._waiting[number] = on_answer
         status = send(number)
         if status != NORMAL and self._waiting.pop(number, None) is not None:
-            on_answer(Answer(status))
+            on_answer(CaReply(status))
 
     def _answered(self, with_value: bool, args: _EventArgs) -> None:
         on_answer = self._waiting.pop(args.usr, None)
         if on_answer is not None:
-            on_answer(_decode(args) if with_value else Answer(args.status))
+            on_answer(_decode(args) if with_value else CaReply(args.status))
 
     def _monitored(self, args: _EventArgs) -> None:
         on_value = self._monitors.get(args.usr)
@@ -289,17 +289,17 @@ def _encode(value: float | int | str, native: int, elements: int) -> tuple[int, 
     return dbr.LONG, 1, (ctypes.c_int * 1)(int(value))
 
 
-def _decode(args: _EventArgs) -> Answer:
+def _decode(args: _EventArgs) -> CaReply:
     """Copy what libca lends for the time of the callback."""
     if args.status != NORMAL or not args.raw_dbr:
-        return Answer(args.status)
+        return CaReply(args.status)
     head = ctypes.cast(args.raw_dbr, ctypes.POINTER(dbr.Map[args.type])).contents
     if args.type == dbr.CTRL_ENUM:
-        return Answer(NORMAL, tuple(head.strs[i].value.decode("latin-1") for i in range(head.no_str)), head.severity)
+        return CaReply(NORMAL, tuple(head.strs[i].value.decode("latin-1") for i in range(head.no_str)), head.severity)
     native = dbr.native_type(args.type)
     start_at = args.raw_dbr + dbr.value_offset[args.type]  # type: ignore[index]
     when_s = _UNIX_OF_EPICS_S + head.stamp.secs + 1e-9 * head.stamp.nsec
-    return Answer(NORMAL, _value(native, args.count, start_at), head.severity, when_s)
+    return CaReply(NORMAL, _value(native, args.count, start_at), head.severity, when_s)
 
 
 def _value(native: int, count: int, address: int) -> Any:

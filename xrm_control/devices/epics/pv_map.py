@@ -47,16 +47,16 @@ class SourceMap(Spec):
 class SupervisionMap(Spec):
     """Signs of life in both directions, and who is in control. Whatever a site does not have is left out."""
 
-    beat: PvName | None = Field(default=None, description="a PV that the IOC changes all the time")
-    beat_max_age_s: float = Field(default=2.5, gt=0, description="older (wall clock): the IOC counts as lost")
-    stroke: PvName | None = Field(default=None, description="the dead-man's PV, which this side keeps changing")
-    stroke_every_s: float = Field(default=0.5, gt=0)
+    heartbeat: PvName | None = Field(default=None, description="a PV that the IOC changes all the time")
+    heartbeat_max_age_s: float = Field(default=2.5, gt=0, description="older (wall clock): the IOC counts as lost")
+    kick: PvName | None = Field(default=None, description="the dead-man's PV, which this side keeps changing")
+    kick_every_s: float = Field(default=0.5, gt=0)
     tripped: Status | None = Field(default=None, description="the dead-man has fallen")
     owner: PvName | None = Field(default=None, description="text PV that says who is in control")
     speed: PvName | None = Field(default=None, description="a simulation's instrument seconds per wall second")
 
 
-class ScanPanel(Spec):
+class ScanStatusMap(Spec):
     """Where the run shows how far it is, and where an operator may end it; names within `prefix`."""
 
     prefix: PvName = "$(P)Scan:"
@@ -101,7 +101,7 @@ class PvMap(Spec):
     shutter: ShutterMap
     source: SourceMap
     supervision: SupervisionMap = SupervisionMap()
-    scan_panel: ScanPanel | None = None
+    scan_status: ScanStatusMap | None = None
 
     @field_validator("axes", mode="before")
     @classmethod

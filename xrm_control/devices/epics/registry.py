@@ -19,8 +19,8 @@ import numpy as np
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable
 from xrm_control.devices.epics import libca
-from xrm_control.devices.epics.libca import Answer
-from xrm_control.devices.epics.mailbox import Batch, Mailbox
+from xrm_control.devices.epics.call_queue import LoopCallQueue, PendingReplies
+from xrm_control.devices.epics.libca import CaReply
 from xrm_control.devices.epics.pv_map import ChannelAccess
 
 # Waveforms of characters up to this length are texts (paths, messages), longer ones images.
@@ -55,12 +55,12 @@ class Registry:
         self._channels = {name: _Channel(name) for name in dict.fromkeys(names)}
         self._urgent = {name: _Channel(name) for name in dict.fromkeys(urgent)}
         # Records with a put-callback under way; it may outlive whoever waited for it.
-        self._pending: dict[str, asyncio.Future[list[Answer]]] = {}
+        self._pending: dict[str, asyncio.Future[list[CaReply]]] = {}
         self._fence: Callable[[], None] = lambda: None
         self._written = 0
-        self._batches: set[Batch] = set()
+        self._batches: set[PendingReplies] = set()
         self._loop = asyncio.get_running_loop()
-        self._mailbox = Mailbox()
+        self._calls = LoopCallQueue()
         self._changed = asyncio.Event()
         self._trouble: InstrumentUnreachable | None = None
         self._answered_s = clock.now_s()
@@ -123,13 +123,13 @@ class Registry:
         """
         return tuple(answer.value for answer in await self.readings(*names, urgent=urgent))
 
-    async def readings(self, *names: str, may_be_invalid: bool = False, urgent: bool = False) -> list[Answer]:
+    async def readings(self, *names: str, may_be_invalid: bool = False, urgent: bool = False) -> list[CaReply]:
         """`read` with alarm severity and server time."""
         if not names:
             return []
         channels = [self._urgent[name] if urgent else self._channels[name] for name in names]
         self._check("read", channels, believed=not urgent)
-        batch = Batch(len(names), self._mailbox)
+        batch = PendingReplies(len(names), self._calls)
         library = libca.library()
         for place, channel in enumerate(channels):
             library.get(channel.handle, _taker(batch, place))
@@ -153,7 +153,7 @@ class Registry:
         self._fence()
         if not library.may_write(channel.handle):
             raise _refused(name, value, "the PV is read-only for us (access rights)")
-        batch = Batch(1, self._mailbox)
+        batch = PendingReplies(1, self._calls)
         self._written += 1
         self._pending[record_of(name)] = batch.answered
         library.put(channel.handle, value, _taker(batch, 0))
@@ -191,15 +191,15 @@ class Registry:
     def watch(self, name: str, listener: Callable[[Any], None]) -> None:
         """Call `listener(value)` in the loop at each change, also after reconnections; the PV must be connected."""
 
-        def hear(answer: Answer) -> None:
-            self._mailbox.put(lambda: listener(answer.value))
+        def hear(answer: CaReply) -> None:
+            self._calls.put(lambda: listener(answer.value))
 
         libca.library().subscribe(self._channels[name].handle, hear)
         libca.library().flush()
 
     def spoken(self, name: str, raw: Any) -> Any:
         """What `watch` has heard of a PV as `read` says it: enums and texts as str."""
-        return self._plain(name, Answer(libca.NORMAL, raw)).value
+        return self._plain(name, CaReply(libca.NORMAL, raw)).value
 
     def fence(self, check: Callable[[], None]) -> None:
         """Ask `check` before each write; what it raises keeps the write from going out."""
@@ -245,7 +245,7 @@ class Registry:
     async def _learn_choices(self) -> None:
         library = libca.library()
         enums = [c for c in self._channels.values() if library.field_type(c.handle) == libca.dbr.ENUM]
-        batch = Batch(len(enums), self._mailbox)
+        batch = PendingReplies(len(enums), self._calls)
         if not enums:
             return
         for place, channel in enumerate(enums):
@@ -271,7 +271,7 @@ class Registry:
 
     def _connection_listener(self, channel: _Channel) -> Callable[[bool], None]:
         def changed(up: bool) -> None:
-            self._mailbox.put(lambda: note(up))
+            self._calls.put(lambda: note(up))
 
         def note(up: bool) -> None:
             channel.connected = up
@@ -304,8 +304,8 @@ class Registry:
                 ) from None
 
     async def _wait(
-        self, batch: Batch, limit_s: float, text: str, names: Iterable[str], *, tracked: bool = True
-    ) -> list[Answer]:
+        self, batch: PendingReplies, limit_s: float, text: str, names: Iterable[str], *, tracked: bool = True
+    ) -> list[CaReply]:
         if tracked:
             self._batches.add(batch)
         try:
@@ -319,7 +319,7 @@ class Registry:
             self._batches.discard(batch)
             self._answered_s = self._clock.now_s()
 
-    def _believed(self, operation: str, name: str, answer: Answer, may_be_invalid: bool) -> Answer:
+    def _believed(self, operation: str, name: str, answer: CaReply, may_be_invalid: bool) -> CaReply:
         if answer.status == libca.DISCONNECTED:
             raise _lost(operation, name)
         if answer.status == libca.TOO_LARGE:
@@ -342,7 +342,7 @@ class Registry:
             )
         return self._plain(name, answer)
 
-    def _plain(self, name: str, answer: Answer) -> Answer:
+    def _plain(self, name: str, answer: CaReply) -> CaReply:
         if (
             isinstance(answer.value, np.ndarray)
             and answer.value.dtype == np.uint8
@@ -361,8 +361,8 @@ def record_of(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _taker(batch: Batch, place: int) -> libca.OnAnswer:
-    return lambda answer: batch.take(place, answer)
+def _taker(batch: PendingReplies, place: int) -> libca.OnAnswer:
+    return lambda answer: batch.reply(place, answer)
 
 
 def _lost(operation: str, name: str) -> InstrumentUnreachable:

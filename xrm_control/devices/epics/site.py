@@ -183,8 +183,8 @@ class _Site:
     async def _clock(self, written: bool) -> Finding:
         """A fresh time stamp: that of the beat, else of a setting that was written back just now."""
         what, about = "clocks agree", self._map.supervision
-        pv = self._map.full(about.beat) if about.beat else _written_back(self._map)[0]
-        if not self._site.has(pv) or not (about.beat or written):
+        pv = self._map.full(about.heartbeat) if about.heartbeat else _written_back(self._map)[0]
+        if not self._site.has(pv) or not (about.heartbeat or written):
             return Finding(what, True, "not compared: nothing has a fresh time stamp")
         try:
             (reading,) = await self._site.registry(pv).readings(pv, may_be_invalid=True)

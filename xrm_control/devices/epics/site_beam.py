@@ -58,10 +58,10 @@ class Beam:
         owner = self._site.value(self._full(about.owner))
         if not owner:
             return Finding("owner", True, "free")
-        if about.stroke is None:
+        if about.kick is None:
             remedy = "wait for that run; if nobody is left, clear this PV by hand"
             return Finding("owner", False, f"controlled by {owner}", remedy)
-        if await self._changes(about.stroke, 4 * about.stroke_every_s):
+        if await self._changes(about.kick, 4 * about.kick_every_s):
             return Finding("owner", False, f"controlled by {owner}, who is alive", "wait for that run, or end it there")
         remedy = "a run takes the instrument over: nobody strokes the dead-man for that name"
         return Finding("owner", True, f"{owner} is named, and shows no sign of life", remedy)
@@ -69,11 +69,11 @@ class Beam:
     async def life(self) -> list[Finding]:
         """The IOC's beat, and the dead-man."""
         about, found = self._map.supervision, []
-        if about.beat is not None and self._site.has(self._full(about.beat)):
-            beats = await self._changes(about.beat, about.beat_max_age_s)
-            text = "it changes" if beats else f"no change within {about.beat_max_age_s:g} s"
-            remedy = "" if beats else "look whether the IOC hangs, or name another PV in supervision.beat"
-            found.append(Finding("beat of the IOC", beats, text, remedy))
+        if about.heartbeat is not None and self._site.has(self._full(about.heartbeat)):
+            beats = await self._changes(about.heartbeat, about.heartbeat_max_age_s)
+            text = "it changes" if beats else f"no change within {about.heartbeat_max_age_s:g} s"
+            remedy = "" if beats else "look whether the IOC hangs, or name another PV in supervision.heartbeat"
+            found.append(Finding("heartbeat of the IOC", beats, text, remedy))
         if about.tripped is not None:
             found += self._impossible("dead-man", (about.tripped,))
             if self._good(about.tripped):

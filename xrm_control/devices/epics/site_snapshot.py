@@ -15,7 +15,7 @@ from typing import Any
 from xrm_control.core.clock import Clock, utc_now
 from xrm_control.core.errors import XrmError
 from xrm_control.devices.epics import libca
-from xrm_control.devices.epics.libca import Answer
+from xrm_control.devices.epics.libca import CaReply
 from xrm_control.devices.epics.pv_map import ChannelAccess
 from xrm_control.devices.epics.registry import Registry
 
@@ -30,7 +30,7 @@ class Snapshot:
         self._names = list(dict.fromkeys(names))
         self._settings = settings
         self._registries: dict[str, Registry] = {}
-        self._answers: dict[str, Answer | XrmError] = {}
+        self._answers: dict[str, CaReply | XrmError] = {}
         self._opened: list[Registry] = []
 
     async def take(self, extras: Iterable[str]) -> None:
@@ -57,7 +57,7 @@ class Snapshot:
     def invalid(self) -> list[str]:
         """PVs of the map whose value the IOC calls INVALID."""
         found = ((name, self._answers.get(name)) for name in self._names)
-        return [name for name, one in found if isinstance(one, Answer) and one.severity >= libca.INVALID]
+        return [name for name, one in found if isinstance(one, CaReply) and one.severity >= libca.INVALID]
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -76,12 +76,12 @@ class Snapshot:
     def value(self, name: str) -> Any:
         """What it holds, an enum as its text; None when it cannot be read."""
         found = self._answers.get(name)
-        return found.value if isinstance(found, Answer) else None
+        return found.value if isinstance(found, CaReply) else None
 
     def believed(self, name: str) -> Any:
         """`value`, but None for what the IOC calls INVALID."""
         found = self._answers.get(name)
-        return found.value if isinstance(found, Answer) and found.severity < libca.INVALID else None
+        return found.value if isinstance(found, CaReply) and found.severity < libca.INVALID else None
 
     def number(self, name: str, *, believed: bool = False) -> float | None:
         """A finite number, the place of an enum's text; None for everything else, `believed`: also for INVALID."""

@@ -1,14 +1,14 @@
 """Signs of life, both ways, and who is in control.
 
-The IOC's beat is watched: a process that was stopped still counts as connected for Channel Access, so only a value that
-must change tells. This side strokes the IOC's dead-man, but only while work goes on: a session that hangs lets it fall,
+The IOC's heartbeat is watched: a process that was stopped still counts as connected for Channel Access, so only a value that
+must change tells. This side kicks the IOC's dead-man, but only while work goes on: a session that hangs lets it fall,
 and the IOC closes the shutter by itself. A session that has stood still for nearly as long believes in nothing that it
 knows: before it writes again it looks who is in control.
 
 Two locks keep a second session out: one of the kernel's on this machine, and the owner PV for all others. The latter is
 Fischer's algorithm (Lamport, A Fast Mutual Exclusion Algorithm, 1987): look, write one's name, wait longer than anybody
-takes from looking to writing, look again. Who was slower than that knows it, and gives way to whoever strokes. An IOC
-that refuses the claim while its dead-man is armed decides at once; therefore the stroke comes first.
+takes from looking to writing, look again. Who was slower than that knows it, and gives way to whoever kicks. An IOC
+that refuses the claim while its dead-man is armed decides at once; therefore the kick comes first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HUNG_AFTER_S = 60.0
 # Of the wall clock: between a claim and the second look, and the longest from the first look to the claim.
 _CLAIM_S, _SLOW_CLAIM_S = 1.0, 0.5
 _CLAIMS = 4
-# So many missed strokes, and the dead-man may have fallen.
+# So many missed kicks, and the dead-man may have fallen.
 _MISSED = 5
 _LONGEST_NAME = 39
 
@@ -52,7 +52,7 @@ class Supervision:
         self._lock = MachineLock()
         self._beaten_s: float | None = None
         self._beat_came = asyncio.Event()
-        self._stroke = 0
+        self._kicks = 0
         self._struck_s: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
         # One process may hold several sessions, one after the other: its number alone does not tell them apart.
@@ -67,7 +67,7 @@ class Supervision:
         return self._owns
 
     async def start(self) -> None:
-        """Believe the IOC once it beats, and take control. Raises InstrumentUnreachable, InstrumentLocked."""
+        """Believe the IOC once its heart beats, and take control. Raises InstrumentUnreachable, InstrumentLocked."""
         self._claiming = True
         try:
             await self._take_control()
@@ -79,9 +79,9 @@ class Supervision:
 
     async def _take_control(self) -> None:
         self._registry.suspend(None)
-        if self._map.beat is not None and self._beaten_s is None:
+        if self._map.heartbeat is not None and self._beaten_s is None:
             self._beaten_s = self._clock.now_s()
-            self._registry.watch(self._full(self._map.beat), self._beaten)
+            self._registry.watch(self._full(self._map.heartbeat), self._beaten)
         await self._await_beat()
         if not self._lock.held:
             self._lock.take(self._lock_names())
@@ -97,7 +97,7 @@ class Supervision:
             if self._owns and disarm and await self._still_mine():
                 self._owns = False
                 self._registry.fence(lambda: None)
-                for pv, value in ((self._map.owner, ""), (self._map.stroke, 0)):
+                for pv, value in ((self._map.owner, ""), (self._map.kick, 0)):
                     if pv is not None:
                         await self._registry.write(self._full(pv), value)
         finally:
@@ -120,21 +120,21 @@ class Supervision:
 
     async def _await_beat(self) -> None:
         """Two beats: the first may be the old value that a new connection brings."""
-        if self._map.beat is None:
+        if self._map.heartbeat is None:
             return
-        patience_s = self._map.beat_max_age_s
+        patience_s = self._map.heartbeat_max_age_s
         try:
             async with asyncio.timeout(self._clock.wall_s(patience_s)):
                 for _ in range(2):
                     self._beat_came.clear()
                     await self._beat_came.wait()
         except TimeoutError:
-            raise self._still(f"no beat within {patience_s:g} s") from None
+            raise self._still(f"no heartbeat within {patience_s:g} s") from None
 
     async def _own(self) -> None:
         """Take control, or keep it. Raises InstrumentLocked."""
         if self._map.owner is None:
-            self._strike()
+            self._kick_watchdog()
             self._owns = True
             return
         pv = self._full(self._map.owner)
@@ -150,7 +150,7 @@ class Supervision:
                     break
                 present = await self._claim(pv, present)
             if present == self.owner:
-                self._strike()
+                self._kick_watchdog()
                 self._owns = True
                 return
         raise self._locked(f"controlled by {present}" if present else "claimed by others at the same time")
@@ -166,12 +166,12 @@ class Supervision:
             return present
         # An armed dead-man makes the IOC refuse others; it would keep a name that a dead session has left as well.
         if before == "":
-            self._strike()
+            self._kick_watchdog()
         with contextlib.suppress(DeviceError):
             await self._registry.write(pv, self.owner)
         slow = self._clock.now_s() - looked_s > self._clock.wall_s(_SLOW_CLAIM_S)
         if before != "":
-            self._strike()
+            self._kick_watchdog()
         await self._clock.sleep(self._clock.wall_s(_CLAIM_S))
         if slow and await self._others_stroke():
             raise self._locked("somebody else is at work")
@@ -179,13 +179,13 @@ class Supervision:
         return present
 
     async def _others_stroke(self) -> bool:
-        """Whether a session that lives strokes the dead-man; also when nothing could tell."""
-        if self._map.stroke is None:
+        """Whether a session that lives kicks the dead-man; also when nothing could tell."""
+        if self._map.kick is None:
             return True
-        stroke = self._full(self._map.stroke)
-        (before,) = await self._registry.read(stroke)
-        await self._clock.sleep(self._clock.wall_s(4 * self._map.stroke_every_s))
-        return await self._registry.read(stroke) != (before,)
+        kick = self._full(self._map.kick)
+        (before,) = await self._registry.read(kick)
+        await self._clock.sleep(self._clock.wall_s(4 * self._map.kick_every_s))
+        return await self._registry.read(kick) != (before,)
 
     def _owner_changed(self, present: Any) -> None:
         """Heard of by monitor. Whatever is asked next begins with a new look, which tells an owner from a dead-man."""
@@ -211,8 +211,8 @@ class Supervision:
 
     @property
     def lapsed(self) -> bool:
-        """Whether the last stroke is so long ago that the dead-man may have fallen meanwhile."""
-        lease_s = self._clock.wall_s(_MISSED * self._map.stroke_every_s)
+        """Whether the last kick is so long ago that the dead-man may have fallen meanwhile."""
+        lease_s = self._clock.wall_s(_MISSED * self._map.kick_every_s)
         return self._struck_s is not None and self._clock.now_s() - self._struck_s > lease_s
 
     def _refuse_lapsed(self) -> None:
@@ -220,46 +220,46 @@ class Supervision:
             raise self._stood_still()
 
     async def _listen(self) -> None:
-        """Suspend everything while the beat is too old."""
-        if self._map.beat is None:
+        """Suspend everything while the heartbeat is too old."""
+        if self._map.heartbeat is None:
             return
-        max_age_s = self._map.beat_max_age_s
+        max_age_s = self._map.heartbeat_max_age_s
         while True:
             await self._clock.sleep(self._clock.wall_s(_LOOK_EVERY_S))
             age_s = self._clock.now_s() - (self._beaten_s or 0.0)
             if age_s > self._clock.wall_s(max_age_s):
-                self._registry.suspend(self._still(f"the last beat is more than {max_age_s:g} s old"))
+                self._registry.suspend(self._still(f"the last heartbeat is more than {max_age_s:g} s old"))
 
     async def _strokes(self) -> None:
         """Stroke while work goes on; after a pause that was too long whoever asks next has to look again."""
         while True:
             # Without a dead-man only this loop's own standing still matters.
-            hung = self._map.stroke is not None and self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
+            hung = self._map.kick is not None and self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
             if self.lapsed and not (hung or self._claiming):
                 self._registry.suspend(self._stood_still())
             elif self._owns and not (hung or self._claiming):
-                self._strike()
-            await self._clock.sleep(self._clock.wall_s(self._map.stroke_every_s))
+                self._kick_watchdog()
+            await self._clock.sleep(self._clock.wall_s(self._map.kick_every_s))
 
-    def _strike(self) -> None:
+    def _kick_watchdog(self) -> None:
         self._struck_s = self._clock.now_s()
-        if self._map.stroke is not None:
-            self._stroke += 1
+        if self._map.kick is not None:
+            self._kicks += 1
             with contextlib.suppress(InstrumentUnreachable):
-                self._registry.command(self._full(self._map.stroke), self._stroke)
+                self._registry.command(self._full(self._map.kick), self._kicks)
 
     def _stood_still(self) -> InstrumentUnreachable:
         return InstrumentUnreachable(
             "this session stood still: the dead-man may have fallen; shutter, stage and owner are looked at again",
-            where=self._full(self._map.stroke or self._map.owner or "this process"),
-            limit=f"a stroke every {self._map.stroke_every_s:g} s",
+            where=self._full(self._map.kick or self._map.owner or "this process"),
+            limit=f"a kick every {self._map.kick_every_s:g} s",
         )
 
     def _still(self, what: str) -> InstrumentUnreachable:
         return InstrumentUnreachable(
             f"the IOC shows no sign of life: {what}",
-            where=self._full(self._map.beat or ""),
-            limit=f"{self._map.beat_max_age_s:g} s",
+            where=self._full(self._map.heartbeat or ""),
+            limit=f"{self._map.heartbeat_max_age_s:g} s",
             remedy="look whether the IOC's process hangs, is stopped or is cut off from the network",
         )
 
@@ -274,11 +274,11 @@ class Supervision:
 def urgent_pvs(pv_map: PvMap) -> list[str]:
     """Full names of what control needs over the circuit that nothing blocks."""
     about = pv_map.supervision
-    return [pv_map.full(name) for name in (about.stroke, about.owner) if name is not None]
+    return [pv_map.full(name) for name in (about.kick, about.owner) if name is not None]
 
 
 def pvs(pv_map: PvMap) -> list[str]:
     """All PVs of supervision."""
     about = pv_map.supervision
-    names = [about.beat, about.stroke, about.owner, about.speed, about.tripped.pv if about.tripped else None]
+    names = [about.heartbeat, about.kick, about.owner, about.speed, about.tripped.pv if about.tripped else None]
     return [pv_map.full(name) for name in names if name is not None]

@@ -20,6 +20,6 @@ class Cgls(IterativeReconstructor):
     kind: Literal["cgls"] = "cgls"
 
     def _solve(
-        self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int
+        self, gram: Gram, target: NDArray[np.float32], tolerance: NDArray[np.floating], threads: int
     ) -> NDArray[np.float32]:
-        return conjugate_gradients(gram, target, self.iterations, enough, threads)
+        return conjugate_gradients(gram, target, self.iterations, tolerance, threads)

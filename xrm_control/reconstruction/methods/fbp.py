@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.reconstruction.astra_session import Device, reconstruct_slices, wants_gpu
-from xrm_control.reconstruction.ramp import SoundFilter, filtered
+from xrm_control.reconstruction.ramp import RampWindow, filtered
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.truncation import Padding, extended
 
@@ -23,7 +23,7 @@ class FilteredBackProjection(Reconstructor):
     """
 
     kind: Literal["fbp"] = "fbp"
-    filter: SoundFilter = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
+    filter: RampWindow = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
     padding: Padding = "auto"
     device: Device = Field(default="auto", description="auto: a GPU where there is one, otherwise the CPU.")
 

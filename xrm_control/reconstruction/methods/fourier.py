@@ -11,7 +11,7 @@ from pydantic import Field
 
 from xrm_control.core.cpus import cpus
 from xrm_control.reconstruction.nufft import polar_sums, transform_length
-from xrm_control.reconstruction.ramp import SoundFilter, ramp, window
+from xrm_control.reconstruction.ramp import RampWindow, ramp, window
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.truncation import Padding, extended
 
@@ -25,7 +25,7 @@ class FourierReconstruction(Reconstructor):
     """
 
     kind: Literal["fourier"] = "fourier"
-    filter: SoundFilter = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
+    filter: RampWindow = Field(default="cosine", description="From sharp and noisy to smooth: ram-lak ... parzen.")
     softening: float = Field(
         default=4 / 3,
         ge=0,
@@ -58,7 +58,7 @@ class FourierReconstruction(Reconstructor):
         return polar_sums(wide, theta_deg, weighted, side, accuracy=self.accuracy, threads=self.threads or cpus())
 
 
-def _response(kind: SoundFilter, softening: float, frequencies: NDArray[np.floating]) -> NDArray[np.float64]:
+def _response(kind: RampWindow, softening: float, frequencies: NDArray[np.floating]) -> NDArray[np.float64]:
     """The windowed ramp at all frequencies of a complex transform."""
     half = ramp(len(frequencies))
     whole = np.concatenate([half, half[1 : (len(frequencies) + 1) // 2][::-1]])

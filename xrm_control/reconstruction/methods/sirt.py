@@ -12,7 +12,7 @@ from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.iterative import IterativeReconstructor
 from xrm_control.reconstruction.least_squares import simultaneous
 from xrm_control.reconstruction.reconstructor import AxisPx
-from xrm_control.reconstruction.remarks import remark
+from xrm_control.reconstruction.warnings import warn
 
 
 class Sirt(IterativeReconstructor):
@@ -33,10 +33,10 @@ class Sirt(IterativeReconstructor):
         return self.non_negative
 
     def _solve(
-        self, gram: Gram, target: NDArray[np.float32], enough: NDArray[np.floating], threads: int
+        self, gram: Gram, target: NDArray[np.float32], tolerance: NDArray[np.floating], threads: int
     ) -> NDArray[np.float32]:
         return simultaneous(
-            gram, target, self.iterations, enough, threads, non_negative=self.non_negative, momentum=self.momentum
+            gram, target, self.iterations, tolerance, threads, non_negative=self.non_negative, momentum=self.momentum
         )
 
     def _by_astra(
@@ -44,8 +44,8 @@ class Sirt(IterativeReconstructor):
         sinograms: NDArray[np.float32],
         theta_deg: NDArray[np.floating],
         axis_px: AxisPx,
-        enough: NDArray[np.floating] | None,
+        tolerance: NDArray[np.floating] | None,
     ) -> NDArray[np.float32]:
         if self.momentum:
-            remark(f"ASTRA's SIRT has no momentum: {self.iterations} rounds were done without")
-        return super()._by_astra(sinograms, theta_deg, axis_px, enough)
+            warn(f"ASTRA's SIRT has no momentum: {self.iterations} rounds were done without")
+        return super()._by_astra(sinograms, theta_deg, axis_px, tolerance)

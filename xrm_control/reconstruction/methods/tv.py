@@ -12,7 +12,7 @@ from xrm_control.core.cpus import cpus
 from xrm_control.reconstruction.discrepancy import Noise, noise_of
 from xrm_control.reconstruction.least_squares import sees_all
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms
-from xrm_control.reconstruction.total_variation import Aim, Smoother
+from xrm_control.reconstruction.total_variation import Smoother, StoppingRule
 from xrm_control.reconstruction.truncation import Padding
 from xrm_control.reconstruction.views import views_of
 
@@ -56,7 +56,7 @@ class TotalVariation(Reconstructor):
         weight = noise * np.sqrt(len(views.theta_deg)) * (1.0 if self.weight is None else self.weight)
         misfit = self.discrepancy * views.noise_power(whole=whole) * noise**2
         smoother = Smoother(views.gram, len(views.theta_deg), non_negative=self.non_negative)
-        aim = Aim(misfit=misfit, weight=weight, adapt=self.weight is None)
-        volume, _ = smoother.solve(start, aim, self.iterations, threads)
+        stopping = StoppingRule(misfit=misfit, weight=weight, adapt=self.weight is None)
+        volume, _ = smoother.solve(start, stopping, self.iterations, threads)
         volume /= pixel_size_um
         return volume

@@ -17,7 +17,7 @@ from xrm_control.reporting.figures.style import (
     note,
     to_picture,
 )
-from xrm_control.reporting.values import figure as printed
+from xrm_control.reporting.formatting import figure as printed
 
 WIDTH_PX, HEIGHT_PX = 340, 275
 LEAST_BINS, MOST_BINS = 12, 30

@@ -23,8 +23,8 @@ from xrm_control.reporting.figures.style import (
     new_figure,
     to_picture,
 )
+from xrm_control.reporting.formatting import signed
 from xrm_control.reporting.radii import PLANES
-from xrm_control.reporting.values import signed
 
 PANEL_PX = 340
 VOID_PHASE = 2

@@ -21,8 +21,8 @@ from xrm_control.reporting.figures.style import (
     note,
     to_picture,
 )
-from xrm_control.reporting.values import figure as printed
-from xrm_control.reporting.values import signed
+from xrm_control.reporting.formatting import figure as printed
+from xrm_control.reporting.formatting import signed
 
 WIDTH_PX, HEIGHT_PX = 340, 320
 ERROR_BINS = 14

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from xrm_control.reporting.figures.truth import error_by_size_figure, error_figure, identity_figure
+from xrm_control.reporting.formatting import dig, field_label, figure, items, mapping, number, percent, text
 from xrm_control.reporting.run_data import RunData
-from xrm_control.reporting.sections.parts import Cell, Section, Shown, Table, met, table
-from xrm_control.reporting.values import dig, figure, items, mapping, number, percent, text, words
+from xrm_control.reporting.sections.components import Cell, Section, Shown, Table, met, table
 
 GOAL_SIZE_UM = 6.0
 MOST_MISSED = 12
@@ -111,7 +111,7 @@ def _goals(truth: Mapping[str, object]) -> Table:
 def _further(truth: Mapping[str, object]) -> Table:
     return table(
         ("further figures", "value"),
-        [(words(key), text(value)) for key, value in truth.items() if key not in _SHOWN],
+        [(field_label(key), text(value)) for key, value in truth.items() if key not in _SHOWN],
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 
 from xrm_control.reporting import paper
+from xrm_control.reporting.formatting import MISSING, dig, duration, figure, items, mapping, number, percent, text
 from xrm_control.reporting.run_data import RunData
-from xrm_control.reporting.sections.parts import Cell, Section, met, table
-from xrm_control.reporting.values import MISSING, dig, duration, figure, items, mapping, number, percent, text
+from xrm_control.reporting.sections.components import Cell, Section, met, table
 
 
 def beside_paper(run: RunData) -> Section:

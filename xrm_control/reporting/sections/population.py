@@ -10,10 +10,11 @@ import numpy as np
 from xrm_control.reporting import paper
 from xrm_control.reporting.figures.distributions import histogram_figure, void_sizes_figure
 from xrm_control.reporting.figures.style import PARTICLE, VOID
+from xrm_control.reporting.formatting import MISSING, dig, field_label, figure, interval, mapping, number, text
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.rows import Rows
 from xrm_control.reporting.run_data import RunData
-from xrm_control.reporting.sections.parts import Cell, Section, Shown, flatten, table
+from xrm_control.reporting.sections.components import Cell, Section, Shown, flatten, table
 from xrm_control.reporting.table import (
     HEADINGS,
     PAPER_CONVENTION,
@@ -21,7 +22,6 @@ from xrm_control.reporting.table import (
     net_dead_volume_percent,
     table1_rows,
 )
-from xrm_control.reporting.values import MISSING, dig, figure, interval, mapping, number, text, words
 
 INTERNAL = ("closed", "ambiguous", "")
 _MEASURES = (
@@ -85,7 +85,7 @@ def statistics_section(run: RunData) -> Section:
             median = {"d50": entry.get("median"), "d50_interval": entry.get("median_interval"), **entry}
             spreads.append(
                 (
-                    words(name),
+                    field_label(name),
                     text(entry.get("n")),
                     *_with_interval(entry, "mean"),
                     *_with_interval(median, "d50"),
@@ -93,11 +93,12 @@ def statistics_section(run: RunData) -> Section:
                 )
             )
         elif isinstance(entry, Mapping) and "value" in entry:
-            singles.append((words(name), text(entry["value"]), interval(entry.get("interval"))))
+            singles.append((field_label(name), text(entry["value"]), interval(entry.get("interval"))))
         elif isinstance(entry, Mapping) and entry.get("n") != 0:
-            singles += [(f"{words(name)}, {words(key)}", text(value), MISSING) for key, value in flatten(entry).items()]
+            label, parts = field_label(name), flatten(entry).items()
+            singles += [(f"{label}, {field_label(key)}", text(value), MISSING) for key, value in parts]
         elif not isinstance(entry, Mapping):
-            singles.append((words(name), text(entry), MISSING))
+            singles.append((field_label(name), text(entry), MISSING))
     head = ("quantity", "n", "mean", "95 % interval", "D50", "95 % interval", "D10", "D90", "σ", "σ of ln")
     tables = ((table(head, spreads),) if spreads else ()) + (
         (table(("quantity", "value", "95 % interval"), singles),) if singles else ()

@@ -12,10 +12,10 @@ import numpy as np
 
 from xrm_control.reporting.figures.slices import Window, fullest_cuts, grey_window, slice_figure, slice_strip
 from xrm_control.reporting.figures.style import Picture
+from xrm_control.reporting.formatting import MISSING, dig, field_label, figure, items, number, text
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RegionData, RunData
-from xrm_control.reporting.sections.parts import Cell, Section, Shown, flatten, table
-from xrm_control.reporting.values import MISSING, dig, figure, items, number, text, words
+from xrm_control.reporting.sections.components import Cell, Section, Shown, flatten, table
 
 SLICES_OF_ALL_STRIPS = 512
 MOST_MOSAIC_BYTES = 1_200_000
@@ -82,7 +82,7 @@ def _region_view(region: RegionData, at: int, window: Window, most_slices: int) 
         pictures=tuple(pictures),
         strip=strip,
         missing=_missing(region, voxel_um),
-        quality=tuple((words(key), text(value)) for key, value in flatten(region.quality).items()),
+        quality=tuple((field_label(key), text(value)) for key, value in flatten(region.quality).items()),
     )
 
 

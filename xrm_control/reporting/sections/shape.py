@@ -13,6 +13,7 @@ from xrm_control.reporting.figures.roses import (
     roughness_figure,
 )
 from xrm_control.reporting.figures.style import SERIES
+from xrm_control.reporting.formatting import figure
 from xrm_control.reporting.radii import (
     PLANES,
     RULE,
@@ -24,9 +25,8 @@ from xrm_control.reporting.radii import (
 )
 from xrm_control.reporting.rows import Rows
 from xrm_control.reporting.run_data import RunData
-from xrm_control.reporting.sections.parts import Cell, Section, Shown, Table, table
+from xrm_control.reporting.sections.components import Cell, Section, Shown, Table, table
 from xrm_control.reporting.sections.regions import voxel_size_um
-from xrm_control.reporting.values import figure
 
 COUNT = 4
 

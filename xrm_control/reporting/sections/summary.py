@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xrm_control.reporting import paper
+from xrm_control.reporting.formatting import MISSING, dig, duration, figure, items, mapping, number, text
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.instrument import mean_quality, scan_times
-from xrm_control.reporting.values import MISSING, dig, duration, figure, items, mapping, number, text
 
 
 @dataclass(frozen=True)

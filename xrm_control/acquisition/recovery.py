@@ -1,0 +1,159 @@
+"""What is tried again and what is waited for: an instrument that was lost, an axis that somebody else stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionInterrupted, MotionStalled, XrmError
+from xrm_control.core.events import EventStream
+from xrm_control.core.model import Spec
+from xrm_control.devices.protocols import Instrument
+
+Result = TypeVar("Result")
+Hold = Callable[[str], AbstractAsyncContextManager[None]]
+
+# What comes and goes must not turn one frame into an endless loop.
+MOST_ATTEMPTS = 50
+
+
+class RetryPolicy(Spec):
+    """What is tried again, how often, and how long to wait for beam, instrument and people."""
+
+    move_attempts: int = Field(default=3, ge=1, le=20, description="tries of a move that fails, then the run stops")
+    frame_attempts: int = Field(default=4, ge=1, le=20, description="tries of a frame, then it is declared missing")
+    beam_poll_s: float = Field(default=5.0, gt=0, description="time between two looks at the source while it is down")
+    beam_wait_s: float = Field(default=14_400.0, gt=0, description="the run stops if beam is away longer than this")
+    flux_floor: float = Field(default=0.5, gt=0, lt=1, description="relative flux below which beam counts as lost")
+    instrument_poll_s: float = Field(
+        default=2.0, gt=0, description="time of the wall clock between two calls of an instrument that was lost"
+    )
+    instrument_wait_s: float = Field(
+        default=14_400.0, gt=0, description="the run stops if the instrument is away longer, by the wall clock"
+    )
+    interrupted_wait_s: float = Field(
+        default=30.0, ge=0, description="time left to whoever stopped or moved an axis, before the move is tried again"
+    )
+
+
+class Recovery:
+    """Begins an action again when the instrument came back, whoever moved an axis had time to finish, or it stalled.
+
+    `restored` puts an instrument that is connected again in order for the action (camera, limits).
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        clock: Clock,
+        events: EventStream,
+        policy: RetryPolicy,
+        hold: Hold,
+        restored: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._instrument = instrument
+        self._clock = clock
+        self._events = events
+        self._policy = policy
+        self._hold = hold
+        self._restored = restored
+
+    async def with_(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
+        """The result of `action`, begun anew as often as the policy allows; then what stopped it is raised."""
+        losses = interruptions = stalls = 0
+        while True:
+            try:
+                return await action()
+            except InstrumentUnreachable as error:
+                losses += 1
+                if losses == MOST_ATTEMPTS:
+                    raise
+                await self._reconnect(where, error)
+            except MotionInterrupted as error:
+                interruptions += 1
+                self._events.emit("move.interrupted", str(error), level="warning", attempt=interruptions, frame=where)
+                if interruptions == self._policy.move_attempts:
+                    raise used_up(error, interruptions) from error
+                await self._wait_for_operator(where, error)
+            except MotionStalled as error:
+                stalls += 1
+                self._events.emit("move.stalled", str(error), level="warning", attempt=stalls, frame=where)
+                if stalls == self._policy.move_attempts:
+                    raise used_up(error, stalls) from error
+
+    async def _reconnect(self, where: str, error: InstrumentUnreachable) -> None:
+        """Hold until the instrument is connected and in order again. Raises InstrumentUnreachable, SafetyRefusal."""
+        self._events.emit("instrument.lost", str(error), level="warning", frame=where)
+        lost_s = self._clock.now_s()
+        async with self._hold(f"instrument lost at {where}: {error.what}"):
+            while True:
+                try:
+                    await self._instrument.connect()
+                    await self._restored()
+                    return
+                except InstrumentUnreachable as still:
+                    away_s = self._clock.now_s() - lost_s
+                    if away_s > self._clock.wall_s(self._policy.instrument_wait_s):
+                        raise InstrumentUnreachable(
+                            f"the instrument did not come back: {still.what}",
+                            where=still.where or where,
+                            value=f"{away_s / self._clock.wall_s(1.0):.0f} s",
+                            limit=f"{self._policy.instrument_wait_s:g} s",
+                            remedy="look at control system and network, start the recipe again; all frames are kept",
+                        ) from still
+                await self._clock.sleep(self._clock.wall_s(self._policy.instrument_poll_s))
+
+    async def _wait_for_operator(self, where: str, error: MotionInterrupted) -> None:
+        """Hold, shutter closed, while whoever stopped or moved an axis finishes."""
+        async with self._hold(f"{error.where or where}, on the way to {where}: {error.what}"):
+            # Lost as well? The next try of the action will meet that, and wait for it.
+            with contextlib.suppress(InstrumentUnreachable):
+                await self._instrument.shutter.set(False)
+            await self._clock.sleep(self._policy.interrupted_wait_s)
+
+
+def used_up(error: DeviceError, tries: int) -> DeviceError:
+    """`error`, saying how often it was tried before it was believed."""
+    often = "once" if tries == 1 else f"{tries} times"
+    text = f"{error.what}; tried {often}"
+    return type(error)(text, where=error.where, value=error.value, limit=error.limit, remedy=_REMEDIES.get(type(error)))
+
+
+_REMEDIES: dict[type[DeviceError], str] = {
+    MotionStalled: "look for an obstacle before anything moves again",
+    MotionInterrupted: "find out who uses the instrument, and what was changed",
+}
+
+
+async def gather_or_cancel(*actions: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The results of actions that run at once; when one fails the others are cancelled and the gravest error is raised.
+
+    Unlike a task group it never lets an error of an action outweigh the cancellation of the caller: a run that is being
+    ended must not take that error for a reason to try again.
+    """
+    tasks = [asyncio.ensure_future(action) for action in actions]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    errors = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+    if errors:
+        raise min(errors, key=_severity)
+    return [task.result() for task in tasks]
+
+
+def _severity(error: BaseException) -> int:
+    """0 for faults of the program, 1 for what ends the run, 2 for what is waited for, 3 for what is tried again."""
+    if isinstance(error, MotionStalled):
+        return 3
+    if isinstance(error, (InstrumentUnreachable, MotionInterrupted)):
+        return 2
+    return 1 if isinstance(error, XrmError) else 0

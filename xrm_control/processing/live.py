@@ -1,0 +1,129 @@
+"""A look at the region while it is scanned: three orthogonal slices grow with every kept frame.
+
+A preview never stands in the way: it works in a thread of its own on the frames it is given, skips some where it cannot
+keep up, and ends, with a word in the log, where it cannot go on. The volume itself is made when the scan is over: the
+rotation axis and the last references are not known before. Its slices then take the preview's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.events import Level
+from xrm_control.reconstruction.incremental_fbp import IncrementalFBP, OrthogonalSlices
+from xrm_control.reconstruction.preprocess import PreprocessSpec
+from xrm_control.reconstruction.preview_picture import preview_png
+from xrm_control.reconstruction.running_flat_field import RunningFlatField
+from xrm_control.storage.durable import make_folder, write_durable
+
+_MOST_WAITING = 16  # frames
+_PICTURES = 12  # evenly over a scan, besides those of the first few views
+_EARLY = (1, 2, 4, 8)
+
+Tell = Callable[[str, Level, str], None]
+
+
+class LivePreview:
+    """Of one scan. `axis_px`: assumed, None for the middle; `picture`: where it is shown; `tell(kind, level, text)`."""
+
+    def __init__(
+        self,
+        acquisition: Acquisition,
+        pixel_size_um: float,
+        spec: PreprocessSpec,
+        axis_px: float | None,
+        picture: Path,
+        tell: Tell,
+    ) -> None:
+        self._planned = {step.index: step.pose.theta_deg for step in acquisition.steps if step.kind == "projection"}
+        # Views are numbered as the plan's angles rise, whatever the order in which they are taken.
+        self._view = {index: view for view, index in enumerate(sorted(self._planned, key=self._planned.__getitem__))}
+        self._name, self._pixel_size_um, self._spec = acquisition.stage, pixel_size_um, spec
+        self._axis_px, self._picture, self._tell = axis_px, picture, tell
+        self._flats: dict[int, NDArray[Any]] = {}
+        self._darks: dict[int, NDArray[Any]] = {}
+        self._references: RunningFlatField | None = None
+        self._slices: IncrementalFBP | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._added: set[int] = set()
+        self._begun = self._over = False
+        self._skipped = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="preview")
+
+    def kept(self, step: FrameStep, image: NDArray[Any], theta_deg: float) -> None:
+        """A frame of this scan is on the disk; returns at once."""
+        if self._over:
+            return
+        if step.kind == "projection" and len(self._waiting) >= _MOST_WAITING:
+            self._skipped += 1
+            return
+        if step.kind == "projection" and not self._begun:
+            self._begun = True
+            self._tell("preview.begun", "info", f"{self._name}: watch it grow in {self._picture}")
+        future = asyncio.get_running_loop().run_in_executor(self._thread, self._add, step, image, theta_deg)
+        self._waiting.add(future)
+        future.add_done_callback(self._landed)
+
+    def close(self) -> None:
+        """No more frames, and none that wait."""
+        self._over = True
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def finish(self) -> OrthogonalSlices | None:
+        """The slices when nothing is in the queue any more; None before the first view."""
+        if self._waiting:
+            await asyncio.wait(self._waiting)
+        if self._skipped:
+            self._tell(
+                "preview.skipped", "warning", f"{self._name}: the preview could not keep up with {self._skipped} views"
+            )
+        return self._slices.slices() if self._slices is not None else None
+
+    def _landed(self, future: asyncio.Future[None]) -> None:
+        self._waiting.discard(future)
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None and not self._over:
+            self._over = True
+            self._tell("preview.ended", "warning", f"{self._name}: no more preview: {error}")
+
+    def _add(self, step: FrameStep, image: NDArray[Any], theta_deg: float) -> None:
+        if self._over:
+            return
+        if step.kind != "projection":
+            # A new set of references takes the place of the one before.
+            if self._references is not None:
+                self._references, self._flats = None, {}
+            # One that is taken again takes the place of the one that was odd.
+            (self._flats if step.kind == "flat" else self._darks)[step.index] = image
+            return
+        if self._references is None:
+            nothing = np.empty((0, *image.shape), image.dtype)
+            of_kind = (list(frames.values()) for frames in (self._flats, self._darks))
+            flats, darks = (np.stack(frames) if frames else nothing for frames in of_kind)
+            self._references = RunningFlatField(flats, darks, self._spec)
+        if self._slices is None:
+            rows, columns = image.shape
+            axis_px = (columns - 1) / 2 if self._axis_px is None else self._axis_px
+            theta = np.sort(np.array(list(self._planned.values())))
+            self._slices = IncrementalFBP(theta, rows, columns, axis_px, self._pixel_size_um)
+        view = self._view[step.index]
+        if view in self._added:
+            # Taken again: what is in the sum cannot be taken out of it, and the volume will not hold it.
+            return
+        self._added.add(view)
+        self._slices.add(view, self._references.line_integrals_of(image, view), theta_deg)
+        seen = self._slices.slices()
+        if seen.views in _EARLY or seen.views == seen.planned or seen.views % max(1, seen.planned // _PICTURES) == 0:
+            note = "rotation axis in the middle: not known yet" if self._axis_px is None else ""
+            make_folder(self._picture.parent)
+            write_durable(self._picture, preview_png(seen, note), replace=True)

@@ -1,0 +1,180 @@
+"""From the frames of a scan to measured particles: what runs on workers.
+
+They read only durable files and write only whole files, so running them again changes nothing and losing a worker costs
+time alone. The journal stays with the session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xrm_control.analysis.core import AnalysisSpec, run_core
+from xrm_control.analysis.handoff_check import QUALITY, read_object, require_results
+from xrm_control.compute.executor import Workers, stopped
+from xrm_control.core.errors import AnalysisError
+from xrm_control.processing.command import run_command
+from xrm_control.processing.foreign_core import command_of
+from xrm_control.processing.scans import RunScan
+from xrm_control.processing.volumes import OnRows, VolumeJob, assemble_volume, make_parts, parts_folder, remove_parts
+from xrm_control.recipe.handoff import HandoffSpec
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.reconstruction.preview_picture import preview_png
+from xrm_control.storage.durable import PART_SUFFIX, publish_file, sha256_file
+from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
+from xrm_control.storage.run_folder import RoiFolder, RunFolder
+
+VOLUME_16BIT = "volume-16bit.tif"
+
+
+@dataclass(frozen=True)
+class ScanJob:
+    """What a worker needs to reconstruct one scan; `about` goes into the hand-off as it is."""
+
+    scan: RunScan
+    centre_um: tuple[float, float, float]
+    detector_rows: int
+    reconstruction: ReconstructionSpec
+    analysis: AnalysisSpec
+    volume_16bit: bool
+    about: dict[str, Any]
+
+    @property
+    def volume(self) -> VolumeJob:
+        """The volume to be made, in parts in the folder of the ROI."""
+        place = RunFolder.open(self.scan.run).roi(self.scan.roi)
+        return VolumeJob(self.scan, self.reconstruction, self.scan.shape, parts_folder(place.volume))
+
+
+def warm_up() -> None:
+    """Nothing but what comes with it: a worker that has imported this module once answers at once from then on."""
+
+
+@dataclass(frozen=True)
+class HandoffResult:
+    """Figures of quality by name, and what the reconstruction had to say besides."""
+
+    quality: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+async def reconstruct_roi(workers: Workers, job: ScanJob, on_rows: OnRows | None = None) -> HandoffResult:
+    """Frames -> volume.ome.tif, preview.png and handoff.json of the ROI."""
+    await make_parts(workers, job.volume, on_rows)
+    done = await workers.run(hand_over, job)
+    # Not by a worker: one that was given up may come to this point while another one still reads the parts.
+    remove_parts(job.volume)
+    return done
+
+
+def hand_over(job: ScanJob) -> HandoffResult:
+    """What is left when all parts are there; runs on a worker."""
+    folder = RunFolder.open(job.scan.run)
+    place = folder.roi(job.scan.roi)
+    place.path.mkdir(parents=True, exist_ok=True)
+    volume_made = assemble_volume(job.volume)
+    quality = {**volume_made.quality, "rotation_axis_px": volume_made.rotation_axis_px}
+    # A slab of rows is not centred on the field of view.
+    middle_row = (volume_made.rows[0] + volume_made.rows[1] - 1) / 2
+    x_um, y_um, z_um = job.centre_um
+    y_um += (middle_row - (job.detector_rows - 1) / 2) * volume_made.voxel_size_um
+    with _scratch("reconstruction", place.path) as part:
+        volume = write_volume(part / place.volume.name, volume_made.parts, volume_made.voxel_size_um)
+        if job.volume_16bit:
+            write_volume_16bit(part / VOLUME_16BIT, volume_made.parts, volume_made.voxel_size_um)
+        (part / place.preview.name).write_bytes(preview_png(volume_made.slices()))
+        frames = {frame.path: frame.sha256 for _, frame in job.scan.frames}
+        handoff = {
+            **job.about,
+            "volume": place.volume.name,
+            "shape": list(volume_made.shape),
+            "voxel_size_um": volume_made.voxel_size_um,
+            "units": "1/um",
+            "attenuation_scale": 1.0,
+            "roi": job.scan.roi,
+            "centre_stage_um": {"x": x_um, "y": y_um, "z": z_um},
+            "rotation_axis_px": volume_made.rotation_axis_px,
+            "quality": quality,
+            "remarks": list(volume_made.warnings),
+            "inputs": {place.volume.name: sha256_file(volume)} | frames,
+            "analysis": job.analysis.model_dump(mode="json"),
+        }
+        folder.write_json(part / place.handoff.name, handoff)
+        # The hand-off last: where it is, the volume is.
+        for path in sorted(part.iterdir(), key=lambda path: path.name == place.handoff.name):
+            publish_file(path, place.path / path.name, replace=True)
+    return HandoffResult(quality, volume_made.warnings)
+
+
+def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:
+    """Hand the volume to the analysis core that the recipe names; returns the ROI's quality figures.
+
+    What it gives back is checked before any of it is published. Raises AnalysisError, naming file, row and column.
+    """
+    about = read_object(handoff)
+    with _scratch("analysis", out) as part:
+        if not taker.foreign:
+            run_core(handoff, part)
+        else:
+            _take_elsewhere(taker, handoff, part)
+        require_results(part, about.get("roi", "roi-01"))
+        own = RoiFolder(out)
+        kept = (own.handoff.name, own.volume.name, own.preview.name, VOLUME_16BIT)
+        for path in _answers(part, kept):
+            publish_file(path, out / path.name, replace=True)
+    quality = read_object(out / QUALITY) if (out / QUALITY).is_file() else {}
+    # What the reconstruction has found is not for the analysis to change.
+    return {**quality, **about.get("quality", {})} if taker.foreign else quality
+
+
+def _take_elsewhere(taker: HandoffSpec, handoff: Path, out: Path) -> None:
+    if taker.command:
+        command, name, where = taker.command, "the analysis command", "handoff.command"
+    else:
+        command, name, where = command_of(taker.core), f"the analysis core {taker.core}", "handoff.core"
+    paths = (str(handoff), str(out))
+    run_command((*command, *paths), name=name, where=where, timeout_s=taker.timeout_s, stopped=stopped)
+
+
+def _answers(folder: Path, kept: Collection[str]) -> list[Path]:
+    """The plain files that a core wrote; folders and links in it are its own business, and go with it.
+
+    Raises AnalysisError for a file that cannot be published, or would take the place of one that was handed over.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            continue
+        name = path.name
+        trouble = (
+            "would overwrite what was handed over" if name in kept
+            else "has a name that cannot be kept" if not name.isprintable() or name.endswith(PART_SUFFIX)
+            else "cannot be read" if not os.access(path, os.R_OK)
+            else None
+        )  # fmt: skip
+        if trouble:
+            raise AnalysisError(f"a file of the analysis core {trouble}", where=folder.parent.name, value=ascii(name))
+        found.append(path)
+    return found
+
+
+def clear_scratch(place: Path) -> None:
+    """Remove what workers that died have left in the folder of a ROI."""
+    for left in place.glob("*-*.part/"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _scratch(work: str, place: Path) -> Iterator[Path]:
+    """A folder for one try alone: a worker that was given up may still be writing beside the one that took over."""
+    with tempfile.TemporaryDirectory(
+        prefix=f"{work}-", suffix=PART_SUFFIX, dir=place, ignore_cleanup_errors=True
+    ) as name:
+        yield Path(name)

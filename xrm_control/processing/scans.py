@@ -1,0 +1,103 @@
+"""Where a scan comes from: the frames of a run, or a file of another instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+from xrm_control.processing.volumes import identity_of
+from xrm_control.reconstruction.scan import ScanData
+from xrm_control.storage.formats.lazy_frames import LazyFrames
+from xrm_control.storage.formats.registry import read_scan
+from xrm_control.storage.frames import read_frame
+from xrm_control.storage.records import PlannedFrame, StoredFrame
+from xrm_control.storage.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class FileScan:
+    """A scan in a file of any known format, completed with what the user knows."""
+
+    path: Path
+    pixel_size_um: float | None = None
+    normalised: bool = False
+
+    def identity(self) -> str:
+        """See `ScanSource.identity`: the file as it stands there, not its content, which may be very large."""
+        facts = self.path.stat()
+        return identity_of(self.path.name, facts.st_size, facts.st_mtime_ns, self.pixel_size_um, self.normalised)
+
+    def load(self) -> ScanData:
+        """Raises DataError for what is no scan, or lacks pixel size or references."""
+        recorded = read_scan(self.path)
+        return ScanData.of(recorded, pixel_size_um=self.pixel_size_um, assume_normalised=self.normalised)
+
+
+@dataclass(frozen=True)
+class RunScan:
+    """The kept frames of one scan of a run."""
+
+    run: Path
+    roi: str
+    pixel_size_um: float
+    frames: Sequence[tuple[PlannedFrame, StoredFrame]]
+
+    def identity(self) -> str:
+        """See `ScanSource.identity`."""
+        return identity_of([frame.sha256 for _, frame in self.frames], self.pixel_size_um)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the projections. Raises DataError where there is none."""
+        views = self._of("projection")
+        return (len(views), *views[0].shape)
+
+    def load(self) -> ScanData:
+        """Projections sorted by measured angle, left on the disk; hashes are verified whenever frames are read."""
+        projections, references, darks = (self._of(kind) for kind in ("projection", "flat", "dark"))
+        views = sorted(projections, key=lambda frame: frame.exposure.actual.theta_deg)
+        return ScanData(
+            projections=LazyFrames(
+                (len(views), *views[0].shape), np.dtype(views[0].dtype), partial(_read, self.run, views)
+            ),
+            theta_deg=np.array([frame.exposure.actual.theta_deg for frame in views]),
+            time_s=np.array([_middle_s(frame) for frame in views]),
+            flats=_read(self.run, references),
+            flat_time_s=np.array([_middle_s(frame) for frame in references]),
+            darks=_read(self.run, darks),
+            pixel_size_um=self.pixel_size_um,
+        )
+
+    def _of(self, kind: str) -> list[StoredFrame]:
+        """In the order in which they were taken. Raises DataError where there is none, or one of another shape."""
+        stored = [frame for plan, frame in self.frames if plan.kind == kind]
+        if not stored:
+            raise DataError(f"the scan has no {kind}", where=f"{self.run.name}, {self.roi}")
+        odd = next(
+            (frame for frame in stored if (frame.shape, frame.dtype) != (stored[0].shape, stored[0].dtype)), None
+        )
+        if odd is not None:
+            raise DataError("the frame does not fit the others of its scan", where=odd.frame_id, value=odd.shape)
+        return sorted(stored, key=lambda frame: frame.exposure.t_start_s)
+
+
+def _read(
+    run: Path, frames: Sequence[StoredFrame], views: Sequence[int] | None = None, rows: slice = slice(None)
+) -> NDArray:
+    folder = RunFolder.open(run)
+    chosen = frames if views is None else [frames[view] for view in views]
+    first, end, _ = rows.indices(frames[0].shape[0])
+    out = np.empty((len(chosen), end - first, frames[0].shape[1]), frames[0].dtype)
+    for target, frame in zip(out, chosen, strict=True):
+        target[...] = read_frame(folder, frame)[rows]
+    return out
+
+
+def _middle_s(frame: StoredFrame) -> float:
+    return (frame.exposure.t_start_s + frame.exposure.t_end_s) / 2

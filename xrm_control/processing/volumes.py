@@ -1,0 +1,242 @@
+"""A scan's volume made in parts, here or on many workers, and taken up again where it was left.
+
+Parts are whole files in a folder of their own; a note beside them says of which scan and with what settings they are,
+so that nothing of another one is ever mixed in. Making a part twice gives the same file. A scan of one part, as at high
+binning, is done in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.compute.executor import Workers
+from xrm_control.core.errors import DataError
+from xrm_control.reconstruction.incremental_fbp import OrthogonalSlices
+from xrm_control.reconstruction.pipeline import (
+    Prepared,
+    ReconstructionSpec,
+    parts_of,
+    prepare,
+    reconstruct_rows,
+    reconstruct_scan,
+)
+from xrm_control.reconstruction.quality import QualityMetrics
+from xrm_control.reconstruction.scan import ScanData
+from xrm_control.storage.durable import PART_SUFFIX, make_folder, part_path, publish_file, storage_error
+
+_FORMAT = 1
+_NOTE, _PREPARED = "about.json", "prepared.npz"
+LOCK = "lock"
+
+Rows = tuple[int, int]
+OnRows = Callable[[int, int], None]
+
+
+class ScanSource(Protocol):
+    """Where a scan is; picklable, and loaded by each worker for itself."""
+
+    def load(self) -> ScanData: ...
+
+    def identity(self) -> str:
+        """Another one for other data."""
+        ...
+
+
+@dataclass(frozen=True)
+class VolumeJob:
+    """What is to be made of which scan. shape: (views, rows, columns) of it. place: a folder for the parts."""
+
+    source: ScanSource
+    spec: ReconstructionSpec
+    shape: tuple[int, int, int]
+    folder: Path
+
+    @property
+    def rows(self) -> Rows:
+        """First and end detector row of the volume."""
+        return self.spec.rows_of(self.shape[1])
+
+    @property
+    def parts(self) -> tuple[Rows, ...]:
+        """What is made, kept and lost as a whole."""
+        return parts_of(self.spec, self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Of the finished volume, in float32."""
+        return 4 * (self.rows[1] - self.rows[0]) * self.shape[2] ** 2
+
+    def note(self) -> dict[str, Any]:
+        """What tells the parts of this job from those of another."""
+        return {
+            "format": _FORMAT,
+            "scan": self.source.identity(),
+            "shape": list(self.shape),
+            "reconstruction": self.spec.model_dump(mode="json"),
+        }
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume, (rows, columns, columns) float32 in 1/um in parts along z, its figures of quality by name, and what the
+    method had to say of it.
+    """
+
+    parts: Sequence[NDArray[np.float32]]
+    rows: Rows
+    voxel_size_um: float
+    rotation_axis_px: float
+    quality: dict[str, float]
+    warnings: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(rows, columns, columns)."""
+        return (sum(len(part) for part in self.parts), *self.parts[0].shape[1:])
+
+    def slices(self) -> OrthogonalSlices:
+        """Through the middle."""
+        rows, _, columns = self.shape
+        z, middle, views = rows // 2, columns // 2, int(self.quality["views"])
+        zx, zy = (np.concatenate([part[cut] for part in self.parts]) for cut in (np.s_[:, middle], np.s_[:, :, middle]))
+        yx = next(image for number, image in enumerate(image for part in self.parts for image in part) if number == z)
+        return OrthogonalSlices(yx, zx, zy, (z, middle, middle), views, views)
+
+
+async def make_parts(workers: Workers, job: VolumeJob, on_rows: OnRows | None = None) -> None:
+    """Make all parts that are not there yet; `on_rows(done, of)` hears of each. Nothing is made of a single part."""
+    if len(job.parts) == 1:
+        return
+    await workers.run(prepare_parts, job)
+    first, end = job.rows
+    done = 0
+    tasks = [asyncio.create_task(_made(workers, job, rows)) for rows in job.parts]
+    try:
+        for task in asyncio.as_completed(tasks):
+            done += await task
+            if on_rows is not None:
+                on_rows(done, end - first)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _made(workers: Workers, job: VolumeJob, rows: Rows) -> int:
+    await workers.run(make_part, job, rows)
+    return rows[1] - rows[0]
+
+
+def prepare_parts(job: VolumeJob) -> None:
+    """What is to be known of the whole; runs on a worker. Parts of another scan or other settings are thrown away."""
+    note = job.note()
+    if _read_note(job.folder) != note:
+        make_folder(job.folder)
+        for old in job.folder.iterdir():
+            if old.name != LOCK:
+                old.unlink()
+        content: dict[str, Any] = prepare(job.source.load(), job.spec).as_arrays()
+        _publish(job.folder / _PREPARED, lambda file: np.savez(file, **content))
+        _publish(job.folder / _NOTE, lambda file: file.write(json.dumps(note).encode()))
+
+
+def make_part(job: VolumeJob, rows: Rows) -> None:
+    """One part, unless it is there; runs on a worker."""
+    image, metrics = _part(job.folder, rows)
+    if metrics.exists():
+        return
+    volume, found = reconstruct_rows(job.source.load(), job.spec, _prepared(job.folder), rows)
+    _publish(image, lambda file: np.save(file, volume))
+    _publish(metrics, lambda file: file.write(json.dumps(found.as_dict()).encode()))
+
+
+def _publish(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Make a file durable. A worker that was given up may still be writing beside the one that took over: each has a
+    name of its own until it is done, and they write the same.
+    """
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART_SUFFIX, delete=False) as file:
+        try:
+            write(file.file)
+        except OSError as error:
+            Path(file.name).unlink(missing_ok=True)
+            raise storage_error("a part of the volume cannot be written", path, error) from error
+    publish_file(Path(file.name), path, replace=True)
+
+
+def assemble_volume(job: VolumeJob) -> Volume:
+    """The volume, from its parts (maps of their files) or, where there is one only, made at once; runs on a worker."""
+    if len(job.parts) == 1:
+        result = reconstruct_scan(job.source.load(), job.spec)
+        return Volume(
+            [result.volume],
+            result.rows,
+            result.voxel_size_um,
+            result.rotation_axis_px,
+            result.quality,
+            result.warnings,
+        )
+    prepared = _prepared(job.folder)
+    parts, metrics = [], []
+    for rows in job.parts:
+        image, text = _part(job.folder, rows)
+        try:
+            parts.append(np.load(image, mmap_mode="r"))
+            metrics.append(QualityMetrics.from_dict(json.loads(text.read_bytes())))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(f"a part of the volume is missing: {error}", where=str(image)) from error
+    whole = reduce(add, metrics)
+    return Volume(
+        parts,
+        job.rows,
+        prepared.pixel_size_um,
+        prepared.axis.column_px,
+        whole.quality(prepared.axis, job.shape[2]),
+        whole.warnings,
+    )
+
+
+def remove_parts(job: VolumeJob) -> None:
+    """When the volume is on the disk."""
+    shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def parts_folder(volume: Path) -> Path:
+    """The folder for the parts of a volume's file: beside it, under a name that does not count as one."""
+    return part_path(volume.with_name(f"{volume.name}.rows"))
+
+
+def identity_of(*facts: object) -> str:
+    """A short name for facts that make a scan what it is."""
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _part(folder: Path, rows: Rows) -> tuple[Path, Path]:
+    name = f"rows-{rows[0]:05d}-{rows[1]:05d}"
+    return folder / f"{name}.npy", folder / f"{name}.json"
+
+
+def _prepared(folder: Path) -> Prepared:
+    try:
+        with np.load(folder / _PREPARED) as content:
+            return Prepared.from_arrays(content)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"what is known of the whole scan is missing: {error}", where=str(folder)) from error
+
+
+def _read_note(folder: Path) -> Any:
+    try:
+        return json.loads((folder / _NOTE).read_bytes())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,102 @@
+"""Figures of quality of a scan, gathered slab by slab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.reconstruction.preprocess import Transmission
+from xrm_control.reconstruction.rotation_axis import RotationAxis
+
+
+@dataclass(frozen=True)
+class QualityMetrics:
+    """What some rows say; slabs are put together with `+`.
+
+    pixels: per view. transmitted (n,): sum of transmission; brightest (n,): its 0.99 quantile, times pixels; opaque
+    (n,): pixels that took the floor. Counts are those of all views. gain_counts, read_counts: noise of the camera.
+    remarks: what the method had to say (`reconstruction.remarks`).
+    """
+
+    pixels: int
+    transmitted: NDArray[np.float64]
+    brightest: NDArray[np.float64]
+    opaque: NDArray[np.int64]
+    zingers: int
+    bad_pixels: int
+    saturated: int
+    gain_counts: float
+    read_counts: float
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, transmitted: Transmission, own: slice) -> QualityMetrics:
+        """Of the rows `own` within what was read, which overlaps its neighbours'."""
+        values = transmitted.values[:, own]
+        flat = values.reshape(len(values), -1)
+        share = values.shape[1] / transmitted.values.shape[1]
+        return cls(
+            pixels=flat.shape[1],
+            transmitted=flat.sum(axis=1, dtype=float),
+            # The mean over slabs of a high quantile stands for the quantile of all.
+            brightest=flat.shape[1] * np.quantile(flat, 0.99, axis=1).astype(float),
+            opaque=np.count_nonzero(values <= transmitted.floor[own], axis=(1, 2)).astype(np.int64),
+            zingers=round(transmitted.zingers * share),
+            bad_pixels=round(transmitted.bad_pixels * share),
+            saturated=round(transmitted.saturated * share),
+            gain_counts=transmitted.gain_counts,
+            read_counts=transmitted.read_counts,
+        )
+
+    def __add__(self, other: QualityMetrics) -> QualityMetrics:
+        return QualityMetrics(
+            pixels=self.pixels + other.pixels,
+            transmitted=self.transmitted + other.transmitted,
+            brightest=self.brightest + other.brightest,
+            opaque=self.opaque + other.opaque,
+            zingers=self.zingers + other.zingers,
+            bad_pixels=self.bad_pixels + other.bad_pixels,
+            saturated=self.saturated + other.saturated,
+            gain_counts=self.gain_counts,
+            read_counts=self.read_counts,
+            warnings=tuple(dict.fromkeys((*self.warnings, *other.warnings))),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; `from_dict` leads back."""
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> QualityMetrics:
+        """What `as_dict` gave. Raises KeyError or TypeError for anything else."""
+        arrays = {"transmitted": float, "brightest": float, "opaque": np.int64}
+        ready: dict[str, Any] = {**content, "remarks": tuple(content["remarks"])}
+        ready.update({name: np.array(content[name], kind) for name, kind in arrays.items()})
+        return cls(**ready)
+
+    def quality(self, axis: RotationAxis, columns: int) -> dict[str, float]:
+        """By name, all as numbers; `columns` of the detector."""
+        views = len(self.transmitted)
+        metrics = {
+            "views": views,
+            "rotation_axis_px": axis.column_px,
+            "rotation_axis_offset_px": axis.column_px - (columns - 1) / 2,
+            "rotation_axis_uncertainty_px": axis.uncertainty_px,
+            "rotation_axis_pairs": len(axis.pairs),
+            "transmission_mean": self.transmitted.sum() / (self.pixels * views),
+            "transmission_darkest_view": self.transmitted.min() / self.pixels,
+            "air_level": np.median(self.brightest / self.pixels),
+            "opaque_count": self.opaque.sum(),
+            "opaque_fraction": self.opaque.sum() / (self.pixels * views),
+            "opaque_fraction_worst_view": self.opaque.max() / self.pixels,
+            "zinger_count": self.zingers,
+            "bad_pixel_count": self.bad_pixels,
+            "saturated_count": self.saturated,
+            "camera_gain_counts": self.gain_counts,
+            "camera_noise_counts": self.read_counts,
+        }
+        return {name: float(value) for name, value in metrics.items()}

@@ -1,0 +1,159 @@
+"""Reading values out of documents that may lack them, and printing them: never an exception, always a dash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+MISSING = "–"
+
+
+def dig(document: Any, *path: str) -> Any:
+    """The value under a path of keys in nested mappings; None where the path breaks off."""
+    for key in path:
+        if not isinstance(document, Mapping) or key not in document:
+            return None
+        document = document[key]
+    return document
+
+
+def mapping(document: Any, *path: str) -> Mapping[str, Any]:
+    """The mapping under a path of keys; empty where there is none."""
+    found = dig(document, *path)
+    return found if isinstance(found, Mapping) else {}
+
+
+def items(document: Any, *path: str) -> list[Any]:
+    """The list under a path of keys; empty where there is none."""
+    found = dig(document, *path)
+    return list(found) if isinstance(found, list | tuple) else []
+
+
+def number(value: Any) -> float | None:
+    """A finite float, or None for anything that is not one (text, truth values, NaN)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def text(value: Any) -> str:
+    """A value of a document as one line of text; a dash for nothing, numbers rounded, lists joined."""
+    if value is None or value == "":
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
+        return figure(int(value))
+    if isinstance(value, int | float):
+        return figure(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {text(item)}" for key, item in value.items()) or MISSING
+    if isinstance(value, list | tuple):
+        return ", ".join(text(item) for item in value) or MISSING
+    return str(value)
+
+
+def figure(value: Any, digits: int = 3) -> str:
+    """A number in `digits` significant digits, without exponents between 0.001 and a million; whole numbers in full."""
+    found = number(value)
+    if found is None:
+        return MISSING
+    if isinstance(value, int):
+        return group(value)
+    if found == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(found)))
+    if not -4 <= magnitude <= 5:
+        return f"{found:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - magnitude)
+    printed = f"{found:.{decimals}f}"
+    return printed.replace("-", "\N{MINUS SIGN}") if printed.strip("-0.") else "0"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """A number with its sign and the given number of decimals."""
+    return f"{value:+.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def group(value: int) -> str:
+    """A whole number with thin spaces between its thousands from 10 000 on."""
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if abs(value) >= 10_000 else str(value)
+
+
+def percent(value: Any, digits: int = 3) -> str:
+    """A fraction as per cent."""
+    found = number(value)
+    return MISSING if found is None else f"{figure(100 * found, digits)} %"
+
+
+def interval(bounds: Any, scale: float = 1.0, digits: int = 3) -> str:
+    """A pair of numbers as `low to high`."""
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        return MISSING
+    low, high = number(bounds[0]), number(bounds[1])
+    if low is None or high is None:
+        return MISSING
+    return f"{figure(scale * low, digits)} to {figure(scale * high, digits)}"
+
+
+def duration(seconds: Any) -> str:
+    """Seconds as `55.1 s`, `4 min 31 s` or `2 h 05 min`."""
+    found = number(seconds)
+    if found is None:
+        return MISSING
+    if found < 100:
+        return f"{found:.1f} s"
+    if found < 6000:
+        return f"{int(round(found) // 60)} min {int(round(found) % 60):02d} s"
+    minutes = round(found / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def utc_text(value: Any) -> str | None:
+    """A UTC time in ISO form to the second; as it is where it is not one; None for nothing."""
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        then = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return f"{(then.astimezone(UTC) if then.tzinfo else then):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def field_label(name: str) -> str:
+    """A field's name as a heading with its unit: `equivalent_diameter_um` -> `equivalent diameter (µm)`."""
+    if name in _NAMES:
+        return _NAMES[name]
+    for ending, unit in _UNITS:
+        if name.endswith(ending) and name != ending:
+            return f"{name.removesuffix(ending).replace('_', ' ')} ({unit})"
+        before, found, after = name.partition(f"{ending}_")
+        if found and before:
+            return f"{before} ({unit}), {after}".replace("_", " ")
+    return name.replace("_", " ")
+
+
+_NAMES = {
+    "snr": "SNR",
+    "edge_blur_fwhm_um": "edge blur, FWHM (µm)",
+    "n_particles": "particles",
+    "n_whole": "whole particles",
+    "n_voids": "internal voids of whole particles",
+    "n_true": "true particles",
+    "voided_fraction": "share of particles with voids",
+    "volume_weighted_diameter_um": "diameter weighted by volume (µm)",
+}
+_UNITS = (
+    ("_per_um", "1/µm"),
+    ("_um3", "µm³"),
+    ("_um2", "µm²"),
+    ("_um", "µm"),
+    ("_px", "px"),
+    ("_deg", "°"),
+    ("_kev", "keV"),
+    ("_percent", "%"),
+    ("_g_cm3", "g/cm³"),
+    ("_s", "s"),
+)
