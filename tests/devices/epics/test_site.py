@@ -82,8 +82,8 @@ def test_a_sound_site_is_in_order_and_nothing_has_moved_or_been_claimed(ioc: Ioc
         "axis x", "axis x: limits, units, ready", "axis x: speed", "axis x: backlash", "axis x: retry deadband",
         "axis x: offset and direction", "camera", "camera: detector", "camera: idle", "camera: trigger mode",
         "camera: settings", "frames by array: plugin", "element type", "array size", "shutter", "beam", "owner",
-        "heartbeat of the IOC", "dead-man", "writes disabled (DISP)", "values", "put-completion", "round trip of a read",
-        "clocks agree",
+        "heartbeat of the IOC", "dead-man", "writes disabled (DISP)", "values", "put-completion",
+        "round trip of a read", "clocks agree",
     }  # fmt: skip
     assert [get(ioc, f"Sample:{name}.RBV") for name in ("X", "Y", "Z", "Theta")] == positions
     assert get(ioc, "Det:cam1:ArrayCounter_RBV") == counter
