@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from xrm_control.core.cost import Cost
 from xrm_control.core.geometry import Pose
-from xrm_control.devices.protocols import InstrumentDescription
+from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 
 FrameKind = Literal["tile", "projection", "flat", "dark"]
+_FRAME_OVERHEAD_BYTES = 3_000
 _AXES = {"x": "x_um", "y": "y_um", "z": "z_um", "theta": "theta_deg"}
 
 
@@ -36,6 +38,11 @@ class Acquisition:
     def of_kind(self, kind: FrameKind) -> tuple[FrameStep, ...]:
         """The steps of one kind, in order."""
         return tuple(step for step in self.steps if step.kind == kind)
+
+    def cost(self, camera: CameraDescription) -> Cost:
+        """Its frames on the disk, 16 bit, with the TIFF's header and the journal's rows for plan, intent and commit."""
+        pixels = (camera.width_px // self.binning) * (camera.height_px // self.binning)
+        return Cost(disk_bytes=len(self.steps) * (2 * pixels + _FRAME_OVERHEAD_BYTES))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ particle, `population` and `table1` for all of them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from xrm_control.analysis.tables import PARTICLE_COLUMNS, Row
 from xrm_control.analysis.threshold import FloatVolume, Threshold
 from xrm_control.analysis.thresholds.iso50 import Iso50
 from xrm_control.analysis.voids import VoidSpec
+from xrm_control.core.cost import Cost
 from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.core.family import Family
 from xrm_control.core.geometry import Pose, volume_to_stage
@@ -38,6 +40,9 @@ MIN_SIDE_VOXELS = 8
 # Blur of sigma voxels hides voids smaller than this many sigma from a half-way threshold.
 VOID_LIMIT_SIGMA = 3.08
 FWHM = 2.3548
+# Measured at 128 to 256 voxels a side, the volume itself included.
+_BYTES_PER_VOXEL = 44
+_TABLE_BYTES = 2_000_000
 
 
 def _all_metrics() -> tuple[Metric, ...]:
@@ -55,6 +60,11 @@ class AnalysisSpec(Spec):
     min_particle_um: float = Field(default=2.0, gt=0)
     voxel_relative_u: float = Field(default=0.002, ge=0, lt=0.5)
     seed: int = Field(default=1, ge=0)
+
+    def cost(self, shape: tuple[int, int, int]) -> Cost:
+        """Of a volume of shape (z, y, x), which is in memory as a whole: labels, phases, tables and pictures."""
+        voxels = math.prod(shape)
+        return Cost(disk_bytes=3 * voxels + _TABLE_BYTES, memory_bytes=_BYTES_PER_VOXEL * voxels)
 
 
 @dataclass(frozen=True)

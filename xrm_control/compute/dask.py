@@ -53,6 +53,11 @@ class Dask(Compute):
     )
     workers: int = Field(default=1, ge=1, le=64, description="Processes of a cluster on this machine.")
 
+    @property
+    def processes(self) -> int:
+        """See `Compute.processes`."""
+        return self.workers if self.scheduler is None else 0
+
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Dask:
         if self.scheduler is not None and "workers" in self.model_fields_set:

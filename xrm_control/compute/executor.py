@@ -80,6 +80,11 @@ class Compute(Spec):
         """Whether its workers are on this machine."""
         return True
 
+    @property
+    def processes(self) -> int:
+        """Processes on this machine that work at once, besides the session's own; 0: the session's own does."""
+        return 0
+
     @abstractmethod
     def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """Workers, not yet started. `tell` hears of what they mend by themselves and can say."""

@@ -30,6 +30,11 @@ class Processes(Compute):
     kind: Literal["processes"] = "processes"
     workers: int = Field(default=1, ge=1, le=64)
 
+    @property
+    def processes(self) -> int:
+        """See `Compute.processes`."""
+        return self.workers
+
     def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """See `Compute.open`."""
         return _Processes(self.workers, tell)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move_s
-from xrm_control.acquisition.tomography import TomographySpec, projections_for
+from xrm_control.acquisition.tomography import projections_for
+from xrm_control.core.cost import Cost
 from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
@@ -26,6 +27,9 @@ OPTICS_RESOLUTION_UM = 0.15
 # 1024 pixels of 64 nm are 65.5 um, which the paper rounds to 64.
 NOMINAL_FIELD_UM = 64.0
 _KEV_IN_JOULE = 1.602176634e-16
+# A process of this program with its libraries loaded, and a report with its pictures.
+_PROCESS_BYTES = 300_000_000
+_REPORT_BYTES = 12_000_000
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     state = duration(mosaic, TimeState(ORIGIN, False), instrument)
     stages = [
         StagePlan("homing", homing_s, 0, 0),
-        StagePlan("mosaic", state.elapsed_s, len(mosaic.steps), _bytes(mosaic, camera)),
+        StagePlan("mosaic", state.elapsed_s, len(mosaic.steps), mosaic.cost(camera).disk_bytes),
     ]
     centres = likely_centres(recipe, camera)
     for number, centre in enumerate(centres, start=1):
@@ -92,9 +96,9 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         first = next(step.pose for step in scan.steps if step.kind == "projection")
         start = TimeState(first, state.shutter_open, move_s(state.pose, first, instrument))
         state = duration(scan, start, instrument)
-        stages.append(StagePlan(scan.stage, state.elapsed_s, len(scan.steps), _bytes(scan, camera)))
+        stages.append(StagePlan(scan.stage, state.elapsed_s, len(scan.steps), scan.cost(camera).disk_bytes))
     stages.append(StagePlan("finishing", instrument.shutter_s, 0, 0))
-    voxels = _voxels(recipe, camera)
+    volumes = _volume_cost(recipe, camera).times(len(centres))
     tiles = recipe.mosaic.rows * recipe.mosaic.columns
     area = (recipe.mosaic.pitch_um(camera) / camera.field_of_view_um) ** 2
     return Plan(
@@ -103,9 +107,8 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         projections=recipe.scan.projection_count(camera),
         pixel_size_um=camera.binned_pixel_um(recipe.scan.binning),
         field_of_view_um=camera.field_of_view_um,
-        # Volume float32, labels, phases, figures; the report holds pictures of all of them.
-        disk_bytes=sum(stage.bytes for stage in stages) + len(centres) * (voxels * 7 + 2_000_000) + 12_000_000,
-        memory_bytes=_memory(recipe.scan, camera, voxels),
+        disk_bytes=sum(stage.bytes for stage in stages) + volumes.disk_bytes + volumes.scratch_bytes + _REPORT_BYTES,
+        memory_bytes=_memory_bytes(recipe, volumes),
         dose_per_scan_gy=_dose_gy(recipe, instrument),
         particles_in_mosaic=round(PARTICLES_PER_FIELD * tiles * area),
         particles_per_volume=PARTICLES_PER_FIELD,
@@ -227,22 +230,19 @@ def likely_centres(recipe: Recipe, camera: CameraDescription) -> list[Pose]:
     return [Pose(x_um, y_um, z_um, 0.0) for x_um, y_um, z_um in known]
 
 
-def _bytes(acquisition: Acquisition, camera: CameraDescription) -> int:
-    side = camera.width_px // acquisition.binning
-    # 16 bit, the TIFF's header, and the journal's rows for intent, commit and plan.
-    return len(acquisition.steps) * (side * (camera.height_px // acquisition.binning) * 2 + 3_000)
+def _volume_cost(recipe: Recipe, camera: CameraDescription) -> Cost:
+    """Of what follows one scan: reconstruction, then analysis."""
+    rows, columns = camera.height_px // recipe.scan.binning, camera.width_px // recipe.scan.binning
+    first, end = recipe.reconstruction.rows_of(rows)
+    shape = (recipe.scan.projection_count(camera), rows, columns)
+    made = recipe.reconstruction.cost(shape, sixteen_bit=recipe.output.volume_16bit)
+    return made if recipe.handoff.foreign else made.then(recipe.analysis.cost((end - first, columns, columns)))
 
 
-def _voxels(recipe: Recipe, camera: CameraDescription) -> int:
-    side = camera.width_px // recipe.scan.binning
-    rows = recipe.reconstruction.rows
-    return side * side * (rows[1] - rows[0] if rows else camera.height_px // recipe.scan.binning)
-
-
-def _memory(scan: TomographySpec, camera: CameraDescription, voxels: int) -> int:
-    """Frames as counts and as line integrals, padded sinograms, and the volume, all in memory at once."""
-    side = camera.width_px // scan.binning
-    return scan.projection_count(camera) * side * side * (2 + 4 + 8) + voxels * 8
+def _memory_bytes(recipe: Recipe, volumes: Cost) -> int:
+    """On this machine, with as many volumes or parts at work as there are processes for them."""
+    at_once = max(recipe.compute.processes, 1) if recipe.compute.here else 0
+    return _PROCESS_BYTES * (1 + recipe.compute.processes) + volumes.memory_bytes * at_once
 
 
 def _dose_gy(recipe: Recipe, instrument: InstrumentDescription) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.core.cost import Cost
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
@@ -51,6 +52,25 @@ class ReconstructionSpec(Spec):
     memory_gb: float = Field(
         default=2.0, gt=0, le=1000, description="About what one worker may take; a large scan is made in parts."
     )
+
+    def cost(self, shape: tuple[int, int, int], *, sixteen_bit: bool = False) -> Cost:
+        """Of a scan of shape (views, rows, columns): the volume, float32, its parts meanwhile, and one worker's memory.
+
+        Raises as `parts_of`.
+        """
+        views, _, columns = shape
+        parts = parts_of(self, shape)
+        slice_bytes = 4 * columns**2
+        rows = parts[-1][1] - parts[0][0]
+        most = max(end - first for first, end in parts)
+        slab = min(most, _slab_rows(self, shape))
+        # Counts of a part with its halo are read at once, as 16 bit and float32; a slab of it is worked on.
+        band = 6 * views * (most + 4) * columns
+        return Cost(
+            disk_bytes=rows * slice_bytes + sixteen_bit * rows * slice_bytes // 2,
+            scratch_bytes=rows * slice_bytes if len(parts) > 1 else 0,
+            memory_bytes=_BYTES_PER_PIXEL * views * slab * columns + band + most * slice_bytes,
+        )
 
     def rows_of(self, count: int) -> tuple[int, int]:
         """First and end row on a detector of `count` rows. Raises RecipeError for rows it does not have."""

@@ -1,0 +1,101 @@
+"""What a plan says of memory and disk, held against what processes and folders really take."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.core.cost import Cost
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
+
+# Peak of a process of its own, less what it takes before the work begins.
+MEASURE = """
+import json, resource, sys
+import numpy as np
+from xrm_control.analysis.core import AnalysisSpec, analyze_volume
+from xrm_control.reconstruction.pipeline import ReconstructionSpec, parts_of, prepare, reconstruct_rows
+from xrm_control.reconstruction.scan import ScanData
+
+def peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+what, folder, settings = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+data = np.load(folder + "/data.npy", mmap_mode="r")
+analyze_volume(np.load(folder + "/warm.npy"), 0.5, AnalysisSpec(min_particle_um=1.0))
+if what == "analysis":
+    before = peak()
+    analyze_volume(np.array(data), 0.5, AnalysisSpec(min_particle_um=1.0))
+else:
+    views, rows, columns = data.shape
+    scan = ScanData(projections=data, theta_deg=np.linspace(-90, 90, views), time_s=np.arange(views) * 1.0,
+                    flats=np.full((2, rows, columns), 1200, np.uint16), flat_time_s=np.array([-2.0, -1.0]),
+                    darks=np.full((2, rows, columns), 100, np.uint16), pixel_size_um=0.5)
+    spec = ReconstructionSpec.model_validate(settings)
+    prepared = prepare(scan, spec)
+    before = peak()
+    reconstruct_rows(scan, spec, prepared, parts_of(spec, data.shape)[0])
+print(peak() - before)
+"""
+
+
+def balls(side: int) -> np.ndarray:
+    """A volume (z, y, x) with a few particles in noise."""
+    rng = np.random.default_rng(1)
+    volume = rng.normal(0, 0.004, (side, side, side)).astype(np.float32)
+    z, y, x = np.ogrid[:side, :side, :side]
+    for _ in range(10):
+        a, b, c = rng.uniform(0.25, 0.75, 3) * side
+        volume[(z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2 < (0.1 * side) ** 2] += 0.05
+    return volume
+
+
+def measured(what: str, folder: Path, data: np.ndarray, settings: dict[str, object]) -> int:
+    np.save(folder / "data.npy", data)
+    np.save(folder / "warm.npy", balls(40))
+    command = [sys.executable, "-c", MEASURE, what, str(folder), json.dumps(settings)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+SCANS = [
+    ((141, 128, 128), {"rotation_axis": 63.5}),
+    ((400, 64, 512), {"rotation_axis": 255.5, "memory_gb": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("shape", "settings"), SCANS, ids=["in one part", "in parts"])
+def test_reconstruction_takes_no_more_memory_than_planned_and_not_much_less(
+    tmp_path: Path, shape: tuple[int, int, int], settings: dict[str, object]
+) -> None:
+    counts = np.random.default_rng(1).integers(900, 1100, shape, dtype=np.uint16)
+    planned = ReconstructionSpec.model_validate(settings).cost(shape).memory_bytes
+    assert planned / 4 < measured("reconstruction", tmp_path, counts, settings) < planned
+
+
+def test_analysis_takes_no_more_memory_than_planned_and_not_much_less(tmp_path: Path) -> None:
+    volume = balls(160)
+    planned = AnalysisSpec().cost(volume.shape).memory_bytes  # type: ignore[arg-type]
+    assert planned / 4 < measured("analysis", tmp_path, volume, {}) < planned
+
+
+def test_a_slab_of_a_large_scan_needs_a_few_gigabytes() -> None:
+    """1571 views of 1024 x 1024, 8 rows of them: 2 GB a worker are allowed, not the 23 that the whole would take."""
+    shape = (1571, 1024, 1024)
+    slab = ReconstructionSpec(rows=(508, 516)).cost(shape)
+    whole = ReconstructionSpec().cost(shape)
+    assert slab.memory_bytes < 1.5e9
+    assert whole.memory_bytes < 3.5e9
+    assert slab.disk_bytes == 8 * 1024 * 1024 * 4
+    assert slab.scratch_bytes == 0
+    assert whole.scratch_bytes == whole.disk_bytes == 1024**3 * 4
+
+
+def test_costs_add_up_as_work_that_follows_work() -> None:
+    one, other = Cost(10, 5, 100), Cost(1, 7, 50)
+    assert one.then(other) == Cost(11, 7, 100)
+    assert one.times(3) == Cost(30, 5, 100)
