@@ -36,7 +36,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> ScanJob:
 
 @pytest.fixture
 def job(scan: ScanJob, tmp_path: Path) -> VolumeJob:
-    return replace(scan.volume, place=tmp_path / "volume.ome.tif.part")
+    return replace(scan.volume, folder=tmp_path / "volume.ome.tif.part")
 
 
 def make(job: VolumeJob, until: int | None = None) -> list[int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from xrm_control.core.errors import InstrumentLocked, StorageError
+from xrm_control.core.errors import ResourceLocked, StorageError
 from xrm_control.storage.lock import hold_lock, lock_holder
 
 HOLDER = """
@@ -34,7 +34,7 @@ def test_who_holds_it(tmp_path: Path) -> None:
     with hold_lock(path, "the run"):
         assert lock_holder(path) == str(os.getpid())
         assert lock_holder(path) == str(os.getpid())
-        with pytest.raises(InstrumentLocked, match="Ctrl-C"), hold_lock(path, "the run"):
+        with pytest.raises(ResourceLocked, match="Ctrl-C"), hold_lock(path, "the run"):
             pass
     assert lock_holder(path) is None
 

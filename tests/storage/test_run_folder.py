@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xrm_control.core.errors import DataError, InstrumentLocked, StorageError
+from xrm_control.core.errors import DataError, ResourceLocked, StorageError
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.run_folder import RunFolder
 
@@ -146,12 +146,12 @@ def test_the_lock_names_its_holder_and_dies_with_it(folder: RunFolder) -> None:
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(InstrumentLocked, match=f"in use by process {holder.pid}"), folder.lock():
+        with pytest.raises(ResourceLocked, match=f"in use by process {holder.pid}"), folder.lock():
             pass
         os.kill(holder.pid, signal.SIGKILL)
     with folder.lock():
         assert folder.lock_file.read_text() == f"{os.getpid()}\n"
-        with pytest.raises(InstrumentLocked, match=str(os.getpid())), folder.lock():
+        with pytest.raises(ResourceLocked, match=str(os.getpid())), folder.lock():
             pass
     with folder.lock():
         pass

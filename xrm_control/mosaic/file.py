@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import uuid
 from pathlib import Path
 
 import tifffile
 
-from xrm_control.core.errors import StorageError
 from xrm_control.mosaic.tiles import Mosaic
+from xrm_control.storage.durable import durable_file
 
 
 def write_mosaic(mosaic: Mosaic, path: Path) -> None:
@@ -20,7 +19,6 @@ def write_mosaic(mosaic: Mosaic, path: Path) -> None:
     The position is in the plane's PositionX/PositionY (um) and, with the registration, as JSON in the image's
     description. Written under a temporary name, made durable, then renamed. Raises StorageError.
     """
-    partial = path.with_name(path.name + ".part")
     facts = {
         "quantity": "transmission",
         "unseen": "NaN",
@@ -48,27 +46,14 @@ def write_mosaic(mosaic: Mosaic, path: Path) -> None:
             "PositionYUnit": ["µm"],
         },
     }
-    try:
-        with partial.open("wb") as file:
-            # Resolution tags as well, for readers that do not know OME: pixels per centimetre.
-            tifffile.imwrite(
-                file,
-                mosaic.image,
-                ome=True,
-                photometric="minisblack",
-                resolution=(1e4 / mosaic.pixel_size_um, 1e4 / mosaic.pixel_size_um),
-                resolutionunit="CENTIMETER",
-                metadata=metadata,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise StorageError(
-            "the mosaic could not be written", where=str(path), value=error.strerror, remedy="check disk and rights"
-        ) from error
+    with durable_file(path, "the mosaic", replace=True) as file:
+        # Resolution tags as well, for readers that do not know OME: pixels per centimetre.
+        tifffile.imwrite(
+            file,
+            mosaic.image,
+            ome=True,
+            photometric="minisblack",
+            resolution=(1e4 / mosaic.pixel_size_um, 1e4 / mosaic.pixel_size_um),
+            resolutionunit="CENTIMETER",
+            metadata=metadata,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import AbstractPathEffect
 
-from xrm_control.core.errors import StorageError
 from xrm_control.mosaic.tiles import Mosaic
+from xrm_control.storage.durable import durable_file
 
 RoiBox = tuple[str, float, float, float, float]
 """name, x_um, y_um (centre, stage), width_um, height_um"""
@@ -35,20 +34,8 @@ def draw_mosaic(mosaic: Mosaic, rois: Sequence[RoiBox], particles: Sequence[Disc
     Unseen places are coloured; particles are circles of their equivalent diameter. Raises StorageError.
     """
     figure = mosaic_figure(mosaic, rois, particles)
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("wb") as file:
-            figure.savefig(file, format="png", dpi=150, bbox_inches="tight", metadata={"Software": "xrm_control"})
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(
-            "the picture of the mosaic could not be written",
-            where=str(path),
-            value=error.strerror,
-            remedy="check disk and rights",
-        ) from error
+    with durable_file(path, "the picture of the mosaic", replace=True) as file:
+        figure.savefig(file, format="png", dpi=150, bbox_inches="tight", metadata={"Software": "xrm_control"})
 
 
 def mosaic_figure(mosaic: Mosaic, rois: Sequence[RoiBox], particles: Sequence[Disc]) -> Figure:

@@ -11,13 +11,13 @@ import asyncio
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ from xrm_control.reconstruction.pipeline import (
 )
 from xrm_control.reconstruction.quality import QualityMetrics
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import PART_SUFFIX, make_folder, part_path, publish_file, storage_error
+from xrm_control.storage.durable import durable_file, make_folder, part_path
 
 _FORMAT = 1
 _NOTE, _PREPARED = "about.json", "prepared.npz"
@@ -148,8 +148,10 @@ def prepare_parts(job: VolumeJob) -> None:
             if old.name != LOCK:
                 old.unlink()
         content: dict[str, Any] = prepare(job.source.load(), job.spec).as_arrays()
-        _publish(job.folder / _PREPARED, lambda file: np.savez(file, **content))
-        _publish(job.folder / _NOTE, lambda file: file.write(json.dumps(note).encode()))
+        with _part_file(job.folder / _PREPARED) as file:
+            np.savez(file, **content)
+        with _part_file(job.folder / _NOTE) as file:
+            file.write(json.dumps(note).encode())
 
 
 def make_part(job: VolumeJob, rows: Rows) -> None:
@@ -158,21 +160,15 @@ def make_part(job: VolumeJob, rows: Rows) -> None:
     if metrics.exists():
         return
     volume, found = reconstruct_rows(job.source.load(), job.spec, _prepared(job.folder), rows)
-    _publish(image, lambda file: np.save(file, volume))
-    _publish(metrics, lambda file: file.write(json.dumps(found.as_dict()).encode()))
+    # A worker that was given up may still be writing beside the one that took over; they write the same.
+    with _part_file(image) as file:
+        np.save(file, volume)
+    with _part_file(metrics) as file:
+        file.write(json.dumps(found.as_dict()).encode())
 
 
-def _publish(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Make a file durable. A worker that was given up may still be writing beside the one that took over: each has a
-    name of its own until it is done, and they write the same.
-    """
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=PART_SUFFIX, delete=False) as file:
-        try:
-            write(file.file)
-        except OSError as error:
-            Path(file.name).unlink(missing_ok=True)
-            raise storage_error("a part of the volume cannot be written", path, error) from error
-    publish_file(Path(file.name), path, replace=True)
+def _part_file(path: Path) -> AbstractContextManager[BinaryIO]:
+    return durable_file(path, "a part of the volume", replace=True, own_name=True)
 
 
 def assemble_volume(job: VolumeJob) -> Volume:

@@ -12,7 +12,10 @@ import ctypes
 import errno
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from xrm_control.core.errors import StorageError
 
@@ -113,6 +116,37 @@ def write_durable(path: Path, data: bytes, *, replace: bool = False) -> Path:
         os.close(descriptor)
     publish_file(part, path, replace=replace, synced=True)
     return path
+
+
+@contextlib.contextmanager
+def durable_file(
+    path: Path, what: str, *, replace: bool = False, need_bytes: int | None = None, own_name: bool = False
+) -> Iterator[BinaryIO]:
+    """A file to be written in the block, for reading as well; durable under the name `path` when the block ends.
+
+    what: said in the error, as in "the mosaic". own_name: its temporary name is its own, for writers that may meet.
+    Raises StorageError; what fails in the block leaves nothing behind.
+    """
+    part = part_path(path)
+    try:
+        if own_name:
+            file = tempfile.NamedTemporaryFile("w+b", dir=path.parent, suffix=PART_SUFFIX, delete=False)  # noqa: SIM115
+            part = Path(file.name)
+        else:
+            file = part.open("w+b")
+        with file:
+            yield cast(BinaryIO, file)
+            file.flush()
+            _fsync(file.fileno(), part, need_bytes)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        part.unlink(missing_ok=True)
+        raise storage_error(f"{what} cannot be written", path, error, need_bytes) from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    publish_file(part, path, replace=replace, synced=True)
 
 
 def publish_file(part: Path, final: Path, *, replace: bool = False, synced: bool = False) -> Path:

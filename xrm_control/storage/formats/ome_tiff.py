@@ -16,7 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.storage.durable import part_path, publish_file, storage_error
+from xrm_control.storage.durable import durable_file
 from xrm_control.storage.formats.scan_file import VolumeFormat
 
 _LENGTHS_UM = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "nm": 1e-3, "pm": 1e-6}
@@ -128,11 +128,11 @@ def _write(
     lengths = {f"PhysicalSize{axis}": float(voxel_size_um) for axis in "XYZ"}
     units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     unknown = str(uuid.UUID(int=0))
-    part_of_it = part_path(path)
-    try:
+    need_bytes = math.prod(shape) * dtype.itemsize
+    with durable_file(path, "the volume", replace=replace, need_bytes=need_bytes) as file:
         # Room for the pixels first, then the pixels: no more than a part of them is ever in memory.
-        place = tifffile.imwrite(
-            part_of_it,
+        offset = tifffile.imwrite(
+            file,
             shape=shape,
             dtype=dtype,
             ome=True,
@@ -140,22 +140,16 @@ def _write(
             metadata={"axes": "ZYX", "UUID": unknown, **lengths, **units, **metadata},
             returnoffset=True,
         )
-        if place is None:
-            raise DataError("the pixels do not lie in one piece", where=str(part_of_it))
+        if offset is None:
+            raise DataError("the pixels do not lie in one piece", where=str(path))
         content = hashlib.sha256()
-        with part_of_it.open("r+b") as file:
-            file.seek(place[0])
-            for one in parts:
-                pixels = np.ascontiguousarray(one).data.cast("B")
-                content.update(pixels)
-                file.write(pixels)
-            # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
-            _rename(file, unknown, str(uuid.UUID(bytes=content.digest()[:16], version=4)))
-    except OSError as error:
-        part_of_it.unlink(missing_ok=True)
-        need_bytes = math.prod(shape) * dtype.itemsize
-        raise storage_error("the volume cannot be written", path, error, need_bytes) from error
-    publish_file(part_of_it, path, replace=replace)
+        file.seek(offset[0])
+        for one in parts:
+            pixels = np.ascontiguousarray(one).data.cast("B")
+            content.update(pixels)
+            file.write(pixels)
+        # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
+        _rename(file, unknown, str(uuid.UUID(bytes=content.digest()[:16], version=4)))
 
 
 def _rename(file: BinaryIO, old: str, new: str) -> None:
