@@ -103,7 +103,7 @@ def test_what_the_gpu_refuses_the_cpu_does_and_says_so(algorithm: str, capfd: py
     assert live_astra_objects() == before
 
 
-def test_remarks_reach_the_nearest_listener_once() -> None:
+def test_warnings_reach_the_nearest_collector_once() -> None:
     warn("nobody hears this")
     with collect_warnings() as outer:
         warn("first")
