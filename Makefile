@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 
-.PHONY: demo test lint bench soak busy setup clean
+.PHONY: demo test lint bench soak busy mutants setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -36,6 +36,10 @@ soak: $(READY)
 BUSY := tests/devices tests/simulators/ioc tests/cli tests/session tests/system
 busy: $(READY)
 	$(BIN)/python -m tests.storms.busy 20 $(BIN)/python -m pytest -n $(CPUS) --dist loadfile $(BUSY)
+
+# How many planted faults do the tests find? Hours; `.venv/bin/python -m tests.mutants --help` for a part of them.
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants --jobs $(CPUS)
 
 setup: $(READY)
 

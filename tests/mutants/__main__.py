@@ -1,0 +1,87 @@
+"""`python -m tests.mutants`: how many of a set of planted faults the tests find, room by room. Hours.
+
+Ends with an error when fewer than nine in ten are found, or fewer than three in four of any room. A survivor that
+changes nothing anybody could observe stands in `judged.py` with the reason, and does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+from tests.mutants.generated import draw
+from tests.mutants.hunt import Verdict, copy_of, judge
+from tests.mutants.judged import EQUIVALENT
+from tests.mutants.planted import planted
+
+ROOT = Path(__file__).parents[2]
+ROOMS = {
+    "acquisition": 7, "analysis": 9, "app": 3, "cli": 4, "compute": 4, "contracts": 4, "core": 5, "devices": 10,
+    "mosaic": 5, "processing": 6, "recipe": 6, "reconstruction": 8, "reporting": 6, "roi": 5, "session": 7,
+    "storage": 8,
+}  # fmt: skip
+WANTED, WANTED_OF_A_ROOM = 0.90, 0.75
+
+
+def main() -> int:
+    """Plant, run, sum up."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rooms", help="only these, separated by commas")
+    parser.add_argument(
+        "--only", choices=("planted", "generated"), help="only the faults by hand, or only those by rule"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="at once")
+    parser.add_argument("--list", action="store_true", help="name them and end")
+    asked = parser.parse_args()
+    mutants = [] if asked.only == "generated" else list(planted())
+    mutants += [] if asked.only == "planted" else draw(ROOT, ROOMS, asked.seed)
+    if asked.rooms:
+        mutants = [mutant for mutant in mutants if mutant.room in asked.rooms.split(",")]
+    if asked.list:
+        print(*(mutant.name(ROOT) for mutant in mutants), sep="\n")
+        return 0
+    with ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
+        copies: SimpleQueue[Path] = SimpleQueue()
+        for _ in range(asked.jobs):
+            copies.put(stack.enter_context(copy_of(ROOT)))
+
+        def one(number: int) -> Verdict:
+            copy = copies.get()
+            try:
+                found = judge(mutants[number], copy)
+            finally:
+                copies.put(copy)
+            how = f"found by {found.by}" if found.by else "SURVIVED"
+            print(f"{number + 1} of {len(mutants)}: {found.mutant.name(ROOT)}: {how}", flush=True)
+            return found
+
+        verdicts = list(pool.map(one, range(len(mutants))))
+    return _sum_up(verdicts)
+
+
+def _sum_up(verdicts: list[Verdict]) -> int:
+    by_room: dict[str, list[bool]] = defaultdict(list)
+    for verdict in verdicts:
+        reason = None if verdict.by else EQUIVALENT.get((verdict.mutant.path, verdict.mutant.what))
+        if reason:
+            print(f"no fault: {verdict.mutant.name(ROOT)}: {reason}")
+        else:
+            by_room[verdict.mutant.room].append(verdict.by is not None)
+    print()
+    for room, found in sorted(by_room.items()):
+        print(f"{room:16} {sum(found):3} of {len(found):3}")
+    every = [one for found in by_room.values() for one in found]
+    share = sum(every) / max(1, len(every))
+    print(f"{'all':16} {sum(every):3} of {len(every):3}, {100 * share:.0f} %")
+    weak = [room for room, found in by_room.items() if sum(found) < WANTED_OF_A_ROOM * len(found)]
+    return int(share < WANTED or bool(weak))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Plants one fault at a time in a copy of the tree and runs the tests that should find it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.mutants.mutant import Mutant
+
+# After the room's own tests, those of whole runs.
+SYSTEM = ("tests/test_app.py", "tests/cli", "tests/system/test_short_runs.py", "tests/system/test_handoff_ends.py")
+LIMIT_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """by: the test that found it, "time" where it made the tests hang, None where nothing did."""
+
+    mutant: Mutant
+    by: str | None
+
+
+def groups_of(mutant: Mutant, root: Path) -> list[list[str]]:
+    """Groups of tests, the nearest first: those named like the module, its room's, those of whole runs."""
+    room = root / "tests" / Path(*Path(mutant.path).parts[1:-1])
+    module = Path(mutant.path).stem
+    near = sorted(str(one.relative_to(root)) for one in room.glob(f"test_*{module}*.py")) if room.is_dir() else []
+    own = root / "tests" / mutant.room
+    groups = [
+        near,
+        [str(own.relative_to(root))] if own.is_dir() else [],
+        [one for one in SYSTEM if (root / one).exists()],
+    ]
+    return [group for group in groups if group]
+
+
+def judge(mutant: Mutant, root: Path) -> Verdict:
+    """Whether any test fails with it; `root` is a copy that may be written to, and is as before afterwards."""
+    file, before = root / mutant.path, mutant.plant(root)
+    try:
+        for group in groups_of(mutant, root):
+            found = _failing(group, root)
+            if found is not None:
+                return Verdict(mutant, found)
+        return Verdict(mutant, None)
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
+def _failing(tests: list[str], root: Path) -> str | None:
+    """The first test that fails."""
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "time"
+    if done.returncode in (0, 5):
+        return None
+    named = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return named[0].split(" - ")[0].partition(" ")[2] if named else f"pytest ends with {done.returncode}"
+
+
+@contextmanager
+def copy_of(root: Path) -> Iterator[Path]:
+    """The files of a checkout, in a folder of their own."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True).stdout.decode()
+    with TemporaryDirectory(prefix="mutants-") as folder:
+        for name in filter(None, listed.split("\0")):
+            target = Path(folder, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, target)
+        yield Path(folder)
