@@ -9,7 +9,7 @@ import pytest
 
 from tests.mutants.__main__ import ROOMS
 from tests.mutants.generated import draw, mutants_of
-from tests.mutants.hunt import judge, groups_of
+from tests.mutants.hunt import groups_of, judge
 from tests.mutants.mutant import Mutant
 from tests.mutants.planted import planted
 
