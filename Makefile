@@ -30,7 +30,7 @@ $(VENV)/.bench: $(READY)
 # Long checks: a compressed night with every scripted fault, writers killed at random, a disk that fails at every call,
 # every signal in every state, races for one instrument. XRM_STORM_STEP=10 tries each tenth call of the failing disk.
 soak: $(READY)
-	$(BIN)/python -m pytest -n $(CPUS) -m soak -rP tests
+	$(BIN)/python -m pytest -n $(CPUS) -m soak -o timeout=0 -rP tests
 
 # The tests that wait for other processes, beside twenty busy loops: a busy machine is no fault.
 BUSY := tests/devices tests/simulators/ioc tests/cli tests/session tests/system

@@ -289,7 +289,7 @@ def test_the_same_mosaic_is_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("write", [write_mosaic, lambda m, p: draw_mosaic(m, [], [], p)])
 def test_a_place_that_cannot_be_written_is_said(write, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(StorageError, match="could not be written"):
+    with pytest.raises(StorageError, match="cannot be written"):
         write(some_mosaic(), tmp_path / "missing" / "mosaic.tif")
 
 
