@@ -1,9 +1,9 @@
 """Signs of life, both ways, and who is in control.
 
 The IOC's heartbeat is watched: a process that was stopped still counts as connected for Channel Access, so only a
-value that must change tells. This side kicks the IOC's dead-man, but only while work goes on: a session that hangs lets it fall,
-and the IOC closes the shutter by itself. A session that has stood still for nearly as long believes in nothing that it
-knows: before it writes again it looks who is in control.
+value that must change tells. This side kicks the IOC's dead-man, but only while work goes on: a session that hangs
+lets it fall, and the IOC closes the shutter by itself. A session that has stood still for nearly as long believes in
+nothing that it knows: before it writes again it looks who is in control.
 
 Two locks keep a second session out: one of the kernel's on this machine, and the owner PV for all others. The latter is
 Fischer's algorithm (Lamport, A Fast Mutual Exclusion Algorithm, 1987): look, write one's name, wait longer than anybody
