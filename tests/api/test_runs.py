@@ -45,6 +45,11 @@ def test_a_script_without_a_guard_runs_its_recipe_once(tmp_path: Path) -> None:
     assert len(list(out.iterdir())) == 1
 
 
+def state_of(run: xrm.Run) -> str | None:
+    state = run.status.state
+    return None if state is None else state.state
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> xrm.Run:
     """Carried out inside a running event loop, as a notebook does."""
@@ -59,11 +64,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> xrm.Run:
 
 def test_a_run_inside_a_loop_is_complete_and_has_the_overrides(run: xrm.Run) -> None:
     assert run.complete
-    assert run.results["counts"]["projections" if "projections" in run.results["counts"] else "rois"] >= 1
+    assert len(run.rows("particles")) > 0
     assert app.load(run.folder / "recipe.yaml").recipe.scan.projections == 41
     assert run.folder.name.split("_")[1] == "cell"
     assert run.report.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert run.status.state == "done"
+    assert state_of(run) == "done"
 
 
 def test_tables_hold_what_the_files_hold(run: xrm.Run) -> None:
@@ -158,7 +163,7 @@ def test_an_interrupt_inside_a_loop_ends_the_run_safely(tmp_path: Path) -> None:
         asyncio.run(cell())
     (folder,) = (tmp_path / "runs").iterdir()
     assert ended.value.__notes__ == [f"run folder: {folder}"]
-    assert xrm.open_run(folder).status.state == "aborted"
+    assert state_of(xrm.open_run(folder)) == "aborted"
 
 
 def test_a_script_keeps_its_signal_handlers(tmp_path: Path) -> None:

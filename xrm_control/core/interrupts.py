@@ -70,18 +70,21 @@ def outside_loop(work: Callable[[], Result]) -> Result:
     context.run(_present.set, interrupts)
     ended: list[Result] = []
     failed: list[BaseException] = []
+    over = threading.Event()
 
     def carried_out() -> None:
         try:
             ended.append(context.run(work))
         except BaseException as error:  # noqa: BLE001  it is raised again where it is waited for
             failed.append(error)
+        finally:
+            over.set()
 
-    thread = threading.Thread(target=carried_out, name="outside the loop")
-    thread.start()
-    while thread.is_alive():
+    threading.Thread(target=carried_out, name="outside the loop").start()
+    # Not by joining: an interrupted join takes the thread for ended (CPython before 3.13).
+    while not over.is_set():
         try:
-            thread.join()
+            over.wait()
         except KeyboardInterrupt:
             interrupts.interrupt("Ctrl-C")
     if failed:
