@@ -87,8 +87,8 @@ def test_what_does_not_fit_is_named(change: dict[str, Any], error: type[Exceptio
 
 def test_a_ball_is_measured(tmp_path: Path) -> None:
     radius_um, voxel_um, volume = 6.0, VOXEL_UM, BALL
-    for source, more in ((volume, {"voxel_size_um": voxel_um}), (_written(tmp_path, volume, voxel_um), {})):
-        found = xrm.analyze(source, **more)
+    for source, given_um in ((volume, voxel_um), (_written(tmp_path, volume, voxel_um), None)):
+        found = xrm.analyze(source, voxel_size_um=given_um)
         (row,) = found.particle_rows
         assert row["equivalent_diameter_um"] == pytest.approx(2 * radius_um, rel=0.02)
         assert row["particle_id"] == 1

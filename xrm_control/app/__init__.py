@@ -43,6 +43,7 @@ __all__ = [
     "check",
     "diagram",
     "examine",
+    "kinds",
     "load",
     "pace",
     "plan",
@@ -256,6 +257,13 @@ def diagram() -> str:
 def schema() -> dict[str, Any]:
     """The recipe's JSON schema, for editors that complete and check YAML."""
     return json_schema(Recipe)
+
+
+def kinds(family: str) -> tuple[str, ...]:
+    """The kinds of a family by the name of its entry-point group: ``kinds("reconstructors")``."""
+    from xrm_control.recipe.families import kinds as kinds_of
+
+    return kinds_of(family)
 
 
 def pace(instrument: Backend, speed: str | None) -> str | float:

@@ -25,6 +25,8 @@ from xrm_control.core.model import Spec
 
 Member = TypeVar("Member", bound=Spec)
 
+_GROUPS = "[xrm_control."
+
 
 @dataclass(frozen=True)
 class Family:
@@ -120,15 +122,19 @@ def _refused(name: str, reason: str) -> CoreSchema:
 
 
 @lru_cache(maxsize=1)
-def _installed() -> importlib.metadata.EntryPoints:
-    """Of all packages: looking takes some hundredths of a second, so it is done once."""
-    return importlib.metadata.entry_points()
+def _installed() -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Entry points of all packages in our groups, of each package once; looked for once, as it takes its time."""
+    found: dict[str, tuple[importlib.metadata.EntryPoint, ...]] = {}
+    for package in importlib.metadata.distributions():
+        if _GROUPS in (package.read_text("entry_points.txt") or ""):
+            # The first on the path is the one that is imported.
+            found.setdefault(package.name, tuple(package.entry_points))
+    return tuple(point for points in found.values() for point in points)
 
 
 def _offered(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
-    """What is offered in a group, sorted, each once however often its package is found on the path."""
-    points = {(point.name, point.value, _origin(point)): point for point in _installed().select(group=group)}
-    return tuple(points[key] for key in sorted(points))
+    """What is offered in a group, sorted."""
+    return tuple(sorted((point for point in _installed() if point.group == group), key=lambda p: (p.name, p.value)))
 
 
 def _origin(point: importlib.metadata.EntryPoint) -> str:
