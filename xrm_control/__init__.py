@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from xrm_control.api.arrays import AnalysedVolume, analyze, reconstruct
     from xrm_control.api.recipes import check, load, open_run, plan, run
     from xrm_control.api.results import Run
-    from xrm_control.api.version import __version__
     from xrm_control.core.errors import XrmError
+    from xrm_control.core.version import __version__
     from xrm_control.reconstruction.pipeline import Reconstruction
 
 __all__ = [
@@ -43,7 +43,7 @@ _HOMES = {
     "Run": "xrm_control.api.results",
     "Reconstruction": "xrm_control.reconstruction.pipeline",
     "XrmError": "xrm_control.core.errors",
-    "__version__": "xrm_control.api.version",
+    "__version__": "xrm_control.core.version",
 }
 
 __getattr__ = lazy(__name__, _HOMES)

@@ -38,7 +38,7 @@ RunsRoot = Annotated[Path, typer.Option("--out", help="folder that holds the run
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        from xrm_control import __version__
+        from xrm_control.core.version import __version__
 
         print(f"xrm_control {__version__}")
         raise typer.Exit
