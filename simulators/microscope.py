@@ -32,7 +32,6 @@ from simulators.imaging import View, mean_transmission
 from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisConfig, AxisModel
 from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM, Illumination
-from simulators.powder import make_specimen
 from simulators.seeding import generator
 from simulators.source import Shutter, Source, without
 from simulators.specimen import Specimen, SpecimenConfig
@@ -322,6 +321,8 @@ class Microscope:
     @cached_property
     def specimen(self) -> Specimen:
         """The specimen, built on first use."""
+        from simulators.powder import make_specimen
+
         return make_specimen(self.config.specimen, self.config.seed)
 
     @cached_property

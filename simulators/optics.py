@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.special import erf
 
 from simulators.render import Grid
 from simulators.seeding import generator
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 DETECTOR_PX = 1024
 PIXEL_UM = 0.064
@@ -40,6 +42,8 @@ def detection(count: int, size: int, step_um: float, fwhm_um: float) -> csr_arra
 
     The point spread is a Gaussian of that full width at half maximum; separable, so one matrix serves rows and columns.
     """
+    from scipy.sparse import csr_array
+
     kernel = _kernel(fwhm_um, step_um)
     half = len(kernel) // 2
     pixel, tap = np.divmod(np.arange(count * len(kernel)), len(kernel))
@@ -57,6 +61,8 @@ def detect(image: NDArray[np.float32], grid: Grid, size: int, fwhm_um: float) ->
 
 def _kernel(fwhm_um: float, step_um: float) -> NDArray[np.float64]:
     """Gaussian integrated over the sub-pixels, cut at 3.5 sigma."""
+    from scipy.special import erf
+
     if fwhm_um <= 0.0:
         return np.ones(1)
     sigma = fwhm_um / (2.0 * math.sqrt(2.0 * math.log(2.0))) / step_um

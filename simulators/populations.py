@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,8 @@ class LogNormal:
 
         Stratified, so that a population of a thousand has its intended mean and tails for every seed.
         """
+        from scipy.special import ndtr, ndtri
+
         quantile = random.permutation((np.arange(count) + random.uniform(size=count)) / max(count, 1))
         ends = ndtr(np.log(np.array([self.smallest_um, self.largest_um]) / self.median_um) / self.sigma_ln)
         normal = ndtri(ends[0] + quantile * (ends[1] - ends[0]))
@@ -71,5 +72,7 @@ class VoidPopulation:
 
 def _normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks turned into standard normal quantiles."""
+    from scipy.special import ndtri
+
     rank = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return ndtri((rank + 0.5) / max(len(values), 1))

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.chords import LANES, accumulate
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -61,6 +59,8 @@ class BodyStore:
 
 def _blocks(table: NDArray[np.float32]) -> NDArray[np.float32]:
     """A table (slabs, M) as blocks of LANES slabs, vertex by vertex: (blocks, M, LANES), flat, padded with zeros."""
+    from simulators.chords import LANES
+
     slabs, vertices = table.shape
     blocks = -(-slabs // LANES)
     padded = np.zeros((blocks * LANES, vertices), np.float32)
@@ -76,6 +76,8 @@ def path_length(
     centre_um is the sample point (x, y, z) seen at lateral 0 and row coordinate 0; theta turns the sample about y, so
     that a point (x, z) from it is seen at x cos(theta) + z sin(theta).
     """
+    from simulators.chords import accumulate  # numba, for which a recipe that is only checked must not wait
+
     theta = np.deg2rad(theta_deg)
     out = np.zeros((grid.rows, grid.columns), np.float32)
     relative = bodies.centre_um - np.asarray(centre_um)

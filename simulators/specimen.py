@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulators.materials import Material
-from simulators.measure import Measures
 from simulators.render import BodyStore, Grid, path_length
 from simulators.tape import Tape
+
+if TYPE_CHECKING:
+    from simulators.measure import Measures
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,8 @@ REFUSED = [
     (["reconstruct", NMC811, "--out", "v.tif"], 2, "nmc811_screening.yaml"),
     (["reconstruct", "a.h5", "--out", "v.tif", "--filter", "tukey"], 2, "--filter"),
     (["reconstruct", "a.h5", "--out", "v.tif", "--rows", "5"], 2, "--rows"),
+    (["reconstruct", "a.h5", "--out", "v.tif", "--method", "magic"], 2, "cgls, fbp, fourier, sirt, tv"),
+    (["analyze", "a.tif", "--out", "o", "--threshold", "magic"], 2, "fixed, iso50, otsu"),
     (["reconstruct", "a.h5", "--out", "v.raw"], 2, ".ome.tif"),
 ]
 

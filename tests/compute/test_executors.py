@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,8 +86,72 @@ def test_a_killed_process_costs_time_and_nothing_else(tmp_path: Path, count: int
     assert isinstance(always, WorkersLost)
     assert "3 times" in str(always)
     assert others == [0, 1, 4, 9, 16, 25, 81]
-    assert 3 <= len(told) <= 4
+    assert len(told) == 1 + 2
     assert "died" in told[0]
+
+
+class Untold(Exception):
+    """An error that cannot be unpickled."""
+
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def raise_untold() -> None:
+    raise Untold(1, 2)
+
+
+def answer_untold() -> object:
+    return lambda: None
+
+
+@pytest.mark.parametrize(("function", "text"), [(raise_untold, "Untold: 1 and 2"), (answer_untold, "pickle")])
+def test_what_cannot_travel_is_told_in_words(function: Callable[[], object], text: str) -> None:
+    async def main() -> None:
+        with Processes().open() as workers:
+            await workers.run(function)
+
+    with pytest.raises(Exception, match=text):
+        run(main(), VIRTUAL)
+
+
+def test_work_in_flight_ends_when_the_workers_are_stopped() -> None:
+    async def main() -> object:
+        with Processes().open() as workers:
+            pid = await workers.run(whereabouts)
+            waiting = asyncio.create_task(workers.run(wait_long))
+            await asyncio.wait([waiting], timeout=0.2)
+            workers.stop()
+            with pytest.raises(WorkersLost, match="stopped"):
+                await waiting
+            return pid
+
+    pid = run(main(), 1)
+    assert isinstance(pid, int)
+    assert gone(pid)
+
+
+SCRIPT = """
+import asyncio, sys
+sys.path.insert(0, ".")
+from tests.compute.test_executors import square
+from xrm_control.compute.processes import Processes
+
+print("the script runs", flush=True)
+
+async def main():
+    with Processes().open() as workers:
+        print(await workers.run(square, 5))
+
+asyncio.run(main())
+"""
+
+
+def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.returncode) == ("the script runs\n25\n", 0), done.stderr
 
 
 def test_each_process_takes_its_share_of_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,17 +167,20 @@ def test_each_process_takes_its_share_of_the_cpus(monkeypatch: pytest.MonkeyPatc
 ORPHANS = """
 import asyncio, os, sys
 sys.path.insert(0, ".")
-from tests.compute.test_executors import whereabouts
+from tests.compute.test_executors import wait_long, whereabouts
 from xrm_control.compute.processes import Processes
 
 async def main():
     with Processes().open() as workers:
         print(await workers.run(whereabouts), flush=True)
-        await workers.run(sys.stdin.read)
+        await workers.run(wait_long)
 
-if __name__ == "__main__":
-    asyncio.run(main())
+asyncio.run(main())
 """
+
+
+def wait_long() -> None:
+    threading.Event().wait(100)
 
 
 def test_processes_do_not_outlive_a_session_that_was_killed(tmp_path: Path) -> None:

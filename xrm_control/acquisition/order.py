@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
+
+ORDERS = Family("xrm_control.acquisition.orders", group="xrm_control.orders")
 
 
 class ProjectionOrder(Spec):

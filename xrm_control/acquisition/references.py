@@ -8,9 +8,12 @@ from dataclasses import replace
 
 from pydantic import Field
 
+from xrm_control.core.family import Family
 from xrm_control.core.geometry import Pose, projected_half_width_um
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
+
+REFERENCE_SCHEMES = Family("xrm_control.acquisition.schemes", group="xrm_control.reference_schemes")
 
 
 class ReferenceScheme(Spec):

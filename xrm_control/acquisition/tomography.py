@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from xrm_control.acquisition.order import ProjectionOrder
+from xrm_control.acquisition.order import ORDERS, ProjectionOrder
 from xrm_control.acquisition.orders.sequential import Sequential
-from xrm_control.acquisition.references import ReferenceScheme, clear_pose
+from xrm_control.acquisition.references import REFERENCE_SCHEMES, ReferenceScheme, clear_pose
 from xrm_control.acquisition.schemes.both import Both
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.errors import RecipeError
-from xrm_control.core.family import Family
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
@@ -39,8 +38,8 @@ class TomographySpec(Spec):
     )
     start_deg: float = -90.0
     end_deg: float = 90.0
-    order: Annotated[ProjectionOrder, Family("xrm_control.acquisition.orders")] = Sequential()
-    references: Annotated[ReferenceScheme, Family("xrm_control.acquisition.schemes")] = Both()
+    order: Annotated[ProjectionOrder, ORDERS] = Sequential()
+    references: Annotated[ReferenceScheme, REFERENCE_SCHEMES] = Both()
     darks: int = Field(default=5, ge=1, le=1000)
     clear_margin_um: float = Field(default=10.0, ge=0, description="between the strip's shadow and the field of view")
     missing_allowed_percent: float = Field(

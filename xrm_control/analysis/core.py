@@ -18,23 +18,21 @@ from pydantic import Field
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_results
 from xrm_control.analysis.levels import Levels, cylinder, find_levels
-from xrm_control.analysis.metric import Metric
+from xrm_control.analysis.metric import METRICS, Metric
 from xrm_control.analysis.particles import BORDER_VOXELS, make_crops, with_blur
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.sampling import whole_probability
 from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.splitting import Labels, SplitSpec
 from xrm_control.analysis.tables import PARTICLE_COLUMNS, Row
-from xrm_control.analysis.threshold import FloatVolume, Threshold
+from xrm_control.analysis.threshold import THRESHOLDS, FloatVolume, Threshold
 from xrm_control.analysis.thresholds.iso50 import Iso50
 from xrm_control.analysis.voids import VoidSpec
 from xrm_control.core.cost import Cost
 from xrm_control.core.errors import AnalysisError, DataError
-from xrm_control.core.family import Family
 from xrm_control.core.geometry import Pose, volume_to_stage
 from xrm_control.core.model import Spec
 
-METRICS = Family("xrm_control.analysis.metrics")
 EXTERIOR, SOLID, VOID = 0, 1, 2
 MIN_SIDE_VOXELS = 8
 # Blur of sigma voxels hides voids smaller than this many sigma from a half-way threshold.
@@ -53,7 +51,7 @@ class AnalysisSpec(Spec):
     """How a volume is measured. min_particle_um: smaller ones are left out; voxel_relative_u: relative standard
     uncertainty of the voxel size; seed: of the roughness floor's Monte Carlo and of the bootstrap."""
 
-    threshold: Annotated[Threshold, Family("xrm_control.analysis.thresholds")] = Iso50()
+    threshold: Annotated[Threshold, THRESHOLDS] = Iso50()
     split: SplitSpec = SplitSpec()
     voids: VoidSpec = VoidSpec()
     metrics: tuple[Annotated[Metric, METRICS], ...] = Field(default_factory=_all_metrics)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from xrm_control.analysis.greyvolume import BoxLevels, PartialVolume, expected_share, particle_shares, void_volume
 from xrm_control.analysis.rays import RayRadii, measure_radii
@@ -122,6 +121,8 @@ class ParticleCrop:
         the blur is not in it. u: two thirds of the volume's, and the scatter of Crofton's count with the place of
         the grid, 0.12 / R[voxels].
         """
+        from scipy import ndimage
+
         volume = self.volume_um3
         smooth = np.asarray(ndimage.gaussian_filter(self.partial_volume.fraction, SURFACE_SMOOTHING_VOXELS)) > 0.5
         if np.count_nonzero(smooth) < self.voxels / 2:

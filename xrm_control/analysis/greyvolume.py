@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from edt import edt
 from numpy.typing import NDArray
-from scipy import special
 
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
@@ -80,6 +78,8 @@ def particle_shares(
     Deep voxels and voids count 1; within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
     (grey - background) / contrast.
     """
+    from edt import edt
+
     near = zone & (edt(~envelope) <= reach_voxels)
     sure = envelope & ((edt(envelope) > reach_voxels) | (voids > 0))
     shell = (near | envelope) & ~sure
@@ -90,6 +90,9 @@ def particle_shares(
 
 def expected_share(envelope: BoolVolume, blur_voxels: float) -> NDArray[np.float32]:
     """Share that a voxel of `envelope` (z, y, x) would show without voids: the blurred edge at its depth."""
+    from edt import edt
+    from scipy import special
+
     depth = edt(envelope) - 0.5
     return (0.5 * special.erfc(-depth / (np.sqrt(2) * max(blur_voxels, 0.3)))).astype(np.float32)
 

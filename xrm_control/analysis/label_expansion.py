@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from xrm_control.analysis.threshold import BoolVolume
 
@@ -16,6 +15,8 @@ Box = tuple[slice, slice, slice]
 
 def nearest_label(labels: NDArray[Label], reach_voxels: float) -> NDArray[Label]:
     """Every voxel of labels (z, y, x) within `reach_voxels` of a labelled one gets the nearest one's label."""
+    from scipy import ndimage
+
     result = np.zeros_like(labels)
     box = bounding_box(labels > 0, int(np.ceil(reach_voxels)))
     if box is None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from edt import edt
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from xrm_control.analysis.label_expansion import bounding_box
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume, Modes
@@ -119,6 +117,8 @@ class _Trial:
 
 def _trial(volume: FloatVolume, inside: BoolVolume, level: float) -> _Trial | None:
     """Modes on either side of `level`, away from edges; None when they are not two."""
+    from edt import edt
+
     rough = (volume > level) & inside
     box = bounding_box(rough, 1)
     core = np.zeros(volume.shape, bool)
@@ -187,10 +187,14 @@ def noise_correlation(volume: FloatVolume, mask: BoolVolume) -> tuple[float, flo
 
 
 def _blurred(values: FloatVolume) -> FloatVolume:
+    from scipy import ndimage
+
     return np.asarray(ndimage.gaussian_filter(values, TREND_VOXELS, truncate=3), np.float32)
 
 
 def _autocorrelation(values: FloatVolume, shape: list[int]) -> FloatVolume:
+    from scipy import fft
+
     fast = [fft.next_fast_len(n, real=True) for n in shape]
     spectrum = np.asarray(fft.rfftn(values, fast))
     return np.asarray(fft.irfftn(np.abs(spectrum) ** 2, fast))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from xrm_control.analysis.crop import Measured, ParticleCrop
+from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
+
+METRICS = Family("xrm_control.analysis.metrics", group="xrm_control.metrics")
 
 
 class Metric(Spec):

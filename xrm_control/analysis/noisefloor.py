@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize, special
 
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.rays import edge_profile, measure_radii
@@ -23,6 +22,8 @@ def edge_blur_voxels(views: Sequence[ParticleCrop], most: int = 40) -> float:
     It includes the voxel, the interpolation along the ray and what the reconstruction filter blurs. Without a free
     surface: 0.8.
     """
+    from scipy import optimize, special
+
     rows = []
     for view in sorted(views, key=lambda v: -v.voxels)[:most]:
         profile = edge_profile(view.grey, view.centroid_voxel, view.radii, OFFSETS)
@@ -58,6 +59,8 @@ def noise_floor(
 
 
 def _floor_of(radius: float, blur: float, noise: float, lag1: float, rng: np.random.Generator) -> tuple[float, float]:
+    from scipy import ndimage, special
+
     half = math.ceil(radius + 3 * blur) + 2
     smooth = math.sqrt(-1 / (4 * math.log(lag1))) if 0.01 < lag1 < 0.95 else 0.0
     fine, coarse = [], []

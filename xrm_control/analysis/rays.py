@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
@@ -67,6 +66,8 @@ def edge_profile(
     grey: FloatVolume, centroid: NDArray[np.float64], radii: RayRadii, offsets: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Grey along the free rays at `offsets` (n,) in voxels from the surface found: (free rays, n)."""
+    from scipy import ndimage
+
     free = ~radii.contact.ravel()
     directions = DIRECTIONS_ZYX.reshape(-1, 3)[free]
     along = radii.voxels.ravel()[free][:, None] + offsets
@@ -77,6 +78,8 @@ def edge_profile(
 def _profiles(
     grey: FloatVolume, envelope: BoolVolume, centroid: NDArray[np.float64], directions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    from scipy import ndimage
+
     corners = np.array(np.nonzero(envelope)).T
     reach = float(np.sqrt(((corners - centroid) ** 2).sum(1).max())) + SEARCH_VOXELS + 1
     distances = np.arange(0, reach, STEP_VOXELS)

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
-from edt import edt
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.label_expansion import Box, bounding_box, grown_box, nearest_label
@@ -63,6 +60,8 @@ def isolate(
     local: bool,
 ) -> list[Isolated]:
     """Every particle in its own box, at its own threshold when `local`, in order of label."""
+    from scipy import ndimage
+
     zones = nearest_label(labels, REACH_VOXELS)
     away, deep = _apart(solid)
     found = []
@@ -82,6 +81,8 @@ def isolate(
 
 def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume]:
     """Voxels more than CORE_DEPTH_VOXELS outside, and inside, of `solid` (z, y, x)."""
+    from edt import edt
+
     away, deep = np.ones(solid.shape, bool), np.zeros(solid.shape, bool)
     box = bounding_box(solid, MARGIN)
     if box is not None:
@@ -92,6 +93,8 @@ def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume]:
 
 def _mask(grey: FloatVolume, mine: BoolVolume, zone: BoolVolume, level: float) -> BoolVolume:
     """The largest connected part above `level` in the particle's zone."""
+    import cc3d
+
     parts = np.asarray(cc3d.connected_components((grey > level) & zone, connectivity=6))
     counts = np.bincount(parts[mine], minlength=2)
     counts[0] = 0

@@ -7,13 +7,9 @@ particles that touch have a neck well narrower than the smaller of them (`neck_r
 
 from __future__ import annotations
 
-import cc3d
 import numpy as np
-from edt import edt
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import ndimage
-from skimage.segmentation import watershed
 
 from xrm_control.analysis.label_expansion import bounding_box
 from xrm_control.analysis.threshold import BoolVolume
@@ -36,6 +32,8 @@ class SplitSpec(Spec):
 
 def fill_enclosed(solid: BoolVolume) -> BoolVolume:
     """`solid` with everything filled that a 6-connected flood from the array's border cannot reach."""
+    import cc3d
+
     empty = cc3d.connected_components(~np.pad(solid, 1), connectivity=6)
     return (empty != empty[0, 0, 0])[1:-1, 1:-1, 1:-1]
 
@@ -50,6 +48,11 @@ def split(filled: BoolVolume, spec: SplitSpec) -> Labels:
 
 
 def _split_box(filled: BoolVolume, spec: SplitSpec) -> Labels:
+    import cc3d
+    from edt import edt
+    from scipy import ndimage
+    from skimage.segmentation import watershed
+
     smooth = edt(filled).astype(np.float32)
     if spec.smoothing_voxels > 0:
         smooth = np.asarray(ndimage.gaussian_filter(smooth, spec.smoothing_voxels, truncate=3), np.float32)
@@ -78,6 +81,8 @@ def saddles(basins: NDArray[np.integer], height: NDArray[np.float32]) -> tuple[N
 
 
 def _merged(basins: NDArray[np.integer], height: NDArray[np.float32], spec: SplitSpec) -> Labels:
+    from scipy import ndimage
+
     count = int(basins.max(initial=0))
     peak = np.asarray(ndimage.maximum(height, basins, np.arange(count + 1)), float)
     parent = np.arange(count + 1)

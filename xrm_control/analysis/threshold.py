@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
+
+THRESHOLDS = Family("xrm_control.analysis.thresholds", group="xrm_control.thresholds")
 
 FloatVolume = NDArray[np.float32]
 BoolVolume = NDArray[np.bool_]

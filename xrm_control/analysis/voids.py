@@ -11,12 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import cc3d
 import numpy as np
-from edt import edt
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import ndimage
 
 from xrm_control.analysis.label_expansion import nearest_label
 from xrm_control.analysis.splitting import fill_enclosed
@@ -47,6 +44,8 @@ class VoidLabels:
 
 def find_voids(solid: BoolVolume, spec: VoidSpec) -> VoidLabels:
     """The voids of one particle; solid: its voxels above the threshold, in a box with a margin."""
+    from scipy import ndimage
+
     envelope = fill_enclosed(solid)
     labels: NDArray[np.uint16] = np.zeros(solid.shape, np.uint16)
     kinds: list[VoidKind] = []
@@ -70,6 +69,8 @@ def void_zones(labels: NDArray[np.uint16], envelope: BoolVolume, reach_voxels: f
 
     Whose grey depends too much on where in them the surface lies.
     """
+    from edt import edt
+
     if not labels.any():
         return labels
     deep = edt(envelope) > SKIN_VOXELS
@@ -77,6 +78,8 @@ def void_zones(labels: NDArray[np.uint16], envelope: BoolVolume, reach_voxels: f
 
 
 def _add(labels: NDArray[np.uint16], kinds: list[VoidKind], mask: BoolVolume, kind: VoidKind, min_voxels: int) -> None:
+    import cc3d
+
     parts = np.asarray(cc3d.connected_components(mask, connectivity=6))
     for part, size in enumerate(np.bincount(parts.ravel())[1:], start=1):
         if size >= min_voxels:

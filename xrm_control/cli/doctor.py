@@ -17,9 +17,8 @@ from rich.text import Text
 
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import XrmError
-from xrm_control.core.family import Family
 from xrm_control.core.findings import Finding
-from xrm_control.devices.backend import Backend
+from xrm_control.recipe.families import examine_families
 from xrm_control.reconstruction.astra_session import gpu_available, gpu_trouble
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
@@ -36,7 +35,7 @@ _SLOW_COMMIT_MS = 100.0
 
 def examine() -> list[Finding]:
     """All examinations; none of them moves anything."""
-    found = [_python(), *_packages(), *map(_reconstruction, _METHODS), _gpu(), _disk(), _commit(), *_backends()]
+    found = [_python(), *_packages(), *map(_reconstruction, _METHODS), _gpu(), _disk(), _commit(), *examine_families()]
     # Here a remedy says what would help if it were not in order; in order there is nothing to note.
     return [replace(finding, remedy="") if finding.ok else finding for finding in found]
 
@@ -108,8 +107,3 @@ def _commit() -> Finding:
     return Finding(
         "durable write of a frame here", median_ms < _SLOW_COMMIT_MS, f"{median_ms:.1f} ms", "use a local disk"
     )
-
-
-def _backends() -> list[Finding]:
-    names = ", ".join(Family("xrm_control.devices", tag="backend").members(Backend))
-    return [Finding("instrument backends", bool(names), names)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from xrm_control.cli import streams
-from xrm_control.cli.ioc import INTERFACE, PORT, PREFIX, ArrayType, IocOptions, SpecimenName, become
+from xrm_control.cli import arguments, streams
+from xrm_control.cli.ioc_command import ioc
+from xrm_control.cli.kinds import KindsCommand, complete
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 
@@ -19,7 +19,6 @@ cli = typer.Typer(
     name="xrm",
     help="From one recipe to a report on single powder particles.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 # Text that comes from outside (reasons, paths, names) is text and never markup.
@@ -37,14 +36,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard out
 RunsRoot = Annotated[Path, typer.Option("--out", help="folder that holds the runs")]
 
 
-class MethodName(StrEnum):
-    """Reconstruction methods of the command line."""
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from xrm_control.core.version import __version__
 
-    FBP = "fbp"
-    FOURIER = "fourier"
-    SIRT = "sirt"
-    CGLS = "cgls"
-    TV = "tv"
+        print(f"xrm_control {__version__}")
+        raise typer.Exit
 
 
 def main() -> NoReturn:
@@ -81,12 +78,30 @@ def _fail(error: XrmError) -> int:
     return error.exit_code
 
 
+@cli.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version and exit", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """From one recipe to a report on single powder particles."""
+
+
+@cli.command()
+def init(folder: Annotated[Path, typer.Argument(help="where to put them")] = Path()) -> None:
+    """Copy the recipes and instruments' maps that come with this program into a folder. Nothing is overwritten."""
+    from xrm_control.app import starter
+
+    for path, new in starter.copy_recipes(folder):
+        _out.print(f"{path}{'' if new else '  is there already, and stays as it is'}")
+
+
 @cli.command()
 def check(recipe: RecipePath, set_: Overrides = None, json_: AsJson = False) -> None:
     """Read a recipe and find everything wrong with it: schema, limits, envelope. Nothing moves."""
     from xrm_control import app
 
-    plan = app.check(app.load(recipe, _overrides(set_)))
+    plan = app.check(app.load(recipe, arguments.overrides(set_)))
     if json_:
         _json({"ok": True, "recipe": str(recipe), "total_s": plan.total_s})
     else:
@@ -105,9 +120,9 @@ def plan(
     from xrm_control import app
     from xrm_control.cli import tables
 
-    loaded = app.load(recipe, _overrides(set_))
+    loaded = app.load(recipe, arguments.overrides(set_))
     if compare is not None:
-        rows = app.trade_off(loaded, _binnings(compare))
+        rows = app.trade_off(loaded, arguments.binnings(compare))
         _json([row.__dict__ for row in rows]) if json_ else _out.print(tables.trade_off_table(rows))
         return
     found = app.plan(loaded, out)
@@ -133,7 +148,7 @@ def run(
     from xrm_control.cli import progress
     from xrm_control.reporting.table import paper_table
 
-    loaded = app.load(recipe, _overrides(set_))
+    loaded = app.load(recipe, arguments.overrides(set_))
     with progress.display(_err) as listener:
         outcome = app.run(loaded, out, speed, listener)
     if json_:
@@ -180,13 +195,13 @@ def status(
         raise typer.Exit(DIED)
 
 
-@cli.command()
+@cli.command(cls=KindsCommand)
 def reconstruct(
     source: Annotated[
         Path, typer.Argument(help="Data Exchange or NXtomo HDF5, .txrm, or RUN/roi-01", show_default=False)
     ],
     out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
-    method: Annotated[MethodName, typer.Option(help="how to reconstruct")] = MethodName.FOURIER,
+    method: Annotated[str, typer.Option(help="how to reconstruct", autocompletion=complete("method"))] = "fourier",
     filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp and fourier")] = None,
     iterations: Annotated[int | None, typer.Option(help="iterations of sirt, cgls and tv")] = None,
     axis: Annotated[float | None, typer.Option(help="rotation axis as detector column; none: find it")] = None,
@@ -206,9 +221,9 @@ def reconstruct(
     A large one is made in parts; the same command goes on where it was left.
     """
     from xrm_control import app
-    from xrm_control.cli import arguments, progress
+    from xrm_control.cli import progress
 
-    spec = arguments.reconstruction(method.value, filter_, iterations, axis, rows, rings, memory_gb)
+    spec = arguments.reconstruction(method, filter_, iterations, axis, rows, rings, memory_gb)
     with progress.rows(_err) as on_rows:
         figures = app.reconstruct(
             source,
@@ -223,20 +238,22 @@ def reconstruct(
     _json(figures) if json_ else _figures(figures)
 
 
-@cli.command()
+@cli.command(cls=KindsCommand)
 def analyze(
     volume: Annotated[Path, typer.Argument(help="volume (TIFF, OME-TIFF) or handoff.json", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="folder for the results", show_default=False)],
     voxel_size_um: Annotated[float | None, typer.Option(help="voxel size, if the file does not say")] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="where a particle ends", autocompletion=complete("threshold"))
+    ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe's `analysis:` part")] = None,
     json_: AsJson = False,
 ) -> None:
     """Measure the particles of a reconstructed volume."""
     from xrm_control import app
-    from xrm_control.cli import arguments
     from xrm_control.reporting.table import paper_table
 
-    results = app.analyze(volume, out, arguments.analysis(_overrides(set_)), voxel_size_um)
+    results = app.analyze(volume, out, arguments.analysis(threshold, arguments.overrides(set_)), voxel_size_um)
     if json_:
         _json(results)
     else:
@@ -268,48 +285,7 @@ def states() -> None:
     print(app.diagram())
 
 
-@cli.command()
-def ioc(
-    recipe: Annotated[
-        Path | None, typer.Argument(help="recipe (YAML) whose simulated instrument it shall be", show_default=False)
-    ] = None,
-    prefix: Annotated[str, typer.Option(help="of all PV names")] = PREFIX,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP and UDP; 0: any that is free")] = PORT,
-    interface: Annotated[str, typer.Option(help="address to serve on; 0.0.0.0: all")] = INTERFACE,
-    speed: Annotated[float, typer.Option(help="instrument seconds per second of the wall clock")] = 1.0,
-    specimen: Annotated[SpecimenName | None, typer.Option(help="what lies on the tape")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="same seed, same specimen")] = None,
-    noise: Annotated[bool | None, typer.Option("--noise/--no-noise", help="photon and read noise")] = None,
-    axis_offset_um: Annotated[float | None, typer.Option(help="rotation axis off the detector's centre")] = None,
-    fault: Annotated[list[str] | None, typer.Option(help='JSON, e.g. {"kind": "beam_loss", "at_s": 60}')] = None,
-    truth: Annotated[Path | None, typer.Option(help="file for what an analysis should find")] = None,
-    instant: Annotated[bool, typer.Option("--instant", help="motion and read-out take no time")] = False,
-    array_type: Annotated[ArrayType, typer.Option(help="numbers of the images")] = ArrayType.INT16,
-    trigger_modes: Annotated[str | None, typer.Option(help="separated by |, the first runs free: 'Off|On'")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="a PV, less the prefix, that is not served; repeat")] = None,
-) -> None:
-    """Serve the simulated microscope over Channel Access, until interrupted."""
-    from xrm_control import app
-
-    options = IocOptions(
-        prefix,
-        port,
-        interface,
-        speed,
-        specimen and specimen.value,
-        seed,
-        noise,
-        axis_offset_um,
-        tuple(fault or ()),
-        truth,
-        instant,
-        array_type.value,
-        trigger_modes,
-        tuple(without or ()),
-    )
-    options = options.with_recipe(app.load(recipe).recipe.instrument if recipe else None)
-    print(options.usage(recipe))
-    become(options)
+cli.command()(ioc)
 
 
 @cli.command()
@@ -330,33 +306,12 @@ def doctor(
     if recipe is not None:
         from xrm_control import app
 
-        findings += app.examine(app.load(recipe, _overrides(set_)), expose=expose)
+        findings += app.examine(app.load(recipe, arguments.overrides(set_)), expose=expose)
     if json_:
         _json([finding.__dict__ for finding in findings])
     else:
         _out.print(clinic.table(findings))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
-
-
-def _overrides(pairs: list[str] | None) -> dict[str, str]:
-    found = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise RecipeError("write --set key=value", where="--set", value=pair, remedy="e.g. --set scan.exposure_s=2")
-        found[key.strip()] = value
-    return found
-
-
-def _binnings(text: str) -> tuple[int, ...]:
-    key, _, values = text.partition("=")
-    try:
-        found = tuple(int(value) for value in values.split(","))
-    except ValueError:
-        found = ()
-    if key != "binning" or not found:
-        raise RecipeError("cannot compare that", where="--compare", value=text, remedy="write binning=1,2,4,8")
-    return found
 
 
 def _figures(figures: dict[str, Any]) -> None:

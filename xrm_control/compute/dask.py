@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from xrm_control.compute.executor import Compute, Executed, Workers
-from xrm_control.compute.processes import ignore_interrupts
+from xrm_control.compute.worker import ignore_interrupts
 from xrm_control.core.errors import RecipeError, WorkersLost
 
 if TYPE_CHECKING:

@@ -10,7 +10,10 @@ from concurrent.futures import Executor
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
+
+EXECUTORS = Family("xrm_control.compute", group="xrm_control.executors")
 
 Result = TypeVar("Result")
 

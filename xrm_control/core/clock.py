@@ -19,6 +19,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
+from xrm_control.core.interrupts import in_main_thread, on_interrupt
+
 Result = TypeVar("Result")
 
 VIRTUAL = "virtual"
@@ -169,6 +171,25 @@ def new_loop(speed: float | str) -> asyncio.SelectorEventLoop:
 
 
 def run(main: Coroutine[Any, Any, Result], speed: float | str) -> Result:
-    """Run `main` on a loop of the given speed to its end; SIGINT cancels it, as in `asyncio.run`."""
+    """Run `main` on a loop of the given speed to its end; an interrupt cancels it, as in `asyncio.run`, and ends as
+    KeyboardInterrupt. In a thread it is one of `core.interrupts`.
+    """
     with asyncio.Runner(loop_factory=lambda: new_loop(speed)) as runner:
-        return runner.run(main)
+        return runner.run(main if in_main_thread() else _interruptible(main))
+
+
+async def _interruptible(main: Coroutine[Any, Any, Result]) -> Result:
+    loop, task, told = asyncio.get_running_loop(), asyncio.ensure_future(main), False
+
+    def cancel() -> None:
+        nonlocal told
+        told = True
+        task.cancel()
+
+    on_interrupt(lambda _: loop.call_soon_threadsafe(cancel))
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if told:
+            raise KeyboardInterrupt from None
+        raise

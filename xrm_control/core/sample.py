@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from xrm_control.core.attenuation import attenuation_per_cm
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.model import Spec
 
@@ -25,10 +26,8 @@ class SampleSpec(Spec):
 
     def mu_per_um(self, energy_kev: float) -> float:
         """Linear attenuation of the particles in 1/um from tabulated data (xraydb, Elam tables)."""
-        import xraydb  # loads an SQLite data base: only when asked
-
         try:
-            return float(xraydb.material_mu(self.formula, energy_kev * 1e3, density=self.density_g_cm3)) * 1e-4
+            return attenuation_per_cm(self.formula, energy_kev * 1e3, self.density_g_cm3) * 1e-4
         except ValueError as error:
             raise RecipeError(
                 f"not a chemical formula: {error}",

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xrm_control.core.clock import Clock
+from xrm_control.core.family import Family
 from xrm_control.core.findings import Finding
 from xrm_control.core.model import Spec
 from xrm_control.devices.protocols import Instrument, InstrumentDescription
+
+BACKENDS = Family("xrm_control.devices", tag="backend", group="xrm_control.backends")
 
 
 @dataclass(frozen=True)

@@ -213,8 +213,58 @@ class Source(Protocol):
         ...
 
 
-class Instrument(Protocol):
-    """A microscope: four axes, a camera, a shutter and a source."""
+class Controlled(Protocol):
+    """Whether this session may command the instrument; where nobody else can have it, always."""
+
+    @property
+    def in_control(self) -> bool:
+        """Whether this session has taken control, and nobody else since: only then may anything be commanded."""
+        return True
+
+
+class WatchesSettings(Protocol):
+    """Notices that somebody gave positions another meaning; where nothing tells, nothing is noticed."""
+
+    def settings_changed(self) -> tuple[Disturbance, ...]:
+        """What the first `connect` found and somebody has changed since, of what gives positions their meaning: offset,
+        direction and step size of an axis, and whether a write moves it or redefines its position.
+
+        Kind "axis", for as long as it lasts: set back, it is gone. To connect again does not make it right: an IOC that
+        was started anew with another offset is told of too. Returns at once from what monitors say, raises nothing.
+        """
+        return ()
+
+
+class ShowsStatus(Protocol):
+    """Screens on which operators see how far a run is; without screens nothing is shown."""
+
+    def announce(self, status: RunStatus) -> None:
+        """Show the operators how far the run has come. Returns at once, best effort, and raises nothing."""
+
+
+class HearsAborts(Protocol):
+    """A panel on which operators end a run; without one nobody is called."""
+
+    def on_abort(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the name of who asks (``AbortScan``) when an operator's panel asks to end the run.
+
+        It may be called from any thread, and more than once.
+        """
+
+
+class KnowsTruth(Protocol):
+    """A simulated instrument, which knows its sample."""
+
+    def truth(self) -> Mapping[str, Any] | None:
+        """What a simulated instrument knows of its sample; None for a real one."""
+        return None
+
+
+class Instrument(Controlled, WatchesSettings, ShowsStatus, HearsAborts, KnowsTruth, Protocol):
+    """A microscope: four axes, a camera, a shutter and a source.
+
+    `devices.composed` makes one of single devices. What it can besides are capabilities of their own, with defaults.
+    """
 
     @property
     def axes(self) -> Mapping[str, Axis]: ...
@@ -224,11 +274,6 @@ class Instrument(Protocol):
     def shutter(self) -> Shutter: ...
     @property
     def source(self) -> Source: ...
-
-    @property
-    def in_control(self) -> bool:
-        """Whether this session has taken control, and nobody else since: only then may anything be commanded."""
-        ...
 
     def describe(self) -> InstrumentDescription:
         """Static facts; moves nothing."""
@@ -253,15 +298,6 @@ class Instrument(Protocol):
         """Bring the axes to a known position (0, 0, 0, 0)."""
         ...
 
-    def settings_changed(self) -> tuple[Disturbance, ...]:
-        """What the first `connect` found and somebody has changed since, of what gives positions their meaning: offset,
-        direction and step size of an axis, and whether a write moves it or redefines its position.
-
-        Kind "axis", for as long as it lasts: set back, it is gone. To connect again does not make it right: an IOC that
-        was started anew with another offset is told of too. Returns at once from what monitors say, raises nothing.
-        """
-        ...
-
     def halt(self) -> None:
         """Command at once, and wait for nothing: axes stop, shutter closes, the exposure ends.
 
@@ -275,19 +311,4 @@ class Instrument(Protocol):
 
         Raises InstrumentLocked when the instrument has become another's; then nothing was commanded.
         """
-        ...
-
-    def announce(self, status: RunStatus) -> None:
-        """Show the operators how far the run has come. Returns at once, best effort, and raises nothing."""
-        ...
-
-    def on_abort(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with the name of who asks (``AbortScan``) when an operator's panel asks to end the run.
-
-        It may be called from any thread, and more than once.
-        """
-        ...
-
-    def truth(self) -> Mapping[str, Any] | None:
-        """What a simulated instrument knows of its sample; None for a real one."""
         ...

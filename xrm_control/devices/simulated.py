@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -29,8 +29,8 @@ from xrm_control.core.errors import (
 )
 from xrm_control.core.model import Spec
 from xrm_control.devices.backend import Backend
+from xrm_control.devices.composed import ComposedInstrument
 from xrm_control.devices.protocols import (
-    Axis,
     AxisDescription,
     AxisReading,
     CameraDescription,
@@ -38,8 +38,6 @@ from xrm_control.devices.protocols import (
     CameraSettings,
     Disturbance,
     InstrumentDescription,
-    RunStatus,
-    SafeState,
     SourceReading,
 )
 
@@ -108,31 +106,22 @@ class SimulatedBackend(Backend):
         )
 
 
-class SimulatedInstrument:
+class SimulatedInstrument(ComposedInstrument):
     """See `protocols.Instrument`. `microscope` is the thing itself, for whoever stands beside it."""
 
     def __init__(self, microscope: Microscope, clock: Clock) -> None:
         self.microscope = microscope
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._description = _description(microscope)
         self._offsets: dict[str, float] = {}
-        self.axes: Mapping[str, Axis] = {
-            name: _SimulatedAxis(name, description, microscope, clock)
-            for name, description in self._description.axes.items()
-        }
-        self.camera = _SimulatedCamera(microscope, clock)
-        self.shutter = _SimulatedShutter(microscope, clock)
-        self.source = _SimulatedSource(microscope, clock)
-
-    @property
-    def in_control(self) -> bool:
-        """See `Instrument.in_control`; nobody else can have it."""
-        return True
-
-    def describe(self) -> InstrumentDescription:
-        """See `Instrument.describe`."""
-        return self._description
+        about = _description(microscope)
+        super().__init__(
+            about,
+            axes={name: _SimulatedAxis(name, axis, microscope, clock) for name, axis in about.axes.items()},
+            camera=_SimulatedCamera(microscope, clock),
+            shutter=_SimulatedShutter(microscope, clock),
+            source=_SimulatedSource(microscope, clock),
+        )
 
     async def connect(self) -> None:
         """See `Instrument.connect`."""
@@ -145,20 +134,6 @@ class SimulatedInstrument:
             raise InstrumentUnreachable(
                 f"the simulated microscope does not answer: {error}", remedy="look at instrument.faults"
             ) from error
-
-    async def disconnect(self) -> None:
-        """See `Instrument.disconnect`; nobody else can have it."""
-
-    def announce(self, status: RunStatus) -> None:
-        """See `Instrument.announce`; it has no screens."""
-
-    def on_abort(self, callback: Callable[[str], None]) -> None:
-        """See `Instrument.on_abort`; it has no screens."""
-
-    async def home(self) -> None:
-        """See `Instrument.home`."""
-        for axis in self.axes.values():
-            await axis.move(0.0)
 
     def settings_changed(self) -> tuple[Disturbance, ...]:
         """See `Instrument.settings_changed`."""
@@ -180,35 +155,16 @@ class SimulatedInstrument:
     def halt(self) -> None:
         """See `Instrument.halt`. The physics belongs to the loop, whoever asks."""
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._halt)
+            self._loop.call_soon_threadsafe(self.halt_devices)
 
-    def _halt(self) -> None:
+    def halt_devices(self) -> None:
+        """See `ComposedInstrument.halt_devices`; the exposure ends too."""
         now_s = self._clock.now_s()
         with contextlib.suppress(Disconnected):
             self.microscope.set_shutter(False, now_s)
             for name in self.axes:
                 self.microscope.stop(name, now_s)
             self.microscope.abort_exposure(now_s)
-
-    async def make_safe(self) -> SafeState:
-        """See `Instrument.make_safe`. Tries everything, whatever fails, and reports what did."""
-        self._halt()
-        problems: list[str] = []
-        at_rest: dict[str, bool] = {}
-        for name, axis in self.axes.items():
-            try:
-                await axis.stop()
-                at_rest[name] = not (await axis.read()).moving
-            except InstrumentUnreachable as error:
-                at_rest[name] = False
-                problems.append(str(error))
-        closed = False
-        try:
-            await self.shutter.set(False)
-            closed = not await self.shutter.is_open()
-        except (ShutterStuck, InstrumentUnreachable) as error:
-            problems.append(str(error))
-        return SafeState(at_rest, closed, tuple(problems))
 
     def truth(self) -> Mapping[str, Any]:
         """See `Instrument.truth`."""

@@ -12,16 +12,15 @@ from xrm_control.acquisition.engine import RetryPolicy
 from xrm_control.acquisition.mosaic import MosaicSpec
 from xrm_control.acquisition.tomography import TomographySpec
 from xrm_control.analysis.core import AnalysisSpec
-from xrm_control.compute.executor import Compute
+from xrm_control.compute.executor import EXECUTORS, Compute
 from xrm_control.compute.processes import Processes
-from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
-from xrm_control.devices.backend import Backend
+from xrm_control.devices.backend import BACKENDS, Backend
 from xrm_control.devices.safety import SafetySpec
 from xrm_control.recipe.handoff import HandoffSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
-from xrm_control.roi.strategy import RoiStrategy
+from xrm_control.roi.strategy import STRATEGIES, RoiStrategy
 
 
 class OutputSpec(Spec):
@@ -37,16 +36,16 @@ class Recipe(Spec):
     version: Literal[1] = Field(default=1, description="version of this format")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$", description="letters, digits, - and _")
     sample: SampleSpec = SampleSpec()
-    instrument: Annotated[Backend, Family("xrm_control.devices", tag="backend")]
+    instrument: Annotated[Backend, BACKENDS]
     safety: SafetySpec = SafetySpec()
     mosaic: MosaicSpec = MosaicSpec()
-    roi: Annotated[RoiStrategy, Family("xrm_control.roi.strategies")]
+    roi: Annotated[RoiStrategy, STRATEGIES]
     scan: TomographySpec = TomographySpec()
     retry: RetryPolicy = RetryPolicy()
     reconstruction: ReconstructionSpec = ReconstructionSpec()
     analysis: AnalysisSpec = AnalysisSpec()
     handoff: HandoffSpec = HandoffSpec()
-    compute: Annotated[Compute, Family("xrm_control.compute")] = Processes()
+    compute: Annotated[Compute, EXECUTORS] = Processes()
     output: OutputSpec = OutputSpec()
 
     def sha256(self) -> str:

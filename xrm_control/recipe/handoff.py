@@ -42,14 +42,44 @@ def find_core(taker: HandoffSpec) -> None:
 
 
 def entry_point(name: str) -> Any:
-    """The analysis core of that name, loaded. Raises DataError when none is installed."""
-    points = importlib.metadata.entry_points(group=CORES)
-    if name not in points.names:
+    """The analysis core of that name, loaded. Raises DataError when none is installed, or it cannot be used."""
+    if name not in installed_cores():
         raise DataError(
             "no such analysis core is installed",
             where="handoff.core",
             value=name,
-            limit=f"builtin{''.join(f', {known}' for known in sorted(points.names))}",
+            limit=f"builtin{''.join(f', {known}' for known in installed_cores())}",
             remedy=f"install the package that offers it in the entry-point group {CORES}",
         )
-    return points[name].load()
+    core, problem = _loaded(name)
+    if problem:
+        raise DataError(
+            f"the analysis core cannot be used: {problem}",
+            where="handoff.core",
+            value=name,
+            remedy="update the package that offers it, or choose another core",
+        )
+    return core
+
+
+def installed_cores() -> tuple[str, ...]:
+    """Names of the analysis cores that other packages offer, sorted; nothing is imported."""
+    return tuple(sorted(importlib.metadata.entry_points(group=CORES).names))
+
+
+def broken_cores() -> dict[str, str]:
+    """Name -> why it cannot be used, of the installed cores."""
+    return {name: problem for name in installed_cores() if (problem := _loaded(name)[1])}
+
+
+def _loaded(name: str) -> tuple[Any, str]:
+    """The core, and what is wrong with it; "" when nothing is."""
+    points = {point.value: point for point in importlib.metadata.entry_points(group=CORES, name=name)}
+    if len(points) > 1:
+        return None, f"several packages offer it: {', '.join(sorted(points))}"
+    (point,) = points.values()
+    try:
+        core = point.load()
+    except Exception as error:  # noqa: BLE001  whatever another package raises when it is imported
+        return None, f"{point.value} cannot be imported: {type(error).__name__}: {error}"
+    return core, "" if callable(core) else f"{point.value} is no function of handoff.json and a folder"

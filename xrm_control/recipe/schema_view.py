@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ class SchemaView:
     """Looks into one model's JSON schema along key paths, choosing members of a family by the data's `kind`."""
 
     def __init__(self, model: type[BaseModel]) -> None:
-        self._schema = model.model_json_schema()
+        self._schema = _schema_of(model)
         self._definitions: dict[str, Any] = self._schema.get("$defs", {})
 
     def known_keys(self, path: KeyPath, data: Data) -> list[str]:
@@ -92,6 +93,12 @@ class SchemaView:
         while "$ref" in node:
             node = self._definitions.get(node["$ref"].rpartition("/")[2], {})
         return node
+
+
+@lru_cache(maxsize=8)
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Takes a tenth of a second for a recipe, and is only read."""
+    return model.model_json_schema()
 
 
 def _mapping(node: dict[str, Any]) -> dict[str, str]:

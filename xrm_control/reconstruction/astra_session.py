@@ -21,10 +21,10 @@ from scipy.sparse import csr_matrix
 
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.reconstruction.device import Device
 from xrm_control.reconstruction.reconstructor import AxisPx
 from xrm_control.reconstruction.warnings import warn
 
-Device = Literal["auto", "cpu", "gpu"]
 SliceMaker = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
 
 _GPU_BYTES = 2e9  # of slices and sinograms that are on the GPU together

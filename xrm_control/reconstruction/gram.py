@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from xrm_control.reconstruction.nufft import PolarSum
@@ -25,6 +24,8 @@ class Gram:
     """
 
     def __init__(self, theta_deg: NDArray[np.floating], weights: NDArray[np.floating], size: int) -> None:
+        import scipy.fft
+
         self.size = size
         self.padded = int(scipy.fft.next_fast_len(2 * size - 1, real=True) or 0)
         # The detector goes round too; it is long enough for the longest way across the kernel.
@@ -40,6 +41,8 @@ class Gram:
 
     def __call__(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
         """slices (k, size, size) -> the same shape; scipy's transforms, in the calling thread."""
+        import scipy.fft
+
         spectrum = np.asarray(scipy.fft.rfft2(slices, (self.padded, self.padded), axes=(1, 2)))
         spectrum *= self._response
         # Rows beyond the slice are not worth their second transform.

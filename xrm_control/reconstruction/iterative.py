@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from xrm_control.core.cpus import cpus
-from xrm_control.reconstruction.astra_session import Device, projector_matrix, reconstruct_slices, wants_gpu
+from xrm_control.reconstruction.device import Device
 from xrm_control.reconstruction.discrepancy import Noise, noise_levels, noise_of
 from xrm_control.reconstruction.gram import Gram
 from xrm_control.reconstruction.least_squares import applied, energy, sees_all
@@ -68,6 +68,8 @@ class IterativeReconstructor(Reconstructor):
 
     def check_machine(self) -> None:
         """See `Reconstructor.check_machine`."""
+        from xrm_control.reconstruction.astra_session import wants_gpu
+
         wants_gpu(self.device)
 
     def reconstruct(
@@ -78,6 +80,8 @@ class IterativeReconstructor(Reconstructor):
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on what is taken to lie outside."""
+        from xrm_control.reconstruction.astra_session import wants_gpu
+
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
         on_gpu = self.engine == "auto" and self.noise is None and wants_gpu(self.device)
         volume = None if on_gpu or self.engine == "astra" else self._by_gram(sinograms, theta_deg, axis_px)
@@ -160,6 +164,8 @@ def iterate(
     matter outside the field of view, cut off again. enough (rows,): residual's sum of squares at which a row is done.
     dense: False takes the matrix, True ASTRA's algorithm, None whichever fits.
     """
+    from xrm_control.reconstruction.astra_session import projector_matrix, reconstruct_slices, wants_gpu
+
     rows, views, columns = sinograms.shape
     margin = math.ceil(surround * columns)
     size = columns + 2 * margin

@@ -11,9 +11,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 
-import finufft
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 # The small grid is twice as fast; in single precision it cannot keep what is promised beyond four digits, and says so.
@@ -41,6 +39,8 @@ class PolarSum:
         pairs: int,
         accuracy: float,
     ) -> None:
+        import finufft
+
         theta = np.radians(np.asarray(theta_deg, float))[:, None]
         along = 2 * np.pi * np.asarray(frequencies, float)[None, :]
         # A pixel at (x, y) is seen at x cos(theta) - y sin(theta) of the detector, y downwards.
@@ -61,6 +61,8 @@ class PolarSum:
 
 def transform_length(columns: int, size: int) -> int:
     """Of sinograms of that many columns, so long that what a filter spreads does not come round into the slice."""
+    import scipy.fft
+
     return int(scipy.fft.next_fast_len(columns + math.ceil(math.sqrt(2) * size) + 2) or 0)
 
 
@@ -77,6 +79,8 @@ def polar_sums(
 
     Returns (rows, size, size). Each thread takes batches of rows; their number does not change a digit.
     """
+    import scipy.fft
+
     rows, views, columns = sinograms.shape
     length = response.shape[1]
     pairs = _pairs(rows, views, length, size)

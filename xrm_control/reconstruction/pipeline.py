@@ -19,12 +19,11 @@ from pydantic import Field
 
 from xrm_control.core.cost import Cost
 from xrm_control.core.errors import DataError, RecipeError
-from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
 from xrm_control.reconstruction.quality import QualityMetrics
-from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor
+from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, AxisPx, Reconstructor
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
@@ -39,9 +38,7 @@ _PART_SLABS = 4
 class ReconstructionSpec(Spec):
     """How a scan is reconstructed; the recipe's `reconstruction` section."""
 
-    method: Annotated[Reconstructor, Family("xrm_control.reconstruction.methods")] = Field(
-        default_factory=FourierReconstruction
-    )
+    method: Annotated[Reconstructor, RECONSTRUCTORS] = Field(default_factory=FourierReconstruction)
     rotation_axis: Literal["auto"] | float = Field(
         default="auto", description="auto, or the detector column of the axis (pixel centres at whole numbers)."
     )

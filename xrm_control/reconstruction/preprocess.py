@@ -8,7 +8,6 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.ndimage import maximum_filter, median_filter, shift, uniform_filter1d
 
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
@@ -69,6 +68,8 @@ def transmission(
     references: those of the whole detector, if they are made already (`references_of`). sideways: False leaves shifts
     along the rows to the reconstruction, which does without interpolation.
     """
+    from scipy.ndimage import shift
+
     spec = spec or PreprocessSpec()
     check_scan(scan)
     views_all, rows_all, columns = scan.projections.shape
@@ -161,6 +162,8 @@ def _faint_averaged(transmitted: Transmission, faint_quanta: float) -> NDArray[n
     on simulated layers: attenuation 2 % too low becomes 0.3 %, noise falls by a tenth, diameters stay. After Hsieh
     1998, doi 10.1118/1.598410.
     """
+    from scipy.ndimage import uniform_filter1d
+
     values = transmitted.values
     faint = (2 * faint_quanta) * transmitted.floor  # the floor is half a quantum
     if not faint_quanta or transmitted.read_counts == 0:
@@ -178,6 +181,8 @@ def remove_rings(sinogram: NDArray[np.float32], window_px: int) -> None:
     Each column's values are sorted; a stripe offsets a whole column's distribution against its neighbours', which
     a median across columns takes out; the order is restored. After Vo et al. 2018, doi 10.1364/OE.26.028396.
     """
+    from scipy.ndimage import median_filter
+
     order = np.argsort(sinogram, axis=0, kind="stable")
     ranked = median_filter(np.take_along_axis(sinogram, order, axis=0), size=(1, window_px), mode="reflect")
     np.put_along_axis(sinogram, order, ranked, axis=0)
@@ -210,6 +215,8 @@ def _remove_zingers(frames: NDArray[np.float32], sigmas: float, references: Refe
 
     Edges, and bright gaps between particles, have bright neighbours and stay as they are.
     """
+    from scipy.ndimage import maximum_filter, median_filter
+
     if min(frames.shape[1:]) < 2:
         return 0
     ring = np.ones((1, 3, 3), bool)

@@ -6,7 +6,6 @@ import math
 from typing import Literal
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 RampWindow = Literal["ram-lak", "shepp-logan", "cosine", "hamming", "hann", "parzen"]
@@ -26,6 +25,8 @@ def filtered(
     columns, the rest, at most half a pixel, by a phase, which costs no sharpness. Scaled for back-projection: the sum
     over views of the result, interpolated along the detector, is attenuation in 1/pixel.
     """
+    import scipy.fft
+
     rows, views, columns = sinograms.shape
     start = np.reshape(axis_px, (-1, 1)) - (width - 1) / 2
     first = round(float(start.mean()))

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 
 # A column, pixel centres at whole numbers; or one for each view, (n,), where views are shifted against each other.
+RECONSTRUCTORS = Family("xrm_control.reconstruction.methods", group="xrm_control.reconstructors")
+
 AxisPx = float | NDArray[np.floating]
 
 

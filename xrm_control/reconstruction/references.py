@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from xrm_control.core.errors import DataError
 
@@ -127,6 +126,8 @@ def _mean_without_tail(values: NDArray[np.floating]) -> float:
 
 
 def _bad_pixels(dark: NDArray[np.float32] | None, beam: NDArray[np.float32]) -> NDArray[np.bool_]:
+    from scipy.ndimage import median_filter
+
     # Wide along the columns alone: a dead column must stand out from its neighbours, and a slab may have few rows.
     bad = beam < _DEAD_RESPONSE * np.maximum(median_filter(beam, size=(1, 15), mode="nearest"), 1e-6)
     if dark is not None:

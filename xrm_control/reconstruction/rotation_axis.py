@@ -12,9 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter
-from scipy.optimize import fminbound
 
 from xrm_control.core.errors import DataError
 
@@ -133,6 +130,8 @@ def _neighbours(theta: NDArray[np.float64], view: int) -> list[int]:
 
 def _prepared(image: NDArray[np.float32]) -> NDArray[np.float64]:
     """Bounded logarithm, band-passed along the columns: nearly opaque regions keep what contrast they have."""
+    from scipy.ndimage import gaussian_filter
+
     bounded = -np.log(np.maximum(np.asarray(image, float), 0) + _CONTRAST_FLOOR)
     smooth = gaussian_filter(bounded, (_LOW_PASS_PX if len(image) > 3 else 0.0, _LOW_PASS_PX), mode="nearest")
     return smooth - gaussian_filter(bounded, (0.0, _HIGH_PASS_PX), mode="nearest")
@@ -140,6 +139,9 @@ def _prepared(image: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _match(moving: NDArray[np.float64], fixed: NDArray[np.float64]) -> _Match:
     """The shift to the right that brings `moving` onto `fixed`, over all rows jointly."""
+    from scipy.interpolate import CubicSpline
+    from scipy.optimize import fminbound
+
     coarse = _coarse_shift(moving, fixed)
     columns = fixed.shape[1]
     # Both images are moved by half, in opposite directions, so that interpolation smooths both alike.

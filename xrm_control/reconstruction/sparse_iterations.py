@@ -5,9 +5,13 @@ The matrix is ASTRA's own projector, so rounds are those of ASTRA's algorithms, 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 
 def sirt(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from xrm_control.reconstruction.gram import Gram
@@ -97,6 +96,8 @@ class Smoother:
         return (np.maximum(found, 0) if self.hold else found), weight
 
     def _precondition(self, slices: NDArray[np.float32]) -> NDArray[np.float32]:
+        import scipy.fft
+
         spectrum = np.asarray(scipy.fft.rfft2(slices, axes=(1, 2)))
         spectrum *= self._inverse
         return np.asarray(scipy.fft.irfft2(spectrum, slices.shape[1:], axes=(1, 2), overwrite_x=True))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from xrm_control.core.errors import DataError
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -58,6 +57,8 @@ def find_particles(
     mu_per_um: attenuation of the solid. Raises DataError for a senseless mu or size range, AnalysisError for a mosaic
     without a usable pixel.
     """
+    from scipy import ndimage
+
     if not (np.isfinite(mu_per_um) and mu_per_um > 0):
         raise DataError("the attenuation must be positive, in 1/um", where="mosaic", value=mu_per_um)
     if not 0 < smallest_um < largest_um < np.inf:

@@ -9,11 +9,13 @@ Lengths in this module are pixels; thickness maps are chords in pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage, sparse
-from scipy.sparse.linalg import spsolve
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Floats = NDArray[np.float64]
 
@@ -103,6 +105,8 @@ def find_spheres(
     radii: those to try, ascending. For a sphere s at a place the weighted squares fall by 2<r, s> - <s, s>: a local
     maximum over place and radius is taken when that fall is at least `least_fraction` of <s, s>, and `least_fall`.
     """
+    from scipy import ndimage
+
     correlator = _Correlator((residual * weight, weight, (weight > 0) * 1.0), int(np.ceil(radii[-1] + _REACH_PX)) + 1)
     gains = [_gain(correlator, radius) for radius in radii]
     fractions, falls = (np.stack(part) for part in zip(*gains, strict=True))
@@ -139,12 +143,16 @@ class _Correlator:
     """Correlation of images with symmetric templates, zero beyond the edges; transforms the images once."""
 
     def __init__(self, images: tuple[NDArray[np.floating], ...], reach: int) -> None:
+        from scipy import fft
+
         self._shape = images[0].shape
         self._padded = tuple(_fast_length(n + reach) for n in self._shape)
         self._images = [np.asarray(fft.rfft2(image.astype(np.float32), self._padded)) for image in images]
 
     def correlate(self, which: int, template: Floats) -> NDArray[np.float32]:
         """Image number `which` with a square template of odd side."""
+        from scipy import fft
+
         half = template.shape[0] // 2
         around = np.zeros(self._padded, np.float32)
         around[: template.shape[0], : template.shape[1]] = template
@@ -180,6 +188,9 @@ def fit_spheres(
     factor_spread: expected spread of the chord factor about 1 (a prior, so that radius and height stay apart).
     Returns the spheres and thickness minus their shadow.
     """
+    from scipy import sparse
+    from scipy.sparse.linalg import spsolve
+
     flat, w = thickness.ravel(), weight.ravel()
     table = start.table()
     if not len(table):
@@ -212,6 +223,8 @@ def _normal(
     flat: Floats, weight: Floats, table: Floats, shape: tuple[int, int], factor_spread: float
 ) -> tuple[float, Floats, sparse.csr_matrix, Floats]:
     """Cost, right-hand side, normal matrix and residual at `table`."""
+    from scipy import sparse
+
     cast = _shadows(table, shape)
     factor = np.repeat(table[:, 3], cast.lengths)
     residual = flat - np.bincount(cast.index, factor * cast.chord, minlength=flat.size)

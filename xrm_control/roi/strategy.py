@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.core.errors import AnalysisError, RecipeError
+from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 from xrm_control.roi.mosaic_map import MosaicMap as MosaicMap
 from xrm_control.roi.particles2d import Particle2D, find_particles
+
+STRATEGIES = Family("xrm_control.roi.strategies", group="xrm_control.strategies")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from xrm_control.core.errors import AnalysisError
 
@@ -55,6 +54,8 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
 
 def _mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: Floats | float = 0.0) -> Floats:
     """Gaussian mean over the pixels of the mask; `otherwise` where (nearly) none is within reach."""
+    from scipy import ndimage
+
     # A wide Gaussian is taken on sums over blocks, much smaller than itself.
     n = max(1, int(sigma / 6))
     rows, columns = (-(-size // n) * n for size in image.shape)
@@ -93,6 +94,8 @@ def _tape_level(values: Floats) -> float:
 
     Open beam beside the tape may make a second sharp peak below; the higher of the two is the tape.
     """
+    from scipy import ndimage
+
     low, high = np.percentile(values, (0.1, 80))
     if high - low < 1e-6:
         return float(np.median(values))

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
+from xrm_control.core.interrupts import in_main_thread, on_interrupt
 from xrm_control.devices.protocols import SafeState
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
@@ -335,10 +336,12 @@ class Runner:
                 instrument.halt()
 
         caught = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "a closed terminal"}
-        for number, name in caught.items():
+        # Signals reach the main thread alone; a run in another one is told of Ctrl-C by who waits for it.
+        for number, name in caught.items() if in_main_thread() else ():
             loop.add_signal_handler(number, interrupt, name)
             # The loop goes on hearing of it: it listens to a pipe, not to this handler.
             signal.signal(number, at_once)
+        on_interrupt(wished)
         instrument.on_abort(wished)
         try:
             yield

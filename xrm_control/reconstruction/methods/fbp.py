@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.reconstruction.astra_session import Device, reconstruct_slices, wants_gpu
+from xrm_control.reconstruction.device import Device
 from xrm_control.reconstruction.ramp import RampWindow, filtered
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms, view_weights
 from xrm_control.reconstruction.truncation import Padding, extended
@@ -29,6 +29,8 @@ class FilteredBackProjection(Reconstructor):
 
     def check_machine(self) -> None:
         """See `Reconstructor.check_machine`."""
+        from xrm_control.reconstruction.astra_session import wants_gpu
+
         wants_gpu(self.device)
 
     def reconstruct(
@@ -39,6 +41,8 @@ class FilteredBackProjection(Reconstructor):
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on the continuation."""
+        from xrm_control.reconstruction.astra_session import reconstruct_slices
+
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
         columns = sinograms.shape[2]
         wide, margin = extended(sinograms, self.padding)

@@ -12,7 +12,6 @@ from xrm_control.core.cpus import cpus
 from xrm_control.reconstruction.discrepancy import Noise, noise_of
 from xrm_control.reconstruction.least_squares import sees_all
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms
-from xrm_control.reconstruction.total_variation import Smoother, StoppingRule
 from xrm_control.reconstruction.truncation import Padding
 from xrm_control.reconstruction.views import views_of
 
@@ -47,6 +46,8 @@ class TotalVariation(Reconstructor):
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on the continuation."""
+        from xrm_control.reconstruction.total_variation import Smoother, StoppingRule  # numba: only when asked
+
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
         threads = self.threads or cpus()
         noise = noise_of(sinograms, self.noise)

@@ -7,50 +7,58 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xrm_control.analysis.core import AnalysisSpec, measure
-from xrm_control.analysis.handoff import AnalysisInput, read_handoff
-from xrm_control.compute.processes import Processes
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
-from xrm_control.core.cpus import cpus
-from xrm_control.core.errors import DataError, Interrupted, RecipeError, UnusableData
+from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
 from xrm_control.core.events import Event, EventStream, Listener
 from xrm_control.core.findings import Finding
-from xrm_control.core.geometry import Pose
+from xrm_control.core.interrupts import signals_restored
+from xrm_control.core.lazy import lazy
 from xrm_control.devices.backend import Backend
-from xrm_control.processing.scans import FileScan, RunScan
-from xrm_control.processing.volumes import (
-    LOCK,
-    ScanSource,
-    VolumeJob,
-    assemble_volume,
-    make_parts,
-    parts_folder,
-    remove_parts,
-)
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.needs import needs_of
 from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
-from xrm_control.reconstruction.pipeline import ReconstructionSpec
-from xrm_control.storage.durable import free_bytes, make_folder, require_free, sha256_file
-from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
-from xrm_control.storage.formats.registry import read_scan, read_volume
+from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.journal import Journal, JournalReader
-from xrm_control.storage.lock import hold_lock
 from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
+if TYPE_CHECKING:
+    from xrm_control.app.volumes import analyze, reconstruct
+
+__all__ = [
+    "Loaded",
+    "Outcome",
+    "analyze",
+    "check",
+    "diagram",
+    "examine",
+    "kinds",
+    "load",
+    "pace",
+    "plan",
+    "read_results",
+    "reconstruct",
+    "report",
+    "run",
+    "schema",
+    "status",
+    "trade_off",
+]
+
 _SPEED_AGREES = 0.01
+
+__getattr__ = lazy(__name__, dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"))
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
         folder.name, recipe.name, recipe.sha256(), recipe.instrument.tag, recipe.instrument.simulated,
         started.isoformat(timespec="seconds"),
     )  # fmt: skip
-    with folder.lock():
+    with folder.lock(), _told_with(folder):
         folder.write_text(folder.recipe, loaded.text)
         folder.write_json(folder.plan, {**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
         with Journal.create(folder.journal, record) as journal:
@@ -146,13 +154,37 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                         events.sum_up()
 
             try:
-                code = run_on_clock(session(), tempo)
+                with signals_restored():
+                    code = run_on_clock(session(), tempo)
             except DataError as error:
                 # What the night brought could not be used: that is no wrong use of the command.
                 raise UnusableData(
                     error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
                 ) from error
-    return Outcome(folder.path, code, json.loads(folder.results.read_text(encoding="utf-8")))
+    return Outcome(folder.path, code, read_results(folder.path))
+
+
+def read_results(path: Path) -> Mapping[str, Any]:
+    """What a run has found, from the results.json in its folder. Raises DataError where there is none yet."""
+    folder = RunFolder.open(path)
+    try:
+        return json.loads(folder.results.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the run has no results that can be read: {error}",
+            where=str(folder.results),
+            remedy="they are written when a run ends; `xrm status` says how far it is",
+        ) from error
+
+
+@contextmanager
+def _told_with(folder: RunFolder) -> Iterator[None]:
+    """An error that ends the block also says where the run's folder is."""
+    try:
+        yield
+    except XrmError as error:
+        error.add_note(f"run folder: {folder.path}")
+        raise
 
 
 class _Recorder:
@@ -215,127 +247,6 @@ def report(path: Path) -> Path:
     return folder.write_text(folder.report, build_report(folder.path), replace=True)
 
 
-def reconstruct(
-    source: Path,
-    target: Path,
-    spec: ReconstructionSpec,
-    *,
-    pixel_size_um: float | None = None,
-    sixteen_bit: bool = False,
-    normalised: bool = False,
-    workers: int | None = None,
-    on_rows: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
-    """A scan in any known file format, or of a region of a run -> volume as OME-TIFF; returns the quality figures.
-
-    A large scan is made in parts by `workers` processes (as many as CPUs), and taken up again where it was left;
-    `on_rows(done, of)` hears how far it is.
-    """
-    if target.suffix.lower() not in (".tif", ".tiff"):
-        raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")
-    if target.exists():
-        raise DataError("the file exists already and is not overwritten", where=str(target))
-    spec.method.check_machine()
-    scan, shape = _scan_in(source, pixel_size_um, normalised)
-    job = VolumeJob(scan, spec, shape, parts_folder(target.absolute()))
-    # The parts and, at the end, the whole beside them.
-    require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
-    write = write_volume_16bit if sixteen_bit else write_volume
-    with _parts_made(job, workers, on_rows):
-        volume = assemble_volume(job)
-        write(target, volume.parts, volume.voxel_size_um)
-        remove_parts(job)
-    return {
-        "volume": str(target),
-        "shape": list(volume.shape),
-        "voxel_size_um": volume.voxel_size_um,
-        "rotation_axis_px": volume.rotation_axis_px,
-        **volume.quality,
-        **({"remarks": "; ".join(volume.warnings)} if volume.warnings else {}),
-    }
-
-
-def _scan_in(source: Path, pixel_size_um: float | None, normalised: bool) -> tuple[ScanSource, tuple[int, int, int]]:
-    """The scan in a file, or of a region in its run's folder, and its shape."""
-    if source.is_dir() and source.absolute().parent.joinpath("journal.sqlite").is_file():
-        folder = RunFolder.open(source.absolute().parent)
-        recipe = load(folder.recipe).recipe
-        pixel_um = recipe.instrument.describe().camera.binned_pixel_um(recipe.scan.binning)
-        with JournalReader.open(folder.journal) as journal:
-            scan = RunScan(folder.path, source.name, pixel_size_um or pixel_um, journal.stored_frames(source.name))
-        return scan, scan.shape
-    if (source / "journal.sqlite").is_file():
-        raise DataError("is a whole run", where=str(source), remedy=f"name one of its regions: {source / 'roi-01'}")
-    recorded = read_scan(source)
-    if pixel_size_um is None and recorded.pixel_size_um is None:
-        raise DataError("the file does not say how large a pixel is", where=str(source), remedy="give --pixel-size-um")
-    if len(recorded.flats) == 0 and not (normalised or recorded.normalised):
-        raise DataError(
-            "the file has no reference images (flats), so counts cannot become transmission",
-            where=str(source),
-            remedy="if the projections are transmissions already, say --normalised",
-        )
-    views, rows, columns = recorded.projections.shape
-    return FileScan(source.absolute(), pixel_size_um, normalised), (views, rows, columns)
-
-
-@contextmanager
-def _parts_made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int], None] | None) -> Iterator[None]:
-    """For the block the parts are there, made by several processes, and nobody else makes the same volume."""
-    if len(job.parts) == 1:
-        yield
-        return
-
-    async def parts() -> None:
-        with Processes(workers=workers or min(cpus(), len(job.parts))).open() as pool:
-            await make_parts(pool, job, on_rows)
-
-    make_folder(job.folder)
-    with hold_lock(job.folder / LOCK, "the volume"):
-        try:
-            run_on_clock(parts(), 1.0)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                "interrupted; what is done of the volume is kept",
-                where=str(job.folder),
-                remedy="the same command goes on from there, or delete that folder",
-            ) from None
-        yield
-
-
-def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:
-    """A volume, or a handoff.json, through the analysis core; returns the content of its results.json."""
-    taken = read_handoff(source) if source.suffix == ".json" else _volume(source, spec, voxel_size_um)
-    try:
-        measure(taken, out)
-    except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
-    return json.loads((out / "results.json").read_text(encoding="utf-8"))
-
-
-def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> AnalysisInput:
-    """A bare volume as if it had been handed over; 16-bit volumes with a stored scale come back in 1/um."""
-    volume, stated_um = read_volume(source)
-    voxel_um = voxel_size_um if voxel_size_um is not None else stated_um
-    if voxel_um is None:
-        raise DataError("the file does not say how large a voxel is", where=str(source), remedy="give --voxel-size-um")
-    if not np.isfinite(voxel_um) or voxel_um <= 0:
-        raise DataError("the voxel size must be above zero", where="--voxel-size-um", value=voxel_um)
-    inputs = {source.name: sha256_file(source)} if source.is_file() else {}
-    return AnalysisInput(
-        volume=volume,
-        volume_path=source,
-        voxel_size_um=voxel_um,
-        roi="volume",
-        centre=Pose(0.0, 0.0, 0.0, 0.0),
-        quality={},
-        inputs=inputs,
-        sample={},
-        recipe={},
-        analysis=spec.model_dump(mode="json"),
-    )
-
-
 def diagram() -> str:
     """The state machine of a run as a Mermaid diagram."""
     from xrm_control.session.states import diagram as draw
@@ -346,6 +257,13 @@ def diagram() -> str:
 def schema() -> dict[str, Any]:
     """The recipe's JSON schema, for editors that complete and check YAML."""
     return json_schema(Recipe)
+
+
+def kinds(family: str) -> tuple[str, ...]:
+    """The kinds of a family by the name of its entry-point group: ``kinds("reconstructors")``."""
+    from xrm_control.recipe.families import kinds as kinds_of
+
+    return kinds_of(family)
 
 
 def pace(instrument: Backend, speed: str | None) -> str | float:

@@ -1,0 +1,66 @@
+"""A package of somebody else's, as it lies in site-packages: a module and the dist-info that offers its members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+MEMBERS = """
+from typing import Literal
+
+import numpy as np
+
+from xrm_control.analysis.crop import ParticleCrop
+from xrm_control.analysis.metric import Metric
+from xrm_control.analysis.threshold import Modes, Threshold
+from xrm_control.devices.simulated import SimulatedBackend
+from xrm_control.reconstruction.reconstructor import Reconstructor
+
+
+class Elongation(Metric):
+    kind: Literal["elongation"] = "elongation"
+
+    def measure(self, particle: ParticleCrop) -> dict[str, float]:
+        return {"elongation": 1.25}
+
+
+class Zeros(Reconstructor):
+    kind: Literal["zeros"] = "zeros"
+
+    def reconstruct(self, sinograms, theta_deg, axis_px, pixel_size_um):
+        columns = sinograms.shape[2]
+        return np.zeros((len(sinograms), columns, columns), np.float32)
+
+
+class Quarter(Threshold):
+    kind: Literal["quarter"] = "quarter"
+
+    def level(self, values, modes: Modes) -> float:
+        return modes.background_per_um + 0.25 * modes.contrast_per_um
+
+
+class Elsewhere(SimulatedBackend):
+    backend: Literal["elsewhere"] = "elsewhere"
+
+
+class Unfinished(Metric):
+    kind: Literal["unfinished"] = "unfinished"
+
+
+class NoMetric:
+    pass
+"""
+
+
+def install(site: Path, name: str, module: str, points: Mapping[str, Mapping[str, str]]) -> None:
+    """Put a package of one module into `site`; points: group -> name -> object."""
+    site.mkdir(parents=True, exist_ok=True)
+    (site / f"{name}.py").write_text(module, encoding="utf-8")
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+    text = "".join(
+        f"[xrm_control.{group}]\n" + "".join(f"{point} = {value}\n" for point, value in members.items())
+        for group, members in points.items()
+    )
+    (info / "entry_points.txt").write_text(text, encoding="utf-8")

@@ -1,0 +1,157 @@
+"""Members that another package offers: in the schema, in a check, among the command line's choices, in the tables."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.analysis.phantoms import VOXEL_UM, ball, render
+from tests.plugins.offered import MEMBERS, install
+from tests.system.conftest import SHORT
+from xrm_control.storage.formats.ome_tiff import write_volume
+
+ROOT = Path(__file__).parents[2]
+GOOD = {
+    "metrics": {"elongation": "theirs:Elongation"},
+    "reconstructors": {"zeros": "theirs:Zeros"},
+    "thresholds": {"quarter": "theirs:Quarter"},
+    "backends": {"elsewhere": "theirs:Elsewhere"},
+}
+
+
+class Installed:
+    """The command line where some packages are installed."""
+
+    def __init__(self, site: Path) -> None:
+        self.site = site
+
+    def xrm(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([str(self.site), str(ROOT)])
+        code = "from xrm_control.cli.main import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            cwd=self.site,
+            env={**os.environ, "PYTHONPATH": path, "COLUMNS": "250"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    site = tmp_path_factory.mktemp("site")
+    install(site, "theirs", MEMBERS, GOOD)
+    return Installed(site)
+
+
+def recipe(folder: Path, **changes: object) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**SHORT, **changes}), encoding="utf-8")
+    return path
+
+
+def test_the_schema_knows_them(theirs: Installed) -> None:
+    text = json.dumps(json.loads(theirs.xrm("schema").stdout))
+    for kind in ("elongation", "zeros", "quarter", "elsewhere"):
+        assert f'"const": "{kind}"' in text, kind
+
+
+def test_a_recipe_may_choose_them(theirs: Installed, tmp_path: Path) -> None:
+    path = recipe(
+        tmp_path,
+        instrument={"backend": "elsewhere", "seed": 4},
+        reconstruction={"method": {"kind": "zeros"}},
+        analysis={"threshold": {"kind": "quarter"}},
+    )
+    said = theirs.xrm("check", path)
+    assert (said.returncode, "in order" in said.stdout) == (0, True), said.stderr
+
+
+def test_without_the_package_they_are_unknown(tmp_path: Path) -> None:
+    said = Installed(tmp_path).xrm("check", recipe(tmp_path, analysis={"threshold": {"kind": "quarter"}}))
+    assert said.returncode == 2
+    assert "unknown kind 'quarter'" in said.stderr
+
+
+@pytest.mark.parametrize(("command", "kind"), [("reconstruct", "zeros"), ("analyze", "quarter")])
+def test_the_command_line_offers_them(theirs: Installed, command: str, kind: str) -> None:
+    assert kind in theirs.xrm(command, "--help").stdout
+
+
+def test_a_volume_is_measured_by_them(theirs: Installed, tmp_path: Path) -> None:
+    volume = write_volume(tmp_path / "volume.ome.tif", [render([ball(0, 0, 0, 6.0)])], VOXEL_UM)
+    out = tmp_path / "out"
+    said = theirs.xrm("analyze", volume, "--out", out, "--threshold", "quarter", "--json")
+    assert said.returncode == 0, said.stderr
+    with (out / "particles.csv").open(encoding="utf-8") as file:
+        assert [row["elongation"] for row in csv.DictReader(file)] == ["1.25"]
+
+
+def test_doctor_lists_them(theirs: Installed) -> None:
+    found = {item["what"]: item["found"] for item in json.loads(theirs.xrm("doctor", "--json").stdout)}
+    assert found["backends"] == "elsewhere, epics, simulated"
+    assert found["metrics"] == "elongation, radii, roughness, shape, size"
+
+
+BROKEN = {
+    "no_import": ("metrics", "missing_module:Metric", "cannot be imported: ModuleNotFoundError: No module named"),
+    "no_name": ("metrics", "theirs:Nothing", "cannot be imported: AttributeError"),
+    "no_metric": ("metrics", "theirs:NoMetric", "is no xrm_control.analysis.metric.Metric"),
+    "unfinished": ("metrics", "theirs:Unfinished", "lacks measure"),
+    "other_name": ("metrics", "theirs:Elongation", 'needs a field kind: Literal["other_name"]'),
+    "size": ("metrics", "theirs:Elongation", "is xrm_control's own; broken must choose another name"),
+    "zeros": ("reconstructors", "theirs:Zeros", "several packages offer kind 'zeros': broken, theirs"),
+    "falls": ("thresholds", "broken:Falls", "cannot be imported: AttributeError"),
+}
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    site = tmp_path_factory.mktemp("broken")
+    install(site, "theirs", MEMBERS, GOOD)
+    points: dict[str, dict[str, str]] = {"analysis_cores": {"gone": "missing_module:core"}}
+    for name, (group, value, _) in BROKEN.items():
+        points.setdefault(group, {})[name] = value
+    install(site, "broken", "", points)
+    return Installed(site)
+
+
+def test_doctor_names_each_that_cannot_be_used(broken: Installed) -> None:
+    said = broken.xrm("doctor", "--json")
+    found = {item["what"]: (item["ok"], item["found"]) for item in json.loads(said.stdout)}
+    assert said.returncode == 1
+    for name, (group, _, reason) in BROKEN.items():
+        ok, text = found[f"{group}: {name}"]
+        assert (ok, reason in text) == (False, True), text
+    assert found["analysis cores: gone"][0] is False
+    # The rest is whole.
+    assert found["metrics"] == (True, "elongation, radii, roughness, shape, size")
+    assert found["reconstructors"] == (True, "cgls, fbp, fourier, sirt, tv")
+
+
+ASKED = [
+    ({"analysis": {"threshold": {"kind": "falls"}}}, ":", "'falls' cannot be used: cannot be imported"),
+    ({"reconstruction": {"method": {"kind": "zeros"}}}, ":", "several packages offer kind 'zeros'"),
+    ({"handoff": {"core": "gone"}}, "handoff.core", "cannot be imported: ModuleNotFoundError"),
+]
+
+
+@pytest.mark.parametrize(("changes", "where", "text"), ASKED)
+def test_a_recipe_that_asks_for_one_is_told_why(
+    broken: Installed, tmp_path: Path, changes: dict[str, object], where: str, text: str
+) -> None:
+    said = broken.xrm("check", recipe(tmp_path, **changes))
+    assert (said.returncode, where in said.stderr, text in said.stderr) == (2, True, True), said.stderr
+
+
+def test_other_recipes_and_the_schema_are_untouched(broken: Installed, tmp_path: Path) -> None:
+    assert broken.xrm("check", recipe(tmp_path)).returncode == 0
+    assert '"falls"' not in broken.xrm("schema").stdout

@@ -1,0 +1,165 @@
+"""Reconstruction and analysis of arrays and files, without a run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.analysis.tables import Row
+from xrm_control.api.recipes import Overrides, as_text
+from xrm_control.api.tables import as_frame, rows_of
+from xrm_control.app.volumes import analyze as analyze_file
+from xrm_control.app.volumes import analyze_array, scan_in
+from xrm_control.core.errors import DataError
+from xrm_control.recipe.loading import load_document
+from xrm_control.reconstruction.pipeline import Reconstruction, ReconstructionSpec, reconstruct_scan
+from xrm_control.reconstruction.scan import ScanData
+from xrm_control.storage.formats.ome_tiff import write_volume
+from xrm_control.storage.formats.registry import read_volume
+
+
+@dataclass(frozen=True)
+class AnalysedVolume:
+    """What was found in a volume.
+
+    results: counts, the paper's table in both conventions, population statistics, quality; as results.json.
+    labels (z, y, x): 0 or the particle's id, voids included. phases (z, y, x): 0 exterior, 1 particle, 2 void.
+    """
+
+    results: Mapping[str, Any]
+    particle_rows: list[Row]
+    void_rows: list[Row]
+    labels: NDArray[Any]
+    phases: NDArray[Any]
+
+    @property
+    def particles(self) -> Any:
+        """One particle a row: a DataFrame of pandas or polars where one of them is installed, else the rows."""
+        return as_frame(self.particle_rows)
+
+    @property
+    def voids(self) -> Any:
+        """One void a row; see `particles`."""
+        return as_frame(self.void_rows)
+
+
+def reconstruct(
+    source: str | Path | ArrayLike,
+    *,
+    theta_deg: ArrayLike | None = None,
+    flats: ArrayLike | None = None,
+    darks: ArrayLike | None = None,
+    pixel_size_um: float | None = None,
+    normalised: bool = False,
+    method: str | None = None,
+    overrides: Overrides | None = None,
+    out: str | Path | None = None,
+) -> Reconstruction:
+    """A scan into a volume, (z, y, x) float32 in 1/um, in memory (`xrm reconstruct` makes large ones in parts).
+
+    source: a file (Data Exchange, NXtomo, .txrm), a region's folder in a run, or projections (views, rows, columns):
+    counts, to which `flats` (n, rows, columns) and perhaps `darks` belong, or with `normalised` transmissions.
+    theta_deg (views,): angles of an array's views. pixel_size_um: at the sample, where the file does not say.
+    method: fourier (default), fbp, sirt, cgls, tv, or another that is installed; overrides: of the recipe's
+    `reconstruction:` part, ``{"rotation_axis": 512.5}``. out: a new .ome.tif to write it into besides.
+
+    Raises DataError for data, RecipeError for settings that do not fit.
+    """
+    chosen = {**({} if method is None else {"method.kind": method}), **(overrides or {})}
+    spec = load_document("{}", ReconstructionSpec, as_text(chosen), name="reconstruction")[0]
+    spec.method.check_machine()
+    target = None if out is None else _new_file(Path(out))
+    if isinstance(source, str | Path):
+        for name, value in (("theta_deg", theta_deg), ("flats", flats), ("darks", darks)):
+            if value is not None:
+                raise DataError("belongs to an array; a file brings its own", where=name)
+        scan = scan_in(Path(source), pixel_size_um, normalised)[0].load()
+    else:
+        scan = _scan_of(np.asarray(source), theta_deg, flats, darks, pixel_size_um, normalised)
+    result = reconstruct_scan(scan, spec)
+    if target is not None:
+        write_volume(target, [result.volume], result.voxel_size_um)
+    return result
+
+
+def analyze(
+    source: str | Path | ArrayLike | Reconstruction,
+    *,
+    voxel_size_um: float | None = None,
+    overrides: Overrides | None = None,
+    out: str | Path | None = None,
+) -> AnalysedVolume:
+    """Measure the particles of a volume.
+
+    source: what `reconstruct` returned, an array (z, y, x) in 1/um, a file (TIFF, OME-TIFF, .npy), or a handoff.json.
+    voxel_size_um: where the source does not say. overrides: of the recipe's `analysis:` part,
+    ``{"threshold.kind": "otsu"}``. out: a folder for tables, labels and results besides.
+
+    Raises DataError for what is no volume, AnalysisError when there is nothing to measure.
+    """
+    spec = load_document("{}", AnalysisSpec, as_text(overrides), name="analysis")[0]
+    if out is not None:
+        return _analysed(source, voxel_size_um, spec, Path(out))
+    with tempfile.TemporaryDirectory(prefix="xrm-") as folder:
+        return _analysed(source, voxel_size_um, spec, Path(folder))
+
+
+def _analysed(
+    source: str | Path | ArrayLike | Reconstruction, voxel_size_um: float | None, spec: AnalysisSpec, out: Path
+) -> AnalysedVolume:
+    if isinstance(source, str | Path):
+        results = analyze_file(Path(source), out, spec, voxel_size_um)
+    else:
+        if isinstance(source, Reconstruction):
+            volume, voxel_um = source.volume, voxel_size_um or source.voxel_size_um
+        else:
+            volume, voxel_um = np.asarray(source), voxel_size_um
+        if voxel_um is None:
+            raise DataError("an array does not say how large a voxel is", where="voxel_size_um", remedy="give it in um")
+        results = analyze_array(volume, out, spec, voxel_um)
+    labels, phases = (read_volume(out / f"{name}.ome.tif")[0] for name in ("labels", "phases"))
+    return AnalysedVolume(results, rows_of([out / "particles.csv"]), rows_of([out / "voids.csv"]), labels, phases)
+
+
+def _scan_of(
+    projections: NDArray[Any],
+    theta_deg: ArrayLike | None,
+    flats: ArrayLike | None,
+    darks: ArrayLike | None,
+    pixel_size_um: float | None,
+    normalised: bool,
+) -> ScanData:
+    """Arrays as a scan. What is wrong with them is found where scans are checked."""
+    for name, value, what in (("theta_deg", theta_deg, "an angle for each view"), ("pixel_size_um", pixel_size_um, "")):
+        if value is None:
+            raise DataError("an array does not say it", where=name, remedy=f"give {what or 'the pixel at the sample'}")
+    if projections.ndim != 3:
+        raise DataError("projections must be (views, rows, columns)", where="source", value=projections.shape)
+    none = np.empty((0, *projections.shape[1:]), np.float32)
+    white = none if flats is None else np.asarray(flats)
+    return ScanData(
+        projections=projections,
+        theta_deg=np.asarray(theta_deg, float),
+        time_s=np.arange(len(projections), dtype=float),
+        flats=white,
+        # All at the middle of the scan: an array does not say when they were taken.
+        flat_time_s=np.full(len(white), (len(projections) - 1) / 2),
+        darks=none if darks is None else np.asarray(darks),
+        pixel_size_um=float(pixel_size_um or 0),
+        normalised=normalised,
+    )
+
+
+def _new_file(path: Path) -> Path:
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise DataError("the volume is written as TIFF", where=str(path), remedy="let out end in .ome.tif")
+    if path.exists():
+        raise DataError("the file exists already and is not overwritten", where=str(path))
+    return path

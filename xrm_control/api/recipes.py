@@ -1,0 +1,91 @@
+"""Recipes from Python: read, checked, planned, carried out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from xrm_control import app
+from xrm_control.api.results import Run
+from xrm_control.app import Loaded
+from xrm_control.core.errors import RecipeError
+from xrm_control.core.events import Event
+from xrm_control.core.interrupts import outside_loop
+from xrm_control.recipe.planning import Plan
+from xrm_control.storage.run_folder import RunFolder
+
+Overrides = Mapping[str, object]
+
+
+def load(recipe: str | Path | Loaded, overrides: Overrides | None = None) -> Loaded:
+    """Read a recipe's file; `overrides` are settings in place of the file's, ``{"scan.exposure_s": 2}``.
+
+    Raises RecipeError with file, line and field of everything that is wrong with it.
+    """
+    if isinstance(recipe, Loaded):
+        if overrides:
+            raise RecipeError("is read already", where="overrides", remedy="give them to load, with the recipe's file")
+        return recipe
+    return app.load(Path(recipe), as_text(overrides))
+
+
+def check(recipe: str | Path | Loaded, overrides: Overrides | None = None) -> Plan:
+    """Find everything wrong with a recipe before anything moves: schema, limits, envelope.
+
+    Raises RecipeError, or SafetyRefusal for what would leave the envelope.
+    """
+    return app.check(load(recipe, overrides))
+
+
+def plan(recipe: str | Path | Loaded, out: str | Path = "runs", overrides: Overrides | None = None) -> Plan:
+    """What a recipe will cost: time in s by stage, disk in bytes, dose, limits. Raises as `check`, and StorageError
+    when the disk under `out` lacks the room.
+    """
+    return app.plan(load(recipe, overrides), Path(out))
+
+
+def run(
+    recipe: str | Path | Loaded,
+    out: str | Path = "runs",
+    overrides: Overrides | None = None,
+    *,
+    speed: str | float | None = None,
+    listener: Callable[[Event], None] | None = None,
+) -> Run:
+    """Carry a recipe out, from sample to report, in a new folder under `out`.
+
+    speed: "virtual" (simulated instruments only), or times the wall clock; None: the instrument's own.
+    listener: called with each event, in the thread that carries the run out.
+
+    A run that ends with something missing is returned (`Run.complete` says so); one that failed or was interrupted
+    raises its XrmError, with the run's folder as a note. Ctrl-C, or a notebook's interrupt, ends it in the safe state.
+    """
+    loaded = load(recipe, overrides)
+    tempo = None if speed is None else str(speed)
+    return Run(outside_loop(lambda: app.run(loaded, Path(out), tempo, listener)).folder)
+
+
+def open_run(path: str | Path) -> Run:
+    """A run that is there already, also while another process carries it out. Raises DataError for what is no run."""
+    return Run(RunFolder.open(Path(path)).path)
+
+
+def as_text(overrides: Overrides | None) -> dict[str, str]:
+    """Settings as ``--set`` takes them: YAML, of which JSON is a part. Raises RecipeError for what no YAML can say."""
+    found = {}
+    for key, value in (overrides or {}).items():
+        try:
+            found[key] = json.dumps(value, default=_plain)
+        except TypeError as error:
+            raise RecipeError("no such value in a recipe", where=key, value=repr(value), limit=str(error)) from error
+    return found
+
+
+def _plain(value: object) -> object:
+    """Paths as text, numbers and arrays of numpy as those of Python."""
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()  # pyright: ignore[reportAttributeAccessIssue]
+    raise TypeError("text, numbers, true, false, null, lists and mappings of them")

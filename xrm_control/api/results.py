@@ -1,0 +1,65 @@
+"""A run that has been carried out, or is being carried out by somebody else, as its folder tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from xrm_control import app
+from xrm_control.analysis.tables import Row
+from xrm_control.api.tables import as_frame, rows_of
+from xrm_control.storage.records import RunSummary
+from xrm_control.storage.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run in `folder` (absolute). Everything is read from its files when it is asked for."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Mapping[str, Any]:
+        """What results.json holds. Raises DataError while there is none."""
+        return app.read_results(self.folder)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing and no region was set aside. Raises DataError while there are no results."""
+        return self.results["verdict"]["status"] == "complete"
+
+    @property
+    def status(self) -> RunSummary:
+        """How far the run has come, and whether it lives."""
+        return app.status(self.folder)
+
+    @property
+    def particles(self) -> Any:
+        """One particle a row, of all regions: a DataFrame of pandas or polars where one of them is installed, else a
+        list of rows. Columns and units as in particles.csv.
+        """
+        return as_frame(self.rows("particles"))
+
+    @property
+    def voids(self) -> Any:
+        """One void a row; see `particles`."""
+        return as_frame(self.rows("voids"))
+
+    def rows(self, table: Literal["particles", "voids"]) -> list[Row]:
+        """The rows of a table of all regions that have been measured; empty cells are NaN."""
+        return rows_of(sorted(self.folder.glob(f"*/{table}.csv")))
+
+    def volume(self, roi: str = "roi-01") -> tuple[NDArray[Any], float | None]:
+        """The volume of a region, (z, y, x) in 1/um, and its voxel size in um. Raises DataError where there is none."""
+        from xrm_control.storage.formats.registry import read_volume
+
+        return read_volume(RunFolder.open(self.folder).roi(roi).volume)
+
+    @property
+    def report(self) -> Path:
+        """The report, one HTML file."""
+        return RunFolder.open(self.folder).report

@@ -1,0 +1,51 @@
+"""The recipes that come with the program, and where to put them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from xrm_control.core.errors import DataError, StorageError
+
+
+def recipes() -> Traversable:
+    """The folder of the recipes: in the installed package, or beside it in a checkout. Raises DataError for neither."""
+    package = resources.files("xrm_control")
+    for place in (package / "recipes", Path(str(package)).parent / "recipes"):
+        if (place / "nmc811_screening.yaml").is_file():
+            return place
+    raise DataError(
+        "the recipes are not part of this installation", where=str(package), remedy="install xrm_control anew"
+    )
+
+
+def copy_recipes(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Copy recipes and instruments' maps into `folder`: each file, and whether it is new; none is overwritten.
+
+    Raises StorageError where nothing can be written.
+    """
+    yield from _copied(recipes(), folder)
+
+
+def _copied(source: Traversable, folder: Path) -> Iterator[tuple[Path, bool]]:
+    for entry in sorted(source.iterdir(), key=lambda entry: (entry.is_dir(), entry.name)):
+        target = folder / entry.name
+        if entry.is_dir():
+            if entry.name != "__pycache__":
+                yield from _copied(entry, target)
+        else:
+            yield target, _written(target, entry.read_bytes())
+
+
+def _written(target: Path, content: bytes) -> bool:
+    if target.exists():
+        return False
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(target)) from error
+    return True

@@ -1,0 +1,1 @@
+"""Runs in the formats of others: made again at any time from frames and journal."""

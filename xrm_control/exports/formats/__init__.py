@@ -1,0 +1,1 @@
+"""Members of the exporter family, one a file."""
