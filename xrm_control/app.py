@@ -5,7 +5,6 @@ Session and reporting are imported where they are used, so that `check` and `pla
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ import numpy as np
 from xrm_control.analysis.core import AnalysisSpec, measure
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff
 from xrm_control.compute.processes import Processes
+from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
+from xrm_control.contracts.results import REGION_RESULTS, RESULTS, RegionResults, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
@@ -40,7 +41,7 @@ from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.needs import needs_of
-from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
+from xrm_control.recipe.planning import TradeOff, check_disk, compare, make_plan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.storage.durable import free_bytes, make_folder, require_free, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
@@ -68,7 +69,7 @@ class Outcome:
 
     folder: Path
     exit_code: int
-    results: Mapping[str, Any]
+    results: RunResults
 
 
 def load(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
@@ -124,7 +125,8 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
     )  # fmt: skip
     with folder.lock():
         folder.write_text(folder.recipe, loaded.text)
-        folder.write_json(folder.plan, {**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
+        planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
+        folder.write_text(folder.plan, PLAN.text(planned))
         with Journal.create(folder.journal, record) as journal:
 
             async def session() -> int:
@@ -152,7 +154,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                 raise UnusableData(
                     error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
                 ) from error
-    return Outcome(folder.path, code, json.loads(folder.results.read_text(encoding="utf-8")))
+    return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
 class _Recorder:
@@ -251,7 +253,7 @@ def reconstruct(
         "voxel_size_um": volume.voxel_size_um,
         "rotation_axis_px": volume.rotation_axis_px,
         **volume.quality,
-        **({"remarks": "; ".join(volume.warnings)} if volume.warnings else {}),
+        **({"warnings": "; ".join(volume.warnings)} if volume.warnings else {}),
     }
 
 
@@ -303,14 +305,14 @@ def _parts_made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int
         yield
 
 
-def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:
-    """A volume, or a handoff.json, through the analysis core; returns the content of its results.json."""
+def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> RegionResults:
+    """A volume, or a handoff.json, through the analysis core; returns its results.json."""
     taken = read_handoff(source) if source.suffix == ".json" else _volume(source, spec, voxel_size_um)
     try:
         measure(taken, out)
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
-    return json.loads((out / "results.json").read_text(encoding="utf-8"))
+    return REGION_RESULTS.read(out / REGION_RESULTS.name)
 
 
 def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> AnalysisInput:
@@ -328,10 +330,7 @@ def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> An
         voxel_size_um=voxel_um,
         roi="volume",
         centre=Pose(0.0, 0.0, 0.0, 0.0),
-        quality={},
         inputs=inputs,
-        sample={},
-        recipe={},
         analysis=spec.model_dump(mode="json"),
     )
 

@@ -6,7 +6,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -14,6 +14,9 @@ from xrm_control.cli import streams
 from xrm_control.cli.ioc import INTERFACE, PORT, PREFIX, ArrayType, IocOptions, SpecimenName, become
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
+
+if TYPE_CHECKING:
+    from xrm_control.contracts.results import RunResults
 
 cli = typer.Typer(
     name="xrm",
@@ -137,7 +140,13 @@ def run(
     with progress.display(_err) as listener:
         outcome = app.run(loaded, out, speed, listener)
     if json_:
-        _json({"ok": outcome.exit_code == 0, "run": str(outcome.folder), "results": outcome.results})
+        _json(
+            {
+                "ok": outcome.exit_code == 0,
+                "run": str(outcome.folder),
+                "results": outcome.results.model_dump(mode="json"),
+            }
+        )
     else:
         _out.print(paper_table(outcome.results))
         _summary(outcome.folder, outcome.results)
@@ -148,16 +157,15 @@ def run(
     raise typer.Exit(outcome.exit_code)
 
 
-def _summary(folder: Path, results: Any) -> None:
-    times, counts, verdict = results["instrument_times"], results["counts"], results["verdict"]
-    scans = ", ".join(f"{seconds:.0f}" for seconds in times["scan_s"].values())
-    voids = "not looked for" if counts["voids"] is None else counts["voids"]
-    _out.print(
-        f"mosaic   {counts['tiles']} tiles in {times['mosaic_s']:.1f} s, {counts['particles_in_mosaic']} particles"
-    )
-    _out.print(f"scans    {counts['rois']}, each {scans} s of instrument time")
-    _out.print(f"particles measured {counts['particles']}, whole {counts['whole_particles']}, voids {voids}")
-    _out.print(f"verdict  {verdict['status']}{''.join(f'; {reason}' for reason in verdict['reasons'])}")
+def _summary(folder: Path, results: RunResults) -> None:
+    times, counts, verdict = results.instrument_times, results.counts, results.verdict
+    scans = ", ".join(f"{seconds:.0f}" for seconds in times.scan_s.values())
+    mosaic_s = "no" if times.mosaic_s is None else f"{times.mosaic_s:.1f}"
+    voids = "not looked for" if counts.voids is None else counts.voids
+    _out.print(f"mosaic   {counts.tiles} tiles in {mosaic_s} s, {counts.particles_in_mosaic} particles")
+    _out.print(f"scans    {counts.rois}, each {scans} s of instrument time")
+    _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}, voids {voids}")
+    _out.print(f"verdict  {verdict.status}{''.join(f'; {reason}' for reason in verdict.reasons)}")
     _out.print(f"report   {folder / 'report.html'}")
 
 
@@ -238,7 +246,7 @@ def analyze(
 
     results = app.analyze(volume, out, arguments.analysis(_overrides(set_)), voxel_size_um)
     if json_:
-        _json(results)
+        _json(results.model_dump(mode="json"))
     else:
         _out.print(paper_table(results))
         _out.print(f"tables   {out / 'particles.csv'}")

@@ -19,7 +19,7 @@ from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.devices.backend import Backend
 from xrm_control.devices.safety import SafetySpec
-from xrm_control.recipe.handoff import HandoffSpec
+from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.roi.strategy import RoiStrategy
 
@@ -45,7 +45,7 @@ class Recipe(Spec):
     retry: RetryPolicy = RetryPolicy()
     reconstruction: ReconstructionSpec = ReconstructionSpec()
     analysis: AnalysisSpec = AnalysisSpec()
-    handoff: HandoffSpec = HandoffSpec()
+    handoff: TakerSpec = TakerSpec()
     compute: Annotated[Compute, Family("xrm_control.compute")] = Processes()
     output: OutputSpec = OutputSpec()
 
