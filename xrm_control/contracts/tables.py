@@ -128,10 +128,10 @@ class Particle:
     touches_rows: Final = _number("touches_rows", "touches rows", "1: cut by an end of the cylinder", _CORE)
     touches_cylinder: Final = _number("touches_cylinder", "touches cylinder", "1: cut by the cylinder's side", _CORE)
     volume_voxels_um3: Final = _number(
-        "volume_voxels_um3", "volume in voxels", "the same by counting voxels, the paper's way", f"{_SIZE}: voxel count"
+        "volume_voxels_um3", "volume in voxels", "volume of the envelope, the paper's way", f"{_SIZE}: voxel count"
     )
     surface_faces_um2: Final = _number(
-        "surface_faces_um2", "area of faces", "the same by voxel faces, the paper's way", f"{_SHAPE}: voxel faces"
+        "surface_faces_um2", "area of faces", "area of the envelope, the paper's way", f"{_SHAPE}: voxel faces"
     )
     void_count_ambiguous: Final = _number(
         "void_count_ambiguous",
@@ -167,8 +167,8 @@ class Particle:
         plane: _number(
             f"roughness_voxel_{plane}_um",
             f"roughness in voxels {plane}",
-            "the same with rays that step whole voxels, the paper's way",
-            f"{_ROUGHNESS}: voxel rays",
+            f"largest minus smallest of the 8 radii in the plane {plane}, the paper's way",
+            f"{_ROUGHNESS}: rays that step whole voxels",
         )
         for plane in PLANES
     }
@@ -176,7 +176,7 @@ class Particle:
         plane: _number(
             f"roughness_local_{plane}_um",
             f"local roughness {plane}",
-            "mean absolute difference of radii 45° apart",
+            f"mean absolute difference of radii 45° apart in the plane {plane}",
             _ROUGHNESS,
         )
         for plane in PLANES
@@ -185,7 +185,7 @@ class Particle:
         plane: _number(
             f"roughness_local_max_{plane}_um",
             f"largest local roughness {plane}",
-            "largest absolute difference of radii 45° apart",
+            f"largest absolute difference of radii 45° apart in the plane {plane}",
             _ROUGHNESS,
         )
         for plane in PLANES
