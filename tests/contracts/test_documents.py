@@ -128,7 +128,7 @@ PLANTED: dict[str, tuple[str, Callable[[dict[str, Any]], None], str]] = {
     "a status of no kind": ("run", put("verdict", "status", value="fine"), "verdict.status: .*'fine'"),
     "a share renamed": ("run", put("population", "voided", value={"value": 0.5, "interval": [0, 1], "n": 2}),
                         "population.quantities.voided.value: a key that is not"),
-    "a mean renamed": ("run", put("population", "volume_um3", "average", value=5.0), "population.quantities.volume_um3.average: a key"),
+    "a mean renamed": ("run", put("population", "volume_um3", "average", value=5.0), "population.*average: a"),
     "a size of no voxel": ("handoff", put("voxel_size_um", value=0), "voxel_size_um: .*greater than 0"),
     "another unit": ("handoff", put("units", value="1/cm"), "units: .*1/um"),
     "a place that climbs": ("rois", put("rois", 0, "name", value="../x"), "rois.0.name"),

@@ -19,6 +19,7 @@ from xrm_control.contracts.column import Column
 from xrm_control.contracts.columns import COLUMNS, STANDARD, ColumnsDocument
 from xrm_control.contracts.document import read_object
 from xrm_control.contracts.quality import FOREIGN_QUALITY
+from xrm_control.contracts.rows import not_measured, read_rows
 from xrm_control.contracts.tables import Particle, Void
 from xrm_control.core.errors import AnalysisError, DataError
 
@@ -43,6 +44,39 @@ class Fault:
         """File, row and column."""
         row = "" if self.row is None else f", row {self.row}"
         return f"{self.file}{row}{'' if self.column is None else f', column {self.column}'}"
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a core wrote for one region: what is wrong with it; and where nothing is, how much there is of it.
+
+    not_measured: what the report will leave out, by name; own: columns that the core adds.
+    """
+
+    roi: str
+    faults: tuple[Fault, ...]
+    particles: int = 0
+    voids: int | None = None
+    not_measured: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+
+def examine(folder: Path, roi: str) -> Examination:
+    """Look at the folder of a core's answer for the region `roi`. Raises DataError when there is no such folder."""
+    if not folder.is_dir():
+        raise DataError("no such folder", where=str(folder), remedy="give the folder that the core wrote into")
+    faults = check_results(folder, roi)
+    if faults:
+        return Examination(roi, faults)
+    columns, _ = _columns(folder / COLUMNS.name)
+    particles = read_rows(folder / PARTICLES, columns.particles)
+    voids = read_rows(folder / VOIDS, columns.voids) if (folder / VOIDS).exists() else None
+    known = {column.name for column in (*STANDARD.particles, *STANDARD.voids)}
+    tables = [particles] if voids is None else [particles, voids]
+    own = [column.name for table in tables for column in table.columns if column.name not in known]
+    return Examination(
+        roi, (), len(particles), None if voids is None else len(voids), not_measured(particles, voids), tuple(own)
+    )
 
 
 def check_results(folder: Path, roi: str) -> tuple[Fault, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from xrm_control.cli import streams
+from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc import INTERFACE, PORT, PREFIX, ArrayType, IocOptions, SpecimenName, become
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
@@ -25,6 +26,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli.add_typer(handoff, name="handoff")
 # Text that comes from outside (reasons, paths, names) is text and never markup.
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)

@@ -36,8 +36,8 @@ def page() -> str:
         "\n## voids.csv, one void a row\n",
         *_columns(VOID_COLUMNS),
         "\n## Population statistics in results.json\n",
-        "Of each of these columns, by the particles' weights: n, mean, standard deviation, median, D10, D50, D90, σ of\n"
-        "the logarithm; mean and median with 95 % intervals.\n",
+        "Of each of these columns, by the particles' weights: n, mean, standard deviation, median, D10, D50, D90, σ\n"
+        "of the logarithm; mean and median with 95 % intervals.\n",
         *_quantities(),
         "",
         *_fields(Population, ("n_particles", "n_whole", "n_voids", "voided_fraction", "volume_weighted_diameter_um")),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.contracts.column import Column, number, unknown
+from xrm_control.contracts.tables import PARTICLE_COLUMNS, VOID_COLUMNS
 from xrm_control.core.errors import DataError
 
 Cells = NDArray[np.float64] | tuple[str, ...]
@@ -110,6 +111,20 @@ def pool_rows(tables: Iterable[Rows]) -> Rows:
         else:
             cells[name] = np.concatenate([part.numbers(column) for part in parts])
     return Rows(tuple(columns[name] for name in order), cells, sum(map(len, parts)))
+
+
+def not_measured(particles: Rows, voids: Rows | None) -> tuple[str, ...]:
+    """What an analysis core left out of its tables, by the labels of the columns that it need not write.
+
+    voids: None where it did not look for any. An uncertainty is not named beside its quantity.
+    """
+    absent = list(particles.absent(PARTICLE_COLUMNS))
+    if voids is not None:
+        absent += voids.absent(VOID_COLUMNS)
+    names = {column.name for column in absent}
+    shown = [c for c in absent if not (c.name.endswith("_u") and c.name.removesuffix("_u") in names)]
+    labels = tuple(dict.fromkeys(column.label for column in shown))
+    return labels if voids is not None else (*labels, "voids")
 
 
 def write_rows(path: Path, rows: Rows, first: Sequence[Column] = ()) -> None:

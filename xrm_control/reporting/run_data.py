@@ -15,8 +15,7 @@ from xrm_control.contracts.plan import PLAN, PlanDocument
 from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, QualityDocument, QualityMetrics
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.contracts.rois import ROIS, RoiRecord, RoisDocument
-from xrm_control.contracts.rows import Rows, pool_rows, read_rows
-from xrm_control.contracts.tables import PARTICLE_COLUMNS, VOID_COLUMNS
+from xrm_control.contracts.rows import Rows, not_measured, pool_rows, read_rows
 from xrm_control.core.errors import DataError, XrmError
 from xrm_control.reporting.volumes import Stack, open_stack
 
@@ -42,17 +41,8 @@ class RegionData:
 
     @property
     def not_measured(self) -> tuple[str, ...]:
-        """What the analysis core did not measure, by the labels of the columns that it need not write."""
-        absent: list[Column] = []
-        if self.particles is not None:
-            absent += self.particles.absent(PARTICLE_COLUMNS)
-            if self.voids is not None:
-                absent += self.voids.absent(VOID_COLUMNS)
-        # An uncertainty is not named beside its quantity.
-        names = {column.name for column in absent}
-        shown = [column for column in absent if column.name.removesuffix("_u") not in names - {column.name}]
-        labels = tuple(dict.fromkeys(column.label for column in shown))
-        return labels if self.voids is not None or self.particles is None else (*labels, "voids")
+        """What the analysis core did not measure, by name; nothing where it has not measured at all."""
+        return () if self.particles is None else not_measured(self.particles, self.voids)
 
 
 @dataclass(frozen=True)
