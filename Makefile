@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 
-.PHONY: demo test lint bench soak busy mutants setup clean
+.PHONY: demo test lint columns bench soak busy mutants setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -18,6 +18,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# docs/columns.md anew, from the definitions of the columns.
+columns: $(READY)
+	$(BIN)/python -m xrm_control.contracts.dictionary
 
 # Full benchmarks: ratios against named peers, measured in one run.
 bench: $(VENV)/.bench

@@ -9,6 +9,7 @@ import numpy as np
 
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.contracts.handoff import RecipeReference
 from xrm_control.core.geometry import Pose
 from xrm_control.processing.regions import ScanJob
 from xrm_control.processing.scans import RunScan
@@ -54,5 +55,6 @@ def scan_job(folder: Path, rows_at_a_time: int | None = None) -> ScanJob:
         reconstruction=ReconstructionSpec(memory_gb=memory_gb),
         analysis=AnalysisSpec(),
         volume_16bit=True,
-        about={"sample": {}, "recipe": {"name": "two", "sha256": "0" * 64}},
+        sample=None,
+        recipe=RecipeReference(name="two", sha256="0" * 64),
     )

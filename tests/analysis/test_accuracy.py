@@ -7,6 +7,9 @@ from tests.analysis.phantoms import VOXEL_UM, Body, ball, powder, render
 from xrm_control.analysis.core import Analysis, AnalysisSpec, analyze_volume
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.truth_match import Field, match_truth
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import VOID_COLUMNS
+from xrm_control.contracts.truth import SpecimenTruth
 from xrm_control.core.geometry import Pose, volume_to_stage
 
 CENTRE = Pose(110.0, -40.0, 7.0, 0.0)
@@ -41,7 +44,12 @@ def layer() -> tuple[Analysis, dict]:
 def matched(layer: tuple[Analysis, dict], least_um: float) -> dict:
     result, truth = layer
     field = Field("roi-01", CENTRE, (128, 128, 128), VOXEL_UM)
-    return match_truth(result.particles, result.voids, truth, [field], min_diameter_um=least_um)
+    told = SpecimenTruth.model_validate(truth)
+    return match_truth(*rows_of(result), told, [field], min_diameter_um=least_um).model_dump(mode="json")
+
+
+def rows_of(result: Analysis) -> tuple[Rows, Rows]:
+    return Rows.of(result.particles, AnalysisSpec().columns), Rows.of(result.voids, VOID_COLUMNS)
 
 
 @pytest.mark.parametrize("least_um", [6.0, 4.0])
@@ -75,10 +83,12 @@ def test_attenuation_and_tilt(layer: tuple[Analysis, dict]) -> None:
 
 def test_population_and_labels(layer: tuple[Analysis, dict]) -> None:
     result, truth = layer
-    pooled = pool(result.particles, result.voids)
+    pooled = pool(*rows_of(result)).population
     whole = {row["particle_id"] for row in result.particles if not row["touches_boundary"]}
-    assert pooled["population"]["n_whole"] == len(whole)
-    low, high = pooled["population"]["equivalent_diameter_um"]["mean_interval"]
+    assert pooled.n_whole == len(whole)
+    low, high = pooled.quantities["equivalent_diameter_um"].mean_interval or (None, None)
+    assert low is not None
+    assert high is not None
     assert low < np.mean([p["equivalent_diameter_um"] for p in truth["particles"]]) < high
     ids, counts = np.unique(result.labels[result.labels > 0], return_counts=True)
     expected = {r["particle_id"]: r["volume_voxels_um3"] / VOXEL_UM**3 for r in result.particles}

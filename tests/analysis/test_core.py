@@ -15,7 +15,8 @@ import tifffile
 from tests.analysis.phantoms import MU, VOXEL_UM, ball, render
 from xrm_control.analysis.core import AnalysisSpec, analyze_volume, run_core
 from xrm_control.analysis.handoff import load_volume, voxel_size_of
-from xrm_control.analysis.tables import PARTICLE_COLUMNS, VOID_COLUMNS, read_rows
+from xrm_control.contracts.rows import read_rows
+from xrm_control.contracts.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Particle
 from xrm_control.core.errors import AnalysisError, DataError
 
 BODIES = [ball(-6, 1, 2, 4.5), ball(-6, 1, 2, 1.5, -1), ball(6, -1, -4, 3)]
@@ -45,7 +46,7 @@ def hand_off(folder: Path, grey: np.ndarray, **changes: object) -> Path:
         "rotation_axis_px": 63.1,
         "quality": {"opaque_fraction": 0.01},
         "inputs": {"volume.ome.tif": hashlib.sha256((folder / "volume.ome.tif").read_bytes()).hexdigest()},
-        "sample": {"material": "NMC811"},
+        "sample": {"name": "NMC811"},
         "recipe": {"name": "test", "sha256": "0"},
         "analysis": AnalysisSpec().model_dump(mode="json"),
     }
@@ -59,10 +60,12 @@ def test_hand_off(tmp_path: Path, volume: np.ndarray) -> None:
     with (tmp_path / "out" / "particles.csv").open() as file:
         header = next(csv.reader(file))
     assert header[: len(DESIGN_COLUMNS)] == DESIGN_COLUMNS
-    assert set(PARTICLE_COLUMNS) <= set(header)
-    rows = sorted(read_rows(tmp_path / "out" / "particles.csv"), key=lambda row: row["x_um"])
-    voids = read_rows(tmp_path / "out" / "voids.csv")
-    assert list(voids[0])[: len(VOID_COLUMNS)] == list(VOID_COLUMNS)
+    assert header == [column.name for column in AnalysisSpec().columns]
+    assert header[: len(PARTICLE_COLUMNS)] == [column.name for column in PARTICLE_COLUMNS]
+    table = read_rows(tmp_path / "out" / "particles.csv", AnalysisSpec().columns)
+    rows = sorted(table.records(), key=lambda row: row["x_um"])
+    voids = read_rows(tmp_path / "out" / "voids.csv", VOID_COLUMNS).records()
+    assert list(voids[0]) == [column.name for column in VOID_COLUMNS]
     assert [row["roi"] for row in rows] == ["roi-03", "roi-03"]
     assert rows[0]["volume_um3"] == pytest.approx(BODIES[0].volume, rel=0.02)
     # Stage x is volume x, stage y is volume z, stage z is minus volume y.
@@ -85,8 +88,8 @@ def test_hand_off(tmp_path: Path, volume: np.ndarray) -> None:
 def test_attenuation_scale(tmp_path: Path, volume: np.ndarray) -> None:
     counts = np.clip(volume / 1e-5 + 2000, 0, 65535).astype(np.uint16)
     run_core(hand_off(tmp_path, counts, attenuation_scale=1e-5), tmp_path)
-    for row in read_rows(tmp_path / "particles.csv"):
-        assert row["mean_attenuation_per_um"] == pytest.approx(MU + 0.02, rel=0.03)
+    rows = read_rows(tmp_path / "particles.csv", PARTICLE_COLUMNS)
+    assert rows.numbers(Particle.mean_attenuation_per_um) == pytest.approx(MU + 0.02, rel=0.03)
 
 
 @pytest.mark.parametrize(

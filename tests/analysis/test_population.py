@@ -5,8 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from xrm_control.analysis.population import pool
-from xrm_control.analysis.table1 import PAPER_VALUES
+from xrm_control.analysis import population
+from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.table1 import PAPER
+from xrm_control.contracts.tables import VOID_COLUMNS
+
+PAPER_VALUES = PAPER.model_dump()
+
+
+def pool(particles: list[dict], voids: list[dict], *, seed: int = 1) -> dict:
+    """Pooled rows as they stand in results.json."""
+    found = population.pool(Rows.of(particles, KNOWN_PARTICLE_COLUMNS), Rows.of(voids, VOID_COLUMNS), seed=seed)
+    return {"table1": found.table1.model_dump(), "population": found.population.model_dump()}
 
 
 def particle(number: int, diameter: float, weight: float, *, roi: str = "roi-01", void: float = 0.0) -> dict:

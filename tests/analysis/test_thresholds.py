@@ -25,7 +25,8 @@ def test_members() -> None:
 )
 def test_level_as_a_share_of_the_contrast(threshold: dict, share: float) -> None:
     spec = AnalysisSpec.model_validate({"threshold": threshold})
-    found = analyze_volume(render([SPHERE]), VOXEL_UM, spec).quality["threshold_per_um"]
+    found = analyze_volume(render([SPHERE]), VOXEL_UM, spec).quality.threshold_per_um
+    assert found is not None
     assert found / MU == pytest.approx(share, abs=0.01)
 
 

@@ -2,7 +2,12 @@
 
 import pytest
 
-from xrm_control.analysis.truth_match import Field, match_truth, rotation_axis_error_px
+from xrm_control.analysis.truth_match import Field, rotation_axis_error_px
+from xrm_control.analysis.truth_match import match_truth as match
+from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import VOID_COLUMNS
+from xrm_control.contracts.truth import SpecimenTruth
 from xrm_control.core.geometry import Pose
 
 FIELD = Field("roi-01", Pose(50, 20, 3, 0), (128, 128, 128), 0.5)
@@ -20,6 +25,12 @@ def row(number: int, x: float, y: float, z: float, diameter: float, roi: str = "
     size = {"volume_um3": 3.14159265 / 6 * diameter**3, "surface_area_um2": 3.14159265 * diameter**2}
     place = {"x_um": x, "y_um": y, "z_um": z}
     return {"particle_id": number, "roi": roi, **place, **size, "equivalent_diameter_um": diameter}
+
+
+def match_truth(rows: list[dict], voids: list[dict], truth: dict, fields: list[Field]) -> dict:
+    """As it stands in results.json."""
+    particles, holes = Rows.of(rows, KNOWN_PARTICLE_COLUMNS), Rows.of(voids, VOID_COLUMNS)
+    return match(particles, holes, SpecimenTruth.model_validate(truth), fields).model_dump(mode="json")
 
 
 def result(rows: list[dict], truths: list[dict]) -> dict:

@@ -32,7 +32,7 @@ from xrm_control.core.clock import VIRTUAL, Clock, pause, run, utc_now
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.processing.regions import ScanJob, analyse_roi, hand_over, reconstruct_roi
-from xrm_control.recipe.handoff import HandoffSpec
+from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.storage.formats.ome_tiff import OmeTiff
 from xrm_control.storage.run_folder import RunFolder
 
@@ -53,8 +53,8 @@ def process(compute: Any, job: ScanJob) -> dict[str, Any]:
     place = RunFolder.open(job.scan.run).roi(job.scan.roi)
 
     async def work(workers: Workers) -> dict[str, Any]:
-        quality: dict[str, Any] = dict((await reconstruct_roi(workers, job)).quality)
-        return quality | await workers.run(analyse_roi, place.handoff, place.path, HandoffSpec())
+        quality = (await reconstruct_roi(workers, job)).quality
+        return quality.joined(await workers.run(analyse_roi, place.handoff, place.path, TakerSpec())).stated()
 
     return on(compute, work)
 
@@ -96,7 +96,7 @@ def test_two_tries_at_once_do_not_disturb_each_other(there: Dask, tmp_path: Path
         return await asyncio.gather(*(workers.run(hand_over, job) for _ in range(6)))
 
     qualities = on(there, work)
-    assert all(one.quality == pytest.approx(qualities[0].quality) for one in qualities)
+    assert all(one.quality.stated() == pytest.approx(qualities[0].quality.stated()) for one in qualities)
     assert not list(job.scan.run.rglob("*.part"))
 
 
@@ -196,4 +196,4 @@ def test_without_dask_the_error_says_what_to_install(monkeypatch: pytest.MonkeyP
 def test_a_job_is_small_when_it_travels(job: ScanJob) -> None:
     """Paths and numbers travel, pictures do not."""
     pictures = sum(frame.bytes for _, frame in job.scan.frames)
-    assert len(pickle.dumps(replace(job, about={}))) < 0.2 * pictures
+    assert len(pickle.dumps(replace(job, sample=None))) < 0.2 * pictures

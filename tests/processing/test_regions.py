@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.processing.regions import analyse_roi
-from xrm_control.recipe.handoff import HandoffSpec, find_core
+from xrm_control.recipe.handoff import TakerSpec, find_core
 
 TABLE = (
     "particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,touches_boundary,weight\n"
     "1,roi-01,0.5,-1,2e-1,113.1,6,0,1\n"
 )
-HANDOFF = '{"units": "1/um", "roi": "roi-01", "quality": {"rotation_axis_px": 63.5}}'
+HANDOFF = (
+    '{"volume": "volume.ome.tif", "voxel_size_um": 0.5, "units": "1/um", "roi": "roi-01", '
+    '"quality": {"rotation_axis_px": 63.5}}'
+)
 WRITES = f"""
 import json, pathlib, sys
 handoff, out = map(pathlib.Path, sys.argv[1:])
@@ -37,13 +41,14 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def taker(program: str) -> HandoffSpec:
-    return HandoffSpec(command=(sys.executable, "-c", program))
+def taker(program: str) -> TakerSpec:
+    return TakerSpec(command=(sys.executable, "-c", program))
 
 
 def test_a_command_takes_the_hand_off(place: Path) -> None:
     """What the reconstruction has found stays; plain files are published, and nothing else."""
-    assert analyse_roi(place / "handoff.json", place, taker(WRITES)) == {"snr": 9.5, "rotation_axis_px": 63.5}
+    found = analyse_roi(place / "handoff.json", place, taker(WRITES))
+    assert found == QualityMetrics(snr=9.5, rotation_axis_px=63.5)
     assert (place / "particles.csv").read_text() == TABLE
     assert sorted(path.name for path in place.iterdir()) == [
         "handoff.json",
@@ -83,9 +88,9 @@ def test_a_command_that_fails_is_told_and_leaves_nothing_behind(place: Path, pro
 
 
 def test_a_core_that_is_not_installed_is_found_before_the_run() -> None:
-    find_core(HandoffSpec())
+    find_core(TakerSpec())
     with pytest.raises(DataError, match=r"nobody.*builtin"):
-        find_core(HandoffSpec(core="nobody"))
+        find_core(TakerSpec(core="nobody"))
 
 
 @pytest.fixture
@@ -112,10 +117,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("installed")
 def test_a_core_of_another_package_takes_the_hand_off_in_a_process_of_its_own(place: Path) -> None:
-    find_core(HandoffSpec(core="theirs"))
-    assert analyse_roi(place / "handoff.json", place, HandoffSpec(core="theirs")) == {"rotation_axis_px": 63.5}
+    find_core(TakerSpec(core="theirs"))
+    found = analyse_roi(place / "handoff.json", place, TakerSpec(core="theirs"))
+    assert found == QualityMetrics(rotation_axis_px=63.5)
     assert (place / "particles.csv").read_text() == TABLE
     with pytest.raises(AnalysisError, match=r"analysis core dies failed: here: no particle"):
-        analyse_roi(place / "handoff.json", place, HandoffSpec(core="dies"))
+        analyse_roi(place / "handoff.json", place, TakerSpec(core="dies"))
     with pytest.raises(AnalysisError, match=r"analysis core hangs was ended, it took too long .*limit 2 s"):
-        analyse_roi(place / "handoff.json", place, HandoffSpec(core="hangs", timeout_s=2))
+        analyse_roi(place / "handoff.json", place, TakerSpec(core="hangs", timeout_s=2))

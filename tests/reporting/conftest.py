@@ -29,8 +29,20 @@ SPHERES = (
 )
 PLANES = ("xy", "xz", "yz")
 PLAN = {
-    "stages": [{"name": "mosaic", "seconds": 54.2}, {"name": "roi-01", "seconds": 268.4}],
+    "stages": [
+        {"name": "mosaic", "seconds": 54.2, "frames": 46, "bytes": 1_600_000},
+        {"name": "roi-01", "seconds": 268.4, "frames": 152, "bytes": 5_400_000},
+    ],
+    "rois": 2,
     "projections": 7,
+    "pixel_size_um": VOXEL_UM,
+    "field_of_view_um": 65.536,
+    "disk_bytes": 90_000_000,
+    "memory_bytes": 80_000_000,
+    "dose_per_scan_gy": 4000.0,
+    "particles_in_mosaic": 1180,
+    "particles_per_volume": 30,
+    "limits": {"x": [-2000.0, 2000.0]},
     "total_s": 690.0,
 }
 AZIMUTHS = range(0, 360, 45)
@@ -126,7 +138,12 @@ def write_region(folder: Path, roi: str) -> None:
     write_csv(folder / "voids.csv", voids)
     quality = {"void_detection_limit_um": 1.41, "edge_blur_fwhm_um": 1.1}
     (folder / "quality.json").write_text(json.dumps(quality))
-    handoff = {"voxel_size_um": VOXEL_UM, "roi": roi, "inputs": {"volume.ome.tif": "ab" * 32}}
+    handoff = {
+        "volume": "volume.ome.tif",
+        "voxel_size_um": VOXEL_UM,
+        "roi": roi,
+        "inputs": {"volume.ome.tif": "ab" * 32},
+    }
     (folder / "handoff.json").write_text(json.dumps(handoff))
 
 
@@ -160,6 +177,9 @@ def results(run: str) -> dict[str, Any]:
             "true_diameter_um": 2 * radius,
             "volume_um3": sphere_volume(radius) * 1.03,
             "true_volume_um3": sphere_volume(radius),
+            "offset_um": 0.02,
+            "surface_area_um2": 4 * np.pi * radius**2,
+            "true_surface_area_um2": 4 * np.pi * radius**2,
         }
         for at, roi in enumerate(REGIONS)
         for number, (_, _, _, radius, _, cut) in enumerate(SPHERES, start=1)
@@ -172,19 +192,23 @@ def results(run: str) -> dict[str, Any]:
         "backend": "simulated",
         "simulated": True,
         "started_utc": "2031-05-06T07:08:09Z",
+        "versions": {"numpy": "2.4"},
         "sample": {"name": "NMC622", "formula": "LiNi0.6Mn0.2Co0.2O2"},
         "instrument_times": {"mosaic_s": 55.1, "scan_s": {"roi-01": 271.0, "roi-02": 312.5}, "total_s": 700.0},
         "counts": {
             "tiles": 40,
             "particles_in_mosaic": 1130,
             "rois": 2,
+            "projections": 7,
             "particles": 12,
             "whole_particles": 10,
             "voids": 6,
         },
-        "table1": {"unbiased": table, "paper": {**table, "dead_volume_percent": 4.44}, "paper_values": None},
+        "table1": {"unbiased": table, "paper": {**table, "dead_volume_percent": 4.44}},
         "population": {
+            "n_particles": 12,
             "n_whole": 10,
+            "n_voids": 6,
             "equivalent_diameter_um": {
                 "n": 10,
                 "mean": 6.86,
@@ -208,6 +232,13 @@ def results(run: str) -> dict[str, Any]:
             "roi-02": {"snr": 9.4, "transmission_mean": 0.093, "frames": {"kept": 150, "retaken": 2, "missing": 3}},
         },
         "truth": {
+            "min_diameter_um": 6.0,
+            **{
+                f"{name}_error_percent_{kind}": 2.5
+                for name in ("diameter", "volume", "surface")
+                for kind in ("median", "median_absolute", "p95_absolute")
+            },
+            "position_error_um_median": 0.03,
             "matched_fraction": 0.96,
             "n_true": 25,
             "n_matched": 24,

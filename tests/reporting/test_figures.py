@@ -8,6 +8,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import PARTICLE_COLUMNS
 from xrm_control.reporting.figures.distributions import bin_edges, histogram_figure, void_sizes_figure
 from xrm_control.reporting.figures.roses import (
     local_roughness_figure,
@@ -28,7 +30,6 @@ from xrm_control.reporting.figures.slices import (
 from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.figures.truth import error_by_size_figure, error_figure, identity_figure
 from xrm_control.reporting.radii import Sample
-from xrm_control.reporting.rows import Rows
 
 POOR = {
     "none": np.zeros(0),
@@ -139,7 +140,7 @@ def test_a_picture_for_poor_data(values: np.ndarray, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_roses_of_any_number(count: int) -> None:
     radii = np.full((count, 3, 8), 5.0)
-    rows = Rows({"equivalent_diameter_um": ("10",) * count}, count)
+    rows = Rows.of([{"equivalent_diameter_um": 10.0}] * count, PARTICLE_COLUMNS)
     sample = Sample(rows, radii, np.full(count, np.nan))
     for picture in (rose_figure(sample, "xz", 5.0), plane_diameters_figure(sample), local_roughness_figure(sample)):
         assert np.ptp(pixels(picture)) > 0.5

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from xrm_control.core.errors import DataError
+from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import AZIMUTHS_DEG, PLANES, Particle
 from xrm_control.reporting.radii import (
-    AZIMUTHS_DEG,
-    PLANES,
     local_differences_um,
     radii_um,
     radii_uncertainty_um,
     varied_sizes,
 )
-from xrm_control.reporting.rows import Rows, pool, read_rows
 
 
 def particles(diameters: list[float], **columns: list[str]) -> Rows:
@@ -25,7 +22,9 @@ def particles(diameters: list[float], **columns: list[str]) -> Rows:
     for at, plane in enumerate(PLANES):
         for azimuth in AZIMUTHS_DEG:
             cells[f"radius_{plane}_{azimuth:03d}_um"] = tuple(f"{d / 2 + at + azimuth / 1000}" for d in diameters)
-    return Rows({**cells, **{name: tuple(values) for name, values in columns.items()}}, count)
+    table = {**cells, **{name: tuple(values) for name, values in columns.items()}}
+    rows = [{name: float(values[at] or "nan") for name, values in table.items()} for at in range(count)]
+    return Rows.of(rows, KNOWN_PARTICLE_COLUMNS)
 
 
 def test_radii_by_plane_and_azimuth() -> None:
@@ -35,10 +34,10 @@ def test_radii_by_plane_and_azimuth() -> None:
 
 
 def test_radii_degrade_when_absent() -> None:
-    without = Rows({"equivalent_diameter_um": ("10", "6")}, 2)
+    without = Rows.of([{"equivalent_diameter_um": d} for d in (10, 6)], KNOWN_PARTICLE_COLUMNS)
     assert np.isnan(radii_um(without)).all()
     assert len(varied_sizes(without, 0.5)) == 0
-    assert radii_um(Rows({}, 0)).shape == (0, 3, 8)
+    assert radii_um(Rows((), {}, 0)).shape == (0, 3, 8)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_radii_degrade_when_absent() -> None:
 )
 def test_varied_sizes(diameters: list[float], columns: dict[str, list[str]], chosen: list[str]) -> None:
     sample = varied_sizes(particles(diameters, **columns), 0.5)
-    assert list(sample.particles.texts("particle_id")) == chosen
+    assert list(sample.particles.texts(Particle.particle_id)) == chosen
     assert sample.radii_um.shape == (len(chosen), 3, 8)
 
 
@@ -70,17 +69,3 @@ def test_uncertainty_is_the_table_s_or_half_a_voxel() -> None:
 def test_local_differences_go_round_the_circle() -> None:
     radii = np.arange(8.0)[None, None, :].repeat(3, 1)
     assert local_differences_um(radii)[0, 0].tolist() == [1, 1, 1, 1, 1, 1, 1, 7]
-
-
-def test_rows_pool_and_read(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text('id,name\n1,"x, ""y"""\n2,µ\n\n')
-    first = read_rows(tmp_path / "a.csv")
-    both = pool([first, Rows({"id": ("3",), "more": ("4",)}, 1)])
-    assert first.texts("name") == ('x, "y"', "µ")
-    assert both.numbers("id").tolist() == [1, 2, 3]
-    assert both.texts("more") == ("", "", "4")
-    assert both.take([2, 0]).texts("id") == ("3", "1")
-    assert np.isnan(both.numbers("name")).all()
-    assert len(pool([])) == 0
-    with pytest.raises(DataError, match=r"gone\.csv"):
-        read_rows(tmp_path / "gone.csv")

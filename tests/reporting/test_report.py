@@ -79,7 +79,7 @@ def test_same_folder_same_text(finished_run: Path, undrawn_figures: None) -> Non
         ("times", "scan of roi-01", ["4 min 28 s", "4 min 31 s", "under 5 min", "yes"]),
         ("times", "scan of roi-02", ["–", "5 min 12 s", "under 5 min", "no"]),
         ("times", "radiographs", ["–", "40", "40", "yes"]),
-        ("times", "particles in the mosaic", ["–", "1130", "over 1000", "yes"]),
+        ("times", "particles in the mosaic", ["1180", "1130", "over 1000", "yes"]),
         ("times", "particles per radiograph", ["–", "28.2", "about 30", "–"]),
         ("times", "projections", ["7", "7", "141", "–"]),
         ("times", "SNR", ["–", "9.80", "10.4", "–"]),
@@ -148,16 +148,15 @@ def test_hostile_strings_stay_text(finished_run: Path, tmp_path: Path, undrawn_f
     shutil.copytree(finished_run, run)
     results = json.loads((run / "results.json").read_text())
     results |= {"run": HOSTILE, "recipe_name": HOSTILE, "started_utc": HOSTILE, "backend": HOSTILE}
-    results["sample"] = {HOSTILE: HOSTILE}
-    results["verdict"] = {"status": HOSTILE, "reasons": [HOSTILE]}
-    results["quality"]["roi-01"][HOSTILE] = HOSTILE
-    results["population"][HOSTILE] = {HOSTILE: HOSTILE}
-    results["truth"][HOSTILE] = HOSTILE
+    results["sample"] = {"name": HOSTILE}
+    results["verdict"] = {"status": "incomplete", "reasons": [HOSTILE]}
+    results["versions"] = {HOSTILE: HOSTILE}
+    results["quality"]["roi-01"]["further"] = {HOSTILE: HOSTILE}
+    results["population"][HOSTILE] = {"n": 3, "mean": 1.0}
+    results["truth"]["rotation_axis_error_px"] = {HOSTILE: 0.1}
     (run / "results.json").write_text(json.dumps(results))
     rois = json.loads((run / "rois.json").read_text())
     rois["rois"][0]["reason"] = HOSTILE
-    rois["rois"].append({"name": HOSTILE})
-    rois["rois"].append({"name": "../../etc"})
     (run / "rois.json").write_text(json.dumps(rois))
     (run / "recipe.yaml").write_text(f"name: {HOSTILE}\n</pre>{HOSTILE}")
     handoff = json.loads((run / "roi-01" / "handoff.json").read_text())
@@ -172,6 +171,21 @@ def test_hostile_strings_stay_text(finished_run: Path, tmp_path: Path, undrawn_f
     assert all(reference.startswith(("data:image/", "#")) for reference in hostile.references)
     assert hostile.open == []
     assert HOSTILE in hostile.parts["provenance"].text
+    assert hostile.parts["statistics"].row(HOSTILE)[1:3] == ["3", "1.00"]
+
+
+@pytest.mark.parametrize(
+    "name", ["results.json", "rois.json", "plan.json", "roi-01/quality.json", "roi-01/handoff.json"]
+)
+def test_hostile_keys_are_named_as_text(finished_run: Path, tmp_path: Path, name: str, undrawn_figures: None) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    content = json.loads((run / name).read_text())
+    (run / name).write_text(json.dumps({**content, HOSTILE: HOSTILE}))
+    hostile = Page(build_report(run))
+    assert hostile.tags.count("script") == 1
+    assert hostile.open == []
+    assert f"{name}: a key that is not known" in hostile.parts["verdict"].text
 
 
 BROKEN: dict[str, tuple[str, ...]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -74,12 +75,18 @@ def test_whole_run_has_no_problems(finished_run: Path) -> None:
 
 def test_results_win_over_the_region_s_own_quality(finished_run: Path) -> None:
     quality = read_run(finished_run).regions[0].quality
-    assert quality["snr"] == 10.2
-    assert quality["void_detection_limit_um"] == 1.41
+    assert quality.snr == 10.2
+    assert quality.void_detection_limit_um == 1.41
 
 
-def test_names_that_climb_out_of_the_run_are_no_regions(finished_run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../secret", "..", "", "/etc", 7])
+def test_names_that_climb_out_of_the_run_are_no_regions(finished_run: Path, tmp_path: Path, name: object) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
-    (run / "rois.json").write_text('{"rois": [{"name": "../secret"}, {"name": ".."}, {"name": ""}, {"name": 7}]}')
-    assert [region.name for region in read_run(run).regions] == ["7", "roi-01", "roi-02"]
+    rois = json.loads((run / "rois.json").read_text())
+    rois["rois"][0]["name"] = name
+    (run / "rois.json").write_text(json.dumps(rois))
+    data = read_run(run)
+    assert [region.name for region in data.regions] == ["roi-01", "roi-02"]
+    assert data.problems[0].startswith("rois.json: ")
+    assert "rois.0.name" in data.problems[0]

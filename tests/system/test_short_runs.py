@@ -13,6 +13,8 @@ from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
+from xrm_control.contracts.quality import FrameCounts
+from xrm_control.contracts.results import Verdict
 from xrm_control.core.errors import (
     DataError,
     DeviceError,
@@ -55,6 +57,7 @@ FILES = [
     *("mosaic.png", "results.json", "report.html", "frames/mosaic/tile_r01_c01.tif", "frames/roi-01/proj_0060.tif"),
     *("frames/roi-01/flat_0005.tif", "frames/roi-01/dark_0002.tif", "roi-01/handoff.json", "roi-01/volume.ome.tif"),
     *("roi-01/labels.ome.tif", "roi-01/particles.csv", "roi-01/voids.csv", "roi-01/quality.json"),
+    *("particles.csv", "voids.csv", "columns.json", "roi-01/columns.json"),
 ]
 
 
@@ -69,7 +72,7 @@ def test_nothing_half_written_is_left(calm: Outcome) -> None:
 
 def test_every_planned_frame_is_kept_and_whole(calm: Outcome) -> None:
     assert calm.exit_code == 0
-    assert calm.results["verdict"] == {"status": "complete", "reasons": []}
+    assert calm.results.verdict == Verdict(status="complete")
     with journal_of(calm) as journal:
         accounting = journal.accounting()
         assert (accounting.planned, accounting.missing, accounting.open) == (4 + 6 + 61 + 6 + 3, 0, 0)
@@ -91,7 +94,7 @@ def test_every_artifact_has_the_hash_that_was_committed(calm: Outcome) -> None:
 
 def test_planned_time_is_the_time_it_takes(calm: Outcome) -> None:
     plan = json.loads((calm.folder / "plan.json").read_text())
-    assert plan["total_s"] == pytest.approx(calm.results["instrument_times"]["total_s"], rel=0.03)
+    assert plan["total_s"] == pytest.approx(calm.results.instrument_times.total_s, rel=0.03)
 
 
 def test_the_same_seed_gives_the_same_hashes(calm: Outcome, tmp_path: Path) -> None:
@@ -112,14 +115,14 @@ def test_a_volume_alone_gives_the_same_particles(calm: Outcome, tmp_path: Path) 
     reduced = tmp_path / "volume-16bit.tif"
     volume, voxel_um = read_volume(calm.folder / "roi-01/volume.ome.tif")
     write_volume_16bit(reduced, volume, voxel_um or 0.0)
-    counted = calm.results["counts"]
+    counted = calm.results.counts
     for source in (calm.folder / "roi-01/volume.ome.tif", reduced):
         out = tmp_path / source.stem
         results = app.analyze(source, out, AnalysisSpec())
-        assert results["counts"]["particles"] == counted["particles"]
+        assert results.counts.particles == counted.particles
         for name in ("equivalent_diameter_um", "mean_attenuation_per_um"):
-            mean = calm.results["population"][name]["mean"]
-            assert results["population"][name]["mean"] == pytest.approx(mean, rel=2e-3)
+            mean = calm.results.population.quantities[name].mean
+            assert results.population.quantities[name].mean == pytest.approx(mean, rel=2e-3)
 
 
 def test_another_seed_gives_others(calm: Outcome, tmp_path: Path) -> None:
@@ -160,8 +163,8 @@ def test_frames_that_never_come_are_never_a_success(tmp_path: Path) -> None:
     frames = [*range(30, 70), *range(111, 151)]
     outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": frames}))
     assert outcome.exit_code == 5
-    assert outcome.results["verdict"]["status"] == "incomplete"
-    assert any("roi-01 is set aside" in reason for reason in outcome.results["verdict"]["reasons"])
+    assert outcome.results.verdict.status == "incomplete"
+    assert any("roi-01 is set aside" in reason for reason in outcome.results.verdict.reasons)
     with journal_of(outcome) as journal:
         assert journal.accounting("roi-01").missing == 10
         assert journal.roi_states()["roi-01"].state == "quarantined"
@@ -171,9 +174,9 @@ def test_a_few_missing_projections_are_named_and_the_volume_is_made(tmp_path: Pa
     frames = [*range(30, 34), *range(84, 88)]
     outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": frames}))
     assert outcome.exit_code == 5
-    assert outcome.results["verdict"]["status"] == "incomplete"
-    assert outcome.results["counts"]["particles"] > 5
-    assert outcome.results["quality"]["roi-01"]["frames"] == {"kept": 69, "retaken": 8, "missing": 1}
+    assert outcome.results.verdict.status == "incomplete"
+    assert outcome.results.counts.particles > 5
+    assert outcome.results.quality["roi-01"].frames == FrameCounts(kept=69, retaken=8, missing=1)
 
 
 def ended(folder: Path) -> tuple[str, list[str], dict[str, Any]]:

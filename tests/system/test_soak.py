@@ -36,4 +36,6 @@ def test_a_night_with_every_fault_loses_nothing(tmp_path: Path) -> None:
     assert kinds.count("run.held") == kinds.count("run.released") == 2
     assert {state.state for state in states.values()} == {"reported"}
     assert outcome.exit_code == 0
-    assert outcome.results["truth"]["matched_fraction"] >= 0.95
+    truth = outcome.results.truth
+    assert truth is not None
+    assert (truth.matched_fraction or 0) >= 0.95

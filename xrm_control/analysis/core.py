@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from xrm_control.analysis.crop import ParticleCrop
-from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_results
+from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, cylinder, find_levels
 from xrm_control.analysis.metric import METRICS, Metric
 from xrm_control.analysis.particles import BORDER_VOXELS, make_crops, with_blur
@@ -24,16 +24,26 @@ from xrm_control.analysis.population import pool
 from xrm_control.analysis.sampling import whole_probability
 from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.splitting import Labels, SplitSpec
-from xrm_control.analysis.tables import PARTICLE_COLUMNS, Row
 from xrm_control.analysis.threshold import THRESHOLDS, FloatVolume, Threshold
 from xrm_control.analysis.thresholds.iso50 import Iso50
 from xrm_control.analysis.voids import VoidSpec
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
+from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics
+from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
+from xrm_control.contracts.rows import Rows, write_rows
+from xrm_control.contracts.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Particle, Void, required
 from xrm_control.core.cost import Cost
 from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.core.geometry import Pose, volume_to_stage
 from xrm_control.core.model import Spec
 
 EXTERIOR, SOLID, VOID = 0, 1, 2
+Row = dict[str, Any]
+_OF_THE_CORE = (
+    *(Particle.particle_id, Particle.roi, Particle.touches_boundary, Particle.touches_rows, Particle.touches_cylinder),
+    *(Particle.weight, Particle.weight_u, *Particle.stage_um.values()),
+)
 MIN_SIDE_VOXELS = 8
 # Blur of sigma voxels hides voids smaller than this many sigma from a half-way threshold.
 VOID_LIMIT_SIGMA = 3.08
@@ -64,6 +74,28 @@ class AnalysisSpec(Spec):
         voxels = math.prod(shape)
         return Cost(disk_bytes=3 * voxels + _TABLE_BYTES, memory_bytes=_BYTES_PER_VOXEL * voxels)
 
+    @model_validator(mode="after")
+    def _every_column_once(self) -> Self:
+        given = {column.name: "the core" for column in _OF_THE_CORE}
+        for metric in self.metrics:
+            kind = str(getattr(metric, METRICS.tag))
+            for column in metric.columns:
+                if column.name in given:
+                    raise ValueError(f"{kind} and {given[column.name]} both give the column {column.name}")
+                given[column.name] = kind
+        for column in required(PARTICLE_COLUMNS):
+            if column.name not in given:
+                raise ValueError(f"no metric gives the column {column.name}, which each run needs: {column.source}")
+        return self
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Of particles.csv, in their order: those that every run has first, then what the metrics give besides."""
+        given = (*(column for metric in self.metrics for column in metric.columns), *_OF_THE_CORE)
+        by_name = {column.name: column for column in given}
+        first = [by_name[column.name] for column in PARTICLE_COLUMNS if column.name in by_name]
+        return tuple({column.name: column for column in (*first, *given)}.values())
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -74,7 +106,7 @@ class Analysis:
     voids: list[Row]
     labels: Labels | NDArray[np.uint16]
     phases: NDArray[np.uint8]
-    quality: dict[str, float]
+    quality: QualityMetrics
 
 
 def analyze_volume(
@@ -112,7 +144,7 @@ def analyze_volume(
 
 
 def run_core(handoff: Path, out: Path) -> None:
-    """Take a hand-off: read handoff.json, write labels, phases, particles, voids, results and quality into `out`."""
+    """Take a hand-off: read handoff.json, write labels, phases, tables, their columns, results and quality to `out`."""
     measure(read_handoff(handoff), out)
 
 
@@ -125,19 +157,27 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         raise DataError(
             error.what, where=str(taken.volume_path), value=error.value, limit=error.limit, remedy=error.remedy
         ) from error
-    quality = taken.quality | result.quality
-    results: dict[str, Any] = {
-        "roi": taken.roi,
-        "counts": {key: int(result.quality[key]) for key in ("particles", "whole_particles", "voids")},
-        **pool(result.particles, result.voids, seed=spec.seed),
-        "quality": {taken.roi: quality},
-        "inputs": taken.inputs,
-        "recipe": taken.recipe,
-        "sample": taken.sample,
-    }
-    write_results(
-        out, taken.voxel_size_um, result.labels, result.phases, result.particles, result.voids, quality, results
+    particles, voids = Rows.of(result.particles, spec.columns), Rows.of(result.voids, VOID_COLUMNS)
+    quality = taken.quality.joined(result.quality)
+    pooled = pool(particles, voids, seed=spec.seed)
+    whole = int((~particles.flags(Particle.touches_boundary)).sum())
+    results = RegionResults(
+        roi=taken.roi,
+        counts=RegionCounts(particles=len(particles), whole_particles=whole, voids=len(voids)),
+        table1=pooled.table1,
+        population=pooled.population,
+        quality={taken.roi: quality},
+        inputs=taken.inputs,
+        recipe=taken.recipe,
+        sample=taken.sample,
+        warnings=taken.warnings,
     )
+    write_labels(out, taken.voxel_size_um, result.labels, result.phases)
+    write_rows(out / "particles.csv", particles, spec.columns)
+    write_rows(out / "voids.csv", voids, VOID_COLUMNS)
+    COLUMNS.write(out / COLUMNS.name, ColumnsDocument(particles=spec.columns, voids=VOID_COLUMNS))
+    QUALITY.write(out / QUALITY.name, QualityDocument(**quality.stated()))
+    REGION_RESULTS.write(out / REGION_RESULTS.name, results)
 
 
 def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVolume:
@@ -163,22 +203,24 @@ def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVol
 
 
 def _row(crop: ParticleCrop, metrics: tuple[Metric, ...], shape: tuple[int, int, int], centre: Pose) -> Row:
-    row: Row = {"particle_id": crop.particle_id, "roi": crop.roi}
+    row: Row = {Particle.particle_id.name: crop.particle_id, Particle.roi.name: crop.roi}
     for metric in metrics:
-        row |= metric.measure(crop)
+        row |= metric.measured(crop)
     stage = volume_to_stage(np.array([crop.centre_um]), centre)[0]
-    row |= dict(zip(("stage_x_um", "stage_y_um", "stage_z_um"), map(float, stage), strict=True))
+    row |= {Particle.stage_um[axis].name: float(value) for axis, value in zip("xyz", stage, strict=True)}
     cut = crop.touches_rows or crop.touches_cylinder
     diameter = crop.equivalent_diameter_um
     half_width = (min(shape[1:]) / 2 - BORDER_VOXELS) * crop.voxel_um
     half_height = (shape[0] / 2 - BORDER_VOXELS) * crop.voxel_um
     share, slope = whole_probability(diameter.value, crop.centre_um[1], half_width, half_height)
     weight = 0.0 if cut or share <= 0 else 1 / share
-    row |= {"touches_boundary": int(cut), "touches_rows": int(crop.touches_rows)}
-    row |= {"touches_cylinder": int(crop.touches_cylinder)}
-    row |= {"weight": weight, "weight_u": weight**2 * abs(slope) * diameter.u}
-    first = [name for name in PARTICLE_COLUMNS if name in row]
-    return {name: row[name] for name in [*first, *(key for key in row if key not in first)]}
+    return row | {
+        Particle.touches_boundary.name: int(cut),
+        Particle.touches_rows.name: int(crop.touches_rows),
+        Particle.touches_cylinder.name: int(crop.touches_cylinder),
+        Particle.weight.name: weight,
+        Particle.weight_u.name: weight**2 * abs(slope) * diameter.u,
+    }
 
 
 def _void_rows(crops: list[ParticleCrop]) -> list[Row]:
@@ -189,21 +231,21 @@ def _void_rows(crops: list[ParticleCrop]) -> list[Row]:
             x, y, z = void.centre_um
             rows.append(
                 {
-                    "void_id": len(rows) + 1,
-                    "particle_id": crop.particle_id,
-                    "roi": crop.roi,
-                    "x_um": x,
-                    "y_um": y,
-                    "z_um": z,
-                    "volume_um3": volume,
-                    "surface_area_um2": area,
-                    "sphericity": float(np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area),
-                    "surface_to_volume_per_um": area / volume,
-                    "equivalent_diameter_um": float((6 * volume / np.pi) ** (1 / 3)),
-                    "kind": void.kind,
-                    "volume_um3_u": void.volume_um3.u,
-                    "volume_voxels_um3": void.voxels * crop.voxel_um**3,
-                    "surface_faces_um2": void.faces_um2,
+                    Void.void_id.name: len(rows) + 1,
+                    Void.particle_id.name: crop.particle_id,
+                    Void.roi.name: crop.roi,
+                    Void.x_um.name: x,
+                    Void.y_um.name: y,
+                    Void.z_um.name: z,
+                    Void.volume_um3.name: volume,
+                    Void.surface_area_um2.name: area,
+                    Void.sphericity.name: float(np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area),
+                    Void.surface_to_volume_per_um.name: area / volume,
+                    Void.equivalent_diameter_um.name: float((6 * volume / np.pi) ** (1 / 3)),
+                    Void.kind.name: void.kind,
+                    Void.volume_um3_u.name: void.volume_um3.u,
+                    Void.volume_voxels_um3.name: void.voxels * crop.voxel_um**3,
+                    Void.surface_faces_um2.name: void.faces_um2,
                 }
             )
     return rows
@@ -225,21 +267,21 @@ def _painted(
 
 def _quality(
     levels: Levels, level: float, crops: list[ParticleCrop], particles: list[Row], voids: list[Row]
-) -> dict[str, float]:
+) -> QualityMetrics:
     voxel_um, blur = crops[0].voxel_um, crops[0].blur_voxels
-    return {
-        "snr": levels.snr,
-        "threshold_per_um": level,
-        "particle_mode_per_um": levels.modes.particle_per_um,
-        "background_mode_per_um": levels.modes.background_per_um,
-        "noise_background_per_um": levels.modes.noise_per_um,
-        "noise_particle_per_um": levels.noise_particle_per_um,
-        "noise_correlation_voxels": levels.noise_correlation_voxels,
-        "edge_blur_fwhm_um": FWHM * blur * voxel_um,
-        "void_detection_limit_um": VOID_LIMIT_SIGMA * blur * voxel_um,
-        "roughness_floor_um": float(np.median([crop.floor_um for crop in crops])),
-        "roughness_voxel_floor_um": float(np.median([crop.voxel_floor_um for crop in crops])),
-        "particles": len(particles),
-        "whole_particles": sum(not row["touches_boundary"] for row in particles),
-        "voids": len(voids),
-    }
+    return QualityMetrics(
+        snr=levels.snr,
+        threshold_per_um=level,
+        particle_mode_per_um=levels.modes.particle_per_um,
+        background_mode_per_um=levels.modes.background_per_um,
+        noise_background_per_um=levels.modes.noise_per_um,
+        noise_particle_per_um=levels.noise_particle_per_um,
+        noise_correlation_voxels=levels.noise_correlation_voxels,
+        edge_blur_fwhm_um=FWHM * blur * voxel_um,
+        void_detection_limit_um=VOID_LIMIT_SIGMA * blur * voxel_um,
+        roughness_floor_um=float(np.median([crop.floor_um for crop in crops])),
+        roughness_voxel_floor_um=float(np.median([crop.voxel_floor_um for crop in crops])),
+        particles=len(particles),
+        whole_particles=sum(not (crop.touches_rows or crop.touches_cylinder) for crop in crops),
+        voids=len(voids),
+    )

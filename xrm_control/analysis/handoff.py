@@ -1,51 +1,22 @@
-"""The hand-off's files: handoff.json and its volume in; labels, tables and results out."""
+"""The hand-off's volume in, and the label volumes out."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, ValidationError
 
-from xrm_control.analysis.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Row, finite, write_rows
+from xrm_control.contracts.handoff import HANDOFF, RecipeReference
+from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.core.errors import DataError
 from xrm_control.core.geometry import Pose
-from xrm_control.core.model import Spec
-
-
-class CentreSpec(Spec):
-    """Stage position of the middle of the volume."""
-
-    x: float
-    y: float
-    z: float
-
-
-class HandoffSpec(Spec):
-    """handoff.json. A taker must not choke on what another needs, so keys it does not know are left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-    volume: str
-    voxel_size_um: float = Field(gt=0)
-    shape: tuple[int, int, int] | None = None
-    units: str = "1/um"
-    attenuation_scale: float = Field(default=1.0, gt=0)
-    roi: str = "roi-01"
-    centre_stage_um: CentreSpec = CentreSpec(x=0, y=0, z=0)
-    quality: dict[str, Any] = Field(default_factory=dict)
-    inputs: dict[str, str] = Field(default_factory=dict)
-    sample: dict[str, Any] = Field(default_factory=dict)
-    recipe: dict[str, Any] = Field(default_factory=dict)
-    analysis: dict[str, Any] = Field(default_factory=dict)
+from xrm_control.core.sample import SampleSpec
 
 
 @dataclass(frozen=True)
@@ -57,25 +28,21 @@ class AnalysisInput:
     voxel_size_um: float
     roi: str
     centre: Pose
-    quality: dict[str, Any]
-    inputs: dict[str, str]
-    sample: dict[str, Any]
-    recipe: dict[str, Any]
-    analysis: dict[str, Any]
+    quality: QualityMetrics = field(default_factory=QualityMetrics)
+    inputs: dict[str, str] = field(default_factory=dict)
+    sample: SampleSpec | None = None
+    recipe: RecipeReference = field(default_factory=RecipeReference)
+    analysis: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def read_handoff(path: Path) -> AnalysisInput:
-    """Read handoff.json and its volume. Raises DataError for a file, key, unit, hash or shape that is not right."""
-    try:
-        spec = HandoffSpec.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"the hand-off cannot be read: {error.strerror}", where=str(path)) from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "file"
-        raise DataError(f"hand-off: {first['msg']}", where=f"{path}, {field}", value=first.get("input")) from error
-    if spec.units != "1/um":
-        raise DataError("the volume's unit is not known", where=f"{path}, units", value=spec.units, limit="1/um")
+    """Read handoff.json and its volume. Raises DataError for a file, key, unit, hash or shape that is not right.
+
+    Another program may have written it: keys that are not known here are left alone, and named in the warnings.
+    """
+    spec, unknown = HANDOFF.read_foreign(path)
+    warnings = (*spec.warnings, *(f"{path.name}: {key} is not known and was left out" for key in unknown))
     volume_path = path.parent / spec.volume
     expected = spec.inputs.get(spec.volume)
     if expected and volume_path.is_file():
@@ -103,6 +70,7 @@ def read_handoff(path: Path) -> AnalysisInput:
         spec.sample,
         spec.recipe,
         spec.analysis,
+        warnings,
     )
 
 
@@ -139,17 +107,8 @@ def voxel_size_of(path: Path) -> float | None:
     return None if size is None or scale is None else float(size) * scale
 
 
-def write_results(
-    out: Path,
-    voxel_um: float,
-    labels: NDArray[np.unsignedinteger],
-    phases: NDArray[np.uint8],
-    particles: Sequence[Row],
-    voids: Sequence[Row],
-    quality: Mapping[str, Any],
-    results: Mapping[str, Any],
-) -> None:
-    """Write labels.ome.tif, phases.ome.tif, particles.csv, voids.csv, quality.json and results.json into `out`."""
+def write_labels(out: Path, voxel_um: float, labels: NDArray[np.unsignedinteger], phases: NDArray[np.uint8]) -> None:
+    """Write labels.ome.tif and phases.ome.tif (z, y, x) into `out`, which is made if it is not there."""
     out.mkdir(parents=True, exist_ok=True)
     size = {f"PhysicalSize{axis}": voxel_um for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     for name, stack in (("labels", labels), ("phases", phases)):
@@ -157,8 +116,3 @@ def write_results(
         identity = uuid.UUID(bytes=hashlib.sha256(stack.tobytes()).digest()[:16], version=4)
         metadata = {"axes": "ZYX", "UUID": str(identity), **size}
         tifffile.imwrite(out / f"{name}.ome.tif", stack, ome=True, metadata=metadata, compression="zlib")
-    write_rows(out / "particles.csv", particles, PARTICLE_COLUMNS)
-    write_rows(out / "voids.csv", voids, VOID_COLUMNS)
-    for name, content in (("quality", quality), ("results", results)):
-        text = json.dumps(finite(content), indent=1, allow_nan=False)
-        (out / f"{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -1,59 +1,31 @@
 """What an analysis core must give back, and what is wrong with what it gave.
 
 Required is what the rest of the program cannot do without: which particle, where, how large, whole or cut, and its
-weight (1 where the core does not correct for particles lost at the border). All else may be absent, and is then a dash
-in tables and reports; without voids.csv nothing is said about voids.
+weight (1 where the core does not correct for particles lost at the border). All else may be absent, and is then left
+out of tables and reports by name; without voids.csv nothing is said about voids. A columns.json tells of columns that
+the core adds.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from xrm_control.analysis.tables import PARTICLE_COLUMNS, TEXT_COLUMNS, VOID_COLUMNS
-from xrm_control.core.errors import AnalysisError
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.columns import COLUMNS, STANDARD, ColumnsDocument
+from xrm_control.contracts.document import read_object
+from xrm_control.contracts.quality import FOREIGN_QUALITY
+from xrm_control.contracts.rows import not_measured, read_rows
+from xrm_control.contracts.tables import Particle, Void
+from xrm_control.core.errors import AnalysisError, DataError
 
-RESULTS, PARTICLES, VOIDS, QUALITY = "results.json", "particles.csv", "voids.csv", "quality.json"
-VOID_KINDS = ("closed", "ambiguous", "open")
+RESULTS, PARTICLES, VOIDS = "results.json", "particles.csv", "voids.csv"
 _MOST_BYTES = 256_000_000
 _MOST_FAULTS = 20
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_WHOLE = re.compile(r"\d{1,18}", re.ASCII)
-
-Rule = tuple[str, Callable[[str], bool]]
-
-
-def number(cell: str) -> float:
-    """The finite decimal number in a cell; NaN for anything else."""
-    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-_ID: Rule = ("a whole number above 0", lambda cell: bool(_WHOLE.fullmatch(cell)) and int(cell) > 0)
-_FINITE: Rule = ("a finite number", lambda cell: not math.isnan(number(cell)))
-_POSITIVE: Rule = ("a finite number above 0", lambda cell: number(cell) > 0)
-_WEIGHT: Rule = ("a finite number, 0 or above", lambda cell: number(cell) >= 0)
-_FLAG: Rule = ("0 or 1", lambda cell: cell in ("0", "1"))
-_KIND: Rule = (", ".join(VOID_KINDS), lambda cell: cell in VOID_KINDS)
-_OPTIONAL: Rule = ("a finite number, or nothing", lambda cell: not cell or not math.isnan(number(cell)))
-
-_PLACE_AND_SIZE = dict.fromkeys(("x_um", "y_um", "z_um"), _FINITE) | dict.fromkeys(
-    ("volume_um3", "equivalent_diameter_um"), _POSITIVE
-)
-REQUIRED_OF_PARTICLES: Mapping[str, Rule] = {
-    "particle_id": _ID,
-    **_PLACE_AND_SIZE,
-    "touches_boundary": _FLAG,
-    "weight": _WEIGHT,
-}
-REQUIRED_OF_VOIDS: Mapping[str, Rule] = {"void_id": _ID, "particle_id": _ID, **_PLACE_AND_SIZE, "kind": _KIND}
 
 
 @dataclass(frozen=True)
@@ -74,13 +46,48 @@ class Fault:
         return f"{self.file}{row}{'' if self.column is None else f', column {self.column}'}"
 
 
+@dataclass(frozen=True)
+class Examination:
+    """What a core wrote for one region: what is wrong with it; and where nothing is, how much there is of it.
+
+    not_measured: what the report will leave out, by name; own: columns that the core adds.
+    """
+
+    roi: str
+    faults: tuple[Fault, ...]
+    particles: int = 0
+    voids: int | None = None
+    not_measured: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+
+
+def examine(folder: Path, roi: str) -> Examination:
+    """Look at the folder of a core's answer for the region `roi`. Raises DataError when there is no such folder."""
+    if not folder.is_dir():
+        raise DataError("no such folder", where=str(folder), remedy="give the folder that the core wrote into")
+    faults = check_results(folder, roi)
+    if faults:
+        return Examination(roi, faults)
+    columns, _ = _columns(folder / COLUMNS.name)
+    particles = read_rows(folder / PARTICLES, columns.particles)
+    voids = read_rows(folder / VOIDS, columns.voids) if (folder / VOIDS).exists() else None
+    known = {column.name for column in (*STANDARD.particles, *STANDARD.voids)}
+    tables = [particles] if voids is None else [particles, voids]
+    own = [column.name for table in tables for column in table.columns if column.name not in known]
+    return Examination(
+        roi, (), len(particles), None if voids is None else len(voids), not_measured(particles, voids), tuple(own)
+    )
+
+
 def check_results(folder: Path, roi: str) -> tuple[Fault, ...]:
     """What is wrong with the files that a core wrote into `folder` for the region `roi`; at most 20 of each table."""
-    faults = [*_json_faults(folder / RESULTS, required=True), *_json_faults(folder / QUALITY, required=False)]
-    particles = _Table(folder / PARTICLES, PARTICLE_COLUMNS, REQUIRED_OF_PARTICLES, roi)
+    faults = [*_json_faults(folder / RESULTS), *_quality_faults(folder / FOREIGN_QUALITY.name)]
+    columns, told = _columns(folder / COLUMNS.name)
+    faults += told
+    particles = _Table(folder / PARTICLES, columns.particles, Particle.particle_id, roi)
     faults += particles.faults
     if (folder / VOIDS).exists():
-        voids = _Table(folder / VOIDS, VOID_COLUMNS, REQUIRED_OF_VOIDS, roi)
+        voids = _Table(folder / VOIDS, columns.voids, Void.void_id, roi)
         if not particles.faults and not voids.faults:
             voids.refer_to(particles.ids)
         faults += voids.faults
@@ -98,19 +105,28 @@ def require_results(folder: Path, roi: str) -> None:
         where=f"{roi}, {first.where}",
         value=first.value,
         limit=first.limit,
-        remedy="correct the core; the hand-off's contract is in docs/design.md",
+        remedy="correct the core (docs/how-to/analysis-core.md); `xrm handoff check` looks at what it writes",
     )
+
+
+class _Lines(Protocol):
+    """A CSV reader: rows of cells, and the line that it has come to."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 class _Table:
     """A table read as text, once; its faults, and the ids in it with their rows."""
 
-    def __init__(self, path: Path, known: tuple[str, ...], required: Mapping[str, Rule], roi: str) -> None:
+    def __init__(self, path: Path, columns: Sequence[Column], own_id: Column, roi: str) -> None:
         self.faults: list[Fault] = []
         self.ids: dict[str, int] = {}
-        self._name, self._required, self._roi = path.name, required, roi
-        self._optional = [name for name in known if name not in (*required, *TEXT_COLUMNS)]
-        self._id = next(iter(required))
+        self._name, self._roi, self._id = path.name, roi, own_id.name
+        self._columns = columns
         self._references: list[tuple[int, str]] = []
         text = self._text(path)
         if text is None:
@@ -124,7 +140,7 @@ class _Table:
         """Every void must be in a particle of the other table."""
         for row, particle in self._references:
             if particle not in particles:
-                self._fault("the table names a particle that is not there", row, "particle_id", particle)
+                self._fault("the table names a particle that is not there", row, Void.particle_id.name, particle)
 
     def _text(self, path: Path) -> str | None:
         data = _bytes(path, self.faults)
@@ -149,40 +165,40 @@ class _Table:
             return text
         return None
 
-    def _read(self, lines: Any) -> None:
+    def _read(self, lines: _Lines) -> None:
         header = next(lines)
         for name in dict.fromkeys(name for name in header if header.count(name) > 1):
             self._fault("the table has a column twice", lines.line_num, name)
-        for name in ("roi", *self._required):
-            if name not in header:
-                self._fault("the table lacks a column", lines.line_num, name, ", ".join(header)[:200])
+        # What region a table is of is asked first.
+        for column in sorted(self._columns, key=lambda column: column.name != Particle.roi.name):
+            if column.required and column.name not in header:
+                self._fault("the table lacks a column", lines.line_num, column.name, ", ".join(header)[:200])
         if self.faults:
             return
-        at = {name: header.index(name) for name in ("roi", *self._required, *self._optional) if name in header}
-        rules = {**self._required, **{name: _OPTIONAL for name in self._optional if name in at}}
+        at = {column.name: header.index(column.name) for column in self._columns if column.name in header}
         for cells in lines:
             if cells:
-                self._row(lines.line_num, cells, at, rules, len(header))
+                self._row(lines.line_num, cells, at, len(header))
             if len(self.faults) >= _MOST_FAULTS:
                 return
 
-    def _row(self, row: int, cells: list[str], at: Mapping[str, int], rules: Mapping[str, Rule], columns: int) -> None:
+    def _row(self, row: int, cells: list[str], at: Mapping[str, int], columns: int) -> None:
         if len(cells) != columns:
             self._fault(
                 "the table has a row of another length than its header", row, None, str(len(cells)), str(columns)
             )
             return
-        if cells[at["roi"]] != self._roi:
-            self._fault("the table is of another region", row, "roi", cells[at["roi"]], self._roi)
-        for name, (wanted, fits) in rules.items():
-            if not fits(cells[at[name]]):
-                self._fault("the table has a cell that cannot be used", row, name, cells[at[name]], wanted)
+        if (region := cells[at[Particle.roi.name]]) != self._roi:
+            self._fault("the table is of another region", row, Particle.roi.name, region, self._roi)
+        for column in self._columns:
+            if column.name in at and not column.fits(cell := cells[at[column.name]]):
+                self._fault("the table has a cell that cannot be used", row, column.name, cell, column.wanted)
         own = cells[at[self._id]]
         if own in self.ids:
             self._fault(f"the table has an id twice, first in row {self.ids[own]}", row, self._id, own)
         self.ids.setdefault(own, row)
-        if "void_id" in at:
-            self._references.append((row, cells[at["particle_id"]]))
+        if self._id == Void.void_id.name:
+            self._references.append((row, cells[at[Void.particle_id.name]]))
 
     def _fault(
         self,
@@ -196,29 +212,41 @@ class _Table:
         self.faults.append(Fault(self._name, what, row, column, shown, limit))
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises ValueError, saying what else it is."""
-
-    def refuse(name: str) -> None:
-        raise ValueError(f"{name} is no JSON")
-
-    try:
-        content = json.loads(path.read_bytes(), parse_constant=refuse)
-    except RecursionError as error:
-        raise ValueError("too deep") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"holds a {type(content).__name__}, not an object")
-    return content
-
-
-def _json_faults(path: Path, *, required: bool) -> list[Fault]:
+def _json_faults(path: Path) -> list[Fault]:
     faults: list[Fault] = []
-    if (required or path.exists()) and _bytes(path, faults) is not None:
+    if _bytes(path, faults) is not None:
         try:
             read_object(path)
         except ValueError as error:
             faults.append(Fault(path.name, f"the file is not the JSON of an object: {error}"))
     return faults
+
+
+def _quality_faults(path: Path) -> list[Fault]:
+    faults = _json_faults(path) if path.exists() else []
+    if path.exists() and not faults:
+        try:
+            FOREIGN_QUALITY.read(path)
+        except DataError as error:
+            faults.append(_fault_of(error, path))
+    return faults
+
+
+def _columns(path: Path) -> tuple[ColumnsDocument, list[Fault]]:
+    """The columns that the core may write: those that everybody knows, and its own, if it tells of some."""
+    faults = _json_faults(path) if path.exists() else []
+    if not path.exists() or faults:
+        return STANDARD, faults
+    try:
+        return STANDARD.joined(COLUMNS.read(path)), []
+    except DataError as error:
+        return STANDARD, [_fault_of(error, path)]
+
+
+def _fault_of(error: DataError, path: Path) -> Fault:
+    field = (error.where or "").rpartition(", ")[2]
+    value = None if error.value is None else str(error.value)
+    return Fault(path.name, f"the file cannot be used: {error.what}", column=field, value=value)
 
 
 def _bytes(path: Path, faults: list[Fault]) -> bytes | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import Particle, Void
+from xrm_control.contracts.truth import Missed, Pair, SpecimenTruth, TrueBody, TrueParticle, TruthMatch, VoidClass
 from xrm_control.core.geometry import Pose, stage_to_volume
 
 MIN_DIAMETER_UM = 6.0
@@ -40,51 +42,84 @@ class Field:
         return side & (np.abs(points_um[:, 2]) + radii_um <= half_height)
 
 
+@dataclass(frozen=True)
+class _Near:
+    """A true particle near a field: its place in the volume frame, um, and the diameter of the sphere of its volume."""
+
+    body: TrueParticle
+    place: NDArray[np.float64]
+    diameter_um: float
+
+
+@dataclass(frozen=True)
+class _VoidFate:
+    """A true void: its diameter, and measured / true volume; None where it was not detected."""
+
+    diameter_um: float
+    ratio: float | None
+
+
 def match_truth(
-    particles: Sequence[Mapping[str, Any]],
-    voids: Sequence[Mapping[str, Any]],
-    truth: Mapping[str, Any],
+    particles: Rows,
+    voids: Rows | None,
+    truth: SpecimenTruth,
     fields: Sequence[Field],
     *,
     min_diameter_um: float = MIN_DIAMETER_UM,
-) -> dict[str, Any]:
+) -> TruthMatch:
     """The `truth` entry of results.json for all ROIs: rows of particles.csv and voids.csv against truth.json.
 
     True particles of at least `min_diameter_um` that lie wholly in a ROI's cylinder are paired one to one with measured
     ones by position (Hungarian), within a quarter of the diameter in place and size; errors: (measured - true) / true.
+    Nothing is said of voids where they were not looked for.
     """
-    pairs: list[dict[str, Any]] = []
-    missed: list[dict[str, Any]] = []
-    void_rows: list[tuple[float, bool, float]] = []
+    pairs: list[Pair] = []
+    missed: list[Missed] = []
+    fates: list[_VoidFate] = []
     for field in fields:
-        rows = [row for row in particles if row["roi"] == field.roi]
-        true, inside = _true_inside(truth["particles"], field)
-        matched = _pairs(rows, true, inside)
+        rows = particles.where(_of_roi(particles.texts(Particle.roi), field))
+        near, inside = _true_inside(truth, field)
+        matched = _matched(rows, near, inside)
         for index in np.flatnonzero(inside):
-            item = true[index]
-            if item["diameter_um"] < min_diameter_um:
+            true = near[index]
+            if true.diameter_um < min_diameter_um:
                 continue
             row = matched.get(int(index))
             if row is None:
-                missed.append({"roi": field.roi, "true_id": item["id"], "true_diameter_um": item["diameter_um"]})
+                missed.append(Missed(roi=field.roi, true_id=true.body.id, true_diameter_um=true.diameter_um))
             else:
-                pairs.append(_pair(field.roi, row, item))
-        held = {true[index]["id"] for index in np.flatnonzero(inside)}
-        void_rows += _void_rows([v for v in voids if v["roi"] == field.roi], truth.get("voids", []), held, field)
+                pairs.append(_pair(field.roi, rows, row, true))
+        if voids is not None:
+            held = {near[index].body.id for index in np.flatnonzero(inside)}
+            own = voids.where(_of_roi(voids.texts(Void.roi), field))
+            fates += _void_fates(own, [void for void in truth.voids if void.particle_id in held], field)
     count = len(pairs) + len(missed)
-    return {
-        "min_diameter_um": min_diameter_um,
-        "n_true": count,
-        "n_matched": len(pairs),
-        "matched_fraction": len(pairs) / count if count else None,
-        **_errors("diameter", pairs, "diameter_um"),
-        **_errors("volume", pairs, "volume_um3"),
-        **_errors("surface", [p for p in pairs if _has_surfaces(p)], "surface_area_um2"),
-        "position_error_um_median": _median([p["offset_um"] for p in pairs]),
-        "pairs": pairs,
-        "missed": missed,
-        "voids": _void_classes(void_rows),
-    }
+    diameter = [100 * (p.diameter_um / p.true_diameter_um - 1) for p in pairs]
+    volume = [100 * (p.volume_um3 / p.true_volume_um3 - 1) for p in pairs]
+    surface = [
+        100 * (p.surface_area_um2 / p.true_surface_area_um2 - 1)
+        for p in pairs
+        if p.surface_area_um2 is not None and p.true_surface_area_um2
+    ]
+    return TruthMatch(
+        min_diameter_um=min_diameter_um,
+        n_true=count,
+        n_matched=len(pairs),
+        matched_fraction=len(pairs) / count if count else None,
+        diameter_error_percent_median=_median(diameter),
+        diameter_error_percent_median_absolute=_median(np.abs(diameter).tolist()),
+        diameter_error_percent_p95_absolute=_p95(diameter),
+        volume_error_percent_median=_median(volume),
+        volume_error_percent_median_absolute=_median(np.abs(volume).tolist()),
+        volume_error_percent_p95_absolute=_p95(volume),
+        surface_error_percent_median=_median(surface),
+        surface_error_percent_median_absolute=_median(np.abs(surface).tolist()),
+        surface_error_percent_p95_absolute=_p95(surface),
+        position_error_um_median=_median([p.offset_um for p in pairs]),
+        pairs=tuple(pairs),
+        missed=tuple(missed),
+        voids=tuple(_void_classes(fates)),
+    )
 
 
 def rotation_axis_error_px(found_px: float, columns: int, true_offset_um: float, pixel_um: float) -> float:
@@ -92,110 +127,100 @@ def rotation_axis_error_px(found_px: float, columns: int, true_offset_um: float,
     return found_px - ((columns - 1) / 2 + true_offset_um / pixel_um)
 
 
-def _true_inside(items: Sequence[Mapping[str, Any]], field: Field) -> tuple[list[dict[str, Any]], NDArray[np.bool_]]:
+def _of_roi(names: tuple[str, ...], field: Field) -> NDArray[np.bool_]:
+    return np.array([name == field.roi for name in names], bool)
+
+
+def _on_stage(bodies: Sequence[TrueBody], field: Field) -> NDArray[np.float64]:
+    """Places (n, 3) in the volume frame, um."""
+    stage = np.array([(body.x_um, body.y_um, body.z_um) for body in bodies], float).reshape(-1, 3)
+    return stage_to_volume(stage, field.centre)
+
+
+def _places(rows: Rows) -> NDArray[np.float64]:
+    return np.column_stack([rows.numbers(column) for column in (Particle.x_um, Particle.y_um, Particle.z_um)])
+
+
+def _true_inside(truth: SpecimenTruth, field: Field) -> tuple[list[_Near], NDArray[np.bool_]]:
     """All true particles near the field, in the volume frame, and which of them lie wholly in it."""
-    stage = np.array([(p["x_um"], p["y_um"], p["z_um"]) for p in items], float).reshape(-1, 3)
-    points = stage_to_volume(stage, field.centre)
-    radii = np.array([p.get("radius_max_um", p["equivalent_diameter_um"] / 2) for p in items], float)
+    points = _on_stage(truth.particles, field)
+    radii = np.array(
+        [p.equivalent_diameter_um / 2 if p.radius_max_um is None else p.radius_max_um for p in truth.particles], float
+    )
     reach = max(field.shape) * field.voxel_um
-    near = [i for i in range(len(items)) if float(np.abs(points[i]).max()) < reach]
-    true = [
-        {
-            "id": items[i]["id"],
-            "place": points[i],
-            "volume_um3": float(items[i]["volume_um3"]),
-            "surface_area_um2": items[i].get("surface_area_um2"),
-            "diameter_um": float((6 * items[i]["volume_um3"] / np.pi) ** (1 / 3)),
-        }
-        for i in near
+    chosen = [i for i in range(len(points)) if float(np.abs(points[i]).max()) < reach]
+    near = [
+        _Near(body, points[i], float((6 * body.volume_um3 / np.pi) ** (1 / 3)))
+        for i in chosen
+        for body in (truth.particles[i],)
     ]
-    return true, field.holds(points[near], radii[near])
+    return near, field.holds(points[chosen], radii[chosen])
 
 
-def _pairs(
-    rows: Sequence[Mapping[str, Any]], true: Sequence[Mapping[str, Any]], inside: NDArray[np.bool_]
-) -> dict[int, Mapping[str, Any]]:
-    """Index of the true particle -> measured row. Particles cut by the border compete, so that none is taken twice."""
-    if not rows or not true:
+def _matched(rows: Rows, near: Sequence[_Near], inside: NDArray[np.bool_]) -> dict[int, int]:
+    """Index of the true particle -> row. Particles cut by the border compete, so that none is taken twice."""
+    if not len(rows) or not near:
         return {}
-    places = np.array([(float(r["x_um"]), float(r["y_um"]), float(r["z_um"])) for r in rows])
-    found = np.array([float(r["equivalent_diameter_um"]) for r in rows])
-    distance = np.linalg.norm(np.array([t["place"] for t in true])[:, None] - places, axis=2)
-    diameter = np.array([t["diameter_um"] for t in true])
+    found = rows.numbers(Particle.equivalent_diameter_um)
+    distance = np.linalg.norm(np.array([true.place for true in near])[:, None] - _places(rows), axis=2)
+    diameter = np.array([true.diameter_um for true in near])
     ratio = found / diameter[:, None]
     fits = (ratio <= MAX_SIZE_RATIO) & (ratio >= 1 / MAX_SIZE_RATIO) | ~inside[:, None]
     cost = np.where((distance <= MAX_OFFSET * diameter[:, None]) & fits, distance / diameter[:, None], FAR)
     first, second = linear_sum_assignment(cost)
-    return {int(i): rows[j] for i, j in zip(first, second, strict=True) if cost[i, j] < FAR and inside[i]}
+    return {int(i): int(j) for i, j in zip(first, second, strict=True) if cost[i, j] < FAR and inside[i]}
 
 
-def _pair(roi: str, row: Mapping[str, Any], true: Mapping[str, Any]) -> dict[str, Any]:
-    place = np.array([float(row["x_um"]), float(row["y_um"]), float(row["z_um"])])
-    return {
-        "roi": roi,
-        "particle_id": int(row["particle_id"]),
-        "true_id": true["id"],
-        "offset_um": float(np.linalg.norm(place - true["place"])),
-        "diameter_um": float(row["equivalent_diameter_um"]),
-        "true_diameter_um": true["diameter_um"],
-        "volume_um3": float(row["volume_um3"]),
-        "true_volume_um3": true["volume_um3"],
-        "surface_area_um2": float(row.get("surface_area_um2", np.nan)),
-        "true_surface_area_um2": true["surface_area_um2"],
-    }
-
-
-def _has_surfaces(pair: Mapping[str, Any]) -> bool:
-    return bool(pair["true_surface_area_um2"]) and bool(np.isfinite(pair["surface_area_um2"]))
-
-
-def _errors(name: str, pairs: Sequence[Mapping[str, Any]], key: str) -> dict[str, float | None]:
-    percent = [100 * (p[key] / p[f"true_{key}"] - 1) for p in pairs]
-    return {
-        f"{name}_error_percent_median": _median(percent),
-        f"{name}_error_percent_median_absolute": _median(np.abs(percent).tolist()),
-        f"{name}_error_percent_p95_absolute": float(np.percentile(np.abs(percent), 95)) if percent else None,
-    }
+def _pair(roi: str, rows: Rows, row: int, true: _Near) -> Pair:
+    return Pair(
+        roi=roi,
+        particle_id=rows.ids(Particle.particle_id)[row],
+        true_id=true.body.id,
+        offset_um=float(np.linalg.norm(_places(rows)[row] - true.place)),
+        diameter_um=float(rows.numbers(Particle.equivalent_diameter_um)[row]),
+        true_diameter_um=true.diameter_um,
+        volume_um3=float(rows.numbers(Particle.volume_um3)[row]),
+        true_volume_um3=true.body.volume_um3,
+        surface_area_um2=float(rows.numbers(Particle.surface_area_um2)[row]),
+        true_surface_area_um2=true.body.surface_area_um2,
+    )
 
 
 def _median(values: Sequence[float]) -> float | None:
     return float(np.median(values)) if len(values) else None
 
 
-def _void_rows(
-    rows: Sequence[Mapping[str, Any]], true: Sequence[Mapping[str, Any]], held: set[Any], field: Field
-) -> list[tuple[float, bool, float]]:
-    """(true diameter, detected, measured / true volume) of the true voids in particles wholly in the field."""
-    wanted = [v for v in true if v["particle_id"] in held]
-    if not wanted:
-        return []
-    stage = np.array([(v["x_um"], v["y_um"], v["z_um"]) for v in wanted], float)
-    points = stage_to_volume(stage, field.centre)
-    diameters = np.array([float(v["equivalent_diameter_um"]) for v in wanted])
-    found: list[tuple[float, bool, float]] = [(float(d), False, np.nan) for d in diameters]
-    if not rows:
+def _p95(values: Sequence[float]) -> float | None:
+    return float(np.percentile(np.abs(values), 95)) if len(values) else None
+
+
+def _void_fates(rows: Rows, wanted: Sequence[TrueBody], field: Field) -> list[_VoidFate]:
+    """What became of the true voids in particles wholly in the field."""
+    found = [_VoidFate(true.equivalent_diameter_um, None) for true in wanted]
+    if not len(rows) or not wanted:
         return found
-    places = np.array([(float(r["x_um"]), float(r["y_um"]), float(r["z_um"])) for r in rows])
-    distance = np.linalg.norm(points[:, None] - places, axis=2)
+    diameters = np.array([true.equivalent_diameter_um for true in wanted])
+    volumes = rows.numbers(Void.volume_um3)
+    distance = np.linalg.norm(_on_stage(wanted, field)[:, None] - _places(rows), axis=2)
     cost = np.where(distance <= np.maximum(0.5 * diameters, 2 * field.voxel_um)[:, None], distance, FAR)
     for i, j in zip(*linear_sum_assignment(cost), strict=True):
         if cost[i, j] < FAR:
-            ratio = float(rows[j]["volume_um3"]) / float(wanted[i]["volume_um3"])
-            found[i] = (float(diameters[i]), True, ratio)
+            found[i] = _VoidFate(float(diameters[i]), float(volumes[j]) / wanted[i].volume_um3)
     return found
 
 
-def _void_classes(rows: Sequence[tuple[float, bool, float]]) -> list[dict[str, Any]]:
+def _void_classes(fates: Sequence[_VoidFate]) -> list[VoidClass]:
     classes = []
     for low, high in itertools.pairwise(VOID_CLASSES_UM):
-        here = [row for row in rows if low <= row[0] < high]
+        here = [fate for fate in fates if low <= fate.diameter_um < high]
         if here:
+            ratios = [fate.ratio for fate in here if fate.ratio is not None]
             classes.append(
-                {
-                    "diameter_um": [low, None if np.isinf(high) else high],
-                    "n_true": len(here),
-                    "detected_fraction": sum(row[1] for row in here) / len(here),
-                    "volume_ratio_median": _median([row[2] for row in here if row[1]]),
-                }
+                VoidClass(
+                    diameter_um=(low, high),
+                    n_true=len(here),
+                    detected_fraction=len(ratios) / len(here),
+                    volume_ratio_median=_median(ratios),
+                )
             )
     return classes

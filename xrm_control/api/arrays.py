@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xrm_control.analysis.core import AnalysisSpec
-from xrm_control.analysis.tables import Row
 from xrm_control.api.recipes import Overrides, as_text
-from xrm_control.api.tables import as_frame, rows_of
+from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.app.volumes import analyze as analyze_file
 from xrm_control.app.volumes import analyze_array, scan_in
+from xrm_control.contracts.results import RegionResults
 from xrm_control.core.errors import DataError
+from xrm_control.processing.measured import read_tables
 from xrm_control.recipe.loading import load_document
 from xrm_control.reconstruction.pipeline import Reconstruction, ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
@@ -33,7 +33,7 @@ class AnalysedVolume:
     labels (z, y, x): 0 or the particle's id, voids included. phases (z, y, x): 0 exterior, 1 particle, 2 void.
     """
 
-    results: Mapping[str, Any]
+    results: RegionResults
     particle_rows: list[Row]
     void_rows: list[Row]
     labels: NDArray[Any]
@@ -125,7 +125,8 @@ def _analysed(
             raise DataError("an array does not say how large a voxel is", where="voxel_size_um", remedy="give it in um")
         results = analyze_array(volume, out, spec, voxel_um)
     labels, phases = (read_volume(out / f"{name}.ome.tif")[0] for name in ("labels", "phases"))
-    return AnalysedVolume(results, rows_of([out / "particles.csv"]), rows_of([out / "voids.csv"]), labels, phases)
+    tables = read_tables(out)
+    return AnalysedVolume(results, records(tables.particles), records(tables.voids), labels, phases)
 
 
 def _scan_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +9,9 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from xrm_control import app
-from xrm_control.analysis.tables import Row
-from xrm_control.api.tables import as_frame, rows_of
+from xrm_control.api.tables import Row, as_frame, records
+from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.processing.measured import read_measured
 from xrm_control.storage.records import RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
@@ -23,14 +23,14 @@ class Run:
     folder: Path
 
     @property
-    def results(self) -> Mapping[str, Any]:
+    def results(self) -> RunResults:
         """What results.json holds. Raises DataError while there is none."""
-        return app.read_results(self.folder)
+        return RESULTS.read(RunFolder.open(self.folder).results)
 
     @property
     def complete(self) -> bool:
         """Whether nothing is missing and no region was set aside. Raises DataError while there are no results."""
-        return self.results["verdict"]["status"] == "complete"
+        return self.results.verdict.status == "complete"
 
     @property
     def status(self) -> RunSummary:
@@ -51,7 +51,9 @@ class Run:
 
     def rows(self, table: Literal["particles", "voids"]) -> list[Row]:
         """The rows of a table of all regions that have been measured; empty cells are NaN."""
-        return rows_of(sorted(self.folder.glob(f"*/{table}.csv")))
+        rois = sorted(path.parent.name for path in self.folder.glob("*/particles.csv"))
+        measured = read_measured(RunFolder.open(self.folder), rois)
+        return records(measured.particles if table == "particles" else measured.voids)
 
     def volume(self, roi: str = "roi-01") -> tuple[NDArray[Any], float | None]:
         """The volume of a region, (z, y, x) in 1/um, and its voxel size in um. Raises DataError where there is none."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
-from xrm_control.analysis.tables import Row, read_rows
+from xrm_control.contracts.rows import Rows
 
+Row = dict[str, float | int | str]
 _FRAMES = ("pandas", "polars")
-_NUMBERS = ("particle_id", "void_id")
+_WHOLE = ("particle_id", "void_id")
 
 
-def rows_of(paths: Iterable[Path]) -> list[Row]:
-    """The rows of some tables one after the other. Raises DataError for what is no such table."""
-    return [_numbered(row) for path in paths for row in read_rows(path)]
+def records(table: Rows | None) -> list[Row]:
+    """The rows of a table; empty cells are NaN. None, where nobody looked, has none."""
+    return [] if table is None else [_numbered(row) for row in table.records()]
 
 
 def as_frame(rows: list[Row]) -> Any:
@@ -28,6 +27,11 @@ def as_frame(rows: list[Row]) -> Any:
     return rows
 
 
-def _numbered(row: Row) -> Row:
+def _numbered(row: dict[str, float | str]) -> Row:
     """Ids count things: they are whole numbers."""
-    return row | {name: int(row[name]) for name in _NUMBERS if math.isfinite(row.get(name, math.nan))}
+    found: Row = dict(row)
+    for name in _WHOLE:
+        value = row.get(name)
+        if isinstance(value, float) and math.isfinite(value):
+            found[name] = int(value)
+    return found

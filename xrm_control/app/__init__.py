@@ -5,7 +5,6 @@ Session and reporting are imported where they are used, so that `check` and `pla
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
+from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
@@ -27,7 +28,7 @@ from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.needs import needs_of
-from xrm_control.recipe.planning import Plan, TradeOff, check_disk, compare, make_plan
+from xrm_control.recipe.planning import TradeOff, check_disk, compare, make_plan
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.records import RunRecord, RunSummary
@@ -47,7 +48,6 @@ __all__ = [
     "load",
     "pace",
     "plan",
-    "read_results",
     "reconstruct",
     "report",
     "run",
@@ -76,7 +76,7 @@ class Outcome:
 
     folder: Path
     exit_code: int
-    results: Mapping[str, Any]
+    results: RunResults
 
 
 def load(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
@@ -132,7 +132,8 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
     )  # fmt: skip
     with folder.lock(), _told_with(folder):
         folder.write_text(folder.recipe, loaded.text)
-        folder.write_json(folder.plan, {**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
+        planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
+        folder.write_text(folder.plan, PLAN.text(planned))
         with Journal.create(folder.journal, record) as journal:
 
             async def session() -> int:
@@ -161,20 +162,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                 raise UnusableData(
                     error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
                 ) from error
-    return Outcome(folder.path, code, read_results(folder.path))
-
-
-def read_results(path: Path) -> Mapping[str, Any]:
-    """What a run has found, from the results.json in its folder. Raises DataError where there is none yet."""
-    folder = RunFolder.open(path)
-    try:
-        return json.loads(folder.results.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"the run has no results that can be read: {error}",
-            where=str(folder.results),
-            remedy="they are written when a run ends; `xrm status` says how far it is",
-        ) from error
+    return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
 @contextmanager

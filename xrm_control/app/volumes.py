@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from xrm_control.analysis.core import AnalysisSpec, measure
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff
 from xrm_control.compute.processes import Processes
+from xrm_control.contracts.results import REGION_RESULTS, RegionResults
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, Interrupted
@@ -75,7 +75,7 @@ def reconstruct(
         "voxel_size_um": volume.voxel_size_um,
         "rotation_axis_px": volume.rotation_axis_px,
         **volume.quality,
-        **({"remarks": "; ".join(volume.warnings)} if volume.warnings else {}),
+        **({"warnings": "; ".join(volume.warnings)} if volume.warnings else {}),
     }
 
 
@@ -127,22 +127,22 @@ def _parts_made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int
         yield
 
 
-def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> dict[str, Any]:
-    """A volume, or a handoff.json, through the analysis core; returns the content of its results.json."""
+def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> RegionResults:
+    """A volume, or a handoff.json, through the analysis core; returns its results.json."""
     return _measured(read_handoff(source) if source.suffix == ".json" else _volume(source, spec, voxel_size_um), out)
 
 
-def analyze_array(volume: NDArray[np.number], out: Path, spec: AnalysisSpec, voxel_size_um: float) -> dict[str, Any]:
+def analyze_array(volume: NDArray[np.number], out: Path, spec: AnalysisSpec, voxel_size_um: float) -> RegionResults:
     """`analyze` of a volume (z, y, x) in 1/um that is in memory."""
     return _measured(_bare(volume, Path("array"), voxel_size_um, {}, spec), out)
 
 
-def _measured(taken: AnalysisInput, out: Path) -> dict[str, Any]:
+def _measured(taken: AnalysisInput, out: Path) -> RegionResults:
     try:
         measure(taken, out)
     except OSError as error:
         raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
-    return json.loads((out / "results.json").read_text(encoding="utf-8"))
+    return REGION_RESULTS.read(out / REGION_RESULTS.name)
 
 
 def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> AnalysisInput:
@@ -166,9 +166,6 @@ def _bare(
         voxel_size_um=voxel_um,
         roi="volume",
         centre=Pose(0.0, 0.0, 0.0, 0.0),
-        quality={},
         inputs=inputs,
-        sample={},
-        recipe={},
         analysis=spec.model_dump(mode="json"),
     )

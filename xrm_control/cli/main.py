@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from xrm_control.cli import arguments, streams
+from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand, complete
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
+
+if TYPE_CHECKING:
+    from xrm_control.contracts.results import RunResults
 
 cli = typer.Typer(
     name="xrm",
@@ -21,6 +25,7 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+cli.add_typer(handoff, name="handoff")
 # Text that comes from outside (reasons, paths, names) is text and never markup.
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
@@ -152,7 +157,13 @@ def run(
     with progress.display(_err) as listener:
         outcome = app.run(loaded, out, speed, listener)
     if json_:
-        _json({"ok": outcome.exit_code == 0, "run": str(outcome.folder), "results": outcome.results})
+        _json(
+            {
+                "ok": outcome.exit_code == 0,
+                "run": str(outcome.folder),
+                "results": outcome.results.model_dump(mode="json"),
+            }
+        )
     else:
         _out.print(paper_table(outcome.results))
         _summary(outcome.folder, outcome.results)
@@ -163,16 +174,15 @@ def run(
     raise typer.Exit(outcome.exit_code)
 
 
-def _summary(folder: Path, results: Any) -> None:
-    times, counts, verdict = results["instrument_times"], results["counts"], results["verdict"]
-    scans = ", ".join(f"{seconds:.0f}" for seconds in times["scan_s"].values())
-    voids = "not looked for" if counts["voids"] is None else counts["voids"]
-    _out.print(
-        f"mosaic   {counts['tiles']} tiles in {times['mosaic_s']:.1f} s, {counts['particles_in_mosaic']} particles"
-    )
-    _out.print(f"scans    {counts['rois']}, each {scans} s of instrument time")
-    _out.print(f"particles measured {counts['particles']}, whole {counts['whole_particles']}, voids {voids}")
-    _out.print(f"verdict  {verdict['status']}{''.join(f'; {reason}' for reason in verdict['reasons'])}")
+def _summary(folder: Path, results: RunResults) -> None:
+    times, counts, verdict = results.instrument_times, results.counts, results.verdict
+    scans = ", ".join(f"{seconds:.0f}" for seconds in times.scan_s.values())
+    mosaic_s = "no" if times.mosaic_s is None else f"{times.mosaic_s:.1f}"
+    voids = "not looked for" if counts.voids is None else counts.voids
+    _out.print(f"mosaic   {counts.tiles} tiles in {mosaic_s} s, {counts.particles_in_mosaic} particles")
+    _out.print(f"scans    {counts.rois}, each {scans} s of instrument time")
+    _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}, voids {voids}")
+    _out.print(f"verdict  {verdict.status}{''.join(f'; {reason}' for reason in verdict.reasons)}")
     _out.print(f"report   {folder / 'report.html'}")
 
 
@@ -255,7 +265,7 @@ def analyze(
 
     results = app.analyze(volume, out, arguments.analysis(threshold, arguments.overrides(set_)), voxel_size_um)
     if json_:
-        _json(results)
+        _json(results.model_dump(mode="json"))
     else:
         _out.print(paper_table(results))
         _out.print(f"tables   {out / 'particles.csv'}")

@@ -9,8 +9,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from xrm_control.contracts.plan import Plan
 from xrm_control.core.clock import pause
-from xrm_control.recipe.planning import Plan, TradeOff
+from xrm_control.recipe.planning import TradeOff
 from xrm_control.storage.records import RunSummary
 
 

@@ -14,17 +14,19 @@ import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xrm_control.analysis.core import AnalysisSpec, run_core
-from xrm_control.analysis.handoff_check import QUALITY, read_object, require_results
+from xrm_control.analysis.handoff_check import require_results
 from xrm_control.compute.executor import Workers, stopped
+from xrm_control.contracts.handoff import HANDOFF, HandoffSpec, RecipeReference, StagePosition
+from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, QualityMetrics
 from xrm_control.core.errors import AnalysisError
+from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.command import run_command
 from xrm_control.processing.foreign_core import command_of
 from xrm_control.processing.scans import RunScan
 from xrm_control.processing.volumes import OnRows, VolumeJob, assemble_volume, make_parts, parts_folder, remove_parts
-from xrm_control.recipe.handoff import HandoffSpec
+from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preview_picture import preview_png
 from xrm_control.storage.durable import PART_SUFFIX, publish_file, sha256_file
@@ -36,7 +38,7 @@ VOLUME_16BIT = "volume-16bit.tif"
 
 @dataclass(frozen=True)
 class ScanJob:
-    """What a worker needs to reconstruct one scan; `about` goes into the hand-off as it is."""
+    """What a worker needs to reconstruct one scan; sample and recipe go into the hand-off as they are."""
 
     scan: RunScan
     centre_um: tuple[float, float, float]
@@ -44,7 +46,8 @@ class ScanJob:
     reconstruction: ReconstructionSpec
     analysis: AnalysisSpec
     volume_16bit: bool
-    about: dict[str, Any]
+    sample: SampleSpec | None
+    recipe: RecipeReference
 
     @property
     def volume(self) -> VolumeJob:
@@ -59,9 +62,9 @@ def warm_up() -> None:
 
 @dataclass(frozen=True)
 class HandoffResult:
-    """Figures of quality by name, and what the reconstruction had to say besides."""
+    """Figures of quality, and what the reconstruction had to say besides."""
 
-    quality: dict[str, float]
+    quality: QualityMetrics
     warnings: tuple[str, ...]
 
 
@@ -80,7 +83,8 @@ def hand_over(job: ScanJob) -> HandoffResult:
     place = folder.roi(job.scan.roi)
     place.path.mkdir(parents=True, exist_ok=True)
     volume_made = assemble_volume(job.volume)
-    quality = {**volume_made.quality, "rotation_axis_px": volume_made.rotation_axis_px}
+    found = {**volume_made.quality, "rotation_axis_px": volume_made.rotation_axis_px}
+    quality = QualityMetrics.model_validate(found)
     # A slab of rows is not centred on the field of view.
     middle_row = (volume_made.rows[0] + volume_made.rows[1] - 1) / 2
     x_um, y_um, z_um = job.centre_um
@@ -91,50 +95,52 @@ def hand_over(job: ScanJob) -> HandoffResult:
             write_volume_16bit(part / VOLUME_16BIT, volume_made.parts, volume_made.voxel_size_um)
         (part / place.preview.name).write_bytes(preview_png(volume_made.slices()))
         frames = {frame.path: frame.sha256 for _, frame in job.scan.frames}
-        handoff = {
-            **job.about,
-            "volume": place.volume.name,
-            "shape": list(volume_made.shape),
-            "voxel_size_um": volume_made.voxel_size_um,
-            "units": "1/um",
-            "attenuation_scale": 1.0,
-            "roi": job.scan.roi,
-            "centre_stage_um": {"x": x_um, "y": y_um, "z": z_um},
-            "rotation_axis_px": volume_made.rotation_axis_px,
-            "quality": quality,
-            "remarks": list(volume_made.warnings),
-            "inputs": {place.volume.name: sha256_file(volume)} | frames,
-            "analysis": job.analysis.model_dump(mode="json"),
-        }
-        folder.write_json(part / place.handoff.name, handoff)
+        handoff = HandoffSpec(
+            sample=job.sample,
+            recipe=job.recipe,
+            volume=place.volume.name,
+            shape=volume_made.shape,
+            voxel_size_um=volume_made.voxel_size_um,
+            roi=job.scan.roi,
+            centre_stage_um=StagePosition(x=x_um, y=y_um, z=z_um),
+            rotation_axis_px=volume_made.rotation_axis_px,
+            quality=quality,
+            warnings=volume_made.warnings,
+            inputs={place.volume.name: sha256_file(volume)} | frames,
+            analysis=job.analysis.model_dump(mode="json"),
+        )
+        HANDOFF.write(part / place.handoff.name, handoff)
         # The hand-off last: where it is, the volume is.
         for path in sorted(part.iterdir(), key=lambda path: path.name == place.handoff.name):
             publish_file(path, place.path / path.name, replace=True)
     return HandoffResult(quality, volume_made.warnings)
 
 
-def analyse_roi(handoff: Path, out: Path, taker: HandoffSpec) -> dict[str, Any]:
+def analyse_roi(handoff: Path, out: Path, taker: TakerSpec) -> QualityMetrics:
     """Hand the volume to the analysis core that the recipe names; returns the ROI's quality figures.
 
     What it gives back is checked before any of it is published. Raises AnalysisError, naming file, row and column.
     """
-    about = read_object(handoff)
+    about = HANDOFF.read(handoff)
     with _scratch("analysis", out) as part:
         if not taker.foreign:
             run_core(handoff, part)
         else:
             _take_elsewhere(taker, handoff, part)
-        require_results(part, about.get("roi", "roi-01"))
+        require_results(part, about.roi)
         own = RoiFolder(out)
         kept = (own.handoff.name, own.volume.name, own.preview.name, VOLUME_16BIT)
         for path in _answers(part, kept):
             publish_file(path, out / path.name, replace=True)
-    quality = read_object(out / QUALITY) if (out / QUALITY).is_file() else {}
+    if not taker.foreign:
+        return QUALITY.read(out / QUALITY.name).metrics
+    quality = out / FOREIGN_QUALITY.name
+    stated = FOREIGN_QUALITY.read(quality).metrics if quality.is_file() else QualityMetrics()
     # What the reconstruction has found is not for the analysis to change.
-    return {**quality, **about.get("quality", {})} if taker.foreign else quality
+    return stated.joined(about.quality)
 
 
-def _take_elsewhere(taker: HandoffSpec, handoff: Path, out: Path) -> None:
+def _take_elsewhere(taker: TakerSpec, handoff: Path, out: Path) -> None:
     if taker.command:
         command, name, where = taker.command, "the analysis command", "handoff.command"
     else:

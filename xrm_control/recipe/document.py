@@ -18,7 +18,7 @@ from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.devices.backend import BACKENDS, Backend
 from xrm_control.devices.safety import SafetySpec
-from xrm_control.recipe.handoff import HandoffSpec
+from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.roi.strategy import STRATEGIES, RoiStrategy
 
@@ -44,7 +44,7 @@ class Recipe(Spec):
     retry: RetryPolicy = RetryPolicy()
     reconstruction: ReconstructionSpec = ReconstructionSpec()
     analysis: AnalysisSpec = AnalysisSpec()
-    handoff: HandoffSpec = HandoffSpec()
+    handoff: TakerSpec = TakerSpec()
     compute: Annotated[Compute, EXECUTORS] = Processes()
     output: OutputSpec = OutputSpec()
 

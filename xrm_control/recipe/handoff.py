@@ -13,7 +13,7 @@ from xrm_control.core.model import Spec
 CORES = "xrm_control.analysis_cores"
 
 
-class HandoffSpec(Spec):
+class TakerSpec(Spec):
     """Who takes the volumes: the built-in core, an entry point, or a command line."""
 
     core: str = Field(
@@ -35,7 +35,7 @@ class HandoffSpec(Spec):
         return bool(self.command) or self.core != "builtin"
 
 
-def find_core(taker: HandoffSpec) -> None:
+def find_core(taker: TakerSpec) -> None:
     """Raise DataError now if the recipe names an analysis core that is not installed."""
     if taker.foreign and not taker.command:
         entry_point(taker.core)

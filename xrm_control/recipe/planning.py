@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move_s
 from xrm_control.acquisition.tomography import projections_for
+from xrm_control.contracts.plan import Plan, StagePlan
 from xrm_control.core.cost import Cost
 from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
 from xrm_control.core.geometry import Pose
@@ -32,42 +32,6 @@ _PROCESS_BYTES = 300_000_000
 _REPORT_BYTES = 12_000_000
 
 
-@dataclass(frozen=True)
-class StagePlan:
-    """One stage: instrument time, frames and their bytes on the disk."""
-
-    name: str
-    seconds: float
-    frames: int
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The cost of a recipe. Disk counts frames, volumes and tables; dose is what the powder absorbs at its surface."""
-
-    stages: tuple[StagePlan, ...]
-    rois: int
-    projections: int
-    pixel_size_um: float
-    field_of_view_um: float
-    disk_bytes: int
-    memory_bytes: int
-    dose_per_scan_gy: float
-    particles_in_mosaic: int
-    particles_per_volume: int
-    limits: dict[str, tuple[float, float]]
-
-    @property
-    def total_s(self) -> float:
-        """Instrument time of the whole run."""
-        return sum(stage.seconds for stage in self.stages)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as JSON-able data."""
-        return {**asdict(self), "total_s": self.total_s}
-
-
 def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     """Walk the recipe's steps in time, and refuse what would leave the limits.
 
@@ -86,8 +50,8 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     homing_s = sum(axis.settle_s for axis in instrument.axes.values())
     state = duration(mosaic, TimeState(ORIGIN, False), instrument)
     stages = [
-        StagePlan("homing", homing_s, 0, 0),
-        StagePlan("mosaic", state.elapsed_s, len(mosaic.steps), mosaic.cost(camera).disk_bytes),
+        _stage("homing", homing_s),
+        _stage("mosaic", state.elapsed_s, mosaic.cost(camera), len(mosaic.steps)),
     ]
     centres = likely_centres(recipe, camera)
     for number, centre in enumerate(centres, start=1):
@@ -96,8 +60,8 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         first = next(step.pose for step in scan.steps if step.kind == "projection")
         start = TimeState(first, state.shutter_open, move_s(state.pose, first, instrument))
         state = duration(scan, start, instrument)
-        stages.append(StagePlan(scan.stage, state.elapsed_s, len(scan.steps), scan.cost(camera).disk_bytes))
-    stages.append(StagePlan("finishing", instrument.shutter_s, 0, 0))
+        stages.append(_stage(scan.stage, state.elapsed_s, scan.cost(camera), len(scan.steps)))
+    stages.append(_stage("finishing", instrument.shutter_s))
     volumes = _volume_cost(recipe, camera).times(len(centres))
     tiles = recipe.mosaic.rows * recipe.mosaic.columns
     area = (recipe.mosaic.pitch_um(camera) / camera.field_of_view_um) ** 2
@@ -113,7 +77,12 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         particles_in_mosaic=round(PARTICLES_PER_FIELD * tiles * area),
         particles_per_volume=PARTICLES_PER_FIELD,
         limits=dict(guard.limits),
+        total_s=sum(stage.seconds for stage in stages),
     )
+
+
+def _stage(name: str, seconds: float, cost: Cost = Cost(), frames: int = 0) -> StagePlan:
+    return StagePlan(name=name, seconds=seconds, frames=frames, bytes=cost.disk_bytes)
 
 
 def _possible(recipe: Recipe, camera: CameraDescription) -> None:

@@ -1,4 +1,4 @@
-"""Reading values out of documents that may lack them, and printing them: never an exception, always a dash."""
+"""Printing values: never an exception, a dash for what is not known."""
 
 from __future__ import annotations
 
@@ -8,27 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 MISSING = "–"
-
-
-def dig(document: Any, *path: str) -> Any:
-    """The value under a path of keys in nested mappings; None where the path breaks off."""
-    for key in path:
-        if not isinstance(document, Mapping) or key not in document:
-            return None
-        document = document[key]
-    return document
-
-
-def mapping(document: Any, *path: str) -> Mapping[str, Any]:
-    """The mapping under a path of keys; empty where there is none."""
-    found = dig(document, *path)
-    return found if isinstance(found, Mapping) else {}
-
-
-def items(document: Any, *path: str) -> list[Any]:
-    """The list under a path of keys; empty where there is none."""
-    found = dig(document, *path)
-    return list(found) if isinstance(found, list | tuple) else []
 
 
 def number(value: Any) -> float | None:
@@ -120,40 +99,3 @@ def utc_text(value: Any) -> str | None:
     except ValueError:
         return value
     return f"{(then.astimezone(UTC) if then.tzinfo else then):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def field_label(name: str) -> str:
-    """A field's name as a heading with its unit: `equivalent_diameter_um` -> `equivalent diameter (µm)`."""
-    if name in _NAMES:
-        return _NAMES[name]
-    for ending, unit in _UNITS:
-        if name.endswith(ending) and name != ending:
-            return f"{name.removesuffix(ending).replace('_', ' ')} ({unit})"
-        before, found, after = name.partition(f"{ending}_")
-        if found and before:
-            return f"{before} ({unit}), {after}".replace("_", " ")
-    return name.replace("_", " ")
-
-
-_NAMES = {
-    "snr": "SNR",
-    "edge_blur_fwhm_um": "edge blur, FWHM (µm)",
-    "n_particles": "particles",
-    "n_whole": "whole particles",
-    "n_voids": "internal voids of whole particles",
-    "n_true": "true particles",
-    "voided_fraction": "share of particles with voids",
-    "volume_weighted_diameter_um": "diameter weighted by volume (µm)",
-}
-_UNITS = (
-    ("_per_um", "1/µm"),
-    ("_um3", "µm³"),
-    ("_um2", "µm²"),
-    ("_um", "µm"),
-    ("_px", "px"),
-    ("_deg", "°"),
-    ("_kev", "keV"),
-    ("_percent", "%"),
-    ("_g_cm3", "g/cm³"),
-    ("_s", "s"),
-)

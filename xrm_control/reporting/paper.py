@@ -5,8 +5,7 @@ Heenan et al., Advanced Science 2020, doi 10.1002/advs.202000362: text, Table 1 
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import Any
+from xrm_control.contracts.table1 import PAPER
 
 CITATION = "Heenan et al., Advanced Science (2020), doi 10.1002/advs.202000362"
 
@@ -27,23 +26,4 @@ TEXT_PARTICLE_DIAMETER_UM = 8.0
 TEXT_VOID_DIAMETER_UM = 2.0
 TEXT_VOID_SPHERICITY = 0.65
 
-TABLE1 = MappingProxyType[str, Any](
-    {
-        "particle": {
-            "volume_um3": 238.0,
-            "surface_area_um2": 234.0,
-            "sphericity": 0.8,
-            "surface_to_volume_per_um": 1.7,
-            "equivalent_diameter_um": 6.4,
-        },
-        "void": {
-            "volume_um3": 9.0,
-            "surface_area_um2": 30.0,
-            "sphericity": 0.7,
-            "surface_to_volume_per_um": 4.1,
-            "equivalent_diameter_um": 2.4,
-        },
-        "dead_volume_percent": 3.8,
-        "voided_particles_percent": 55.0,
-    }
-)
+TABLE1 = PAPER

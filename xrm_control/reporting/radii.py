@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.reporting.rows import Rows
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import AZIMUTHS_DEG, PLANES, Particle
 
-PLANES = ("xy", "xz", "yz")
-AZIMUTHS_DEG = tuple(range(0, 360, 45))
 SMALLEST_UM = 5.0
 
 
 def radii_um(particles: Rows) -> NDArray[np.float64]:
     """Radii (n, 3 planes, 8 azimuths) in um; NaN where the table has none. The one reader of these columns."""
-    columns = [[particles.numbers(f"radius_{plane}_{azimuth:03d}_um") for azimuth in AZIMUTHS_DEG] for plane in PLANES]
+    columns = [[particles.numbers(column) for column in Particle.radius_single_um[plane]] for plane in PLANES]
     return np.moveaxis(np.array(columns, float).reshape(len(PLANES), len(AZIMUTHS_DEG), len(particles)), 2, 0)
 
 
@@ -25,22 +26,22 @@ def radii_uncertainty_um(particles: Rows, voxel_size_um: float | None) -> NDArra
 
     Where it states none: half a voxel, the paper's way of taking the error from the imaging resolution.
     """
-    stated = particles.numbers("radius_single_u_um")
+    stated = particles.numbers(Particle.radius_single_u_um)
     return np.where(np.isfinite(stated), stated, np.nan if voxel_size_um is None else voxel_size_um / 2)
 
 
 def roughness_um(particles: Rows) -> NDArray[np.float64]:
     """Roughness proxy (n, 3 planes), largest minus smallest radius in um, as the table states it."""
-    return _by_plane(particles, "roughness_{plane}_um")
+    return _by_plane(particles, Particle.roughness_um)
 
 
 def voxel_roughness_um(particles: Rows) -> NDArray[np.float64]:
     """Roughness proxy (n, 3 planes) in um from rays that step whole voxels, as on the paper's cubic data."""
-    return _by_plane(particles, "roughness_voxel_{plane}_um")
+    return _by_plane(particles, Particle.roughness_voxel_um)
 
 
-def _by_plane(particles: Rows, column: str) -> NDArray[np.float64]:
-    values = [particles.numbers(column.format(plane=plane)) for plane in PLANES]
+def _by_plane(particles: Rows, columns: Mapping[str, Column]) -> NDArray[np.float64]:
+    values = [particles.numbers(columns[plane]) for plane in PLANES]
     return np.array(values, float).T.reshape(-1, len(PLANES))
 
 
@@ -51,7 +52,7 @@ def local_differences_um(radii: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def whole(particles: Rows) -> NDArray[np.bool_]:
     """True (n,) for particles that the volume does not cut."""
-    return ~particles.flags("touches_boundary")
+    return ~particles.flags(Particle.touches_boundary)
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ RULE = (
 def varied_sizes(particles: Rows, voxel_size_um: float | None, count: int = 4) -> Sample:
     """Up to `count` particles of various sizes, largest first, by `RULE`; fewer where there are fewer."""
     radii = radii_um(particles)
-    diameters = particles.numbers("equivalent_diameter_um")
-    free_standing = ~(particles.numbers("rays_in_contact") > 0)
+    diameters = particles.numbers(Particle.equivalent_diameter_um)
+    free_standing = ~(particles.numbers(Particle.rays_in_contact) > 0)
     fit = whole(particles) & free_standing & np.isfinite(radii).all(axis=(1, 2)) & (diameters >= SMALLEST_UM)
     free = list(np.flatnonzero(fit)[np.argsort(-diameters[fit], kind="stable")])
     chosen: list[int] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from xrm_control.reporting.formatting import dig, text, utc_text
+from xrm_control.reporting.formatting import utc_text
 from xrm_control.reporting.run_data import RunData, read_run
 from xrm_control.reporting.sections.accuracy import accuracy_section
 from xrm_control.reporting.sections.instrument import beside_paper
@@ -50,13 +50,14 @@ def render(run: RunData) -> str:
         if section is not None
     ]
     return environment.get_template("report.html").render(
-        title=text(dig(run.results, "run") or run.folder.name),
-        recipe_name=dig(run.results, "recipe_name"),
-        started=utc_text(dig(run.results, "started_utc")),
-        simulated=dig(run.results, "simulated") is True,
+        title=run.folder.name if run.results is None else run.results.run,
+        recipe_name=None if run.results is None else run.results.recipe_name,
+        started=None if run.results is None else utc_text(run.results.started_utc),
+        simulated=run.results is not None and run.results.simulated,
         verdict=verdict(run),
         headlines=headlines(run),
         problems=run.problems,
+        not_measured=run.not_measured,
         opening=(mosaic_section(run), beside_paper(run), table1_section(run)),
         regions=region_views(run),
         sections=sections,

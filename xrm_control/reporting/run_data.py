@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.columns import COLUMNS, STANDARD
+from xrm_control.contracts.document import Document, JsonFile
+from xrm_control.contracts.handoff import HANDOFF, HandoffSpec
+from xrm_control.contracts.plan import PLAN, PlanDocument
+from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, QualityDocument, QualityMetrics
+from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.contracts.rois import ROIS, RoiRecord, RoisDocument
+from xrm_control.contracts.rows import Rows, not_measured, pool_rows, read_rows
 from xrm_control.core.errors import DataError, XrmError
-from xrm_control.reporting.formatting import items, mapping
-from xrm_control.reporting.rows import Rows, pool, read_rows
 from xrm_control.reporting.volumes import Stack, open_stack
 
-EMPTY = Rows({}, 0)
-MARKERS = ("recipe.yaml", "plan.json", "journal.sqlite", "results.json", "rois.json")
+MARKERS = ("recipe.yaml", PLAN.name, "journal.sqlite", RESULTS.name, ROIS.name)
+
+Model = TypeVar("Model", bound=Document)
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -22,38 +30,52 @@ class RegionData:
     """One region of interest: its entry in rois.json, its tables, volumes and quality (None where not there)."""
 
     name: str
-    place: Mapping[str, Any]
-    particles: Rows | None
-    voids: Rows | None
-    volume: Stack | None
-    labels: Stack | None
-    phases: Stack | None
-    quality: Mapping[str, Any]
-    handoff: Mapping[str, Any]
+    place: RoiRecord | None
+    particles: Rows | None = None
+    voids: Rows | None = None
+    volume: Stack | None = None
+    labels: Stack | None = None
+    phases: Stack | None = None
+    quality: QualityMetrics = field(default_factory=QualityMetrics)
+    handoff: HandoffSpec | None = None
+
+    @property
+    def not_measured(self) -> tuple[str, ...]:
+        """What the analysis core did not measure, by name; nothing where it has not measured at all."""
+        return () if self.particles is None else not_measured(self.particles, self.voids)
 
 
 @dataclass(frozen=True)
 class RunData:
-    """A run folder as read. `problems` says in one sentence each what is missing or could not be read."""
+    """A run folder as read. `problems` says in one sentence each what is missing or could not be read.
+
+    results, rois, plan: None where they are not there, or cannot be read; has_results: whether the file is there.
+    """
 
     folder: Path
-    results: Mapping[str, Any]
-    rois: Mapping[str, Any]
-    plan: Mapping[str, Any]
+    results: RunResults | None
+    rois: RoisDocument | None
+    plan: PlanDocument | None
     recipe: str | None
     regions: tuple[RegionData, ...]
     problems: tuple[str, ...]
-    has_results: bool = field(default=True)
+    has_results: bool = True
 
     @property
     def particles(self) -> Rows:
         """The particles of all regions."""
-        return pool(region.particles for region in self.regions if region.particles is not None)
+        return pool_rows(region.particles for region in self.regions if region.particles is not None)
 
     @property
     def voids(self) -> Rows:
         """The voids of all regions."""
-        return pool(region.voids for region in self.regions if region.voids is not None)
+        return pool_rows(region.voids for region in self.regions if region.voids is not None)
+
+    @property
+    def not_measured(self) -> tuple[str, ...]:
+        """What no region's analysis measured, by name."""
+        analysed = [region.not_measured for region in self.regions if region.particles is not None]
+        return tuple(name for name in dict.fromkeys(n for r in analysed for n in r) if all(name in r for r in analysed))
 
 
 def read_run(folder: Path) -> RunData:
@@ -67,27 +89,22 @@ def read_run(folder: Path) -> RunData:
             remedy=f"a run has at least one of {', '.join(MARKERS)}",
         )
     problems: list[str] = []
-    results = _json(folder / "results.json", problems, "the run has not finished, or died before it could sum up")
-    rois = _json(folder / "rois.json", problems, "no regions were chosen yet")
-    plan = _json(folder / "plan.json", problems, "the plan was not stored")
+    results = _document(RESULTS, folder, problems, "the run has not finished, or died before it could sum up")
+    rois = _document(ROIS, folder, problems, "no regions were chosen yet")
+    plan = _document(PLAN, folder, problems, "the plan was not stored")
     recipe = _recipe(folder / "recipe.yaml", problems)
-    needed = not _other_core(plan)
+    foreign = plan is not None and plan.recipe.handoff.foreign
     regions = tuple(
-        _region(folder, name, rois, results, problems, needed) for name in _region_names(folder, rois, results)
+        _region(folder, name, rois, results, problems, foreign) for name in _region_names(folder, rois, results)
     )
-    return RunData(folder, results, rois, plan, recipe, regions, tuple(problems), (folder / "results.json").exists())
+    return RunData(folder, results, rois, plan, recipe, regions, tuple(problems), (folder / RESULTS.name).exists())
 
 
-def _region_names(folder: Path, rois: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
-    named = [str(roi["name"]) for roi in items(rois, "rois") if isinstance(roi, Mapping) and "name" in roi]
+def _region_names(folder: Path, rois: RoisDocument | None, results: RunResults | None) -> list[str]:
+    named = [] if rois is None else [roi.name for roi in rois.rois]
+    summed = [] if results is None else list(results.quality)
     seen = [path.name for path in sorted(folder.glob("roi-*")) if path.is_dir()]
-    return list(dict.fromkeys(name for name in [*named, *mapping(results, "quality"), *seen] if _is_plain(name)))
-
-
-def _other_core(plan: Mapping[str, Any]) -> bool:
-    """Whether the run's recipe names another analysis core than the built-in one, which need not write all files."""
-    taker = mapping(plan, "recipe", "handoff")
-    return bool(taker.get("command")) or taker.get("core", "builtin") != "builtin"
+    return list(dict.fromkeys(name for name in [*named, *summed, *seen] if _is_plain(name)))
 
 
 def _is_plain(name: str) -> bool:
@@ -98,35 +115,45 @@ def _is_plain(name: str) -> bool:
 def _region(
     folder: Path,
     name: str,
-    rois: Mapping[str, Any],
-    results: Mapping[str, Any],
+    rois: RoisDocument | None,
+    results: RunResults | None,
     problems: list[str],
-    needed: bool,
+    foreign: bool,
 ) -> RegionData:
-    """`needed`: whether what only the built-in core promises must be there."""
+    """`foreign`: another core than the built-in one need not write what only that promises."""
     own = folder / name
-    place = next((roi for roi in items(rois, "rois") if isinstance(roi, Mapping) and roi.get("name") == name), {})
+    place = None if rois is None else next((roi for roi in rois.rois if roi.name == name), None)
+    summed = QualityMetrics() if results is None else results.quality.get(name, QualityMetrics())
     if not own.is_dir():
         problems.append(f"{name}: no folder; the region was not scanned, or nothing of it has been written")
-        return RegionData(name, place, None, None, None, None, None, mapping(results, "quality", name), {})
+        return RegionData(name, place, quality=summed)
 
     def expected(file: str) -> bool:
-        return needed or (own / file).exists()
+        return not foreign or (own / file).exists()
 
-    quality = {}
-    if expected("quality.json"):
-        quality = _json(own / "quality.json", problems, "the region has not been analysed")
+    quality: QualityDocument | None = None
+    if expected(QUALITY.name):
+        meaning = "the region has not been analysed"
+        quality = (
+            _document(FOREIGN_QUALITY, own, problems, meaning)
+            if foreign
+            else _document(QUALITY, own, problems, meaning)
+        )
+    known = STANDARD
+    if (own / COLUMNS.name).exists():
+        told = _document(COLUMNS, own, problems, "")
+        known = STANDARD if told is None else STANDARD.joined(told)
     return RegionData(
         name=name,
         place=place,
-        particles=_table(own / "particles.csv", problems),
-        voids=_table(own / "voids.csv", problems) if expected("voids.csv") else None,
+        particles=_table(own / "particles.csv", known.particles, problems),
+        voids=_table(own / "voids.csv", known.voids, problems) if expected("voids.csv") else None,
         volume=_stack(own / "volume.ome.tif", problems),
         labels=_stack(own / "labels.ome.tif", problems) if expected("labels.ome.tif") else None,
         # Not part of every taker's answer: outlines of voids are drawn where it is there.
         phases=_stack(own / "phases.ome.tif", problems) if (own / "phases.ome.tif").exists() else None,
-        quality={**quality, **mapping(results, "quality", name)},
-        handoff=_json(own / "handoff.json", problems, "the volume was not handed to the analysis"),
+        quality=summed if quality is None else quality.metrics.joined(summed),
+        handoff=_document(HANDOFF, own, problems, "the volume was not handed to the analysis"),
     )
 
 
@@ -134,19 +161,12 @@ def _label(path: Path) -> str:
     return f"{path.parent.name}/{path.name}" if path.parent.name.startswith("roi-") else path.name
 
 
-def _json(path: Path, problems: list[str], meaning: str) -> Mapping[str, Any]:
+def _document(kind: JsonFile[Model], folder: Path, problems: list[str], meaning: str) -> Model | None:
+    path = folder / kind.name
     if not path.exists():
         problems.append(f"{_label(path)}: missing; {meaning}")
-        return {}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        problems.append(f"{_label(path)}: cannot be read ({error})")
-        return {}
-    if not isinstance(document, dict):
-        problems.append(f"{_label(path)}: holds a {type(document).__name__}, not an object")
-        return {}
-    return document
+        return None
+    return _read(lambda: kind.read(path), path, problems)
 
 
 def _recipe(path: Path, problems: list[str]) -> str | None:
@@ -157,23 +177,26 @@ def _recipe(path: Path, problems: list[str]) -> str | None:
         return None
 
 
-def _table(path: Path, problems: list[str]) -> Rows | None:
+def _table(path: Path, known: tuple[Column, ...], problems: list[str]) -> Rows | None:
     if not path.exists():
         problems.append(f"{_label(path)}: missing; nothing was measured there")
         return None
-    try:
-        return read_rows(path)
-    except XrmError as error:
-        problems.append(f"{_label(path)}: {error.what}")
-        return None
+    return _read(lambda: read_rows(path, known), path, problems)
 
 
 def _stack(path: Path, problems: list[str]) -> Stack | None:
     if not path.exists():
         problems.append(f"{_label(path)}: missing")
         return None
+    return _read(lambda: open_stack(path), path, problems)
+
+
+def _read(read: Callable[[], Read], path: Path, problems: list[str]) -> Read | None:
     try:
-        return open_stack(path)
+        return read()
     except XrmError as error:
-        problems.append(f"{_label(path)}: {error.what}")
+        # The file is named already: of where it is wrong, what is in it is left to say.
+        at = (error.where or "").partition(", ")[2]
+        facts = ", ".join(str(fact) for fact in (at, error.value) if fact not in (None, ""))
+        problems.append(f"{_label(path)}: {error.what}" + (f" ({facts})" if facts else ""))
         return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from rich.table import Table
 
+from xrm_control.contracts.results import RegionResults, RunResults
+from xrm_control.contracts.table1 import Table1, Table1Cells, Table1Convention
 from xrm_control.reporting import paper
-from xrm_control.reporting.formatting import MISSING, dig, figure, mapping, number
+from xrm_control.reporting.formatting import MISSING, figure
+
+Value = Callable[[Table1Convention], float | None]
 
 PAPER_CONVENTION = (
     "the paper's convention: every whole particle counts once, with voxel counts and voxel faces; means of V, SA and "
@@ -22,32 +25,33 @@ UNBIASED_CONVENTION = (
 )
 HEADINGS = ("Quantity", "Unit", "Paper (NMC622)", "This run, paper's convention", "This run, unbiased")
 
-_QUANTITIES = (
-    ("volume_um3", "volume V", "µm³"),
-    ("surface_area_um2", "surface area SA", "µm²"),
-    ("sphericity", "sphericity ψ", MISSING),
-    ("surface_to_volume_per_um", "SA:V", "µm⁻¹"),
-    ("equivalent_diameter_um", "equivalent diameter dₑ", "µm"),
-)
-_ROWS = (
-    *((f"particle {name}", unit, ("particle", key)) for key, name, unit in _QUANTITIES),
-    *((f"void {name}", unit, ("void", key)) for key, name, unit in _QUANTITIES),
-    ("dead volume", "%", ("dead_volume_percent",)),
-    ("particles with internal voids", "%", ("voided_particles_percent",)),
-    ("particles counted", MISSING, ("n_particles",)),
-    ("voids counted", MISSING, ("n_voids",)),
+_CELLS: tuple[tuple[str, str, Callable[[Table1Cells], float | None]], ...] = (
+    ("volume V", "µm³", lambda cells: cells.volume_um3),
+    ("surface area SA", "µm²", lambda cells: cells.surface_area_um2),
+    ("sphericity ψ", MISSING, lambda cells: cells.sphericity),
+    ("SA:V", "µm⁻¹", lambda cells: cells.surface_to_volume_per_um),
+    ("equivalent diameter dₑ", "µm", lambda cells: cells.equivalent_diameter_um),
 )
 
 
 @dataclass(frozen=True)
 class Table1Row:
-    """One quantity: the paper's value, this run's in the paper's and in the unbiased convention; None where absent."""
+    """One quantity: the paper's value, this run's in the paper's and in the unbiased convention; None where absent.
+
+    over: how many the run's value is a mean of; None where nobody looked for them.
+    """
 
     quantity: str
     unit: str
     paper: float | None
     paper_convention: float | None
     unbiased: float | None
+    over: int | None = 0
+
+    @property
+    def measured(self) -> bool:
+        """False where there was something to measure, or to look for, and the analysis core did not."""
+        return not (self.paper_convention is None and self.unbiased is None and self.over != 0)
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """The row as printed, under `HEADINGS`."""
@@ -59,46 +63,50 @@ class Table1Row:
         return figure(int(value) if value is not None and self.quantity.endswith("counted") else value)
 
 
-def table1_rows(results: Mapping[str, Any]) -> tuple[Table1Row, ...]:
-    """Table 1 of a run's results.json; the paper's values come with the results, or from the paper when they do not."""
-    stated = mapping(results, "table1", "paper_values") or paper.TABLE1
-    table = mapping(results, "table1")
-    return tuple(
-        Table1Row(
-            quantity,
-            unit,
-            number(dig(stated, *path)),
-            number(dig(table, "paper", *path)),
-            number(dig(table, "unbiased", *path)),
-        )
-        for quantity, unit, path in _ROWS
+def table1_rows(table: Table1 | None) -> tuple[Table1Row, ...]:
+    """Table 1 of a run beside the paper's; of a run that has none yet, the paper's alone."""
+    unbiased, own = (None, None) if table is None else (table.unbiased, table.paper)
+    stated = paper.TABLE1 if table is None else table.paper_values
+    n_particles = 0 if unbiased is None else unbiased.n_particles
+    n_voids = 0 if unbiased is None else unbiased.n_voids
+
+    def row(name: str, unit: str, over: int | None, value: Value) -> Table1Row:
+        ours = (None, None) if own is None or unbiased is None else (value(own), value(unbiased))
+        return Table1Row(name, unit, value(stated), *ours, over)
+
+    def of(part: Callable[[Table1Convention], Table1Cells], cell: Callable[[Table1Cells], float | None]) -> Value:
+        return lambda convention: cell(part(convention))
+
+    return (
+        *(row(f"particle {name}", unit, n_particles, of(lambda c: c.particle, cell)) for name, unit, cell in _CELLS),
+        *(row(f"void {name}", unit, n_voids, of(lambda c: c.void, cell)) for name, unit, cell in _CELLS),
+        row("dead volume", "%", n_particles, lambda c: c.dead_volume_percent),
+        row("particles with internal voids", "%", n_particles, lambda c: c.voided_particles_percent),
+        row("particles counted", MISSING, n_particles, lambda c: c.n_particles),
+        row("voids counted", MISSING, n_voids, lambda c: c.n_voids),
     )
 
 
-def paper_table(results: Mapping[str, Any]) -> Table:
-    """Table 1 for a terminal, with both conventions said below it.
+def not_measured(rows: Iterable[Table1Row]) -> str:
+    """A sentence with the quantities that the analysis core did not measure; empty where it measured all."""
+    names = [row.quantity for row in rows if not row.measured]
+    return f"Not measured by this core: {', '.join(names)}." if names else ""
 
-    results: the run's results.json; whatever it lacks is a dash.
-    """
-    sample = dig(results, "sample", "name") or dig(results, "recipe_name")
+
+def paper_table(results: RunResults | RegionResults) -> Table:
+    """Table 1 for a terminal, with both conventions said below it; what was not measured is left out, by name."""
+    name = None if results.sample is None else results.sample.name
+    rows = table1_rows(results.table1)
+    absent = not_measured(rows)
     table = Table(
-        title="Table 1" + (f": {sample}" if isinstance(sample, str) else "") + " beside the paper's",
-        caption=f"Paper: {paper.CITATION}. In {PAPER_CONVENTION}. In {UNBIASED_CONVENTION}.",
+        title="Table 1" + (f": {name}" if name else "") + " beside the paper's",
+        caption=f"Paper: {paper.CITATION}. In {PAPER_CONVENTION}. In {UNBIASED_CONVENTION}."
+        + (f" {absent}" if absent else ""),
         caption_justify="left",
     )
     for at, heading in enumerate(HEADINGS):
         table.add_column(heading, justify="right" if at > 1 else "left", no_wrap=at < 2)
-    for row in table1_rows(results):
-        cells = row.cells()
-        table.add_row(*cells, end_section="diameter" in row.quantity)
+    for row in rows:
+        if row.measured:
+            table.add_row(*row.cells(), end_section="diameter" in row.quantity)
     return table
-
-
-def net_dead_volume_percent(results: Mapping[str, Any], convention: str) -> float | None:
-    """Per cent of the active material that is empty: dead volume of the voided particles times their share.
-
-    convention: `paper` or `unbiased`.
-    """
-    dead = number(dig(results, "table1", convention, "dead_volume_percent"))
-    voided = number(dig(results, "table1", convention, "voided_particles_percent"))
-    return None if dead is None or voided is None else dead * voided / 100

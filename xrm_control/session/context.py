@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from xrm_control.acquisition.engine import Engine
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.compute.executor import Workers
+from xrm_control.contracts.plan import Plan
+from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.core.clock import Clock
 from xrm_control.core.events import EventStream
 from xrm_control.core.geometry import Pose
@@ -19,7 +21,6 @@ from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDes
 from xrm_control.devices.safety import Guard
 from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.document import Recipe
-from xrm_control.recipe.planning import Plan
 from xrm_control.session.states import RunStates
 from xrm_control.session.status_publisher import StatusPublisher
 from xrm_control.storage.frames import FrameStore
@@ -38,7 +39,7 @@ class Progress:
     particles_in_mosaic: int | None = None
     scan_s: dict[str, float] = field(default_factory=dict)
     rois: list[dict[str, Any]] = field(default_factory=list)
-    quality: dict[str, dict[str, Any]] = field(default_factory=dict)
+    quality: dict[str, QualityMetrics] = field(default_factory=dict)
     quarantined: dict[str, str] = field(default_factory=dict)
     reported: list[str] = field(default_factory=list)
 

@@ -9,12 +9,14 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
+from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.contracts.results import RESULTS
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
 from xrm_control.core.interrupts import in_main_thread, on_interrupt
 from xrm_control.devices.protocols import SafeState
 from xrm_control.mosaic.tiles import Mosaic
+from xrm_control.processing.measured import write_run_tables
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.processing.scans import RunScan
 from xrm_control.reporting.report import build_report
@@ -168,12 +170,13 @@ class Runner:
             handed = await reconstruct_roi(run.workers, self._job(roi), told)
             for warning in handed.warnings:
                 run.events.emit("roi.remark", f"{name}: {warning}", level="warning", roi=name)
-            quality: dict[str, Any] = dict(handed.quality)
+            quality = handed.quality
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, "analysing")
-            quality |= await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
+            analysed = await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
+            quality = quality.joined(analysed)
         except StorageError:
             # A disk that fails or is full is the whole run's trouble, not this region's.
             raise
@@ -199,10 +202,8 @@ class Runner:
             reconstruction=recipe.reconstruction,
             analysis=recipe.analysis,
             volume_16bit=recipe.output.volume_16bit,
-            about={
-                "sample": recipe.sample.model_dump(mode="json"),
-                "recipe": {"name": recipe.name, "sha256": recipe.sha256()},
-            },
+            sample=recipe.sample,
+            recipe=RecipeReference(name=recipe.name, sha256=recipe.sha256()),
         )
 
     def _quarantine(self, roi: str, reason: str) -> None:
@@ -307,10 +308,12 @@ class Runner:
         run = self._run
         run.events.emit("report.begun", "summing up, writing the report")
         results = await run.on_disk(sum_up, run, status, reasons)
-        await run.on_disk(lambda: run.folder.write_json(run.folder.results, results, replace=True))
+        await run.on_disk(lambda: run.folder.write_text(run.folder.results, RESULTS.text(results), replace=True))
         text = await run.on_disk(build_report, run.folder.path)
         await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))
-        for name, kind in (("results.json", "results"), ("report.html", "report")):
+        tables = await run.on_disk(write_run_tables, run.folder, tuple(run.progress.reported))
+        made = [(path.name, "table") for path in tables]
+        for name, kind in (*made, ("results.json", "results"), ("report.html", "report")):
             stages.record_artifact(run, name, kind)
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
 from xrm_control.core.errors import DeviceError, UnusableData
 from xrm_control.core.geometry import Pose
 from xrm_control.mosaic.file import write_mosaic
@@ -134,16 +135,17 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
         _replan(run, rois)
         run.progress.particles_in_mosaic = len(particles)
         run.progress.rois = [asdict(roi) for roi in rois]
-        about = {
-            "pixel_size_um": mosaic.pixel_size_um,
-            "x0_um": mosaic.x0_um,
-            "y0_um": mosaic.y0_um,
-            "shape": list(mosaic.image.shape),
-            "particles": len(particles),
-            "residual_um": mosaic.residual_um,
-        }
-        content = {"mosaic": about, "rois": run.progress.rois}
-        await run.on_disk(lambda: run.folder.write_json(run.folder.rois, content))
+        height, width = mosaic.image.shape
+        about = MosaicRecord(
+            pixel_size_um=mosaic.pixel_size_um,
+            x0_um=mosaic.x0_um,
+            y0_um=mosaic.y0_um,
+            shape=(height, width),
+            particles=len(particles),
+            residual_um=mosaic.residual_um,
+        )
+        chosen = RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois))
+        await run.on_disk(run.folder.write_text, run.folder.rois, ROIS.text(chosen))
         frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
         circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
         await run.on_disk(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
@@ -199,9 +201,7 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[No
     roi = acquisition.stage
     spec, known = run.recipe.reconstruction, run.progress.quality.values()
     # The axis of this scan shows at its end; that of the region before is the best guess.
-    guess = (
-        spec.rotation_axis if spec.rotation_axis != "auto" else next((one["rotation_axis_px"] for one in known), None)
-    )
+    guess = spec.rotation_axis if spec.rotation_axis != "auto" else next((one.rotation_axis_px for one in known), None)
     live = run.live = LivePreview(
         acquisition,
         run.description.camera.binned_pixel_um(acquisition.binning),

@@ -61,6 +61,10 @@ class RoiFolder:
         return self.path / "voids.csv"
 
     @property
+    def columns(self) -> Path:
+        return self.path / "columns.json"
+
+    @property
     def results(self) -> Path:
         return self.path / "results.json"
 
@@ -161,6 +165,18 @@ class RunFolder:
     @property
     def results(self) -> Path:
         return self.path / "results.json"
+
+    @property
+    def particles(self) -> Path:
+        return self.path / "particles.csv"
+
+    @property
+    def voids(self) -> Path:
+        return self.path / "voids.csv"
+
+    @property
+    def columns(self) -> Path:
+        return self.path / "columns.json"
 
     @property
     def report(self) -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from xrm_control.analysis.crop import Measured, ParticleCrop
-from xrm_control.analysis.metric import Metric, column
-from xrm_control.analysis.rays import AZIMUTHS_DEG, PLANES
+from xrm_control.analysis.metric import Metric, columns_with_u, with_u
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.tables import PLANES, Particle
 
 
 class Radii(Metric):
@@ -18,6 +19,11 @@ class Radii(Metric):
     """
 
     kind: Literal["radii"] = "radii"
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_with_u(*Particle.radius_um.values(), Particle.radius_mean_um),
+        *(column for radii in Particle.radius_single_um.values() for column in radii),
+        *(Particle.radius_single_u_um, Particle.rays_in_contact),
+    )
 
     def measure(self, particle: ParticleCrop) -> dict[str, float]:
         radii = particle.radii_um
@@ -26,13 +32,14 @@ class Radii(Metric):
         scale = particle.voxel_relative_u
         for plane, mean in zip(PLANES, means, strict=True):
             u = float(np.hypot(particle.radius_u_um / np.sqrt(8), scale * mean))
-            row |= column(f"radius_{plane}_um", Measured(float(mean), u))
+            row |= with_u(Particle.radius_um[plane], Measured(float(mean), u))
         mean = float(means.mean())
         # Of 24 rays 18 are distinct: the axes are shared by two planes each.
         u = float(np.hypot(particle.radius_u_um / np.sqrt(18), scale * mean))
-        row |= column("radius_mean_um", Measured(mean, u))
+        row |= with_u(Particle.radius_mean_um, Measured(mean, u))
         for plane, values in zip(PLANES, radii, strict=True):
-            row |= {f"radius_{plane}_{a:03d}_um": float(r) for a, r in zip(AZIMUTHS_DEG, values, strict=True)}
-        row["radius_single_u_um"] = particle.radius_u_um
-        row["rays_in_contact"] = int(particle.radii.contact.sum())
+            singles = zip(Particle.radius_single_um[plane], values, strict=True)
+            row |= {column.name: float(radius) for column, radius in singles}
+        row[Particle.radius_single_u_um.name] = particle.radius_u_um
+        row[Particle.rays_in_contact.name] = int(particle.radii.contact.sum())
         return row

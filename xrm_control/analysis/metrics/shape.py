@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from xrm_control.analysis.crop import CROFTON_SCATTER_VOXELS, Measured, ParticleCrop
-from xrm_control.analysis.metric import Metric, column
+from xrm_control.analysis.metric import Metric, columns_with_u, with_u
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.tables import Particle
 
 
 class Shape(Metric):
     """Crofton's area, 13 directions. Sphericity is not clipped: a perfect sphere of two voxels radius may read 1.04."""
 
     kind: Literal["shape"] = "shape"
+    columns: ClassVar[tuple[Column, ...]] = (
+        *columns_with_u(Particle.surface_area_um2, Particle.sphericity, Particle.surface_to_volume_per_um),
+        Particle.surface_faces_um2,
+    )
 
     def measure(self, particle: ParticleCrop) -> dict[str, float]:
         area, volume = particle.surface_area_um2, particle.volume_um3
@@ -24,8 +30,8 @@ class Shape(Metric):
         ratio = area.value / volume.value
         relative = float(np.hypot(volume.u / volume.value / 3, scatter))
         return {
-            **column("surface_area_um2", area),
-            "surface_faces_um2": particle.faces_um2,
-            **column("sphericity", Measured(sphericity, sphericity * scatter)),
-            **column("surface_to_volume_per_um", Measured(ratio, ratio * relative)),
+            **with_u(Particle.surface_area_um2, area),
+            Particle.surface_faces_um2.name: particle.faces_um2,
+            **with_u(Particle.sphericity, Measured(sphericity, sphericity * scatter)),
+            **with_u(Particle.surface_to_volume_per_um, Measured(ratio, ratio * relative)),
         }

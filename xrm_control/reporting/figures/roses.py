@@ -9,6 +9,7 @@ from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from xrm_control.contracts.tables import AZIMUTHS_DEG, PLANES, Particle
 from xrm_control.reporting.figures.style import (
     BLUE,
     FONT_PT,
@@ -26,7 +27,7 @@ from xrm_control.reporting.figures.style import (
     note,
     to_picture,
 )
-from xrm_control.reporting.radii import AZIMUTHS_DEG, PLANES, Sample, local_differences_um
+from xrm_control.reporting.radii import Sample, local_differences_um
 
 WIDTH_PX, HEIGHT_PX = 340, 300
 FLOOR_POINTS = 6
@@ -144,7 +145,7 @@ def local_roughness_figure(sample: Sample) -> Picture:
     if not len(sample):
         note(axes, ["no particle with", "individual radii"])
         return to_picture(figure, "No particle with individual radii")
-    diameters = sample.particles.numbers("equivalent_diameter_um")
+    diameters = sample.particles.numbers(Particle.equivalent_diameter_um)
     spread = max(0.15, 0.012 * float(np.ptp(diameters)))
     for row, differences in enumerate(local_differences_um(sample.radii_um)):
         for at, plane in enumerate(PLANES):

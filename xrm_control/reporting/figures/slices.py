@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from xrm_control.contracts.tables import PLANES
 from xrm_control.reporting.figures.style import (
     FONT_PT,
     INK,
@@ -24,7 +25,6 @@ from xrm_control.reporting.figures.style import (
     to_picture,
 )
 from xrm_control.reporting.formatting import signed
-from xrm_control.reporting.radii import PLANES
 
 PANEL_PX = 340
 VOID_PHASE = 2

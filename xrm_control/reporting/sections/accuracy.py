@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
+from xrm_control.contracts.headings import heading
+from xrm_control.contracts.tables import Particle
+from xrm_control.contracts.truth import Pair, TruthMatch
 from xrm_control.reporting.figures.truth import error_by_size_figure, error_figure, identity_figure
-from xrm_control.reporting.formatting import dig, field_label, figure, items, mapping, number, percent, text
+from xrm_control.reporting.formatting import figure, percent, text
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.components import Cell, Section, Shown, Table, met, table
 
 GOAL_SIZE_UM = 6.0
 MOST_MISSED = 12
 DIAMETER_GOAL_PERCENT, VOLUME_GOAL_PERCENT, MATCHED_GOAL, AXIS_GOAL_PX = 2.0, 5.0, 0.95, 0.15
-_SHOWN = (
-    "pairs",
-    "matched_fraction",
-    "n_true",
-    "n_matched",
-    "diameter_error_percent_median",
-    "volume_error_percent_median",
-    "rotation_axis_error_px",
-    "min_diameter_um",
-    "missed",
-    "voids",
-)
+# What has its own place in the section; a figure that comes to the model shows among the further ones.
+_ELSEWHERE = {
+    *("pairs", "matched_fraction", "n_true", "n_matched", "diameter_error_percent_median", "missed", "voids"),
+    *("volume_error_percent_median", "rotation_axis_error_px", "min_diameter_um"),
+}
 
 
 def accuracy_section(run: RunData) -> Section | None:
     """Scatter, errors, matched fraction and rotation axis; None for a run on a real instrument."""
-    truth = mapping(run.results, "truth")
-    if not truth:
-        if not dig(run.results, "simulated"):
+    if run.results is None:
+        return None
+    truth = run.results.truth
+    if truth is None:
+        if not run.results.simulated:
             return None
         return Section(
             "truth", "Measured against true", ("This run is simulated, but was not held against its truth.",)
         )
-    pairs = [pair for pair in items(truth, "pairs") if isinstance(pair, Mapping)]
-    measured, true = _column(pairs, "diameter_um"), _column(pairs, "true_diameter_um")
-    volume, true_volume = _column(pairs, "volume_um3"), _column(pairs, "true_volume_um3")
+    pairs = truth.pairs
+    measured, true = (np.array(v, float) for v in ([p.diameter_um for p in pairs], [p.true_diameter_um for p in pairs]))
+    volume, true_volume = (
+        np.array(v, float) for v in ([p.volume_um3 for p in pairs], [p.true_volume_um3 for p in pairs])
+    )
     cut = _cut(run, pairs)
     fit = ~cut & (true >= GOAL_SIZE_UM)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -66,21 +66,19 @@ def accuracy_section(run: RunData) -> Section | None:
     after = tuple(part for part in (_further(truth), _missed(truth), _voids(truth)) if part.rows)
     lead = (
         "The simulated microscope knows its specimen: whole particles of at least "
-        f"{number(truth.get('min_diameter_um')) or GOAL_SIZE_UM:g} µm are matched one to one with the true ones.",
+        f"{truth.min_diameter_um:g} µm are matched one to one with the true ones.",
         "Surface areas read lower than the true ones: the truth counts the texture of the primary particles, which is "
         "finer than these volumes resolve.",
     )
     return Section("truth", "Measured against true", lead, (_goals(truth),), pictures, after)
 
 
-def _goals(truth: Mapping[str, object]) -> Table:
-    matched = number(truth.get("matched_fraction"))
-    diameter = number(truth.get("diameter_error_percent_median"))
-    volume = number(truth.get("volume_error_percent_median"))
-    counts = f"{text(truth.get('n_matched'))} of {text(truth.get('n_true'))}"
+def _goals(truth: TruthMatch) -> Table:
+    matched, diameter = truth.matched_fraction, truth.diameter_error_percent_median
+    volume = truth.volume_error_percent_median
     rows: list[tuple[str | Cell, ...]] = [
         (
-            f"matched one to one ({counts})",
+            f"matched one to one ({text(truth.n_matched)} of {text(truth.n_true)})",
             percent(matched),
             f"≥ {MATCHED_GOAL:.0%}".replace("%", " %"),
             met(None if matched is None else matched >= MATCHED_GOAL),
@@ -93,62 +91,49 @@ def _goals(truth: Mapping[str, object]) -> Table:
         ),
         ("median error of the volume", _signed(volume, "%"), "within 5 %", _within(volume, VOLUME_GOAL_PERCENT)),
     ]
-    axis = truth.get("rotation_axis_error_px")
-    errors = axis if isinstance(axis, Mapping) else {"": axis}
-    for name, raw in errors.items():
-        error = number(raw)
-        rows.append(
-            (
-                f"rotation axis, error {name}".strip(),
-                _signed(error, "px"),
-                f"within {AXIS_GOAL_PX} px",
-                _within(error, AXIS_GOAL_PX),
-            )
+    rows += [
+        (
+            f"rotation axis, error {name}",
+            _signed(error, "px"),
+            f"within {AXIS_GOAL_PX} px",
+            _within(error, AXIS_GOAL_PX),
         )
+        for name, error in truth.rotation_axis_error_px.items()
+    ]
     return table(("", "this run", "goal", "met"), rows)
 
 
-def _further(truth: Mapping[str, object]) -> Table:
-    return table(
-        ("further figures", "value"),
-        [(field_label(key), text(value)) for key, value in truth.items() if key not in _SHOWN],
-    )
+def _further(truth: TruthMatch) -> Table:
+    figures = [(name, value) for name, value in truth if name not in _ELSEWHERE]
+    return table(("further figures", "value"), [(heading(name), text(value)) for name, value in figures])
 
 
-def _missed(truth: Mapping[str, object]) -> Table:
-    missed = [item for item in items(truth, "missed") if isinstance(item, Mapping)]
+def _missed(truth: TruthMatch) -> Table:
+    missed = truth.missed
     return table(
         ("true particle not found", "region", "diameter (µm)"),
-        [(text(i.get("true_id")), text(i.get("roi")), figure(i.get("true_diameter_um"))) for i in missed[:MOST_MISSED]],
+        [(text(one.true_id), text(one.roi), figure(one.true_diameter_um)) for one in missed[:MOST_MISSED]],
         f"and {len(missed) - MOST_MISSED} more" if len(missed) > MOST_MISSED else "",
     )
 
 
-def _voids(truth: Mapping[str, object]) -> Table:
+def _voids(truth: TruthMatch) -> Table:
     """Probability of detection by size class."""
     rows: list[tuple[str | Cell, ...]] = []
-    for entry in items(truth, "voids"):
-        low, high = (number(bound) for bound in (*items(entry, "diameter_um"), None, None)[:2])
-        if low is None:
-            continue
+    for entry in truth.voids:
+        low, high = entry.diameter_um
         size = f"{low:g} to {high:g}" if high is not None else f"{low:g} and more"
-        detected = percent(dig(entry, "detected_fraction"))
-        rows.append((size, text(dig(entry, "n_true")), detected, figure(dig(entry, "volume_ratio_median"))))
+        rows.append((size, text(entry.n_true), percent(entry.detected_fraction), figure(entry.volume_ratio_median)))
     head = ("true voids by diameter (µm)", "number", "detected", "measured / true volume, median")
     return table(head, rows)
 
 
-def _cut(run: RunData, pairs: list[Mapping[str, object]]) -> np.ndarray:
+def _cut(run: RunData, pairs: Sequence[Pair]) -> np.ndarray:
     """Which pairs' particles the volume cuts, (n,), looked up in the tables."""
     particles = run.particles
-    keys = zip(particles.texts("roi"), particles.texts("particle_id"), strict=True)
-    flags = dict(zip(keys, particles.flags("touches_boundary"), strict=True))
-    return np.array([bool(flags.get((str(p.get("roi")), str(p.get("particle_id"))), False)) for p in pairs], bool)
-
-
-def _column(pairs: list[Mapping[str, object]], key: str) -> np.ndarray:
-    values = (number(pair.get(key)) for pair in pairs)
-    return np.array([np.nan if value is None else value for value in values], float)
+    keys = zip(particles.texts(Particle.roi), particles.ids(Particle.particle_id), strict=True)
+    flags = dict(zip(keys, particles.flags(Particle.touches_boundary), strict=True))
+    return np.array([bool(flags.get((pair.roi, pair.particle_id), False)) for pair in pairs], bool)
 
 
 def _signed(value: float | None, unit: str) -> str:

@@ -13,7 +13,7 @@ from xrm_control.reporting.formatting import MISSING
 
 @dataclass(frozen=True)
 class Cell:
-    """Text in a table; `mood` is `good`, `bad` or empty; `colour` a swatch in front of it."""
+    """Text in a table; `status` is `good`, `bad` or empty; `colour` a swatch in front of it."""
 
     text: str
     status: str = ""
@@ -71,15 +71,3 @@ def met(condition: bool | None) -> Cell:
     if condition is None:
         return Cell(MISSING)
     return Cell("yes", "good") if condition else Cell("no", "bad")
-
-
-def flatten(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one level, keys joined by spaces."""
-    flat: dict[str, Any] = {}
-    for key, value in document.items():
-        name = f"{prefix} {key}".strip()
-        if isinstance(value, Mapping):
-            flat |= flatten(value, name)
-        else:
-            flat[name] = value
-    return flat

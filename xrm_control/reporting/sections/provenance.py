@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-from xrm_control.reporting.formatting import dig, duration, field_label, figure, mapping, number, percent, text
+from xrm_control.contracts.headings import heading
+from xrm_control.contracts.quality import FrameCounts
+from xrm_control.reporting.formatting import MISSING, duration, figure, percent, text
 from xrm_control.reporting.run_data import RunData
-from xrm_control.reporting.sections.components import Cell, Section, flatten, table
+from xrm_control.reporting.sections.components import Cell, Section, table
+from xrm_control.reporting.sections.instrument import scan_times
 
 _PACKAGES = ("xrm_control", "numpy", "tifffile", "matplotlib", "jinja2")
-_DOCUMENTS = {
-    "recipe_name": "recipe",
-    "recipe_sha256": "SHA-256 of the recipe",
-    "backend": "instrument backend",
-    "started_utc": "started",
-}
 MOST_HASHES = 6
 
 
@@ -23,29 +19,31 @@ def quality_section(run: RunData) -> Section:
     """Per region: image quality, and what became of every planned frame."""
     quality: list[tuple[str | Cell, ...]] = []
     frames: list[tuple[str | Cell, ...]] = []
-    totals: dict[str, float] = {}
+    counted: list[FrameCounts] = []
+    times = scan_times(run)
     for region in run.regions:
         of = region.quality
         quality.append(
             (
                 region.name,
-                figure(of.get("snr")),
-                percent(of.get("transmission_mean")),
-                percent(of.get("opaque_fraction")),
-                figure(of.get("rotation_axis_px"), 5),
-                figure(of.get("threshold_per_um")),
-                duration(dig(run.results, "instrument_times", "scan_s", region.name)),
+                figure(of.snr),
+                percent(of.transmission_mean),
+                percent(of.opaque_fraction),
+                figure(of.rotation_axis_px, 5),
+                figure(of.threshold_per_um),
+                duration(times.get(region.name)),
             )
         )
-        outcome = mapping(of, "frames")
-        for key in ("kept", "retaken", "missing"):
-            totals[key] = totals.get(key, 0) + (number(outcome.get(key)) or 0)
-        frames.append(
-            (region.name, text(outcome.get("kept")), text(outcome.get("retaken")), _missing(outcome.get("missing")))
-        )
+        if of.frames is not None:
+            counted.append(of.frames)
+        frames.append((region.name, *_fate(of.frames)))
     if len(frames) > 1:
-        kept, retaken, missing = (int(totals[key]) for key in ("kept", "retaken", "missing"))
-        frames.append(("all", text(kept), text(retaken), _missing(missing)))
+        total = FrameCounts(
+            kept=sum(one.kept for one in counted),
+            retaken=sum(one.retaken for one in counted),
+            missing=sum(one.missing for one in counted),
+        )
+        frames.append(("all", *_fate(total)))
     head = ("region", "SNR", "transmission", "opaque pixels", "rotation axis (px)", "threshold (1/µm)", "scan time")
     tables = (table(head, quality), table(("region", "frames kept", "retaken", "missing"), frames)) if quality else ()
     lead = (
@@ -57,16 +55,21 @@ def quality_section(run: RunData) -> Section:
 
 def provenance_section(run: RunData) -> Section:
     """Recipe, hashes and versions; `extra["recipe"]` is the recipe's text."""
-    about: list[tuple[str | Cell, ...]] = [("run", text(dig(run.results, "run") or run.folder.name))]
-    about += [(name, text(run.results[key])) for key, name in _DOCUMENTS.items() if key in run.results]
-    about += [
-        (f"sample {field_label(key)}", text(value)) for key, value in flatten(mapping(run.results, "sample")).items()
-    ]
-    about += [(f"version of {name}", text(value)) for name, value in mapping(run.results, "versions").items()]
+    results = run.results
+    about: list[tuple[str | Cell, ...]] = [("run", text(run.folder.name if results is None else results.run))]
+    if results is not None:
+        about += [
+            ("recipe", text(results.recipe_name)),
+            ("SHA-256 of the recipe", text(results.recipe_sha256)),
+            ("instrument backend", text(results.backend)),
+            ("started", text(results.started_utc)),
+        ]
+        about += [(f"sample {heading(key)}", text(value)) for key, value in results.sample]
+        about += [(f"version of {name}", text(value)) for name, value in results.versions.items()]
     about.append(("report written with", ", ".join(_versions())))
     hashes: list[tuple[str | Cell, ...]] = []
     for region in run.regions:
-        digests = [(str(name), text(digest)) for name, digest in flatten(mapping(region.handoff, "inputs")).items()]
+        digests = [] if region.handoff is None else list(region.handoff.inputs.items())
         shown = [item for item in digests if not item[0].startswith("frames/")][:MOST_HASHES]
         hashes += [(region.name, name, digest) for name, digest in shown]
         if len(digests) > len(shown):
@@ -75,9 +78,10 @@ def provenance_section(run: RunData) -> Section:
     return Section("provenance", "Provenance", (), tables, (), (), {"recipe": run.recipe})
 
 
-def _missing(value: Any) -> Cell:
-    count = number(value)
-    return Cell(text(value), "bad" if count else "")
+def _fate(frames: FrameCounts | None) -> tuple[str | Cell, ...]:
+    if frames is None:
+        return (MISSING, MISSING, MISSING)
+    return text(frames.kept), text(frames.retaken), Cell(text(frames.missing), "bad" if frames.missing else "")
 
 
 def _versions() -> list[str]:

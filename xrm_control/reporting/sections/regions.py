@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 
+from xrm_control.contracts.headings import heading
+from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.reporting.figures.slices import Window, fullest_cuts, grey_window, slice_figure, slice_strip
 from xrm_control.reporting.figures.style import Picture
-from xrm_control.reporting.formatting import MISSING, dig, field_label, figure, items, number, text
+from xrm_control.reporting.formatting import MISSING, figure, text
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RegionData, RunData
-from xrm_control.reporting.sections.components import Cell, Section, Shown, flatten, table
+from xrm_control.reporting.sections.components import Cell, Section, Shown, table
 
 SLICES_OF_ALL_STRIPS = 512
 MOST_MOSAIC_BYTES = 1_200_000
@@ -39,11 +40,11 @@ def mosaic_section(run: RunData) -> Section:
     """The stitched mosaic with the regions outlined, and why each was chosen."""
     rows: list[tuple[str | Cell, ...]] = []
     sizes: set[str] = set()
-    for roi in (item for item in items(run.rois, "rois") if isinstance(item, Mapping)):
-        sizes.add(f"{figure(roi.get('width_um'))} × {figure(roi.get('height_um'))} µm")
-        place = ", ".join(_place(roi.get(axis)) for axis in ("x_um", "y_um", "z_um"))
-        why = f"{text(roi.get('reason'))}; {text(roi.get('expected_particles'))} particles expected; at {place} µm"
-        rows.append((text(roi.get("name")), why))
+    for roi in () if run.rois is None else run.rois.rois:
+        sizes.add(f"{figure(roi.width_um)} × {figure(roi.height_um)} µm")
+        place = ", ".join(_place(value) for value in (roi.x_um, roi.y_um, roi.z_um))
+        why = f"{text(roi.reason)}; {text(roi.expected_particles)} particles expected; at {place} µm"
+        rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     lead = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
     head = ("region", "chosen because; centre at stage x, y, z")
@@ -82,21 +83,28 @@ def _region_view(region: RegionData, at: int, window: Window, most_slices: int) 
         pictures=tuple(pictures),
         strip=strip,
         missing=_missing(region, voxel_um),
-        quality=tuple((field_label(key), text(value)) for key, value in flatten(region.quality).items()),
+        quality=_quality(region.quality),
     )
+
+
+def _quality(metrics: QualityMetrics) -> tuple[tuple[str, str], ...]:
+    """Every figure that is stated: name with unit, and value; a foreign core's own under its own names."""
+    shown = [(heading(name), text(value)) for name, value in metrics if name not in {"frames", "further"}]
+    if metrics.frames is not None:
+        shown += [(f"frames {name}", text(value)) for name, value in metrics.frames]
+    shown += [(heading(name), text(value)) for name, value in metrics.further.items()]
+    return tuple((name, value) for name, value in shown if value != MISSING)
 
 
 def voxel_size_um(region: RegionData) -> float | None:
     """The region's voxel size: from the hand-off, otherwise from the volume's own metadata."""
-    stated = number(dig(region.handoff, "voxel_size_um"))
-    if stated is not None and stated > 0:
-        return stated
+    if region.handoff is not None:
+        return region.handoff.voxel_size_um
     return region.volume.voxel_size_um if region.volume else None
 
 
-def _place(value: object) -> str:
-    found = number(value)
-    return MISSING if found is None else f"{found:.1f}".replace("-", "\N{MINUS SIGN}")
+def _place(value: float) -> str:
+    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _lead(region: RegionData, voxel_um: float | None) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import PLANES, Particle
 from xrm_control.reporting import paper
 from xrm_control.reporting.figures.roses import (
     local_roughness_figure,
@@ -15,7 +20,6 @@ from xrm_control.reporting.figures.roses import (
 from xrm_control.reporting.figures.style import SERIES
 from xrm_control.reporting.formatting import figure
 from xrm_control.reporting.radii import (
-    PLANES,
     RULE,
     Sample,
     roughness_um,
@@ -23,7 +27,6 @@ from xrm_control.reporting.radii import (
     voxel_roughness_um,
     whole,
 )
-from xrm_control.reporting.rows import Rows
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.components import Cell, Section, Shown, Table, table
 from xrm_control.reporting.sections.regions import voxel_size_um
@@ -37,8 +40,10 @@ def sample_of(run: RunData) -> Sample:
     return varied_sizes(run.particles, max(sizes, default=None), COUNT)
 
 
-def radii_section(run: RunData, sample: Sample) -> Section:
+def radii_section(run: RunData, sample: Sample) -> Section | None:
     """Figure 1's counterpart: roses of four particles in three planes, and their table."""
+    if _lacks(run, (column for radii in Particle.radius_single_um.values() for column in radii)):
+        return None
     title = "Radii of single particles"
     if not len(sample):
         why = "no particle was measured" if not len(run.particles) else "no particle fits the rule"
@@ -52,17 +57,19 @@ def radii_section(run: RunData, sample: Sample) -> Section:
     return Section("radii", title, lead, (_sample_table(sample),), pictures)
 
 
-def roughness_section(run: RunData, sample: Sample) -> Section:
+def roughness_section(run: RunData, sample: Sample) -> Section | None:
     """Figure 2's counterpart: mean diameters by plane, roughness proxy and its local form against size."""
+    if _lacks(run, Particle.roughness_um.values()):
+        return None
     particles = run.particles.where(whole(run.particles))
     floor, source = _floor(particles)
     pictures = (
         Shown(plane_diameters_figure(sample)),
         Shown(
             roughness_figure(
-                particles.numbers("equivalent_diameter_um"),
+                particles.numbers(Particle.equivalent_diameter_um),
                 roughness_um(particles).mean(1),
-                sample.particles.numbers("equivalent_diameter_um"),
+                sample.particles.numbers(Particle.equivalent_diameter_um),
                 np.ptp(sample.radii_um, axis=-1).mean(1),
                 floor,
                 paper.ROUGHNESS_UM,
@@ -79,13 +86,18 @@ def roughness_section(run: RunData, sample: Sample) -> Section:
     return Section("roughness", "Diameter by plane and roughness proxy", lead, (), pictures)
 
 
+def _lacks(run: RunData, columns: Iterable[Column]) -> bool:
+    """Whether particles were measured, and none of these of them: the page names what was not measured."""
+    return bool(len(run.particles)) and not any(run.particles.has(column) for column in columns)
+
+
 def _rule() -> str:
     return f"Chosen by rule: {RULE.format(count=COUNT)}."
 
 
 def _floor(particles: Rows) -> tuple[NDArray[np.float64], str]:
     """By particle, the proxy that a perfect sphere of its size would show (n,); and where that is from."""
-    stated = particles.numbers("roughness_floor_um")
+    stated = particles.numbers(Particle.roughness_floor_um)
     if np.isfinite(stated).any():
         return stated, (
             "The shaded floor is what perfect spheres would show in these volumes, at their blur and noise; a particle "
@@ -102,8 +114,8 @@ def _medians(particles: Rows) -> tuple[str, ...]:
     """The proxy's median over all whole particles: sub-voxel, and as the paper measured it."""
     said = []
     for name, values, floor in (
-        ("sub-voxel radii", roughness_um(particles), "roughness_floor_um"),
-        ("radii in whole voxels, the paper’s way", voxel_roughness_um(particles), "roughness_voxel_floor_um"),
+        ("sub-voxel radii", roughness_um(particles), Particle.roughness_floor_um),
+        ("radii in whole voxels, the paper’s way", voxel_roughness_um(particles), Particle.roughness_voxel_floor_um),
     ):
         finite, floors = values[np.isfinite(values)], particles.numbers(floor)
         if finite.size:
@@ -117,10 +129,12 @@ def _medians(particles: Rows) -> tuple[str, ...]:
 
 def _sample_table(sample: Sample) -> Table:
     rows: list[tuple[str | Cell, ...]] = []
-    diameters, sphericity = (sample.particles.numbers(name) for name in ("equivalent_diameter_um", "sphericity"))
+    diameters = sample.particles.numbers(Particle.equivalent_diameter_um)
+    sphericity = sample.particles.numbers(Particle.sphericity)
+    keys = list(zip(sample.particles.texts(Particle.roi), sample.particles.ids(Particle.particle_id), strict=True))
     for row in range(len(sample)):
         radii = sample.radii_um[row]
-        name = f"{sample.particles.texts('roi')[row]} no. {sample.particles.texts('particle_id')[row]}"
+        name = "{} no. {}".format(*keys[row])
         rows.append(
             (
                 Cell(name, colour=SERIES[row % len(SERIES)]),

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xrm_control.reporting import paper
-from xrm_control.reporting.formatting import MISSING, dig, duration, figure, items, mapping, number, text
+from xrm_control.reporting.formatting import MISSING, duration, figure, text
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RunData
-from xrm_control.reporting.sections.instrument import mean_quality, scan_times
+from xrm_control.reporting.sections.instrument import mean_snr, scan_times
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Headline:
 
 def verdict(run: RunData) -> Verdict:
     """What results.json says; without one the run is unfinished, and with parts missing it is not complete."""
-    status = dig(run.results, "verdict", "status")
-    reasons = tuple(text(reason) for reason in items(run.results, "verdict", "reasons"))
     if not run.has_results:
         return Verdict(
             "unfinished", False, ("there is no results.json: the run is still going, or ended before its end",)
         )
-    if status is None:
-        return Verdict("unknown", False, ("results.json holds no verdict", *reasons))
-    doubts = tuple(_doubts(run)) if status == "complete" else ()
+    if run.results is None:
+        return Verdict("unknown", False, ("results.json cannot be used (below)",))
+    stated = run.results.verdict
+    complete = stated.status == "complete"
+    doubts = tuple(_doubts(run)) if complete else ()
     if doubts:
-        return Verdict("incomplete", False, (*reasons, *doubts))
-    return Verdict(text(status), status == "complete", reasons)
+        return Verdict("incomplete", False, (*stated.reasons, *doubts))
+    return Verdict(stated.status, complete, stated.reasons)
 
 
 def _doubts(run: RunData) -> Iterator[str]:
@@ -51,27 +51,28 @@ def _doubts(run: RunData) -> Iterator[str]:
     if run.problems:
         yield "the run calls itself complete, but parts of it are missing (below)"
     for region in run.regions:
-        missing = number(dig(region.quality, "frames", "missing"))
-        if missing:
-            yield f"the run calls itself complete, but {figure(int(missing))} frames of {region.name} are missing"
+        frames = region.quality.frames
+        if frames is not None and frames.missing:
+            yield f"the run calls itself complete, but {figure(frames.missing)} frames of {region.name} are missing"
 
 
 def headlines(run: RunData) -> tuple[Headline, ...]:
     """The numbers an operator asks for first."""
-    counts = mapping(run.results, "counts")
+    counts = None if run.results is None else run.results.counts
+    mosaic_s = None if run.results is None else run.results.instrument_times.mosaic_s
     scans = scan_times(run)
-    measured = len(run.particles)
+    particles, complete, voids = len(run.particles), int(whole(run.particles).sum()), len(run.voids)
+    seen, regions = None, len(run.regions)
+    if counts is not None:
+        particles, complete, voids = counts.particles, counts.whole_particles, counts.voids
+        seen, regions = counts.particles_in_mosaic, counts.rois
     found = (
-        Headline(text(counts.get("particles_in_mosaic")), "particles in the mosaic", "paper: over 1000"),
-        Headline(text(counts.get("rois", len(run.regions))), "regions", "paper: 4 (NMC811), 1 (NMC622)"),
-        Headline(
-            text(counts.get("whole_particles", int(whole(run.particles).sum()))),
-            "whole particles measured",
-            f"of {text(counts.get('particles', measured))} with the cut ones",
-        ),
-        Headline(text(counts.get("voids", len(run.voids))), "voids", ""),
-        Headline(duration(dig(run.results, "instrument_times", "mosaic_s")), "mosaic", "paper: under 1 min"),
+        Headline(text(seen), "particles in the mosaic", "paper: over 1000"),
+        Headline(text(regions), "regions", "paper: 4 (NMC811), 1 (NMC622)"),
+        Headline(text(complete), "whole particles measured", f"of {text(particles)} with the cut ones"),
+        Headline(text(voids), "voids", ""),
+        Headline(duration(mosaic_s), "mosaic", "paper: under 1 min"),
         Headline(duration(max(scans.values(), default=None)), "longest scan", "paper: under 5 min"),
-        Headline(figure(mean_quality(run, "snr")), "SNR, mean of the scans", f"paper: {paper.SNR}"),
+        Headline(figure(mean_snr(run)), "SNR, mean of the scans", f"paper: {paper.SNR}"),
     )
     return tuple(item for item in found if item.value != MISSING)

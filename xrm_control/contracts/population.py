@@ -1,0 +1,87 @@
+"""Statistics over the whole particles of a run or a region."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from xrm_control.contracts.document import Figure, Interval, Record
+
+
+class Distribution(Record):
+    """One quantity over `n` particles; nothing but n where n is 0. d10, d50, d90: weighted quantiles.
+
+    sigma_ln: standard deviation of the logarithm, where all values are positive.
+    """
+
+    n: int
+    mean: Figure = None
+    mean_interval: Interval | None = None
+    standard_deviation: Figure = None
+    median: Figure = None
+    median_interval: Interval | None = None
+    d10: Figure = None
+    d50: Figure = None
+    d90: Figure = None
+    sigma_ln: Figure = None
+
+
+class Share(Record):
+    """A frequency among `n` particles, with Wilson's interval."""
+
+    value: Figure
+    interval: Interval
+    n: int
+
+
+class VolumeWeighted(Record):
+    """Diameters below which 10, 50 and 90 % of the particles' volume lie (Dv10, Dv50, Dv90 of ISO 9276-2)."""
+
+    n: int
+    d10: Figure
+    d50: Figure
+    d90: Figure
+    d50_interval: Interval
+
+
+class Population(Record):
+    """What can be said of the powder as a whole; intervals are 95 %.
+
+    quantities: by the name of their column. In the file each stands beside `n_particles`, under its own name.
+    voided_fraction, volume_weighted_diameter_um: None where there is no whole particle, or voids were not counted.
+    """
+
+    n_particles: int = Field(title="particles", description="particles that were measured, cut ones too")
+    n_whole: int = Field(title="whole particles", description="those that the volume does not cut")
+    n_voids: int | None = Field(
+        title="internal voids of whole particles", description="closed and ambiguous ones; None: not looked for"
+    )
+    quantities: dict[str, Distribution] = Field(default_factory=dict)
+    voided_fraction: Share | None = Field(
+        default=None, title="share of particles with voids", description="weighted, with Wilson's interval"
+    )
+    volume_weighted_diameter_um: VolumeWeighted | None = Field(
+        default=None,
+        title="diameter weighted by volume",
+        description="diameters below which 10, 50 and 90 % of the particles' volume lie",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or "quantities" in content:
+            return content
+        own = {name: value for name, value in content.items() if name in cls.model_fields}
+        return {**own, "quantities": {name: value for name, value in content.items() if name not in own}}
+
+    @model_serializer(mode="wrap")
+    def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        quantities: dict[str, dict[str, Any]] = content.pop("quantities")
+        last = {name: content.pop(name) for name in ("voided_fraction", "volume_weighted_diameter_um")}
+        return {
+            **content,
+            **{name: {k: v for k, v in entry.items() if v is not None} for name, entry in quantities.items()},
+            **{name: entry for name, entry in last.items() if entry is not None},
+        }

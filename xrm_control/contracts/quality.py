@@ -1,0 +1,103 @@
+"""quality.json: figures of quality of one region, of its reconstruction and of its analysis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from xrm_control.contracts.document import Document, Figure, JsonFile, Record
+
+
+def _figure(meaning: str, label: str = "") -> Any:
+    return Field(default=None, description=meaning, title=label or None)
+
+
+class FrameCounts(Record):
+    """What became of the planned frames of a region."""
+
+    kept: int
+    retaken: int
+    missing: int
+
+
+class QualityMetrics(Record):
+    """Of the reconstruction, then of the analysis; None where a figure was not measured.
+
+    frames: known to the run alone; further: what another analysis core states besides, under its own names.
+    """
+
+    views: Figure = _figure("projections that were used")
+    rotation_axis_px: Figure = _figure("detector column of the rotation axis")
+    rotation_axis_offset_px: Figure = _figure("distance of the rotation axis from the middle of the detector")
+    rotation_axis_uncertainty_px: Figure = _figure("standard uncertainty of the rotation axis; 0: given in the recipe")
+    rotation_axis_pairs: Figure = _figure("pairs of views half a turn apart from which the axis was found; 0: given")
+    transmission_mean: Figure = _figure("mean transmission over all views and pixels")
+    transmission_darkest_view: Figure = _figure("mean transmission of the darkest view")
+    air_level: Figure = _figure("transmission beside the sample; 1 where references fit")
+    opaque_count: Figure = _figure("pixels with next to no light")
+    opaque_fraction: Figure = _figure("share of pixels with next to no light")
+    opaque_fraction_worst_view: Figure = _figure("share of such pixels in the worst view")
+    zinger_count: Figure = _figure("pixels hit by stray radiation, replaced")
+    bad_pixel_count: Figure = _figure("pixels of the camera that are dead or hot, replaced")
+    saturated_count: Figure = _figure("pixels that were full")
+    camera_gain_counts: Figure = _figure("counts per detected quantum, from the references")
+    camera_noise_counts: Figure = _figure("read noise in counts, from the darks")
+    snr: Figure = _figure(
+        "mean inside particles minus mean of the background, over the background's standard deviation", "SNR"
+    )
+    threshold_per_um: Figure = _figure("attenuation that parts particles from background")
+    particle_mode_per_um: Figure = _figure("most frequent attenuation of particles")
+    background_mode_per_um: Figure = _figure("most frequent attenuation of the background")
+    noise_background_per_um: Figure = _figure("standard deviation of the background")
+    noise_particle_per_um: Figure = _figure("standard deviation inside particles")
+    noise_correlation_voxels: Figure = _figure("voxels over which noise hangs together")
+    edge_blur_fwhm_um: Figure = _figure("full width at half maximum of the edges' blur", "edge blur, FWHM")
+    void_detection_limit_um: Figure = _figure("diameter below which a half-way threshold loses a void")
+    roughness_floor_um: Figure = _figure("median over the particles of what perfect spheres would show")
+    roughness_voxel_floor_um: Figure = _figure("median of what they would show to rays that step whole voxels")
+    particles: int | None = _figure("particles that were measured, cut ones too")
+    whole_particles: int | None = _figure("particles that the volume does not cut")
+    voids: int | None = _figure("voids of all kinds")
+    frames: FrameCounts | None = None
+    further: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _what_is_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None and value != {}}
+
+    def joined(self, other: QualityMetrics) -> QualityMetrics:
+        """These figures, with those that `other` states in their place or besides."""
+        return QualityMetrics.model_validate({**self.stated(), **other.stated()})
+
+    def stated(self) -> dict[str, Any]:
+        """The figures that are not None, by name."""
+        return {name: value for name, value in self if value is not None and value != {}}
+
+
+class QualityDocument(QualityMetrics, Document):
+    """quality.json."""
+
+    @property
+    def metrics(self) -> QualityMetrics:
+        """The figures without the file's version."""
+        return QualityMetrics.model_validate({name: value for name, value in self if name != "version"})
+
+
+class ForeignQuality(QualityDocument):
+    """quality.json of another analysis core, which may state figures of its own."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_unknown(cls, content: Any) -> Any:
+        if not isinstance(content, dict):
+            return content
+        own = {name: value for name, value in content.items() if name not in cls.model_fields}
+        if not own:
+            return content
+        known = {name: value for name, value in content.items() if name in cls.model_fields}
+        return {**known, "further": {**own, **known.get("further", {})}}
+
+
+QUALITY = JsonFile("quality.json", QualityDocument)
+FOREIGN_QUALITY = JsonFile("quality.json", ForeignQuality)

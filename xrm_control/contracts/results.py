@@ -1,0 +1,94 @@
+"""results.json: what a run, or one region of it, found out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AliasChoices, Field, field_validator
+
+from xrm_control.contracts.document import Document, JsonFile, Record
+from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.contracts.population import Population
+from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.table1 import Table1
+from xrm_control.contracts.truth import TruthMatch
+from xrm_control.core.sample import SampleSpec
+
+Status = Literal["complete", "incomplete", "aborted", "failed"]
+
+
+class InstrumentTimes(Record):
+    """The instrument's own times; mosaic_s: None when there was none; scan_s: by region."""
+
+    mosaic_s: float | None
+    scan_s: dict[str, float]
+    total_s: float
+
+
+class RegionCounts(Record):
+    """What was measured; voids: None where nobody looked for them."""
+
+    particles: int
+    whole_particles: int
+    voids: int | None
+
+
+class RunCounts(RegionCounts):
+    """tiles: radiographs of the mosaic that were kept; projections: of the largest scan, as planned."""
+
+    tiles: int
+    particles_in_mosaic: int | None
+    rois: int
+    projections: int
+
+
+class Verdict(Record):
+    """How a run ended, and why it is not complete."""
+
+    status: Status
+    reasons: tuple[str, ...] = ()
+
+
+class Measured(Document):
+    """What the results of a run and of a region share."""
+
+    table1: Table1
+    population: Population
+    quality: dict[str, QualityMetrics]
+
+
+class RegionResults(Measured):
+    """results.json of one region, as the built-in core writes it. warnings: of reconstruction and hand-off."""
+
+    roi: str
+    counts: RegionCounts
+    inputs: dict[str, str]
+    recipe: RecipeReference
+    sample: SampleSpec | None
+    warnings: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("warnings", "remarks"))
+
+    @field_validator("sample", mode="before")
+    @classmethod
+    def _nothing_said(cls, value: object) -> object:
+        return None if value == {} else value
+
+
+class RunResults(Measured):
+    """results.json of a run. quality: by region; truth: of simulated runs whose particles were measured."""
+
+    run: str
+    recipe_name: str
+    recipe_sha256: str
+    backend: str
+    simulated: bool
+    started_utc: str
+    versions: dict[str, str]
+    sample: SampleSpec
+    instrument_times: InstrumentTimes
+    counts: RunCounts
+    truth: TruthMatch | None
+    verdict: Verdict
+
+
+RESULTS = JsonFile("results.json", RunResults)
+REGION_RESULTS = JsonFile("results.json", RegionResults)
