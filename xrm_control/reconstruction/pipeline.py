@@ -109,7 +109,7 @@ class Prepared:
 class Reconstruction:
     """volume (rows, columns, columns) float32 in 1/um, [z, y, x], the rotation axis in the middle of y and x.
 
-    rows: detector rows it covers. rotation_axis_px: absolute column. quality: figures by name. remarks: by the method.
+    rows: detector rows it covers. rotation_axis_px: absolute column. quality: figures by name. warnings: by the method.
     """
 
     volume: NDArray[np.float32]

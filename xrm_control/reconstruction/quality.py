@@ -19,7 +19,7 @@ class QualityMetrics:
 
     pixels: per view. transmitted (n,): sum of transmission; brightest (n,): its 0.99 quantile, times pixels; opaque
     (n,): pixels that took the floor. Counts are those of all views. gain_counts, read_counts: noise of the camera.
-    remarks: what the method had to say (`reconstruction.remarks`).
+    warnings: what the method had to say (`reconstruction.warnings`).
     """
 
     pixels: int
@@ -74,7 +74,7 @@ class QualityMetrics:
     def from_dict(cls, content: Mapping[str, Any]) -> QualityMetrics:
         """What `as_dict` gave. Raises KeyError or TypeError for anything else."""
         arrays = {"transmitted": float, "brightest": float, "opaque": np.int64}
-        ready: dict[str, Any] = {**content, "remarks": tuple(content["remarks"])}
+        ready: dict[str, Any] = {**content, "warnings": tuple(content["warnings"])}
         ready.update({name: np.array(content[name], kind) for name, kind in arrays.items()})
         return cls(**ready)
 
