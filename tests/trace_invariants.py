@@ -20,6 +20,7 @@ from pathlib import Path
 from simulators.microscope import Microscope
 from simulators.trace import ExposureSeen, Trace
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.storage.journal import JournalReader
 
 # The blade's way, and one second of grace for a blade that is slow.
@@ -160,12 +161,12 @@ def said_in(folder: Path) -> Said:
     safe = "safe.verified" in kinds and "safe.left" not in kinds
     ways_out = [event.t_s for event in events if event.kind in ("safe.verified", "safe.failed", "safe.left")]
     return Said(
-        [Intent(t_s, name, frames[name].target, frames[name].kind != "dark") for name, t_s in attempts],
+        [Intent(t_s, name, frames[name].target, frames[name].kind != FrameKind.DARK) for name, t_s in attempts],
         [
             Kept(
                 plan.frame_id,
                 plan.target,
-                plan.kind != "dark",
+                plan.kind != FrameKind.DARK,
                 frame.exposure.t_start_s,
                 frame.exposure.t_end_s,
                 frame.exposure.unique_id,

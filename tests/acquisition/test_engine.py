@@ -16,7 +16,9 @@ from xrm_control.core.errors import (
     MotionStalled,
     SafetyRefusal,
 )
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 
 
 def test_without_faults_each_frame_is_intended_then_kept() -> None:
@@ -115,7 +117,7 @@ def test_a_shutter_that_sticks_open_ends_the_run() -> None:
 def test_a_pose_outside_the_limits_is_refused_before_moving() -> None:
     bench = Bench()
     with pytest.raises(SafetyRefusal):
-        bench.run((FrameStep("roi-01/proj_0000", "projection", 0, Pose(9e9, 0, 0, 0)),))
+        bench.run((FrameStep(FrameId("roi-01/proj_0000"), FrameKind.PROJECTION, 0, Pose(9e9, 0, 0, 0)),))
     assert bench.sink.calls == []
 
 

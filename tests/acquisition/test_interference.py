@@ -15,7 +15,9 @@ from tests.acquisition.bench import ALL_KEPT, STEPS, Bench, exposures
 from xrm_control.acquisition.engine import RetryPolicy
 from xrm_control.acquisition.steps import FrameStep
 from xrm_control.core.errors import MotionInterrupted, Saturated
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 
 # A fault of the source is placed by the frame that it hits: from so long after its begin.
 DURING = {"hits": "roi-01/proj_0002", "after_s": 0.2, "duration_s": 0.5}
@@ -134,9 +136,15 @@ CLEAR = Pose(250, 0, 0, -45)
 def scan(*, darks: int = 3, flats: int = 3, views: int = 5) -> tuple[FrameStep, ...]:
     """References beside the strip, then views a degree apart."""
     return (
-        *(FrameStep(f"roi-01/dark_{i:04d}", "dark", i, CLEAR, shutter_open=False) for i in range(darks)),
-        *(FrameStep(f"roi-01/flat_{i:04d}", "flat", i, CLEAR) for i in range(flats)),
-        *(FrameStep(f"roi-01/proj_{i:04d}", "projection", i, Pose(0, 0, 0, -45.0 + i)) for i in range(views)),
+        *(
+            FrameStep(FrameId(f"roi-01/dark_{i:04d}"), FrameKind.DARK, i, CLEAR, shutter_open=False)
+            for i in range(darks)
+        ),
+        *(FrameStep(FrameId(f"roi-01/flat_{i:04d}"), FrameKind.FLAT, i, CLEAR) for i in range(flats)),
+        *(
+            FrameStep(FrameId(f"roi-01/proj_{i:04d}"), FrameKind.PROJECTION, i, Pose(0, 0, 0, -45.0 + i))
+            for i in range(views)
+        ),
     )
 
 
@@ -195,8 +203,8 @@ def test_what_is_the_sample_itself_costs_one_exposure_and_is_kept() -> None:
     """Two views far apart in brightness and near in angle: the edge of the strip."""
     steps = (
         *scan(views=0),
-        FrameStep("roi-01/proj_0000", "projection", 0, Pose(190, 0, 0, 0)),
-        FrameStep("roi-01/proj_0001", "projection", 1, Pose(0, 0, 0, 1)),
+        FrameStep(FrameId("roi-01/proj_0000"), FrameKind.PROJECTION, 0, Pose(190, 0, 0, 0)),
+        FrameStep(FrameId("roi-01/proj_0001"), FrameKind.PROJECTION, 1, Pose(0, 0, 0, 1)),
     )
     bench = Bench(specimen="nmc811")
     bench.run(steps)
@@ -206,9 +214,9 @@ def test_what_is_the_sample_itself_costs_one_exposure_and_is_kept() -> None:
 
 
 TILES = (
-    *(FrameStep(f"mosaic/dark_{i:04d}", "dark", i, CLEAR, shutter_open=False) for i in range(3)),
-    *(FrameStep(f"mosaic/flat_{i:04d}", "flat", i, CLEAR) for i in range(3)),
-    *(FrameStep(f"mosaic/tile_r00_c0{i}", "tile", i, Pose(-120 + 60 * i, 0, 0, 0)) for i in range(5)),
+    *(FrameStep(FrameId(f"mosaic/dark_{i:04d}"), FrameKind.DARK, i, CLEAR, shutter_open=False) for i in range(3)),
+    *(FrameStep(FrameId(f"mosaic/flat_{i:04d}"), FrameKind.FLAT, i, CLEAR) for i in range(3)),
+    *(FrameStep(FrameId(f"mosaic/tile_r00_c0{i}"), FrameKind.TILE, i, Pose(-120 + 60 * i, 0, 0, 0)) for i in range(5)),
 )
 
 

@@ -17,8 +17,10 @@ from xrm_control.core.errors import (
     MotionInterrupted,
     SafetyRefusal,
 )
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraFrame
 from xrm_control.devices.safety import Guard, SafetySpec
 from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
@@ -116,7 +118,7 @@ def test_limits_are_looked_at_again_when_the_instrument_is_back() -> None:
     narrow = Guard(SimulatedBackend().describe().axes, SafetySpec(theta_deg=(-88.5, 90)), SampleSpec())
     bench = Bench({"kind": "disconnect", "at_s": 6.0, "duration_s": 5.0}, limits_now=lambda: narrow)
     with pytest.raises(SafetyRefusal, match="axis theta would leave its limits"):
-        bench.run((*STEPS, FrameStep("roi-01/proj_0005", "projection", 5, Pose(0, 0, 0, -89.0))))
+        bench.run((*STEPS, FrameStep(FrameId("roi-01/proj_0005"), FrameKind.PROJECTION, 5, Pose(0, 0, 0, -89.0))))
 
 
 def test_a_refusal_at_the_reconnection_ends_the_run() -> None:

@@ -20,6 +20,7 @@ from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import Event
 from xrm_control.core.findings import Finding
+from xrm_control.core.states import RoiState, RunState
 from xrm_control.reporting.table import paper_table
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import RunRecord
@@ -73,8 +74,8 @@ def run_of(tmp_path: Path) -> Any:
         folder = RunFolder.create(tmp_path, "r", utc_now(), "0000")
         record = RunRecord(text, text, "", text, True, utc_now().isoformat())
         with Journal.create(folder.journal, record) as journal:
-            journal.set_state("scanning", t_s=1.0, reason=text, utc=None)
-            journal.set_roi_state("roi-01", "quarantined", t_s=1.0, reason=text, utc=None)
+            journal.set_state(RunState.SCANNING, t_s=1.0, reason=text, utc=None)
+            journal.set_roi_state("roi-01", RoiState.QUARANTINED, t_s=1.0, reason=text, utc=None)
             journal.record_event("e", text, t_s=1.0, level="error", data={}, utc=None)
         return folder
 

@@ -16,6 +16,7 @@ from xrm_control.acquisition.tomography import TomographySpec
 from xrm_control.core.clock import VIRTUAL, run
 from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraDescription
 from xrm_control.devices.simulated import SimulatedBackend
 from xrm_control.processing.live import LivePreview
@@ -62,12 +63,12 @@ class Scanned:
     def frame(self, number: int) -> np.ndarray:
         step = self.steps[number]
         beam = 1 + 0.1 * number / len(self.steps)
-        if step.kind != "projection":
+        if step.kind != FrameKind.PROJECTION:
             lines = np.zeros((1, SIDE, SIDE), np.float32)
         else:
             theta = np.array([step.pose.theta_deg])
             lines = line_integrals([BALL], theta, columns=SIDE, rows=SIDE, axis_px=AXIS_PX, pixel_um=PIXEL_UM)
-        light = 0.0 if step.kind == "dark" else 20_000 * beam
+        light = 0.0 if step.kind == FrameKind.DARK else 20_000 * beam
         return (100 + light * np.exp(-lines[0])).round().astype(np.uint16)
 
     async def keep(self, numbers: range) -> None:
@@ -112,7 +113,7 @@ def test_the_preview_of_a_ball_is_a_ball(tmp_path: Path, order: str, references:
 
 def test_there_is_a_picture_from_the_first_view_on_and_it_changes(tmp_path: Path) -> None:
     scan = Scanned(tmp_path, plan())
-    first = next(number for number, step in enumerate(scan.steps) if step.kind == "projection")
+    first = next(number for number, step in enumerate(scan.steps) if step.kind == FrameKind.PROJECTION)
     pictures: list[bytes] = []
 
     async def main() -> None:

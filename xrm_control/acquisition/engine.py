@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, RetryPolicy, gather_or_cancel
@@ -30,6 +30,7 @@ from xrm_control.core.errors import (
 )
 from xrm_control.core.events import EventStream
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import REFERENCES, FrameKind
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
 from xrm_control.devices.safety import Guard
 
@@ -102,7 +103,7 @@ class Engine:
             for kind, alike in groupby(steps, key=lambda step: step.kind):
                 some = list(alike)
                 again += [step for step in some if not await self._carry_out(step)]
-                if kind in ("dark", "flat"):
+                if kind in REFERENCES:
                     again += await self._second.review(some)
             again += await self._second.odd_views()
             for step in again:
@@ -328,4 +329,4 @@ class _Tally:
     tries: int = 0
     failures: int = 0
     given_up: bool = False
-    against: Literal["dark", "flat"] | None = None
+    against: FrameKind | None = None

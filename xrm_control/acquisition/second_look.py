@@ -9,6 +9,8 @@ from xrm_control.acquisition.checks import FrameChecker
 from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import FrameStep
 from xrm_control.core.events import EventStream
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import FrameKind
 
 # A set of references is looked over again after some of it were taken again, but not for ever.
 _REVIEWS = 2
@@ -36,8 +38,8 @@ class SecondLook:
         self._events = events
         self._durable = durable
         self._carry_out = carry_out
-        self._taken: dict[str, tuple[FrameStep, int]] = {}
-        self._renewed: set[str] = set()
+        self._taken: dict[FrameId, tuple[FrameStep, int]] = {}
+        self._renewed: set[FrameKind] = set()
 
     def begin(self) -> None:
         """Another acquisition begins."""
@@ -69,7 +71,7 @@ class SecondLook:
             }
         )
 
-    async def renew(self, reference: str, where: str) -> None:
+    async def renew(self, reference: FrameKind, where: FrameId) -> None:
         """Every frame fails against the darks or the flats of this acquisition: take those again, once."""
         names = [name for name, (step, _) in self._taken.items() if step.kind == reference]
         if reference in self._renewed or not names:
@@ -82,7 +84,7 @@ class SecondLook:
         for step in (*failed, *await self.review(again)):
             await self._carry_out(step, last=True)
 
-    async def _withdraw(self, odd: Mapping[str, str]) -> list[FrameStep]:
+    async def _withdraw(self, odd: Mapping[FrameId, str]) -> list[FrameStep]:
         """Reject frames that were kept, for these reasons; returns their steps, which are open again."""
         await self._durable()
         steps = []

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import InstrumentDescription
 
-FrameKind = Literal["tile", "projection", "flat", "dark"]
 _AXES = {"x": "x_um", "y": "y_um", "z": "z_um", "theta": "theta_deg"}
 
 
 @dataclass(frozen=True)
 class FrameStep:
-    """One frame to be taken: its id is also its path in the run folder, without ending."""
+    """One frame to be taken. `index` counts those of its kind in the acquisition; of tiles, in snake order."""
 
-    frame_id: str
+    frame_id: FrameId
     kind: FrameKind
     index: int
     pose: Pose

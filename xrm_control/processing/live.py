@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
-from xrm_control.core.events import Level
+from xrm_control.core.states import FrameKind, Level
 from xrm_control.reconstruction.incremental_fbp import IncrementalFBP, OrthogonalSlices
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.reconstruction.preview_picture import preview_png
@@ -43,7 +43,7 @@ class LivePreview:
         picture: Path,
         tell: Tell,
     ) -> None:
-        self._planned = {step.index: step.pose.theta_deg for step in acquisition.steps if step.kind == "projection"}
+        self._planned = {step.index: step.pose.theta_deg for step in acquisition.of_kind(FrameKind.PROJECTION)}
         # Views are numbered as the plan's angles rise, whatever the order in which they are taken.
         self._view = {index: view for view, index in enumerate(sorted(self._planned, key=self._planned.__getitem__))}
         self._name, self._pixel_size_um, self._spec = acquisition.stage, pixel_size_um, spec
@@ -62,10 +62,10 @@ class LivePreview:
         """A frame of this scan is on the disk; returns at once."""
         if self._over:
             return
-        if step.kind == "projection" and len(self._waiting) >= _MOST_WAITING:
+        if step.kind == FrameKind.PROJECTION and len(self._waiting) >= _MOST_WAITING:
             self._skipped += 1
             return
-        if step.kind == "projection" and not self._begun:
+        if step.kind == FrameKind.PROJECTION and not self._begun:
             self._begun = True
             self._tell("preview.begun", "info", f"{self._name}: watch it grow in {self._picture}")
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._add, step, image, theta_deg)
@@ -99,12 +99,12 @@ class LivePreview:
     def _add(self, step: FrameStep, image: NDArray[Any], theta_deg: float) -> None:
         if self._over:
             return
-        if step.kind != "projection":
+        if step.kind != FrameKind.PROJECTION:
             # A new set of references takes the place of the one before.
             if self._references is not None:
                 self._references, self._flats = None, {}
             # One that is taken again takes the place of the one that was odd.
-            (self._flats if step.kind == "flat" else self._darks)[step.index] = image
+            (self._flats if step.kind == FrameKind.FLAT else self._darks)[step.index] = image
             return
         if self._references is None:
             nothing = np.empty((0, *image.shape), image.dtype)

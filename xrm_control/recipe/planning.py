@@ -13,6 +13,7 @@ from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move
 from xrm_control.acquisition.tomography import TomographySpec, projections_for
 from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind, RunState
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
@@ -82,18 +83,18 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     homing_s = sum(axis.settle_s for axis in instrument.axes.values())
     state = duration(mosaic, TimeState(ORIGIN, False), instrument)
     stages = [
-        StagePlan("homing", homing_s, 0, 0),
+        StagePlan(RunState.HOMING, homing_s, 0, 0),
         StagePlan("mosaic", state.elapsed_s, len(mosaic.steps), _bytes(mosaic, camera)),
     ]
     centres = likely_centres(recipe, camera)
     for number, centre in enumerate(centres, start=1):
         scan = recipe.scan.acquisition(f"roi-{number:02d}", centre, recipe.sample, camera)
         _inside(guard, scan)
-        first = next(step.pose for step in scan.steps if step.kind == "projection")
+        first = next(step.pose for step in scan.steps if step.kind == FrameKind.PROJECTION)
         start = TimeState(first, state.shutter_open, move_s(state.pose, first, instrument))
         state = duration(scan, start, instrument)
         stages.append(StagePlan(scan.stage, state.elapsed_s, len(scan.steps), _bytes(scan, camera)))
-    stages.append(StagePlan("finishing", instrument.shutter_s, 0, 0))
+    stages.append(StagePlan(RunState.FINISHING, instrument.shutter_s, 0, 0))
     voxels = _voxels(recipe, camera)
     tiles = recipe.mosaic.rows * recipe.mosaic.columns
     area = (recipe.mosaic.pitch_um(camera) / camera.field_of_view_um) ** 2

@@ -15,6 +15,7 @@ from xrm_control.compute.executor import Workers
 from xrm_control.core.clock import Clock
 from xrm_control.core.events import EventStream
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import RoiState, RunState
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.processing.live import LivePreview
@@ -69,7 +70,7 @@ class RunContext:
         self.progress = Progress()
         self.status_publisher = StatusPublisher(folder.name, instrument, clock, plan)
         self.states = RunStates(self._state_changed)
-        self._held_from = ""
+        self._held_from = RunState.IDLE
         # Acquisitions that are planned and not finished, by stage: where the stage will still go.
         self.ahead: dict[str, Acquisition] = {}
         # Of the region that is being scanned.
@@ -110,7 +111,7 @@ class RunContext:
     async def hold(self, reason: str) -> AsyncIterator[None]:
         """Stand still in `held` until the block ends, then return to the state before."""
         self.events.emit("run.held", reason, level="warning")
-        if self.states.state != "held":
+        if self.states.state != RunState.HELD:
             self._held_from = self.states.state
             self.states.go(f"hold_{self._held_from}")
         # After an error it is for the next one who holds to go back, or for the end of the run.
@@ -137,12 +138,12 @@ class RunContext:
         stage, count = acquisition.stage, len(acquisition.steps)
         self.events.emit("stage.planned", f"{stage}: {count} frames", stage=stage, frames=count)
 
-    def set_roi_state(self, roi: str, state: str, reason: str = "") -> None:
+    def set_roi_state(self, roi: str, state: RoiState, reason: str = "") -> None:
         """One step in the small life of a ROI."""
         self.journal.set_roi_state(roi, state, t_s=self.clock.now_s(), reason=reason, utc=self.clock.utc().isoformat())
         self.events.emit("roi.state", f"{roi}: {state}{': ' if reason else ''}{reason}", roi=roi, state=state)
 
-    def _state_changed(self, state: str) -> None:
+    def _state_changed(self, state: RunState) -> None:
         try:
             self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
         finally:

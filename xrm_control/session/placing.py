@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrm_control.core.states import FrameKind
 from xrm_control.mosaic.displacement import displacement
 from xrm_control.mosaic.tiles import Mosaic, Picture, transmission
 from xrm_control.roi.strategy import Roi
@@ -40,11 +41,13 @@ async def compare_with_mosaic(run: RunContext, roi: Roi, mosaic: Mosaic) -> str 
 def _near_zero(run: RunContext, roi: Roi) -> tuple[Picture, float, tuple[float, float]] | None:
     """The kept view nearest to 0 degrees as transmission, its pixel in um, and its stage position (x, y)."""
     stored = [(frame.exposure.actual, plan) for plan, frame in run.journal.stored_frames(roi.name)]
-    of_kind = {kind: [plan.frame_id for _, plan in stored if plan.kind == kind] for kind in ("flat", "dark")}
-    views = sorted((abs(pose.theta_deg), plan.frame_id, pose) for pose, plan in stored if plan.kind == "projection")
+    of_kind = {kind: [(plan.frame_id, pose) for pose, plan in stored if plan.kind == kind] for kind in FrameKind}
+    views = sorted((abs(pose.theta_deg), name, pose) for name, pose in of_kind[FrameKind.PROJECTION])
     if not views or views[0][0] > _FACING_DEG:
         return None
     _, name, pose = views[0]
-    flat, dark = (run.frames.load_stack(of_kind[kind]) for kind in ("flat", "dark"))
+    flat, dark = (
+        run.frames.load_stack([name for name, _ in of_kind[kind]]) for kind in (FrameKind.FLAT, FrameKind.DARK)
+    )
     pixel_um = run.description.camera.binned_pixel_um(run.recipe.scan.binning)
     return transmission(run.frames.load(name), flat, dark), pixel_um, (pose.x_um, pose.y_um)

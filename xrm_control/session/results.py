@@ -12,14 +12,15 @@ from xrm_control.analysis.population import pool
 from xrm_control.analysis.tables import Row, read_rows
 from xrm_control.analysis.truth_match import Field, match_truth, rotation_axis_error_px
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.session.context import RunContext
 from xrm_control.storage.run_folder import RunFolder
 
 _VERSIONED = ("xrm_control", "astra-toolbox", "numpy", "scipy", "scikit-image", "SimpleITK", "tifffile", "xraydb")
 
 
-def sum_up(run: RunContext, status: str, reasons: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The content of results.json. `status`: complete, incomplete, aborted or failed; `reasons` say why."""
+def sum_up(run: RunContext, status: Verdict, reasons: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The content of results.json. `reasons` say why it is no more."""
     folder, progress, journal = run.folder, run.progress, run.journal
     particles, voids = measured(folder, progress.reported)
     frames = journal.accounting_by_roi()
@@ -48,7 +49,7 @@ def sum_up(run: RunContext, status: str, reasons: tuple[str, ...] = ()) -> dict[
             "total_s": run.clock.now_s(),
         },
         "counts": {
-            "tiles": sum(plan.kind == "tile" for plan, _ in journal.stored_frames("")) if mosaic else 0,
+            "tiles": sum(plan.kind == FrameKind.TILE for plan, _ in journal.stored_frames("")) if mosaic else 0,
             "particles_in_mosaic": progress.particles_in_mosaic,
             "rois": len(progress.rois),
             "projections": _projections(run),
@@ -74,7 +75,8 @@ def measured(folder: RunFolder, rois: list[str]) -> tuple[list[Row], list[Row] |
 
 def _projections(run: RunContext) -> int:
     by_roi = [
-        sum(plan.kind == "projection" for plan in run.journal.planned_frames(roi["name"])) for roi in run.progress.rois
+        sum(plan.kind == FrameKind.PROJECTION for plan in run.journal.planned_frames(roi["name"]))
+        for roi in run.progress.rois
     ]
     return max(by_roi, default=0)
 

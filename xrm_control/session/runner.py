@@ -12,6 +12,8 @@ from types import FrameType
 from typing import Any
 
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.states import RoiState, RunState, Verdict
 from xrm_control.devices.protocols import SafeState
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
@@ -23,7 +25,6 @@ from xrm_control.session.context import RunContext
 from xrm_control.session.placing import compare_with_mosaic
 from xrm_control.session.results import sum_up
 
-PARTLY = 5
 # An instrument that does not answer may come back; it is not left in the beam for want of a second try.
 _SAFE_TRIES = 4
 _SAFE_PAUSE_S = 5.0
@@ -68,13 +69,13 @@ class Runner:
         self._processing: list[asyncio.Task[None]] = []
         self._warming: asyncio.Task[None] | None = None
 
-    async def run(self) -> int:
+    async def run(self) -> ExitCode:
         """Carry the run to its end and return the exit code. Raises the error that ended a failed or aborted run."""
         try:
             await self._guarded()
         finally:
             await self._run.instrument.disconnect()
-        return PARTLY if self._reasons() else 0
+        return ExitCode.PARTLY if self._reasons() else ExitCode.OK
 
     async def _guarded(self) -> None:
         run = self._run
@@ -88,14 +89,16 @@ class Runner:
                 where=run.folder.name,
                 remedy=f"`xrm status {run.folder.path}` says how far it came",
             )
-            await self._end("abort", "aborted_safely", "aborted", f"ended by {by}", interrupted)
+            await self._end("abort", "aborted_safely", RunState.ABORTED, f"ended by {by}", interrupted)
             raise interrupted from None
         except XrmError as error:
-            await self._end("fail", "failed_safely", "failed", str(error), error)
+            await self._end("fail", "failed_safely", RunState.FAILED, str(error), error)
             raise
         except BaseException as error:
             # A fault of this program must not leave the shutter open either.
-            await self._end("fail", "failed_safely", "failed", f"unexpected {type(error).__name__}: {error}", error)
+            await self._end(
+                "fail", "failed_safely", RunState.FAILED, f"unexpected {type(error).__name__}: {error}", error
+            )
             raise
 
     async def _work(self) -> None:
@@ -122,7 +125,7 @@ class Runner:
                 remedy=_CLOSE_BY_HAND,
             )
         reasons = self._reasons()
-        await self._report("incomplete" if reasons else "complete", reasons)
+        await self._report(Verdict.INCOMPLETE if reasons else Verdict.COMPLETE, reasons)
         run.states.go("complete")
 
     async def _scan(self, roi: Roi, mosaic: Mosaic) -> None:
@@ -146,7 +149,7 @@ class Runner:
         if problem:
             self._quarantine(roi.name, problem)
             return
-        run.set_roi_state(roi.name, "scanned")
+        run.set_roi_state(roi.name, RoiState.SCANNED)
         self._processing.append(asyncio.create_task(self._process(roi), name=f"process {roi.name}"))
 
     async def _warm_up(self) -> None:
@@ -163,7 +166,7 @@ class Runner:
             run.events.emit("roi.rows", f"{name}: {done} of {of} rows reconstructed", roi=name, done=done, of=of)
 
         try:
-            run.set_roi_state(name, "reconstructing")
+            run.set_roi_state(name, RoiState.RECONSTRUCTING)
             handed = await reconstruct_roi(run.workers, self._job(roi), told)
             for warning in handed.warnings:
                 run.events.emit("roi.remark", f"{name}: {warning}", level="warning", roi=name)
@@ -171,7 +174,7 @@ class Runner:
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
-            run.set_roi_state(name, "analysing")
+            run.set_roi_state(name, RoiState.ANALYSING)
             quality |= await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
         except StorageError:
             # A disk that fails or is full is the whole run's trouble, not this region's.
@@ -186,7 +189,7 @@ class Runner:
         run.progress.quality[name] = quality
         run.progress.reported.append(name)
         run.progress.reported.sort()
-        run.set_roi_state(name, "reported")
+        run.set_roi_state(name, RoiState.REPORTED)
 
     def _job(self, roi: Roi) -> ScanJob:
         run, recipe, camera = self._run, self._run.recipe, self._run.description.camera
@@ -206,7 +209,7 @@ class Runner:
 
     def _quarantine(self, roi: str, reason: str) -> None:
         self._run.progress.quarantined[roi] = reason
-        self._run.set_roi_state(roi, "quarantined", reason)
+        self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
         self._run.events.emit("roi.quarantined", f"{roi}: {reason}", level="error", roi=roi)
 
     def _reasons(self) -> tuple[str, ...]:
@@ -252,7 +255,7 @@ class Runner:
         else:
             emit("safe.verified", "axes at rest, shutter closed, read back", **record)
 
-    async def _end(self, begin: str, finish: str, status: str, reason: str, error: BaseException) -> None:
+    async def _end(self, begin: str, finish: str, end: RunState, reason: str, error: BaseException) -> None:
         """The way out of an aborted or failed run: safe first, then say how far it came.
 
         What cannot be recorded is left out: `error` is what the run ends with. Raises NotSafe in its place.
@@ -260,20 +263,20 @@ class Runner:
         run = self._run
         # Whatever state another's instrument is in, it is the doing of the one who has it.
         others = isinstance(error, InstrumentLocked)
-        aborted = status == "aborted"
+        aborted = end == RunState.ABORTED
         safety = _Safety(SafeState({}, False), ours=False) if others else await self._leave_safe(aborted)
         if not safety.ours:
             run.status_publisher.stop()
         self._enter(begin)
         self._say(safety)
-        run.events.emit(f"run.{status}", reason, level="error")
+        run.events.emit(f"run.{end}", reason, level="error")
         unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
         self._enter(finish)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
         # After a failure the regions that were scanned before it are still measured.
         await asyncio.gather(*self._processing, return_exceptions=True)
         try:
-            await self._report(status, (reason, *unsafe, *self._reasons()))
+            await self._report(Verdict(end), (reason, *unsafe, *self._reasons()))
         except _RECORD_FAILURES as failure:
             run.events.emit("report.failed", f"the report cannot be written: {failure}", level="error")
         if unsafe:
@@ -302,10 +305,10 @@ class Runner:
             with contextlib.suppress(*_RECORD_FAILURES):
                 states.go(trigger)
 
-    async def _report(self, status: str, reasons: tuple[str, ...]) -> None:
+    async def _report(self, verdict: Verdict, reasons: tuple[str, ...]) -> None:
         run = self._run
         run.events.emit("report.begun", "summing up, writing the report")
-        results = await run.on_disk(sum_up, run, status, reasons)
+        results = await run.on_disk(sum_up, run, verdict, reasons)
         await run.on_disk(lambda: run.folder.write_json(run.folder.results, results, replace=True))
         text = await run.on_disk(build_report, run.folder.path)
         await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))

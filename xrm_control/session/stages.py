@@ -11,6 +11,7 @@ import numpy as np
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.errors import DeviceError, UnusableData
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import REFERENCES, FrameKind
 from xrm_control.mosaic.file import write_mosaic
 from xrm_control.mosaic.picture import draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission
@@ -71,7 +72,7 @@ async def map_sample(run: RunContext) -> Mosaic:
         started_s = run.clock.now_s()
         await run.engine.configure(acquisition)
         # Without references no tile can be used: that is known before the first of them is exposed.
-        first = next((at for at, step in enumerate(acquisition.steps) if step.kind == "tile"), 0)
+        first = next((at for at, step in enumerate(acquisition.steps) if step.kind == FrameKind.TILE), 0)
         await run.engine.run(acquisition.steps[:first])
         _require_references(run, acquisition.steps[:first])
         await run.engine.run(acquisition.steps[first:])
@@ -87,7 +88,7 @@ async def map_sample(run: RunContext) -> Mosaic:
 def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
     """Raise UnusableData when all darks, or all flats, among `steps` are missing."""
     missing = run.journal.missing_frames()
-    for kind in ("dark", "flat"):
+    for kind in REFERENCES:
         taken = [step.frame_id for step in steps if step.kind == kind]
         if taken and all(name in missing for name in taken):
             raise UnusableData(
@@ -109,7 +110,7 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
 
     flat, dark = stack("flat"), stack("dark")
     tiles = []
-    for step in acquisition.of_kind("tile"):
+    for step in acquisition.of_kind(FrameKind.TILE):
         if step.frame_id in stored:
             row, column = run.recipe.mosaic.tile_of(step.index)
             pose = stored[step.frame_id].exposure.actual
@@ -175,14 +176,14 @@ def scan_of(run: RunContext, roi: Roi) -> Acquisition:
 
 def split(acquisition: Acquisition) -> tuple[tuple[FrameStep, ...], tuple[FrameStep, ...]]:
     """The frames before the first projection (darks, references), and the rest."""
-    first = next((i for i, step in enumerate(acquisition.steps) if step.kind == "projection"), 0)
+    first = next((i for i, step in enumerate(acquisition.steps) if step.kind == FrameKind.PROJECTION), 0)
     return acquisition.steps[:first], acquisition.steps[first:]
 
 
 async def align(run: RunContext, acquisition: Acquisition) -> None:
     """Bring the ROI to the rotation axis at the first angle, camera configured."""
     await run.engine.configure(acquisition)
-    first = next(step for step in acquisition.steps if step.kind == "projection")
+    first = next(step for step in acquisition.steps if step.kind == FrameKind.PROJECTION)
     await run.engine.move(first.pose, f"{acquisition.stage}, first angle")
 
 
@@ -224,12 +225,12 @@ def check(run: RunContext, roi: Roi) -> str | None:
     plans = {plan.frame_id: plan.kind for plan in run.journal.planned_frames(roi.name)}
     _tell_of_lost_pair(run, roi)
     missing = [plans[name] for name in run.journal.missing_frames() if name in plans]
-    projections = sum(kind == "projection" for kind in plans.values())
-    lost = missing.count("projection")
+    projections = sum(kind == FrameKind.PROJECTION for kind in plans.values())
+    lost = missing.count(FrameKind.PROJECTION)
     allowed = run.recipe.scan.missing_allowed_percent
     if lost > projections * allowed / 100:
         return f"{lost} of {projections} projections are missing, more than {allowed:g} %"
-    for kind in ("flat", "dark"):
+    for kind in (FrameKind.FLAT, FrameKind.DARK):
         taken = sum(k == kind for k in plans.values())
         if missing.count(kind) == taken:
             return f"all {taken} {kind}s are missing"
@@ -240,8 +241,8 @@ def _tell_of_lost_pair(run: RunContext, roi: Roi) -> None:
     """An automatic rotation axis is less exact when the views half a turn apart are not all there."""
     if run.recipe.reconstruction.rotation_axis != "auto":
         return
-    planned = [p.target.theta_deg for p in run.journal.planned_frames(roi.name) if p.kind == "projection"]
-    kept = [p.target.theta_deg for p, _ in run.journal.stored_frames(roi.name) if p.kind == "projection"]
+    planned = [p.target.theta_deg for p in run.journal.planned_frames(roi.name) if p.kind == FrameKind.PROJECTION]
+    kept = [p.target.theta_deg for p, _ in run.journal.stored_frames(roi.name) if p.kind == FrameKind.PROJECTION]
     best, left = (min((abs(b - a - 180) for a in thetas for b in thetas), default=180.0) for thetas in (planned, kept))
     if left > best + 0.01:
         text = f"{roi.name}: the best pair left misses half a turn by {left:.2f} deg: the rotation axis is less exact"

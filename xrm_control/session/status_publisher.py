@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from xrm_control.core.clock import Clock
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import ENDS, WAITING, RunState
 from xrm_control.devices.protocols import Instrument, RunStatus
 from xrm_control.recipe.planning import Plan
 
@@ -12,8 +14,8 @@ class StatusPublisher:
 
     def __init__(self, run: str, instrument: Instrument, clock: Clock, plan: Plan) -> None:
         self._run, self._instrument, self._clock = run, instrument, clock
-        self._state = "idle"
-        self._collected: set[str] = set()
+        self._state = RunState.IDLE
+        self._collected: set[FrameId] = set()
         self._images = sum(stage.frames for stage in plan.stages)
         self._planned_s = plan.total_s
         self._held_s = 0.0
@@ -29,16 +31,16 @@ class StatusPublisher:
         """The instrument is another's: say nothing any more."""
         self._ours = False
 
-    def entered(self, state: str) -> None:
+    def entered(self, state: RunState) -> None:
         """The run is in `state`; time in `held` and `paused` is not in the plan."""
         now_s = self._clock.now_s()
         if self._held_from_s is not None:
             self._held_s += now_s - self._held_from_s
-        self._held_from_s = now_s if state in ("held", "paused") else None
+        self._held_from_s = now_s if state in WAITING else None
         self._state = state
         self._tell()
 
-    def kept(self, frame_id: str) -> None:
+    def kept(self, frame_id: FrameId) -> None:
         """A frame is durable, for the first time or in place of one that turned out to be odd."""
         self._collected.add(frame_id)
         self._tell()
@@ -52,7 +54,7 @@ class StatusPublisher:
         if not self._ours:
             return
         elapsed_s, collected = self._clock.now_s(), len(self._collected)
-        over = self._state in ("done", "aborted", "failed")
+        over = self._state in ENDS
         working_s = elapsed_s - self._held_s - (elapsed_s - self._held_from_s if self._held_from_s is not None else 0)
         # A run behind its plan has at least its outstanding frames before it.
         outstanding_s = self._planned_s * max(0, self._images - collected) / max(1, self._images)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,33 +17,13 @@ import tifffile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.frame_id import FrameId
 from xrm_control.storage.durable import make_folder, sha256_bytes, write_durable
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 
 _DTYPES = ("uint8", "uint16", "uint32", "float32", "float64")
-_FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9_-]*")
-
-
-def tile_id(row: int, column: int) -> str:
-    """Frame id of a tile of the mosaic: ``mosaic/tile_r03_c05``."""
-    return f"mosaic/tile_r{row:02d}_c{column:02d}"
-
-
-def projection_id(roi: str, number: int) -> str:
-    """Frame id of a projection: ``roi-01/proj_0007``."""
-    return f"{roi}/proj_{number:04d}"
-
-
-def flat_id(group: str, number: int) -> str:
-    """Frame id of a flat of a ROI or of ``mosaic``: ``roi-01/flat_0001``."""
-    return f"{group}/flat_{number:04d}"
-
-
-def dark_id(group: str, number: int) -> str:
-    """Frame id of a dark of a ROI or of ``mosaic``: ``roi-01/dark_0001``."""
-    return f"{group}/dark_{number:04d}"
 
 
 class FrameStore:
@@ -54,13 +33,11 @@ class FrameStore:
         self._folder = folder
         self._journal = journal
 
-    def store(self, frame_id: str, attempt: int, image: NDArray[Any], exposure: Exposure) -> StoredFrame:
+    def store(self, frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure) -> StoredFrame:
         """Make one image (rows, columns) durable and commit it; the attempt must have been intended before.
 
         Raises DataError for an image that is none, StorageError when the disk or the journal refuses.
         """
-        if not _FRAME_ID.fullmatch(frame_id):
-            raise DataError("is no frame id (group/name, of letters, digits, - and _)", where=frame_id)
         data = encode_frame(frame_id, attempt, image, exposure)
         path = self._folder.frame_path(frame_id, attempt)
         mean = float(np.mean(image, dtype=np.float64))
@@ -80,14 +57,14 @@ class FrameStore:
         self._journal.commit(frame)
         return frame
 
-    def load(self, frame_id: str) -> NDArray[Any]:
+    def load(self, frame_id: FrameId) -> NDArray[Any]:
         """The image (rows, columns) of the kept attempt; DataError when none is kept or the file is not whole."""
         frame = self._journal.kept_frame(frame_id)
         if frame is None:
             raise DataError("no attempt of this frame is kept", where=frame_id)
         return read_frame(self._folder, frame)
 
-    def load_stack(self, frame_ids: Sequence[str]) -> NDArray[Any]:
+    def load_stack(self, frame_ids: Sequence[FrameId]) -> NDArray[Any]:
         """The kept images of `frame_ids` as one array (frames, rows, columns); all must have one shape and type."""
         if not frame_ids:
             raise DataError("a stack of no frames was asked for", where=str(self._folder.path))
@@ -107,7 +84,7 @@ class FrameStore:
         return stack
 
 
-def encode_frame(frame_id: str, attempt: int, image: NDArray[Any], exposure: Exposure) -> bytes:
+def encode_frame(frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure) -> bytes:
     """One image (rows, columns) as the bytes of a TIFF that describes itself; the same frame gives the same bytes.
 
     The description is JSON (frame id, attempt, measured pose, times, camera id), enough to rebuild the commit.

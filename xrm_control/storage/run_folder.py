@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.storage.durable import (
     PART_SUFFIX,
     fsync_path,
@@ -26,7 +27,7 @@ from xrm_control.storage.durable import (
 from xrm_control.storage.lock import hold_lock, lock_holder
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
-_TAKEN = ("frames", "quarantine", "mosaic")
+_TAKEN = ("frames", "quarantine", MOSAIC)
 _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -184,7 +185,7 @@ class RunFolder:
         """ROIs that have been handed to analysis, in order."""
         return sorted(entry.parent.name for entry in self.path.glob("*/handoff.json"))
 
-    def frame_path(self, frame_id: str, attempt: int = 1) -> Path:
+    def frame_path(self, frame_id: FrameId, attempt: int = 1) -> Path:
         """The file of one attempt: ``frames/roi-01/proj_0007.tif``, from the second on ``proj_0007.a2.tif``."""
         suffix = ".tif" if attempt == 1 else f".a{attempt}.tif"
         return self.frames / f"{frame_id}{suffix}"
