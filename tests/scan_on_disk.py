@@ -9,6 +9,7 @@ import numpy as np
 
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
 from xrm_control.processing.regions import ScanJob
@@ -42,7 +43,7 @@ def scan_job(folder: Path, rows_at_a_time: int | None = None) -> ScanJob:
         store = FrameStore(run, journal)
         for number, (kind, image, angle, t_s) in enumerate(pictures):
             pose = Pose(0, 0, 0, float(angle))
-            name = f"{ROI}/{kind}_{number:04d}"
+            name = FrameId.numbered(ROI, kind, number)
             journal.plan_frames([PlannedFrame(name, "scanning", kind, number, pose, 1, 8, ROI)])
             attempt = journal.intend(name, theta_deg=pose.theta_deg, t_s=number)
             store.store(name, attempt, image, Exposure(pose, float(t_s), float(t_s), number))

@@ -19,6 +19,16 @@ from pathlib import Path
 
 from simulators.microscope import Microscope
 from simulators.trace import ExposureSeen, Trace
+from xrm_control.core.events import (
+    InstrumentLost,
+    RunHeld,
+    RunReleased,
+    SafeStateFailed,
+    SafeStateLeft,
+    SafeStateVerified,
+    StageBegun,
+    StageEnded,
+)
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
 from xrm_control.storage.journal import JournalReader
@@ -158,8 +168,12 @@ def said_in(folder: Path) -> Said:
     kinds = [event.kind for event in events]
     end_s = events[-1].t_s if events else 0.0
     # A run that could not reach its instrument for the safe state says so.
-    safe = "safe.verified" in kinds and "safe.left" not in kinds
-    ways_out = [event.t_s for event in events if event.kind in ("safe.verified", "safe.failed", "safe.left")]
+    safe = SafeStateVerified.kind in kinds and SafeStateLeft.kind not in kinds
+    ways_out = [
+        event.t_s
+        for event in events
+        if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
+    ]
     return Said(
         [Intent(t_s, name, frames[name].target, frames[name].kind != FrameKind.DARK) for name, t_s in attempts],
         [
@@ -173,8 +187,8 @@ def said_in(folder: Path) -> Said:
             )
             for plan, frame in stored
         ],
-        _spans(events, "run.held", "run.released", ways_out, but="instrument lost"),
-        _merged(_spans(events, "stage.begun", "stage.ended", ways_out)),
+        _spans(events, RunHeld.kind, RunReleased.kind, ways_out, but="instrument lost"),
+        _merged(_spans(events, StageBegun.kind, StageEnded.kind, ways_out)),
         _unreachable(events, end_s),
         safe,
     )
@@ -191,8 +205,8 @@ def _spans(events: Sequence, begin: str, end: str, ways_out: Sequence[float], bu
 
 
 def _unreachable(events: Sequence, end_s: float) -> list[Span]:
-    lost = [event.t_s for event in events if event.kind == "instrument.lost"]
-    back = [event.t_s for event in events if event.kind == "run.released" and "instrument lost" in event.text]
+    lost = [event.t_s for event in events if event.kind == InstrumentLost.kind]
+    back = [event.t_s for event in events if event.kind == RunReleased.kind and "instrument lost" in event.text]
     return [(t_s, min((again for again in back if again >= t_s), default=end_s)) for t_s in lost]
 
 

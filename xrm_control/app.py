@@ -22,9 +22,10 @@ from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, Interrupted, RecipeError, UnusableData
-from xrm_control.core.events import Event, EventStream, Listener
+from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, WorkersAway
 from xrm_control.core.findings import Finding
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import Level
 from xrm_control.devices.backend import Backend
 from xrm_control.processing.scans import FileScan, RunScan
 from xrm_control.processing.volumes import (
@@ -135,9 +136,9 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                 events.subscribe(record.in_log, "the log")
                 if listener is not None:
                     events.subscribe(listener, "the display")
-                events.emit("run.folder", str(folder.path), path=str(folder.path))
+                events.emit(RunFolderMade(str(folder.path)))
                 instrument = recipe.instrument.open(clock)
-                with recipe.compute.open(lambda text: events.emit("workers.lost", text, level="warning")) as workers:
+                with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
                     context = RunContext(recipe, folder, journal, instrument, clock, events, workers, cost)
                     try:
                         return await Runner(context).run()
@@ -161,14 +162,14 @@ class _Recorder:
     def __init__(self, folder: RunFolder, journal: Journal, clock: Clock) -> None:
         self._folder, self._journal, self._clock = folder, journal, clock
 
-    def in_journal(self, event: Event) -> None:
+    def in_journal(self, event: AnyEvent) -> None:
         """What matters. The journal's required writes are the run's own business, and end it where they fail."""
-        if event.level != "debug":
+        if event.level != Level.DEBUG:
             self._journal.record_event(
                 event.kind, event.text, t_s=event.t_s, level=event.level, data=event.data, utc=self._utc()
             )
 
-    def in_log(self, event: Event) -> None:
+    def in_log(self, event: AnyEvent) -> None:
         """Everything."""
         self._folder.append_log(
             {
@@ -178,7 +179,7 @@ class _Recorder:
                 "kind": event.kind,
                 "text": event.text,
             }
-            | ({"data": dict(event.data)} if event.data else {})
+            | ({"data": event.data} if event.data else {})
         )
 
     def _utc(self) -> str:

@@ -15,6 +15,7 @@ from tests.acquisition.bench import ALL_KEPT, STEPS, Bench, exposures
 from xrm_control.acquisition.engine import RetryPolicy
 from xrm_control.acquisition.steps import FrameStep
 from xrm_control.core.errors import MotionInterrupted, Saturated
+from xrm_control.core.events import FrameConfirmed, FrameWithdrawn
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
@@ -189,13 +190,13 @@ def test_a_reference_that_lies_is_found_and_the_region_survives(
 def test_a_view_that_dips_first_of_all_is_found_when_the_others_are_known() -> None:
     steps = scan()
     calm = calm_day(steps)
-    first = calm.sink.kept["roi-01/proj_0000"]
+    first = calm.sink.kept[FrameId("roi-01/proj_0000")]
     dip = {"kind": "flux", "hits": "roi-01/proj_0000", "after_s": 0.2, "duration_s": 0.5, "factor": 0.4, "hidden": True}
     bench = Bench(placed(dip, steps), specimen="nmc811")
     bench.run(steps)
     assert bench.outcomes() == calm.outcomes()
-    assert "frame.withdrawn" in bench.seen
-    kept = bench.sink.kept["roi-01/proj_0000"]
+    assert FrameWithdrawn.kind in bench.seen
+    kept = bench.sink.kept[FrameId("roi-01/proj_0000")]
     assert kept.image.astype(float).mean() == pytest.approx(first.image.astype(float).mean(), rel=0.02)
 
 
@@ -210,7 +211,7 @@ def test_what_is_the_sample_itself_costs_one_exposure_and_is_kept() -> None:
     bench.run(steps)
     assert bench.outcomes() == dict.fromkeys((step.frame_id for step in steps), "keep")
     assert exposures(bench).count("roi-01/proj_0001") == 2
-    assert "frame.confirmed" in bench.seen
+    assert FrameConfirmed.kind in bench.seen
 
 
 TILES = (
@@ -221,12 +222,12 @@ TILES = (
 
 
 def test_a_tile_under_a_dip_is_taken_again() -> None:
-    second = calm_day(TILES).sink.kept["mosaic/tile_r00_c01"]
+    second = calm_day(TILES).sink.kept[FrameId("mosaic/tile_r00_c01")]
     dip = {"kind": "flux", "hits": "mosaic/tile_r00_c01", "after_s": 0.3, "duration_s": 0.5, "factor": 0.0}
     bench = Bench({**placed(dip, TILES), "hidden": True}, specimen="nmc811")
     bench.run(TILES)
     assert [name for what, name, _ in bench.sink.calls if what == "retake"] == ["mosaic/tile_r00_c01"]
-    kept = bench.sink.kept["mosaic/tile_r00_c01"]
+    kept = bench.sink.kept[FrameId("mosaic/tile_r00_c01")]
     assert kept.image.astype(float).mean() == pytest.approx(second.image.astype(float).mean(), rel=0.02)
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from xrm_control.acquisition.checks import FrameChecker
 from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import FrameStep
-from xrm_control.core.events import EventStream
+from xrm_control.core.events import EventStream, FrameWithdrawn, ReferenceDoubted
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind
 
@@ -77,8 +77,7 @@ class SecondLook:
         if reference in self._renewed or not names:
             return
         self._renewed.add(reference)
-        text = f"{where}: the {reference}s are doubted and taken again"
-        self._events.emit("reference.doubted", text, level="warning", frame=where)
+        self._events.emit(ReferenceDoubted(where, reference))
         again = await self._withdraw(dict.fromkeys(names, f"doubted: {where} does not go with it"))
         failed = [step for step in again if not await self._carry_out(step)]
         for step in (*failed, *await self.review(again)):
@@ -92,6 +91,6 @@ class SecondLook:
             step, attempt = self._taken.pop(name)
             await self._sink.retake(step, attempt, reason)
             self._checker.withdraw(name)
-            self._events.emit("frame.withdrawn", f"{name}: {reason}", level="warning", frame=name)
+            self._events.emit(FrameWithdrawn(name, reason))
             steps.append(step)
         return steps

@@ -12,6 +12,19 @@ from types import FrameType
 from typing import Any
 
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
+from xrm_control.core.events import (
+    ReconstructionWarned,
+    ReportBegun,
+    ReportFailed,
+    RoiQuarantined,
+    RowsReconstructed,
+    RunAborted,
+    RunFailed,
+    RunInterrupted,
+    SafeStateFailed,
+    SafeStateLeft,
+    SafeStateVerified,
+)
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import RoiState, RunState, Verdict
 from xrm_control.devices.protocols import SafeState
@@ -163,13 +176,13 @@ class Runner:
         place = run.folder.roi(name)
 
         def told(done: int, of: int) -> None:
-            run.events.emit("roi.rows", f"{name}: {done} of {of} rows reconstructed", roi=name, done=done, of=of)
+            run.events.emit(RowsReconstructed(name, done, of))
 
         try:
             run.set_roi_state(name, RoiState.RECONSTRUCTING)
             handed = await reconstruct_roi(run.workers, self._job(roi), told)
             for warning in handed.warnings:
-                run.events.emit("roi.remark", f"{name}: {warning}", level="warning", roi=name)
+                run.events.emit(ReconstructionWarned(name, warning))
             quality: dict[str, Any] = dict(handed.quality)
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
@@ -210,7 +223,7 @@ class Runner:
     def _quarantine(self, roi: str, reason: str) -> None:
         self._run.progress.quarantined[roi] = reason
         self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
-        self._run.events.emit("roi.quarantined", f"{roi}: {reason}", level="error", roi=roi)
+        self._run.events.emit(RoiQuarantined(roi, reason))
 
     def _reasons(self) -> tuple[str, ...]:
         """Why this run is not a full success; empty when it is."""
@@ -247,13 +260,12 @@ class Runner:
     def _say(self, safety: _Safety) -> None:
         """Record how the instrument was left."""
         emit, state = self._run.events.emit, safety.state
-        record = {"axes_at_rest": dict(state.axes_at_rest), "shutter_closed": state.shutter_closed}
         if not safety.ours:
-            emit("safe.left", "the instrument is not this run's: nothing is commanded", level="warning")
+            emit(SafeStateLeft())
         elif safety.problem:
-            emit("safe.failed", f"the safe state is NOT reached: {safety.problem}", level="error", **record)
+            emit(SafeStateFailed(safety.problem, dict(state.axes_at_rest), state.shutter_closed))
         else:
-            emit("safe.verified", "axes at rest, shutter closed, read back", **record)
+            emit(SafeStateVerified(dict(state.axes_at_rest), state.shutter_closed))
 
     async def _end(self, begin: str, finish: str, end: RunState, reason: str, error: BaseException) -> None:
         """The way out of an aborted or failed run: safe first, then say how far it came.
@@ -265,11 +277,10 @@ class Runner:
         others = isinstance(error, InstrumentLocked)
         aborted = end == RunState.ABORTED
         safety = _Safety(SafeState({}, False), ours=False) if others else await self._leave_safe(aborted)
-        if not safety.ours:
-            run.status_publisher.stop()
-        self._enter(begin)
+        # Before the screens hear of the end: they are not this run's to write to where the instrument is not.
         self._say(safety)
-        run.events.emit(f"run.{end}", reason, level="error")
+        self._enter(begin)
+        run.events.emit(RunAborted(reason) if aborted else RunFailed(reason))
         unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
         self._enter(finish)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
@@ -278,7 +289,7 @@ class Runner:
         try:
             await self._report(Verdict(end), (reason, *unsafe, *self._reasons()))
         except _RECORD_FAILURES as failure:
-            run.events.emit("report.failed", f"the report cannot be written: {failure}", level="error")
+            run.events.emit(ReportFailed(str(failure)))
         if unsafe:
             text = error.what if isinstance(error, XrmError) else reason
             raise NotSafe(f"{text}; {unsafe[0]}", where=getattr(error, "where", None), remedy=_CLOSE_BY_HAND) from error
@@ -307,7 +318,7 @@ class Runner:
 
     async def _report(self, verdict: Verdict, reasons: tuple[str, ...]) -> None:
         run = self._run
-        run.events.emit("report.begun", "summing up, writing the report")
+        run.events.emit(ReportBegun())
         results = await run.on_disk(sum_up, run, verdict, reasons)
         await run.on_disk(lambda: run.folder.write_json(run.folder.results, results, replace=True))
         text = await run.on_disk(build_report, run.folder.path)
@@ -327,7 +338,7 @@ class Runner:
                 instrument.halt()
                 self._interrupted = name
                 task.cancel()
-                self._run.events.emit("run.interrupted", f"{name}: stopping safely", level="warning")
+                self._run.events.emit(RunInterrupted(name))
 
         def wished(name: str) -> None:
             loop.call_soon_threadsafe(interrupt, name)

@@ -10,6 +10,16 @@ import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.errors import DeviceError, UnusableData
+from xrm_control.core.events import (
+    InstrumentBegun,
+    InstrumentReached,
+    RoiChosen,
+    RotationPairLost,
+    RunReplanned,
+    SourceDown,
+    StageBegun,
+    StageEnded,
+)
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import REFERENCES, FrameKind
 from xrm_control.mosaic.file import write_mosaic
@@ -27,15 +37,15 @@ from xrm_control.storage.records import Artifact
 
 async def connect(run: RunContext) -> None:
     """Reach every device, and write down what it says of itself."""
-    run.events.emit("instrument.begun", f"reaching the {run.description.name}")
+    run.events.emit(InstrumentBegun(run.description.name))
     await run.instrument.connect()
-    run.status_publisher.begin()
+    run.events.emit(InstrumentReached(run.description.name))
     run.renew_guard()
     # The plan was made from what was known without the instrument; its positions must suit what was found.
     make_plan(run.recipe, run.description)
     source = await run.instrument.source.read()
     if not source.available:
-        run.events.emit("source.down", "no beam yet; the first exposure waits for it", level="warning")
+        run.events.emit(SourceDown())
     truth = run.instrument.truth()
     if truth is not None:
         await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth))
@@ -151,7 +161,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
     for name, kind in (("rois.json", "rois"), ("mosaic.png", "picture")):
         record_artifact(run, name, kind)
     for roi in rois:
-        run.events.emit("roi.chosen", f"{roi.name} at ({roi.x_um:.1f}, {roi.y_um:.1f}) um: {roi.reason}", roi=roi.name)
+        run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
     return rois
 
 
@@ -161,7 +171,7 @@ def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
     others = [stage for stage in run.plan.stages if stage not in scans]
     mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
     images = sum(stage.frames for stage in others) + sum(len(scan_of(run, roi).steps) for roi in rois)
-    run.status_publisher.replan(images, sum(stage.seconds for stage in others) + mean_s * len(rois))
+    run.events.emit(RunReplanned(images, sum(stage.seconds for stage in others) + mean_s * len(rois)))
 
 
 def centre_of(roi: Roi) -> Pose:
@@ -203,19 +213,19 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[No
     guess = (
         spec.rotation_axis if spec.rotation_axis != "auto" else next((one["rotation_axis_px"] for one in known), None)
     )
-    live = run.live = LivePreview(
+    live = LivePreview(
         acquisition,
         run.description.camera.binned_pixel_um(acquisition.binning),
         spec.preprocess,
         guess,
         run.folder.roi(roi).preview,
-        lambda kind, level, text: run.events.emit(kind, text, level=level, roi=roi),
+        run.events,
     )
     try:
-        yield
+        with run.events.listening(live.hear, "the preview"):
+            yield
         await live.finish()
     finally:
-        run.live = None
         live.close()
 
 
@@ -245,8 +255,7 @@ def _tell_of_lost_pair(run: RunContext, roi: Roi) -> None:
     kept = [p.target.theta_deg for p, _ in run.journal.stored_frames(roi.name) if p.kind == FrameKind.PROJECTION]
     best, left = (min((abs(b - a - 180) for a in thetas for b in thetas), default=180.0) for thetas in (planned, kept))
     if left > best + 0.01:
-        text = f"{roi.name}: the best pair left misses half a turn by {left:.2f} deg: the rotation axis is less exact"
-        run.events.emit("roi.remark", text, level="warning", roi=roi.name)
+        run.events.emit(RotationPairLost(roi.name, left))
 
 
 def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> None:
@@ -257,6 +266,6 @@ def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> Non
 
 @contextlib.contextmanager
 def _stage(run: RunContext, name: str, total: int) -> Iterator[None]:
-    run.events.emit("stage.begun", name, stage=name, total=total)
+    run.events.emit(StageBegun(name, total))
     yield
-    run.events.emit("stage.ended", name, stage=name)
+    run.events.emit(StageEnded(name))
