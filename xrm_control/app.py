@@ -22,10 +22,9 @@ from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, Interrupted, RecipeError, UnusableData
-from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, WorkersAway
+from xrm_control.core.events import EventStream, Listener, RunFolderMade, WorkersAway
 from xrm_control.core.findings import Finding
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import Level
 from xrm_control.devices.backend import Backend
 from xrm_control.processing.scans import FileScan, RunScan
 from xrm_control.processing.volumes import (
@@ -48,6 +47,7 @@ from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bi
 from xrm_control.storage.formats.registry import read_scan, read_volume
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.lock import hold_lock
+from xrm_control.storage.recorder import EventRecorder
 from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
@@ -131,9 +131,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
             async def session() -> int:
                 clock = Clock(started)
                 events = EventStream(clock.now_s)
-                record = _Recorder(folder, journal, clock)
-                events.subscribe(record.in_journal, "the journal of events")
-                events.subscribe(record.in_log, "the log")
+                EventRecorder(folder, journal, lambda: clock.utc().isoformat()).listen_to(events)
                 if listener is not None:
                     events.subscribe(listener, "the display")
                 events.emit(RunFolderMade(str(folder.path)))
@@ -154,36 +152,6 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
                     error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
                 ) from error
     return Outcome(folder.path, code, json.loads(folder.results.read_text(encoding="utf-8")))
-
-
-class _Recorder:
-    """Events into the journal (what matters) and the log (everything)."""
-
-    def __init__(self, folder: RunFolder, journal: Journal, clock: Clock) -> None:
-        self._folder, self._journal, self._clock = folder, journal, clock
-
-    def in_journal(self, event: AnyEvent) -> None:
-        """What matters. The journal's required writes are the run's own business, and end it where they fail."""
-        if event.level != Level.DEBUG:
-            self._journal.record_event(
-                event.kind, event.text, t_s=event.t_s, level=event.level, data=event.data, utc=self._utc()
-            )
-
-    def in_log(self, event: AnyEvent) -> None:
-        """Everything."""
-        self._folder.append_log(
-            {
-                "t_s": round(event.t_s, 3),
-                "utc": self._utc(),
-                "level": event.level,
-                "kind": event.kind,
-                "text": event.text,
-            }
-            | ({"data": event.data} if event.data else {})
-        )
-
-    def _utc(self) -> str:
-        return self._clock.utc().isoformat()
 
 
 def status(path: Path) -> RunSummary:
@@ -209,10 +177,13 @@ def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
 
 
 def report(path: Path) -> Path:
-    """Write report.html anew from the run folder's files."""
+    """Write report.html anew from the run folder's files; of a run that died, or could not sum itself up, also that."""
+    from xrm_control.processing.results import sum_up_again
     from xrm_control.reporting.report import build_report
 
-    folder = RunFolder.open(path)
+    folder, now = RunFolder.open(path), status(path)
+    if now.died or (now.ended and not now.alive and not folder.results.is_file()):
+        sum_up_again(folder)
     return folder.write_text(folder.report, build_report(folder.path), replace=True)
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from xrm_control.acquisition.engine import Engine
@@ -28,19 +27,6 @@ from xrm_control.storage.records import Exposure, PlannedFrame
 from xrm_control.storage.run_folder import RunFolder
 
 Result = TypeVar("Result")
-
-
-@dataclass
-class Progress:
-    """What the run has achieved so far; grows while it runs and is all that the results are made of."""
-
-    mosaic_s: float | None = None
-    particles_in_mosaic: int | None = None
-    scan_s: dict[str, float] = field(default_factory=dict)
-    rois: list[dict[str, Any]] = field(default_factory=list)
-    quality: dict[str, dict[str, Any]] = field(default_factory=dict)
-    quarantined: dict[str, str] = field(default_factory=dict)
-    reported: list[str] = field(default_factory=list)
 
 
 class RunContext:
@@ -66,7 +52,6 @@ class RunContext:
         self.events = events
         self.workers = workers
         self.plan = plan
-        self.progress = Progress()
         events.subscribe(StatusPublisher(folder.name, instrument, plan).hear, "the operators' screens")
         self.states = RunStates(self._state_changed)
         self._held_from = RunState.IDLE

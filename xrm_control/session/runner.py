@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
 from xrm_control.core.events import (
@@ -29,14 +28,15 @@ from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import RoiState, RunState, Verdict
 from xrm_control.devices.protocols import SafeState
 from xrm_control.mosaic.tiles import Mosaic
+from xrm_control.processing.achieved import achieved, shortcomings
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
+from xrm_control.processing.results import sum_up
 from xrm_control.processing.scans import RunScan
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
 from xrm_control.session.context import RunContext
 from xrm_control.session.placing import compare_with_mosaic
-from xrm_control.session.results import sum_up
 
 # An instrument that does not answer may come back; it is not left in the beam for want of a second try.
 _SAFE_TRIES = 4
@@ -148,7 +148,6 @@ class Runner:
         run.plan_frames(acquisition)
         before, rest = stages.split(acquisition)
         self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")
-        started_s = run.clock.now_s()
         run.states.go("align")
         await stages.align(run, acquisition)
         async with stages.preview(run, acquisition):
@@ -156,7 +155,6 @@ class Runner:
             await stages.take(run, acquisition, before, "references")
             run.states.go("scan")
             await stages.take(run, acquisition, rest, "projections")
-        run.progress.scan_s[roi.name] = run.clock.now_s() - started_s
         run.states.go("check")
         problem = stages.check(run, roi) or await compare_with_mosaic(run, roi, mosaic)
         if problem:
@@ -183,12 +181,11 @@ class Runner:
             handed = await reconstruct_roi(run.workers, self._job(roi), told)
             for warning in handed.warnings:
                 run.events.emit(ReconstructionWarned(name, warning))
-            quality: dict[str, Any] = dict(handed.quality)
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, RoiState.ANALYSING)
-            quality |= await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
+            await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
         except StorageError:
             # A disk that fails or is full is the whole run's trouble, not this region's.
             raise
@@ -199,9 +196,6 @@ class Runner:
         for path in sorted(place.path.iterdir()):
             if path.is_file() and path not in (place.volume, place.handoff, place.preview):
                 stages.record_artifact(run, f"{name}/{path.name}", "analysis", name)
-        run.progress.quality[name] = quality
-        run.progress.reported.append(name)
-        run.progress.reported.sort()
         run.set_roi_state(name, RoiState.REPORTED)
 
     def _job(self, roi: Roi) -> ScanJob:
@@ -221,22 +215,13 @@ class Runner:
         )
 
     def _quarantine(self, roi: str, reason: str) -> None:
-        self._run.progress.quarantined[roi] = reason
         self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
         self._run.events.emit(RoiQuarantined(roi, reason))
 
     def _reasons(self) -> tuple[str, ...]:
         """Why this run is not a full success; empty when it is."""
         run = self._run
-        reasons = [f"{roi} is set aside: {why}" for roi, why in run.progress.quarantined.items()]
-        missing = run.journal.missing_frames()
-        if missing:
-            reasons.append(f"{len(missing)} frames are missing: {', '.join(list(missing)[:5])}")
-        planned = run.recipe.roi.planned()
-        wanted = planned if isinstance(planned, int) else len(planned)
-        if run.progress.rois and len(run.progress.rois) < wanted:
-            reasons.append(f"{len(run.progress.rois)} of {wanted} regions were found")
-        return tuple(reasons)
+        return shortcomings(achieved(run.folder, run.journal), run.recipe)
 
     async def _make_safe(self) -> _Safety:
         """Enter the safe state, tried again for a while. It needs nothing but the instrument, and records nothing."""
@@ -319,7 +304,7 @@ class Runner:
     async def _report(self, verdict: Verdict, reasons: tuple[str, ...]) -> None:
         run = self._run
         run.events.emit(ReportBegun())
-        results = await run.on_disk(sum_up, run, verdict, reasons)
+        results = await run.on_disk(sum_up, run.folder, run.journal, run.recipe, verdict, reasons)
         await run.on_disk(lambda: run.folder.write_json(run.folder.results, results, replace=True))
         text = await run.on_disk(build_report, run.folder.path)
         await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))

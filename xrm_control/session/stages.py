@@ -21,10 +21,11 @@ from xrm_control.core.events import (
     StageEnded,
 )
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import REFERENCES, FrameKind
+from xrm_control.core.states import REFERENCES, FrameKind, RunState
 from xrm_control.mosaic.file import write_mosaic
 from xrm_control.mosaic.picture import draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission
+from xrm_control.processing.achieved import achieved, read_json
 from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -53,7 +54,7 @@ async def connect(run: RunContext) -> None:
 
 async def home(run: RunContext) -> None:
     """Bring the axes to a known position and verify it."""
-    await run.engine.recovering(lambda: _home(run), "homing")
+    await run.engine.recovering(lambda: _home(run), RunState.HOMING)
 
 
 async def _home(run: RunContext) -> None:
@@ -79,7 +80,6 @@ async def map_sample(run: RunContext) -> Mosaic:
     run.ahead[acquisition.stage] = acquisition
     run.plan_frames(acquisition)
     with _stage(run, "mosaic", len(acquisition.steps)):
-        started_s = run.clock.now_s()
         await run.engine.configure(acquisition)
         # Without references no tile can be used: that is known before the first of them is exposed.
         first = next((at for at, step in enumerate(acquisition.steps) if step.kind == FrameKind.TILE), 0)
@@ -87,7 +87,6 @@ async def map_sample(run: RunContext) -> Mosaic:
         _require_references(run, acquisition.steps[:first])
         await run.engine.run(acquisition.steps[first:])
         await run.engine.close()
-        run.progress.mosaic_s = run.clock.now_s() - started_s
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
     await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
@@ -112,13 +111,13 @@ def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
 def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
     stored = {frame.frame_id: frame for _, frame in run.journal.stored_frames("")}
 
-    def stack(kind: str) -> np.ndarray:
+    def stack(kind: FrameKind) -> np.ndarray:
         names = [step.frame_id for step in acquisition.steps if step.kind == kind and step.frame_id in stored]
         if not names:
             raise UnusableData(f"no {kind} of the mosaic was kept", where="mosaic", remedy="see log.jsonl for why")
         return run.frames.load_stack(names)
 
-    flat, dark = stack("flat"), stack("dark")
+    flat, dark = stack(FrameKind.FLAT), stack(FrameKind.DARK)
     tiles = []
     for step in acquisition.of_kind(FrameKind.TILE):
         if step.frame_id in stored:
@@ -135,7 +134,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
     mu_per_um = run.recipe.sample.mu_per_um(run.description.energy_kev)
     fov_um = run.description.camera.field_of_view_um
     limits = Limits(run.guard.limits["x"], run.guard.limits["y"])
-    with _stage(run, "picking", 1):
+    with _stage(run, RunState.PICKING, 1):
         particles = await run.on_disk(find_particles, chart, mu_per_um)
         rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
         for roi in rois:
@@ -143,8 +142,6 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
             run.guard.check_path((step.frame_id, step.pose) for step in scan.steps)
             run.ahead[scan.stage] = scan
         _replan(run, rois)
-        run.progress.particles_in_mosaic = len(particles)
-        run.progress.rois = [asdict(roi) for roi in rois]
         about = {
             "pixel_size_um": mosaic.pixel_size_um,
             "x0_um": mosaic.x0_um,
@@ -153,7 +150,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
             "particles": len(particles),
             "residual_um": mosaic.residual_um,
         }
-        content = {"mosaic": about, "rois": run.progress.rois}
+        content = {"mosaic": about, "rois": [asdict(roi) for roi in rois]}
         await run.on_disk(lambda: run.folder.write_json(run.folder.rois, content))
         frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
         circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
@@ -208,11 +205,9 @@ async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep
 async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[None]:
     """While the block runs, slices of what is scanned grow in the ROI's folder."""
     roi = acquisition.stage
-    spec, known = run.recipe.reconstruction, run.progress.quality.values()
+    spec = run.recipe.reconstruction
     # The axis of this scan shows at its end; that of the region before is the best guess.
-    guess = (
-        spec.rotation_axis if spec.rotation_axis != "auto" else next((one["rotation_axis_px"] for one in known), None)
-    )
+    guess = spec.rotation_axis if spec.rotation_axis != "auto" else await run.on_disk(_known_axis_px, run)
     live = LivePreview(
         acquisition,
         run.description.camera.binned_pixel_um(acquisition.binning),
@@ -227,6 +222,14 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[No
         await live.finish()
     finally:
         live.close()
+
+
+def _known_axis_px(run: RunContext) -> float | None:
+    """The rotation axis as a region measured before has it; None before the first."""
+    for roi in achieved(run.folder, run.journal).reported:
+        if (handoff := read_json(run.folder.roi(roi).handoff)) is not None:
+            return handoff["rotation_axis_px"]
+    return None
 
 
 def check(run: RunContext, roi: Roi) -> str | None:

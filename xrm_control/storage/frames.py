@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.frame_id import FrameId
-from xrm_control.storage.durable import make_folder, sha256_bytes, write_durable
+from xrm_control.core.geometry import Pose
+from xrm_control.storage.durable import fsync_path, make_folder, sha256_bytes, write_durable
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
@@ -39,12 +42,46 @@ class FrameStore:
         Raises DataError for an image that is none, StorageError when the disk or the journal refuses.
         """
         data = encode_frame(frame_id, attempt, image, exposure)
+        frame = self._described(frame_id, attempt, image, exposure, data)
+        path = self._folder.path / frame.path
+        make_folder(path.parent)
+        write_durable(path, data)
+        self._journal.commit(frame)
+        return frame
+
+    def adopt(self, frame_id: FrameId, attempt: int) -> StoredFrame:
+        """Commit the file of an attempt that was made durable, and not committed before the run died.
+
+        Raises DataError unless the file holds, to the byte, what storing that attempt would have written, and an image
+        like those of the frames beside it; StorageError when the disk or the journal refuses.
+        """
         path = self._folder.frame_path(frame_id, attempt)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        image, exposure = _decode_orphan(path, data)
+        if encode_frame(frame_id, attempt, image, exposure) != data:
+            raise DataError("the file is not whole, or of another frame", where=str(path))
+        frame = self._described(frame_id, attempt, image, exposure, data)
+        group = "" if frame_id.of_mosaic else frame_id.group
+        beside = next((stored for _, stored in self._journal.stored_frames(group)), frame)
+        if (beside.shape, beside.dtype) != (frame.shape, frame.dtype):
+            raise DataError("does not fit the frames beside it", where=str(path), value=frame.shape, limit=beside.shape)
+        # The process died, and perhaps the machine: whether the folder was flushed is not known.
+        fsync_path(path)
+        fsync_path(path.parent)
+        self._journal.commit(frame)
+        return frame
+
+    def _described(
+        self, frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure, data: bytes
+    ) -> StoredFrame:
         mean = float(np.mean(image, dtype=np.float64))
-        frame = StoredFrame(
+        return StoredFrame(
             frame_id=frame_id,
             attempt=attempt,
-            path=self._folder.relative(path),
+            path=self._folder.relative(self._folder.frame_path(frame_id, attempt)),
             bytes=len(data),
             shape=(image.shape[0], image.shape[1]),
             dtype=image.dtype.name,
@@ -52,10 +89,6 @@ class FrameStore:
             exposure=exposure,
             mean_counts=mean if np.isfinite(mean) else None,
         )
-        make_folder(path.parent)
-        write_durable(path, data)
-        self._journal.commit(frame)
-        return frame
 
     def load(self, frame_id: FrameId) -> NDArray[Any]:
         """The image (rows, columns) of the kept attempt; DataError when none is kept or the file is not whole."""
@@ -138,3 +171,16 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
     if image.shape != frame.shape or image.dtype.name != frame.dtype:
         raise DataError("the frame decodes to another shape or type", where=str(path), value=image.shape)
     return image
+
+
+def _decode_orphan(path: Path, data: bytes) -> tuple[NDArray[Any], Exposure]:
+    """Image and exposure of a frame's file, as it says itself; DataError when it cannot be decoded."""
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages.first
+            said = json.loads(page.description)
+            exposure = Exposure(Pose(**said["actual"]), said["t_start_s"], said["t_end_s"], said["unique_id"])
+            return np.asarray(page.asarray()), exposure
+    # A torn file fails in any way: what tifffile raises for one is not told.
+    except (tifffile.TiffFileError, LookupError, TypeError, ValueError, AttributeError, OSError, struct.error) as error:
+        raise DataError(f"the file cannot be decoded: {error}", where=str(path)) from error

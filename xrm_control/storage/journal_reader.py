@@ -154,6 +154,19 @@ class JournalQueries:
         rows = self._rows("SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
         return [(row["id"], _event(row)) for row in rows]
 
+    def events_of(self, kind: str) -> list[EventRecord]:
+        """All events of one kind, in order."""
+        return [_event(row) for row in self._rows("SELECT * FROM event WHERE kind = ? ORDER BY id", (kind,))]
+
+    def last_t_s(self) -> float | None:
+        """The latest instrument time in the journal; None in an empty one."""
+        rows = self._rows(
+            "SELECT max(t) AS t FROM (SELECT max(t_s) AS t FROM attempt"
+            " UNION ALL SELECT max(t_end_s) FROM committed"
+            " UNION ALL SELECT max(t_s) FROM event UNION ALL SELECT max(t_s) FROM run_state)"
+        )
+        return rows[0]["t"]
+
     def artifacts(self) -> dict[str, Artifact]:
         """path -> the latest record of each artifact."""
         found = {}
@@ -167,11 +180,6 @@ class JournalQueries:
         """State, progress, accounting, ROI states, last event: one consistent look at the run."""
         with self._snapshot():
             last_event = next((_event(row) for row in self._rows("SELECT * FROM event ORDER BY id DESC LIMIT 1")), None)
-            times = self._rows(
-                "SELECT max(t) AS t FROM (SELECT max(t_s) AS t FROM attempt"
-                " UNION ALL SELECT max(t_end_s) FROM committed"
-                " UNION ALL SELECT max(t_s) FROM event UNION ALL SELECT max(t_s) FROM run_state)"
-            )
             return RunSummary(
                 run=self.run(),
                 state=self.state(),
@@ -180,7 +188,7 @@ class JournalQueries:
                 total=self.accounting(),
                 rois=self.roi_states(),
                 last_event=last_event,
-                last_t_s=times[0]["t"],
+                last_t_s=self.last_t_s(),
             )
 
     @contextlib.contextmanager

@@ -245,15 +245,19 @@ class RunFolder:
         for part in sorted(self.path.rglob(f"*{PART_SUFFIX}")):
             if self.quarantine in part.parents:
                 continue
-            name = self.relative(part).replace("/", "__")
-            make_folder(self.quarantine)
-            target = next(t for n in range(1, 1_000_000) if not (t := self.quarantine / f"{name}.{n}").exists())
-            try:
-                part.rename(target)
-            except OSError as error:
-                raise storage_error("cannot be moved to quarantine", part, error) from error
-            moved.append(target)
+            moved.append(self.set_aside(part))
         return moved
+
+    def set_aside(self, path: Path) -> Path:
+        """Move a file of the run to ``quarantine/``; returns where it is now. StorageError when that fails."""
+        name = self.relative(path).replace("/", "__")
+        make_folder(self.quarantine)
+        target = next(t for n in range(1, 1_000_000) if not (t := self.quarantine / f"{name}.{n}").exists())
+        try:
+            path.rename(target)
+        except OSError as error:
+            raise storage_error("cannot be moved to quarantine", path, error) from error
+        return target
 
 
 def to_json(data: object, indent: int | None = None) -> str:

@@ -3,6 +3,8 @@
 from xrm_control.core.events.base import Event
 from xrm_control.core.events.closed import AnyEvent
 from xrm_control.core.events.frames import (
+    AttemptClosed,
+    FrameAdopted,
     FrameConfirmed,
     FrameEvent,
     FrameKept,
@@ -41,6 +43,7 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.run import (
+    FileQuarantined,
     ListenerFailed,
     ListenerLost,
     ReportBegun,
@@ -63,8 +66,11 @@ from xrm_control.core.events.stream import EventStream, Listener
 
 __all__ = [
     "AnyEvent",
+    "AttemptClosed",
     "Event",
     "EventStream",
+    "FileQuarantined",
+    "FrameAdopted",
     "FrameConfirmed",
     "FrameEvent",
     "FrameKept",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from xrm_control.core.events.frames import (
+    AttemptClosed,
+    FrameAdopted,
     FrameConfirmed,
     FrameKept,
     FrameMissing,
@@ -38,6 +40,7 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.run import (
+    FileQuarantined,
     ListenerFailed,
     ListenerLost,
     ReportBegun,
@@ -64,6 +67,8 @@ AnyEvent = (
     | FrameConfirmed
     | FrameWithdrawn
     | ReferenceDoubted
+    | FrameAdopted
+    | AttemptClosed
     | InstrumentBegun
     | InstrumentReached
     | InstrumentLost
@@ -102,4 +107,5 @@ AnyEvent = (
     | WorkersAway
     | ListenerFailed
     | ListenerLost
+    | FileQuarantined
 )

@@ -118,3 +118,31 @@ class ReferenceDoubted(FrameEvent):
     @property
     def text(self) -> str:
         return f"{self.frame}: the {self.reference}s are doubted and taken again"
+
+
+@dataclass(frozen=True)
+class FrameAdopted(FrameEvent):
+    """Of a run that died: its file was whole on the disk, and is committed now."""
+
+    kind: ClassVar[str] = "frame.adopted"
+
+    attempt: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.frame}: attempt {self.attempt} was whole on the disk: kept"
+
+
+@dataclass(frozen=True)
+class AttemptClosed(FrameEvent):
+    """Of a run that died: an attempt that was in flight does not count."""
+
+    kind: ClassVar[str] = "attempt.closed"
+    level: ClassVar[Level] = Level.WARNING
+
+    attempt: int
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.frame}: attempt {self.attempt} does not count: {self.reason}"

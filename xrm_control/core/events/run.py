@@ -233,3 +233,18 @@ class ListenerLost(RunEvent):
     @property
     def text(self) -> str:
         return f"{self.listener} lost {self.events} events"
+
+
+@dataclass(frozen=True)
+class FileQuarantined(RunEvent):
+    """Of a run that died: a file that counts for nothing was moved. path: where it is now, in the run folder."""
+
+    kind: ClassVar[str] = "file.quarantined"
+    level: ClassVar[Level] = Level.WARNING
+
+    path: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.path}: {self.reason}"
