@@ -31,8 +31,10 @@ from xrm_control.acquisition.engine import Engine, RetryPolicy
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.clock import Clock, run, stopwatch, utc_now
 from xrm_control.core.events import EventStream
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.epics import EpicsBackend
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.protocols import CameraFrame
@@ -155,12 +157,13 @@ async def _scan(folder: RunFolder, journal: Journal, kind: str) -> float:
     await instrument.connect()
     angles = np.linspace(-90, 90, PROJECTIONS)
     steps = tuple(
-        FrameStep(f"roi-01/proj_{i:04d}", "projection", i, Pose(0, 0, 0, float(angle)))
+        FrameStep(FrameId(f"roi-01/proj_{i:04d}"), FrameKind.PROJECTION, i, Pose(0, 0, 0, float(angle)))
         for i, angle in enumerate(angles)
     )
     acquisition = Acquisition("roi-01", 8, 1e-6, steps)
     journal.plan_frames(
-        PlannedFrame(step.frame_id, "roi-01", "projection", step.index, step.pose, 1e-6, 8, "roi-01") for step in steps
+        PlannedFrame(step.frame_id, "roi-01", FrameKind.PROJECTION, step.index, step.pose, 1e-6, 8, "roi-01")
+        for step in steps
     )
     sink = _Sink(FrameStore(folder, journal), journal)
     guard = Guard(instrument.describe().axes, SafetySpec(), SampleSpec())

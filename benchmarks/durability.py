@@ -11,7 +11,9 @@ import numpy as np
 import tifffile
 
 from benchmarks.timing import Row, median_s
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, PlannedFrame, RunRecord
@@ -46,7 +48,8 @@ def _durable(root: Path, image: np.ndarray) -> float:
     with Journal.create(folder.journal, record) as journal:
         store = FrameStore(folder, journal)
         journal.plan_frames(
-            PlannedFrame(f"roi-01/proj_{i:04d}", "roi-01", "projection", i, POSE, 1.0, 8, "roi-01") for i in range(100)
+            PlannedFrame(FrameId(f"roi-01/proj_{i:04d}"), "roi-01", FrameKind.PROJECTION, i, POSE, 1.0, 8, "roi-01")
+            for i in range(100)
         )
 
         def one() -> None:

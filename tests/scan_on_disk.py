@@ -10,7 +10,9 @@ import numpy as np
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.processing.regions import ScanJob
 from xrm_control.processing.scans import RunScan
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
@@ -33,16 +35,16 @@ def scan_job(folder: Path, rows_at_a_time: int | None = None) -> ScanJob:
     integrals = line_integrals(balls, theta, columns=64, rows=48, axis_px=31.5, pixel_um=PIXEL_UM)
     scan = scan_of(integrals, theta, PIXEL_UM, noise_seed=3)
     pictures = [
-        *(("projection", *view) for view in zip(scan.projections[:], theta, scan.time_s, strict=True)),
-        *(("flat", image, 0.0, t_s) for image, t_s in zip(scan.flats, scan.flat_time_s, strict=True)),
-        *(("dark", image, 0.0, 0.0) for image in scan.darks),
+        *((FrameKind.PROJECTION, *view) for view in zip(scan.projections[:], theta, scan.time_s, strict=True)),
+        *((FrameKind.FLAT, image, 0.0, t_s) for image, t_s in zip(scan.flats, scan.flat_time_s, strict=True)),
+        *((FrameKind.DARK, image, 0.0, 0.0) for image in scan.darks),
     ]
     record = RunRecord(run.name, "two", "0" * 64, "simulated", True, "")
     with Journal.create(run.journal, record) as journal:
         store = FrameStore(run, journal)
         for number, (kind, image, angle, t_s) in enumerate(pictures):
             pose = Pose(0, 0, 0, float(angle))
-            name = f"{ROI}/{kind}_{number:04d}"
+            name = FrameId.numbered(ROI, kind, number)
             journal.plan_frames([PlannedFrame(name, "scanning", kind, number, pose, 1, 8, ROI)])
             attempt = journal.intend(name, theta_deg=pose.theta_deg, t_s=number)
             store.store(name, attempt, image, Exposure(pose, float(t_s), float(t_s), number))

@@ -14,6 +14,7 @@ from tests.session.scripted import Night, with_faults
 from xrm_control.acquisition.engine import Engine
 from xrm_control.acquisition.recovery import Recovery
 from xrm_control.core.clock import Clock
+from xrm_control.core.events import RunHeld
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.simulated import SimulatedInstrument
 
@@ -112,7 +113,7 @@ def test_making_way_with_the_shutter_open_is_seen(tmp_path: Path, monkeypatch: p
 
             axis.move = move  # type: ignore[method-assign]
 
-    assert Night(_made(tmp_path / "sound"), Interrupted).events("run.held")
+    assert Night(_made(tmp_path / "sound"), Interrupted).events(RunHeld)
     monkeypatch.setattr(Recovery, "_wait_for_operator", _while_open(Recovery, "_wait_for_operator"))
     with pytest.raises(BrokenPromise, match="in the hold of"):
         Night(_made(tmp_path / "planted"), Interrupted)

@@ -19,7 +19,18 @@ from pathlib import Path
 
 from simulators.microscope import Microscope
 from simulators.trace import ExposureSeen, Trace
+from xrm_control.core.events import (
+    InstrumentLost,
+    RunHeld,
+    RunReleased,
+    SafeStateFailed,
+    SafeStateLeft,
+    SafeStateVerified,
+    StageBegun,
+    StageEnded,
+)
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.storage.journal import JournalReader
 
 # The blade's way, and one second of grace for a blade that is slow.
@@ -157,23 +168,27 @@ def said_in(folder: Path) -> Said:
     kinds = [event.kind for event in events]
     end_s = events[-1].t_s if events else 0.0
     # A run that could not reach its instrument for the safe state says so.
-    safe = "safe.verified" in kinds and "safe.left" not in kinds
-    ways_out = [event.t_s for event in events if event.kind in ("safe.verified", "safe.failed", "safe.left")]
+    safe = SafeStateVerified.kind in kinds and SafeStateLeft.kind not in kinds
+    ways_out = [
+        event.t_s
+        for event in events
+        if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
+    ]
     return Said(
-        [Intent(t_s, name, frames[name].target, frames[name].kind != "dark") for name, t_s in attempts],
+        [Intent(t_s, name, frames[name].target, frames[name].kind != FrameKind.DARK) for name, t_s in attempts],
         [
             Kept(
                 plan.frame_id,
                 plan.target,
-                plan.kind != "dark",
+                plan.kind != FrameKind.DARK,
                 frame.exposure.t_start_s,
                 frame.exposure.t_end_s,
                 frame.exposure.unique_id,
             )
             for plan, frame in stored
         ],
-        _spans(events, "run.held", "run.released", ways_out, but="instrument lost"),
-        _merged(_spans(events, "stage.begun", "stage.ended", ways_out)),
+        _spans(events, RunHeld.kind, RunReleased.kind, ways_out, but="instrument lost"),
+        _merged(_spans(events, StageBegun.kind, StageEnded.kind, ways_out)),
         _unreachable(events, end_s),
         safe,
     )
@@ -190,8 +205,8 @@ def _spans(events: Sequence, begin: str, end: str, ways_out: Sequence[float], bu
 
 
 def _unreachable(events: Sequence, end_s: float) -> list[Span]:
-    lost = [event.t_s for event in events if event.kind == "instrument.lost"]
-    back = [event.t_s for event in events if event.kind == "run.released" and "instrument lost" in event.text]
+    lost = [event.t_s for event in events if event.kind == InstrumentLost.kind]
+    back = [event.t_s for event in events if event.kind == RunReleased.kind and "instrument lost" in event.text]
     return [(t_s, min((again for again in back if again >= t_s), default=end_s)) for t_s in lost]
 
 

@@ -13,8 +13,10 @@ from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
 from xrm_control.core.errors import InstrumentUnreachable
 from xrm_control.core.events import EventStream
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraFrame
 from xrm_control.devices.safety import Guard, SafetySpec
 from xrm_control.devices.simulated import FaultSpec, SimulatedBackend, SimulatedInstrument
@@ -24,8 +26,8 @@ class MemorySink:
     """Keeps what a run folder would keep, in memory, and the order in which it was told."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, str, int]] = []
-        self.kept: dict[str, CameraFrame] = {}
+        self.calls: list[tuple[str, FrameId, int]] = []
+        self.kept: dict[FrameId, CameraFrame] = {}
         self.intents: list[tuple[float, FrameStep]] = []
         self.now_s: Callable[[], float] = lambda: 0.0
         self.reasons: list[str] = []
@@ -132,8 +134,8 @@ class Bench:
 
 
 STEPS = (
-    FrameStep("roi-01/dark_0000", "dark", 0, Pose(200, 0, 0, 0), shutter_open=False),
-    *(FrameStep(f"roi-01/proj_{i:04d}", "projection", i, Pose(0, 0, 0, -90.0 + i)) for i in range(5)),
+    FrameStep(FrameId("roi-01/dark_0000"), FrameKind.DARK, 0, Pose(200, 0, 0, 0), shutter_open=False),
+    *(FrameStep(FrameId(f"roi-01/proj_{i:04d}"), FrameKind.PROJECTION, i, Pose(0, 0, 0, -90.0 + i)) for i in range(5)),
 )
 ALL_KEPT = dict.fromkeys((step.frame_id for step in STEPS), "keep")
 

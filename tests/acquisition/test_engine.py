@@ -16,7 +16,10 @@ from xrm_control.core.errors import (
     MotionStalled,
     SafetyRefusal,
 )
+from xrm_control.core.events import FrameMissing, FramePostponed, MoveStalled
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 
 
 def test_without_faults_each_frame_is_intended_then_kept() -> None:
@@ -49,7 +52,7 @@ def test_a_frame_that_never_comes_is_declared_missing_and_the_rest_goes_on() -> 
     bench = Bench({"kind": "dropped_frame", "frames": [3, 4, 5, 6, *range(10, 14)]})
     bench.run(STEPS)
     assert bench.outcomes() == {**ALL_KEPT, "roi-01/proj_0001": "missing"}
-    assert bench.seen.count("frame.postponed") == bench.seen.count("frame.missing") == 1
+    assert bench.seen.count(FramePostponed.kind) == bench.seen.count(FrameMissing.kind) == 1
 
 
 @pytest.mark.parametrize("index", [0, 2, 4])
@@ -60,14 +63,14 @@ def test_a_projection_that_failed_is_taken_again_at_the_end(index: int) -> None:
     bench.run(STEPS)
     assert bench.outcomes() == ALL_KEPT
     assert bench.sink.calls[-1] == ("keep", f"roi-01/proj_{index:04d}", 5)
-    assert "frame.missing" not in bench.seen
+    assert FrameMissing.kind not in bench.seen
 
 
 def test_a_stall_is_tried_again() -> None:
     bench = Bench({"kind": "stall", "axis": "theta", "move": 2})
     bench.run(STEPS)
     assert bench.outcomes() == ALL_KEPT
-    assert bench.seen.count("move.stalled") == 1
+    assert bench.seen.count(MoveStalled.kind) == 1
 
 
 def test_a_stall_that_stays_ends_the_run() -> None:
@@ -115,7 +118,7 @@ def test_a_shutter_that_sticks_open_ends_the_run() -> None:
 def test_a_pose_outside_the_limits_is_refused_before_moving() -> None:
     bench = Bench()
     with pytest.raises(SafetyRefusal):
-        bench.run((FrameStep("roi-01/proj_0000", "projection", 0, Pose(9e9, 0, 0, 0)),))
+        bench.run((FrameStep(FrameId("roi-01/proj_0000"), FrameKind.PROJECTION, 0, Pose(9e9, 0, 0, 0)),))
     assert bench.sink.calls == []
 
 

@@ -15,7 +15,10 @@ from tests.acquisition.bench import ALL_KEPT, STEPS, Bench, exposures
 from xrm_control.acquisition.engine import RetryPolicy
 from xrm_control.acquisition.steps import FrameStep
 from xrm_control.core.errors import MotionInterrupted, Saturated
+from xrm_control.core.events import FrameConfirmed, FrameWithdrawn
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 
 # A fault of the source is placed by the frame that it hits: from so long after its begin.
 DURING = {"hits": "roi-01/proj_0002", "after_s": 0.2, "duration_s": 0.5}
@@ -134,9 +137,15 @@ CLEAR = Pose(250, 0, 0, -45)
 def scan(*, darks: int = 3, flats: int = 3, views: int = 5) -> tuple[FrameStep, ...]:
     """References beside the strip, then views a degree apart."""
     return (
-        *(FrameStep(f"roi-01/dark_{i:04d}", "dark", i, CLEAR, shutter_open=False) for i in range(darks)),
-        *(FrameStep(f"roi-01/flat_{i:04d}", "flat", i, CLEAR) for i in range(flats)),
-        *(FrameStep(f"roi-01/proj_{i:04d}", "projection", i, Pose(0, 0, 0, -45.0 + i)) for i in range(views)),
+        *(
+            FrameStep(FrameId(f"roi-01/dark_{i:04d}"), FrameKind.DARK, i, CLEAR, shutter_open=False)
+            for i in range(darks)
+        ),
+        *(FrameStep(FrameId(f"roi-01/flat_{i:04d}"), FrameKind.FLAT, i, CLEAR) for i in range(flats)),
+        *(
+            FrameStep(FrameId(f"roi-01/proj_{i:04d}"), FrameKind.PROJECTION, i, Pose(0, 0, 0, -45.0 + i))
+            for i in range(views)
+        ),
     )
 
 
@@ -181,13 +190,13 @@ def test_a_reference_that_lies_is_found_and_the_region_survives(
 def test_a_view_that_dips_first_of_all_is_found_when_the_others_are_known() -> None:
     steps = scan()
     calm = calm_day(steps)
-    first = calm.sink.kept["roi-01/proj_0000"]
+    first = calm.sink.kept[FrameId("roi-01/proj_0000")]
     dip = {"kind": "flux", "hits": "roi-01/proj_0000", "after_s": 0.2, "duration_s": 0.5, "factor": 0.4, "hidden": True}
     bench = Bench(placed(dip, steps), specimen="nmc811")
     bench.run(steps)
     assert bench.outcomes() == calm.outcomes()
-    assert "frame.withdrawn" in bench.seen
-    kept = bench.sink.kept["roi-01/proj_0000"]
+    assert FrameWithdrawn.kind in bench.seen
+    kept = bench.sink.kept[FrameId("roi-01/proj_0000")]
     assert kept.image.astype(float).mean() == pytest.approx(first.image.astype(float).mean(), rel=0.02)
 
 
@@ -195,30 +204,30 @@ def test_what_is_the_sample_itself_costs_one_exposure_and_is_kept() -> None:
     """Two views far apart in brightness and near in angle: the edge of the strip."""
     steps = (
         *scan(views=0),
-        FrameStep("roi-01/proj_0000", "projection", 0, Pose(190, 0, 0, 0)),
-        FrameStep("roi-01/proj_0001", "projection", 1, Pose(0, 0, 0, 1)),
+        FrameStep(FrameId("roi-01/proj_0000"), FrameKind.PROJECTION, 0, Pose(190, 0, 0, 0)),
+        FrameStep(FrameId("roi-01/proj_0001"), FrameKind.PROJECTION, 1, Pose(0, 0, 0, 1)),
     )
     bench = Bench(specimen="nmc811")
     bench.run(steps)
     assert bench.outcomes() == dict.fromkeys((step.frame_id for step in steps), "keep")
     assert exposures(bench).count("roi-01/proj_0001") == 2
-    assert "frame.confirmed" in bench.seen
+    assert FrameConfirmed.kind in bench.seen
 
 
 TILES = (
-    *(FrameStep(f"mosaic/dark_{i:04d}", "dark", i, CLEAR, shutter_open=False) for i in range(3)),
-    *(FrameStep(f"mosaic/flat_{i:04d}", "flat", i, CLEAR) for i in range(3)),
-    *(FrameStep(f"mosaic/tile_r00_c0{i}", "tile", i, Pose(-120 + 60 * i, 0, 0, 0)) for i in range(5)),
+    *(FrameStep(FrameId(f"mosaic/dark_{i:04d}"), FrameKind.DARK, i, CLEAR, shutter_open=False) for i in range(3)),
+    *(FrameStep(FrameId(f"mosaic/flat_{i:04d}"), FrameKind.FLAT, i, CLEAR) for i in range(3)),
+    *(FrameStep(FrameId(f"mosaic/tile_r00_c0{i}"), FrameKind.TILE, i, Pose(-120 + 60 * i, 0, 0, 0)) for i in range(5)),
 )
 
 
 def test_a_tile_under_a_dip_is_taken_again() -> None:
-    second = calm_day(TILES).sink.kept["mosaic/tile_r00_c01"]
+    second = calm_day(TILES).sink.kept[FrameId("mosaic/tile_r00_c01")]
     dip = {"kind": "flux", "hits": "mosaic/tile_r00_c01", "after_s": 0.3, "duration_s": 0.5, "factor": 0.0}
     bench = Bench({**placed(dip, TILES), "hidden": True}, specimen="nmc811")
     bench.run(TILES)
     assert [name for what, name, _ in bench.sink.calls if what == "retake"] == ["mosaic/tile_r00_c01"]
-    kept = bench.sink.kept["mosaic/tile_r00_c01"]
+    kept = bench.sink.kept[FrameId("mosaic/tile_r00_c01")]
     assert kept.image.astype(float).mean() == pytest.approx(second.image.astype(float).mean(), rel=0.02)
 
 

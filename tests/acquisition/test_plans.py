@@ -17,8 +17,10 @@ from xrm_control.acquisition.schemes.both import Both
 from xrm_control.acquisition.schemes.every import Every
 from xrm_control.acquisition.steps import Acquisition, FrameStep, TimeState, duration
 from xrm_control.acquisition.tomography import TomographySpec, projections_for
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose, lateral_um
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import AxisDescription, CameraDescription, InstrumentDescription
 
 CAMERA = CameraDescription(1024, 1024, 0.064, {1: 1.0, 2: 0.5, 4: 0.25, 8: 0.125})
@@ -38,7 +40,7 @@ def test_the_default_scan_is_the_papers() -> None:
     angles = spec.theta_deg(CAMERA)
     assert (len(angles), angles[0], angles[-1], spec.exposure_s) == (141, -90.0, 90.0, 1.0)
     scan = spec.acquisition("roi-01", ORIGIN, SAMPLE, CAMERA)
-    assert {kind: len(scan.of_kind(kind)) for kind in ("projection", "flat", "dark")} == {
+    assert {kind: len(scan.of_kind(kind)) for kind in (FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK)} == {
         "projection": 141,
         "flat": 20,
         "dark": 5,
@@ -54,8 +56,10 @@ SCHEMES = [(Before(), (0,)), (After(), (9,)), (Both(), (0, 9)), (Every(interval=
 def test_when_references_are_taken(scheme: Both, after: tuple[int, ...]) -> None:
     assert scheme.after(9) == after
     spec = TomographySpec(projections=9, references=scheme)
-    kinds = [step.kind for step in spec.acquisition("roi-01", ORIGIN, SAMPLE, CAMERA).steps if step.kind != "dark"]
-    sets = [kinds[: i + 1].count("projection") for i, kind in enumerate(kinds) if kind == "flat"]
+    kinds = [
+        step.kind for step in spec.acquisition("roi-01", ORIGIN, SAMPLE, CAMERA).steps if step.kind != FrameKind.DARK
+    ]
+    sets = [kinds[: i + 1].count(FrameKind.PROJECTION) for i, kind in enumerate(kinds) if kind == FrameKind.FLAT]
     assert sets == [n for n in after for _ in range(scheme.count)]
 
 
@@ -79,7 +83,7 @@ def test_references_see_no_strip(theta_deg: float, x_um: float, z_um: float) -> 
 
 def test_the_mosaic_is_a_snake_of_40_tiles() -> None:
     spec = MosaicSpec()
-    tiles = spec.acquisition(SAMPLE, CAMERA).of_kind("tile")
+    tiles = spec.acquisition(SAMPLE, CAMERA).of_kind(FrameKind.TILE)
     assert len(tiles) == 40
     pitch = CAMERA.field_of_view_um
     for first, second in pairwise(tiles):
@@ -111,9 +115,9 @@ def test_move_time_by_hand(start: float, target: float, seconds: float) -> None:
 def test_the_time_of_steps_is_their_sum() -> None:
     instrument = InstrumentDescription("i", dict.fromkeys(("x", "y", "z", "theta"), AXIS), CAMERA, 0.05, 5.4, 1.0)
     steps = (
-        FrameStep("a/dark_0000", "dark", 0, Pose(5, 0, 0, 0), shutter_open=False),
-        FrameStep("a/flat_0000", "flat", 0, Pose(5, 0, 0, 0)),
-        FrameStep("a/proj_0000", "projection", 0, Pose(5, 100, 0, 5)),
+        FrameStep(FrameId("a/dark_0000"), FrameKind.DARK, 0, Pose(5, 0, 0, 0), shutter_open=False),
+        FrameStep(FrameId("a/flat_0000"), FrameKind.FLAT, 0, Pose(5, 0, 0, 0)),
+        FrameStep(FrameId("a/proj_0000"), FrameKind.PROJECTION, 0, Pose(5, 100, 0, 5)),
     )
     end = duration(Acquisition("a", 8, 1.0, steps), TimeState(ORIGIN, False), instrument)
     x_s, y_s = AXIS.move_duration_s(0, 5), AXIS.move_duration_s(0, 100)

@@ -17,8 +17,11 @@ from xrm_control.core.errors import (
     MotionInterrupted,
     SafetyRefusal,
 )
+from xrm_control.core.events import InstrumentLost, MoveInterrupted
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraFrame
 from xrm_control.devices.safety import Guard, SafetySpec
 from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
@@ -38,7 +41,7 @@ def test_a_lost_instrument_is_waited_for_and_the_frame_in_flight_is_taken_again(
         assert len(told) == len(set(told))
     for frame in bench.sink.kept.values():
         assert not away[0] <= frame.ended_s < away[1]
-    assert len(bench.holds) == bench.seen.count("instrument.lost") <= 1
+    assert len(bench.holds) == bench.seen.count(InstrumentLost.kind) <= 1
     if duration_s > 1:
         (reason, begun_s, ended_s) = bench.holds[0]
         assert "instrument lost at" in reason
@@ -116,7 +119,7 @@ def test_limits_are_looked_at_again_when_the_instrument_is_back() -> None:
     narrow = Guard(SimulatedBackend().describe().axes, SafetySpec(theta_deg=(-88.5, 90)), SampleSpec())
     bench = Bench({"kind": "disconnect", "at_s": 6.0, "duration_s": 5.0}, limits_now=lambda: narrow)
     with pytest.raises(SafetyRefusal, match="axis theta would leave its limits"):
-        bench.run((*STEPS, FrameStep("roi-01/proj_0005", "projection", 5, Pose(0, 0, 0, -89.0))))
+        bench.run((*STEPS, FrameStep(FrameId("roi-01/proj_0005"), FrameKind.PROJECTION, 5, Pose(0, 0, 0, -89.0))))
 
 
 def test_a_refusal_at_the_reconnection_ends_the_run() -> None:
@@ -160,7 +163,7 @@ def test_a_motion_that_somebody_ended_is_tried_again_after_a_while(target: float
     assert "axis theta, on the way to roi-01/proj_0000: somebody else stopped or moved the axis" in reason
     assert ended_s - begun_s == pytest.approx(45.0, abs=0.2)  # and the shutter's travel
     assert late_s > calm_s + 44
-    assert bench.seen.count("move.interrupted") == 1
+    assert bench.seen.count(MoveInterrupted.kind) == 1
     assert not [call for call in bench.sink.calls if call[0] == "retake"]
 
 
@@ -168,6 +171,6 @@ def test_somebody_who_goes_on_ending_motions_ends_the_run() -> None:
     bench = Bench(beside=hands(*(1.5 + 0.2 * i for i in range(900))))
     with pytest.raises(MotionInterrupted, match="axis theta: somebody else"):
         bench.run(STEPS)
-    assert bench.seen.count("move.interrupted") == bench.policy.move_attempts == 3
+    assert bench.seen.count(MoveInterrupted.kind) == bench.policy.move_attempts == 3
     assert len(bench.holds) == 2
     assert bench.outcomes() == {"roi-01/dark_0000": "keep"}

@@ -24,7 +24,9 @@ from xrm_control.core.errors import (
     MotionStalled,
     ShutterStuck,
 )
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraFrame, Instrument
 
 Bench = SimulatedBench | EpicsBench
@@ -251,4 +253,6 @@ async def _frame(instrument: Instrument) -> CameraFrame:
 
 
 def step(kind: Any, index: int) -> FrameStep:
-    return FrameStep(f"roi-01/{kind}_{index:04d}", kind, index, Pose(0, 0, 0, 0), shutter_open=kind != "dark")
+    return FrameStep(
+        FrameId(f"roi-01/{kind}_{index:04d}"), kind, index, Pose(0, 0, 0, 0), shutter_open=kind != FrameKind.DARK
+    )

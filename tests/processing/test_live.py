@@ -11,11 +11,13 @@ from PIL import Image
 
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals
 from tests.session.scripted import FRAMES_OF_SMALL, Night
-from xrm_control.acquisition.steps import Acquisition
+from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.acquisition.tomography import TomographySpec
 from xrm_control.core.clock import VIRTUAL, run
+from xrm_control.core.events import EventStream, FrameKept
 from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraDescription
 from xrm_control.devices.simulated import SimulatedBackend
 from xrm_control.processing.live import LivePreview
@@ -43,12 +45,18 @@ def plan(order: str = "sequential", references: str = "both", count: int = 2) ->
     return spec.acquisition("roi-01", Pose(0, 0, 0, 0), SampleSpec(), camera())
 
 
+def kept(step: FrameStep, image: np.ndarray) -> FrameKept:
+    return FrameKept(step.frame_id, step.kind, step.index, step.pose.theta_deg, image)
+
+
 class Scanned:
     """A ball, scanned as planned; the beam grows by a tenth while it is."""
 
     def __init__(self, folder: Path, acquisition: Acquisition) -> None:
         self.steps = acquisition.steps
         self.heard: list[str] = []
+        self.events = EventStream(lambda: 0.0)
+        self.events.subscribe(lambda event: self.heard.append(event.text))
         self.picture = folder / "roi-01" / "preview.png"
         self.live = LivePreview(
             acquisition,
@@ -56,24 +64,24 @@ class Scanned:
             PreprocessSpec(),
             AXIS_PX,
             self.picture,
-            lambda *said: self.heard.append(said[-1]),
+            self.events,
         )
 
     def frame(self, number: int) -> np.ndarray:
         step = self.steps[number]
         beam = 1 + 0.1 * number / len(self.steps)
-        if step.kind != "projection":
+        if step.kind != FrameKind.PROJECTION:
             lines = np.zeros((1, SIDE, SIDE), np.float32)
         else:
             theta = np.array([step.pose.theta_deg])
             lines = line_integrals([BALL], theta, columns=SIDE, rows=SIDE, axis_px=AXIS_PX, pixel_um=PIXEL_UM)
-        light = 0.0 if step.kind == "dark" else 20_000 * beam
+        light = 0.0 if step.kind == FrameKind.DARK else 20_000 * beam
         return (100 + light * np.exp(-lines[0])).round().astype(np.uint16)
 
     async def keep(self, numbers: range) -> None:
         for number in numbers:
             step = self.steps[number]
-            self.live.kept(step, self.frame(number), step.pose.theta_deg)
+            self.live.hear(kept(step, self.frame(number)))
             await self.live.finish()
 
 
@@ -112,7 +120,7 @@ def test_the_preview_of_a_ball_is_a_ball(tmp_path: Path, order: str, references:
 
 def test_there_is_a_picture_from_the_first_view_on_and_it_changes(tmp_path: Path) -> None:
     scan = Scanned(tmp_path, plan())
-    first = next(number for number, step in enumerate(scan.steps) if step.kind == "projection")
+    first = next(number for number, step in enumerate(scan.steps) if step.kind == FrameKind.PROJECTION)
     pictures: list[bytes] = []
 
     async def main() -> None:
@@ -135,9 +143,9 @@ def test_a_frame_that_cannot_be_used_ends_the_preview_and_nothing_else(tmp_path:
 
     async def main() -> None:
         await scan.keep(range(10))
-        scan.live.kept(scan.steps[10], np.zeros((3, 3), np.uint16), scan.steps[10].pose.theta_deg)
+        scan.live.hear(kept(scan.steps[10], np.zeros((3, 3), np.uint16)))
         await scan.live.finish()
-        scan.live.kept(scan.steps[11], scan.frame(11), 0.0)
+        scan.live.hear(kept(scan.steps[11], scan.frame(11)))
         scan.live.close()
 
     run(main(), VIRTUAL)
@@ -153,7 +161,7 @@ def test_a_preview_that_cannot_keep_up_skips_views(tmp_path: Path) -> None:
     async def main() -> OrthogonalSlices | None:
         scan.live._thread.submit(free.wait)
         for number, step in enumerate(scan.steps):
-            scan.live.kept(step, scan.frame(number), step.pose.theta_deg)
+            scan.live.hear(kept(step, scan.frame(number)))
         free.set()
         return await scan.live.finish()
 
@@ -168,7 +176,7 @@ def test_a_run_shows_what_it_scans_and_ends_with_the_volumes_slices(tmp_path: Pa
     night = Night(tmp_path)
     # The little scan cannot be measured; a preview it has nevertheless.
     assert night.code == 5
-    assert len(night.events("frame.kept")) == FRAMES_OF_SMALL
+    assert len(night.events(FrameKept)) == FRAMES_OF_SMALL
     with night.journal() as journal:
         assert journal.artifacts()["roi-01/preview.png"].kind == "preview"
     with Image.open(night.folder / "roi-01" / "preview.png") as image:

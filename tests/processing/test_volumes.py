@@ -15,6 +15,7 @@ from tests.scan_on_disk import PIXEL_UM, scan_job
 from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import VIRTUAL, run
 from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.core.states import FrameKind
 from xrm_control.processing.regions import ScanJob
 from xrm_control.processing.scans import FileScan
 from xrm_control.processing.volumes import (
@@ -131,7 +132,7 @@ def test_parts_of_another_scan_are_not_used(job: VolumeJob, tmp_path: Path) -> N
     """The same place and settings, one frame less."""
     make(job)
     scan = pickle.loads(pickle.dumps(job.source))
-    view = next(i for i, (plan, _) in enumerate(scan.frames) if plan.kind == "projection" and plan.number == 30)
+    view = next(i for i, (plan, _) in enumerate(scan.frames) if plan.kind == FrameKind.PROJECTION and plan.number == 30)
     less = replace(scan, frames=[frame for i, frame in enumerate(scan.frames) if i != view])
     other = VolumeJob(less, job.spec, less.shape, job.folder)
     make(other)

@@ -6,16 +6,18 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from simulators.microscope import Microscope
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.core.clock import Clock
-from xrm_control.core.events import Event
+from xrm_control.core.events import AnyEvent, Event, StateEntered
+from xrm_control.core.states import RunState
 from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
 from xrm_control.storage.journal import JournalReader
 
+Happened = TypeVar("Happened", bound=Event)
 Maker = Callable[[Microscope, Clock], SimulatedInstrument]
 
 FEW = {"projections": 7, "references": {"kind": "both", "count": 1}, "darks": 1}
@@ -28,7 +30,7 @@ class Night:
     """One run, how it ended and what it left behind."""
 
     def __init__(self, folder: Path, make: Maker | None = None, speed: str | None = None, **changes: Any) -> None:
-        self._events: list[Event] = []
+        self._events: list[AnyEvent] = []
         loaded = app.load(write_recipe(folder, **{**SMALL, **changes}))
         if make is not None:
             settings = loaded.recipe.instrument.model_dump()
@@ -48,11 +50,11 @@ class Night:
         self.results = json.loads((self.folder / "results.json").read_text())
 
     @property
-    def states(self) -> list[str]:
-        return [event.text for event in self._events if event.kind == "run.state"]
+    def states(self) -> list[RunState]:
+        return [event.state for event in self.events(StateEntered)]
 
-    def events(self, kind: str) -> list[Event]:
-        return [event for event in self._events if event.kind == kind]
+    def events(self, kind: type[Happened]) -> list[Happened]:
+        return [event for event in self._events if isinstance(event, kind)]
 
     def journal(self) -> JournalReader:
         return JournalReader.open(self.folder / "journal.sqlite")

@@ -12,6 +12,8 @@ from simulators.microscope import Microscope
 from tests.session.scripted import Night, with_faults
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import InstrumentLocked, NotSafe, StorageError
+from xrm_control.core.events import SafeStateFailed, SafeStateLeft, SafeStateVerified
+from xrm_control.core.states import WORKING, RunState, Verdict
 from xrm_control.devices.protocols import SafeState
 from xrm_control.devices.simulated import SimulatedInstrument
 from xrm_control.storage.journal import Journal
@@ -52,8 +54,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, *methods: str, after: Callable[..., 
 
 WRITERS = ("set_state", "record_event", "intend", "commit", "retake", "declare_missing", "record_artifact",
            "set_roi_state", "plan_frames")  # fmt: skip
-STATES = ("connecting", "homing", "mosaicking", "picking", "aligning", "referencing", "scanning", "checking",
-          "finishing", "done")  # fmt: skip
+STATES = (*WORKING, RunState.FINISHING, RunState.DONE)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -89,7 +90,7 @@ def test_the_safe_state_comes_before_any_record_of_the_end(tmp_path: Path, monke
     order: list[str] = []
     real_set, real_safe = Journal.set_state, SimulatedInstrument.make_safe
 
-    def set_state(self: Journal, state: str, **words: Any) -> None:
+    def set_state(self: Journal, state: RunState, **words: Any) -> None:
         order.append(state)
         real_set(self, state, **words)
 
@@ -108,8 +109,8 @@ def test_an_end_that_is_not_safe_has_a_code_of_its_own_whatever_ended_it(tmp_pat
     assert isinstance(night.error, NotSafe)
     assert night.code == 7
     assert "the safe state was not reached" in str(night.error)
-    assert night.results["verdict"]["status"] == "failed"
-    assert night.events("safe.failed")
+    assert night.results["verdict"]["status"] == Verdict.FAILED
+    assert night.events(SafeStateFailed)
 
 
 def test_a_fault_of_the_program_is_safe_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,8 +135,8 @@ def test_an_instrument_that_is_taken_away_in_mid_run_is_commanded_no_more(tmp_pa
 
     night = Night(tmp_path, AnalysisInput, **with_faults({"kind": "interlock", "at_s": 15.0}))
     assert asked == ["asked"]
-    assert night.events("safe.left")
-    assert not night.events("safe.verified")
+    assert night.events(SafeStateLeft)
+    assert not night.events(SafeStateVerified)
     assert night.code == 1
 
 

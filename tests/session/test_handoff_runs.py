@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.session.scripted import Night
+from xrm_control.core.events import RoiQuarantined
+from xrm_control.core.states import RoiState, Verdict
 from xrm_control.reporting.report import build_report
 from xrm_control.reporting.run_data import read_run
 from xrm_control.reporting.sections.summary import verdict
@@ -32,7 +34,7 @@ def night(folder: Path, program: str, **handoff: Any) -> Night:
 
 def test_the_least_that_a_core_may_give_back_makes_a_complete_run(tmp_path: Path) -> None:
     run = night(tmp_path, LEAST + WRITES)
-    assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 0, "complete")
+    assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 0, Verdict.COMPLETE)
     counts = run.results["counts"]
     assert (counts["particles"], counts["whole_particles"], counts["voids"]) == (3, 2, None)
     population, table = run.results["population"], run.results["table1"]
@@ -61,11 +63,11 @@ LESS = [
 def test_less_sets_the_region_aside_and_the_run_goes_on(tmp_path: Path, program: str, reason: str) -> None:
     timeout_s = 2 if "sleep" in program else 600
     run = night(tmp_path, LEAST + program, timeout_s=timeout_s)
-    assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 5, "incomplete")
-    (told,) = run.events("roi.quarantined")
+    assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 5, Verdict.INCOMPLETE)
+    (told,) = run.events(RoiQuarantined)
     with run.journal() as journal:
         state = journal.roi_states()["roi-01"]
-    assert state.state == "quarantined"
+    assert state.state == RoiState.QUARANTINED
     for said in (told.text, state.reason, run.results["verdict"]["reasons"][0]):
         assert re.search(reason, said, re.DOTALL), said
     assert (run.folder / "report.html").is_file()

@@ -11,6 +11,8 @@ from simulators.microscope import Microscope
 from tests.session.scripted import Night, with_faults
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal
+from xrm_control.core.events import InstrumentLost, SafeStateVerified
+from xrm_control.core.states import RunState
 from xrm_control.devices.protocols import InstrumentDescription
 from xrm_control.devices.simulated import SimulatedInstrument
 
@@ -54,7 +56,7 @@ def test_a_plan_beyond_the_limits_found_is_refused_before_anything_moves(
     assert f"axis {axis} would leave its limits" in str(night.error)
     assert what in (night.error.where or "")
     assert "homing" not in night.states
-    assert night.states[-1] == "failed"
+    assert night.states[-1] == RunState.FAILED
 
 
 def test_limits_that_hold_the_plan_are_no_trouble(tmp_path: Path) -> None:
@@ -72,12 +74,12 @@ def test_limits_that_changed_while_the_instrument_was_away(
 ) -> None:
     lost = with_faults({"kind": "disconnect", "at_s": at_s, "duration_s": 30.0})
     night = Night(tmp_path, lambda microscope, clock: Narrowing(microscope, clock, axis, low, 95.0, nth=2), **lost)
-    assert len(night.events("instrument.lost")) == 1
+    assert len(night.events(InstrumentLost)) == 1
     assert isinstance(night.error, SafetyRefusal) == refused, night.error
     if refused:
         assert night.code == 4
-        assert night.states[-3:] == ["held", "failing", "failed"]
+        assert night.states[-3:] == [RunState.HELD, RunState.FAILING, RunState.FAILED]
         assert f"axis {axis} would leave its limits" in night.results["verdict"]["reasons"][0]
-        assert night.events("safe.verified")
+        assert night.events(SafeStateVerified)
     else:
         assert night.error is None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.session.scripted import Night, with_faults
+from xrm_control.core.events import MoveStalled, RoiMoved, RoiPlaced, RunHeld
 
 # The mosaic is over at 8 s, the region is scanned from 11 s on.
 BETWEEN = {"kind": "offset", "at_s": 9.0, "hidden": True}
@@ -23,7 +24,7 @@ def test_a_region_that_has_moved_is_set_aside_with_the_figure(
     tmp_path: Path, fault: dict[str, Any], by_um: tuple[float, float]
 ) -> None:
     night = Night(tmp_path, **with_faults({**BETWEEN, **fault}))
-    (event,) = night.events("roi.moved")
+    (event,) = night.events(RoiMoved)
     assert (event.data["x_um"], event.data["y_um"]) == pytest.approx(by_um, abs=0.3)
     assert night.code == 5
     (reason, *_) = night.results["verdict"]["reasons"]
@@ -37,7 +38,7 @@ def test_a_region_beyond_reach_is_set_aside_and_one_that_stands_is_not(tmp_path:
     far = Night(away, **with_faults({**BETWEEN, "axis": "x", "amount": 80.0}))
     assert "does not look like the mosaic" in far.results["verdict"]["reasons"][0]
     here = Night(calm)
-    (event,) = here.events("roi.place")
+    (event,) = here.events(RoiPlaced)
     assert (event.data["x_um"], event.data["y_um"]) == pytest.approx((0.0, 0.0), abs=0.3)
     assert event.data["correlation"] > 0.9
 
@@ -45,9 +46,9 @@ def test_a_region_beyond_reach_is_set_aside_and_one_that_stands_is_not(tmp_path:
 def test_an_offset_that_the_controller_tells_of_holds_the_run(tmp_path: Path) -> None:
     told = {**BETWEEN, "hidden": False, "axis": "x", "amount": 30.0, "duration_s": 25.0}
     night = Night(tmp_path, **with_faults(told))
-    (held, *_) = night.events("run.held")
+    (held, *_) = night.events(RunHeld)
     assert "offset of axis x was changed from 0 to 30 um" in held.text
-    assert not night.events("roi.moved")
+    assert not night.events(RoiMoved)
 
 
 @pytest.mark.parametrize(("times", "tries"), [(2, 3), (3, 3)])
@@ -56,7 +57,7 @@ def test_homing_is_tried_as_often_as_the_policy_says(tmp_path: Path, times: int,
     elsewhere = {"kind": "stall", "axis": "theta", "move": 1, "times": times}
 
     night = Night(tmp_path, lambda microscope, clock: _turned(microscope, clock), **with_faults(elsewhere))
-    assert len(night.events("move.stalled")) == times
+    assert len(night.events(MoveStalled)) == times
     if times < tries:
         assert night.error is None
     else:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from transitions import MachineError
 
-from xrm_control.session.states import ENDS, STATES, TRANSITIONS, WORKING, RunStates, diagram
+from xrm_control.core.states import ENDS, WAITING, WORKING, RunState
+from xrm_control.session.states import RETURNS, TRANSITIONS, RunStates, diagram
 
 ONE_ROI = ["align", "reference", "scan", "check"]
 NIGHT = ["connect", "home", "map", "pick", *ONE_ROI, *ONE_ROI, "finish", "complete"]
 
 
-def walk(*triggers: str) -> list[str]:
-    seen: list[str] = []
+def walk(*triggers: str) -> list[RunState]:
+    seen: list[RunState] = []
     states = RunStates(seen.append)
     for trigger in triggers:
         states.go(trigger)
@@ -20,37 +21,41 @@ def walk(*triggers: str) -> list[str]:
 
 
 def test_a_night_of_two_regions() -> None:
-    roi = ["aligning", "referencing", "scanning", "checking"]
-    assert walk(*NIGHT) == ["connecting", "homing", "mosaicking", "picking", *roi, *roi, "finishing", "done"]
+    before, roi = list(WORKING[:4]), list(WORKING[4:])
+    assert walk(*NIGHT) == [*before, *roi, *roi, RunState.FINISHING, RunState.DONE]
 
 
 def test_every_state_can_be_reached_from_idle() -> None:
-    reached, last = {"idle"}, 0
-    ways = [
-        *((sources if isinstance(sources, list) else [sources], target) for _, sources, target in TRANSITIONS),
-        (list(WORKING), "paused"),
-        (list(WORKING), "held"),
-    ]
+    reached, last = {RunState.IDLE}, 0
     while len(reached) != last:
         last = len(reached)
-        reached |= {target for sources, target in ways if reached & set(sources)}
-    assert reached == set(STATES)
+        reached |= {target for _, sources, target in (*TRANSITIONS, *RETURNS) if reached & set(sources)}
+    assert reached == set(RunState)
 
 
-@pytest.mark.parametrize(("end", "before"), [("done", "finishing"), ("aborted", "aborting"), ("failed", "failing")])
-def test_an_end_is_entered_only_through_its_safe_state(end: str, before: str) -> None:
-    sources = [source for _, source, target in TRANSITIONS if target == end]
-    assert sources == [before]
-    assert not [
-        target for _, source, target in TRANSITIONS if end in (source if isinstance(source, list) else [source])
-    ]
+@pytest.mark.parametrize(
+    ("end", "before"),
+    [
+        (RunState.DONE, RunState.FINISHING),
+        (RunState.ABORTED, RunState.ABORTING),
+        (RunState.FAILED, RunState.FAILING),
+    ],
+)
+def test_an_end_is_entered_only_through_its_safe_state(end: RunState, before: RunState) -> None:
+    table = (*TRANSITIONS, *RETURNS)
+    assert [sources for _, sources, target in table if target is end] == [(before,)]
+    assert not [target for _, sources, target in table if end in sources]
 
 
 @pytest.mark.parametrize("state", WORKING)
-@pytest.mark.parametrize(("enter", "leave", "between"), [("hold", "release", "held"), ("pause", "continue", "paused")])
-def test_holding_and_pausing_return_to_where_they_came_from(state: str, enter: str, leave: str, between: str) -> None:
-    way = NIGHT[: 1 + [None, *walk(*NIGHT)].index(state) - 1] if state in walk(*NIGHT) else NIGHT
-    assert walk(*way, f"{enter}_{state}", f"{leave}_{state}")[-2:] == [between, state]
+@pytest.mark.parametrize(
+    ("enter", "leave", "between"), [("hold", "release", RunState.HELD), ("pause", "continue", RunState.PAUSED)]
+)
+def test_holding_and_pausing_return_to_where_they_came_from(
+    state: RunState, enter: str, leave: str, between: RunState
+) -> None:
+    way = NIGHT[: 1 + walk(*NIGHT).index(state)]
+    assert walk(*way, f"{enter}_{state}", f"{leave}_{state}")[-3:] == [state, between, state]
 
 
 @pytest.mark.parametrize("trigger", ["scan", "complete", "pick", "release_scanning"])
@@ -61,11 +66,11 @@ def test_illegal_triggers_are_refused(trigger: str) -> None:
 
 def test_every_working_state_can_be_aborted_and_can_fail() -> None:
     for trigger in ("abort", "fail"):
-        sources = {s for name, source, _ in TRANSITIONS if name == trigger for s in source}
-        assert sources >= {*WORKING, "held", "paused", "finishing"}
+        sources = {state for name, states, _ in TRANSITIONS if name == trigger for state in states}
+        assert sources >= {*WORKING, *WAITING, RunState.FINISHING}
 
 
 def test_the_diagram_names_every_state() -> None:
     text = diagram()
     assert "stateDiagram" in text
-    assert all(state in text for state in (*STATES, *ENDS))
+    assert all(state in text for state in (*RunState, *ENDS))

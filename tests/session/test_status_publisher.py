@@ -13,6 +13,8 @@ from simulators.microscope import Microscope
 from tests.session.scripted import FRAMES_OF_SMALL, Night, with_faults
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import InstrumentLocked, Interrupted
+from xrm_control.core.events import RunInterrupted, SafeStateLeft, SafeStateVerified
+from xrm_control.core.states import WORKING, RunState
 from xrm_control.devices.protocols import RunStatus, SafeState
 from xrm_control.devices.simulated import SimulatedInstrument
 
@@ -64,10 +66,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 def test_every_state_and_every_frame_is_shown(told: list[Any]) -> None:
     statuses = shown(told)
     states = list(dict.fromkeys(status.state for status in statuses))
-    assert states == [
-        *("connecting", "homing", "mosaicking", "picking", "aligning", "referencing", "scanning", "checking"),
-        *("finishing", "done"),
-    ]
+    assert states == [*WORKING, RunState.FINISHING, RunState.DONE]
     assert [status.images_collected for status in statuses] == sorted(status.images_collected for status in statuses)
     assert {status.images_collected for status in statuses} == set(range(FRAMES_OF_SMALL + 1))
     assert {status.images_total for status in statuses} == {FRAMES_OF_SMALL}
@@ -92,7 +91,7 @@ def test_time_in_hold_does_not_shorten_what_remains(tmp_path: Path) -> None:
     beam = with_faults({"kind": "beam_loss", "at_s": 20.0, "duration_s": 600.0})
     Night(tmp_path, lambda microscope, clock: Panelled(microscope, clock, told), **beam)
     states = [status.state for status in shown(told)]
-    held = states.index("held")
+    held = states.index(RunState.HELD)
     before, after = shown(told)[held], shown(told)[held + 1]
     assert after.elapsed_s - before.elapsed_s > 500
     assert after.remaining_s == pytest.approx(before.remaining_s)
@@ -104,11 +103,11 @@ def test_a_panel_ends_the_run_as_ctrl_c_does(tmp_path: Path, after: int) -> None
     night = Night(tmp_path, lambda microscope, clock: Panelled(microscope, clock, told, abort_after=after))
     assert isinstance(night.error, Interrupted)
     assert night.code == 130
-    assert night.states[-2:] == ["aborting", "aborted"]
+    assert night.states[-2:] == [RunState.ABORTING, RunState.ABORTED]
     assert night.results["verdict"]["reasons"][0] == "ended by AbortScan"
-    assert len(night.events("run.interrupted")) == len(night.events("safe.verified")) == 1
+    assert len(night.events(RunInterrupted)) == len(night.events(SafeStateVerified)) == 1
     assert told[-1] == "disconnected"
-    assert shown(told)[-1].state == "aborted"
+    assert shown(told)[-1].state == RunState.ABORTED
 
 
 @pytest.mark.parametrize("kind", ["beam_loss", "disconnect"])
@@ -117,14 +116,14 @@ def test_a_panel_ends_a_run_that_is_held(tmp_path: Path, kind: str) -> None:
 
     class Impatient(Panelled):
         def announce(self, status: RunStatus) -> None:
-            self._abort_after = status.images_collected if status.state == "held" else None
+            self._abort_after = status.images_collected if status.state == RunState.HELD else None
             super().announce(status)
 
     away = with_faults({"kind": kind, "at_s": 20.0, "duration_s": 12.0})
     night = Night(tmp_path, lambda microscope, clock: Impatient(microscope, clock, told), **away)
     assert night.code == 130
-    assert night.states[-3:] == ["held", "aborting", "aborted"]
-    assert night.events("safe.verified")
+    assert night.states[-3:] == [RunState.HELD, RunState.ABORTING, RunState.ABORTED]
+    assert night.events(SafeStateVerified)
 
 
 def test_an_instrument_of_others_is_let_alone(tmp_path: Path) -> None:
@@ -138,8 +137,8 @@ def test_an_instrument_of_others_is_let_alone(tmp_path: Path) -> None:
     assert isinstance(night.error, InstrumentLocked)
     assert night.code == 6
     assert told == ["disconnected"]  # neither shown anything nor made safe
-    assert night.states[-1] == "failed"
-    assert night.events("safe.left")
+    assert night.states[-1] == RunState.FAILED
+    assert night.events(SafeStateLeft)
     assert "somebody@elsewhere:17" in night.results["verdict"]["reasons"][0]
 
 
@@ -156,5 +155,5 @@ def test_an_instrument_that_somebody_took_while_it_was_lost_is_let_alone(tmp_pat
     away = with_faults({"kind": "disconnect", "at_s": 20.0, "duration_s": 30.0})
     night = Night(tmp_path, lambda microscope, clock: Lost(microscope, clock, told), **away)
     assert night.code == 6
-    assert night.states[-3:] == ["held", "failing", "failed"]
+    assert night.states[-3:] == [RunState.HELD, RunState.FAILING, RunState.FAILED]
     assert told[told.index("asked") :] == ["asked", "disconnected"]

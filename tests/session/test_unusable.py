@@ -8,6 +8,8 @@ import pytest
 
 from tests.session.scripted import Night, with_faults
 from xrm_control.core.errors import UnusableData
+from xrm_control.core.events import SafeStateVerified
+from xrm_control.core.states import FrameKind, Verdict
 
 # One dark, one flat, four tiles. Exposures count from 1; a frame has four tries, and four more when the rest is taken.
 LOST = [
@@ -27,8 +29,8 @@ def test_a_mosaic_without_its_frames(tmp_path: Path, frames: list[int], said: st
     with run.journal() as journal:
         stored = [plan.kind for plan, _ in journal.stored_frames("")]
         tried = [name for name, _ in journal.open_attempts()] + list(journal.missing_frames())
-    assert {kind: stored.count(kind) for kind in kept} == kept
+    assert {kind: stored.count(FrameKind(kind)) for kind in kept} == kept
     if "tiles" not in said:
         assert not [name for name in tried if "tile" in name]
-    assert len(run.events("safe.verified")) == 1
-    assert run.results["verdict"]["status"] == "failed"
+    assert len(run.events(SafeStateVerified)) == 1
+    assert run.results["verdict"]["status"] == Verdict.FAILED

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, PlannedFrame, RunRecord, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
@@ -22,11 +24,20 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def plan() -> list[PlannedFrame]:
-    names = ("mosaic/tile_r00_c00", "mosaic/tile_r00_c01")
-    tiles = [PlannedFrame(name, "mosaicking", "tile", n, Pose(n, 0, 0, 0), 0.5, 8) for n, name in enumerate(names)]
+    names = (FrameId.tile(0, 0), FrameId.tile(0, 1))
+    tiles = [
+        PlannedFrame(name, "mosaicking", FrameKind.TILE, n, Pose(n, 0, 0, 0), 0.5, 8) for n, name in enumerate(names)
+    ]
     projections = [
         PlannedFrame(
-            f"roi-01/proj_{n:04d}", "scanning", "projection", n, Pose(10, 20, 30, -90 + 45 * n), 1.25, 8, "roi-01"
+            FrameId(f"roi-01/proj_{n:04d}"),
+            "scanning",
+            FrameKind.PROJECTION,
+            n,
+            Pose(10, 20, 30, -90 + 45 * n),
+            1.25,
+            8,
+            "roi-01",
         )
         for n in range(5)
     ]
@@ -44,7 +55,7 @@ def journal(folder: RunFolder) -> Iterator[Journal]:
 def commit() -> Callable[..., StoredFrame]:
     """Intend (unless told the attempt) and commit a made-up file of a frame."""
 
-    def act(journal: Journal, frame_id: str, attempt: int | None = None) -> StoredFrame:
+    def act(journal: Journal, frame_id: FrameId, attempt: int | None = None) -> StoredFrame:
         number = attempt or journal.intend(frame_id, theta_deg=1.5, t_s=10.0)
         frame = StoredFrame(
             frame_id,

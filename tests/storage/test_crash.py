@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.records import PlannedFrame, RunRecord
@@ -69,7 +71,9 @@ def run(tmp_path: Path) -> RunFolder:
     folder = RunFolder.create(tmp_path, "crash", datetime(2025, 1, 2, tzinfo=UTC), "dead")
     with Journal.create(folder.journal, RunRecord(folder.name, "crash", "0" * 64, "simulated", True, "")) as journal:
         journal.plan_frames(
-            PlannedFrame(f"roi-01/proj_{n:04d}", "scanning", "projection", n, Pose(0, 0, 0, 0), 1, 8, "roi-01")
+            PlannedFrame(
+                FrameId(f"roi-01/proj_{n:04d}"), "scanning", FrameKind.PROJECTION, n, Pose(0, 0, 0, 0), 1, 8, "roi-01"
+            )
             for n in range(3000)
         )
     return folder

@@ -12,13 +12,14 @@ import pytest
 import tifffile
 
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
-from xrm_control.storage.frames import FrameStore, dark_id, encode_frame, flat_id, projection_id, tile_id
+from xrm_control.storage.frames import FrameStore, encode_frame
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure
 from xrm_control.storage.run_folder import RunFolder
 
-FRAME = "roi-01/proj_0002"
+FRAME = FrameId("roi-01/proj_0002")
 EXPOSURE = Exposure(Pose(1.5, -2, 3, -44.98), 100.25, 101.5, 42)
 
 
@@ -31,7 +32,7 @@ def picture(seed: int = 1) -> np.ndarray[Any, Any]:
     return np.random.default_rng(seed).integers(0, 2**16, (24, 40), dtype=np.uint16)
 
 
-def take(store: FrameStore, journal: Journal, frame_id: str, image: np.ndarray[Any, Any]) -> Path:
+def take(store: FrameStore, journal: Journal, frame_id: FrameId, image: np.ndarray[Any, Any]) -> Path:
     return Path(store.store(frame_id, journal.intend(frame_id, theta_deg=0, t_s=100), image, EXPOSURE).path)
 
 
@@ -133,27 +134,18 @@ def test_a_file_is_never_written_twice(store: FrameStore, journal: Journal, fold
 @pytest.mark.parametrize("name", ["../../etc/x", "roi-01/../x", "/roi-01/x", "proj_0001", "roi-01/proj 1", "a/b/c"])
 def test_frame_ids_stay_inside_the_folder(store: FrameStore, name: str) -> None:
     with pytest.raises(DataError, match="no frame id"):
-        store.store(name, 1, picture(), EXPOSURE)
+        store.store(FrameId(name), 1, picture(), EXPOSURE)
 
 
 def test_stacks(store: FrameStore, journal: Journal) -> None:
-    names = [f"roi-01/proj_000{number}" for number in range(3)]
+    names = [FrameId.projection("roi-01", number) for number in range(3)]
     for number, name in enumerate(names):
         take(store, journal, name, picture(number))
     stack = store.load_stack([names[2], names[0]])
     assert stack.dtype == np.uint16
     assert (stack == np.stack([picture(2), picture(0)])).all()
-    take(store, journal, "roi-01/proj_0003", np.zeros((3, 3), np.uint16))
+    take(store, journal, FrameId("roi-01/proj_0003"), np.zeros((3, 3), np.uint16))
     with pytest.raises(DataError, match=r"does not fit .*\(3, 3\)"):
-        store.load_stack([*names, "roi-01/proj_0003"])
+        store.load_stack([*names, FrameId("roi-01/proj_0003")])
     with pytest.raises(DataError, match="no frames"):
         store.load_stack([])
-
-
-def test_names() -> None:
-    assert [tile_id(3, 5), projection_id("roi-01", 7), flat_id("mosaic", 1), dark_id("roi-02", 12)] == [
-        "mosaic/tile_r03_c05",
-        "roi-01/proj_0007",
-        "mosaic/flat_0001",
-        "roi-02/dark_0012",
-    ]

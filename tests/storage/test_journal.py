@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind, Level, RoiState, RunState
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.records import Accounting, Artifact, PlannedFrame, RunRecord, StageProgress, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 from xrm_control.storage.schema import TABLES
 
 ROOT = Path(__file__).parents[2]
-FRAME = "roi-01/proj_0002"
+FRAME = FrameId("roi-01/proj_0002")
 Commit = Callable[..., StoredFrame]
 
 # What is done to one frame -> its accounting (kept, missing, open, retaken).
@@ -65,7 +67,7 @@ def tell(journal: Journal, commit: Commit, word: str) -> None:
     elif word == "missing":
         journal.declare_missing(FRAME, "camera dead", t_s=3.0)
     elif word == "plan":
-        journal.plan_frames([PlannedFrame(FRAME, "s", "projection", 1, Pose(0, 0, 0, 0), 1, 1)])
+        journal.plan_frames([PlannedFrame(FRAME, "s", FrameKind.PROJECTION, 1, Pose(0, 0, 0, 0), 1, 1)])
 
 
 @pytest.mark.parametrize(("story", "fate"), STORIES)
@@ -93,7 +95,7 @@ def test_the_rules_hold_against_foreign_sql_too(journal: Journal, commit: Commit
     """Enforced by the file, not by this program: a second connection with plain SQL is refused as well."""
     commit(journal, FRAME)
     journal.record_event("k", "t", t_s=0)
-    journal.set_state("idle", t_s=0)
+    journal.set_state(RunState.IDLE, t_s=0)
     other = sqlite3.connect(folder.journal, isolation_level=None)
     statements = [
         f"INSERT INTO missing VALUES ('{FRAME}', 'x', 1)",
@@ -123,7 +125,10 @@ def test_every_table_is_append_only(journal: Journal, folder: RunFolder) -> None
 
 
 def test_planning_is_all_or_nothing(journal: Journal) -> None:
-    frames = [PlannedFrame(name, "s", "flat", 1, Pose(0, 0, 0, 0), 1, 1) for name in ("roi-02/flat_0001", FRAME)]
+    frames = [
+        PlannedFrame(name, "s", FrameKind.FLAT, 1, Pose(0, 0, 0, 0), 1, 1)
+        for name in (FrameId("roi-02/flat_0001"), FRAME)
+    ]
     with pytest.raises(StorageError, match="UNIQUE"):
         journal.plan_frames(frames)
     assert journal.accounting().planned == 7
@@ -133,9 +138,9 @@ def test_done_is_impossible_while_a_frame_is_open(journal: Journal, commit: Comm
     for frame in journal.planned_frames()[:-2]:
         commit(journal, frame.frame_id)
     with pytest.raises(StorageError, match="cannot be done while planned frames have no outcome"):
-        journal.set_state("done", t_s=1)
+        journal.set_state(RunState.DONE, t_s=1)
     assert journal.declare_open_missing("ROI given up", t_s=5, roi="roi-01") == 2
-    journal.set_state("done", t_s=6, utc="2025-01-02T04:00:00Z")
+    journal.set_state(RunState.DONE, t_s=6, utc="2025-01-02T04:00:00Z")
     assert not journal.accounting().complete
     assert journal.missing_frames() == {"roi-01/proj_0003": "ROI given up", "roi-01/proj_0004": "ROI given up"}
 
@@ -157,19 +162,19 @@ def test_what_goes_in_comes_out(journal: Journal, commit: Commit) -> None:
     journal.record_artifact(first)
     journal.record_artifact(second)
     assert journal.artifacts() == {"rois.json": second}
-    journal.record_event("beam", "lost", t_s=1.5, level="warning", data={"flux": 0.1}, utc="u")
+    journal.record_event("beam", "lost", t_s=1.5, level=Level.WARNING, data={"flux": 0.1}, utc="u")
     [(number, event)] = journal.events()
-    assert (event.kind, event.level, event.data, event.utc) == ("beam", "warning", {"flux": 0.1}, "u")
+    assert (event.kind, event.level, event.data, event.utc) == ("beam", Level.WARNING, {"flux": 0.1}, "u")
     assert journal.events(after=number) == []
 
 
 def test_summary_is_what_status_needs(journal: Journal, commit: Commit, folder: RunFolder) -> None:
-    journal.set_state("idle", t_s=0)
-    journal.set_state("scanning", t_s=3.5, reason="first ROI")
-    journal.set_roi_state("roi-01", "scanning", t_s=4)
-    journal.set_roi_state("roi-02", "planned", t_s=4)
-    journal.set_roi_state("roi-01", "quarantined", t_s=9, reason="empty")
-    for name in ("mosaic/tile_r00_c00", "mosaic/tile_r00_c01", FRAME):
+    journal.set_state(RunState.IDLE, t_s=0)
+    journal.set_state(RunState.SCANNING, t_s=3.5, reason="first ROI")
+    journal.set_roi_state("roi-01", RoiState.SCANNED, t_s=4)
+    journal.set_roi_state("roi-02", RoiState.SCANNED, t_s=4)
+    journal.set_roi_state("roi-01", RoiState.QUARANTINED, t_s=9, reason="empty")
+    for name in (FrameId.tile(0, 0), FrameId.tile(0, 1), FRAME):
         commit(journal, name)
     journal.record_event("note", "hello", t_s=12)
     with JournalReader.open(folder.journal) as reader:
@@ -177,11 +182,14 @@ def test_summary_is_what_status_needs(journal: Journal, commit: Commit, folder: 
     assert summary.run.recipe_name == "nmc811_screening"
     assert summary.run.simulated is True
     assert summary.state is not None
-    assert (summary.state.state, summary.state.reason) == ("scanning", "first ROI")
+    assert (summary.state.state, summary.state.reason) == (RunState.SCANNING, "first ROI")
     assert summary.stages == (StageProgress("mosaicking", "", 2, 2), StageProgress("scanning", "roi-01", 1, 5))
     assert summary.frames == {"": Accounting(2, 2, 0, 0, 0), "roi-01": Accounting(5, 1, 0, 4, 0)}
     assert summary.total == Accounting(7, 3, 0, 4, 0)
-    assert {roi: state.state for roi, state in summary.rois.items()} == {"roi-01": "quarantined", "roi-02": "planned"}
+    assert {roi: state.state for roi, state in summary.rois.items()} == {
+        "roi-01": RoiState.QUARANTINED,
+        "roi-02": RoiState.SCANNED,
+    }
     assert summary.last_event is not None
     assert summary.last_event.text == "hello"
     assert summary.last_t_s == 12
@@ -234,7 +242,7 @@ def test_calls_from_several_threads_are_kept_apart(journal: Journal) -> None:
 def test_reopen_goes_on_and_a_finished_journal_is_one_plain_file(folder: RunFolder, commit: Commit) -> None:
     record = RunRecord("n", "r", "0" * 64, "epics", False, "")
     with Journal.create(folder.journal, record) as journal:
-        journal.plan_frames([PlannedFrame(FRAME, "s", "projection", 1, Pose(0, 0, 0, 0), 1, 1)])
+        journal.plan_frames([PlannedFrame(FRAME, "s", FrameKind.PROJECTION, 1, Pose(0, 0, 0, 0), 1, 1)])
         journal.intend(FRAME, theta_deg=0, t_s=0)
     with Journal.open(folder.journal) as journal:
         assert journal.run() == record
@@ -282,8 +290,23 @@ def test_after_a_disk_error_the_journal_refuses_everything(journal: Journal, mon
     with monkeypatch.context() as patch:
         patch.setattr(journal, "_connection", Broken())
         with pytest.raises(StorageError, match="cannot be written: disk I/O error"):
-            journal.set_state("idle", t_s=0)
+            journal.set_state(RunState.IDLE, t_s=0)
     assert journal._connection is connection
     with pytest.raises(StorageError, match="stopped after an error"):
-        journal.set_state("idle", t_s=0)
+        journal.set_state(RunState.IDLE, t_s=0)
     assert journal.states() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "row"),
+    [
+        ("run_state", "state, reason, t_s", ("resting", "", 0.0)),
+        ("roi_state", "roi, state, reason, t_s", ("roi-01", "planned", "", 0.0)),
+        ("event", "t_s, level, kind, text, data", (0.0, "loud", "k", "t", "{}")),
+    ],
+)
+def test_no_state_and_no_level_beside_the_enumerations(
+    journal: Journal, table: str, columns: str, row: tuple[object, ...]
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        journal._connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(row))})", row)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from xrm_control.core.errors import DataError, ResourceLocked, StorageError
+from xrm_control.core.frame_id import FrameId
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.run_folder import RunFolder
 
@@ -67,7 +68,12 @@ def test_paths_are_those_of_the_design(folder: RunFolder) -> None:
     places = [
         *(folder.recipe, folder.plan, folder.journal, folder.log, folder.truth, folder.mosaic_tiff, folder.mosaic_png),
         *(folder.rois, folder.results, folder.report, roi.handoff, roi.volume, roi.labels, roi.particles, roi.voids),
-        *(roi.quality, roi.figures, folder.frame_path("mosaic/tile_r03_c05"), folder.frame_path("roi-01/flat_0001", 3)),
+        *(
+            roi.quality,
+            roi.figures,
+            folder.frame_path(FrameId("mosaic/tile_r03_c05")),
+            folder.frame_path(FrameId("roi-01/flat_0001"), 3),
+        ),
     ]
     assert [folder.relative(place) for place in places] == [
         "recipe.yaml",
@@ -121,7 +127,7 @@ def test_log_is_one_json_a_line(folder: RunFolder) -> None:
 
 def test_unfinished_files_go_to_quarantine(folder: RunFolder) -> None:
     for _ in range(2):
-        part = folder.frame_path("roi-01/proj_0001").with_suffix(".tif.part")
+        part = folder.frame_path(FrameId("roi-01/proj_0001")).with_suffix(".tif.part")
         part.parent.mkdir(exist_ok=True)
         part.write_bytes(b"half")
         folder.quarantine_parts()

@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xrm_control.core.events import FrameKept, FrameWithdrawn
+
 SOURCE = Path(__file__).with_suffix(".c")
 ROOT = Path(__file__).parents[2]
 ERRNOS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS}
@@ -179,7 +181,7 @@ def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Faul
     from xrm_control import app
     from xrm_control.core.clock import Clock
     from xrm_control.core.errors import XrmError
-    from xrm_control.core.events import Event
+    from xrm_control.core.events import AnyEvent
     from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
 
     ending = Ending(0)
@@ -206,13 +208,13 @@ def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Faul
             opened.append(Witnessed(microscope, clock))
             return opened[-1]
 
-    def listen(event: Event) -> None:
+    def listen(event: AnyEvent) -> None:
         ending.kinds.append(event.kind)
-        if event.kind == "frame.kept":
+        if event.kind == FrameKept.kind:
             ending.kept.append(event.text)
             if len(ending.kept) == fault.fill_after:
                 _fill(out)
-        elif event.kind == "frame.withdrawn":
+        elif event.kind == FrameWithdrawn.kind:
             # Believed no more, and about to be taken again; its file stays.
             ending.kept.remove(event.text.partition(":")[0])
 

@@ -27,13 +27,15 @@ from tests.storms.forked_cli import ForkedCli
 from tests.storms.observer import Change, Latency, Observer
 from tests.storms.starters import now_s
 from tests.system.conftest import write_recipe
+from xrm_control.core.events import RunInterrupted, SafeStateVerified, StateEntered
+from xrm_control.core.states import RunState
 from xrm_control.storage.journal import JournalReader
 
 AXES = {"x": "X", "y": "Y", "z": "Z", "theta": "Theta"}
 # In these an axis is on its way for most of the time.
-MOVING = ("homing", "mosaicking", "aligning", "referencing", "scanning")
-TURNING = ("aligning", "scanning")
-STATES = (*MOVING, "picking", "checking", "finishing", "held")
+MOVING = (RunState.HOMING, RunState.MOSAICKING, RunState.ALIGNING, RunState.REFERENCING, RunState.SCANNING)
+TURNING = (RunState.ALIGNING, RunState.SCANNING)
+STATES = (*MOVING, RunState.PICKING, RunState.CHECKING, RunState.FINISHING, RunState.HELD)
 WAYS = ("Ctrl-C", "SIGTERM", "SIGHUP", "AbortScan", "closed terminal", "reader gone")
 STOPS_WITHIN_S = 0.3
 # How often the IOC looks at an axis that moves, and at its shutters.
@@ -117,13 +119,13 @@ class Storm:
         self._put("Sim:Clear", 1)
         self._put("Sample:X.VELO", SLOW_UM_S)
         self._observer.wait_for(lambda now: not now.get("Owner"), 10.0)
-        if state == "homing":
+        if state == RunState.HOMING:
             for axis, value in (("X", 500.0), ("Theta", -80.0)):
                 self._put(f"Sample:{axis}", value)
 
     def _await(self, state: str) -> bool:
-        if state == "held":
-            if not self._await("scanning"):
+        if state == RunState.HELD:
+            if not self._await(RunState.SCANNING):
                 return False
             self._put("Sim:Fault", json.dumps({"kind": "beam_loss", "duration_s": 1000.0}))
 
@@ -198,19 +200,19 @@ class Storm:
             records = [record for _, record in journal.events(limit=100_000)]
             state = journal.state()
         found.ended_in = state.state if state is not None else "nothing"
-        states = [record.text for record in records if record.kind == "run.state"]
-        told = [i for i, record in enumerate(records) if record.kind == "run.interrupted"]
+        states = [record.text for record in records if record.kind == StateEntered.kind]
+        told = [i for i, record in enumerate(records) if record.kind == RunInterrupted.kind]
         if told:
-            found.state = [r.text for r in records[: told[0]] if r.kind == "run.state"][-1]
-        finished = found.ended_in == "done" and found.code in (0, 5)
+            found.state = [r.text for r in records[: told[0]] if r.kind == StateEntered.kind][-1]
+        finished = found.ended_in == RunState.DONE and found.code in (0, 5)
         if found.way == "reader gone":
             if not finished:
                 found.wrong.append(f"a reader that went away ended the run: exit {found.code}, {found.ended_in}")
-        elif finished and states[-2:] == ["finishing", "done"] and not told:
+        elif finished and states[-2:] == [RunState.FINISHING, RunState.DONE] and not told:
             found.state = "done already"
-        elif found.code != 130 or found.ended_in != "aborted":
+        elif found.code != 130 or found.ended_in != RunState.ABORTED:
             found.wrong.append(f"exit {found.code} in state {found.ended_in}")
-        if not any(record.kind == "safe.verified" for record in records):
+        if not any(record.kind == SafeStateVerified.kind for record in records):
             found.wrong.append("the safe state was not verified")
         for name in ("results.json", "report.html"):
             if not (folder / name).is_file():

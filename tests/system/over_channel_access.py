@@ -13,7 +13,8 @@ from tests.ioc_process import IocProcess
 from tests.system.conftest import write_recipe
 from xrm_control import app
 from xrm_control.core.errors import XrmError
-from xrm_control.core.events import Event
+from xrm_control.core.events import AnyEvent, FrameKept, StateEntered
+from xrm_control.core.states import RunState
 from xrm_control.storage.journal import JournalReader
 
 # 2 x 2 tiles with a flat and a dark, then nine projections with two flats and a dark.
@@ -34,7 +35,7 @@ class Run:
     def __init__(
         self, folder: Path, ioc: IocProcess, incidents: dict[str, Incident] | None = None, **changes: Any
     ) -> None:
-        self.events: list[Event] = []
+        self.events: list[AnyEvent] = []
         self._incidents = dict(incidents or {})
         self._threads: list[threading.Thread] = []
         map_changes = changes.pop("map_changes", {})
@@ -51,9 +52,9 @@ class Run:
         results = self.folder / "results.json"
         self.results: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
 
-    def _listen(self, event: Event) -> None:
+    def _listen(self, event: AnyEvent) -> None:
         self.events.append(event)
-        incident = self._incidents.pop(event.text, None) if event.kind == "frame.kept" else None
+        incident = self._incidents.pop(event.text, None) if event.kind == FrameKept.kind else None
         if incident is not None:
             self._threads.append(threading.Thread(target=incident))
             self._threads[-1].start()
@@ -72,7 +73,7 @@ class Run:
         names = self.kept()
         with JournalReader.open(self.folder / "journal.sqlite") as journal:
             missing = journal.missing_frames()
-        done = self.code in (0, 5) and self.texts("run.state")[-1] == "done"
+        done = self.code in (0, 5) and self.texts(StateEntered.kind)[-1] == RunState.DONE
         return done and not missing and len(names) == len(set(names)) == FRAMES
 
 

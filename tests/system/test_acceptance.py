@@ -13,6 +13,7 @@ from xrm_control import app
 from xrm_control.app import Outcome
 from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
 from xrm_control.contracts.rows import read_rows
+from xrm_control.core.states import Verdict
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -34,7 +35,7 @@ def outcome(request: pytest.FixtureRequest) -> Outcome:
 
 def test_it_is_complete(outcome: Outcome) -> None:
     assert outcome.exit_code == 0
-    assert outcome.results.verdict.status == "complete"
+    assert outcome.results.verdict.status == Verdict.COMPLETE
 
 
 def test_the_papers_instrument_times(outcome: Outcome) -> None:
@@ -140,7 +141,7 @@ def over_the_network(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 def test_the_same_recipe_over_channel_access_is_complete(over_the_network: Outcome) -> None:
     assert over_the_network.exit_code == 0
-    assert over_the_network.results.verdict.status == "complete"
+    assert over_the_network.results.verdict.status == Verdict.COMPLETE
     assert over_the_network.results.counts.tiles == 40
 
 

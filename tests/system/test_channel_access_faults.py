@@ -20,6 +20,8 @@ from tests.ioc_process import ROOT, IocProcess, free_port, running_ioc
 from tests.system.conftest import SHORT, write_recipe
 from tests.system.over_channel_access import FRAMES, SMALL, Run, after
 from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, SafetyRefusal
+from xrm_control.core.events import FrameRetaken, RunHeld, RunReleased, SafeStateVerified
+from xrm_control.core.states import Verdict
 
 # Slow enough that a thread hits the middle of a motion or an exposure.
 SLOW, FAST = 4.0, 40.0
@@ -60,9 +62,9 @@ def test_an_ioc_that_is_killed_and_comes_back_costs_time_only(tmp_path: Path, wh
     with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
         run = Run(tmp_path, ioc, {"roi-01/proj_0003": after(wait_s, ioc.kill, ioc.restart)})
     assert run.is_whole(), run.error
-    assert len(run.texts("run.held")) == len(run.texts("run.released")) == 1
+    assert len(run.texts(RunHeld.kind)) == len(run.texts(RunReleased.kind)) == 1
     if what == "in mid-exposure":
-        assert run.texts("frame.retaken"), "the frame in flight was not believed"
+        assert run.texts(FrameRetaken.kind), "the frame in flight was not believed"
 
 
 @pytest.mark.parametrize("seconds", [5.0, pytest.param(10.0, marks=pytest.mark.soak)])
@@ -76,8 +78,8 @@ def test_an_ioc_that_hangs_is_noticed_by_its_missing_beat(tmp_path: Path, second
 
         run = Run(tmp_path, ioc, {"roi-01/proj_0003": hang})
     assert run.is_whole(), run.error
-    assert len(run.texts("run.held")) == 1
-    assert "beat" in run.texts("run.held")[0] or "no answer" in run.texts("run.held")[0]
+    assert len(run.texts(RunHeld.kind)) == 1
+    assert "beat" in run.texts(RunHeld.kind)[0] or "no answer" in run.texts(RunHeld.kind)[0]
 
 
 @pytest.mark.parametrize("seconds", [8.0, pytest.param(90.0, marks=pytest.mark.soak)])
@@ -90,7 +92,7 @@ def test_a_network_gap_is_waited_out(tmp_path: Path, seconds: float) -> None:
 
         run = Run(tmp_path, ioc, {"roi-01/proj_0003": gap})
     assert run.is_whole(), run.error
-    assert len(run.texts("run.held")) >= 1
+    assert len(run.texts(RunHeld.kind)) >= 1
 
 
 FRAME_FAULTS = ["dropped_frame", "repeated_frame", "wrong_shape_frame", "dark_frame", "nan_frame"]
@@ -101,7 +103,7 @@ def test_a_bad_frame_is_taken_again(tmp_path: Path, kind: str) -> None:
     with running_ioc(speed=FAST, specimen="nmc811", array_type="float32" if kind == "nan_frame" else "int16") as ioc:
         run = Run(tmp_path, ioc, {"roi-01/proj_0003": lambda: fault(ioc, kind=kind)})
     assert run.is_whole(), run.error
-    assert len(run.texts("frame.retaken")) == 1
+    assert len(run.texts(FrameRetaken.kind)) == 1
 
 
 def test_a_motion_stopped_by_somebody_else_holds_and_goes_on(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_a_motion_stopped_by_somebody_else_holds_and_goes_on(tmp_path: Path) -> 
             retry={"interrupted_wait_s": 2.0},
         )
     assert run.is_whole(), run.error
-    assert "somebody else" in run.texts("run.held")[0]
+    assert "somebody else" in run.texts(RunHeld.kind)[0]
 
 
 ENDINGS = [
@@ -134,8 +136,8 @@ def test_what_cannot_be_mended_ends_safely_and_says_so(
         assert run.code != 0
         assert isinstance(run.error, error), run.error
         assert text in str(run.error)
-        assert run.results["verdict"]["status"] == "failed"
-        assert run.texts("safe.verified") or what == "read-only PV"
+        assert run.results["verdict"]["status"] == Verdict.FAILED
+        assert run.texts(SafeStateVerified.kind) or what == "read-only PV"
         assert epics.caget(ioc.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
         assert epics.caget(ioc.prefix + "Owner", use_monitor=False) == ""
     assert 0 < len(run.kept()) < FRAMES
@@ -222,8 +224,8 @@ def test_an_operators_abort_ends_the_run_safely(tmp_path: Path) -> None:
         assert epics.caget(ioc.prefix + "Scan:AbortScan", use_monitor=False) == 0
     assert run.code == 130
     assert "AbortScan" in str(run.error)
-    assert run.texts("safe.verified")
-    assert run.results["verdict"]["status"] == "aborted"
+    assert run.texts(SafeStateVerified.kind)
+    assert run.results["verdict"]["status"] == Verdict.ABORTED
 
 
 def test_the_panel_shows_how_far_a_run_has_come(tmp_path: Path) -> None:

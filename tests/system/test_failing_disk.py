@@ -27,6 +27,7 @@ from tests.storms.failing_disk import (
     server,
 )
 from tests.system.conftest import SHORT, write_recipe
+from xrm_control.core.states import RunState
 from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 
@@ -113,7 +114,7 @@ def lost(ending: Ending, folder: Path) -> list[str]:
         if not (folder / name).is_file() or sha256_file(folder / name) != sha256:
             found.append(f"{name} is committed and not there as committed")
     if ending.code == 0:
-        if not accounting.complete or accounting.kept != FRAMES or state is None or state.state != "done":
+        if not accounting.complete or accounting.kept != FRAMES or state is None or state.state != RunState.DONE:
             found.append(f"exit 0 with {accounting} in state {state}")
         kinds = {artifact.kind for artifact in artifacts}
         if not {"volume", "handoff", "results", "report", "analysis"} <= kinds:
@@ -195,7 +196,7 @@ def test_standard_error_on_a_full_disk_ends_no_run(tmp_path: Path) -> None:
     with JournalReader.open(folder / "journal.sqlite") as journal:
         state = journal.state()
     assert state is not None
-    assert (done.returncode, state.state) == (0, "done")
+    assert (done.returncode, state.state) == (0, RunState.DONE)
 
 
 SERIES = [*itertools.product(PARTS, ERRNOS, [False]), *((part, "EIO", True) for part in PARTS)]

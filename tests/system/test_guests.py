@@ -22,7 +22,8 @@ from tests.cli.test_cli import xrm
 from tests.session.scripted import FRAMES_OF_SMALL, SMALL, Night
 from tests.system.conftest import write_recipe
 from xrm_control import app
-from xrm_control.core.events import FAILED, LOST
+from xrm_control.core.events import ListenerFailed, ListenerLost, RunFolderMade, RunInterrupted, SafeStateVerified
+from xrm_control.core.states import Verdict
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -64,11 +65,11 @@ def assert_undisturbed(process: subprocess.Popen[str], folder: Path) -> list[str
     assert process.wait() == UNDISTURBED
     run = run_in(folder)
     assert (run / "report.html").is_file()
-    assert json.loads((run / "results.json").read_text())["verdict"]["status"] == "incomplete"
+    assert json.loads((run / "results.json").read_text())["verdict"]["status"] == Verdict.INCOMPLETE
     with JournalReader.open(run / "journal.sqlite") as journal:
         assert journal.accounting().kept == FRAMES_OF_SMALL
     kinds = kinds_in(run)
-    assert "safe.verified" in kinds
+    assert SafeStateVerified.kind in kinds
     return kinds
 
 
@@ -76,16 +77,16 @@ def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
     """`xrm run ... 2>&1 | head -1`."""
     with started(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
-        assert "run.folder" in process.stdout.readline()
+        assert RunFolderMade.kind in process.stdout.readline()
         process.stdout.close()
         kinds = assert_undisturbed(process, tmp_path)
-    assert kinds.count(FAILED) == kinds.count(LOST) == 1
+    assert kinds.count(ListenerFailed.kind) == kinds.count(ListenerLost.kind) == 1
 
 
 def test_a_full_disk_behind_both(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full, started(tmp_path, stdout=full, stderr=full) as process:
         kinds = assert_undisturbed(process, tmp_path)
-    assert kinds.count(FAILED) == kinds.count(LOST) == 1
+    assert kinds.count(ListenerFailed.kind) == kinds.count(ListenerLost.kind) == 1
 
 
 def test_nothing_open_at_all(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_nothing_open_at_all(tmp_path: Path) -> None:
     command = f"exec {sys.executable} -m xrm_control.cli run {recipe} --out {tmp_path / 'runs'} <&- >&- 2>&-"
     with subprocess.Popen(["bash", "-c", command], text=True) as process:
         kinds = assert_undisturbed(process, tmp_path)
-    assert FAILED not in kinds
+    assert ListenerFailed.kind not in kinds
 
 
 def test_a_reader_who_does_not_read(tmp_path: Path) -> None:
@@ -128,9 +129,9 @@ def test_a_terminal_that_is_closed_ends_the_run_in_order(tmp_path: Path) -> None
         assert process.wait() == 130
     run = run_in(tmp_path)
     kinds = kinds_in(run)
-    assert "run.interrupted" in kinds
-    assert "safe.verified" in kinds
-    assert json.loads((run / "results.json").read_text())["verdict"]["status"] == "aborted"
+    assert RunInterrupted.kind in kinds
+    assert SafeStateVerified.kind in kinds
+    assert json.loads((run / "results.json").read_text())["verdict"]["status"] == Verdict.ABORTED
     assert (run / "report.html").is_file()
 
 
@@ -141,9 +142,9 @@ def test_a_listener_of_the_apis_that_raises_changes_nothing(tmp_path: Path) -> N
     outcome = app.run(app.load(write_recipe(tmp_path, **SMALL)), tmp_path / "runs", None, listener)
     assert outcome.exit_code == UNDISTURBED
     log = [json.loads(line) for line in (outcome.folder / "log.jsonl").read_text().splitlines()]
-    (failed,) = [line for line in log if line["kind"] == FAILED]
+    (failed,) = [line for line in log if line["kind"] == ListenerFailed.kind]
     assert "RuntimeError: [/x] no terminal" in failed["text"]
-    (lost,) = [line for line in log if line["kind"] == LOST]
+    (lost,) = [line for line in log if line["kind"] == ListenerLost.kind]
     assert lost["data"]["events"] > 20
 
 
@@ -165,12 +166,12 @@ def test_events_that_cannot_be_recorded_end_nothing(
     monkeypatch.setattr(owner, written, full)
     run = Night(tmp_path)
     assert (run.error, run.code) == (None, UNDISTURBED)
-    (told,) = run.events(FAILED)
+    (told,) = run.events(ListenerFailed)
     assert "No space left" in told.text
     with run.journal() as journal:
         assert journal.accounting().kept == FRAMES_OF_SMALL
         recorded = [event.kind for _, event in journal.events()]
-    assert (FAILED in recorded) == (written == "append_log")
+    assert (ListenerFailed.kind in recorded) == (written == "append_log")
     assert (run.folder / "log.jsonl").exists() == (written == "record_event")
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.processing.test_command import STAYS, alive, family, gone
 from tests.session.scripted import SMALL
 from tests.system.conftest import write_recipe
+from xrm_control.core.events import WorkersAway
+from xrm_control.core.states import RunState
 from xrm_control.storage.journal import JournalReader
 
 ENDS = [
@@ -43,7 +45,7 @@ def test_it_ends_with_the_run(tmp_path: Path, kind: str, number: signal.Signals,
         with JournalReader.open(folder / "journal.sqlite") as journal:
             state = journal.state()
         assert state is not None
-        assert state.state == "aborted"
+        assert state.state == RunState.ABORTED
 
 
 def test_a_worker_that_is_killed_takes_its_command_along_and_the_next_begins_anew(tmp_path: Path) -> None:
@@ -73,4 +75,4 @@ def test_a_worker_that_is_killed_takes_its_command_along_and_the_next_begins_ane
     killed = [int(path.name) for path in place.iterdir()]
     assert len(killed) == 2
     assert gone(killed)
-    assert "workers.lost" in done.stderr
+    assert WorkersAway.kind in done.stderr

@@ -12,17 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from xrm_control.core.events import RoiStateEntered, SafeStateVerified, StageBegun, StateEntered
+from xrm_control.core.states import RunState, Verdict
 from xrm_control.storage.journal import JournalReader
 
 MOMENTS = [
-    (signal.SIGINT, "run.state", "homing"),
-    (signal.SIGINT, "stage.begun", "mosaic"),
-    (signal.SIGINT, "run.state", "picking"),
-    (signal.SIGINT, "stage.begun", "roi-01 projections"),
-    (signal.SIGTERM, "stage.begun", "roi-01 projections"),
-    (signal.SIGHUP, "stage.begun", "roi-01 references"),
-    (signal.SIGINT, "roi.state", "roi-01: reconstructing"),
-    (signal.SIGINT, "roi.state", "roi-01: analysing"),
+    (signal.SIGINT, StateEntered.kind, RunState.HOMING),
+    (signal.SIGINT, StageBegun.kind, "mosaic"),
+    (signal.SIGINT, StateEntered.kind, RunState.PICKING),
+    (signal.SIGINT, StageBegun.kind, "roi-01 projections"),
+    (signal.SIGTERM, StageBegun.kind, "roi-01 projections"),
+    (signal.SIGHUP, StageBegun.kind, "roi-01 references"),
+    (signal.SIGINT, RoiStateEntered.kind, "roi-01: reconstructing"),
+    (signal.SIGINT, RoiStateEntered.kind, "roi-01: analysing"),
 ]
 
 
@@ -54,10 +56,10 @@ def test_an_interrupt_ends_in_the_safe_state(
         state = journal.state()
         summary = journal.summary()
     assert state is not None
-    assert state.state == "aborted"
-    safe = [event for event in events if event.kind == "safe.verified"]
+    assert state.state == RunState.ABORTED
+    safe = [event for event in events if event.kind == SafeStateVerified.kind]
     assert safe
     assert safe[-1].data["shutter_closed"] is True
     assert all(safe[-1].data["axes_at_rest"].values())
-    assert json.loads((folder / "results.json").read_text())["verdict"]["status"] == "aborted"
+    assert json.loads((folder / "results.json").read_text())["verdict"]["status"] == Verdict.ABORTED
     assert summary.total.kept + summary.total.open + summary.total.missing == summary.total.planned

@@ -14,7 +14,6 @@ from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
 from xrm_control.contracts.quality import FrameCounts
-from xrm_control.contracts.results import Verdict
 from xrm_control.core.errors import (
     DataError,
     DeviceError,
@@ -23,6 +22,15 @@ from xrm_control.core.errors import (
     MotionStalled,
     StorageError,
 )
+from xrm_control.core.events import (
+    FrameRetaken,
+    InstrumentLost,
+    MoveStalled,
+    RunHeld,
+    SafeStateFailed,
+    SafeStateVerified,
+)
+from xrm_control.core.states import RoiState, RunState, Verdict
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.storage.formats.ome_tiff import write_volume_16bit
 from xrm_control.storage.formats.registry import read_volume
@@ -79,7 +87,7 @@ def test_every_planned_frame_is_kept_and_whole(calm: Outcome) -> None:
         assert accounting.complete
         state = journal.state()
         assert state is not None
-        assert state.state == "done"
+        assert state.state == RunState.DONE
 
 
 def test_every_artifact_has_the_hash_that_was_committed(calm: Outcome) -> None:
@@ -133,12 +141,12 @@ def test_another_seed_gives_others(calm: Outcome, tmp_path: Path) -> None:
 
 # Motion 6 of theta is a projection; frame 30 and second 60 lie in the scan.
 DECLARED = [
-    ({"kind": "stall", "axis": "theta", "move": 6}, "move.stalled", 0),
-    ({"kind": "dropped_frame", "frames": [30]}, "frame.retaken", 1),
-    ({"kind": "nan_frame", "frames": [30]}, "frame.retaken", 1),
-    ({"kind": "beam_loss", "at_s": 60.0, "duration_s": 600.0}, "run.held", 1),
-    ({"kind": "disconnect", "at_s": 60.0, "duration_s": 600.0}, "instrument.lost", 1),
-    ({"kind": "disconnect", "at_s": 0.1, "duration_s": 30.0}, "instrument.lost", 0),
+    ({"kind": "stall", "axis": "theta", "move": 6}, MoveStalled.kind, 0),
+    ({"kind": "dropped_frame", "frames": [30]}, FrameRetaken.kind, 1),
+    ({"kind": "nan_frame", "frames": [30]}, FrameRetaken.kind, 1),
+    ({"kind": "beam_loss", "at_s": 60.0, "duration_s": 600.0}, RunHeld.kind, 1),
+    ({"kind": "disconnect", "at_s": 60.0, "duration_s": 600.0}, InstrumentLost.kind, 1),
+    ({"kind": "disconnect", "at_s": 0.1, "duration_s": 30.0}, InstrumentLost.kind, 0),
 ]
 
 
@@ -155,7 +163,7 @@ def test_a_fault_ends_as_declared_and_nothing_is_lost(
         kinds = [record.kind for _, record in journal.events()]
     assert (accounting.complete, accounting.retaken) == (True, retaken)
     assert event in kinds
-    assert kinds.count("safe.verified") == 1
+    assert kinds.count(SafeStateVerified.kind) == 1
 
 
 def test_frames_that_never_come_are_never_a_success(tmp_path: Path) -> None:
@@ -163,18 +171,18 @@ def test_frames_that_never_come_are_never_a_success(tmp_path: Path) -> None:
     frames = [*range(30, 70), *range(111, 151)]
     outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": frames}))
     assert outcome.exit_code == 5
-    assert outcome.results.verdict.status == "incomplete"
+    assert outcome.results.verdict.status == Verdict.INCOMPLETE
     assert any("roi-01 is set aside" in reason for reason in outcome.results.verdict.reasons)
     with journal_of(outcome) as journal:
         assert journal.accounting("roi-01").missing == 10
-        assert journal.roi_states()["roi-01"].state == "quarantined"
+        assert journal.roi_states()["roi-01"].state == RoiState.QUARANTINED
 
 
 def test_a_few_missing_projections_are_named_and_the_volume_is_made(tmp_path: Path) -> None:
     frames = [*range(30, 34), *range(84, 88)]
     outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": frames}))
     assert outcome.exit_code == 5
-    assert outcome.results.verdict.status == "incomplete"
+    assert outcome.results.verdict.status == Verdict.INCOMPLETE
     assert outcome.results.counts.particles > 5
     assert outcome.results.quality["roi-01"].frames == FrameCounts(kept=69, retaken=8, missing=1)
 
@@ -194,9 +202,9 @@ def test_a_shutter_that_stays_open_at_the_end_is_no_success(tmp_path: Path) -> N
     with pytest.raises(DeviceError, match="safe state was not reached"):
         carry_out(tmp_path, **with_faults({"kind": "stuck_shutter", "at_s": 60.0}))
     state, kinds, results = ended(tmp_path)
-    assert (state, results["verdict"]["status"]) == ("failed", "failed")
-    assert "safe.failed" in kinds
-    assert "safe.verified" not in kinds
+    assert (state, results["verdict"]["status"]) == (RunState.FAILED, Verdict.FAILED)
+    assert SafeStateFailed.kind in kinds
+    assert SafeStateVerified.kind not in kinds
     assert results["counts"]["particles"] > 5
 
 
@@ -211,7 +219,7 @@ def test_regions_scanned_before_a_failure_are_still_measured(tmp_path: Path) -> 
     with pytest.raises(MotionStalled):
         app.run(app.load(write_recipe(tmp_path, **changes)), tmp_path / "runs", "200")
     state, _, results = ended(tmp_path)
-    assert (state, results["verdict"]["status"]) == ("failed", "failed")
+    assert (state, results["verdict"]["status"]) == (RunState.FAILED, Verdict.FAILED)
     assert results["counts"]["particles"] > 5
 
 
@@ -223,8 +231,8 @@ def test_a_full_disk_under_a_volume_stops_the_run(tmp_path: Path, monkeypatch: p
     with pytest.raises(StorageError, match="disk is full"):
         carry_out(tmp_path)
     state, kinds, _ = ended(tmp_path)
-    assert state == "failed"
-    assert "safe.verified" in kinds
+    assert state == RunState.FAILED
+    assert SafeStateVerified.kind in kinds
 
 
 def test_an_instrument_that_answers_again_after_it_was_given_up_is_still_made_safe(tmp_path: Path) -> None:
@@ -232,8 +240,8 @@ def test_an_instrument_that_answers_again_after_it_was_given_up_is_still_made_sa
     with pytest.raises(InstrumentUnreachable):
         carry_out(tmp_path, **lost, retry={"instrument_wait_s": 10.0})
     state, kinds, _ = ended(tmp_path)
-    assert state == "failed"
-    assert kinds.count("safe.verified") == 1
+    assert state == RunState.FAILED
+    assert kinds.count(SafeStateVerified.kind) == 1
 
 
 def test_an_interlock_that_opens_ends_the_run_and_is_not_waited_for(tmp_path: Path) -> None:
@@ -241,9 +249,9 @@ def test_an_interlock_that_opens_ends_the_run_and_is_not_waited_for(tmp_path: Pa
     with pytest.raises(InterlockOpen, match="does not permit beam"):
         carry_out(tmp_path, **with_faults({"kind": "interlock", "at_s": 60.0, "duration_s": 10.0}))
     state, kinds, results = ended(tmp_path)
-    assert (state, results["verdict"]["status"]) == ("failed", "failed")
-    assert "safe.verified" in kinds
-    assert "run.held" not in kinds
+    assert (state, results["verdict"]["status"]) == (RunState.FAILED, Verdict.FAILED)
+    assert SafeStateVerified.kind in kinds
+    assert RunHeld.kind not in kinds
 
 
 def test_a_stall_that_stays_fails_safely_and_says_how_far_it_came(tmp_path: Path) -> None:
@@ -252,7 +260,7 @@ def test_a_stall_that_stays_fails_safely_and_says_how_far_it_came(tmp_path: Path
         carry_out(tmp_path, **changes)
     (folder,) = (tmp_path / "runs").iterdir()
     results = json.loads((folder / "results.json").read_text())
-    assert results["verdict"]["status"] == "failed"
+    assert results["verdict"]["status"] == Verdict.FAILED
     assert "theta" in results["verdict"]["reasons"][0]
     assert (folder / "report.html").is_file()
     with JournalReader.open(folder / "journal.sqlite") as journal:
@@ -260,8 +268,8 @@ def test_a_stall_that_stays_fails_safely_and_says_how_far_it_came(tmp_path: Path
         state = journal.state()
         accounting = journal.accounting("roi-01")
     assert state is not None
-    assert state.state == "failed"
-    assert "safe.verified" in kinds
+    assert state.state == RunState.FAILED
+    assert SafeStateVerified.kind in kinds
     assert accounting.kept > 10
     assert accounting.open > 0
 

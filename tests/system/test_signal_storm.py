@@ -16,17 +16,18 @@ from tests.devices.benches import epics_map
 from tests.ioc_process import running_ioc
 from tests.storms.forked_cli import forked_cli
 from tests.storms.signals import STATES, WAYS, Stop, Storm
+from xrm_control.core.states import RunState
 
 # Slow enough that a rotation of 45 degrees takes half a second.
 SPEED = 4.0
 # An axis is on its way in each.
 FEW = [
-    ("Ctrl-C", "scanning"),
-    ("SIGTERM", "homing"),
-    ("SIGHUP", "aligning"),
-    ("AbortScan", "mosaicking"),
-    ("closed terminal", "scanning"),
-    ("reader gone", "scanning"),
+    ("Ctrl-C", RunState.SCANNING),
+    ("SIGTERM", RunState.HOMING),
+    ("SIGHUP", RunState.ALIGNING),
+    ("AbortScan", RunState.MOSAICKING),
+    ("closed terminal", RunState.SCANNING),
+    ("reader gone", RunState.SCANNING),
 ]
 DOSE = 50
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from xrm_control import app
+from xrm_control.core.events import MoveStalled, RunHeld, RunReleased
+from xrm_control.core.states import RoiState
 from xrm_control.storage.journal import JournalReader
 
 pytestmark = pytest.mark.soak
@@ -32,9 +34,9 @@ def test_a_night_with_every_fault_loses_nothing(tmp_path: Path) -> None:
         states = journal.roi_states()
     assert accounting.complete
     assert accounting.retaken >= 8
-    assert kinds.count("move.stalled") == 2
-    assert kinds.count("run.held") == kinds.count("run.released") == 2
-    assert {state.state for state in states.values()} == {"reported"}
+    assert kinds.count(MoveStalled.kind) == 2
+    assert kinds.count(RunHeld.kind) == kinds.count(RunReleased.kind) == 2
+    assert {state.state for state in states.values()} == {RoiState.REPORTED}
     assert outcome.exit_code == 0
     truth = outcome.results.truth
     assert truth is not None

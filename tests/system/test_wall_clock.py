@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
+from xrm_control.core.events import RoiStateEntered
 from xrm_control.storage.journal import JournalReader
 
 
@@ -24,7 +25,7 @@ def test_a_run_at_a_hundred_times_the_wall_clock(tmp_path: Path) -> None:
         moments = {
             (event.data["roi"], event.data["state"]): number
             for number, event in journal.events(limit=10_000)
-            if event.kind == "roi.state"
+            if event.kind == RoiStateEntered.kind
         }
         second_begun = min(n for n, event in journal.events(limit=10_000) if event.text == "roi-02 references")
     # The second scan begins while the first region is still being reconstructed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from xrm_control.acquisition.light import Light, Look, Odd
 from xrm_control.acquisition.steps import FrameStep
 from xrm_control.core.errors import FrameUnusable, Saturated
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraFrame
 
 _FULL = 0.995  # of full scale
@@ -19,9 +21,9 @@ _MOST_FULL = 0.005  # of the pixels: hot ones are normal
 class AgainstReference(FrameUnusable):
     """A frame that does not go with the references: one of the two is wrong."""
 
-    def __init__(self, what: str, *, reference: Literal["dark", "flat"] = "dark", **facts: Any) -> None:
+    def __init__(self, what: str, *, reference: FrameKind = FrameKind.DARK, **facts: Any) -> None:
         super().__init__(what, **facts)
-        self.reference: Literal["dark", "flat"] = reference
+        self.reference = reference
 
 
 class FrameChecker:
@@ -39,10 +41,10 @@ class FrameChecker:
         self._last: NDArray[Any] | None = None
         self._last_id: int | None = None
         self._ordered = 0
-        self._refused: dict[str, list[Look]] = {}
+        self._refused: dict[FrameId, list[Look]] = {}
         self._setting: tuple[int, float] | None = None
         self._good: set[tuple[int, float] | None] = set()
-        self.confirmed: set[str] = set()
+        self.confirmed: set[FrameId] = set()
 
     def begin(self, shape: tuple[int, int], binning: int, exposure_s: float, full_scale: int) -> None:
         """Another acquisition: its frames have this shape; what was seen before with such settings is remembered."""
@@ -66,7 +68,7 @@ class FrameChecker:
         """Whether the run has seen a good frame with the shutter open and the present settings of the camera."""
         return self._setting in self._good
 
-    def withdraw(self, frame_id: str) -> None:
+    def withdraw(self, frame_id: FrameId) -> None:
         """A frame that was believed is so no more."""
         self.light.withdraw(frame_id)
         self.confirmed.discard(frame_id)
@@ -91,7 +93,7 @@ class FrameChecker:
                 value=image.dtype,
                 limit=self._dtype,
             )
-        if step.kind != "dark":
+        if step.kind != FrameKind.DARK:
             self._check_full(step, image)
         if image.min() == image.max():
             raise FrameUnusable("every pixel has the same value", where=where, value=image.flat[0])
@@ -131,22 +133,22 @@ class FrameChecker:
             where=step.frame_id,
             value=counts,
             limit=f"{100 * _MOST_FULL:g} % of the pixels at full scale, {limit} counts",
-            remedy=f"shorten {'mosaic' if step.frame_id.startswith('mosaic/') else 'scan'}.exposure_s{shorter}",
+            remedy=f"shorten {'mosaic' if step.frame_id.of_mosaic else 'scan'}.exposure_s{shorter}",
         )
 
     def _check_light(self, step: FrameStep, image: NDArray[Any]) -> Look | None:
-        if step.kind == "dark":
+        if step.kind == FrameKind.DARK:
             odd = self.light.odd_dark(image)
             if odd is not None:
                 raise _unusable(step, odd)
             return None
         look = self.light.look(image)
         if (odd := self.light.no_light(look)) is not None:
-            raise _against("dark", step, odd)
-        if step.kind != "flat" and (odd := self.light.above_flats(look)) is not None:
+            raise _against(FrameKind.DARK, step, odd)
+        if step.kind != FrameKind.FLAT and (odd := self.light.above_flats(look)) is not None:
             # One more exposure than elsewhere: the flats were taken again meanwhile.
             if self._alone(step, look, others=2):
-                raise _against("flat", step, odd)
+                raise _against(FrameKind.FLAT, step, odd)
         elif (odd := self.light.odd_lit(step, look)) is not None and self._alone(step, look):
             raise _unusable(step, odd)
         return look
@@ -161,7 +163,7 @@ class FrameChecker:
         return True
 
 
-def _against(reference: Literal["dark", "flat"], step: FrameStep, odd: Odd) -> AgainstReference:
+def _against(reference: FrameKind, step: FrameStep, odd: Odd) -> AgainstReference:
     return AgainstReference(odd.what, reference=reference, where=step.frame_id, value=odd.value, limit=odd.limit)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, RetryPolicy, gather_or_cancel
@@ -28,8 +28,17 @@ from xrm_control.core.errors import (
     ShutterStuck,
     XrmError,
 )
-from xrm_control.core.events import EventStream
+from xrm_control.core.events import (
+    EventStream,
+    FrameConfirmed,
+    FrameKept,
+    FrameMissing,
+    FramePostponed,
+    FrameRetaken,
+    ShutterStaysOpen,
+)
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import REFERENCES, FrameKind
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
 from xrm_control.devices.safety import Guard
 
@@ -102,7 +111,7 @@ class Engine:
             for kind, alike in groupby(steps, key=lambda step: step.kind):
                 some = list(alike)
                 again += [step for step in some if not await self._carry_out(step)]
-                if kind in ("dark", "flat"):
+                if kind in REFERENCES:
                     again += await self._second.review(some)
             again += await self._second.odd_views()
             for step in again:
@@ -118,7 +127,7 @@ class Engine:
         try:
             await self.recovering(lambda: self._instrument.shutter.set(False), "closing the shutter")
         except ShutterStuck as error:
-            self._events.emit("shutter.stuck", str(error), level="error")
+            self._events.emit(ShutterStaysOpen(str(error)))
 
     async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
         """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
@@ -204,8 +213,7 @@ class Engine:
         except (BeamLost, FrameLost, FrameUnusable, Saturated) as error:
             return await self._failed(step, attempt, tally, error)
         if step.frame_id in self._checker.confirmed:
-            text = f"{step.frame_id}: unlike its fellows, but two exposures agree: kept"
-            self._events.emit("frame.confirmed", text, level="warning", frame=step.frame_id)
+            self._events.emit(FrameConfirmed(step.frame_id))
         self._second.taken(step, attempt)
         self._keeping = asyncio.create_task(self._keep(step, attempt, frame, actual), name=f"keep {step.frame_id}")
         return True
@@ -224,15 +232,14 @@ class Engine:
             raise error
         if used_up:
             tally.given_up = True
-            text = f"{step.frame_id}: given up for now, comes again at the end: {error.what}"
-            self._events.emit("frame.postponed", text, level="warning", frame=step.frame_id)
+            self._events.emit(FramePostponed(step.frame_id, error.what))
         elif isinstance(error, CameraChanged) or (tally.failures and tally.failures % _RECONFIGURED_AFTER == 0):
             await self._reconfigure()
         return used_up
 
     async def _keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         await self._sink.keep(step, attempt, frame, actual)
-        self._events.emit("frame.kept", step.frame_id, level="debug", frame=step.frame_id, frame_kind=step.kind)
+        self._events.emit(FrameKept(step.frame_id, step.kind, step.index, actual.theta_deg, frame.image))
 
     async def _durable(self) -> None:
         """Wait until the frame before is durable, also when cancelled meanwhile. Raises StorageError."""
@@ -249,11 +256,11 @@ class Engine:
 
     async def _retake(self, step: FrameStep, attempt: int, error: XrmError) -> None:
         await self._sink.retake(step, attempt, error.what)
-        self._events.emit("frame.retaken", str(error), level="warning", frame=step.frame_id)
+        self._events.emit(FrameRetaken(step.frame_id, str(error)))
 
     async def _missing(self, step: FrameStep, reason: str) -> None:
         await self._sink.declare_missing(step, reason)
-        self._events.emit("frame.missing", f"{step.frame_id} is missing: {reason}", level="error", frame=step.frame_id)
+        self._events.emit(FrameMissing(step.frame_id, reason))
 
     async def _expose(self, step: FrameStep, before: Pose) -> CameraFrame:
         """One frame; good only if everything was still, and as commanded, from its begin to its end."""
@@ -328,4 +335,4 @@ class _Tally:
     tries: int = 0
     failures: int = 0
     given_up: bool = False
-    against: Literal["dark", "flat"] | None = None
+    against: FrameKind | None = None

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.acquisition.steps import FrameStep
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import FrameKind
 
 _BLOCKS = 8
 _REMEMBERED = 20
@@ -65,10 +67,10 @@ class Light:
     def __init__(self) -> None:
         self._by_setting: dict[Any, _Known] = {}
         self._known = _Known()
-        self._darks: dict[str, tuple[float, float]] = {}
-        self._flats: dict[str, Look] = {}
-        self._tiles: dict[str, Look] = {}
-        self._views: dict[str, tuple[float, float]] = {}
+        self._darks: dict[FrameId, tuple[float, float]] = {}
+        self._flats: dict[FrameId, Look] = {}
+        self._tiles: dict[FrameId, Look] = {}
+        self._views: dict[FrameId, tuple[float, float]] = {}
 
     def begin(self, setting: Any) -> None:
         """Frames of another acquisition follow, taken with this setting of the camera."""
@@ -123,33 +125,33 @@ class Light:
 
     def odd_lit(self, step: FrameStep, look: Look) -> Odd | None:
         """A flat, tile or projection whose counts its fellows do not lead one to expect."""
-        if step.kind == "flat":
+        if step.kind == FrameKind.FLAT:
             return self._odd_flat(look)
-        if step.kind == "tile":
+        if step.kind == FrameKind.TILE:
             return self._odd_tile(look)
         return self._odd_view(step, look)
 
     def add(self, step: FrameStep, image: NDArray[Any], look: Look | None) -> None:
         """The frame is believed."""
-        if step.kind == "dark" or look is None:
+        if step.kind == FrameKind.DARK or look is None:
             self._darks[step.frame_id] = dark_level(image)
-        elif step.kind == "flat":
+        elif step.kind == FrameKind.FLAT:
             self._flats[step.frame_id] = look
             self._known.flats.append(look)
-        elif step.kind == "tile":
+        elif step.kind == FrameKind.TILE:
             self._tiles[step.frame_id] = look
         else:
             self._views[step.frame_id] = (step.pose.theta_deg, look.mean)
 
-    def withdraw(self, frame_id: str) -> None:
+    def withdraw(self, frame_id: FrameId) -> None:
         """The frame is not believed any more."""
         for of_this in (self._darks, self._flats, self._tiles, self._views):
             of_this.pop(frame_id, None)
 
-    def odd_references(self, frame_ids: Iterable[str]) -> dict[str, Odd]:
+    def odd_references(self, frame_ids: Iterable[FrameId]) -> dict[FrameId, Odd]:
         """Of a set of darks or flats, those that its median does not fit; of two that differ, both."""
         names = list(frame_ids)
-        found: dict[str, Odd | None] = {}
+        found: dict[FrameId, Odd | None] = {}
         darks = {name: self._darks[name] for name in names if name in self._darks}
         if len(darks) > 1:
             level, noise = (float(np.median([one[i] for one in darks.values()])) for i in (0, 1))
@@ -160,7 +162,7 @@ class Light:
             found |= {name: _unlike_flats(one, middle, "the flats of its set") for name, one in flats.items()}
         return {name: odd for name, odd in found.items() if odd is not None}
 
-    def odd_views(self) -> dict[str, Odd]:
+    def odd_views(self) -> dict[FrameId, Odd]:
         """Projections that do not lie between their neighbours in angle, now that all are known."""
         found = ((name, self._off_the_curve(name, *view)) for name, view in self._views.items())
         return {name: odd for name, odd in found if odd is not None}
@@ -188,7 +190,7 @@ class Light:
     def _odd_view(self, step: FrameStep, look: Look) -> Odd | None:
         return self._off_the_curve(step.frame_id, step.pose.theta_deg, look.mean)
 
-    def _off_the_curve(self, frame_id: str, theta_deg: float, mean: float) -> Odd | None:
+    def _off_the_curve(self, frame_id: FrameId, theta_deg: float, mean: float) -> Odd | None:
         """Whether a view's mean lies off those of its neighbours in angle, as far as they can tell."""
         others = sorted((view for name, view in self._views.items() if name != frame_id and view[1] > 0))
         below = [(theta_deg - at, math.log(level)) for at, level in others if at < theta_deg][::-1]

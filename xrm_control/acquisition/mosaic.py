@@ -7,9 +7,11 @@ from pydantic import Field
 from xrm_control.acquisition.references import clear_pose
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.acquisition.tomography import Binning
+from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraDescription
 
 
@@ -50,10 +52,10 @@ class MosaicSpec(Spec):
     def acquisition(self, sample: SampleSpec, camera: CameraDescription) -> Acquisition:
         """Darks and flats beside the first tile, then the tiles in snake order."""
         clear = clear_pose(self.centre_of(0, 0, camera), sample, camera.field_of_view_um, self.clear_margin_um)
-        steps = [FrameStep(f"mosaic/dark_{i:04d}", "dark", i, clear, False) for i in range(self.darks)]
-        steps += [FrameStep(f"mosaic/flat_{i:04d}", "flat", i, clear) for i in range(self.flats)]
+        steps = [FrameStep(FrameId.dark(MOSAIC, i), FrameKind.DARK, i, clear, False) for i in range(self.darks)]
+        steps += [FrameStep(FrameId.flat(MOSAIC, i), FrameKind.FLAT, i, clear) for i in range(self.flats)]
         for index in range(self.rows * self.columns):
             row, column = self.tile_of(index)
             pose = self.centre_of(row, column, camera)
-            steps.append(FrameStep(f"mosaic/tile_r{row:02d}_c{column:02d}", "tile", index, pose))
-        return Acquisition("mosaic", self.binning, self.exposure_s, tuple(steps))
+            steps.append(FrameStep(FrameId.tile(row, column), FrameKind.TILE, index, pose))
+        return Acquisition(MOSAIC, self.binning, self.exposure_s, tuple(steps))

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionInterrupted, MotionStalled, XrmError
-from xrm_control.core.events import EventStream
+from xrm_control.core.events import EventStream, InstrumentLost, MoveInterrupted, MoveStalled
 from xrm_control.core.model import Spec
 from xrm_control.devices.protocols import Instrument
 
@@ -77,19 +77,19 @@ class Recovery:
                 await self._reconnect(where, error)
             except MotionInterrupted as error:
                 interruptions += 1
-                self._events.emit("move.interrupted", str(error), level="warning", attempt=interruptions, frame=where)
+                self._events.emit(MoveInterrupted(where, interruptions, str(error)))
                 if interruptions == self._policy.move_attempts:
                     raise used_up(error, interruptions) from error
                 await self._wait_for_operator(where, error)
             except MotionStalled as error:
                 stalls += 1
-                self._events.emit("move.stalled", str(error), level="warning", attempt=stalls, frame=where)
+                self._events.emit(MoveStalled(where, stalls, str(error)))
                 if stalls == self._policy.move_attempts:
                     raise used_up(error, stalls) from error
 
     async def _reconnect(self, where: str, error: InstrumentUnreachable) -> None:
         """Hold until the instrument is connected and in order again. Raises InstrumentUnreachable, SafetyRefusal."""
-        self._events.emit("instrument.lost", str(error), level="warning", frame=where)
+        self._events.emit(InstrumentLost(where, str(error)))
         lost_s = self._clock.now_s()
         async with self._hold(f"instrument lost at {where}: {error.what}"):
             while True:

@@ -8,7 +8,9 @@ from typing import Protocol
 from xrm_control.acquisition.checks import FrameChecker
 from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import FrameStep
-from xrm_control.core.events import EventStream
+from xrm_control.core.events import EventStream, FrameWithdrawn, ReferenceDoubted
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import FrameKind
 
 # A set of references is looked over again after some of it were taken again, but not for ever.
 _REVIEWS = 2
@@ -36,8 +38,8 @@ class SecondLook:
         self._events = events
         self._durable = durable
         self._carry_out = carry_out
-        self._taken: dict[str, tuple[FrameStep, int]] = {}
-        self._renewed: set[str] = set()
+        self._taken: dict[FrameId, tuple[FrameStep, int]] = {}
+        self._renewed: set[FrameKind] = set()
 
     def begin(self) -> None:
         """Another acquisition begins."""
@@ -69,20 +71,19 @@ class SecondLook:
             }
         )
 
-    async def renew(self, reference: str, where: str) -> None:
+    async def renew(self, reference: FrameKind, where: FrameId) -> None:
         """Every frame fails against the darks or the flats of this acquisition: take those again, once."""
         names = [name for name, (step, _) in self._taken.items() if step.kind == reference]
         if reference in self._renewed or not names:
             return
         self._renewed.add(reference)
-        text = f"{where}: the {reference}s are doubted and taken again"
-        self._events.emit("reference.doubted", text, level="warning", frame=where)
+        self._events.emit(ReferenceDoubted(where, reference))
         again = await self._withdraw(dict.fromkeys(names, f"doubted: {where} does not go with it"))
         failed = [step for step in again if not await self._carry_out(step)]
         for step in (*failed, *await self.review(again)):
             await self._carry_out(step, last=True)
 
-    async def _withdraw(self, odd: Mapping[str, str]) -> list[FrameStep]:
+    async def _withdraw(self, odd: Mapping[FrameId, str]) -> list[FrameStep]:
         """Reject frames that were kept, for these reasons; returns their steps, which are open again."""
         await self._durable()
         steps = []
@@ -90,6 +91,6 @@ class SecondLook:
             step, attempt = self._taken.pop(name)
             await self._sink.retake(step, attempt, reason)
             self._checker.withdraw(name)
-            self._events.emit("frame.withdrawn", f"{name}: {reason}", level="warning", frame=name)
+            self._events.emit(FrameWithdrawn(name, reason))
             steps.append(step)
         return steps

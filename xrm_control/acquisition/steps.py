@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from xrm_control.core.cost import Cost
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 
-FrameKind = Literal["tile", "projection", "flat", "dark"]
 _FRAME_OVERHEAD_BYTES = 3_000
 _AXES = {"x": "x_um", "y": "y_um", "z": "z_um", "theta": "theta_deg"}
 
 
 @dataclass(frozen=True)
 class FrameStep:
-    """One frame to be taken: its id is also its path in the run folder, without ending."""
+    """One frame to be taken. `index` counts those of its kind in the acquisition; of tiles, in snake order."""
 
-    frame_id: str
+    frame_id: FrameId
     kind: FrameKind
     index: int
     pose: Pose

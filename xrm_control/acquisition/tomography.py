@@ -14,9 +14,11 @@ from xrm_control.acquisition.references import REFERENCE_SCHEMES, ReferenceSchem
 from xrm_control.acquisition.schemes.both import Both
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.errors import RecipeError
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraDescription
 
 Binning = Literal[1, 2, 4, 8]
@@ -87,9 +89,9 @@ class TomographySpec(Spec):
         sets = set(self.references.after(len(angles)))
         steps: list[FrameStep] = []
 
-        def add(kind: Literal["projection", "flat", "dark"], index: int, pose: Pose) -> None:
-            name = {"projection": "proj"}.get(kind, kind)
-            steps.append(FrameStep(f"{roi}/{name}_{index:04d}", kind, index, pose, kind != "dark"))
+        def add(kind: FrameKind, index: int, pose: Pose) -> None:
+            name = FrameId.numbered(roi, kind, index)
+            steps.append(FrameStep(name, kind, index, pose, shutter_open=kind != FrameKind.DARK))
 
         def at(theta_deg: float) -> Pose:
             return Pose(centre.x_um, centre.y_um, centre.z_um, theta_deg)
@@ -100,11 +102,11 @@ class TomographySpec(Spec):
             clear = clear_pose(pose, sample, camera.field_of_view_um, self.clear_margin_um)
             if done == 0:
                 for index in range(self.darks):
-                    add("dark", index, clear)
+                    add(FrameKind.DARK, index, clear)
             if done in sets:
                 for _ in range(self.references.count):
-                    add("flat", flats, clear)
+                    add(FrameKind.FLAT, flats, clear)
                     flats += 1
             if done < len(order):
-                add("projection", order[done], pose)
+                add(FrameKind.PROJECTION, order[done], pose)
         return Acquisition(roi, self.binning, self.exposure_s, tuple(steps))

@@ -19,7 +19,7 @@ from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
-from xrm_control.core.events import Event, EventStream, Listener
+from xrm_control.core.events import EventStream, Listener, RunFolderMade, WorkersAway
 from xrm_control.core.findings import Finding
 from xrm_control.core.interrupts import signals_restored
 from xrm_control.core.lazy import lazy
@@ -31,6 +31,7 @@ from xrm_control.recipe.needs import needs_of
 from xrm_control.recipe.planning import TradeOff, check_disk, compare, make_plan
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.journal import Journal, JournalReader
+from xrm_control.storage.recorder import EventRecorder
 from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
@@ -139,14 +140,12 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
             async def session() -> int:
                 clock = Clock(started)
                 events = EventStream(clock.now_s)
-                record = _Recorder(folder, journal, clock)
-                events.subscribe(record.in_journal, "the journal of events")
-                events.subscribe(record.in_log, "the log")
+                EventRecorder(folder, journal, lambda: clock.utc().isoformat()).listen_to(events)
                 if listener is not None:
                     events.subscribe(listener, "the display")
-                events.emit("run.folder", str(folder.path), path=str(folder.path))
+                events.emit(RunFolderMade(str(folder.path)))
                 instrument = recipe.instrument.open(clock)
-                with recipe.compute.open(lambda text: events.emit("workers.lost", text, level="warning")) as workers:
+                with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
                     context = RunContext(recipe, folder, journal, instrument, clock, events, workers, cost)
                     try:
                         return await Runner(context).run()
@@ -175,36 +174,6 @@ def _told_with(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-class _Recorder:
-    """Events into the journal (what matters) and the log (everything)."""
-
-    def __init__(self, folder: RunFolder, journal: Journal, clock: Clock) -> None:
-        self._folder, self._journal, self._clock = folder, journal, clock
-
-    def in_journal(self, event: Event) -> None:
-        """What matters. The journal's required writes are the run's own business, and end it where they fail."""
-        if event.level != "debug":
-            self._journal.record_event(
-                event.kind, event.text, t_s=event.t_s, level=event.level, data=event.data, utc=self._utc()
-            )
-
-    def in_log(self, event: Event) -> None:
-        """Everything."""
-        self._folder.append_log(
-            {
-                "t_s": round(event.t_s, 3),
-                "utc": self._utc(),
-                "level": event.level,
-                "kind": event.kind,
-                "text": event.text,
-            }
-            | ({"data": dict(event.data)} if event.data else {})
-        )
-
-    def _utc(self) -> str:
-        return self._clock.utc().isoformat()
-
-
 def status(path: Path) -> RunSummary:
     """How far a run has come, also while another process carries it out; and whether one still does."""
     folder = RunFolder.open(path)
@@ -228,10 +197,13 @@ def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
 
 
 def report(path: Path) -> Path:
-    """Write report.html anew from the run folder's files."""
+    """Write report.html anew from the run folder's files; of a run that died, or could not sum itself up, also that."""
+    from xrm_control.processing.results import sum_up_again
     from xrm_control.reporting.report import build_report
 
-    folder = RunFolder.open(path)
+    folder, now = RunFolder.open(path), status(path)
+    if now.died or (now.ended and not now.alive and not folder.results.is_file()):
+        sum_up_again(folder)
     return folder.write_text(folder.report, build_report(folder.path), replace=True)
 
 

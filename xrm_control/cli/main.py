@@ -15,6 +15,7 @@ from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand, complete
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
+from xrm_control.core.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from xrm_control.contracts.results import RunResults
@@ -29,8 +30,6 @@ cli.add_typer(handoff, name="handoff")
 # Text that comes from outside (reasons, paths, names) is text and never markup.
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
-
-DIED = 8
 
 RecipePath = Annotated[Path, typer.Argument(help="recipe (YAML)", show_default=False)]
 RunPath = Annotated[Path, typer.Argument(help="run folder", show_default=False)]
@@ -58,7 +57,7 @@ def main() -> NoReturn:
             _err.print("error:", style="bold red", end=" ")
             _err.print(f"what was to be printed is lost: {error}")
             # A command whose work it is to print has not done it.
-            code = code or 1
+            code = code or ExitCode.FAILURE
     sys.exit(code)
 
 
@@ -202,7 +201,7 @@ def status(
         summary = app.status(run)
         _json(summary.as_dict()) if json_ else _out.print(tables.status_view(summary))
     if summary.died:
-        raise typer.Exit(DIED)
+        raise typer.Exit(ExitCode.DIED)
 
 
 @cli.command(cls=KindsCommand)
@@ -321,7 +320,7 @@ def doctor(
         _json([finding.__dict__ for finding in findings])
     else:
         _out.print(clinic.table(findings))
-    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+    raise typer.Exit(ExitCode.OK if all(finding.ok for finding in findings) else ExitCode.FAILURE)
 
 
 def _figures(figures: dict[str, Any]) -> None:

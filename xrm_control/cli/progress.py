@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import assert_never
 
 from rich.console import Console
 from rich.progress import (
@@ -17,18 +18,43 @@ from rich.progress import (
 )
 
 from xrm_control.cli import streams
-from xrm_control.core.events import Event, Listener
+from xrm_control.core.events import (
+    AnyEvent,
+    FrameEvent,
+    FrameKept,
+    FrameMissing,
+    InstrumentBegun,
+    InstrumentEvent,
+    Listener,
+    PreviewBegun,
+    ReportBegun,
+    RoiChosen,
+    RoiEvent,
+    RoiStateEntered,
+    RowsReconstructed,
+    RunEvent,
+    RunFolderMade,
+    SafeStateVerified,
+    StageBegun,
+    StageEnded,
+    StateEntered,
+)
+from xrm_control.core.states import Level
 
-_SHOWN = {
-    "roi.chosen",
-    "roi.state",
-    "safe.verified",
-    "run.folder",
-    "instrument.begun",
-    "report.begun",
-    "preview.begun",
-    "roi.rows",
-}
+_STYLES = {Level.WARNING: "yellow", Level.ERROR: "red"}
+
+
+def headline(event: AnyEvent) -> bool:
+    """Whether an event is worth a line of its own, even where there are bars."""
+    match event:
+        case RunFolderMade() | InstrumentBegun() | RoiChosen() | RoiStateEntered() | RowsReconstructed():
+            return True
+        case PreviewBegun() | SafeStateVerified() | ReportBegun():
+            return True
+        case FrameEvent() | RoiEvent() | RunEvent() | InstrumentEvent():
+            return event.level in _STYLES
+        case _:
+            assert_never(event)
 
 
 @contextmanager
@@ -37,7 +63,7 @@ def display(console: Console) -> Iterator[Listener]:
     try:
         with _shown(console) as show:
 
-            def listener(event: Event) -> None:
+            def listener(event: AnyEvent) -> None:
                 show(event)
                 if (error := streams.broken(console.file)) is not None:
                     raise OSError(f"nothing can be shown: {error}")
@@ -82,8 +108,8 @@ def rows(console: Console) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _plain(console: Console, event: Event) -> None:
-    if event.kind in _SHOWN or event.kind in ("stage.begun", "run.state") or event.level in ("warning", "error"):
+def _plain(console: Console, event: AnyEvent) -> None:
+    if headline(event) or isinstance(event, StageBegun | StateEntered):
         console.print(f"{event.t_s:9.1f} s  {event.kind:16} {event.text}")
 
 
@@ -94,16 +120,15 @@ class _Bars:
         self._bars = bars
         self._task: TaskID | None = None
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: AnyEvent) -> None:
         clock = f"{event.t_s:8.1f} s instrument time"
-        if event.kind == "stage.begun":
-            self._task = self._bars.add_task(event.text, total=event.data["total"], clock=clock)
-        elif event.kind in ("frame.kept", "frame.missing") and self._task is not None:
+        if isinstance(event, StageBegun):
+            self._task = self._bars.add_task(event.stage, total=event.total, clock=clock)
+        elif isinstance(event, FrameKept | FrameMissing) and self._task is not None:
             self._bars.update(self._task, advance=1, clock=clock)
-        elif event.kind == "stage.ended" and self._task is not None:
+        elif isinstance(event, StageEnded) and self._task is not None:
             total = next(task.total for task in self._bars.tasks if task.id == self._task)
             self._bars.update(self._task, completed=total, clock=clock)
             self._task = None
-        if event.kind in _SHOWN or event.level in ("warning", "error"):
-            style = {"warning": "yellow", "error": "red"}.get(event.level, "dim")
-            self._bars.console.print(f"{event.t_s:9.1f} s  {event.text}", style=style)
+        if headline(event):
+            self._bars.console.print(f"{event.t_s:9.1f} s  {event.text}", style=_STYLES.get(event.level, "dim"))

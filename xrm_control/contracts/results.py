@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import AliasChoices, Field, field_validator
 
 from xrm_control.contracts.document import Document, JsonFile, Record
@@ -13,8 +11,7 @@ from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.table1 import Table1
 from xrm_control.contracts.truth import TruthMatch
 from xrm_control.core.sample import SampleSpec
-
-Status = Literal["complete", "incomplete", "aborted", "failed"]
+from xrm_control.core.states import Verdict
 
 
 class InstrumentTimes(Record):
@@ -42,10 +39,10 @@ class RunCounts(RegionCounts):
     projections: int
 
 
-class Verdict(Record):
+class RunVerdict(Record):
     """How a run ended, and why it is not complete."""
 
-    status: Status
+    status: Verdict
     reasons: tuple[str, ...] = ()
 
 
@@ -87,7 +84,7 @@ class RunResults(Measured):
     instrument_times: InstrumentTimes
     counts: RunCounts
     truth: TruthMatch | None
-    verdict: Verdict
+    verdict: RunVerdict
 
 
 RESULTS = JsonFile("results.json", RunResults)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from xrm_control.core.exit_code import ExitCode
+
 
 class XrmError(Exception):
     """Root of the project's errors.
@@ -15,7 +17,7 @@ class XrmError(Exception):
     what: one sentence; where: file, field, device or frame; value and limit: the numbers that met; remedy: next step.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
 
     def __init__(
         self,
@@ -72,13 +74,13 @@ def _rebuild(
 class RecipeError(XrmError, ValueError):
     """The recipe, or an argument of a command, cannot be accepted."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class DataError(XrmError, ValueError):
     """A file or an array does not hold what its reader needs."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class UnusableData(XrmError, ValueError):
@@ -92,25 +94,25 @@ class AnalysisError(XrmError, ValueError):
 class InstrumentUnreachable(XrmError, ConnectionError):
     """A device does not answer."""
 
-    exit_code = 3
+    exit_code = ExitCode.UNREACHABLE
 
 
 class WorkersLost(XrmError, ConnectionError):
     """The workers that compute, or the way to them, are gone."""
 
-    exit_code = 3
+    exit_code = ExitCode.UNREACHABLE
 
 
 class SafetyRefusal(XrmError, ValueError):
     """A command was refused because it would leave the safe envelope."""
 
-    exit_code = 4
+    exit_code = ExitCode.SAFETY
 
 
 class ResourceLocked(XrmError, PermissionError):
     """Another process works on it: a run folder, a volume, an instrument."""
 
-    exit_code = 6
+    exit_code = ExitCode.LOCKED
 
 
 class InstrumentLocked(ResourceLocked):
@@ -164,10 +166,10 @@ class StorageError(XrmError, OSError):
 class NotSafe(DeviceError):
     """Whatever else happened: axes at rest and shutter closed could not be verified at the end."""
 
-    exit_code = 7
+    exit_code = ExitCode.NOT_SAFE
 
 
 class Interrupted(XrmError):
     """The operator ended the run (Ctrl-C or SIGTERM)."""
 
-    exit_code = 130
+    exit_code = ExitCode.INTERRUPTED

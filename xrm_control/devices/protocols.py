@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.core.states import RunState
+
 
 @dataclass(frozen=True)
 class AxisDescription:
@@ -153,7 +155,7 @@ class RunStatus:
     """How far a run has come, for the operators' screens. Times in s of instrument time; remaining_s as planned."""
 
     run: str
-    state: str
+    state: RunState
     images_collected: int
     images_total: int
     elapsed_s: float

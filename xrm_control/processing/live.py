@@ -8,7 +8,6 @@ rotation axis and the last references are not known before. Its slices then take
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.acquisition.steps import Acquisition, FrameStep
-from xrm_control.core.events import Level
+from xrm_control.acquisition.steps import Acquisition
+from xrm_control.core.events import AnyEvent, EventStream, FrameKept, PreviewBegun, PreviewEnded, PreviewSkipped
+from xrm_control.core.states import FrameKind
 from xrm_control.reconstruction.incremental_fbp import IncrementalFBP, OrthogonalSlices
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.reconstruction.preview_picture import preview_png
@@ -28,11 +28,9 @@ _MOST_WAITING = 16  # frames
 _PICTURES = 12  # evenly over a scan, besides those of the first few views
 _EARLY = (1, 2, 4, 8)
 
-Tell = Callable[[str, Level, str], None]
-
 
 class LivePreview:
-    """Of one scan. `axis_px`: assumed, None for the middle; `picture`: where it is shown; `tell(kind, level, text)`."""
+    """Of one scan. `axis_px`: assumed, None for the middle; `picture`: where it is shown."""
 
     def __init__(
         self,
@@ -41,13 +39,13 @@ class LivePreview:
         spec: PreprocessSpec,
         axis_px: float | None,
         picture: Path,
-        tell: Tell,
+        events: EventStream,
     ) -> None:
-        self._planned = {step.index: step.pose.theta_deg for step in acquisition.steps if step.kind == "projection"}
+        self._planned = {step.index: step.pose.theta_deg for step in acquisition.of_kind(FrameKind.PROJECTION)}
         # Views are numbered as the plan's angles rise, whatever the order in which they are taken.
         self._view = {index: view for view, index in enumerate(sorted(self._planned, key=self._planned.__getitem__))}
         self._name, self._pixel_size_um, self._spec = acquisition.stage, pixel_size_um, spec
-        self._axis_px, self._picture, self._tell = axis_px, picture, tell
+        self._axis_px, self._picture, self._events = axis_px, picture, events
         self._flats: dict[int, NDArray[Any]] = {}
         self._darks: dict[int, NDArray[Any]] = {}
         self._references: RunningFlatField | None = None
@@ -58,17 +56,21 @@ class LivePreview:
         self._skipped = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="preview")
 
-    def kept(self, step: FrameStep, image: NDArray[Any], theta_deg: float) -> None:
-        """A frame of this scan is on the disk; returns at once."""
+    def hear(self, event: AnyEvent) -> None:
+        """Take the frames of this scan from among all that happens; returns at once."""
+        if isinstance(event, FrameKept) and event.image is not None and event.frame.group == self._name:
+            self._kept(event, event.image)
+
+    def _kept(self, frame: FrameKept, image: NDArray[Any]) -> None:
         if self._over:
             return
-        if step.kind == "projection" and len(self._waiting) >= _MOST_WAITING:
+        if frame.frame_kind == FrameKind.PROJECTION and len(self._waiting) >= _MOST_WAITING:
             self._skipped += 1
             return
-        if step.kind == "projection" and not self._begun:
+        if frame.frame_kind == FrameKind.PROJECTION and not self._begun:
             self._begun = True
-            self._tell("preview.begun", "info", f"{self._name}: watch it grow in {self._picture}")
-        future = asyncio.get_running_loop().run_in_executor(self._thread, self._add, step, image, theta_deg)
+            self._events.emit(PreviewBegun(self._name, str(self._picture)))
+        future = asyncio.get_running_loop().run_in_executor(self._thread, self._add, frame, image)
         self._waiting.add(future)
         future.add_done_callback(self._landed)
 
@@ -82,9 +84,7 @@ class LivePreview:
         if self._waiting:
             await asyncio.wait(self._waiting)
         if self._skipped:
-            self._tell(
-                "preview.skipped", "warning", f"{self._name}: the preview could not keep up with {self._skipped} views"
-            )
+            self._events.emit(PreviewSkipped(self._name, self._skipped))
         return self._slices.slices() if self._slices is not None else None
 
     def _landed(self, future: asyncio.Future[None]) -> None:
@@ -94,17 +94,17 @@ class LivePreview:
         error = future.exception()
         if error is not None and not self._over:
             self._over = True
-            self._tell("preview.ended", "warning", f"{self._name}: no more preview: {error}")
+            self._events.emit(PreviewEnded(self._name, str(error)))
 
-    def _add(self, step: FrameStep, image: NDArray[Any], theta_deg: float) -> None:
+    def _add(self, frame: FrameKept, image: NDArray[Any]) -> None:
         if self._over:
             return
-        if step.kind != "projection":
+        if frame.frame_kind != FrameKind.PROJECTION:
             # A new set of references takes the place of the one before.
             if self._references is not None:
                 self._references, self._flats = None, {}
             # One that is taken again takes the place of the one that was odd.
-            (self._flats if step.kind == "flat" else self._darks)[step.index] = image
+            (self._flats if frame.frame_kind == FrameKind.FLAT else self._darks)[frame.index] = image
             return
         if self._references is None:
             nothing = np.empty((0, *image.shape), image.dtype)
@@ -116,12 +116,12 @@ class LivePreview:
             axis_px = (columns - 1) / 2 if self._axis_px is None else self._axis_px
             theta = np.sort(np.array(list(self._planned.values())))
             self._slices = IncrementalFBP(theta, rows, columns, axis_px, self._pixel_size_um)
-        view = self._view[step.index]
+        view = self._view[frame.index]
         if view in self._added:
             # Taken again: what is in the sum cannot be taken out of it, and the volume will not hold it.
             return
         self._added.add(view)
-        self._slices.add(view, self._references.line_integrals_of(image, view), theta_deg)
+        self._slices.add(view, self._references.line_integrals_of(image, view), frame.theta_deg)
         seen = self._slices.slices()
         if seen.views in _EARLY or seen.views == seen.planned or seen.views % max(1, seen.planned // _PICTURES) == 0:
             note = "rotation axis in the middle: not known yet" if self._axis_px is None else ""

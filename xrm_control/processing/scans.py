@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.states import FrameKind
 from xrm_control.processing.volumes import identity_of
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.formats.lazy_frames import LazyFrames
@@ -18,6 +19,8 @@ from xrm_control.storage.formats.registry import read_scan
 from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import PlannedFrame, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
+
+FRAMES = (FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK)
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,12 @@ class RunScan:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of the projections. Raises DataError where there is none."""
-        views = self._of("projection")
+        views = self._of(FrameKind.PROJECTION)
         return (len(views), *views[0].shape)
 
     def load(self) -> ScanData:
         """Projections sorted by measured angle, left on the disk; hashes are verified whenever frames are read."""
-        projections, references, darks = (self._of(kind) for kind in ("projection", "flat", "dark"))
+        projections, references, darks = (self._of(kind) for kind in FRAMES)
         views = sorted(projections, key=lambda frame: frame.exposure.actual.theta_deg)
         return ScanData(
             projections=LazyFrames(
@@ -74,7 +77,7 @@ class RunScan:
             pixel_size_um=self.pixel_size_um,
         )
 
-    def _of(self, kind: str) -> list[StoredFrame]:
+    def _of(self, kind: FrameKind) -> list[StoredFrame]:
         """In the order in which they were taken. Raises DataError where there is none, or one of another shape."""
         stored = [frame for plan, frame in self.frames if plan.kind == kind]
         if not stored:

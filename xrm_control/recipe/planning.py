@@ -14,6 +14,7 @@ from xrm_control.contracts.plan import Plan, StagePlan
 from xrm_control.core.cost import Cost
 from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind, RunState
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
@@ -50,18 +51,18 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     homing_s = sum(axis.settle_s for axis in instrument.axes.values())
     state = duration(mosaic, TimeState(ORIGIN, False), instrument)
     stages = [
-        _stage("homing", homing_s),
+        _stage(RunState.HOMING, homing_s),
         _stage("mosaic", state.elapsed_s, mosaic.cost(camera), len(mosaic.steps)),
     ]
     centres = likely_centres(recipe, camera)
     for number, centre in enumerate(centres, start=1):
         scan = recipe.scan.acquisition(f"roi-{number:02d}", centre, recipe.sample, camera)
         _inside(guard, scan)
-        first = next(step.pose for step in scan.steps if step.kind == "projection")
+        first = next(step.pose for step in scan.steps if step.kind == FrameKind.PROJECTION)
         start = TimeState(first, state.shutter_open, move_s(state.pose, first, instrument))
         state = duration(scan, start, instrument)
         stages.append(_stage(scan.stage, state.elapsed_s, scan.cost(camera), len(scan.steps)))
-    stages.append(_stage("finishing", instrument.shutter_s))
+    stages.append(_stage(RunState.FINISHING, instrument.shutter_s))
     volumes = _volume_cost(recipe, camera).times(len(centres))
     tiles = recipe.mosaic.rows * recipe.mosaic.columns
     area = (recipe.mosaic.pitch_um(camera) / camera.field_of_view_um) ** 2

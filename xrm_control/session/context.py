@@ -6,20 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from xrm_control.acquisition.engine import Engine
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.compute.executor import Workers
 from xrm_control.contracts.plan import Plan
-from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.core.clock import Clock
-from xrm_control.core.events import EventStream
+from xrm_control.core.events import EventStream, RoiStateEntered, RunHeld, RunReleased, StagePlanned, StateEntered
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import RoiState, RunState
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
 from xrm_control.devices.safety import Guard
-from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.document import Recipe
 from xrm_control.session.states import RunStates
 from xrm_control.session.status_publisher import StatusPublisher
@@ -29,19 +27,6 @@ from xrm_control.storage.records import Exposure, PlannedFrame
 from xrm_control.storage.run_folder import RunFolder
 
 Result = TypeVar("Result")
-
-
-@dataclass
-class Progress:
-    """What the run has achieved so far; grows while it runs and is all that the results are made of."""
-
-    mosaic_s: float | None = None
-    particles_in_mosaic: int | None = None
-    scan_s: dict[str, float] = field(default_factory=dict)
-    rois: list[dict[str, Any]] = field(default_factory=list)
-    quality: dict[str, QualityMetrics] = field(default_factory=dict)
-    quarantined: dict[str, str] = field(default_factory=dict)
-    reported: list[str] = field(default_factory=list)
 
 
 class RunContext:
@@ -67,14 +52,11 @@ class RunContext:
         self.events = events
         self.workers = workers
         self.plan = plan
-        self.progress = Progress()
-        self.status_publisher = StatusPublisher(folder.name, instrument, clock, plan)
+        events.subscribe(StatusPublisher(folder.name, instrument, plan).hear, "the operators' screens")
         self.states = RunStates(self._state_changed)
-        self._held_from = ""
+        self._held_from = RunState.IDLE
         # Acquisitions that are planned and not finished, by stage: where the stage will still go.
         self.ahead: dict[str, Acquisition] = {}
-        # Of the region that is being scanned.
-        self.live: LivePreview | None = None
         self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
         self.engine = Engine(
             instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold, self.renew_guard
@@ -110,14 +92,14 @@ class RunContext:
     @asynccontextmanager
     async def hold(self, reason: str) -> AsyncIterator[None]:
         """Stand still in `held` until the block ends, then return to the state before."""
-        self.events.emit("run.held", reason, level="warning")
-        if self.states.state != "held":
+        self.events.emit(RunHeld(reason))
+        if self.states.state != RunState.HELD:
             self._held_from = self.states.state
             self.states.go(f"hold_{self._held_from}")
         # After an error it is for the next one who holds to go back, or for the end of the run.
         yield
         self.states.go(f"release_{self._held_from}")
-        self.events.emit("run.released", f"{reason}: over", level="warning")
+        self.events.emit(RunReleased(reason))
 
     def plan_frames(self, acquisition: Acquisition) -> None:
         """Write down what shall be taken, before the first frame."""
@@ -135,20 +117,18 @@ class RunContext:
             )
             for step in acquisition.steps
         )
-        stage, count = acquisition.stage, len(acquisition.steps)
-        self.events.emit("stage.planned", f"{stage}: {count} frames", stage=stage, frames=count)
+        self.events.emit(StagePlanned(acquisition.stage, len(acquisition.steps)))
 
-    def set_roi_state(self, roi: str, state: str, reason: str = "") -> None:
+    def set_roi_state(self, roi: str, state: RoiState, reason: str = "") -> None:
         """One step in the small life of a ROI."""
         self.journal.set_roi_state(roi, state, t_s=self.clock.now_s(), reason=reason, utc=self.clock.utc().isoformat())
-        self.events.emit("roi.state", f"{roi}: {state}{': ' if reason else ''}{reason}", roi=roi, state=state)
+        self.events.emit(RoiStateEntered(roi, state, reason))
 
-    def _state_changed(self, state: str) -> None:
+    def _state_changed(self, state: RunState) -> None:
         try:
             self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
         finally:
-            self.events.emit("run.state", state, state=state)
-            self.status_publisher.entered(state)
+            self.events.emit(StateEntered(state))
 
 
 class JournalSink:
@@ -168,10 +148,6 @@ class JournalSink:
         """See `FrameSink.keep`."""
         exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
         await self._context.on_disk(self._context.frames.store, step.frame_id, attempt, frame.image, exposure)
-        self._context.status_publisher.kept(step.frame_id)
-        live = self._context.live
-        if live is not None:
-            live.kept(step, frame.image, actual.theta_deg)
 
     async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
         """See `FrameSink.retake`."""

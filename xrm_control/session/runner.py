@@ -13,20 +13,35 @@ from types import FrameType
 from xrm_control.contracts.handoff import RecipeReference
 from xrm_control.contracts.results import RESULTS
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
+from xrm_control.core.events import (
+    ReconstructionWarned,
+    ReportBegun,
+    ReportFailed,
+    RoiQuarantined,
+    RowsReconstructed,
+    RunAborted,
+    RunFailed,
+    RunInterrupted,
+    SafeStateFailed,
+    SafeStateLeft,
+    SafeStateVerified,
+)
+from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt
+from xrm_control.core.states import RoiState, RunState, Verdict
 from xrm_control.devices.protocols import SafeState
 from xrm_control.mosaic.tiles import Mosaic
+from xrm_control.processing.achieved import achieved, shortcomings
 from xrm_control.processing.measured import write_run_tables
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
+from xrm_control.processing.results import sum_up
 from xrm_control.processing.scans import RunScan
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
 from xrm_control.session.context import RunContext
 from xrm_control.session.placing import compare_with_mosaic
-from xrm_control.session.results import sum_up
 
-PARTLY = 5
 # An instrument that does not answer may come back; it is not left in the beam for want of a second try.
 _SAFE_TRIES = 4
 _SAFE_PAUSE_S = 5.0
@@ -71,13 +86,13 @@ class Runner:
         self._processing: list[asyncio.Task[None]] = []
         self._warming: asyncio.Task[None] | None = None
 
-    async def run(self) -> int:
+    async def run(self) -> ExitCode:
         """Carry the run to its end and return the exit code. Raises the error that ended a failed or aborted run."""
         try:
             await self._guarded()
         finally:
             await self._run.instrument.disconnect()
-        return PARTLY if self._reasons() else 0
+        return ExitCode.PARTLY if self._reasons() else ExitCode.OK
 
     async def _guarded(self) -> None:
         run = self._run
@@ -91,14 +106,16 @@ class Runner:
                 where=run.folder.name,
                 remedy=f"`xrm status {run.folder.path}` says how far it came",
             )
-            await self._end("abort", "aborted_safely", "aborted", f"ended by {by}", interrupted)
+            await self._end("abort", "aborted_safely", RunState.ABORTED, f"ended by {by}", interrupted)
             raise interrupted from None
         except XrmError as error:
-            await self._end("fail", "failed_safely", "failed", str(error), error)
+            await self._end("fail", "failed_safely", RunState.FAILED, str(error), error)
             raise
         except BaseException as error:
             # A fault of this program must not leave the shutter open either.
-            await self._end("fail", "failed_safely", "failed", f"unexpected {type(error).__name__}: {error}", error)
+            await self._end(
+                "fail", "failed_safely", RunState.FAILED, f"unexpected {type(error).__name__}: {error}", error
+            )
             raise
 
     async def _work(self) -> None:
@@ -125,7 +142,7 @@ class Runner:
                 remedy=_CLOSE_BY_HAND,
             )
         reasons = self._reasons()
-        await self._report("incomplete" if reasons else "complete", reasons)
+        await self._report(Verdict.INCOMPLETE if reasons else Verdict.COMPLETE, reasons)
         run.states.go("complete")
 
     async def _scan(self, roi: Roi, mosaic: Mosaic) -> None:
@@ -135,7 +152,6 @@ class Runner:
         run.plan_frames(acquisition)
         before, rest = stages.split(acquisition)
         self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")
-        started_s = run.clock.now_s()
         run.states.go("align")
         await stages.align(run, acquisition)
         async with stages.preview(run, acquisition):
@@ -143,13 +159,12 @@ class Runner:
             await stages.take(run, acquisition, before, "references")
             run.states.go("scan")
             await stages.take(run, acquisition, rest, "projections")
-        run.progress.scan_s[roi.name] = run.clock.now_s() - started_s
         run.states.go("check")
         problem = stages.check(run, roi) or await compare_with_mosaic(run, roi, mosaic)
         if problem:
             self._quarantine(roi.name, problem)
             return
-        run.set_roi_state(roi.name, "scanned")
+        run.set_roi_state(roi.name, RoiState.SCANNED)
         self._processing.append(asyncio.create_task(self._process(roi), name=f"process {roi.name}"))
 
     async def _warm_up(self) -> None:
@@ -163,20 +178,18 @@ class Runner:
         place = run.folder.roi(name)
 
         def told(done: int, of: int) -> None:
-            run.events.emit("roi.rows", f"{name}: {done} of {of} rows reconstructed", roi=name, done=done, of=of)
+            run.events.emit(RowsReconstructed(name, done, of))
 
         try:
-            run.set_roi_state(name, "reconstructing")
+            run.set_roi_state(name, RoiState.RECONSTRUCTING)
             handed = await reconstruct_roi(run.workers, self._job(roi), told)
             for warning in handed.warnings:
-                run.events.emit("roi.remark", f"{name}: {warning}", level="warning", roi=name)
-            quality = handed.quality
+                run.events.emit(ReconstructionWarned(name, warning))
             stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
             stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
             stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
-            run.set_roi_state(name, "analysing")
-            analysed = await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
-            quality = quality.joined(analysed)
+            run.set_roi_state(name, RoiState.ANALYSING)
+            await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
         except StorageError:
             # A disk that fails or is full is the whole run's trouble, not this region's.
             raise
@@ -187,10 +200,7 @@ class Runner:
         for path in sorted(place.path.iterdir()):
             if path.is_file() and path not in (place.volume, place.handoff, place.preview):
                 stages.record_artifact(run, f"{name}/{path.name}", "analysis", name)
-        run.progress.quality[name] = quality
-        run.progress.reported.append(name)
-        run.progress.reported.sort()
-        run.set_roi_state(name, "reported")
+        run.set_roi_state(name, RoiState.REPORTED)
 
     def _job(self, roi: Roi) -> ScanJob:
         run, recipe, camera = self._run, self._run.recipe, self._run.description.camera
@@ -207,22 +217,13 @@ class Runner:
         )
 
     def _quarantine(self, roi: str, reason: str) -> None:
-        self._run.progress.quarantined[roi] = reason
-        self._run.set_roi_state(roi, "quarantined", reason)
-        self._run.events.emit("roi.quarantined", f"{roi}: {reason}", level="error", roi=roi)
+        self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
+        self._run.events.emit(RoiQuarantined(roi, reason))
 
     def _reasons(self) -> tuple[str, ...]:
         """Why this run is not a full success; empty when it is."""
         run = self._run
-        reasons = [f"{roi} is set aside: {why}" for roi, why in run.progress.quarantined.items()]
-        missing = run.journal.missing_frames()
-        if missing:
-            reasons.append(f"{len(missing)} frames are missing: {', '.join(list(missing)[:5])}")
-        planned = run.recipe.roi.planned()
-        wanted = planned if isinstance(planned, int) else len(planned)
-        if run.progress.rois and len(run.progress.rois) < wanted:
-            reasons.append(f"{len(run.progress.rois)} of {wanted} regions were found")
-        return tuple(reasons)
+        return shortcomings(achieved(run.folder, run.journal), run.recipe)
 
     async def _make_safe(self) -> _Safety:
         """Enter the safe state, tried again for a while. It needs nothing but the instrument, and records nothing."""
@@ -246,15 +247,14 @@ class Runner:
     def _say(self, safety: _Safety) -> None:
         """Record how the instrument was left."""
         emit, state = self._run.events.emit, safety.state
-        record = {"axes_at_rest": dict(state.axes_at_rest), "shutter_closed": state.shutter_closed}
         if not safety.ours:
-            emit("safe.left", "the instrument is not this run's: nothing is commanded", level="warning")
+            emit(SafeStateLeft())
         elif safety.problem:
-            emit("safe.failed", f"the safe state is NOT reached: {safety.problem}", level="error", **record)
+            emit(SafeStateFailed(safety.problem, dict(state.axes_at_rest), state.shutter_closed))
         else:
-            emit("safe.verified", "axes at rest, shutter closed, read back", **record)
+            emit(SafeStateVerified(dict(state.axes_at_rest), state.shutter_closed))
 
-    async def _end(self, begin: str, finish: str, status: str, reason: str, error: BaseException) -> None:
+    async def _end(self, begin: str, finish: str, end: RunState, reason: str, error: BaseException) -> None:
         """The way out of an aborted or failed run: safe first, then say how far it came.
 
         What cannot be recorded is left out: `error` is what the run ends with. Raises NotSafe in its place.
@@ -262,22 +262,21 @@ class Runner:
         run = self._run
         # Whatever state another's instrument is in, it is the doing of the one who has it.
         others = isinstance(error, InstrumentLocked)
-        aborted = status == "aborted"
+        aborted = end == RunState.ABORTED
         safety = _Safety(SafeState({}, False), ours=False) if others else await self._leave_safe(aborted)
-        if not safety.ours:
-            run.status_publisher.stop()
-        self._enter(begin)
+        # Before the screens hear of the end: they are not this run's to write to where the instrument is not.
         self._say(safety)
-        run.events.emit(f"run.{status}", reason, level="error")
+        self._enter(begin)
+        run.events.emit(RunAborted(reason) if aborted else RunFailed(reason))
         unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
         self._enter(finish)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
         # After a failure the regions that were scanned before it are still measured.
         await asyncio.gather(*self._processing, return_exceptions=True)
         try:
-            await self._report(status, (reason, *unsafe, *self._reasons()))
+            await self._report(Verdict(end), (reason, *unsafe, *self._reasons()))
         except _RECORD_FAILURES as failure:
-            run.events.emit("report.failed", f"the report cannot be written: {failure}", level="error")
+            run.events.emit(ReportFailed(str(failure)))
         if unsafe:
             text = error.what if isinstance(error, XrmError) else reason
             raise NotSafe(f"{text}; {unsafe[0]}", where=getattr(error, "where", None), remedy=_CLOSE_BY_HAND) from error
@@ -304,14 +303,14 @@ class Runner:
             with contextlib.suppress(*_RECORD_FAILURES):
                 states.go(trigger)
 
-    async def _report(self, status: str, reasons: tuple[str, ...]) -> None:
+    async def _report(self, verdict: Verdict, reasons: tuple[str, ...]) -> None:
         run = self._run
-        run.events.emit("report.begun", "summing up, writing the report")
-        results = await run.on_disk(sum_up, run, status, reasons)
+        run.events.emit(ReportBegun())
+        results = await run.on_disk(sum_up, run.folder, run.journal, run.recipe, verdict, reasons)
         await run.on_disk(lambda: run.folder.write_text(run.folder.results, RESULTS.text(results), replace=True))
         text = await run.on_disk(build_report, run.folder.path)
         await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))
-        tables = await run.on_disk(write_run_tables, run.folder, tuple(run.progress.reported))
+        tables = await run.on_disk(write_run_tables, run.folder, achieved(run.folder, run.journal).reported)
         made = [(path.name, "table") for path in tables]
         for name, kind in (*made, ("results.json", "results"), ("report.html", "report")):
             stages.record_artifact(run, name, kind)
@@ -328,7 +327,7 @@ class Runner:
                 instrument.halt()
                 self._interrupted = name
                 task.cancel()
-                self._run.events.emit("run.interrupted", f"{name}: stopping safely", level="warning")
+                self._run.events.emit(RunInterrupted(name))
 
         def wished(name: str) -> None:
             loop.call_soon_threadsafe(interrupt, name)

@@ -9,12 +9,25 @@ from dataclasses import asdict
 import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
 from xrm_control.core.errors import DeviceError, UnusableData
+from xrm_control.core.events import (
+    InstrumentBegun,
+    InstrumentReached,
+    RoiChosen,
+    RotationPairLost,
+    RunReplanned,
+    SourceDown,
+    StageBegun,
+    StageEnded,
+)
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import REFERENCES, FrameKind, RunState
 from xrm_control.mosaic.file import write_mosaic
 from xrm_control.mosaic.picture import draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission
+from xrm_control.processing.achieved import achieved
 from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -27,15 +40,15 @@ from xrm_control.storage.records import Artifact
 
 async def connect(run: RunContext) -> None:
     """Reach every device, and write down what it says of itself."""
-    run.events.emit("instrument.begun", f"reaching the {run.description.name}")
+    run.events.emit(InstrumentBegun(run.description.name))
     await run.instrument.connect()
-    run.status_publisher.begin()
+    run.events.emit(InstrumentReached(run.description.name))
     run.renew_guard()
     # The plan was made from what was known without the instrument; its positions must suit what was found.
     make_plan(run.recipe, run.description)
     source = await run.instrument.source.read()
     if not source.available:
-        run.events.emit("source.down", "no beam yet; the first exposure waits for it", level="warning")
+        run.events.emit(SourceDown())
     truth = run.instrument.truth()
     if truth is not None:
         await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth))
@@ -43,7 +56,7 @@ async def connect(run: RunContext) -> None:
 
 async def home(run: RunContext) -> None:
     """Bring the axes to a known position and verify it."""
-    await run.engine.recovering(lambda: _home(run), "homing")
+    await run.engine.recovering(lambda: _home(run), RunState.HOMING)
 
 
 async def _home(run: RunContext) -> None:
@@ -69,15 +82,13 @@ async def map_sample(run: RunContext) -> Mosaic:
     run.ahead[acquisition.stage] = acquisition
     run.plan_frames(acquisition)
     with _stage(run, "mosaic", len(acquisition.steps)):
-        started_s = run.clock.now_s()
         await run.engine.configure(acquisition)
         # Without references no tile can be used: that is known before the first of them is exposed.
-        first = next((at for at, step in enumerate(acquisition.steps) if step.kind == "tile"), 0)
+        first = next((at for at, step in enumerate(acquisition.steps) if step.kind == FrameKind.TILE), 0)
         await run.engine.run(acquisition.steps[:first])
         _require_references(run, acquisition.steps[:first])
         await run.engine.run(acquisition.steps[first:])
         await run.engine.close()
-        run.progress.mosaic_s = run.clock.now_s() - started_s
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
     await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
@@ -88,7 +99,7 @@ async def map_sample(run: RunContext) -> Mosaic:
 def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
     """Raise UnusableData when all darks, or all flats, among `steps` are missing."""
     missing = run.journal.missing_frames()
-    for kind in ("dark", "flat"):
+    for kind in REFERENCES:
         taken = [step.frame_id for step in steps if step.kind == kind]
         if taken and all(name in missing for name in taken):
             raise UnusableData(
@@ -102,15 +113,15 @@ def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
 def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
     stored = {frame.frame_id: frame for _, frame in run.journal.stored_frames("")}
 
-    def stack(kind: str) -> np.ndarray:
+    def stack(kind: FrameKind) -> np.ndarray:
         names = [step.frame_id for step in acquisition.steps if step.kind == kind and step.frame_id in stored]
         if not names:
             raise UnusableData(f"no {kind} of the mosaic was kept", where="mosaic", remedy="see log.jsonl for why")
         return run.frames.load_stack(names)
 
-    flat, dark = stack("flat"), stack("dark")
+    flat, dark = stack(FrameKind.FLAT), stack(FrameKind.DARK)
     tiles = []
-    for step in acquisition.of_kind("tile"):
+    for step in acquisition.of_kind(FrameKind.TILE):
         if step.frame_id in stored:
             row, column = run.recipe.mosaic.tile_of(step.index)
             pose = stored[step.frame_id].exposure.actual
@@ -125,7 +136,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
     mu_per_um = run.recipe.sample.mu_per_um(run.description.energy_kev)
     fov_um = run.description.camera.field_of_view_um
     limits = Limits(run.guard.limits["x"], run.guard.limits["y"])
-    with _stage(run, "picking", 1):
+    with _stage(run, RunState.PICKING, 1):
         particles = await run.on_disk(find_particles, chart, mu_per_um)
         rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
         for roi in rois:
@@ -133,8 +144,6 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
             run.guard.check_path((step.frame_id, step.pose) for step in scan.steps)
             run.ahead[scan.stage] = scan
         _replan(run, rois)
-        run.progress.particles_in_mosaic = len(particles)
-        run.progress.rois = [asdict(roi) for roi in rois]
         height, width = mosaic.image.shape
         about = MosaicRecord(
             pixel_size_um=mosaic.pixel_size_um,
@@ -152,7 +161,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
     for name, kind in (("rois.json", "rois"), ("mosaic.png", "picture")):
         record_artifact(run, name, kind)
     for roi in rois:
-        run.events.emit("roi.chosen", f"{roi.name} at ({roi.x_um:.1f}, {roi.y_um:.1f}) um: {roi.reason}", roi=roi.name)
+        run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
     return rois
 
 
@@ -162,7 +171,7 @@ def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
     others = [stage for stage in run.plan.stages if stage not in scans]
     mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
     images = sum(stage.frames for stage in others) + sum(len(scan_of(run, roi).steps) for roi in rois)
-    run.status_publisher.replan(images, sum(stage.seconds for stage in others) + mean_s * len(rois))
+    run.events.emit(RunReplanned(images, sum(stage.seconds for stage in others) + mean_s * len(rois)))
 
 
 def centre_of(roi: Roi) -> Pose:
@@ -177,14 +186,14 @@ def scan_of(run: RunContext, roi: Roi) -> Acquisition:
 
 def split(acquisition: Acquisition) -> tuple[tuple[FrameStep, ...], tuple[FrameStep, ...]]:
     """The frames before the first projection (darks, references), and the rest."""
-    first = next((i for i, step in enumerate(acquisition.steps) if step.kind == "projection"), 0)
+    first = next((i for i, step in enumerate(acquisition.steps) if step.kind == FrameKind.PROJECTION), 0)
     return acquisition.steps[:first], acquisition.steps[first:]
 
 
 async def align(run: RunContext, acquisition: Acquisition) -> None:
     """Bring the ROI to the rotation axis at the first angle, camera configured."""
     await run.engine.configure(acquisition)
-    first = next(step for step in acquisition.steps if step.kind == "projection")
+    first = next(step for step in acquisition.steps if step.kind == FrameKind.PROJECTION)
     await run.engine.move(first.pose, f"{acquisition.stage}, first angle")
 
 
@@ -199,23 +208,30 @@ async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep
 async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[None]:
     """While the block runs, slices of what is scanned grow in the ROI's folder."""
     roi = acquisition.stage
-    spec, known = run.recipe.reconstruction, run.progress.quality.values()
+    spec = run.recipe.reconstruction
     # The axis of this scan shows at its end; that of the region before is the best guess.
-    guess = spec.rotation_axis if spec.rotation_axis != "auto" else next((one.rotation_axis_px for one in known), None)
-    live = run.live = LivePreview(
+    guess = spec.rotation_axis if spec.rotation_axis != "auto" else await run.on_disk(_known_axis_px, run)
+    live = LivePreview(
         acquisition,
         run.description.camera.binned_pixel_um(acquisition.binning),
         spec.preprocess,
         guess,
         run.folder.roi(roi).preview,
-        lambda kind, level, text: run.events.emit(kind, text, level=level, roi=roi),
+        run.events,
     )
     try:
-        yield
+        with run.events.listening(live.hear, "the preview"):
+            yield
         await live.finish()
     finally:
-        run.live = None
         live.close()
+
+
+def _known_axis_px(run: RunContext) -> float | None:
+    """The rotation axis as a region measured before has it; None before the first."""
+    for roi in achieved(run.folder, run.journal).reported:
+        return HANDOFF.read(run.folder.roi(roi).handoff).rotation_axis_px
+    return None
 
 
 def check(run: RunContext, roi: Roi) -> str | None:
@@ -224,12 +240,12 @@ def check(run: RunContext, roi: Roi) -> str | None:
     plans = {plan.frame_id: plan.kind for plan in run.journal.planned_frames(roi.name)}
     _tell_of_lost_pair(run, roi)
     missing = [plans[name] for name in run.journal.missing_frames() if name in plans]
-    projections = sum(kind == "projection" for kind in plans.values())
-    lost = missing.count("projection")
+    projections = sum(kind == FrameKind.PROJECTION for kind in plans.values())
+    lost = missing.count(FrameKind.PROJECTION)
     allowed = run.recipe.scan.missing_allowed_percent
     if lost > projections * allowed / 100:
         return f"{lost} of {projections} projections are missing, more than {allowed:g} %"
-    for kind in ("flat", "dark"):
+    for kind in (FrameKind.FLAT, FrameKind.DARK):
         taken = sum(k == kind for k in plans.values())
         if missing.count(kind) == taken:
             return f"all {taken} {kind}s are missing"
@@ -240,12 +256,11 @@ def _tell_of_lost_pair(run: RunContext, roi: Roi) -> None:
     """An automatic rotation axis is less exact when the views half a turn apart are not all there."""
     if run.recipe.reconstruction.rotation_axis != "auto":
         return
-    planned = [p.target.theta_deg for p in run.journal.planned_frames(roi.name) if p.kind == "projection"]
-    kept = [p.target.theta_deg for p, _ in run.journal.stored_frames(roi.name) if p.kind == "projection"]
+    planned = [p.target.theta_deg for p in run.journal.planned_frames(roi.name) if p.kind == FrameKind.PROJECTION]
+    kept = [p.target.theta_deg for p, _ in run.journal.stored_frames(roi.name) if p.kind == FrameKind.PROJECTION]
     best, left = (min((abs(b - a - 180) for a in thetas for b in thetas), default=180.0) for thetas in (planned, kept))
     if left > best + 0.01:
-        text = f"{roi.name}: the best pair left misses half a turn by {left:.2f} deg: the rotation axis is less exact"
-        run.events.emit("roi.remark", text, level="warning", roi=roi.name)
+        run.events.emit(RotationPairLost(roi.name, left))
 
 
 def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> None:
@@ -256,6 +271,6 @@ def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> Non
 
 @contextlib.contextmanager
 def _stage(run: RunContext, name: str, total: int) -> Iterator[None]:
-    run.events.emit("stage.begun", name, stage=name, total=total)
+    run.events.emit(StageBegun(name, total))
     yield
-    run.events.emit("stage.ended", name, stage=name)
+    run.events.emit(StageEnded(name))

@@ -18,52 +18,60 @@ from typing import Any
 from transitions import Machine
 from transitions.extensions.diagrams import GraphMachine
 
-WORKING = ("connecting", "homing", "mosaicking", "picking", "aligning", "referencing", "scanning", "checking")
-ENDS = ("done", "aborted", "failed")
-STATES = ("idle", *WORKING, "paused", "held", "finishing", "done", "aborting", "aborted", "failing", "failed")
+from xrm_control.core.states import WAITING, WORKING, RunState
 
-_INTERRUPTIBLE = (*WORKING, "paused", "held", "finishing")
+_INTERRUPTIBLE = (*WORKING, *WAITING, RunState.FINISHING)
 
-TRANSITIONS: tuple[tuple[str, str | list[str], str], ...] = (
-    ("connect", "idle", "connecting"),
-    ("home", "connecting", "homing"),
-    ("map", "homing", "mosaicking"),
-    ("pick", "mosaicking", "picking"),
-    ("align", ["picking", "checking"], "aligning"),
-    ("reference", "aligning", "referencing"),
-    ("scan", "referencing", "scanning"),
-    ("check", "scanning", "checking"),
-    ("finish", ["picking", "checking"], "finishing"),
-    ("complete", "finishing", "done"),
-    ("abort", ["idle", *_INTERRUPTIBLE], "aborting"),
-    ("aborted_safely", "aborting", "aborted"),
-    ("fail", ["idle", *_INTERRUPTIBLE, "aborting"], "failing"),
-    ("failed_safely", "failing", "failed"),
+TRANSITIONS: tuple[tuple[str, tuple[RunState, ...], RunState], ...] = (
+    ("connect", (RunState.IDLE,), RunState.CONNECTING),
+    ("home", (RunState.CONNECTING,), RunState.HOMING),
+    ("map", (RunState.HOMING,), RunState.MOSAICKING),
+    ("pick", (RunState.MOSAICKING,), RunState.PICKING),
+    ("align", (RunState.PICKING, RunState.CHECKING), RunState.ALIGNING),
+    ("reference", (RunState.ALIGNING,), RunState.REFERENCING),
+    ("scan", (RunState.REFERENCING,), RunState.SCANNING),
+    ("check", (RunState.SCANNING,), RunState.CHECKING),
+    ("finish", (RunState.PICKING, RunState.CHECKING), RunState.FINISHING),
+    ("complete", (RunState.FINISHING,), RunState.DONE),
+    ("abort", (RunState.IDLE, *_INTERRUPTIBLE), RunState.ABORTING),
+    ("aborted_safely", (RunState.ABORTING,), RunState.ABORTED),
+    ("fail", (RunState.IDLE, *_INTERRUPTIBLE, RunState.ABORTING), RunState.FAILING),
+    ("failed_safely", (RunState.FAILING,), RunState.FAILED),
     # A ROI that cannot be finished is set aside; the night goes on with the next.
-    ("skip", ["aligning", "referencing", "scanning"], "checking"),
+    ("skip", (RunState.ALIGNING, RunState.REFERENCING, RunState.SCANNING), RunState.CHECKING),
 )
-_RETURNS = tuple(
-    (f"{verb}_{state}", source, target)
+RETURNS: tuple[tuple[str, tuple[RunState, ...], RunState], ...] = tuple(
+    (f"{verb}_{state}", (source,), target)
     for state in WORKING
     for verb, source, target in (
-        ("pause", state, "paused"),
-        ("continue", "paused", state),
-        ("hold", state, "held"),
-        ("release", "held", state),
+        ("pause", state, RunState.PAUSED),
+        ("continue", RunState.PAUSED, state),
+        ("hold", state, RunState.HELD),
+        ("release", RunState.HELD, state),
     )
 )
 
-OnState = Callable[[str], None]
+OnState = Callable[[RunState], None]
 
 
 class RunStates:
     """The state machine of one run. Illegal triggers raise `transitions.MachineError`."""
 
-    state: str
+    _name: str
 
     def __init__(self, on_state: OnState) -> None:
         self._on_state = on_state
-        self._machine = Machine(model=self, after_state_change=self._changed, **_settings())
+        self._machine = Machine(
+            model=self,
+            model_attribute="_name",
+            after_state_change=self._changed,
+            **_settings((*TRANSITIONS, *RETURNS)),
+        )
+
+    @property
+    def state(self) -> RunState:
+        """Where the run is."""
+        return RunState(self._name)
 
     def go(self, trigger: str) -> None:
         """Take the transition named `trigger`."""
@@ -71,7 +79,7 @@ class RunStates:
 
     def may(self, trigger: str) -> bool:
         """Whether `trigger` is legal now."""
-        return trigger in self._machine.get_triggers(self.state)
+        return trigger in self._machine.get_triggers(self._name)
 
     def _changed(self) -> None:
         self._on_state(self.state)
@@ -84,15 +92,17 @@ class _Drawn:
 def diagram() -> str:
     """The machine as a Mermaid state diagram, without the many ways into and out of `paused` and `held`."""
     drawn: Any = _Drawn()
-    settings: dict[str, Any] = _settings() | {"transitions": [list(row) for row in TRANSITIONS]}
-    GraphMachine(model=drawn, graph_engine="mermaid", title="States of a run", **settings)
+    GraphMachine(model=drawn, graph_engine="mermaid", title="States of a run", **_settings(TRANSITIONS))
     return str(drawn.get_graph().source)
 
 
-def _settings() -> dict[str, Any]:
+def _settings(transitions: tuple[tuple[str, tuple[RunState, ...], RunState], ...]) -> dict[str, Any]:
+    """For the machine, which knows its states by name."""
     return {
-        "states": list(STATES),
-        "transitions": [list(row) for row in (*TRANSITIONS, *_RETURNS)],
-        "initial": "idle",
+        "states": [state.value for state in RunState],
+        "transitions": [
+            [trigger, [source.value for source in sources], target.value] for trigger, sources, target in transitions
+        ],
+        "initial": RunState.IDLE.value,
         "auto_transitions": False,
     }

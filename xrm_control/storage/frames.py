@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import json
-import re
+import struct
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,33 +19,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError, StorageError
-from xrm_control.storage.durable import make_folder, sha256_bytes, write_durable
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.geometry import Pose
+from xrm_control.storage.durable import fsync_path, make_folder, sha256_bytes, write_durable
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 
 _DTYPES = ("uint8", "uint16", "uint32", "float32", "float64")
-_FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9_-]*")
-
-
-def tile_id(row: int, column: int) -> str:
-    """Frame id of a tile of the mosaic: ``mosaic/tile_r03_c05``."""
-    return f"mosaic/tile_r{row:02d}_c{column:02d}"
-
-
-def projection_id(roi: str, number: int) -> str:
-    """Frame id of a projection: ``roi-01/proj_0007``."""
-    return f"{roi}/proj_{number:04d}"
-
-
-def flat_id(group: str, number: int) -> str:
-    """Frame id of a flat of a ROI or of ``mosaic``: ``roi-01/flat_0001``."""
-    return f"{group}/flat_{number:04d}"
-
-
-def dark_id(group: str, number: int) -> str:
-    """Frame id of a dark of a ROI or of ``mosaic``: ``roi-01/dark_0001``."""
-    return f"{group}/dark_{number:04d}"
 
 
 class FrameStore:
@@ -54,20 +36,52 @@ class FrameStore:
         self._folder = folder
         self._journal = journal
 
-    def store(self, frame_id: str, attempt: int, image: NDArray[Any], exposure: Exposure) -> StoredFrame:
+    def store(self, frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure) -> StoredFrame:
         """Make one image (rows, columns) durable and commit it; the attempt must have been intended before.
 
         Raises DataError for an image that is none, StorageError when the disk or the journal refuses.
         """
-        if not _FRAME_ID.fullmatch(frame_id):
-            raise DataError("is no frame id (group/name, of letters, digits, - and _)", where=frame_id)
         data = encode_frame(frame_id, attempt, image, exposure)
+        frame = self._described(frame_id, attempt, image, exposure, data)
+        path = self._folder.path / frame.path
+        make_folder(path.parent)
+        write_durable(path, data)
+        self._journal.commit(frame)
+        return frame
+
+    def adopt(self, frame_id: FrameId, attempt: int) -> StoredFrame:
+        """Commit the file of an attempt that was made durable, and not committed before the run died.
+
+        Raises DataError unless the file holds, to the byte, what storing that attempt would have written, and an image
+        like those of the frames beside it; StorageError when the disk or the journal refuses.
+        """
         path = self._folder.frame_path(frame_id, attempt)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StorageError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        image, exposure = _decode_orphan(path, data)
+        if encode_frame(frame_id, attempt, image, exposure) != data:
+            raise DataError("the file is not whole, or of another frame", where=str(path))
+        frame = self._described(frame_id, attempt, image, exposure, data)
+        group = "" if frame_id.of_mosaic else frame_id.group
+        beside = next((stored for _, stored in self._journal.stored_frames(group)), frame)
+        if (beside.shape, beside.dtype) != (frame.shape, frame.dtype):
+            raise DataError("does not fit the frames beside it", where=str(path), value=frame.shape, limit=beside.shape)
+        # The process died, and perhaps the machine: whether the folder was flushed is not known.
+        fsync_path(path)
+        fsync_path(path.parent)
+        self._journal.commit(frame)
+        return frame
+
+    def _described(
+        self, frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure, data: bytes
+    ) -> StoredFrame:
         mean = float(np.mean(image, dtype=np.float64))
-        frame = StoredFrame(
+        return StoredFrame(
             frame_id=frame_id,
             attempt=attempt,
-            path=self._folder.relative(path),
+            path=self._folder.relative(self._folder.frame_path(frame_id, attempt)),
             bytes=len(data),
             shape=(image.shape[0], image.shape[1]),
             dtype=image.dtype.name,
@@ -75,19 +89,15 @@ class FrameStore:
             exposure=exposure,
             mean_counts=mean if np.isfinite(mean) else None,
         )
-        make_folder(path.parent)
-        write_durable(path, data)
-        self._journal.commit(frame)
-        return frame
 
-    def load(self, frame_id: str) -> NDArray[Any]:
+    def load(self, frame_id: FrameId) -> NDArray[Any]:
         """The image (rows, columns) of the kept attempt; DataError when none is kept or the file is not whole."""
         frame = self._journal.kept_frame(frame_id)
         if frame is None:
             raise DataError("no attempt of this frame is kept", where=frame_id)
         return read_frame(self._folder, frame)
 
-    def load_stack(self, frame_ids: Sequence[str]) -> NDArray[Any]:
+    def load_stack(self, frame_ids: Sequence[FrameId]) -> NDArray[Any]:
         """The kept images of `frame_ids` as one array (frames, rows, columns); all must have one shape and type."""
         if not frame_ids:
             raise DataError("a stack of no frames was asked for", where=str(self._folder.path))
@@ -107,7 +117,7 @@ class FrameStore:
         return stack
 
 
-def encode_frame(frame_id: str, attempt: int, image: NDArray[Any], exposure: Exposure) -> bytes:
+def encode_frame(frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure) -> bytes:
     """One image (rows, columns) as the bytes of a TIFF that describes itself; the same frame gives the same bytes.
 
     The description is JSON (frame id, attempt, measured pose, times, camera id), enough to rebuild the commit.
@@ -161,3 +171,16 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
     if image.shape != frame.shape or image.dtype.name != frame.dtype:
         raise DataError("the frame decodes to another shape or type", where=str(path), value=image.shape)
     return image
+
+
+def _decode_orphan(path: Path, data: bytes) -> tuple[NDArray[Any], Exposure]:
+    """Image and exposure of a frame's file, as it says itself; DataError when it cannot be decoded."""
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages.first
+            said = json.loads(page.description)
+            exposure = Exposure(Pose(**said["actual"]), said["t_start_s"], said["t_end_s"], said["unique_id"])
+            return np.asarray(page.asarray()), exposure
+    # A torn file fails in any way: what tifffile raises for one is not told.
+    except (tifffile.TiffFileError, LookupError, TypeError, ValueError, AttributeError, OSError, struct.error) as error:
+        raise DataError(f"the file cannot be decoded: {error}", where=str(path)) from error

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.storage.durable import fsync_path
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version
-from xrm_control.storage.records import Artifact, Level, PlannedFrame, RunRecord, StoredFrame
+from xrm_control.storage.records import Artifact, PlannedFrame, RunRecord, StoredFrame
 from xrm_control.storage.schema import schema_statements
 
 __all__ = ["Journal", "JournalReader"]
@@ -92,7 +94,7 @@ class Journal(JournalQueries):
         with self._transaction():
             self._connection.executemany(f"INSERT INTO planned_frame VALUES ({_marks(11)})", rows)
 
-    def intend(self, frame_id: str, *, theta_deg: float, t_s: float) -> int:
+    def intend(self, frame_id: FrameId, *, theta_deg: float, t_s: float) -> int:
         """Say, before exposing, that `frame_id` is now tried at `theta_deg`; returns the attempt's number (1, 2 ...).
 
         Refused when the frame is not planned, is declared missing, or has an attempt that was not rejected.
@@ -113,13 +115,13 @@ class Journal(JournalQueries):
         with self._transaction():
             self._connection.execute(f"INSERT INTO committed VALUES ({_marks(16)})", row)
 
-    def retake(self, frame_id: str, reason: str, *, t_s: float) -> None:
+    def retake(self, frame_id: FrameId, reason: str, *, t_s: float) -> None:
         """Reject the frame's last attempt (committed or not), so that it can be tried again; its file stays."""
         with self._transaction():
             attempt = self._count("attempt", frame_id)
             self._connection.execute("INSERT INTO rejected VALUES (?, ?, ?, ?)", (frame_id, attempt, reason, t_s))
 
-    def declare_missing(self, frame_ids: str | Iterable[str], reason: str, *, t_s: float) -> None:
+    def declare_missing(self, frame_ids: FrameId | Iterable[FrameId], reason: str, *, t_s: float) -> None:
         """Give frames up for good, all or none. An attempt in flight is rejected with it; a kept frame is refused."""
         names = [frame_ids] if isinstance(frame_ids, str) else list(frame_ids)
         with self._transaction():
@@ -144,7 +146,7 @@ class Journal(JournalQueries):
         text: str,
         *,
         t_s: float,
-        level: Level = "info",
+        level: Level = Level.INFO,
         data: Mapping[str, Any] | None = None,
         utc: str | None = None,
     ) -> int:
@@ -165,14 +167,14 @@ class Journal(JournalQueries):
                 "INSERT INTO artifact (path, sha256, bytes, kind, roi, t_s) VALUES (?, ?, ?, ?, ?, ?)", row
             )
 
-    def set_state(self, state: str, *, t_s: float, reason: str = "", utc: str | None = None) -> None:
+    def set_state(self, state: RunState, *, t_s: float, reason: str = "", utc: str | None = None) -> None:
         """Enter a state of the run. `done` is refused while a planned frame has no outcome."""
         with self._transaction():
             self._connection.execute(
                 "INSERT INTO run_state (state, reason, t_s, utc) VALUES (?, ?, ?, ?)", (state, reason, t_s, utc)
             )
 
-    def set_roi_state(self, roi: str, state: str, *, t_s: float, reason: str = "", utc: str | None = None) -> None:
+    def set_roi_state(self, roi: str, state: RoiState, *, t_s: float, reason: str = "", utc: str | None = None) -> None:
         """Enter a state of one ROI."""
         with self._transaction():
             self._connection.execute(
@@ -195,7 +197,7 @@ class Journal(JournalQueries):
     def __exit__(self, *details: object) -> None:
         self.close()
 
-    def _count(self, table: str, frame_id: str) -> int:
+    def _count(self, table: str, frame_id: FrameId) -> int:
         return self._connection.execute(f"SELECT count(*) FROM {table} WHERE frame_id = ?", (frame_id,)).fetchone()[0]
 
     @contextlib.contextmanager

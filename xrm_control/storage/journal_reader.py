@@ -8,28 +8,34 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, RunState
 from xrm_control.storage.records import (
     Accounting,
     Artifact,
-    Event,
+    EventRecord,
     Exposure,
     PlannedFrame,
+    RoiStateRecord,
     RunRecord,
     RunSummary,
     StageProgress,
     StateRecord,
     StoredFrame,
 )
-from xrm_control.storage.schema import SCHEMA_VERSION
+from xrm_control.storage.schema import READABLE
 
-_ACCOUNTING = (
-    "count(*) AS planned, coalesce(sum(outcome = 'kept'), 0) AS kept, coalesce(sum(outcome = 'missing'), 0) AS missing,"
-    " coalesce(sum(outcome = 'open'), 0) AS open, coalesce(sum(rejected), 0) AS retaken"
+_ACCOUNTING = ", ".join(
+    (
+        "count(*) AS planned",
+        *(f"coalesce(sum(outcome = '{outcome}'), 0) AS {outcome}" for outcome in FrameOutcome),
+        "coalesce(sum(rejected), 0) AS retaken",
+    )
 )
 
 
@@ -57,11 +63,17 @@ class JournalQueries:
 
     def states(self) -> list[StateRecord]:
         """All states of the run, in order."""
-        return [_state(row) for row in self._rows("SELECT * FROM run_state ORDER BY id")]
+        return [
+            StateRecord(RunState(row["state"]), row["t_s"], row["reason"], row["utc"])
+            for row in self._rows("SELECT * FROM run_state ORDER BY id")
+        ]
 
-    def roi_states(self) -> dict[str, StateRecord]:
+    def roi_states(self) -> dict[str, RoiStateRecord]:
         """The present state of each ROI, in the order in which the ROIs appeared."""
-        return {row["roi"]: _state(row) for row in self._rows("SELECT * FROM roi_state ORDER BY id")}
+        return {
+            row["roi"]: RoiStateRecord(RoiState(row["state"]), row["t_s"], row["reason"], row["utc"])
+            for row in self._rows("SELECT * FROM roi_state ORDER BY id")
+        }
 
     def accounting(self, roi: str | None = None) -> Accounting:
         """The fate of all planned frames, or of those of one ROI ("" is the mosaic)."""
@@ -79,8 +91,8 @@ class JournalQueries:
     def progress(self) -> tuple[StageProgress, ...]:
         """Frames with an outcome against frames planned, by stage and ROI, in planned order."""
         rows = self._rows(
-            "SELECT stage, roi, sum(outcome <> 'open') AS done, count(*) AS planned FROM outcome GROUP BY stage, roi"
-            " ORDER BY (SELECT min(rowid) FROM planned_frame AS p"
+            f"SELECT stage, roi, sum(outcome <> '{FrameOutcome.OPEN}') AS done, count(*) AS planned FROM outcome"
+            " GROUP BY stage, roi ORDER BY (SELECT min(rowid) FROM planned_frame AS p"
             " WHERE p.stage = outcome.stage AND p.roi = outcome.roi)"
         )
         return tuple(StageProgress(**dict(row)) for row in rows)
@@ -97,30 +109,30 @@ class JournalQueries:
         """Planned frames without an outcome, in planned order."""
         rows = self._rows(
             "SELECT p.* FROM planned_frame AS p JOIN outcome USING (frame_id)"
-            " WHERE outcome = 'open' AND (?1 IS NULL OR p.roi = ?1) ORDER BY p.rowid",
+            f" WHERE outcome = '{FrameOutcome.OPEN}' AND (?1 IS NULL OR p.roi = ?1) ORDER BY p.rowid",
             (roi,),
         )
         return [_planned(row) for row in rows]
 
-    def open_attempts(self) -> list[tuple[str, int]]:
+    def open_attempts(self) -> list[tuple[FrameId, int]]:
         """(frame_id, attempt) of intents that were neither committed nor rejected: a crash, or the frame in flight."""
         rows = self._rows(
             "SELECT frame_id, attempt FROM attempt"
             " WHERE (frame_id, attempt) NOT IN (SELECT frame_id, attempt FROM committed)"
             " AND (frame_id, attempt) NOT IN (SELECT frame_id, attempt FROM rejected) ORDER BY rowid"
         )
-        return [(row["frame_id"], row["attempt"]) for row in rows]
+        return [(FrameId(row["frame_id"]), row["attempt"]) for row in rows]
 
-    def missing_frames(self) -> dict[str, str]:
+    def missing_frames(self) -> dict[FrameId, str]:
         """frame_id -> reason of the frames declared missing."""
-        return {row["frame_id"]: row["reason"] for row in self._rows("SELECT * FROM missing ORDER BY rowid")}
+        return {FrameId(row["frame_id"]): row["reason"] for row in self._rows("SELECT * FROM missing ORDER BY rowid")}
 
-    def rejections(self, frame_id: str) -> dict[int, str]:
+    def rejections(self, frame_id: FrameId) -> dict[int, str]:
         """attempt -> reason of a frame's rejected attempts."""
         rows = self._rows("SELECT attempt, reason FROM rejected WHERE frame_id = ? ORDER BY attempt", (frame_id,))
         return {row["attempt"]: row["reason"] for row in rows}
 
-    def kept_frame(self, frame_id: str) -> StoredFrame | None:
+    def kept_frame(self, frame_id: FrameId) -> StoredFrame | None:
         """The frame that counts, or None while there is none."""
         return next((_stored(row) for row in self._rows("SELECT * FROM kept WHERE frame_id = ?", (frame_id,))), None)
 
@@ -137,10 +149,23 @@ class JournalQueries:
         plans = {plan.frame_id: plan for plan in self.planned_frames(roi)}
         return [(plans[frame.frame_id], frame) for frame in map(_stored, rows)]
 
-    def events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
+    def events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, EventRecord]]:
         """(id, event) of at most `limit` events with an id above `after`, in order."""
         rows = self._rows("SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
         return [(row["id"], _event(row)) for row in rows]
+
+    def events_of(self, kind: str) -> list[EventRecord]:
+        """All events of one kind, in order."""
+        return [_event(row) for row in self._rows("SELECT * FROM event WHERE kind = ? ORDER BY id", (kind,))]
+
+    def last_t_s(self) -> float | None:
+        """The latest instrument time in the journal; None in an empty one."""
+        rows = self._rows(
+            "SELECT max(t) AS t FROM (SELECT max(t_s) AS t FROM attempt"
+            " UNION ALL SELECT max(t_end_s) FROM committed"
+            " UNION ALL SELECT max(t_s) FROM event UNION ALL SELECT max(t_s) FROM run_state)"
+        )
+        return rows[0]["t"]
 
     def artifacts(self) -> dict[str, Artifact]:
         """path -> the latest record of each artifact."""
@@ -155,11 +180,6 @@ class JournalQueries:
         """State, progress, accounting, ROI states, last event: one consistent look at the run."""
         with self._snapshot():
             last_event = next((_event(row) for row in self._rows("SELECT * FROM event ORDER BY id DESC LIMIT 1")), None)
-            times = self._rows(
-                "SELECT max(t) AS t FROM (SELECT max(t_s) AS t FROM attempt"
-                " UNION ALL SELECT max(t_end_s) FROM committed"
-                " UNION ALL SELECT max(t_s) FROM event UNION ALL SELECT max(t_s) FROM run_state)"
-            )
             return RunSummary(
                 run=self.run(),
                 state=self.state(),
@@ -168,7 +188,7 @@ class JournalQueries:
                 total=self.accounting(),
                 rois=self.roi_states(),
                 last_event=last_event,
-                last_t_s=times[0]["t"],
+                last_t_s=self.last_t_s(),
             )
 
     @contextlib.contextmanager
@@ -233,24 +253,20 @@ class JournalReader(JournalQueries):
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """DataError unless the database carries this program's journal version."""
+    """DataError unless the database carries a journal version that this program knows."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
+    if version not in READABLE:
         raise DataError(
             "the journal is empty or of another version",
             where=str(path),
             value=version,
-            limit=SCHEMA_VERSION,
+            limit=" or ".join(map(str, READABLE)),
             remedy="use the version of xrm_control that made it",
         )
 
 
-def _state(row: sqlite3.Row) -> StateRecord:
-    return StateRecord(row["state"], row["t_s"], row["reason"], row["utc"])
-
-
-def _event(row: sqlite3.Row) -> Event:
-    return Event(row["t_s"], cast(Any, row["level"]), row["kind"], row["text"], json.loads(row["data"]), row["utc"])
+def _event(row: sqlite3.Row) -> EventRecord:
+    return EventRecord(row["t_s"], Level(row["level"]), row["kind"], row["text"], json.loads(row["data"]), row["utc"])
 
 
 def _pose(row: sqlite3.Row) -> Pose:
@@ -259,9 +275,9 @@ def _pose(row: sqlite3.Row) -> Pose:
 
 def _planned(row: sqlite3.Row) -> PlannedFrame:
     return PlannedFrame(
-        row["frame_id"],
+        FrameId(row["frame_id"]),
         row["stage"],
-        cast(Any, row["kind"]),
+        FrameKind(row["kind"]),
         row["number"],
         _pose(row),
         row["exposure_s"],
@@ -272,7 +288,7 @@ def _planned(row: sqlite3.Row) -> PlannedFrame:
 
 def _stored(row: sqlite3.Row) -> StoredFrame:
     return StoredFrame(
-        frame_id=row["frame_id"],
+        frame_id=FrameId(row["frame_id"]),
         attempt=row["attempt"],
         path=row["path"],
         bytes=row["bytes"],

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from xrm_control.core.events import Level
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
-
-FrameKind = Literal["tile", "projection", "flat", "dark"]
-
-END_STATES = ("done", "aborted", "failed")
+from xrm_control.core.states import ENDS, FrameKind, Level, RoiState, RunState
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class RunRecord:
 class PlannedFrame:
     """A frame that shall be taken. `frame_id` is its file in `frames/` without suffix; `roi` is "" for the mosaic."""
 
-    frame_id: str
+    frame_id: FrameId
     stage: str
     kind: FrameKind
     number: int
@@ -53,7 +50,7 @@ class Exposure:
 class StoredFrame:
     """A frame that is durable on the disk. `path` is relative to the run folder; shape is (rows, columns)."""
 
-    frame_id: str
+    frame_id: FrameId
     attempt: int
     path: str
     bytes: int
@@ -77,7 +74,7 @@ class Artifact:
 
 
 @dataclass(frozen=True)
-class Event:
+class EventRecord:
     """Something that happened at instrument time `t_s` (and wall-clock time `utc`, where known)."""
 
     t_s: float
@@ -90,9 +87,19 @@ class Event:
 
 @dataclass(frozen=True)
 class StateRecord:
-    """A state that was entered, and why."""
+    """A state of the run that was entered, and why."""
 
-    state: str
+    state: RunState
+    t_s: float
+    reason: str = ""
+    utc: str | None = None
+
+
+@dataclass(frozen=True)
+class RoiStateRecord:
+    """A state of a region that was entered, and why."""
+
+    state: RoiState
     t_s: float
     reason: str = ""
     utc: str | None = None
@@ -136,8 +143,8 @@ class RunSummary:
     stages: tuple[StageProgress, ...]
     frames: dict[str, Accounting]
     total: Accounting
-    rois: dict[str, StateRecord]
-    last_event: Event | None
+    rois: dict[str, RoiStateRecord]
+    last_event: EventRecord | None
     last_t_s: float | None
     alive: bool = False
     process: int | None = None
@@ -146,7 +153,7 @@ class RunSummary:
     @property
     def ended(self) -> bool:
         """Whether the run has come to an end that is on record."""
-        return self.state is not None and self.state.state in END_STATES
+        return self.state is not None and self.state.state in ENDS
 
     @property
     def died(self) -> bool:

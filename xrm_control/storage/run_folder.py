@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.storage.durable import (
     PART_SUFFIX,
     fsync_path,
@@ -26,7 +27,7 @@ from xrm_control.storage.durable import (
 from xrm_control.storage.lock import hold_lock, lock_holder
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
-_TAKEN = ("frames", "quarantine", "mosaic")
+_TAKEN = ("frames", "quarantine", MOSAIC)
 _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -200,7 +201,7 @@ class RunFolder:
         """ROIs that have been handed to analysis, in order."""
         return sorted(entry.parent.name for entry in self.path.glob("*/handoff.json"))
 
-    def frame_path(self, frame_id: str, attempt: int = 1) -> Path:
+    def frame_path(self, frame_id: FrameId, attempt: int = 1) -> Path:
         """The file of one attempt: ``frames/roi-01/proj_0007.tif``, from the second on ``proj_0007.a2.tif``."""
         suffix = ".tif" if attempt == 1 else f".a{attempt}.tif"
         return self.frames / f"{frame_id}{suffix}"
@@ -260,15 +261,19 @@ class RunFolder:
         for part in sorted(self.path.rglob(f"*{PART_SUFFIX}")):
             if self.quarantine in part.parents:
                 continue
-            name = self.relative(part).replace("/", "__")
-            make_folder(self.quarantine)
-            target = next(t for n in range(1, 1_000_000) if not (t := self.quarantine / f"{name}.{n}").exists())
-            try:
-                part.rename(target)
-            except OSError as error:
-                raise storage_error("cannot be moved to quarantine", part, error) from error
-            moved.append(target)
+            moved.append(self.set_aside(part))
         return moved
+
+    def set_aside(self, path: Path) -> Path:
+        """Move a file of the run to ``quarantine/``; returns where it is now. StorageError when that fails."""
+        name = self.relative(path).replace("/", "__")
+        make_folder(self.quarantine)
+        target = next(t for n in range(1, 1_000_000) if not (t := self.quarantine / f"{name}.{n}").exists())
+        try:
+            path.rename(target)
+        except OSError as error:
+            raise storage_error("cannot be moved to quarantine", path, error) from error
+        return target
 
 
 def to_json(data: object, indent: int | None = None) -> str:

@@ -7,9 +7,21 @@ kept (its last attempt is committed and not rejected), missing (declared), or op
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+from enum import StrEnum
 
-_TABLES = """
+from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, RunState
+
+# Version 1 had the same tables, without the checks of run_state and roi_state: it is read and gone on with as it is.
+SCHEMA_VERSION = 2
+READABLE = (1, SCHEMA_VERSION)
+
+
+def _among(kinds: type[StrEnum]) -> str:
+    """The members of an enumeration as SQL."""
+    return f"({', '.join(repr(str(kind)) for kind in kinds)})"
+
+
+_TABLES = f"""
 CREATE TABLE run (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     name TEXT NOT NULL, recipe_name TEXT NOT NULL, recipe_sha256 TEXT NOT NULL,
@@ -18,7 +30,7 @@ CREATE TABLE run (
 CREATE TABLE planned_frame (
     frame_id TEXT PRIMARY KEY NOT NULL CHECK (frame_id <> ''),
     stage TEXT NOT NULL CHECK (stage <> ''), roi TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('tile', 'projection', 'flat', 'dark')), number INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN {_among(FrameKind)}), number INTEGER NOT NULL,
     x_um REAL NOT NULL, y_um REAL NOT NULL, z_um REAL NOT NULL, theta_deg REAL NOT NULL,
     exposure_s REAL NOT NULL CHECK (exposure_s > 0), binning INTEGER NOT NULL CHECK (binning >= 1)
 );
@@ -48,7 +60,7 @@ CREATE TABLE missing (
 );
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, t_s REAL NOT NULL, utc TEXT,
-    level TEXT NOT NULL CHECK (level IN ('debug', 'info', 'warning', 'error')),
+    level TEXT NOT NULL CHECK (level IN {_among(Level)}),
     kind TEXT NOT NULL, text TEXT NOT NULL, data TEXT NOT NULL
 );
 CREATE TABLE artifact (
@@ -56,11 +68,13 @@ CREATE TABLE artifact (
     bytes INTEGER NOT NULL CHECK (bytes >= 0), kind TEXT NOT NULL, roi TEXT NOT NULL, t_s REAL NOT NULL
 );
 CREATE TABLE roi_state (
-    id INTEGER PRIMARY KEY, roi TEXT NOT NULL CHECK (roi <> ''), state TEXT NOT NULL, reason TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, roi TEXT NOT NULL CHECK (roi <> ''),
+    state TEXT NOT NULL CHECK (state IN {_among(RoiState)}), reason TEXT NOT NULL,
     t_s REAL NOT NULL, utc TEXT
 );
 CREATE TABLE run_state (
-    id INTEGER PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, t_s REAL NOT NULL, utc TEXT
+    id INTEGER PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN {_among(RunState)}), reason TEXT NOT NULL, t_s REAL NOT NULL, utc TEXT
 );
 CREATE VIEW kept AS
     SELECT committed.* FROM committed
@@ -68,8 +82,9 @@ CREATE VIEW kept AS
                       WHERE r.frame_id = committed.frame_id AND r.attempt = committed.attempt);
 CREATE VIEW outcome AS
     SELECT p.frame_id, p.stage, p.roi, p.kind, p.number,
-           CASE WHEN kept.attempt IS NOT NULL THEN 'kept'
-                WHEN missing.frame_id IS NOT NULL THEN 'missing' ELSE 'open' END AS outcome,
+           CASE WHEN kept.attempt IS NOT NULL THEN '{FrameOutcome.KEPT}'
+                WHEN missing.frame_id IS NOT NULL THEN '{FrameOutcome.MISSING}'
+                ELSE '{FrameOutcome.OPEN}' END AS outcome,
            kept.attempt AS kept_attempt, missing.reason AS reason,
            (SELECT count(*) FROM rejected AS r WHERE r.frame_id = p.frame_id) AS rejected
     FROM planned_frame AS p
@@ -112,7 +127,7 @@ _RULES = (
     ),
     (
         "run_state",
-        "NEW.state = 'done' AND EXISTS (SELECT 1 FROM outcome WHERE outcome = 'open')",
+        f"NEW.state = '{RunState.DONE}' AND EXISTS (SELECT 1 FROM outcome WHERE outcome = '{FrameOutcome.OPEN}')",
         "a run cannot be done while planned frames have no outcome",
     ),
 )

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 
 from xrm_control.core.clock import Clock
+from xrm_control.core.states import ENDS
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import RunStatus
 
 _EVERY_S = 0.25
-_ENDED = ("done", "aborted", "failed")
 _FIELDS = (
     "StartScan",
     "AbortScan",
@@ -40,8 +40,8 @@ class ScanStatusPVs:
             return
         self._shown_s = now_s
         self._post("RunName", status.run[:39])
-        self._post("ScanStatus", status.state)
-        self._post("StartScan", "Done" if status.state in _ENDED else "Busy")
+        self._post("ScanStatus", status.state.value)
+        self._post("StartScan", "Done" if status.state in ENDS else "Busy")
         self._post("ImagesCollected", status.images_collected)
         self._post("ImagesTotal", status.images_total)
         self._post("ElapsedTime", round(status.elapsed_s, 1))

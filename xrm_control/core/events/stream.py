@@ -1,28 +1,16 @@
-"""What happened, as records: the session emits them, the journal, the log and the progress display take them."""
+"""The one stream of a run: whoever emits knows no listener, and no listener can end or fail the run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-Level = Literal["debug", "info", "warning", "error"]
+from xrm_control.core.events.closed import AnyEvent
+from xrm_control.core.events.run import ListenerFailed, ListenerLost
 
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened at the instrument time `t_s`; `kind` is for machines, `text` for people."""
-
-    t_s: float
-    level: Level
-    kind: str
-    text: str
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-Listener = Callable[[Event], None]
-
-FAILED, LOST = "listener.failed", "listener.lost"
+Listener = Callable[[AnyEvent], None]
 
 
 @dataclass
@@ -44,26 +32,38 @@ class EventStream:
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
         self._guests: list[_Guest] = []
+        self._gone: list[_Guest] = []
 
     def subscribe(self, listener: Listener, name: str = "a listener") -> None:
         """Hand `listener` every event from now on."""
         self._guests.append(_Guest(name, listener))
 
-    def emit(self, kind: str, text: str, *, level: Level = "info", **data: Any) -> None:
-        """Record that `kind` happened now. Never raises what a listener raises."""
-        self._tell(Event(self._now_s(), level, kind, text, data), tuple(self._guests))
+    @contextlib.contextmanager
+    def listening(self, listener: Listener, name: str) -> Iterator[None]:
+        """Hand `listener` every event while the block runs."""
+        guest = _Guest(name, listener)
+        self._guests.append(guest)
+        try:
+            yield
+        finally:
+            self._guests = [one for one in self._guests if one is not guest]
+            self._gone.append(guest)
+
+    def emit(self, event: AnyEvent) -> None:
+        """`event` happens now. Never raises what a listener raises."""
+        self._tell(dataclasses.replace(event, t_s=self._now_s()), tuple(self._guests))
 
     @property
     def failures(self) -> dict[str, int]:
         """How many events were lost to whom."""
-        return {guest.name: guest.failures for guest in self._guests if guest.failures}
+        return {guest.name: guest.failures for guest in (*self._guests, *self._gone) if guest.failures}
 
     def sum_up(self) -> None:
         """Say, at the end, how many events each listener has lost."""
         for name, count in self.failures.items():
-            self.emit(LOST, f"{name} lost {count} events", level="warning", listener=name, events=count)
+            self.emit(ListenerLost(name, count))
 
-    def _tell(self, event: Event, guests: Sequence[_Guest]) -> None:
+    def _tell(self, event: AnyEvent, guests: Sequence[_Guest]) -> None:
         news = []
         for guest in guests:
             try:
@@ -73,10 +73,9 @@ class EventStream:
                 if guest.failures == 1:
                     news.append((guest, _said(error)))
         for guest, why in news:
-            text = f"{guest.name} failed and may lose events; the run goes on: {why}"
-            told = Event(event.t_s, "warning", FAILED, text, {"listener": guest.name, "error": why})
             # Each guest is news once, so this comes to an end.
-            self._tell(told, tuple(other for other in self._guests if other is not guest))
+            others = tuple(other for other in self._guests if other is not guest)
+            self._tell(ListenerFailed(guest.name, why, t_s=event.t_s), others)
 
 
 def _said(error: BaseException) -> str:

@@ -1,0 +1,162 @@
+"""What a run achieved is in its journal and files: whoever sums it up, and whenever, says the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.session.scripted import SMALL
+from tests.system.conftest import write_recipe
+from xrm_control import app
+from xrm_control.core.errors import ResourceLocked
+from xrm_control.core.events import FrameKept, RoiStateEntered, StateEntered
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.states import FrameKind, RunState, Verdict
+from xrm_control.processing.achieved import achieved
+from xrm_control.processing.results import sum_up_again
+from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[2]
+VERSION_1 = ROOT / "tests" / "data" / "version_1"
+# Two regions, the first of which is measured.
+TWO: dict[str, Any] = {
+    **SMALL,
+    "roi": {"kind": "manual", "positions": [{"x_um": -33, "y_um": 0}, {"x_um": 33, "y_um": 0}]},
+    "scan": {"projections": 61, "references": {"kind": "both", "count": 1}, "darks": 1},
+}
+# Carries a recipe out and dies by SIGKILL with the event that is named.
+MORTAL = """
+import os, signal, sys
+from pathlib import Path
+from xrm_control import app
+
+def listen(event):
+    if [event.kind, event.text] == sys.argv[3:]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+app.run(app.load(Path(sys.argv[1])), Path(sys.argv[2]), None, listen)
+"""
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("ended")
+    outcome = app.run(app.load(write_recipe(folder, **TWO)), folder / "runs", None)
+    assert outcome.exit_code == ExitCode.OK
+    return RunFolder.open(outcome.folder)
+
+
+def killed(folder: Path, kind: str, text: str) -> RunFolder:
+    command = [sys.executable, "-c", MORTAL, str(write_recipe(folder, **TWO)), str(folder / "runs"), kind, text]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=600, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    (run,) = (folder / "runs").iterdir()
+    return RunFolder.open(run)
+
+
+def results(folder: RunFolder) -> dict[str, Any]:
+    return json.loads(folder.results.read_text(encoding="utf-8"))
+
+
+def test_summed_up_again_it_is_the_same_to_the_last_digit(ended: RunFolder) -> None:
+    before = ended.results.read_bytes()
+    ended.results.unlink()
+    app.report(ended.path)
+    assert ended.results.read_bytes() == before
+    assert results(ended)["verdict"] == {"status": Verdict.COMPLETE, "reasons": []}
+    assert results(ended)["counts"]["particles"] > 0
+
+
+def test_its_times_are_those_of_its_frames_and_states(ended: RunFolder) -> None:
+    """A second way: the mosaic's frames lie in its time, which holds no homing; scans fill the rest."""
+    times = results(ended)["instrument_times"]
+    with JournalReader.open(ended.journal) as journal:
+        entered = {record.state: record.t_s for record in reversed(journal.states())}
+        exposures = [frame.exposure for _, frame in journal.stored_frames("")]
+        by_roi = {roi: [frame.exposure for _, frame in journal.stored_frames(roi)] for roi in ("roi-01", "roi-02")}
+    taken_s = max(one.t_end_s for one in exposures) - min(one.t_start_s for one in exposures)
+    assert taken_s < times["mosaic_s"] <= entered[RunState.PICKING] - entered[RunState.MOSAICKING]
+    assert entered[RunState.MOSAICKING] > 0
+    for roi, frames in by_roi.items():
+        taken_s = max(one.t_end_s for one in frames) - min(one.t_start_s for one in frames)
+        assert taken_s < times["scan_s"][roi] < 1.2 * taken_s
+    spent = entered[RunState.ALIGNING] + sum(times["scan_s"].values())
+    assert spent == pytest.approx(entered[RunState.FINISHING])
+    assert times["total_s"] == entered[RunState.DONE]
+
+
+# Where it dies -> at least so many regions scanned to their end, regions measured, what the reasons say.
+DEATHS = [
+    (FrameKept, "mosaic/tile_r00_c01", 0, 0, ("died in state mosaicking", "planned frames were not taken")),
+    (FrameKept, "roi-01/proj_0030", 0, 0, ("died in state scanning", "roi-01 was not scanned", "roi-02 was not")),
+    (RoiStateEntered, "roi-01: analysing", 1, 0, ("roi-01 was not measured: it was analysing",)),
+    (RoiStateEntered, "roi-01: reported", 1, 1, ("the run died in state", "roi-02 was not ")),
+    (StateEntered, "done", 2, 2, ()),
+]
+
+
+@pytest.mark.parametrize(("event", "text", "scanned", "measured", "reasons"), DEATHS, ids=[case[1] for case in DEATHS])
+def test_killed_at_any_stage_it_is_reported_as_if_it_had_lived(
+    tmp_path: Path, ended: RunFolder, event: type, text: str, scanned: int, measured: int, reasons: tuple[str, ...]
+) -> None:
+    run = killed(tmp_path, event.kind, text)
+    page = app.report(run.path)
+    assert page.stat().st_size > 10_000
+    dead, alive = results(run), results(ended)
+    regions = [f"roi-{number:02d}" for number in (1, 2)]
+    if not reasons:
+        # The end was on record; the process died with the last event.
+        assert {**dead, "run": "", "started_utc": ""} == {**alive, "run": "", "started_utc": ""}
+        return
+    assert dead["verdict"]["status"] == Verdict.INCOMPLETE
+    for words in reasons:
+        assert words in "; ".join(dead["verdict"]["reasons"])
+    assert app.status(run.path).died
+    times = dead["instrument_times"]["scan_s"]
+    assert len(times) >= scanned
+    assert times == {roi: alive["instrument_times"]["scan_s"][roi] for roi in times}
+    assert [roi for roi in regions if "snr" in dead["quality"].get(roi, {})] == regions[:measured]
+    for roi in regions[:measured]:
+        assert dead["quality"][roi] == alive["quality"][roi]
+    if "mosaic" not in text:
+        assert dead["instrument_times"]["mosaic_s"] == alive["instrument_times"]["mosaic_s"]
+        same = ("tiles", "particles_in_mosaic", "rois", "projections")
+        assert {name: dead["counts"][name] for name in same} == {name: alive["counts"][name] for name in same}
+    else:
+        assert (dead["instrument_times"]["mosaic_s"], dead["counts"]["particles_in_mosaic"]) == (None, None)
+
+
+def test_a_run_of_the_version_before_is_summed_up_and_reported(tmp_path: Path) -> None:
+    run = RunFolder.open(Path(shutil.copytree(VERSION_1, tmp_path / "run")))
+    before = results(run)
+    run.results.unlink()
+    app.report(run.path)
+    after = results(run)
+    for part in ("recipe_sha256", "instrument_times", "counts", "quality", "verdict", "table1"):
+        assert after[part] == before[part], part
+    assert app.status(run.path).state is not None
+
+
+def test_a_run_that_is_carried_out_is_not_summed_up(tmp_path: Path, ended: RunFolder) -> None:
+    run = RunFolder.open(Path(shutil.copytree(ended.path, tmp_path / "run")))
+    with run.lock(), pytest.raises(ResourceLocked):
+        sum_up_again(run)
+
+
+def test_tiles_and_views_are_counted_by_kind(ended: RunFolder) -> None:
+    with JournalReader.open(ended.journal) as journal:
+        kinds = [plan.kind for plan, _ in journal.stored_frames()]
+        assert achieved(ended, journal).open_frames == 0
+    counts = results(ended)["counts"]
+    assert (counts["tiles"], 2 * counts["projections"]) == (
+        kinds.count(FrameKind.TILE),
+        kinds.count(FrameKind.PROJECTION),
+    )

@@ -1,0 +1,215 @@
+"""Single stages of a run: what the instrument did on the way, and what of the recipe reaches it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.session.bench import Stand
+from tests.session.scripted import FEW, with_faults
+from xrm_control.core.errors import DeviceError, UnusableData
+from xrm_control.core.events import (
+    InstrumentBegun,
+    InstrumentReached,
+    RoiChosen,
+    RotationPairLost,
+    RunReplanned,
+    SourceDown,
+    StageBegun,
+    StageEnded,
+)
+from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
+from xrm_control.devices.simulated import SimulatedInstrument
+from xrm_control.roi.strategy import Roi
+from xrm_control.session import stages
+from xrm_control.session.context import RunContext
+
+ROI = Roi("roi-01", 0.0, 0.0, 10.0, 65.5, 65.5, "here", 1)
+
+
+async def ready(run: RunContext) -> None:
+    """Connected and homed, as far as the states go."""
+    run.states.go("connect")
+    await stages.connect(run)
+    run.states.go("home")
+    await stages.home(run)
+    run.states.go("map")
+
+
+def test_connecting_says_so_and_writes_down_what_a_simulated_sample_is(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    stand.act(stages.connect)
+    assert [type(event) for event in stand.heard] == [InstrumentBegun, InstrumentReached]
+    assert stand.folder.truth.is_file()
+
+
+def test_a_source_that_is_down_is_told_and_waited_for_later(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, **with_faults({"kind": "beam_loss", "at_s": 0.0, "duration_s": 60.0}))
+    stand.act(stages.connect)
+    assert len(stand.events(SourceDown)) == 1
+
+
+@pytest.mark.parametrize("axis", ["x", "y", "z", "theta"])
+@pytest.mark.parametrize("off", [-1.0, 1.0])
+def test_homing_is_believed_only_when_every_axis_reads_zero(tmp_path: Path, axis: str, off: float) -> None:
+    class Displaced(SimulatedInstrument):
+        async def home(self) -> None:
+            await super().home()
+            await self.axes[axis].move(off)
+
+    stand = Stand(tmp_path, lambda microscope, clock: Displaced(microscope, clock))
+
+    async def act(run: RunContext) -> None:
+        run.states.go("connect")
+        await stages.connect(run)
+        run.states.go("home")
+        with pytest.raises(DeviceError, match=f"axis {axis}: .*homing"):
+            await stages.home(run)
+
+    stand.act(act)
+
+
+def test_the_mosaic_is_taken_as_planned_and_leaves_the_shutter_closed(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+
+    async def act(run: RunContext) -> float:
+        await ready(run)
+        await stages.map_sample(run)
+        assert not run.ahead
+        return run.clock.now_s()
+
+    ended_s = stand.act(act)
+    assert not stand.shutter_open(ended_s)
+    (begun,), (ended,) = stand.events(StageBegun), stand.events(StageEnded)
+    assert (begun.stage, begun.total, ended.stage) == ("mosaic", 6, "mosaic")
+    assert stand.instrument is not None
+    seen = stand.instrument.microscope.trace(ended_s).exposures
+    # A dark, a flat beside the strip, and four tiles: the shutter as each wants it, by the microscope's own trace.
+    assert [round(one.open_fraction) for one in seen] == [0, 1, 1, 1, 1, 1]
+    assert ended.t_s - begun.t_s < ended_s - seen[0].begin_s + 60
+
+
+def test_without_references_no_tile_is_exposed(tmp_path: Path) -> None:
+    lost = with_faults({"kind": "dropped_frame", "frames": [*range(1, 40)]})
+    stand = Stand(tmp_path, **lost)
+
+    async def act(run: RunContext) -> None:
+        await ready(run)
+        with pytest.raises(UnusableData, match="all darks of the mosaic are missing"):
+            await stages.map_sample(run)
+        kinds = {plan.frame_id.kind for plan in run.journal.planned_frames("") if plan.frame_id in missing(run)}
+        assert kinds == {FrameKind.DARK, FrameKind.FLAT}
+
+    stand.act(act)
+
+
+def missing(run: RunContext) -> dict[Any, str]:
+    return dict(run.journal.missing_frames())
+
+
+def test_regions_are_told_and_the_screens_know_of_as_many_frames_as_will_come(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+
+    async def act(run: RunContext) -> None:
+        await ready(run)
+        mosaic = await stages.map_sample(run)
+        run.states.go("pick")
+        (roi,) = await stages.pick(run, mosaic)
+        assert list(run.ahead) == [roi.name]
+        assert run.folder.rois.is_file()
+
+    stand.act(act)
+    (chosen,) = stand.events(RoiChosen)
+    assert (chosen.roi, chosen.x_um, chosen.y_um) == ("roi-01", 0.0, 0.0)
+    (plan,) = stand.events(RunReplanned)
+    assert plan.images == (4 + 1 + 1) + (7 + 2 + 1)
+    assert plan.planned_s == pytest.approx(stand.plan.total_s)
+
+
+# Frames that are missing of 40 views, 2 flats, 1 dark; allowed percent -> why the region is set aside.
+CHECKS = [
+    ((0, 0, 0), 2.0, None),
+    ((1, 0, 0), 2.5, None),
+    ((1, 0, 0), 2.0, "1 of 40 projections are missing, more than 2 %"),
+    ((2, 0, 0), 2.5, "2 of 40 projections"),
+    ((2, 0, 0), 5.0, None),
+    ((0, 1, 0), 0.0, None),
+    ((0, 2, 0), 50.0, "all 2 flats are missing"),
+    ((0, 0, 1), 50.0, "all 1 darks are missing"),
+]
+
+
+@pytest.mark.parametrize(("lost", "allowed", "said"), CHECKS)
+def test_a_scan_is_accounted_for_before_it_is_reconstructed(
+    tmp_path: Path, lost: tuple[int, int, int], allowed: float, said: str | None
+) -> None:
+    stand = Stand(tmp_path, scan={**FEW, "projections": 40, "missing_allowed_percent": allowed})
+
+    async def act(run: RunContext) -> str | None:
+        acquisition = stages.scan_of(run, ROI)
+        run.plan_frames(acquisition)
+        run.ahead[ROI.name] = acquisition
+        for kind, count in zip((FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK), lost, strict=True):
+            names = [step.frame_id for step in acquisition.of_kind(kind)[:count]]
+            run.journal.declare_missing(names, "lost", t_s=0.0)
+        why = stages.check(run, ROI)
+        assert ROI.name not in run.ahead
+        return why
+
+    why = stand.act(act)
+    assert (why is None) if said is None else (why is not None and said in why)
+
+
+@pytest.mark.parametrize(
+    ("views_lost", "axis", "missed_deg"),
+    # Half a turn is that of the first view and the last; 7 views are 30 degrees apart.
+    [((), "auto", None), ((6,), "auto", 30.0), ((0,), "auto", 30.0), ((0, 6), "auto", 60.0), ((3,), "auto", None),
+     ((6,), 63.5, None)],
+)  # fmt: skip
+def test_the_loss_of_the_pair_that_shows_the_rotation_axis_is_told(
+    tmp_path: Path, views_lost: tuple[int, ...], axis: float | str, missed_deg: float | None
+) -> None:
+    stand = Stand(tmp_path, scan={**FEW, "missing_allowed_percent": 50}, reconstruction={"rotation_axis": axis})
+
+    async def act(run: RunContext) -> None:
+        await ready(run)
+        acquisition = stages.scan_of(run, ROI)
+        run.plan_frames(acquisition)
+        run.ahead[ROI.name] = acquisition
+        await run.engine.configure(acquisition)
+        await run.engine.run(step for step in acquisition.of_kind(FrameKind.PROJECTION) if step.index not in views_lost)
+        assert stages.check(run, ROI) is None
+
+    stand.act(act)
+    told = [event.missed_deg for event in stand.events(RotationPairLost)]
+    assert told == ([] if missed_deg is None else [pytest.approx(missed_deg, abs=0.05)])
+
+
+def test_what_comes_before_the_first_view_is_apart_from_the_rest(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+
+    async def act(run: RunContext) -> None:
+        acquisition = stages.scan_of(run, ROI)
+        before, rest = stages.split(acquisition)
+        assert [step.kind for step in before] == [FrameKind.DARK, FrameKind.FLAT]
+        assert rest[0].kind is FrameKind.PROJECTION
+        assert (*before, *rest) == acquisition.steps
+        assert stages.centre_of(ROI) == Pose(0.0, 0.0, 10.0, 0.0)
+
+    stand.act(act)
+
+
+def test_aligning_brings_the_region_to_its_first_angle_with_the_camera_set(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+
+    async def act(run: RunContext) -> None:
+        await ready(run)
+        await stages.align(run, stages.scan_of(run, ROI))
+        readings = {name: (await axis.read()).position for name, axis in run.instrument.axes.items()}
+        assert readings == pytest.approx({"x": 0.0, "y": 0.0, "z": 10.0, "theta": -90.0}, abs=0.05)
+        assert not stand.shutter_open(run.clock.now_s())
+
+    stand.act(act)

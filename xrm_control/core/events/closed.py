@@ -1,0 +1,111 @@
+"""The closed set of events: a `match` on it that forgets one is found by the type checker."""
+
+from __future__ import annotations
+
+from xrm_control.core.events.frames import (
+    AttemptClosed,
+    FrameAdopted,
+    FrameConfirmed,
+    FrameKept,
+    FrameMissing,
+    FramePostponed,
+    FrameRetaken,
+    FrameWithdrawn,
+    ReferenceDoubted,
+)
+from xrm_control.core.events.instrument import (
+    InstrumentBegun,
+    InstrumentLost,
+    InstrumentReached,
+    MoveInterrupted,
+    MoveStalled,
+    SafeStateFailed,
+    SafeStateLeft,
+    SafeStateVerified,
+    ShutterStaysOpen,
+    SourceDown,
+)
+from xrm_control.core.events.regions import (
+    PreviewBegun,
+    PreviewEnded,
+    PreviewSkipped,
+    ReconstructionWarned,
+    RoiChosen,
+    RoiMoved,
+    RoiNotCompared,
+    RoiPlaced,
+    RoiQuarantined,
+    RoiStateEntered,
+    RotationPairLost,
+    RowsReconstructed,
+)
+from xrm_control.core.events.run import (
+    FileQuarantined,
+    ListenerFailed,
+    ListenerLost,
+    ReportBegun,
+    ReportFailed,
+    RunAborted,
+    RunFailed,
+    RunFolderMade,
+    RunHeld,
+    RunInterrupted,
+    RunReleased,
+    RunReplanned,
+    StageBegun,
+    StageEnded,
+    StagePlanned,
+    StateEntered,
+    WorkersAway,
+)
+
+AnyEvent = (
+    FrameKept
+    | FrameRetaken
+    | FramePostponed
+    | FrameMissing
+    | FrameConfirmed
+    | FrameWithdrawn
+    | ReferenceDoubted
+    | FrameAdopted
+    | AttemptClosed
+    | InstrumentBegun
+    | InstrumentReached
+    | InstrumentLost
+    | SourceDown
+    | MoveStalled
+    | MoveInterrupted
+    | ShutterStaysOpen
+    | SafeStateVerified
+    | SafeStateFailed
+    | SafeStateLeft
+    | RoiChosen
+    | RoiStateEntered
+    | RoiQuarantined
+    | RoiPlaced
+    | RoiNotCompared
+    | RoiMoved
+    | RotationPairLost
+    | ReconstructionWarned
+    | RowsReconstructed
+    | PreviewBegun
+    | PreviewSkipped
+    | PreviewEnded
+    | RunFolderMade
+    | StateEntered
+    | RunHeld
+    | RunReleased
+    | RunInterrupted
+    | RunAborted
+    | RunFailed
+    | RunReplanned
+    | StagePlanned
+    | StageBegun
+    | StageEnded
+    | ReportBegun
+    | ReportFailed
+    | WorkersAway
+    | ListenerFailed
+    | ListenerLost
+    | FileQuarantined
+)

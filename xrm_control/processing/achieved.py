@@ -1,0 +1,131 @@
+"""What a run has achieved, read from its journal and files: the same for whoever asks, while it runs and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xrm_control.contracts.rois import ROIS
+from xrm_control.core.events import RunAborted, RunFailed, SafeStateFailed, StageBegun, StageEnded
+from xrm_control.core.frame_id import MOSAIC, FrameId
+from xrm_control.core.states import ENDS, ROI_ENDS, RoiState, RunState, Verdict
+from xrm_control.recipe.document import Recipe
+from xrm_control.storage.journal_reader import JournalQueries
+from xrm_control.storage.records import StateRecord
+from xrm_control.storage.run_folder import RunFolder
+
+_NAMED = 5  # missing frames that a reason names
+
+
+@dataclass(frozen=True)
+class Achieved:
+    """Times in s of instrument time; regions by name.
+
+    mosaic_s: None until it is taken, or where the journal does not tell; particles_in_mosaic: None before the choice of
+    regions; scan_s: of the regions whose scan has come to its end; lives: where each scanned region stands; reported:
+    the regions that were measured; quarantined: those set aside, and why; open_frames: planned, and without an outcome.
+    """
+
+    mosaic_s: float | None
+    particles_in_mosaic: int | None
+    rois: tuple[str, ...]
+    scan_s: Mapping[str, float]
+    lives: Mapping[str, RoiState]
+    reported: tuple[str, ...]
+    quarantined: Mapping[str, str]
+    missing: tuple[FrameId, ...]
+    open_frames: int
+    total_s: float
+
+
+def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
+    """The view of a run, in whatever state. Raises DataError when journal or rois.json cannot be read."""
+    chosen = ROIS.read(folder.rois) if folder.rois.is_file() else None
+    lives = journal.roi_states()
+    return Achieved(
+        mosaic_s=_mosaic_s(journal),
+        particles_in_mosaic=chosen.mosaic.particles if chosen else None,
+        rois=tuple(roi.name for roi in chosen.rois) if chosen else (),
+        scan_s=_scan_s(journal),
+        lives={roi: record.state for roi, record in lives.items()},
+        reported=tuple(sorted(roi for roi, record in lives.items() if record.state is RoiState.REPORTED)),
+        quarantined={roi: record.reason for roi, record in lives.items() if record.state is RoiState.QUARANTINED},
+        missing=tuple(journal.missing_frames()),
+        open_frames=journal.accounting().open,
+        total_s=journal.last_t_s() or 0.0,
+    )
+
+
+def shortcomings(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
+    """Why a run is not a full success; empty when it is."""
+    reasons = [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items()]
+    if run.missing:
+        reasons.append(f"{len(run.missing)} frames are missing: {', '.join(run.missing[:_NAMED])}")
+    planned = recipe.roi.planned()
+    wanted = planned if isinstance(planned, int) else len(planned)
+    if run.rois and len(run.rois) < wanted:
+        reasons.append(f"{len(run.rois)} of {wanted} regions were found")
+    return tuple(reasons)
+
+
+def judge(run: Achieved, recipe: Recipe, journal: JournalQueries) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict on a run that nobody carries out any more, and its reasons, from the journal alone."""
+    reasons, state = shortcomings(run, recipe), journal.state()
+    match state.state if state is not None else RunState.IDLE:
+        case RunState.DONE:
+            return (Verdict.INCOMPLETE if reasons else Verdict.COMPLETE), reasons
+        case RunState.ABORTED:
+            return Verdict.ABORTED, (*_ended_by(journal, RunAborted.kind), *reasons)
+        case RunState.FAILED:
+            return Verdict.FAILED, (*_ended_by(journal, RunFailed.kind), *reasons)
+        case died:
+            return Verdict.INCOMPLETE, (f"the run died in state {died}", *_left_undone(run), *reasons)
+
+
+def _ended_by(journal: JournalQueries, kind: str) -> list[str]:
+    """What ended the run, and that it was not left safe where that is so."""
+    unsafe = [event.data.get("problem", event.text) for event in journal.events_of(SafeStateFailed.kind)]
+    return [
+        *(event.text for event in journal.events_of(kind)[-1:]),
+        *(f"the safe state was not reached: {problem}" for problem in unsafe[-1:]),
+    ]
+
+
+def _left_undone(run: Achieved) -> list[str]:
+    """What a run that died had begun, or planned, and not finished."""
+    left = [f"{roi} was not scanned to its end" for roi in run.rois if roi not in run.lives]
+    left += [f"{roi} was not measured: it was {state}" for roi, state in run.lives.items() if state not in ROI_ENDS]
+    if run.open_frames:
+        left.append(f"{run.open_frames} planned frames were not taken")
+    return left
+
+
+def _mosaic_s(journal: JournalQueries) -> float | None:
+    """From the first frame's move to the closed shutter; without homing, without stitching."""
+    begun, ended = (
+        [event.t_s for event in journal.events_of(kind) if event.text == MOSAIC]
+        for kind in (StageBegun.kind, StageEnded.kind)
+    )
+    return ended[0] - begun[0] if begun and ended else None
+
+
+def _scan_s(journal: JournalQueries) -> dict[str, float]:
+    """From aligning to checking, by region; regions are planned one by one, in the order in which they are scanned."""
+    rois = dict.fromkeys(plan.roi for plan in journal.planned_frames() if plan.roi)
+    # A scan that has not come to its end is the last one.
+    return dict(zip(rois, _spans(journal.states()), strict=False))
+
+
+def _spans(states: Sequence[StateRecord]) -> list[float]:
+    spans: list[float] = []
+    begun_s: float | None = None
+    for record in states:
+        if record.state is RunState.ALIGNING and begun_s is None:
+            begun_s = record.t_s
+        elif record.state is RunState.CHECKING and begun_s is not None:
+            spans.append(record.t_s - begun_s)
+            begun_s = None
+        elif record.state in (*ENDS, RunState.CONNECTING):
+            # Whoever goes on with a run connects anew, and scans the region from its begin or from where it was.
+            begun_s = None
+    return spans
