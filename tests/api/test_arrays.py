@@ -92,7 +92,7 @@ def test_a_ball_is_measured(tmp_path: Path) -> None:
         (row,) = found.particle_rows
         assert row["equivalent_diameter_um"] == pytest.approx(2 * radius_um, rel=0.02)
         assert row["particle_id"] == 1
-        assert found.results["counts"]["particles"] == 1
+        assert found.results.counts.particles == 1
         assert found.labels.shape == volume.shape
         assert set(np.unique(found.labels)) == {0, 1}
 

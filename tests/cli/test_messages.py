@@ -17,9 +17,14 @@ from tests.cli.test_cli import xrm
 from xrm_control.cli import progress, tables
 from xrm_control.cli.main import cli
 from xrm_control.cli.plain import PlainConsole
+from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.contracts.population import Population
+from xrm_control.contracts.results import RegionCounts, RegionResults
+from xrm_control.contracts.table1 import PAPER, Table1
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import RunFailed, RunHeld, StageBegun
 from xrm_control.core.findings import Finding
+from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.reporting.table import paper_table
 from xrm_control.storage.journal import Journal
@@ -115,7 +120,12 @@ def test_hostile_text_in_errors_results_and_findings(
         assert (said.code, command[-1].removesuffix("=1") in said.err) == (2, True), said.err
     assert xrm(text).code == 2
     assert xrm("check", NMC811, text).code == 2
-    assert text in shown(paper_table({"sample": {"name": text}}))
+    results = RegionResults(
+        roi="roi-01", counts=RegionCounts(particles=0, whole_particles=0, voids=None), inputs={}, quality={},
+        table1=Table1(unbiased=PAPER, paper=PAPER), population=Population(n_particles=0, n_whole=0, n_voids=None),
+        recipe=RecipeReference(), sample=SampleSpec(name=text),
+    )  # fmt: skip
+    assert text in shown(paper_table(results))
     monkeypatch.setattr("xrm_control.cli.doctor.examine", lambda: [Finding(text, False, text, text)])
     said = xrm("doctor")
     assert said.code == 1

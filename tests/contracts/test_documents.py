@@ -23,12 +23,13 @@ from xrm_control.contracts.results import (
     RegionResults,
     RunCounts,
     RunResults,
-    Verdict,
+    RunVerdict,
 )
 from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
 from xrm_control.contracts.table1 import PAPER, Table1
 from xrm_control.core.errors import DataError
 from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import Verdict
 
 POPULATION = Population(
     n_particles=3, n_whole=2, n_voids=1,
@@ -59,7 +60,7 @@ DOCUMENTS: dict[str, tuple[JsonFile[Any], Any]] = {
         versions={}, sample=SampleSpec(), instrument_times=InstrumentTimes(mosaic_s=None, scan_s={}, total_s=1.0),
         counts=RunCounts(particles=3, whole_particles=2, voids=1, tiles=40, particles_in_mosaic=None, rois=1,
                          projections=141),
-        table1=TABLE, population=POPULATION, quality=QUALITIES, truth=None, verdict=Verdict(status="complete"),
+        table1=TABLE, population=POPULATION, quality=QUALITIES, truth=None, verdict=RunVerdict(status=Verdict.COMPLETE),
     )),
     "columns": (COLUMNS, STANDARD),
 }  # fmt: skip

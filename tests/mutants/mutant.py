@@ -22,8 +22,8 @@ class Mutant:
     @property
     def room(self) -> str:
         """The part of the house it is in."""
-        parts = Path(self.path).parts
-        return parts[1].removesuffix(".py") if len(parts) > 1 and parts[0] == "xrm_control" else parts[0]
+        first, *rest = Path(self.path).parts
+        return rest[0].removesuffix(".py") if rest and first == "xrm_control" else first
 
     def name(self, root: Path) -> str:
         """Where it is, for people: path, line and what becomes of what."""

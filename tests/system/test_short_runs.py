@@ -14,6 +14,7 @@ from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
 from xrm_control.contracts.quality import FrameCounts
+from xrm_control.contracts.results import RunVerdict
 from xrm_control.core.errors import (
     DataError,
     DeviceError,
@@ -80,7 +81,7 @@ def test_nothing_half_written_is_left(calm: Outcome) -> None:
 
 def test_every_planned_frame_is_kept_and_whole(calm: Outcome) -> None:
     assert calm.exit_code == 0
-    assert calm.results.verdict == Verdict(status="complete")
+    assert calm.results.verdict == RunVerdict(status=Verdict.COMPLETE)
     with journal_of(calm) as journal:
         accounting = journal.accounting()
         assert (accounting.planned, accounting.missing, accounting.open) == (4 + 6 + 61 + 6 + 3, 0, 0)
