@@ -31,6 +31,8 @@ from xrm_control.reconstruction.warnings import collect_warnings
 
 # Of a slab of rows, from counts to slices, with what is held of its part; measured at 1024 columns and 1571 views.
 _BYTES_PER_PIXEL = 80
+# What an allocator holds beyond what is asked of it.
+_ALLOCATED = 1.25
 # What is read at once: a file of packed frames is unpacked whole for each part.
 _PART_SLABS = 4
 
@@ -66,7 +68,7 @@ class ReconstructionSpec(Spec):
         return Cost(
             disk_bytes=rows * slice_bytes + sixteen_bit * rows * slice_bytes // 2,
             scratch_bytes=rows * slice_bytes if len(parts) > 1 else 0,
-            memory_bytes=_BYTES_PER_PIXEL * views * slab * columns + band + most * slice_bytes,
+            memory_bytes=int(_ALLOCATED * (_BYTES_PER_PIXEL * views * slab * columns + band + most * slice_bytes)),
         )
 
     def rows_of(self, count: int) -> tuple[int, int]:
