@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 
-.PHONY: demo test lint bench soak busy setup clean
+.PHONY: demo test lint docs bench soak busy setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -18,6 +18,14 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# The docs as pages in docs/_build, without a warning.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
+	touch $(VENV)/.docs
 
 # Full benchmarks: ratios against named peers, measured in one run.
 bench: $(VENV)/.bench
@@ -46,4 +54,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache

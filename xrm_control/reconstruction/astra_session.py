@@ -30,7 +30,7 @@ except ImportError as error:  # also of its CUDA libraries, which somebody may h
     raise RecipeError(
         f"ASTRA cannot be loaded: {error}",
         where="reconstruction.method",
-        remedy="install astra-toolbox with its CUDA libraries, or choose fourier, tv, or cgls and sirt with engine: gram",
+        remedy="install astra-toolbox with its CUDA libraries, or choose fourier, tv, or engine: gram",
     ) from error
 
 SliceMaker = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
