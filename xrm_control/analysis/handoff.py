@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -108,6 +107,8 @@ def read_handoff(path: Path) -> AnalysisInput:
 
 def load_volume(path: Path) -> NDArray[np.number]:
     """Volume (z, y, x) of a TIFF or OME-TIFF, in whatever type and unit it is stored. Raises DataError."""
+    import tifffile
+
     try:
         with tifffile.TiffFile(path) as file:
             volume = file.asarray(series=0)
@@ -123,6 +124,8 @@ def load_volume(path: Path) -> NDArray[np.number]:
 
 def voxel_size_of(path: Path) -> float | None:
     """Voxel size in um that an OME-TIFF states (its X), or None."""
+    import tifffile
+
     try:
         with tifffile.TiffFile(path) as file:
             text = file.ome_metadata
@@ -150,6 +153,8 @@ def write_results(
     results: Mapping[str, Any],
 ) -> None:
     """Write labels.ome.tif, phases.ome.tif, particles.csv, voids.csv, quality.json and results.json into `out`."""
+    import tifffile
+
     out.mkdir(parents=True, exist_ok=True)
     size = {f"PhysicalSize{axis}": voxel_um for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     for name, stack in (("labels", labels), ("phases", phases)):
