@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 
-.PHONY: demo test lint columns bench soak busy mutants setup clean
+.PHONY: demo test lint columns docs bench soak busy mutants setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -22,6 +22,14 @@ lint: $(READY)
 # docs/columns.md anew, from the definitions of the columns.
 columns: $(READY)
 	$(BIN)/python -m xrm_control.contracts.dictionary
+
+# The docs as pages in docs/_build, without a warning.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
+	touch $(VENV)/.docs
 
 # Full benchmarks: ratios against named peers, measured in one run.
 bench: $(VENV)/.bench
@@ -54,4 +62,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache

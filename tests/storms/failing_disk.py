@@ -140,9 +140,18 @@ def server(shim: Path, recipe: Path) -> Iterator[Server]:
 
 
 def _serve(recipe: Path) -> None:
-    """Answer one order after the other, each by a child of its own."""
+    """Answer one order after the other, each by a child of its own, which finds what it needs already loaded."""
+    import cc3d  # noqa: F401
+    import edt  # noqa: F401
+    import finufft  # noqa: F401
     import matplotlib.figure  # noqa: F401
+    import scipy.interpolate
+    import scipy.ndimage
+    import scipy.optimize
+    import scipy.sparse.linalg  # noqa: F401
+    import skimage.segmentation  # noqa: F401
 
+    import simulators.chords  # noqa: F401
     import xrm_control.reporting.report
     import xrm_control.session.runner  # noqa: F401
     from xrm_control import app

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from xrm_control.contracts.handoff import HANDOFF, RecipeReference
@@ -76,6 +75,8 @@ def read_handoff(path: Path) -> AnalysisInput:
 
 def load_volume(path: Path) -> NDArray[np.number]:
     """Volume (z, y, x) of a TIFF or OME-TIFF, in whatever type and unit it is stored. Raises DataError."""
+    import tifffile
+
     try:
         with tifffile.TiffFile(path) as file:
             volume = file.asarray(series=0)
@@ -91,6 +92,8 @@ def load_volume(path: Path) -> NDArray[np.number]:
 
 def voxel_size_of(path: Path) -> float | None:
     """Voxel size in um that an OME-TIFF states (its X), or None."""
+    import tifffile
+
     try:
         with tifffile.TiffFile(path) as file:
             text = file.ome_metadata
@@ -109,6 +112,8 @@ def voxel_size_of(path: Path) -> float | None:
 
 def write_labels(out: Path, voxel_um: float, labels: NDArray[np.unsignedinteger], phases: NDArray[np.uint8]) -> None:
     """Write labels.ome.tif and phases.ome.tif (z, y, x) into `out`, which is made if it is not there."""
+    import tifffile
+
     out.mkdir(parents=True, exist_ok=True)
     size = {f"PhysicalSize{axis}": voxel_um for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
     for name, stack in (("labels", labels), ("phases", phases)):

@@ -19,7 +19,6 @@ from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import XrmError
 from xrm_control.core.findings import Finding
 from xrm_control.recipe.families import examine_families
-from xrm_control.reconstruction.astra_session import gpu_available, gpu_trouble
 from xrm_control.reconstruction.methods.fbp import FilteredBackProjection
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.storage.durable import write_durable
@@ -83,6 +82,10 @@ def _reconstruction(method: FourierReconstruction | FilteredBackProjection) -> F
 
 def _gpu() -> Finding:
     """A GPU that is there must find what the CPU finds."""
+    try:
+        from xrm_control.reconstruction.astra_session import gpu_available, gpu_trouble
+    except XrmError as error:
+        return Finding("GPU", True, f"not used: {error.what}")
     if not gpu_available():
         return Finding("GPU", True, "none; reconstruction runs on the CPU")
     trouble = gpu_trouble()

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from xrm_control.core.errors import InstrumentUnreachable
-from xrm_control.devices.backend import Backend
+
+if TYPE_CHECKING:
+    from xrm_control.devices.backend import Backend
 
 MODULE = "simulators.ioc"
 PREFIX, PORT, INTERFACE = "XRM:", 5064, "127.0.0.1"

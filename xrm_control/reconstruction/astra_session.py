@@ -13,9 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import astra
 import numpy as np
-from astra.log import AstraError
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -24,6 +22,16 @@ from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.reconstruction.device import Device
 from xrm_control.reconstruction.reconstructor import AxisPx
 from xrm_control.reconstruction.warnings import warn
+
+try:
+    import astra
+    from astra.log import AstraError
+except ImportError as error:  # also of its CUDA libraries, which somebody may have done without
+    raise RecipeError(
+        f"ASTRA cannot be loaded: {error}",
+        where="reconstruction.method",
+        remedy="install astra-toolbox with its CUDA libraries, or choose fourier, tv, or engine: gram",
+    ) from error
 
 SliceMaker = Callable[[NDArray[np.float32], float], NDArray[np.float32]]
 

@@ -68,9 +68,8 @@ class IterativeReconstructor(Reconstructor):
 
     def check_machine(self) -> None:
         """See `Reconstructor.check_machine`."""
-        from xrm_control.reconstruction.astra_session import wants_gpu
-
-        wants_gpu(self.device)
+        if self.device == "gpu" or self.engine == "astra":
+            _wants_gpu(self.device)
 
     def reconstruct(
         self,
@@ -80,10 +79,8 @@ class IterativeReconstructor(Reconstructor):
         pixel_size_um: float,
     ) -> NDArray[np.float32]:
         """See `Reconstructor.reconstruct`; corners beyond the inscribed circle rest on what is taken to lie outside."""
-        from xrm_control.reconstruction.astra_session import wants_gpu
-
         check_sinograms(sinograms, theta_deg, axis_px, pixel_size_um)
-        on_gpu = self.engine == "auto" and self.noise is None and wants_gpu(self.device)
+        on_gpu = self.engine == "auto" and self.noise is None and _wants_gpu(self.device)
         volume = None if on_gpu or self.engine == "astra" else self._by_gram(sinograms, theta_deg, axis_px)
         if volume is None:
             if self.engine == "auto" and not on_gpu:
@@ -199,3 +196,9 @@ def iterate(
                 solution = cgls(matrix, measured, iterations, tolerance=limits[part])
             volume[part] = solution.T.reshape(len(block), size, size)
     return np.ascontiguousarray(volume[:, margin : margin + columns, margin : margin + columns])
+
+
+def _wants_gpu(device: Device) -> bool:
+    from xrm_control.reconstruction.astra_session import wants_gpu
+
+    return wants_gpu(device)
