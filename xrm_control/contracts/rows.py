@@ -173,8 +173,6 @@ def read_rows(path: Path, known: Sequence[Column]) -> Rows:
     columns, cells = [], {}
     for at, title in enumerate(header):
         column = defined.get(title) or unknown(title)
-        if column is None:
-            continue
         if title in cells:
             raise DataError("a column twice", where=name, value=title)
         columns.append(column)
