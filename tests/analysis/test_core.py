@@ -85,6 +85,13 @@ def test_hand_off(tmp_path: Path, volume: np.ndarray) -> None:
     assert results["table1"]["unbiased"]["voided_particles_percent"] == pytest.approx(50, abs=10)
 
 
+def test_another_programs_hand_off_is_taken_and_its_own_keys_are_named(tmp_path: Path, volume: np.ndarray) -> None:
+    run_core(hand_off(tmp_path, volume, colour="red", remarks=["did not settle"]), tmp_path / "out")
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["warnings"] == ["did not settle", "handoff.json: colour is not known and was left out"]
+    assert results["sample"]["name"] == "NMC811"
+
+
 def test_attenuation_scale(tmp_path: Path, volume: np.ndarray) -> None:
     counts = np.clip(volume / 1e-5 + 2000, 0, 65535).astype(np.uint16)
     run_core(hand_off(tmp_path, counts, attenuation_scale=1e-5), tmp_path)

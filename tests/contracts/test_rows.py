@@ -43,9 +43,12 @@ def test_columns_of_other_tables_are_kept_as_text(table: Path) -> None:
     lines = table.read_text().splitlines()
     table.write_text(f'{lines[0]},grade,Note!\n{lines[1]},"a, b",x\n')
     rows = read_rows(table, KNOWN_PARTICLE_COLUMNS)
-    assert rows.columns[-1].name == "grade"
-    assert rows.texts(rows.columns[-1]) == ("a, b",)
-    assert rows.records()[0]["grade"] == "a, b"
+    grade, note = rows.columns[-2:]
+    assert (grade.name, grade.describable, note.name, note.describable) == ("grade", True, "Note!", False)
+    assert rows.texts(grade) == ("a, b",)
+    assert rows.records()[0]["Note!"] == "x"
+    write_rows(table, rows)
+    assert table.read_text() == f'{lines[0]},grade,Note!\n{lines[1]},"a, b",x\n'
 
 
 def test_pooling_leaves_empty_what_one_of_them_lacks(table: Path) -> None:

@@ -11,7 +11,7 @@ from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction import preprocess
 from xrm_control.reconstruction.preprocess import PreprocessSpec, remove_rings, transmission
-from xrm_control.reconstruction.quality import QualityMetrics
+from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.references import flat_sets, make_references, robust_mean
 from xrm_control.reconstruction.scan import ScanData
 
@@ -24,7 +24,7 @@ def integrals(scan: ScanData, **spec: object) -> tuple[np.ndarray, np.ndarray]:
     """(n, rows, columns) and opaque pixels per view."""
     chosen = PreprocessSpec.model_validate(spec)
     seen = transmission(scan, chosen)
-    return preprocess.line_integrals(seen, chosen).transpose(1, 0, 2), QualityMetrics.of(seen, slice(None)).opaque
+    return preprocess.line_integrals(seen, chosen).transpose(1, 0, 2), QualitySums.of(seen, slice(None)).opaque
 
 
 @pytest.mark.parametrize("beam_change", [0.0, 0.08, -0.2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.reporting.page import Page
 from tests.session.scripted import Night
 from xrm_control.core.events import RoiQuarantined
 from xrm_control.core.states import RoiState, Verdict
@@ -46,7 +48,30 @@ def test_the_least_that_a_core_may_give_back_makes_a_complete_run(tmp_path: Path
     assert table["paper"]["particle"]["volume_um3"] is None
     data = read_run(run.folder)
     assert (data.problems, verdict(data).word) == ((), "complete")
-    assert "Voids were not looked for" in build_report(run.folder)
+    page = Page(build_report(run.folder))
+    said = page.parts["verdict"].text
+    assert "Not measured by this core: surface area, sphericity, surface to volume, radius mean," in said
+    assert said.rstrip().endswith("voids.")
+    assert not {"radii", "roughness"} & set(page.parts)
+    assert "Voids were not looked for" in page.parts["distributions"].text
+    assert [image["alt"] for image in page.parts["distributions"].images] == [
+        "Particles: equivalent diameter: distribution of 2 values"
+    ]
+    assert [row[0] for row in page.parts["table1"].tables[0]] == [
+        "Quantity", "particle volume V", "particle equivalent diameter dₑ", "particles counted",
+    ]  # fmt: skip
+    assert [row[0] for row in page.parts["statistics"].tables[0]][1:3] == ["volume (µm³)", "equivalent diameter (µm)"]
+
+
+def test_the_run_s_own_table_holds_the_regions(tmp_path: Path) -> None:
+    run = night(tmp_path, LEAST + WRITES)
+    whole, region = ((run.folder / name).read_text() for name in ("particles.csv", "roi-01/particles.csv"))
+    assert whole == region
+    assert not (run.folder / "voids.csv").exists()
+    told = json.loads((run.folder / "columns.json").read_text())
+    assert [column["name"] for column in told["particles"]] == whole.splitlines()[0].split(",")
+    with run.journal() as journal:
+        assert {"particles.csv", "columns.json", "results.json"} <= set(journal.artifacts())
 
 
 LESS = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,19 @@ def test_every_artifact_has_the_hash_that_was_committed(calm: Outcome) -> None:
     assert {"mosaic.ome.tif", "roi-01/volume.ome.tif", "roi-01/particles.csv", "results.json"} <= set(artifacts)
     for name, artifact in artifacts.items():
         assert sha256_file(calm.folder / name) == artifact.sha256, name
+
+
+def test_the_run_s_tables_are_the_regions_and_the_counts_are_theirs(calm: Outcome) -> None:
+    """Counted anew, without the code that reads and counts them."""
+    for name in ("particles.csv", "voids.csv"):
+        assert (calm.folder / name).read_text() == (calm.folder / "roi-01" / name).read_text()
+    with (calm.folder / "particles.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    counts = calm.results.counts
+    assert counts.particles == len(rows) > 20
+    assert counts.whole_particles == sum(row["touches_boundary"] == "0" for row in rows)
+    assert counts.voids == len((calm.folder / "voids.csv").read_text().splitlines()) - 1
+    assert set(json.loads((calm.folder / "columns.json").read_text())) == {"version", "particles", "voids"}
 
 
 def test_planned_time_is_the_time_it_takes(calm: Outcome) -> None:

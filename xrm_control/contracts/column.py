@@ -14,6 +14,7 @@ from xrm_control.core.model import Spec
 Dtype = Literal["id", "flag", "number", "positive", "weight", "text"]
 Statistics = Literal["none", "whole", "voided"]
 
+NAME, NAME_LENGTH = r"[a-z][a-z0-9_]*", 80
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 _WANTED: dict[Dtype, str] = {
@@ -40,7 +41,7 @@ class Column(Spec):
     statistics are made of it, over all whole particles or over those with voids.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)
+    name: str = Field(pattern=f"^{NAME}$", max_length=NAME_LENGTH)
     label: str = Field(min_length=1, max_length=120)
     meaning: str = Field(min_length=1)
     source: str = Field(min_length=1)
@@ -55,6 +56,11 @@ class Column(Spec):
         if self.unit != unit_of(self.name):
             raise ValueError(f"column {self.name}: unit {self.unit!r}, but the name says {unit_of(self.name)!r}")
         return self
+
+    @property
+    def describable(self) -> bool:
+        """Whether its name is one that columns.json may hold; a table of another core may have any header."""
+        return bool(re.fullmatch(NAME, self.name)) and len(self.name) <= NAME_LENGTH
 
     @property
     def is_text(self) -> bool:
@@ -104,16 +110,13 @@ def uncertainty(of: Column) -> Column:
     )
 
 
-def unknown(name: str) -> Column | None:
-    """A column that no definition tells of; None for a name that cannot be one of ours."""
-    try:
-        return Column(
-            name=name,
-            label=name.replace("_", " "),
-            meaning="not described by the core that wrote it",
-            source="the analysis core",
-            unit=unit_of(name),
-            dtype="text",
-        )
-    except ValueError:
-        return None
+def unknown(name: str) -> Column:
+    """A column that no definition tells of, whatever its name: text, of which nothing is known."""
+    return Column.model_construct(
+        name=name,
+        label=name.replace("_", " "),
+        meaning="not described by the core that wrote it",
+        source="the analysis core",
+        unit=unit_of(name),
+        dtype="text",
+    )

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
 from pydantic import BeforeValidator, ValidationError
 
@@ -87,12 +87,12 @@ def read_object(path: Path) -> dict[str, Any]:
         raise ValueError(f"{name} is no JSON")
 
     try:
-        content = json.loads(path.read_bytes(), parse_constant=refuse)
+        content: object = json.loads(path.read_bytes(), parse_constant=refuse)
     except RecursionError as error:
         raise ValueError("too deep") from error
     if not isinstance(content, dict):
         raise ValueError(f"holds a {type(content).__name__}, not an object")
-    return content
+    return cast("dict[str, Any]", content)
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _drop_unknown(content: dict[str, Any], model: type[Document]) -> list[str]:
         extra = [e["loc"] for e in error.errors(include_url=False) if e["type"] == "extra_forbidden"]
     else:
         return []
-    dropped = []
+    dropped: list[str] = []
     for path in extra:
         at: Any = content
         for step in path[:-1]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -70,7 +70,10 @@ class Population(Record):
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, content: Any) -> Any:
-        if not isinstance(content, dict) or "quantities" in content:
+        if not isinstance(content, dict):
+            return content
+        content = cast("dict[str, Any]", content)
+        if "quantities" in content:
             return content
         own = {name: value for name, value in content.items() if name in cls.model_fields}
         return {**own, "quantities": {name: value for name, value in content.items() if name not in own}}

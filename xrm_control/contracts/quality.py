@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -92,6 +92,7 @@ class ForeignQuality(QualityDocument):
     def _keep_unknown(cls, content: Any) -> Any:
         if not isinstance(content, dict):
             return content
+        content = cast("dict[str, Any]", content)
         own = {name: value for name, value in content.items() if name not in cls.model_fields}
         if not own:
             return content

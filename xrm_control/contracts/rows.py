@@ -170,11 +170,10 @@ def read_rows(path: Path, known: Sequence[Column]) -> Rows:
         if column.required and column.name not in header:
             raise DataError(f"the required column {column.name} is missing", where=name, value=", ".join(header)[:200])
     defined = {column.name: column for column in known}
-    columns, cells = [], {}
+    columns: list[Column] = []
+    cells: dict[str, Cells] = {}
     for at, title in enumerate(header):
         column = defined.get(title) or unknown(title)
-        if column is None:
-            continue
         if title in cells:
             raise DataError("a column twice", where=name, value=title)
         columns.append(column)

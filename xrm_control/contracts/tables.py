@@ -95,7 +95,9 @@ class Particle:
         )
         for plane in PLANES
     }
-    void_count: Final = _number("void_count", "voids", "internal voids, closed or ambiguous", f"{_SIZE}: flooding")
+    void_count: Final = _number(
+        "void_count", "internal voids", "internal voids, closed or ambiguous", f"{_SIZE}: flooding"
+    )
     void_volume_um3: Final = _number(
         "void_volume_um3", "void volume", "volume of its internal voids", f"{_SIZE}: {_GREY}"
     )

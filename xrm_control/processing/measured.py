@@ -24,8 +24,12 @@ class Measured:
 
     @property
     def columns(self) -> ColumnsDocument:
-        """The columns that there are."""
-        return ColumnsDocument(particles=self.particles.columns, voids=() if self.voids is None else self.voids.columns)
+        """The columns that there are, but for headers that are no names of columns."""
+        voids = () if self.voids is None else self.voids.columns
+        return ColumnsDocument(
+            particles=tuple(column for column in self.particles.columns if column.describable),
+            voids=tuple(column for column in voids if column.describable),
+        )
 
 
 def read_measured(folder: RunFolder, rois: Sequence[str]) -> Measured:

@@ -33,7 +33,7 @@ from xrm_control.reconstruction.pipeline import (
     reconstruct_rows,
     reconstruct_scan,
 )
-from xrm_control.reconstruction.quality import QualityMetrics
+from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.durable import durable_file, make_folder, part_path
 
@@ -189,7 +189,7 @@ def assemble_volume(job: VolumeJob) -> Volume:
         image, text = _part(job.folder, rows)
         try:
             parts.append(np.load(image, mmap_mode="r"))
-            metrics.append(QualityMetrics.from_dict(json.loads(text.read_bytes())))
+            metrics.append(QualitySums.from_dict(json.loads(text.read_bytes())))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(f"a part of the volume is missing: {error}", where=str(image)) from error
     whole = reduce(add, metrics)

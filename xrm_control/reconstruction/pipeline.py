@@ -22,7 +22,7 @@ from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.model import Spec
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
-from xrm_control.reconstruction.quality import QualityMetrics
+from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, AxisPx, Reconstructor
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
@@ -174,7 +174,7 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
 
 def reconstruct_rows(
     scan: ScanData, spec: ReconstructionSpec, prepared: Prepared, rows: tuple[int, int]
-) -> tuple[NDArray[np.float32], QualityMetrics]:
+) -> tuple[NDArray[np.float32], QualitySums]:
     """A part of the volume, (rows, columns, columns) in 1/um, and what its rows say; worked on in slabs."""
     views, count, columns = scan.projections.shape
     theta_deg = np.asarray(scan.theta_deg, float)
@@ -193,7 +193,7 @@ def reconstruct_rows(
         outer = slice(low - read[0], high - read[0])
         transmitted = transmission(band, spec.preprocess, rows=outer, references=references, sideways=False)
         own = slice(first - low, end - low)
-        found = QualityMetrics.of(transmitted, own)
+        found = QualitySums.of(transmitted, own)
         sinograms = line_integrals(transmitted, spec.preprocess)
         del transmitted
         with collect_warnings() as said:

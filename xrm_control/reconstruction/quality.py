@@ -14,7 +14,7 @@ from xrm_control.reconstruction.rotation_axis import RotationAxis
 
 
 @dataclass(frozen=True)
-class QualityMetrics:
+class QualitySums:
     """What some rows say; slabs are put together with `+`.
 
     pixels: per view. transmitted (n,): sum of transmission; brightest (n,): its 0.99 quantile, times pixels; opaque
@@ -34,7 +34,7 @@ class QualityMetrics:
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, transmitted: Transmission, own: slice) -> QualityMetrics:
+    def of(cls, transmitted: Transmission, own: slice) -> QualitySums:
         """Of the rows `own` within what was read, which overlaps its neighbours'."""
         values = transmitted.values[:, own]
         flat = values.reshape(len(values), -1)
@@ -52,8 +52,8 @@ class QualityMetrics:
             read_counts=transmitted.read_counts,
         )
 
-    def __add__(self, other: QualityMetrics) -> QualityMetrics:
-        return QualityMetrics(
+    def __add__(self, other: QualitySums) -> QualitySums:
+        return QualitySums(
             pixels=self.pixels + other.pixels,
             transmitted=self.transmitted + other.transmitted,
             brightest=self.brightest + other.brightest,
@@ -71,7 +71,7 @@ class QualityMetrics:
         return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> QualityMetrics:
+    def from_dict(cls, content: Mapping[str, Any]) -> QualitySums:
         """What `as_dict` gave. Raises KeyError or TypeError for anything else."""
         arrays = {"transmitted": float, "brightest": float, "opaque": np.int64}
         ready: dict[str, Any] = {**content, "warnings": tuple(content["warnings"])}
