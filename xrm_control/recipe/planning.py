@@ -12,6 +12,7 @@ import numpy as np
 from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move_s
 from xrm_control.acquisition.tomography import TomographySpec, projections_for
 from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
+from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind, RunState
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
@@ -84,7 +85,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     state = duration(mosaic, TimeState(ORIGIN, False), instrument)
     stages = [
         StagePlan(RunState.HOMING, homing_s, 0, 0),
-        StagePlan("mosaic", state.elapsed_s, len(mosaic.steps), _bytes(mosaic, camera)),
+        StagePlan(MOSAIC, state.elapsed_s, len(mosaic.steps), _bytes(mosaic, camera)),
     ]
     centres = likely_centres(recipe, camera)
     for number, centre in enumerate(centres, start=1):

@@ -313,7 +313,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Turn the first SIGINT, SIGTERM, SIGHUP or an operator's wish into a cancellation; none disturbs the way out."""
+        """Turn the first signal, or wish of an operator, into a cancellation; none disturbs the way out."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         instrument = self._run.instrument
