@@ -16,9 +16,11 @@ from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.processing.achieved import achieved, judge, read_json
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
+from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.journal_reader import JournalQueries
 from xrm_control.storage.recorder import EventRecorder
+from xrm_control.storage.records import Artifact
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 from xrm_control.storage.settling import settle
 
@@ -83,7 +85,8 @@ def sum_up_again(folder: RunFolder) -> None:
         EventRecorder(folder, journal, lambda: utc_now().isoformat()).listen_to(events)
         settle(folder, journal, t_s, events.emit)
         verdict, reasons = judge(achieved(folder, journal), recipe, journal)
-        folder.write_json(folder.results, sum_up(folder, journal, recipe, verdict, reasons), replace=True)
+        path = folder.write_json(folder.results, sum_up(folder, journal, recipe, verdict, reasons), replace=True)
+        journal.record_artifact(Artifact(folder.relative(path), sha256_file(path), path.stat().st_size, "results", t_s))
         events.sum_up()
 
 
