@@ -157,7 +157,7 @@ async def _scan(folder: RunFolder, journal: Journal, kind: str) -> float:
     await instrument.connect()
     angles = np.linspace(-90, 90, PROJECTIONS)
     steps = tuple(
-        FrameStep(FrameId(f"roi-01/proj_{i:04d}"), FrameKind.PROJECTION, i, Pose(0, 0, 0, float(angle)))
+        FrameStep(FrameId.projection("roi-01", i), FrameKind.PROJECTION, i, Pose(0, 0, 0, float(angle)))
         for i, angle in enumerate(angles)
     )
     acquisition = Acquisition("roi-01", 8, 1e-6, steps)

@@ -48,13 +48,13 @@ def _durable(root: Path, image: np.ndarray) -> float:
     with Journal.create(folder.journal, record) as journal:
         store = FrameStore(folder, journal)
         journal.plan_frames(
-            PlannedFrame(FrameId(f"roi-01/proj_{i:04d}"), "roi-01", FrameKind.PROJECTION, i, POSE, 1.0, 8, "roi-01")
+            PlannedFrame(FrameId.projection("roi-01", i), "roi-01", FrameKind.PROJECTION, i, POSE, 1.0, 8, "roi-01")
             for i in range(100)
         )
 
         def one() -> None:
             number = next(numbers)
-            name = f"roi-01/proj_{number:04d}"
+            name = FrameId.projection("roi-01", number)
             attempt = journal.intend(name, theta_deg=0.0, t_s=0.0)
             store.store(name, attempt, image, Exposure(POSE, 0.0, 1.0, number + 1))
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from xrm_control.core.events import AnyEvent
+from xrm_control.core.events import AnyEvent, Event
 from xrm_control.core.states import FrameKind, RoiState, RunState
 
 PACKAGE = Path(__file__).parents[2] / "xrm_control"
@@ -54,3 +54,65 @@ def test_each_event_says_what_it_is(event: type) -> None:
     assert event.__doc__
     assert "kind" in vars(event)
     assert "text" in vars(event)
+
+
+def test_the_union_holds_every_event() -> None:
+    """A `match` that the type checker calls complete is so."""
+
+    def below(kind: type) -> set[type]:
+        return {kind} | {one for sub in kind.__subclasses__() for one in below(sub)}
+
+    concrete = {one for one in below(Event) if one.__module__.startswith("xrm_control.") and "kind" in vars(one)}
+    assert concrete == set(get_args(AnyEvent))
+
+
+def test_what_journals_and_logs_hold_keeps_its_name() -> None:
+    """Those of version 1 of the journal, and what later versions added."""
+    assert {
+        "frame.confirmed",
+        "frame.kept",
+        "frame.missing",
+        "frame.postponed",
+        "frame.retaken",
+        "frame.withdrawn",
+        "reference.doubted",
+        "instrument.begun",
+        "instrument.lost",
+        "source.down",
+        "move.interrupted",
+        "move.stalled",
+        "shutter.stuck",
+        "safe.failed",
+        "safe.left",
+        "safe.verified",
+        "roi.chosen",
+        "roi.moved",
+        "roi.place",
+        "roi.quarantined",
+        "roi.remark",
+        "roi.rows",
+        "roi.state",
+        "preview.begun",
+        "preview.ended",
+        "preview.skipped",
+        "report.begun",
+        "report.failed",
+        "run.aborted",
+        "run.failed",
+        "run.folder",
+        "run.held",
+        "run.interrupted",
+        "run.released",
+        "run.state",
+        "stage.begun",
+        "stage.ended",
+        "stage.planned",
+        "workers.lost",
+        "listener.failed",
+        "listener.lost",
+        "instrument.reached",
+        "run.replanned",
+        "frame.adopted",
+        "attempt.closed",
+        "file.quarantined",
+    } == KINDS

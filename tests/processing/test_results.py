@@ -21,6 +21,7 @@ from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import FrameKind, RunState, Verdict
 from xrm_control.processing.achieved import achieved
 from xrm_control.processing.results import sum_up_again
+from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -143,6 +144,16 @@ def test_a_run_of_the_version_before_is_summed_up_and_reported(tmp_path: Path) -
     for part in ("recipe_sha256", "instrument_times", "counts", "quality", "verdict", "table1"):
         assert after[part] == before[part], part
     assert app.status(run.path).state is not None
+    with JournalReader.open(run.journal) as journal:
+        assert journal.artifacts()["results.json"].sha256 == sha256_file(run.results)
+
+
+def test_without_its_recipe_a_dead_run_is_reported_and_not_summed_up(tmp_path: Path) -> None:
+    run = RunFolder.open(Path(shutil.copytree(VERSION_1, tmp_path / "run")))
+    run.recipe.unlink()
+    run.results.unlink()
+    assert app.report(run.path).is_file()
+    assert not run.results.exists()
 
 
 def test_a_run_that_is_carried_out_is_not_summed_up(tmp_path: Path, ended: RunFolder) -> None:

@@ -202,7 +202,9 @@ def report(path: Path) -> Path:
     from xrm_control.reporting.report import build_report
 
     folder, now = RunFolder.open(path), status(path)
-    if now.died or (now.ended and not now.alive and not folder.results.is_file()):
+    over = now.died or (now.ended and not now.alive and not folder.results.is_file())
+    # Without its recipe nothing can be summed up; the report says what is not there.
+    if over and folder.recipe.is_file():
         sum_up_again(folder)
     return folder.write_text(folder.report, build_report(folder.path), replace=True)
 

@@ -17,9 +17,11 @@ from xrm_control.processing.achieved import achieved, judge
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
+from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.journal_reader import JournalQueries
 from xrm_control.storage.recorder import EventRecorder
+from xrm_control.storage.records import Artifact
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 from xrm_control.storage.settling import settle
 
@@ -84,8 +86,11 @@ def sum_up_again(folder: RunFolder) -> None:
         found = achieved(folder, journal)
         verdict, reasons = judge(found, recipe, journal)
         results = sum_up(folder, journal, recipe, verdict, reasons)
-        folder.write_text(folder.results, RESULTS.text(results), replace=True)
-        write_run_tables(folder, found.reported)
+        made = [(folder.write_text(folder.results, RESULTS.text(results), replace=True), "results")]
+        made += [(path, "table") for path in write_run_tables(folder, found.reported)]
+        for path, kind in made:
+            name, size = folder.relative(path), path.stat().st_size
+            journal.record_artifact(Artifact(name, sha256_file(path), size, kind, t_s))
         events.sum_up()
 
 

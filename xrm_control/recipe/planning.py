@@ -13,6 +13,7 @@ from xrm_control.acquisition.tomography import projections_for
 from xrm_control.contracts.plan import Plan, StagePlan
 from xrm_control.core.cost import Cost
 from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
+from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind, RunState
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
@@ -52,7 +53,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     state = duration(mosaic, TimeState(ORIGIN, False), instrument)
     stages = [
         _stage(RunState.HOMING, homing_s),
-        _stage("mosaic", state.elapsed_s, mosaic.cost(camera), len(mosaic.steps)),
+        _stage(MOSAIC, state.elapsed_s, mosaic.cost(camera), len(mosaic.steps)),
     ]
     centres = likely_centres(recipe, camera)
     for number, centre in enumerate(centres, start=1):

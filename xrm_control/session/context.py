@@ -14,6 +14,7 @@ from xrm_control.compute.executor import Workers
 from xrm_control.contracts.plan import Plan
 from xrm_control.core.clock import Clock
 from xrm_control.core.events import EventStream, RoiStateEntered, RunHeld, RunReleased, StagePlanned, StateEntered
+from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import RoiState, RunState
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
@@ -103,7 +104,7 @@ class RunContext:
 
     def plan_frames(self, acquisition: Acquisition) -> None:
         """Write down what shall be taken, before the first frame."""
-        roi = "" if acquisition.stage == "mosaic" else acquisition.stage
+        roi = "" if acquisition.stage == MOSAIC else acquisition.stage
         self.journal.plan_frames(
             PlannedFrame(
                 step.frame_id,

@@ -22,6 +22,7 @@ from xrm_control.core.events import (
     StageBegun,
     StageEnded,
 )
+from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import REFERENCES, FrameKind, RunState
 from xrm_control.mosaic.file import write_mosaic
@@ -81,7 +82,7 @@ async def map_sample(run: RunContext) -> Mosaic:
     run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
     run.ahead[acquisition.stage] = acquisition
     run.plan_frames(acquisition)
-    with _stage(run, "mosaic", len(acquisition.steps)):
+    with _stage(run, MOSAIC, len(acquisition.steps)):
         await run.engine.configure(acquisition)
         # Without references no tile can be used: that is known before the first of them is exposed.
         first = next((at for at, step in enumerate(acquisition.steps) if step.kind == FrameKind.TILE), 0)
