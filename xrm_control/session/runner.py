@@ -148,7 +148,7 @@ class Runner:
     async def _scan(self, roi: Roi, mosaic: Mosaic) -> None:
         """One ROI: aligning, referencing, scanning, checking; then it is processed while the next one is scanned."""
         run = self._run
-        acquisition = stages.scan_of(run, roi)
+        acquisition = run.ahead[roi.name]
         run.plan_frames(acquisition)
         before, rest = stages.split(acquisition)
         self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")

@@ -141,6 +141,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
         particles = await run.on_disk(find_particles, chart, mu_per_um)
         rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
         for roi in rois:
+            # Built once: what is checked here is what is carried out.
             scan = scan_of(run, roi)
             run.guard.check_path((step.frame_id, step.pose) for step in scan.steps)
             run.ahead[scan.stage] = scan
@@ -171,7 +172,7 @@ def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
     scans = [stage for stage in run.plan.stages if stage.name.startswith("roi-")]
     others = [stage for stage in run.plan.stages if stage not in scans]
     mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
-    images = sum(stage.frames for stage in others) + sum(len(scan_of(run, roi).steps) for roi in rois)
+    images = sum(stage.frames for stage in others) + sum(len(run.ahead[roi.name].steps) for roi in rois)
     run.events.emit(RunReplanned(images, sum(stage.seconds for stage in others) + mean_s * len(rois)))
 
 
