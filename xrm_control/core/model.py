@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, JsonValue
 from pydantic_core import CoreSchema
 
-IN_FILE = "x-in-file"
+IN_FILE, RENAMED = "x-in-file", "x-renamed"
 
 
 class Spec(BaseModel):
     """Base of all specifications: immutable, refuses unknown keys, NaN and infinities."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def renamed(**names: str) -> dict[str, JsonValue]:
+    """For `json_schema_extra` of a spec: former names of keys, and what they are called now; told, not taken."""
+    return {RENAMED: dict(names)}
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,8 @@ def _hint(path: KeyPath, value: Data, expects: str, view: SchemaView, data: Data
 def _unknown_key(path: KeyPath, value: Data, view: SchemaView, data: Data) -> str:
     key = str(path[-1])
     known = view.known_keys(path[:-1], data)
+    if now := view.renamed(path[:-1], data, key):
+        return f"unknown key; it is called '{now}' now"
     stem, given = unit_of_key(key)
     for other in known:
         other_stem, wanted = unit_of_key(other)

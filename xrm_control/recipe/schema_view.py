@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from xrm_control.core.model import IN_FILE
+from xrm_control.core.model import IN_FILE, RENAMED
 from xrm_control.recipe.yaml_source import Data, KeyPath
 
 
@@ -25,6 +25,11 @@ class SchemaView:
         for node in self.at(path, data):
             keys |= dict.fromkeys(node.get("properties", {}))
         return list(keys)
+
+    def renamed(self, path: KeyPath, data: Data, key: str) -> str | None:
+        """What the key `key` of the group at `path` is called now, where it once had that name."""
+        names = (node.get(RENAMED, {}).get(key) for node in self.at(path, data))
+        return next((name for name in names if name), None)
 
     def family(self, path: KeyPath, data: Data) -> tuple[str, list[str]]:
         """The tag key and the kinds among which the group at `path` may choose; ("", []) when it is no family."""

@@ -134,3 +134,17 @@ def test_the_templates_piezo_and_files_can_be_put_in() -> None:
     found = load_text("\n".join(lines), PvMap)[0]
     assert found.axes["z"].kind == "plain"
     assert found.camera.frames.kind == "hdf5"
+
+
+FORMER = {
+    "beat": "heartbeat", "beat_max_age_s": "heartbeat_max_age_s", "stroke": "kick", "stroke_every_s": "kick_every_s",
+    "scan_panel": "scan_status",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("former", "now"), FORMER.items(), ids=FORMER.keys())
+def test_a_key_that_was_renamed_is_told_by_its_new_name(former: str, now: str) -> None:
+    text = MAP.read_text()
+    text = text + f"\n{former}: {{}}\n" if former == "scan_panel" else text.replace("  heartbeat:", f"  {former}:")
+    with pytest.raises(RecipeError, match=f"{former}: unknown key; it is called '{now}' now"):
+        load_text(text, PvMap, name="map")

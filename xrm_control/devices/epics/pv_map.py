@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from xrm_control.core.model import Spec
+from xrm_control.core.model import Spec, renamed
 from xrm_control.devices.epics.axis_map import Axis, AxisMap, PlainAxisMap
 from xrm_control.devices.epics.camera_map import ArrayFrames, CameraMap, Hdf5Frames, TiffFrames
 from xrm_control.devices.epics.shutter_map import BladeMap, ShutterMap
@@ -46,6 +46,12 @@ class SourceMap(Spec):
 
 class SupervisionMap(Spec):
     """Signs of life in both directions, and who is in control. Whatever a site does not have is left out."""
+
+    model_config = ConfigDict(
+        json_schema_extra=renamed(
+            beat="heartbeat", beat_max_age_s="heartbeat_max_age_s", stroke="kick", stroke_every_s="kick_every_s"
+        )
+    )
 
     heartbeat: PvName | None = Field(default=None, description="a PV that the IOC changes all the time")
     heartbeat_max_age_s: float = Field(default=2.5, gt=0, description="older (wall clock): the IOC counts as lost")
@@ -92,6 +98,8 @@ class ChannelAccess(Spec):
 
 class PvMap(Spec):
     """An instrument behind Channel Access."""
+
+    model_config = ConfigDict(json_schema_extra=renamed(scan_panel="scan_status"))
 
     name: str = Field(min_length=1, max_length=80)
     prefix: str = Field(default="", max_length=40, description="what $(P) stands for")
