@@ -14,9 +14,11 @@ import pytest
 import typer
 
 from tests.cli.test_cli import xrm
+from tests.reporting.results import region_results
 from xrm_control.cli import progress, tables
 from xrm_control.cli.main import cli
 from xrm_control.cli.plain import PlainConsole
+from xrm_control.contracts.table1 import PAPER, Table1
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import Event
 from xrm_control.core.findings import Finding
@@ -114,7 +116,7 @@ def test_hostile_text_in_errors_results_and_findings(
         assert (said.code, command[-1].removesuffix("=1") in said.err) == (2, True), said.err
     assert xrm(text).code == 2
     assert xrm("check", NMC811, text).code == 2
-    assert text in shown(paper_table({"sample": {"name": text}}))
+    assert text in shown(paper_table(region_results(Table1(unbiased=PAPER, paper=PAPER), text)))
     monkeypatch.setattr("xrm_control.cli.doctor.examine", lambda: [Finding(text, False, text, text)])
     said = xrm("doctor")
     assert said.code == 1
