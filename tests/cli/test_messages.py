@@ -14,18 +14,14 @@ import pytest
 import typer
 
 from tests.cli.test_cli import xrm
+from tests.reporting.results import region_results
 from xrm_control.cli import progress, tables
 from xrm_control.cli.main import cli
 from xrm_control.cli.plain import PlainConsole
-from xrm_control.contracts.handoff import RecipeReference
-from xrm_control.contracts.population import Population
-from xrm_control.contracts.results import RegionCounts, RegionResults
 from xrm_control.contracts.table1 import PAPER, Table1
 from xrm_control.core.clock import utc_now
-from xrm_control.core.events import RunFailed, RunHeld, StageBegun
+from xrm_control.core.events import Event
 from xrm_control.core.findings import Finding
-from xrm_control.core.sample import SampleSpec
-from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.reporting.table import paper_table
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import RunRecord
@@ -79,9 +75,9 @@ def run_of(tmp_path: Path) -> Any:
         folder = RunFolder.create(tmp_path, "r", utc_now(), "0000")
         record = RunRecord(text, text, "", text, True, utc_now().isoformat())
         with Journal.create(folder.journal, record) as journal:
-            journal.set_state(RunState.SCANNING, t_s=1.0, reason=text, utc=None)
-            journal.set_roi_state("roi-01", RoiState.QUARANTINED, t_s=1.0, reason=text, utc=None)
-            journal.record_event("e", text, t_s=1.0, level=Level.ERROR, data={}, utc=None)
+            journal.set_state("scanning", t_s=1.0, reason=text, utc=None)
+            journal.set_roi_state("roi-01", "quarantined", t_s=1.0, reason=text, utc=None)
+            journal.record_event("e", text, t_s=1.0, level="error", data={}, utc=None)
         return folder
 
     return make
@@ -93,9 +89,9 @@ def test_hostile_text_in_progress(text: str) -> None:
         file = StringIO()
         console = PlainConsole(file=file, width=300, force_terminal=terminal, color_system=None, highlight=False)
         with progress.display(console) as listener:
-            listener(StageBegun(text, 3, t_s=1.0))
-            listener(RunFailed(text, t_s=2.0))
-            listener(RunHeld(text, t_s=2.0))
+            listener(Event(1.0, "info", "stage.begun", text, {"total": 3}))
+            listener(Event(2.0, "error", "frame.kept", text))
+            listener(Event(2.0, "warning", text, text))
         assert file.getvalue().count(text) >= 3
 
 
@@ -120,12 +116,7 @@ def test_hostile_text_in_errors_results_and_findings(
         assert (said.code, command[-1].removesuffix("=1") in said.err) == (2, True), said.err
     assert xrm(text).code == 2
     assert xrm("check", NMC811, text).code == 2
-    results = RegionResults(
-        roi="roi-01", counts=RegionCounts(particles=0, whole_particles=0, voids=None), inputs={}, quality={},
-        table1=Table1(unbiased=PAPER, paper=PAPER), population=Population(n_particles=0, n_whole=0, n_voids=None),
-        recipe=RecipeReference(), sample=SampleSpec(name=text),
-    )  # fmt: skip
-    assert text in shown(paper_table(results))
+    assert text in shown(paper_table(region_results(Table1(unbiased=PAPER, paper=PAPER), text)))
     monkeypatch.setattr("xrm_control.cli.doctor.examine", lambda: [Finding(text, False, text, text)])
     said = xrm("doctor")
     assert said.code == 1

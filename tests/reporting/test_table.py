@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from xrm_control.contracts.handoff import RecipeReference
-from xrm_control.contracts.population import Population
-from xrm_control.contracts.results import RegionCounts, RegionResults
+from tests.reporting.results import region_results
 from xrm_control.contracts.table1 import Table1, Table1Cells, Table1Convention
-from xrm_control.core.sample import SampleSpec
 from xrm_control.reporting.table import HEADINGS, not_measured, paper_table, table1_rows
 
 # The paper's Table 1, typed anew from the article.
@@ -41,11 +38,7 @@ def table(**changes: Any) -> Table1:
 
 
 def printed(table1: Table1) -> str:
-    region = RegionResults(
-        roi="roi-01", counts=RegionCounts(particles=30, whole_particles=30, voids=20), table1=table1,
-        population=Population(n_particles=30, n_whole=30, n_voids=20), quality={}, inputs={},
-        recipe=RecipeReference(), sample=SampleSpec(name="NMC622"),
-    )  # fmt: skip
+    region = region_results(table1, "NMC622")
     console = Console(file=io.StringIO(), width=160, color_system=None)
     console.print(paper_table(region))
     return console.file.getvalue()  # type: ignore[attr-defined]
