@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +35,10 @@ def attenuation_per_cm(formula: str, energy_ev: float, density_g_cm3: float) -> 
             return density_g_cm3 * found
     if not formula:
         raise ValueError("it is empty")
-    import xraydb
+    import xraydb  # pyright: ignore[reportMissingTypeStubs]
 
-    return float(xraydb.material_mu(formula, energy_ev, density=density_g_cm3))
+    mu_per_cm: Any = xraydb.material_mu  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return float(mu_per_cm(formula, energy_ev, density=density_g_cm3))
 
 
 def _from_tables(formula: str, energy_ev: float) -> float | None:

@@ -42,7 +42,7 @@ class XrmError(Exception):
     def message(self) -> str:
         """The error in one line, its facts in a fixed order."""
         text = f"{self.where}: {self.what}" if self.where else self.what
-        facts = []
+        facts: list[str] = []
         if self.value is not None:
             facts.append(f"value {self.value}")
         if self.limit is not None:

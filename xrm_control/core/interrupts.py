@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import TypeVar
@@ -43,7 +43,7 @@ def on_interrupt(handler: Handler) -> None:
 
 
 @contextmanager
-def signals_restored() -> Iterator[None]:
+def signals_restored() -> Generator[None, None, None]:
     """After the block, the signals that end a program are handled as before; not before it has ended altogether."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if in_main_thread() else ()
     before = {number: signal.getsignal(number) for number in numbers}

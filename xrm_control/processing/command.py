@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import AnalysisError
@@ -77,10 +77,10 @@ def _let_go(guard: subprocess.Popen[bytes]) -> dict[str, Any]:
     with guard.stdout:
         said = guard.stdout.read()
     try:
-        report = json.loads(said)
+        report: Any = json.loads(said)
     except ValueError:
         return {}
-    return report if isinstance(report, dict) else {}
+    return cast("dict[str, Any]", report) if isinstance(report, dict) else {}
 
 
 def _quoted(report: dict[str, Any]) -> str:

@@ -72,7 +72,7 @@ def compare_with_truth(
     if not folder.truth.is_file() or not len(measured.particles):
         return None
     truth = TRUTH.read(folder.truth)
-    fields = []
+    fields: list[Field] = []
     axis_error_px: dict[str, float] = {}
     for roi in rois:
         path = folder.roi(roi).handoff

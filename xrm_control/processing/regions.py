@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,7 +154,7 @@ def _answers(folder: Path, kept: Collection[str]) -> list[Path]:
 
     Raises AnalysisError for a file that cannot be published, or would take the place of one that was handed over.
     """
-    found = []
+    found: list[Path] = []
     for path in sorted(folder.iterdir()):
         if not stat.S_ISREG(path.lstat().st_mode):
             continue
@@ -178,7 +178,7 @@ def clear_scratch(place: Path) -> None:
 
 
 @contextlib.contextmanager
-def _scratch(work: str, place: Path) -> Iterator[Path]:
+def _scratch(work: str, place: Path) -> Generator[Path, None, None]:
     """A folder for one try alone: a worker that was given up may still be writing beside the one that took over."""
     with tempfile.TemporaryDirectory(
         prefix=f"{work}-", suffix=PART_SUFFIX, dir=place, ignore_cleanup_errors=True

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ class RunScan:
 
 def _read(
     run: Path, frames: Sequence[StoredFrame], views: Sequence[int] | None = None, rows: slice = slice(None)
-) -> NDArray:
+) -> NDArray[Any]:
     folder = RunFolder.open(run)
     chosen = frames if views is None else [frames[view] for view in views]
     first, end, _ = rows.indices(frames[0].shape[0])

@@ -184,7 +184,8 @@ def assemble_volume(job: VolumeJob) -> Volume:
             result.warnings,
         )
     prepared = _prepared(job.folder)
-    parts, metrics = [], []
+    parts: list[NDArray[np.float32]] = []
+    metrics: list[QualitySums] = []
     for rows in job.parts:
         image, text = _part(job.folder, rows)
         try:

@@ -38,7 +38,7 @@ def kinds(name: str) -> tuple[str, ...]:
 
 def examine_families() -> list[Finding]:
     """What each family offers, and which members of other packages cannot be used."""
-    found = []
+    found: list[Finding] = []
     for family, base in _FAMILIES:
         name = family.group.removeprefix(_PREFIX).replace("_", " ")
         found.append(Finding(name, True, ", ".join(family.members(base)) or "none"))

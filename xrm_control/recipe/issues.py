@@ -63,7 +63,7 @@ def explain(error: ValidationError, model: type[BaseModel], data: Data) -> list[
         if complaint.spurious:
             continue
         by_path.setdefault(complaint.path, []).append(complaint)
-    found = []
+    found: list[tuple[KeyPath, str]] = []
     for path, group in by_path.items():
         deeper = any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
         if deeper and all(complaint.branch for complaint in group):

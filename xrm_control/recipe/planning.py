@@ -136,7 +136,7 @@ def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequenc
     each pixel collects as many photons as at the recipe's binning.
     """
     camera = instrument.camera
-    rows = []
+    rows: list[TradeOff] = []
     for binning in binnings:
         scan = recipe.scan.model_copy(update={"binning": binning, "projections": "auto"})
         acquisition = scan.acquisition("roi-01", ORIGIN, recipe.sample, camera)

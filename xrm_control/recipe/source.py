@@ -23,10 +23,10 @@ class Source:
     name: str
     text: str
     data: dict[str, Any]
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[KeyPath, Place] = field(default_factory=dict)
-    overridden: Mapping[KeyPath, str] = field(default_factory=dict)
-    files: Mapping[KeyPath, str] = field(default_factory=dict)
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    places: Mapping[KeyPath, Place] = field(default_factory=dict[KeyPath, Place])
+    overridden: Mapping[KeyPath, str] = field(default_factory=dict[KeyPath, str])
+    files: Mapping[KeyPath, str] = field(default_factory=dict[KeyPath, str])
     left_out: tuple[str, ...] = ()
 
     def where(self, path: str | KeyPath) -> str:
@@ -100,7 +100,9 @@ class _PlainDumper(yaml.SafeDumper):
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     parsed = text if re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*", text) else None
     plain = parsed is not None and text.lower() not in ("null", "true", "false", "yes", "no", "on", "off")
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+    return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType]
+        "tag:yaml.org,2002:str", text, style=None if plain else '"'
+    )
 
 
 _PlainDumper.add_representer(str, _represent_text)

@@ -77,9 +77,9 @@ class Parsed:
     """The data, the places of its keys and values by path, and what was wrong without ending the reading."""
 
     data: Data = None
-    keys: dict[KeyPath, Place] = field(default_factory=dict)
-    values: dict[KeyPath, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    keys: dict[KeyPath, Place] = field(default_factory=dict[KeyPath, Place])
+    values: dict[KeyPath, Place] = field(default_factory=dict[KeyPath, Place])
+    problems: list[Problem] = field(default_factory=list[Problem])
 
 
 def parse_yaml(text: str) -> Parsed:
@@ -101,7 +101,9 @@ def parse_yaml(text: str) -> Parsed:
 
 class _Reader:
     def __init__(self, text: str) -> None:
-        self._events: Iterator[events.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._events: Iterator[events.Event] = yaml.parse(  # pyright: ignore[reportUnknownMemberType]
+            text, Loader=yaml.SafeLoader
+        )
         self._parsed = Parsed()
         self._anchors: dict[str, list[events.Event] | None] = {}
         self._replay: list[list[events.Event]] = []

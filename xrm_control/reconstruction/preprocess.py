@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def transmission(
 
 
 def transmission_of(
-    counts: NDArray,
+    counts: NDArray[Any],
     references: References | None,
     time_s: NDArray[np.floating],
     spec: PreprocessSpec,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Reconstructor(Spec):
         """
 
 
-def check_sinograms(sinograms: NDArray, theta_deg: NDArray, axis_px: AxisPx, pixel_size_um: float) -> None:
+def check_sinograms(sinograms: NDArray[Any], theta_deg: NDArray[Any], axis_px: AxisPx, pixel_size_um: float) -> None:
     """Raise DataError for arrays that do not fit together."""
     if sinograms.ndim != 3 or 0 in sinograms.shape:
         raise DataError("sinograms must be (rows, views, columns)", where="sinograms", value=sinograms.shape)

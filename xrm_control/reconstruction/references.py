@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class References:
 
 
 def make_references(
-    flats: NDArray, flat_time_s: NDArray, darks: NDArray, projection_time_s: NDArray[np.floating]
+    flats: NDArray[Any], flat_time_s: NDArray[Any], darks: NDArray[Any], projection_time_s: NDArray[np.floating]
 ) -> References:
     """Average each set of flats and the darks. flats (f, rows, columns), darks (d, rows, columns), d may be 0.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class RunningFlatField:
     DataError where flats hold no beam or flats and darks do not fit each other.
     """
 
-    def __init__(self, flats: NDArray, darks: NDArray, spec: PreprocessSpec | None = None) -> None:
+    def __init__(self, flats: NDArray[Any], darks: NDArray[Any], spec: PreprocessSpec | None = None) -> None:
         self._spec = (spec or PreprocessSpec()).model_copy(update={"ring_window_px": 0})
         for name, frames in (("flats", flats), ("darks", darks)):
             if np.ndim(frames) != 3 or np.shape(frames)[1:] != np.shape(darks)[1:]:
@@ -37,7 +38,7 @@ class RunningFlatField:
         self._references = _references(np.asarray(flats), self._darks) if len(flats) else None
         self._stands_in = not len(flats)
 
-    def line_integrals_of(self, frame: NDArray, view: int = 0) -> NDArray[np.float32]:
+    def line_integrals_of(self, frame: NDArray[Any], view: int = 0) -> NDArray[np.float32]:
         """(rows, columns) of one frame in counts; `view` names it in errors.
 
         Raises DataError for another shape, for NaN and infinity, and for a first frame without beam.
@@ -54,7 +55,7 @@ class RunningFlatField:
         found = transmission_of(counts[None], references, np.zeros(1), self._spec, numbers=np.array([view]))
         return line_integrals(found, self._spec)[:, 0]
 
-    def _with_beam_of(self, counts: NDArray, view: int) -> References:
+    def _with_beam_of(self, counts: NDArray[Any], view: int) -> References:
         """The references; where no flat was taken, with the beam of the brightest frame so far."""
         known = self._references
         if known is not None and not self._stands_in:
@@ -70,9 +71,9 @@ class RunningFlatField:
         return known
 
 
-def _mean(darks: NDArray, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _mean(darks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
     return robust_mean(darks.astype(np.float32)) if len(darks) else np.zeros(shape, np.float32)
 
 
-def _references(flats: NDArray, darks: NDArray) -> References:
+def _references(flats: NDArray[Any], darks: NDArray[Any]) -> References:
     return make_references(flats, np.zeros(len(flats)), darks, np.zeros(0))

@@ -33,19 +33,19 @@ class RecordedScan(Protocol):
     @property
     def projections(self) -> Frames: ...
     @property
-    def theta_deg(self) -> NDArray: ...
+    def theta_deg(self) -> NDArray[Any]: ...
     @property
-    def time_s(self) -> NDArray: ...
+    def time_s(self) -> NDArray[Any]: ...
     @property
-    def flats(self) -> NDArray: ...
+    def flats(self) -> NDArray[Any]: ...
     @property
-    def flat_time_s(self) -> NDArray: ...
+    def flat_time_s(self) -> NDArray[Any]: ...
     @property
-    def darks(self) -> NDArray: ...
+    def darks(self) -> NDArray[Any]: ...
     @property
     def pixel_size_um(self) -> float | None: ...
     @property
-    def shifts_px(self) -> NDArray | None: ...
+    def shifts_px(self) -> NDArray[Any] | None: ...
     @property
     def normalised(self) -> bool: ...
 
@@ -62,13 +62,13 @@ class ScanData:
     """
 
     projections: Frames
-    theta_deg: NDArray
-    time_s: NDArray
-    flats: NDArray
-    flat_time_s: NDArray
-    darks: NDArray
+    theta_deg: NDArray[Any]
+    time_s: NDArray[Any]
+    flats: NDArray[Any]
+    flat_time_s: NDArray[Any]
+    darks: NDArray[Any]
     pixel_size_um: float
-    shifts_px: NDArray | None = None
+    shifts_px: NDArray[Any] | None = None
     normalised: bool = False
 
     @classmethod
@@ -77,8 +77,8 @@ class ScanData:
         recorded: RecordedScan,
         *,
         pixel_size_um: float | None = None,
-        flats: NDArray | None = None,
-        darks: NDArray | None = None,
+        flats: NDArray[Any] | None = None,
+        darks: NDArray[Any] | None = None,
         assume_normalised: bool = False,
     ) -> ScanData:
         """Complete what a file holds with what the user knows.
@@ -165,7 +165,7 @@ def _refuse_radians(theta_deg: NDArray[np.floating]) -> None:
         )
 
 
-def refuse_bad_frames(frames: NDArray, name: str, numbers: NDArray[np.int64] | None = None) -> None:
+def refuse_bad_frames(frames: NDArray[Any], name: str, numbers: NDArray[np.int64] | None = None) -> None:
     """Raise DataError for the first frame with NaN or infinity; one such pixel would ruin a slice.
 
     numbers: the frames' places in the scan, where they are not 0, 1, 2 ...
@@ -183,7 +183,7 @@ def refuse_bad_frames(frames: NDArray, name: str, numbers: NDArray[np.int64] | N
             )
 
 
-def _refuse_not_finite(values: NDArray, name: str) -> None:
+def _refuse_not_finite(values: NDArray[Any], name: str) -> None:
     bad = np.flatnonzero(~np.isfinite(np.asarray(values, float)))
     if bad.size:
         raise DataError("a value is not a finite number", where=f"{name}, index {bad[0]}")

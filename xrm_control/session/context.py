@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -91,7 +91,7 @@ class RunContext:
         self._disk.shutdown(wait=True)
 
     @asynccontextmanager
-    async def hold(self, reason: str) -> AsyncIterator[None]:
+    async def hold(self, reason: str) -> AsyncGenerator[None, None]:
         """Stand still in `held` until the block ends, then return to the state before."""
         self.events.emit(RunHeld(reason))
         if self.states.state != RunState.HELD:

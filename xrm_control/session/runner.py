@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from types import FrameType
 
@@ -316,7 +316,7 @@ class Runner:
             stages.record_artifact(run, name, kind)
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None, None, None]:
         """Turn the first signal, or an operator's wish, into a cancellation; none disturbs the way out."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()

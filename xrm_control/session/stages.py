@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import asdict
 
 import numpy as np
@@ -121,7 +121,7 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
         return run.frames.load_stack(names)
 
     flat, dark = stack(FrameKind.FLAT), stack(FrameKind.DARK)
-    tiles = []
+    tiles: list[Tile] = []
     for step in acquisition.of_kind(FrameKind.TILE):
         if step.frame_id in stored:
             row, column = run.recipe.mosaic.tile_of(step.index)
@@ -207,7 +207,7 @@ async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep
 
 
 @contextlib.asynccontextmanager
-async def preview(run: RunContext, acquisition: Acquisition) -> AsyncIterator[None]:
+async def preview(run: RunContext, acquisition: Acquisition) -> AsyncGenerator[None, None]:
     """While the block runs, slices of what is scanned grow in the ROI's folder."""
     roi = acquisition.stage
     spec = run.recipe.reconstruction
@@ -272,7 +272,7 @@ def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> Non
 
 
 @contextlib.contextmanager
-def _stage(run: RunContext, name: str, total: int) -> Iterator[None]:
+def _stage(run: RunContext, name: str, total: int) -> Generator[None, None, None]:
     run.events.emit(StageBegun(name, total))
     yield
     run.events.emit(StageEnded(name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from xrm_control.core.events.closed import AnyEvent
@@ -39,7 +39,7 @@ class EventStream:
         self._guests.append(_Guest(name, listener))
 
     @contextlib.contextmanager
-    def listening(self, listener: Listener, name: str) -> Iterator[None]:
+    def listening(self, listener: Listener, name: str) -> Generator[None, None, None]:
         """Hand `listener` every event while the block runs."""
         guest = _Guest(name, listener)
         self._guests.append(guest)
@@ -64,7 +64,7 @@ class EventStream:
             self.emit(ListenerLost(name, count))
 
     def _tell(self, event: AnyEvent, guests: Sequence[_Guest]) -> None:
-        news = []
+        news: list[tuple[_Guest, str]] = []
         for guest in guests:
             try:
                 guest.listener(event)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -67,7 +68,7 @@ def _theta_deg(file: h5py.File) -> NDArray[np.float64]:
     return np.degrees(theta) if unit.lower().startswith("rad") else theta
 
 
-def _references(file: h5py.File, name: str, projections: LazyFrames) -> NDArray:
+def _references(file: h5py.File, name: str, projections: LazyFrames) -> NDArray[Any]:
     if name not in file:
         return np.empty((0, *projections.shape[1:]), projections.dtype)
     frames = read_array(file, name, 3)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -41,7 +42,7 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset:
     return item
 
 
-def read_array(file: h5py.File, name: str, ndim: int) -> NDArray:
+def read_array(file: h5py.File, name: str, ndim: int) -> NDArray[Any]:
     """A numeric dataset with `ndim` dimensions. Raises DataError for anything else."""
     return np.asarray(_numbers(file, name, ndim)[()])
 
@@ -54,7 +55,7 @@ def lazy_frames(file: h5py.File, name: str, chosen: Sequence[int] | None = None)
     return LazyFrames(shape, item.dtype, partial(_read_frames, Path(file.filename), name, places))
 
 
-def _read_frames(path: Path, name: str, places: Sequence[int], views: Sequence[int], rows: slice) -> NDArray:
+def _read_frames(path: Path, name: str, places: Sequence[int], views: Sequence[int], rows: slice) -> NDArray[Any]:
     wanted = [places[view] for view in views]
     with open_hdf5(path) as file:
         item = dataset(file, name)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 
-Read = Callable[[Sequence[int], slice], NDArray]
+Read = Callable[[Sequence[int], slice], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LazyFrames:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key: Any) -> NDArray:
+    def __getitem__(self, key: Any) -> NDArray[Any]:
         views, *rest = key if isinstance(key, tuple) else (key,)
         numbers = np.arange(self.shape[0])[views]
         # A slice of rows is all that is read; whatever else is asked for is taken from that.
@@ -48,5 +48,5 @@ class LazyFrames:
             raise DataError("the frames are not those that the file announced", value=found.shape, limit=wanted)
         return found[(0 if np.ndim(numbers) == 0 else slice(None), *rest)]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:] if dtype is None else self[:].astype(dtype)

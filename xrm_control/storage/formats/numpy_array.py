@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class NumpyArray(VolumeFormat):
         with path.open("rb") as file:
             return file.read(6) == b"\x93NUMPY"
 
-    def read(self, path: Path) -> tuple[NDArray, float | None]:
+    def read(self, path: Path) -> tuple[NDArray[Any], float | None]:
         try:
             return np.load(path, allow_pickle=False), None
         except (OSError, ValueError) as error:

@@ -30,12 +30,12 @@ class Scale:
     offset_per_um: float
     step_per_um: float
 
-    def attenuation(self, stored: NDArray) -> NDArray[np.float32]:
+    def attenuation(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         """Stored 16-bit values back to 1/um."""
         return (stored.astype(np.float32) * np.float32(self.step_per_um)) + np.float32(self.offset_per_um)
 
 
-Volume = NDArray | Sequence[NDArray]
+Volume = NDArray[Any] | Sequence[NDArray[Any]]
 
 
 def write_volume(
@@ -81,7 +81,7 @@ class OmeTiff(VolumeFormat):
     def recognises(self, path: Path) -> bool:
         return path.is_file() and _first_bytes(path) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-    def read(self, path: Path) -> tuple[NDArray, float | None]:
+    def read(self, path: Path) -> tuple[NDArray[Any], float | None]:
         try:
             with tifffile.TiffFile(path) as file:
                 volume = file.series[0].asarray() if file.series else np.empty(0)
@@ -96,11 +96,11 @@ class OmeTiff(VolumeFormat):
         return (volume if scale is None else scale.attenuation(volume)), voxel_um
 
 
-def _shape(parts: Sequence[NDArray]) -> tuple[int, int, int]:
+def _shape(parts: Sequence[NDArray[Any]]) -> tuple[int, int, int]:
     return (sum(len(part) for part in parts), *parts[0].shape[1:])
 
 
-def _parts(volume: Volume, path: Path) -> Sequence[NDArray]:
+def _parts(volume: Volume, path: Path) -> Sequence[NDArray[Any]]:
     parts = [volume] if isinstance(volume, np.ndarray) else volume
     if not parts:
         raise DataError("a volume of no parts is not written", where=str(path))
@@ -116,7 +116,7 @@ def _parts(volume: Volume, path: Path) -> Sequence[NDArray]:
 
 def _write(
     path: Path,
-    parts: Iterable[NDArray],
+    parts: Iterable[NDArray[Any]],
     shape: tuple[int, int, int],
     dtype: np.dtype,
     voxel_size_um: float,
@@ -193,7 +193,7 @@ def _imagej_voxel_um(file: tifffile.TiffFile) -> float | None:
     return factor * tag.value[1] / tag.value[0]
 
 
-def _three_dimensions(volume: NDArray, path: Path) -> NDArray:
+def _three_dimensions(volume: NDArray[Any], path: Path) -> NDArray[Any]:
     """Drop axes of length 1 in front (time, channel) until three are left."""
     while volume.ndim > 3 and volume.shape[0] == 1:
         volume = volume[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def read_scan(path: Path | str) -> ScanFile:
     return _format_of(Path(path), scan_formats(), "scan").read(Path(path))
 
 
-def read_volume(path: Path | str) -> tuple[NDArray, float | None]:
+def read_volume(path: Path | str) -> tuple[NDArray[Any], float | None]:
     """Array [z, y, x] and voxel size in um (None: not in the file). Raises DataError as `read_scan` does."""
     volume, voxel_um = _format_of(Path(path), volume_formats(), "volume").read(Path(path))
     if volume.ndim != 3 or 0 in volume.shape:

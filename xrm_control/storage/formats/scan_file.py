@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
@@ -22,15 +22,15 @@ class ScanFile:
     """
 
     source: str
-    projections: NDArray | LazyFrames
-    theta_deg: NDArray
-    time_s: NDArray
-    flats: NDArray
-    flat_time_s: NDArray
-    darks: NDArray
+    projections: NDArray[Any] | LazyFrames
+    theta_deg: NDArray[Any]
+    time_s: NDArray[Any]
+    flats: NDArray[Any]
+    flat_time_s: NDArray[Any]
+    darks: NDArray[Any]
     pixel_size_um: float | None = None
     energy_kev: float | None = None
-    shifts_px: NDArray | None = None
+    shifts_px: NDArray[Any] | None = None
     normalised: bool = False
 
 
@@ -60,5 +60,5 @@ class VolumeFormat(ABC):
         """Whether the content is of this kind; the suffix fits already. A folder has no suffix to fit."""
 
     @abstractmethod
-    def read(self, path: Path) -> tuple[NDArray, float | None]:
+    def read(self, path: Path) -> tuple[NDArray[Any], float | None]:
         """Array [z, y, x] and voxel size in um, None where the file does not say. Raises DataError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -23,9 +24,9 @@ class TiffStack(VolumeFormat):
     def recognises(self, path: Path) -> bool:
         return path.is_dir() and bool(_slices(path))
 
-    def read(self, path: Path) -> tuple[NDArray, float | None]:
+    def read(self, path: Path) -> tuple[NDArray[Any], float | None]:
         files = _slices(path)
-        images: list[NDArray] = []
+        images: list[NDArray[Any]] = []
         for file in files:
             try:
                 image = tifffile.imread(file)
@@ -37,7 +38,7 @@ class TiffStack(VolumeFormat):
         return np.stack(images), None
 
 
-def write_tiff_stack(folder: Path, volume: NDArray) -> Path:
+def write_tiff_stack(folder: Path, volume: NDArray[Any]) -> Path:
     """Write [z, y, x] as folder/slice_0000.tif ...; the folder appears when all slices are on the disk.
 
     Raises DataError for an array that is no volume, StorageError where the disk fails or the folder exists.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import olefile
@@ -65,7 +65,7 @@ class _Streams:
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._names
 
-    def array(self, name: str, dtype: str) -> NDArray:
+    def array(self, name: str, dtype: str) -> NDArray[Any]:
         """All whole values of a stream. Raises DataError where there is no such stream."""
         entry = self._names.get(name.lower())
         if entry is None:
@@ -99,7 +99,7 @@ class _Streams:
                 limit=f"{size}",
             )
 
-    def image(self, name: str, dtype: str, shape: tuple[int, int]) -> NDArray:
+    def image(self, name: str, dtype: str, shape: tuple[int, int]) -> NDArray[Any]:
         self.require(name, shape[0] * shape[1] * np.dtype(dtype).itemsize)
         values = self.array(name, dtype)
         if values.size != shape[0] * shape[1]:
@@ -153,7 +153,7 @@ def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Contain
 
 def _read_images(
     opened: Callable[[], AbstractContextManager[Container]], source: str, kind: str, views: Sequence[int], rows: slice
-) -> NDArray:
+) -> NDArray[Any]:
     with opened() as container:
         streams = _Streams(container, source)
         shape = _shape(streams)
