@@ -175,15 +175,15 @@ def test_a_frame_that_is_none_is_never_kept(bench: Bench, kind: str) -> None:
     async def session(instrument: Instrument, _: Clock, hands: Hands) -> None:
         settings = await instrument.camera.configure(8, 0.5)
         checker = FrameChecker(settings.shape)
-        checker.check(step("dark", 0), await instrument.camera.expose())
+        checker.check(step(FrameKind.DARK, 0), await instrument.camera.expose())
         await instrument.shutter.set(True)
-        checker.check(step("projection", 1), await instrument.camera.expose())
+        checker.check(step(FrameKind.PROJECTION, 1), await instrument.camera.expose())
         await hands.fault(kind)
 
         async def take() -> CameraFrame:
             checker.ordered()
             frame = await instrument.camera.expose()
-            checker.check(step("projection", 2), frame)
+            checker.check(step(FrameKind.PROJECTION, 2), frame)
             return frame
 
         with pytest.raises((FrameLost, FrameUnusable)):
@@ -252,7 +252,7 @@ async def _frame(instrument: Instrument) -> CameraFrame:
     return await instrument.camera.expose()
 
 
-def step(kind: Any, index: int) -> FrameStep:
+def step(kind: FrameKind, index: int) -> FrameStep:
     return FrameStep(
-        FrameId(f"roi-01/{kind}_{index:04d}"), kind, index, Pose(0, 0, 0, 0), shutter_open=kind != FrameKind.DARK
+        FrameId.numbered("roi-01", kind, index), kind, index, Pose(0, 0, 0, 0), shutter_open=kind != FrameKind.DARK
     )
