@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xrm_control import app
 from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.core.states import Verdict
 from xrm_control.processing.measured import read_measured
 from xrm_control.storage.records import RunSummary
 from xrm_control.storage.run_folder import RunFolder
@@ -30,7 +31,7 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether nothing is missing and no region was set aside. Raises DataError while there are no results."""
-        return self.results.verdict.status == "complete"
+        return self.results.verdict.status is Verdict.COMPLETE
 
     @property
     def status(self) -> RunSummary:

@@ -29,7 +29,7 @@ def plan_tables(plan: Plan) -> tuple[Table, Table]:
     facts.add_row("projections per scan", str(plan.projections))
     facts.add_row("pixel", f"{plan.pixel_size_um * 1000:.0f} nm")
     facts.add_row("field of view", f"{plan.field_of_view_um:.1f} um")
-    facts.add_row("memory to reconstruct", size(plan.memory_bytes))
+    facts.add_row("memory at the peak", size(plan.memory_bytes))
     facts.add_row("surface dose per scan", f"{plan.dose_per_scan_gy:.3g} Gy")
     facts.add_row(
         "particles expected", f"{plan.particles_in_mosaic} in the mosaic, {plan.particles_per_volume} a volume"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from xrm_control.core import states
 from xrm_control.reporting import paper
 from xrm_control.reporting.formatting import MISSING, duration, figure, text
 from xrm_control.reporting.radii import whole
@@ -39,7 +40,7 @@ def verdict(run: RunData) -> Verdict:
     if run.results is None:
         return Verdict("unknown", False, ("results.json cannot be used (below)",))
     stated = run.results.verdict
-    complete = stated.status == "complete"
+    complete = stated.status is states.Verdict.COMPLETE
     doubts = tuple(_doubts(run)) if complete else ()
     if doubts:
         return Verdict("incomplete", False, (*stated.reasons, *doubts))
