@@ -20,8 +20,9 @@ from xrm_control.cli.main import cli
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.contracts.table1 import PAPER, Table1
 from xrm_control.core.clock import utc_now
-from xrm_control.core.events import Event
+from xrm_control.core.events import RunFailed, RunHeld, StageBegun
 from xrm_control.core.findings import Finding
+from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.reporting.table import paper_table
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import RunRecord
@@ -75,9 +76,9 @@ def run_of(tmp_path: Path) -> Any:
         folder = RunFolder.create(tmp_path, "r", utc_now(), "0000")
         record = RunRecord(text, text, "", text, True, utc_now().isoformat())
         with Journal.create(folder.journal, record) as journal:
-            journal.set_state("scanning", t_s=1.0, reason=text, utc=None)
-            journal.set_roi_state("roi-01", "quarantined", t_s=1.0, reason=text, utc=None)
-            journal.record_event("e", text, t_s=1.0, level="error", data={}, utc=None)
+            journal.set_state(RunState.SCANNING, t_s=1.0, reason=text, utc=None)
+            journal.set_roi_state("roi-01", RoiState.QUARANTINED, t_s=1.0, reason=text, utc=None)
+            journal.record_event("e", text, t_s=1.0, level=Level.ERROR, data={}, utc=None)
         return folder
 
     return make
@@ -89,9 +90,9 @@ def test_hostile_text_in_progress(text: str) -> None:
         file = StringIO()
         console = PlainConsole(file=file, width=300, force_terminal=terminal, color_system=None, highlight=False)
         with progress.display(console) as listener:
-            listener(Event(1.0, "info", "stage.begun", text, {"total": 3}))
-            listener(Event(2.0, "error", "frame.kept", text))
-            listener(Event(2.0, "warning", text, text))
+            listener(StageBegun(text, 3, t_s=1.0))
+            listener(RunFailed(text, t_s=2.0))
+            listener(RunHeld(text, t_s=2.0))
         assert file.getvalue().count(text) >= 3
 
 

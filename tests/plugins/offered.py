@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MEMBERS = """
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.metric import Metric
+from xrm_control.contracts.column import Column
 from xrm_control.analysis.threshold import Modes, Threshold
 from xrm_control.devices.simulated import SimulatedBackend
 from xrm_control.reconstruction.reconstructor import Reconstructor
@@ -19,6 +20,12 @@ from xrm_control.reconstruction.reconstructor import Reconstructor
 
 class Elongation(Metric):
     kind: Literal["elongation"] = "elongation"
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column(
+            name="elongation", label="elongation", meaning="longest over shortest radius", source="theirs",
+            statistics="whole",
+        ),
+    )  # fmt: skip
 
     def measure(self, particle: ParticleCrop) -> dict[str, float]:
         return {"elongation": 1.25}

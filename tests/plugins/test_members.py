@@ -93,6 +93,10 @@ def test_a_volume_is_measured_by_them(theirs: Installed, tmp_path: Path) -> None
     assert said.returncode == 0, said.stderr
     with (out / "particles.csv").open(encoding="utf-8") as file:
         assert [row["elongation"] for row in csv.DictReader(file)] == ["1.25"]
+    results = json.loads((out / "results.json").read_text())
+    assert results["population"]["elongation"]["mean"] == 1.25
+    columns = json.loads((out / "columns.json").read_text())["particles"]
+    assert [one["meaning"] for one in columns if one["name"] == "elongation"] == ["longest over shortest radius"]
 
 
 def test_doctor_lists_them(theirs: Installed) -> None:
