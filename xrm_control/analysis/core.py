@@ -48,8 +48,8 @@ MIN_SIDE_VOXELS = 8
 # Blur of sigma voxels hides voids smaller than this many sigma from a half-way threshold.
 VOID_LIMIT_SIGMA = 3.08
 FWHM = 2.3548
-# Measured at 128 to 256 voxels a side, the volume itself included.
-_BYTES_PER_VOXEL = 44
+# Measured at 128 to 256 voxels a side, the volume itself and what the allocator holds included.
+_BYTES_PER_VOXEL = 64
 _TABLE_BYTES = 2_000_000
 
 

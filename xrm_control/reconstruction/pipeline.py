@@ -32,7 +32,7 @@ from xrm_control.reconstruction.warnings import collect_warnings
 # Of a slab of rows, from counts to slices, with what is held of its part; measured at 1024 columns and 1571 views.
 _BYTES_PER_PIXEL = 80
 # What an allocator holds beyond what is asked of it.
-_ALLOCATED = 1.25
+_ALLOCATED = 1.6
 # What is read at once: a file of packed frames is unpacked whole for each part.
 _PART_SLABS = 4
 
