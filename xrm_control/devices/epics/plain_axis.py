@@ -111,14 +111,19 @@ class PlainAxis:
         if self._map.stop is None:
             await self._hold_here()
         deadline_s = self._clock.now_s() + max(about.settle_s + _GRACE_S, self._clock.wall_s(_FLOOR_WALL_S))
-        last, still_since_s = math.nan, self._clock.now_s()
+        last, still_since_s, held = math.nan, self._clock.now_s(), False
         while True:
-            _, position, done = await self._look(urgent=True)
+            setpoint, position, done = await self._look(urgent=True)
             now_s = self._clock.now_s()
             if done is False or not abs(position - last) <= about.tolerance:
                 last, still_since_s = position, now_s
             elif done or now_s - still_since_s >= max(about.settle_s, self._clock.wall_s(_POLL_S)):
-                break
+                if done or held or abs(position - setpoint) <= about.tolerance:
+                    return
+                # As a motor record does: the target becomes where it stopped. A server that was late may have looked
+                # like an axis at rest: therefore it is looked at again afterwards.
+                await self._hold_here()
+                held, still_since_s = True, now_s
             if now_s > deadline_s:
                 raise MotionStalled(
                     "the axis does not come to rest after it was stopped",
@@ -127,9 +132,6 @@ class PlainAxis:
                     remedy="use the emergency stop of the stage controller",
                 )
             await self._clock.sleep(self._clock.wall_s(_POLL_S))
-        if self._map.stop is not None and self._map.done is None:
-            # As a motor record does: the target becomes where it stopped.
-            await self._hold_here()
 
     async def _hold_here(self) -> None:
         """The read-back becomes the target, unless the axis is at its target already."""
