@@ -113,6 +113,7 @@ BROKEN = {
     "other_name": ("metrics", "theirs:Elongation", 'needs a field kind: Literal["other_name"]'),
     "size": ("metrics", "theirs:Elongation", "is xrm_control's own; broken must choose another name"),
     "zeros": ("reconstructors", "theirs:Zeros", "several packages offer kind 'zeros': broken, theirs"),
+    "leaves": ("thresholds", "leaves:Quarter", "cannot be imported: SystemExit: no licence"),
     "falls": ("thresholds", "broken:Falls", "cannot be imported: AttributeError"),
 }
 
@@ -124,6 +125,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     points: dict[str, dict[str, str]] = {"analysis_cores": {"gone": "missing_module:core"}}
     for name, (group, value, _) in BROKEN.items():
         points.setdefault(group, {})[name] = value
+    (site / "leaves.py").write_text("raise SystemExit('no licence')\n")
     install(site, "broken", "", points)
     return Installed(site)
 

@@ -83,7 +83,7 @@ class Family:
         """The member, or what is wrong with it."""
         try:
             item = point.load()
-        except Exception as error:  # noqa: BLE001  whatever another package raises when it is imported
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever another package raises when it is imported
             return f"cannot be imported: {type(error).__name__}: {error}"
         if not (isinstance(item, type) and issubclass(item, base)):
             return f"is no {base.__module__}.{base.__name__}"

@@ -80,6 +80,6 @@ def _loaded(name: str) -> tuple[Any, str]:
     (point,) = points.values()
     try:
         core = point.load()
-    except Exception as error:  # noqa: BLE001  whatever another package raises when it is imported
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever another package raises when it is imported
         return None, f"{point.value} cannot be imported: {type(error).__name__}: {error}"
     return core, "" if callable(core) else f"{point.value} is no function of handoff.json and a folder"
