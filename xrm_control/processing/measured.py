@@ -17,7 +17,9 @@ from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows of particles.csv and voids.csv of some regions; voids: None where one of them did not look for voids."""
+    """Rows of particles.csv and voids.csv of some regions; voids: None where nobody looked for any in one of them, or
+    where no region was measured.
+    """
 
     particles: Rows
     voids: Rows | None
@@ -36,7 +38,7 @@ def read_measured(folder: RunFolder, rois: Sequence[str]) -> Measured:
     """The tables of those regions of a run. Raises DataError, naming file, row and column."""
     places = [(folder.roi(roi), _columns_of(folder.roi(roi))) for roi in rois]
     particles = pool_rows(read_rows(place.particles, known.particles) for place, known in places)
-    if not all(place.voids.is_file() for place, _ in places):
+    if not places or not all(place.voids.is_file() for place, _ in places):
         return Measured(particles, None)
     return Measured(particles, pool_rows(read_rows(place.voids, known.voids) for place, known in places))
 
