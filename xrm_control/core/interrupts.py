@@ -73,7 +73,7 @@ def outside_loop(work: Callable[[], Result]) -> Result:
     over = threading.Event()
 
     def carried_out() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         try:
             ended.append(context.run(work))
         except BaseException as error:  # noqa: BLE001  it is raised again where it is waited for
@@ -82,16 +82,16 @@ def outside_loop(work: Callable[[], Result]) -> Result:
             over.set()
 
     # An interrupt while the thread starts would leave it behind: it comes when it is waited for.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threading.Thread(target=carried_out, name="outside the loop").start()
     # Not by joining: an interrupted join takes the thread for ended (CPython before 3.13).
     while not over.is_set():
         try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             over.wait()
         except KeyboardInterrupt:
             interrupts.interrupt("Ctrl-C")
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     if failed:
         raise failed[0]
     return ended[0]
