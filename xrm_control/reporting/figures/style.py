@@ -115,5 +115,6 @@ def to_picture(figure: Figure, alt: str) -> Picture:
     width, height = (round(inches * CSS_PX_PER_INCH) for inches in figure.get_size_inches())
     figure.set_dpi(PNG_DPI)
     png = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"optimize": True})
+    # Level 4 takes a third of the time of 9, for two per cent more bytes.
+    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     return Picture(png.getvalue(), "image/png", width, height, alt)
