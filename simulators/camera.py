@@ -36,19 +36,22 @@ class CameraConfig:
 class Sensor:
     """Turns an expected number of photons per binned pixel into counts; its hot pixels stay where they are."""
 
-    def __init__(self, config: CameraConfig, seed: int, noise: bool) -> None:
+    def __init__(self, config: CameraConfig, seed: int, noise: bool, begun_s: float = 0.0) -> None:
         self._config = config
         self._seed = seed
         self._noise = noise
+        # Its frames are numbered anew each time it is switched on, and none shows the noise of one before.
+        self._begun = (round(1000 * begun_s),) if begun_s else ()
 
     def image(self, photons: NDArray[np.float64], exposure_s: float, number: int) -> NDArray[np.uint16]:
         """Counts of frame `number`; photons is the expectation (size, size)."""
         c = self._config
         size = photons.shape[0]
         if self._noise:
-            arrived = photons_arrived(generator(self._seed, "photons", number), photons)
+            arrived = photons_arrived(generator(self._seed, "photons", number, *self._begun), photons)
             counts = c.gain * arrived + c.dark_offset
-            counts += c.read_noise * generator(self._seed, "read noise", number).standard_normal(photons.shape)
+            read = generator(self._seed, "read noise", number, *self._begun)
+            counts += c.read_noise * read.standard_normal(photons.shape)
         else:
             counts = c.gain * photons + c.dark_offset
         row, column, strength = self._hot

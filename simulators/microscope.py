@@ -56,6 +56,7 @@ class MicroscopeConfig:
     open_beam_fraction: of full scale, for one second at binning 8; it fixes the camera's gain.
     shutter_s, front_end_s: how long the blades travel.
     noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
+    begun_s: when it was switched on; noise does not repeat itself after that.
     """
 
     seed: int = 1
@@ -76,6 +77,7 @@ class MicroscopeConfig:
     front_end_s: float = FRONT_END_S
     axes: tuple[tuple[AxisName, AxisConfig], ...] = AXES
     faults: tuple[Fault, ...] = ()
+    begun_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Microscope:
         self._light = Illumination(config.illumination_unevenness, config.illumination_wander, config.seed)
         gain = config.open_beam_fraction * FULL_SCALE / config.photons_per_pixel_s
         self._camera = config.camera or CameraConfig(gain)
-        self._sensor = Sensor(self._camera, config.seed, config.noise)
+        self._sensor = Sensor(self._camera, config.seed, config.noise, config.begun_s)
         self._binning, self._exposure_s = 8, 1.0
         self._taken: list[_Taken] = []
         self._counter = 0

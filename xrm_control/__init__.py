@@ -16,7 +16,7 @@ from xrm_control.core.lazy import lazy
 
 if TYPE_CHECKING:
     from xrm_control.api.arrays import AnalysedVolume, analyze, reconstruct
-    from xrm_control.api.recipes import check, load, open_run, plan, run
+    from xrm_control.api.recipes import check, load, open_run, plan, resume, run
     from xrm_control.api.results import Run
     from xrm_control.core.errors import XrmError
     from xrm_control.core.version import __version__
@@ -34,12 +34,13 @@ __all__ = [
     "open_run",
     "plan",
     "reconstruct",
+    "resume",
     "run",
 ]
 
 _HOMES = {
     **dict.fromkeys(("AnalysedVolume", "analyze", "reconstruct"), "xrm_control.api.arrays"),
-    **dict.fromkeys(("check", "load", "open_run", "plan", "run"), "xrm_control.api.recipes"),
+    **dict.fromkeys(("check", "load", "open_run", "plan", "resume", "run"), "xrm_control.api.recipes"),
     "Run": "xrm_control.api.results",
     "Reconstruction": "xrm_control.reconstruction.pipeline",
     "XrmError": "xrm_control.core.errors",

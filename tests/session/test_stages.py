@@ -193,7 +193,7 @@ def test_what_comes_before_the_first_view_is_apart_from_the_rest(tmp_path: Path)
 
     async def act(run: RunContext) -> None:
         acquisition = stages.scan_of(run, ROI)
-        before, rest = stages.split(acquisition)
+        before, rest = stages.split(acquisition.steps)
         assert [step.kind for step in before] == [FrameKind.DARK, FrameKind.FLAT]
         assert rest[0].kind is FrameKind.PROJECTION
         assert (*before, *rest) == acquisition.steps
@@ -207,7 +207,8 @@ def test_aligning_brings_the_region_to_its_first_angle_with_the_camera_set(tmp_p
 
     async def act(run: RunContext) -> None:
         await ready(run)
-        await stages.align(run, stages.scan_of(run, ROI))
+        scan = stages.scan_of(run, ROI)
+        await stages.align(run, scan, scan.steps)
         readings = {name: (await axis.read()).position for name, axis in run.instrument.axes.items()}
         assert readings == pytest.approx({"x": 0.0, "y": 0.0, "z": 10.0, "theta": -90.0}, abs=0.05)
         assert not stand.shutter_open(run.clock.now_s())

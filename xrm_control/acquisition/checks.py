@@ -68,6 +68,14 @@ class FrameChecker:
         """Whether the run has seen a good frame with the shutter open and the present settings of the camera."""
         return self._setting in self._good
 
+    def recall(self, step: FrameStep, image: NDArray[Any]) -> None:
+        """A frame that was believed when it was taken."""
+        look = None if step.kind == FrameKind.DARK else self.light.look(image)
+        self._dtype = image.dtype
+        if look is not None:
+            self._good.add(self._setting)
+        self.light.add(step, image, look)
+
     def withdraw(self, frame_id: FrameId) -> None:
         """A frame that was believed is so no more."""
         self.light.withdraw(frame_id)

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, RetryPolicy, gather_or_cancel
@@ -97,6 +99,11 @@ class Engine:
         full_scale = self._instrument.describe().camera.full_scale
         self._checker.begin(settings.shape, acquisition.binning, acquisition.exposure_s, full_scale)
         self._second.begin()
+
+    def recall(self, step: FrameStep, attempt: int, image: NDArray[Any]) -> None:
+        """A frame of this acquisition that was kept by whoever began it: what follows is held against it too."""
+        self._checker.recall(step, image)
+        self._second.taken(step, attempt)
 
     async def run(self, steps: Iterable[FrameStep]) -> None:
         """Carry out `steps` in order. On return each has one outcome: kept or declared missing.

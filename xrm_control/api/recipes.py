@@ -66,6 +66,18 @@ def run(
     return Run(outside_loop(lambda: app.run(loaded, Path(out), tempo, listener)).folder)
 
 
+def resume(
+    path: str | Path, *, speed: str | float | None = None, listener: Callable[[Event], None] | None = None
+) -> Run:
+    """Go on with a run that died, failed or was ended, where it stood; one that is done is left as it is.
+
+    Otherwise as `run`. Raises ResourceLocked while another process carries it out, SampleMoved when what stands in the
+    instrument is not what the run had seen there.
+    """
+    tempo = None if speed is None else str(speed)
+    return Run(outside_loop(lambda: app.resume(Path(path), tempo, listener)).folder)
+
+
 def open_run(path: str | Path) -> Run:
     """A run that is there already, also while another process carries it out. Raises DataError for what is no run."""
     return Run(RunFolder.open(Path(path)).path)

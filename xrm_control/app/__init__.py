@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,11 @@ from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
 from xrm_control.core.events import EventStream, Listener, RunFolderMade, WorkersAway
+from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.findings import Finding
 from xrm_control.core.interrupts import signals_restored
 from xrm_control.core.lazy import lazy
+from xrm_control.core.states import RunState, Verdict
 from xrm_control.devices.backend import Backend
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
@@ -34,6 +37,7 @@ from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.recorder import EventRecorder
 from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.settling import settle_and_tell
 
 if TYPE_CHECKING:
     from xrm_control.app.volumes import analyze, reconstruct
@@ -51,6 +55,7 @@ __all__ = [
     "plan",
     "reconstruct",
     "report",
+    "resume",
     "run",
     "schema",
     "status",
@@ -119,9 +124,6 @@ def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]
 
 def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None = None) -> Outcome:
     """Carry a recipe out, at `speed`; see `pace`."""
-    from xrm_control.session.context import RunContext
-    from xrm_control.session.runner import Runner
-
     recipe = loaded.recipe
     cost = plan(loaded, out)
     tempo = pace(recipe.instrument, speed)
@@ -136,32 +138,96 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
         planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
         folder.write_text(folder.plan, PLAN.text(planned))
         with Journal.create(folder.journal, record) as journal:
-
-            async def session() -> int:
-                clock = Clock(started)
-                events = EventStream(clock.now_s)
-                EventRecorder(folder, journal, lambda: clock.utc().isoformat()).listen_to(events)
-                if listener is not None:
-                    events.subscribe(listener, "the display")
-                events.emit(RunFolderMade(str(folder.path)))
-                instrument = recipe.instrument.open(clock)
-                with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
-                    context = RunContext(recipe, folder, journal, instrument, clock, events, workers, cost)
-                    try:
-                        return await Runner(context).run()
-                    finally:
-                        context.close()
-                        events.sum_up()
-
-            try:
-                with signals_restored():
-                    code = run_on_clock(session(), tempo)
-            except DataError as error:
-                # What the night brought could not be used: that is no wrong use of the command.
-                raise UnusableData(
-                    error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
-                ) from error
+            code = _carry_out(Carried(recipe, folder, journal, cost, started), tempo, listener)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
+
+
+def resume(path: Path, speed: str | None = None, listener: Listener | None = None) -> Outcome:
+    """Go on with a run that died, failed or was ended, where it stood; one that is done is left as it is.
+
+    Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with.
+    """
+    folder = RunFolder.open(path)
+    with folder.lock(), _told_with(folder), Journal.open(folder.journal) as journal:
+        recipe, _ = load_document(folder.recipe, Recipe, {})
+        record = journal.run()
+        if recipe.sha256() != record.recipe_sha256:
+            raise DataError(
+                "the recipe in the run's folder is not the one that the run was begun with",
+                where=str(folder.recipe),
+                value=recipe.sha256()[:12],
+                limit=record.recipe_sha256[:12],
+                remedy="put it back as it was, or start the changed recipe as a run of its own",
+            )
+        state = journal.state()
+        if state is not None and state.state is RunState.DONE:
+            return Outcome(folder.path, _done_with(folder), RESULTS.read(folder.results))
+        cost = make_plan(recipe, recipe.instrument.describe())
+        # What was written already needs no room any more.
+        room = free_bytes(folder.path) + sum(frame.bytes for _, frame in journal.stored_frames())
+        check_disk(cost, room, recipe.output.keep_free_gb, str(folder.path))
+        tempo = pace(recipe.instrument, speed)
+        started = datetime.fromisoformat(record.started_utc)
+        stood_s = journal.last_t_s() or 0.0
+        # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
+        passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds()
+        stands = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), stood_s)
+        code = _carry_out(stands, tempo, listener)
+    return Outcome(folder.path, code, RESULTS.read(folder.results))
+
+
+def _done_with(folder: RunFolder) -> ExitCode:
+    complete = RESULTS.read(folder.results).verdict.status is Verdict.COMPLETE
+    return ExitCode.OK if complete else ExitCode.PARTLY
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A run to be carried out by this process. begun_s: instrument time at which it is begun, or gone on with; stood_s:
+    at which it had stood, None for a fresh one."""
+
+    recipe: Recipe
+    folder: RunFolder
+    journal: Journal
+    cost: Plan
+    started: datetime
+    begun_s: float = 0.0
+    stood_s: float | None = None
+
+
+def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> int:
+    """The run in an event loop of its own, at `tempo`; its exit code."""
+    from xrm_control.session.context import RunContext
+    from xrm_control.session.runner import Runner
+
+    recipe, folder, journal = run.recipe, run.folder, run.journal
+
+    async def session() -> int:
+        clock = Clock(run.started, run.begun_s)
+        events = EventStream(clock.now_s)
+        EventRecorder(folder, journal, lambda: clock.utc().isoformat()).listen_to(events)
+        if listener is not None:
+            events.subscribe(listener, "the display")
+        events.emit(RunFolderMade(str(folder.path)))
+        if run.stood_s is not None:
+            settle_and_tell(folder, journal, run.stood_s, clock.now_s(), events.emit)
+        instrument = recipe.instrument.open(clock)
+        with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
+            context = RunContext(recipe, folder, journal, instrument, clock, events, workers, run.cost)
+            try:
+                return await Runner(context).run()
+            finally:
+                context.close()
+                events.sum_up()
+
+    try:
+        with signals_restored():
+            return run_on_clock(session(), tempo)
+    except DataError as error:
+        # What the night brought could not be used: that is no wrong use of the command.
+        raise UnusableData(
+            error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
+        ) from error
 
 
 @contextmanager

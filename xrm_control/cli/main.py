@@ -18,6 +18,7 @@ from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 from xrm_control.core.exit_code import ExitCode
 
 if TYPE_CHECKING:
+    from xrm_control import app
     from xrm_control.contracts.results import RunResults
 
 cli = typer.Typer(
@@ -37,6 +38,9 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value in place of the recipe's, e.g. scan.exposure_s=2")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
+Speed = Annotated[
+    str | None, typer.Option(help="virtual (simulated only), or N times the wall clock; none: the instrument's own")
+]
 RunsRoot = Annotated[Path, typer.Option("--out", help="folder that holds the runs")]
 
 
@@ -142,19 +146,41 @@ def run(
     recipe: RecipePath,
     set_: Overrides = None,
     out: RunsRoot = Path("runs"),
-    speed: Annotated[
-        str | None, typer.Option(help="virtual (simulated only), or N times the wall clock; none: the instrument's own")
-    ] = None,
+    speed: Speed = None,
     json_: AsJson = False,
 ) -> None:
     """Carry a recipe out, from sample to report."""
     from xrm_control import app
     from xrm_control.cli import progress
-    from xrm_control.reporting.table import paper_table
 
     loaded = app.load(recipe, arguments.overrides(set_))
     with progress.display(_err) as listener:
         outcome = app.run(loaded, out, speed, listener)
+    _told(outcome, json_)
+
+
+@cli.command()
+def resume(
+    run: RunPath,
+    speed: Speed = None,
+    json_: AsJson = False,
+) -> None:
+    """Go on with a run that died, failed or was ended, where it stood. One that is done is left as it is.
+
+    The axes are homed and a view that was taken before is taken again: another sample, or one that moved, is refused.
+    """
+    from xrm_control import app
+    from xrm_control.cli import progress
+
+    with progress.display(_err) as listener:
+        outcome = app.resume(run, speed, listener)
+    _told(outcome, json_)
+
+
+def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
+    """Print how a run ended, and end so."""
+    from xrm_control.reporting.table import paper_table
+
     if json_:
         _json(
             {

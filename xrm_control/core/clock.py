@@ -110,18 +110,20 @@ class Clock:
     """Instrument time in seconds since the start of the run, and its UTC counterpart.
 
     Made inside the event loop whose time it tells; it may then be asked from any thread.
+    begun_s: the instrument time at which the loop begins, of a run that is gone on with.
     speed: instrument seconds per second of the wall clock; infinite in virtual time, which no wall clock paces.
     """
 
-    def __init__(self, started_utc: datetime.datetime) -> None:
+    def __init__(self, started_utc: datetime.datetime, begun_s: float = 0.0) -> None:
         self.started_utc = started_utc
+        self.begun_s = begun_s
         self._loop = asyncio.get_running_loop()
         # Any other loop keeps the wall clock's time.
         self.speed = float(getattr(self._loop, "speed", 1.0))
 
     def now_s(self) -> float:
-        """Seconds of instrument time since the loop was made."""
-        return self._loop.time()
+        """Seconds of instrument time since the start of the run."""
+        return self.begun_s + self._loop.time()
 
     def utc(self) -> datetime.datetime:
         """The UTC moment that belongs to `now_s`."""

@@ -159,6 +159,10 @@ class Saturated(DeviceError):
     """The camera's pixels are full: no frame with these settings can be good."""
 
 
+class SampleMoved(XrmError):
+    """What stands in the instrument is not, or not where, what a run that is gone on with had seen."""
+
+
 class StorageError(XrmError, OSError):
     """Something could not be made durable; the run must stop."""
 

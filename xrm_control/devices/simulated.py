@@ -64,6 +64,12 @@ class FaultSpec(Spec):
         self.fault()
         return self
 
+    def over(self, t_s: float) -> bool:
+        """Whether, for an instrument switched on at t_s, it lies in the past. Moves and frames count from the start."""
+        if t_s == 0.0:
+            return False
+        return self.at_s is None or self.at_s + (self.duration_s or 0.0) < t_s
+
     def fault(self) -> Fault:
         """The simulator's own record. Raises ValueError with the simulator's words."""
         return Fault(**self.model_dump())
@@ -92,16 +98,18 @@ class SimulatedBackend(Backend):
 
     def open(self, clock: Clock) -> SimulatedInstrument:
         """See `Backend.open`."""
-        return SimulatedInstrument(self._microscope(), clock)
+        return SimulatedInstrument(self._microscope(clock.begun_s), clock)
 
-    def _microscope(self) -> Microscope:
+    def _microscope(self, begun_s: float = 0.0) -> Microscope:
+        """Switched on at begun_s: what was scripted for before is over."""
         return Microscope(
             MicroscopeConfig(
                 seed=self.seed,
                 specimen=SpecimenConfig(preset=self.specimen),
                 noise=self.noise,
                 axis_offset_um=self.axis_offset_um,
-                faults=tuple(spec.fault() for spec in self.faults),
+                faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
+                begun_s=begun_s,
             )
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xrm_control.contracts.rois import ROIS
-from xrm_control.core.events import RunAborted, RunFailed, SafeStateFailed, StageBegun, StageEnded
+from xrm_control.core.events import RunAborted, RunFailed, RunResumed, SafeStateFailed, StageBegun, StageEnded
 from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.states import ENDS, ROI_ENDS, RoiState, RunState, Verdict
 from xrm_control.recipe.document import Recipe
@@ -101,31 +101,50 @@ def _left_undone(run: Achieved) -> list[str]:
 
 
 def _mosaic_s(journal: JournalQueries) -> float | None:
-    """From the first frame's move to the closed shutter; without homing, without stitching."""
+    """From the first frame's move to the closed shutter, in however many sittings; no homing, no stitching."""
     begun, ended = (
         [event.t_s for event in journal.events_of(kind) if event.text == MOSAIC]
         for kind in (StageBegun.kind, StageEnded.kind)
     )
-    return ended[0] - begun[0] if begun and ended else None
+    if not begun or not ended:
+        return None
+    left_s = [s for s, _ in _absences(journal)]
+    return sum(min(end for end in (*ended, *left_s) if end >= at) - at for at in begun)
+
+
+def _absences(journal: JournalQueries) -> list[tuple[float, float]]:
+    """(from, to): while nobody carried the run out."""
+    return [(float(event.data["stood_s"]), event.t_s) for event in journal.events_of(RunResumed.kind)]
 
 
 def _scan_s(journal: JournalQueries) -> dict[str, float]:
-    """From aligning to checking, by region; regions are planned one by one, in the order in which they are scanned."""
-    rois = dict.fromkeys(plan.roi for plan in journal.planned_frames() if plan.roi)
-    # A scan that has not come to its end is the last one.
-    return dict(zip(rois, _spans(journal.states()), strict=False))
+    """From aligning to checking, by region, in however many sittings; of the regions whose scan came to its end."""
+    begun = [(event.t_s, event.text.partition(" ")[0]) for event in journal.events_of(StageBegun.kind)]
+    spent: dict[str, float] = {}
+    ended: set[str] = set()
+    for start_s, end_s, whole in _sittings(journal.states(), _absences(journal)):
+        roi = next((name for at_s, name in begun if start_s <= at_s <= end_s and name != MOSAIC), None)
+        if roi is not None:
+            spent[roi] = spent.get(roi, 0.0) + end_s - start_s
+            if whole:
+                ended.add(roi)
+    return {roi: seconds for roi, seconds in spent.items() if roi in ended}
 
 
-def _spans(states: Sequence[StateRecord]) -> list[float]:
-    spans: list[float] = []
+def _sittings(
+    states: Sequence[StateRecord], absences: Sequence[tuple[float, float]]
+) -> Iterator[tuple[float, float, bool]]:
+    """(from, to, whether the scan came to its end then) of each time that the run was at work on a scan."""
     begun_s: float | None = None
     for record in states:
         if record.state is RunState.ALIGNING and begun_s is None:
             begun_s = record.t_s
-        elif record.state is RunState.CHECKING and begun_s is not None:
-            spans.append(record.t_s - begun_s)
+        elif begun_s is not None and record.state is RunState.CHECKING:
+            yield begun_s, record.t_s, True
             begun_s = None
-        elif record.state in (*ENDS, RunState.CONNECTING):
-            # Whoever goes on with a run connects anew, and scans the region from its begin or from where it was.
+        elif begun_s is not None and record.state in (*ENDS, RunState.CONNECTING):
+            # Whoever goes on with a run connects anew; until when it had been at work is told then.
+            left = [left_s for left_s, back_s in absences if begun_s <= left_s and back_s <= record.t_s]
+            end_s = record.t_s if record.state in ENDS else max(left, default=begun_s)
+            yield begun_s, end_s, False
             begun_s = None
-    return spans

@@ -61,6 +61,12 @@ class LivePreview:
         if isinstance(event, FrameKept) and event.image is not None and event.frame.group == self._name:
             self._kept(event, event.image)
 
+    async def recall(self, frame: FrameKept) -> None:
+        """A frame that was taken before; none is skipped."""
+        while len(self._waiting) >= _MOST_WAITING:
+            await asyncio.wait(self._waiting, return_when=asyncio.FIRST_COMPLETED)
+        self.hear(frame)
+
     def _kept(self, frame: FrameKept, image: NDArray[Any]) -> None:
         if self._over:
             return

@@ -13,18 +13,20 @@ from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.compute.executor import Workers
 from xrm_control.contracts.plan import Plan
 from xrm_control.core.clock import Clock
+from xrm_control.core.errors import DataError
 from xrm_control.core.events import EventStream, RoiStateEntered, RunHeld, RunReleased, StagePlanned, StateEntered
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import RoiState, RunState
+from xrm_control.core.states import FrameKind, RoiState, RunState
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
 from xrm_control.session.states import RunStates
 from xrm_control.session.status_publisher import StatusPublisher
+from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
-from xrm_control.storage.records import Exposure, PlannedFrame
+from xrm_control.storage.records import Exposure, PlannedFrame, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 
 Result = TypeVar("Result")
@@ -53,7 +55,9 @@ class RunContext:
         self.events = events
         self.workers = workers
         self.plan = plan
-        events.subscribe(StatusPublisher(folder.name, instrument, plan).hear, "the operators' screens")
+        collected = [plan.frame_id for plan, _ in journal.stored_frames()]
+        screens = StatusPublisher(folder.name, instrument, plan, collected)
+        events.subscribe(screens.hear, "the operators' screens")
         self.states = RunStates(self._state_changed)
         self._held_from = RunState.IDLE
         # Acquisitions that are planned and not finished, by stage: where the stage will still go.
@@ -103,9 +107,12 @@ class RunContext:
         self.events.emit(RunReleased(reason))
 
     def plan_frames(self, acquisition: Acquisition) -> None:
-        """Write down what shall be taken, before the first frame."""
-        roi = "" if acquisition.stage == MOSAIC else acquisition.stage
-        self.journal.plan_frames(
+        """Write down what shall be taken, before the first frame; what is planned already stays.
+
+        Raises DataError when it was planned otherwise.
+        """
+        roi = _roi_of(acquisition)
+        wanted = [
             PlannedFrame(
                 step.frame_id,
                 acquisition.stage,
@@ -117,8 +124,45 @@ class RunContext:
                 roi,
             )
             for step in acquisition.steps
-        )
-        self.events.emit(StagePlanned(acquisition.stage, len(acquisition.steps)))
+        ]
+        planned = {plan.frame_id: plan for plan in self.journal.planned_frames(stage=acquisition.stage)}
+        for plan in wanted:
+            if planned.get(plan.frame_id, plan) != plan:
+                raise DataError(
+                    "the frame was planned otherwise when the run was begun",
+                    where=plan.frame_id,
+                    value=_planned(plan),
+                    limit=_planned(planned[plan.frame_id]),
+                    remedy="start the recipe anew: what was taken stays in this run's folder",
+                )
+        new = [plan for plan in wanted if plan.frame_id not in planned]
+        if new:
+            self.journal.plan_frames(new)
+            self.events.emit(StagePlanned(acquisition.stage, len(new)))
+
+    def open_steps(self, acquisition: Acquisition) -> tuple[FrameStep, ...]:
+        """The planned frames of an acquisition that have no outcome yet; what was planned besides comes first."""
+        still_open = {plan.frame_id: plan for plan in self.journal.open_frames(_roi_of(acquisition))}
+        its_own = {step.frame_id for step in acquisition.steps}
+        besides = [
+            FrameStep(name, plan.kind, plan.number, plan.target, shutter_open=plan.kind is not FrameKind.DARK)
+            for name, plan in still_open.items()
+            if name not in its_own
+        ]
+        return (*besides, *(step for step in acquisition.steps if step.frame_id in still_open))
+
+    def kept(self, acquisition: Acquisition) -> list[tuple[FrameStep, StoredFrame]]:
+        """The frames of an acquisition that are kept, in the order in which they were taken."""
+        stored = [
+            (FrameStep(plan.frame_id, plan.kind, plan.number, plan.target, plan.kind is not FrameKind.DARK), frame)
+            for plan, frame in self.journal.stored_frames(_roi_of(acquisition))
+        ]
+        return sorted(stored, key=lambda one: one[1].exposure.t_start_s)
+
+    def recorded(self, name: str) -> bool:
+        """Whether a file of the run folder was made before, and is what was made."""
+        path, known = self.folder.path / name, self.journal.artifacts().get(name)
+        return known is not None and path.is_file() and sha256_file(path) == known.sha256
 
     def set_roi_state(self, roi: str, state: RoiState, reason: str = "") -> None:
         """One step in the small life of a ROI."""
@@ -130,6 +174,19 @@ class RunContext:
             self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
         finally:
             self.events.emit(StateEntered(state))
+
+
+def _roi_of(acquisition: Acquisition) -> str:
+    """As the journal names it: "" is the mosaic."""
+    return "" if acquisition.stage == MOSAIC else acquisition.stage
+
+
+def _planned(plan: PlannedFrame) -> str:
+    at = plan.target
+    return (
+        f"x {at.x_um:g}, y {at.y_um:g}, z {at.z_um:g} um, theta {at.theta_deg:g} deg,"
+        f" {plan.exposure_s:g} s, binning {plan.binning}"
+    )
 
 
 class JournalSink:

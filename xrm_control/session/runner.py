@@ -28,7 +28,7 @@ from xrm_control.core.events import (
 )
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt
-from xrm_control.core.states import RoiState, RunState, Verdict
+from xrm_control.core.states import ROI_ENDS, RoiState, RunState, Verdict
 from xrm_control.devices.protocols import SafeState
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.processing.achieved import achieved, shortcomings
@@ -41,6 +41,7 @@ from xrm_control.roi.strategy import Roi
 from xrm_control.session import stages
 from xrm_control.session.context import RunContext
 from xrm_control.session.placing import compare_with_mosaic
+from xrm_control.session.resuming import Found, fit_together, look_again
 
 # An instrument that does not answer may come back; it is not left in the beam for want of a second try.
 _SAFE_TRIES = 4
@@ -124,12 +125,13 @@ class Runner:
         await stages.connect(run)
         run.states.go("home")
         await stages.home(run)
+        found = await look_again(run)
         run.states.go("map")
         mosaic = await stages.map_sample(run)
         run.states.go("pick")
         rois = await stages.pick(run, mosaic)
         for roi in rois:
-            await self._scan(roi, mosaic)
+            await self._scan(roi, mosaic, found)
         run.states.go("finish")
         safety = await self._make_safe()
         self._say(safety)
@@ -145,16 +147,29 @@ class Runner:
         await self._report(Verdict.INCOMPLETE if reasons else Verdict.COMPLETE, reasons)
         run.states.go("complete")
 
-    async def _scan(self, roi: Roi, mosaic: Mosaic) -> None:
-        """One ROI: aligning, referencing, scanning, checking; then it is processed while the next one is scanned."""
+    async def _scan(self, roi: Roi, mosaic: Mosaic, found: Found) -> None:
+        """One ROI: aligning, referencing, scanning, checking; then it is processed while the next one is scanned.
+
+        Of one that was begun before, what is left; `found`: how its sample was found again.
+        """
         run = self._run
-        acquisition = run.ahead[roi.name]
+        acquisition, life = run.ahead[roi.name], run.journal.roi_states().get(roi.name)
+        if life is not None and life.state in ROI_ENDS:
+            del run.ahead[roi.name]
+            return
         run.plan_frames(acquisition)
-        before, rest = stages.split(acquisition)
         self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")
+        if life is not None and not run.open_steps(acquisition):
+            del run.ahead[roi.name]
+            self._follow(roi)
+            return
+        fit_together(run, acquisition, found)
+        steps = run.open_steps(acquisition)
+        before, rest = stages.split(steps)
         run.states.go("align")
-        await stages.align(run, acquisition)
-        async with stages.preview(run, acquisition):
+        await stages.align(run, acquisition, steps)
+        async with stages.preview(run, acquisition) as live:
+            await stages.recall(run, acquisition, live.recall)
             run.states.go("reference")
             await stages.take(run, acquisition, before, "references")
             run.states.go("scan")
@@ -165,6 +180,10 @@ class Runner:
             self._quarantine(roi.name, problem)
             return
         run.set_roi_state(roi.name, RoiState.SCANNED)
+        self._follow(roi)
+
+    def _follow(self, roi: Roi) -> None:
+        """Process a region that was scanned, while the next one is."""
         self._processing.append(asyncio.create_task(self._process(roi), name=f"process {roi.name}"))
 
     async def _warm_up(self) -> None:

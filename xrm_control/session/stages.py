@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import asdict
 
 import numpy as np
@@ -13,6 +13,7 @@ from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
 from xrm_control.core.errors import DeviceError, UnusableData
 from xrm_control.core.events import (
+    FrameKept,
     InstrumentBegun,
     InstrumentReached,
     RoiChosen,
@@ -36,6 +37,7 @@ from xrm_control.roi.particles2d import find_particles
 from xrm_control.roi.strategy import Limits, Roi
 from xrm_control.session.context import RunContext
 from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import Artifact
 
 
@@ -51,7 +53,7 @@ async def connect(run: RunContext) -> None:
     if not source.available:
         run.events.emit(SourceDown())
     truth = run.instrument.truth()
-    if truth is not None:
+    if truth is not None and not run.folder.truth.is_file():
         await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth))
 
 
@@ -82,19 +84,34 @@ async def map_sample(run: RunContext) -> Mosaic:
     run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
     run.ahead[acquisition.stage] = acquisition
     run.plan_frames(acquisition)
-    with _stage(run, MOSAIC, len(acquisition.steps)):
-        await run.engine.configure(acquisition)
-        # Without references no tile can be used: that is known before the first of them is exposed.
-        first = next((at for at, step in enumerate(acquisition.steps) if step.kind == FrameKind.TILE), 0)
-        await run.engine.run(acquisition.steps[:first])
-        _require_references(run, acquisition.steps[:first])
-        await run.engine.run(acquisition.steps[first:])
-        await run.engine.close()
+    steps = run.open_steps(acquisition)
+    if steps:
+        with _stage(run, MOSAIC, len(steps)):
+            await run.engine.configure(acquisition)
+            await recall(run, acquisition)
+            references, rest = split(steps, FrameKind.TILE)
+            # Without references no tile can be used: that is known before the first of them is exposed.
+            await run.engine.run(references)
+            _require_references(run, split(acquisition.steps, FrameKind.TILE)[0])
+            await run.engine.run(rest)
+            await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
-    await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
-    record_artifact(run, "mosaic.ome.tif", "mosaic")
+    if not run.recorded("mosaic.ome.tif"):
+        await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
+        record_artifact(run, "mosaic.ome.tif", "mosaic")
     return mosaic
+
+
+async def recall(
+    run: RunContext, acquisition: Acquisition, hear: Callable[[FrameKept], Awaitable[None]] | None = None
+) -> None:
+    """Know again what is kept of an acquisition that was begun before; `hear` is told of each frame, as if it came."""
+    for step, frame in run.kept(acquisition):
+        image = await run.on_disk(read_frame, run.folder, frame)
+        run.engine.recall(step, frame.attempt, image)
+        if hear is not None:
+            await hear(FrameKept(step.frame_id, step.kind, step.index, frame.exposure.actual.theta_deg, image))
 
 
 def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
@@ -132,7 +149,13 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
 
 
 async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
-    """Choose the ROIs, refuse any that the stage cannot reach, and draw them on the mosaic."""
+    """Choose the ROIs, refuse any that the stage cannot reach, and draw them on the mosaic; once in a run's life."""
+    if run.recorded("rois.json") and run.recorded("mosaic.png"):
+        rois = tuple(Roi(**dict(record)) for record in ROIS.read(run.folder.rois).rois)
+        for roi in rois:
+            run.ahead[roi.name] = _reachable(run, roi)
+        _replan(run, rois)
+        return rois
     chart = MosaicMap(mosaic.image, mosaic.pixel_size_um, mosaic.x0_um, mosaic.y0_um)
     mu_per_um = run.recipe.sample.mu_per_um(run.description.energy_kev)
     fov_um = run.description.camera.field_of_view_um
@@ -142,9 +165,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
         rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
         for roi in rois:
             # Built once: what is checked here is what is carried out.
-            scan = scan_of(run, roi)
-            run.guard.check_path((step.frame_id, step.pose) for step in scan.steps)
-            run.ahead[scan.stage] = scan
+            run.ahead[roi.name] = _reachable(run, roi)
         _replan(run, rois)
         height, width = mosaic.image.shape
         about = MosaicRecord(
@@ -156,7 +177,8 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
             residual_um=mosaic.residual_um,
         )
         chosen = RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois))
-        await run.on_disk(run.folder.write_text, run.folder.rois, ROIS.text(chosen))
+        text = ROIS.text(chosen)
+        await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))
         frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
         circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
         await run.on_disk(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
@@ -165,6 +187,13 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
     for roi in rois:
         run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
     return rois
+
+
+def _reachable(run: RunContext, roi: Roi) -> Acquisition:
+    """The scan of a region, none of whose positions lies outside what is allowed. Raises SafetyRefusal."""
+    scan = scan_of(run, roi)
+    run.guard.check_path((step.frame_id, step.pose) for step in scan.steps)
+    return scan
 
 
 def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
@@ -186,28 +215,33 @@ def scan_of(run: RunContext, roi: Roi) -> Acquisition:
     return run.recipe.scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)
 
 
-def split(acquisition: Acquisition) -> tuple[tuple[FrameStep, ...], tuple[FrameStep, ...]]:
-    """The frames before the first projection (darks, references), and the rest."""
-    first = next((i for i, step in enumerate(acquisition.steps) if step.kind == FrameKind.PROJECTION), 0)
-    return acquisition.steps[:first], acquisition.steps[first:]
+def split(
+    steps: tuple[FrameStep, ...], kind: FrameKind = FrameKind.PROJECTION
+) -> tuple[tuple[FrameStep, ...], tuple[FrameStep, ...]]:
+    """The frames before the first of `kind` (darks, references), and the rest."""
+    first = next((at for at, step in enumerate(steps) if step.kind == kind), 0)
+    return steps[:first], steps[first:]
 
 
-async def align(run: RunContext, acquisition: Acquisition) -> None:
-    """Bring the ROI to the rotation axis at the first angle, camera configured."""
+async def align(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep, ...]) -> None:
+    """Bring the ROI to the rotation axis at the first angle of `steps`, camera configured."""
     await run.engine.configure(acquisition)
-    first = next(step for step in acquisition.steps if step.kind == FrameKind.PROJECTION)
-    await run.engine.move(first.pose, f"{acquisition.stage}, first angle")
+    first = next((step for step in steps if step.kind == FrameKind.PROJECTION), None)
+    if first is not None:
+        await run.engine.move(first.pose, f"{acquisition.stage}, first angle")
 
 
 async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep, ...], name: str) -> None:
     """Carry out a part of a scan; after it the shutter is closed."""
+    if not steps:
+        return
     with _stage(run, f"{acquisition.stage} {name}", len(steps)):
         await run.engine.run(steps)
         await run.engine.close()
 
 
 @contextlib.asynccontextmanager
-async def preview(run: RunContext, acquisition: Acquisition) -> AsyncGenerator[None, None]:
+async def preview(run: RunContext, acquisition: Acquisition) -> AsyncGenerator[LivePreview, None]:
     """While the block runs, slices of what is scanned grow in the ROI's folder."""
     roi = acquisition.stage
     spec = run.recipe.reconstruction
@@ -223,7 +257,7 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncGenerator[N
     )
     try:
         with run.events.listening(live.hear, "the preview"):
-            yield
+            yield live
         await live.finish()
     finally:
         live.close()

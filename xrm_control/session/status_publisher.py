@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import assert_never
 
 from xrm_control.core.events import (
@@ -13,6 +14,7 @@ from xrm_control.core.events import (
     RoiEvent,
     RunEvent,
     RunReplanned,
+    RunResumed,
     SafeStateLeft,
     StateEntered,
 )
@@ -25,10 +27,10 @@ from xrm_control.recipe.planning import Plan
 class StatusPublisher:
     """Tells the instrument's screens how far the run has come, as long as the instrument is this run's."""
 
-    def __init__(self, run: str, instrument: Instrument, plan: Plan) -> None:
+    def __init__(self, run: str, instrument: Instrument, plan: Plan, collected: Iterable[FrameId] = ()) -> None:
         self._run, self._instrument = run, instrument
         self._state = RunState.IDLE
-        self._collected: set[FrameId] = set()
+        self._collected = set(collected)
         self._images = sum(stage.frames for stage in plan.stages)
         self._planned_s = plan.total_s
         self._held_s = 0.0
@@ -45,6 +47,9 @@ class StatusPublisher:
                 self._collected.add(frame)
             case RunReplanned(images, planned_s):
                 self._images, self._planned_s = images, planned_s
+            case RunResumed(stood_s=stood_s):
+                # While nobody carried it out it did not work.
+                self._held_s += event.t_s - stood_s
             case InstrumentReached():
                 self._ours = True
             case SafeStateLeft():

@@ -27,7 +27,7 @@ from xrm_control.storage.durable import (
 from xrm_control.storage.lock import hold_lock, lock_holder
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
-_TAKEN = ("frames", "quarantine", MOSAIC)
+_TAKEN = ("frames", "quarantine", "checks", MOSAIC)
 _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -186,6 +186,11 @@ class RunFolder:
     @property
     def lock_file(self) -> Path:
         return self.path / ".lock"
+
+    @property
+    def checks(self) -> Path:
+        """Views that were taken again to compare the sample with what was seen before."""
+        return self.path / "checks"
 
     @property
     def quarantine(self) -> Path:

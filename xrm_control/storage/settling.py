@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xrm_control.core.errors import DataError
-from xrm_control.core.events import AnyEvent, AttemptClosed, FileQuarantined, FrameAdopted
+from xrm_control.core.events import AnyEvent, AttemptClosed, FileQuarantined, FrameAdopted, RunResumed
 from xrm_control.core.frame_id import FrameId
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
@@ -25,6 +25,24 @@ class Settled:
     adopted: tuple[FrameId, ...] = ()
     closed: tuple[FrameId, ...] = ()
     quarantined: tuple[str, ...] = ()
+
+
+def settle_and_tell(
+    folder: RunFolder, journal: Journal, stood_s: float, t_s: float, tell: Callable[[AnyEvent], None]
+) -> None:
+    """`settle`, and say that the run is gone on with, which had stood at stood_s."""
+    state = journal.state()
+    settled = settle(folder, journal, t_s, tell)
+    tell(
+        RunResumed(
+            state="the beginning" if state is None else state.state.value,
+            stood_s=stood_s,
+            kept=journal.accounting().kept,
+            adopted=len(settled.adopted),
+            closed=len(settled.closed),
+            quarantined=len(settled.quarantined),
+        )
+    )
 
 
 def settle(folder: RunFolder, journal: Journal, t_s: float, tell: Callable[[AnyEvent], None]) -> Settled:

@@ -34,7 +34,7 @@ def test_the_motor_record_of_the_axis_follows(beamline: Client) -> None:
     """It is the same axis, moved by somebody else: RBV tells, VAL only where the record saw it move."""
     beamline.put("Piezo:Z", 40.0)
     beamline.until(lambda: beamline.get("Sample:Z.RBV") == pytest.approx(40.0, abs=0.1))
-    # Neither 40 nor 0: a record that did not see the move still holds its old VAL, and the same VAL again moves nothing.
+    # Neither 40 nor 0: a record that did not see the move has its old VAL, and the same VAL again moves nothing.
     beamline.put("Sample:Z", 20.0)
     beamline.until(lambda: beamline.get("Piezo:Z_RBV") == pytest.approx(20.0, abs=0.1))
 

@@ -42,6 +42,13 @@ from xrm_control.core.events.regions import (
     RotationPairLost,
     RowsReconstructed,
 )
+from xrm_control.core.events.resuming import (
+    FlatsAdded,
+    RunResumed,
+    SampleCompared,
+    SampleNotCompared,
+    ScanBegunAnew,
+)
 from xrm_control.core.events.run import (
     FileQuarantined,
     ListenerFailed,
@@ -70,6 +77,7 @@ __all__ = [
     "Event",
     "EventStream",
     "FileQuarantined",
+    "FlatsAdded",
     "FrameAdopted",
     "FrameConfirmed",
     "FrameEvent",
@@ -111,9 +119,13 @@ __all__ = [
     "RunInterrupted",
     "RunReleased",
     "RunReplanned",
+    "RunResumed",
     "SafeStateFailed",
     "SafeStateLeft",
     "SafeStateVerified",
+    "SampleCompared",
+    "SampleNotCompared",
+    "ScanBegunAnew",
     "ShutterStaysOpen",
     "SourceDown",
     "StageBegun",

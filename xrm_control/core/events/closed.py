@@ -39,6 +39,13 @@ from xrm_control.core.events.regions import (
     RotationPairLost,
     RowsReconstructed,
 )
+from xrm_control.core.events.resuming import (
+    FlatsAdded,
+    RunResumed,
+    SampleCompared,
+    SampleNotCompared,
+    ScanBegunAnew,
+)
 from xrm_control.core.events.run import (
     FileQuarantined,
     ListenerFailed,
@@ -99,6 +106,11 @@ AnyEvent = (
     | RunAborted
     | RunFailed
     | RunReplanned
+    | RunResumed
+    | SampleCompared
+    | SampleNotCompared
+    | ScanBegunAnew
+    | FlatsAdded
     | StagePlanned
     | StageBegun
     | StageEnded

@@ -1,0 +1,239 @@
+"""Before a run goes on: are its frames still what was committed, and is the sample still what was seen, where it was?
+
+A fresh run has kept nothing yet, and none of this concerns it. Whoever goes on has homed the axes; a view that was
+taken before is taken once more and held against itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.acquisition.engine import Engine
+from xrm_control.acquisition.references import clear_pose
+from xrm_control.acquisition.steps import Acquisition, FrameStep
+from xrm_control.core.errors import DataError, SampleMoved
+from xrm_control.core.events import (
+    AnyEvent,
+    EventStream,
+    FlatsAdded,
+    FrameConfirmed,
+    FrameKept,
+    FrameWithdrawn,
+    SampleCompared,
+    SampleNotCompared,
+    ScanBegunAnew,
+)
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.geometry import Pose
+from xrm_control.core.states import ROI_ENDS, FrameKind
+from xrm_control.devices.protocols import CameraFrame
+from xrm_control.mosaic.displacement import Displacement, displacement
+from xrm_control.mosaic.tiles import Mosaic, Picture, transmission
+from xrm_control.session.context import RunContext
+from xrm_control.session.stages import record_artifact
+from xrm_control.storage.frames import encode_frame, read_frame
+from xrm_control.storage.records import Exposure, PlannedFrame, StoredFrame
+
+_LIT = (FrameKind.TILE, FrameKind.PROJECTION)
+# Views that are looked at, newest first, until one shows something that can be recognised.
+_LOOKED_AT = 12
+_LEAST_CONTRAST = 0.03
+# Light that differs by more than this from what it was asks for flats of its own.
+_SAME_LIGHT = 0.02
+
+_Committed = tuple[PlannedFrame, StoredFrame]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found where the run had stood. flux_ratio: light now against then; None when nothing was compared."""
+
+    off_um: float = 0.0
+    flux_ratio: float | None = None
+
+    @property
+    def same_light(self) -> bool:
+        """Whether the flats of then still hold."""
+        return self.flux_ratio is None or abs(self.flux_ratio - 1) <= _SAME_LIGHT
+
+
+async def look_again(run: RunContext) -> Found:
+    """Hold frames against their hashes, and one view against the sample of now. Nothing where nothing was kept.
+
+    Raises SampleMoved, with the figure.
+    """
+    if not run.journal.stored_frames():
+        return Found()
+    await run.on_disk(_withdraw_damaged, run)
+    shown = await run.on_disk(_telling_view, run)
+    if shown is None:
+        run.events.emit(SampleNotCompared("no view was kept that shows anything"))
+        return Found()
+    plan, before, flat, dark = shown
+    frame = await _take(run, plan)
+    flux_ratio = _light(frame.image, dark) / _light(before, dark)
+    seen, known = (transmission(image, flat, dark) for image in (frame.image, before))
+    off = await run.on_disk(_displacement, run, plan.binning, seen, known)
+    if off is None:
+        run.events.emit(SampleNotCompared(f"nothing to recognise in {plan.frame_id}"))
+        return Found(flux_ratio=flux_ratio)
+    run.events.emit(SampleCompared(str(plan.frame_id), off.x_um, off.y_um, off.likeness, flux_ratio))
+    allowed_um = run.recipe.scan.moved_allowed_um
+    if not off.recognised:
+        raise SampleMoved(
+            "what the instrument sees is not what the run had seen there",
+            where=plan.frame_id,
+            value=f"correlation {off.likeness:.2f}",
+            limit="0.6",
+            remedy="put the sample of this run back where it was, or start a new run for the one that is there",
+        )
+    if off.distance_um > allowed_um:
+        raise SampleMoved(
+            "the sample has moved since",
+            where=plan.frame_id,
+            value=f"x {off.x_um:+.2f} um, y {off.y_um:+.2f} um",
+            limit=f"{allowed_um:g} um (scan.moved_allowed_um)",
+            remedy="move it back, or look for an axis that was given another offset; then resume again",
+        )
+    return Found(off.distance_um, flux_ratio)
+
+
+def fit_together(run: RunContext, acquisition: Acquisition, found: Found) -> None:
+    """See to it that what is taken from now on goes with what was kept of this scan.
+
+    A sample that lies more than a pixel beside where it was: all of it is taken again. Other light: more flats.
+    """
+    kept = run.kept(acquisition)
+    views = [step for step, _ in kept if step.kind is FrameKind.PROJECTION]
+    if not views or not run.open_steps(acquisition):
+        return
+    pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
+    if found.off_um > pixel_um:
+        reason = f"the sample lies {found.off_um:.2f} um beside where it was, a pixel is {pixel_um:.2f} um"
+        for step, _ in kept:
+            run.journal.retake(step.frame_id, reason, t_s=run.clock.now_s())
+        run.events.emit(ScanBegunAnew(acquisition.stage, len(kept), reason))
+    elif not found.same_light and found.flux_ratio is not None:
+        added = tuple(_more_flats(run, acquisition))
+        run.plan_frames(Acquisition(acquisition.stage, acquisition.binning, acquisition.exposure_s, added))
+        run.events.emit(FlatsAdded(acquisition.stage, len(added), found.flux_ratio))
+
+
+def _more_flats(run: RunContext, acquisition: Acquisition) -> Iterator[FrameStep]:
+    """As many as are taken at a time, beside the sample at the next view's angle."""
+    first = next(step for step in run.open_steps(acquisition) if step.kind is FrameKind.PROJECTION)
+    planned = run.journal.planned_frames(stage=acquisition.stage)
+    number = 1 + max(plan.number for plan in planned if plan.kind is FrameKind.FLAT)
+    scan, field_um = run.recipe.scan, run.description.camera.field_of_view_um
+    clear = clear_pose(first.pose, run.recipe.sample, field_um, scan.clear_margin_um)
+    for index in range(number, number + scan.references.count):
+        yield FrameStep(FrameId.flat(acquisition.stage, index), FrameKind.FLAT, index, clear)
+
+
+def _withdraw_damaged(run: RunContext) -> None:
+    """Frames whose files are not what was committed are open again; of regions that were measured nothing is taken."""
+    over = {roi for roi, record in run.journal.roi_states().items() if record.state in ROI_ENDS}
+    for plan, frame in run.journal.stored_frames():
+        if plan.roi in over:
+            continue
+        try:
+            read_frame(run.folder, frame)
+        except DataError as error:
+            run.journal.retake(plan.frame_id, error.what, t_s=run.clock.now_s())
+            run.events.emit(FrameWithdrawn(plan.frame_id, error.what))
+
+
+def _telling_view(run: RunContext) -> tuple[PlannedFrame, NDArray[np.generic], Picture, Picture] | None:
+    """The newest kept view with something to recognise in it: plan, image, mean flat, mean dark."""
+    kept = sorted(run.journal.stored_frames(), key=lambda one: one[1].exposure.t_end_s)
+    lit = [(plan, frame) for plan, frame in reversed(kept) if plan.kind in _LIT]
+    for plan, frame in lit[:_LOOKED_AT]:
+        flat, dark = (_mean(run, kept, plan.stage, kind) for kind in (FrameKind.FLAT, FrameKind.DARK))
+        if flat is None or dark is None:
+            continue
+        image = read_frame(run.folder, frame)
+        if np.nanstd(transmission(image, flat, dark)) >= _LEAST_CONTRAST:
+            return plan, image, flat, dark
+    return None
+
+
+def _mean(run: RunContext, kept: list[_Committed], stage: str, kind: FrameKind) -> Picture | None:
+    names = [plan.frame_id for plan, _ in kept if plan.stage == stage and plan.kind is kind]
+    return run.frames.load_stack(names).mean(axis=0, dtype=np.float32) if names else None
+
+
+async def _take(run: RunContext, plan: PlannedFrame) -> CameraFrame:
+    """One more exposure of a planned frame. It is kept beside the run's frames, and is none of them."""
+    step = FrameStep(plan.frame_id, plan.kind, plan.number, plan.target)
+    acquisition = Acquisition(plan.stage, plan.binning, plan.exposure_s, (step,))
+    sink, events = _Beside(run), EventStream(run.clock.now_s)
+    # It is not one of the frames that screens and preview count.
+    events.subscribe(lambda event: None if _counts(event) else run.events.emit(event), "the run")
+    engine = Engine(run.instrument, sink, run.guard, run.clock, events, run.recipe.retry, run.hold, run.renew_guard)
+    await engine.configure(acquisition)
+    await engine.run((step,))
+    await engine.close()
+    if sink.frame is None:
+        raise SampleMoved(
+            "no view could be taken to compare the sample with what was seen before",
+            where=plan.frame_id,
+            value=sink.reason,
+            remedy="look at camera, shutter and beam; then resume again",
+        )
+    return sink.frame
+
+
+def _counts(event: AnyEvent) -> bool:
+    return isinstance(event, FrameKept | FrameConfirmed)
+
+
+class _Beside:
+    """A sink for a view that is taken again to be compared: a file of the run, and no frame of its plan."""
+
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
+        self._attempts = 0
+        self.frame: CameraFrame | None = None
+        self.reason = ""
+
+    async def intend(self, step: FrameStep) -> int:
+        """See `FrameSink.intend`."""
+        self._attempts += 1
+        return self._attempts
+
+    async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
+        """See `FrameSink.keep`."""
+        run, exposure = self._run, Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
+        name = f"{step.frame_id.replace('/', '_')}_at_{frame.started_s:.0f}s.tif"
+        path = run.folder.checks / name
+        data = encode_frame(step.frame_id, attempt, frame.image, exposure)
+        await run.on_disk(lambda: run.folder.write_bytes(path, data, replace=True))
+        await run.on_disk(record_artifact, run, run.folder.relative(path), "check")
+        self.frame = frame
+
+    async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
+        """See `FrameSink.retake`."""
+        self.frame, self.reason = None, reason
+
+    async def declare_missing(self, step: FrameStep, reason: str) -> None:
+        """See `FrameSink.declare_missing`."""
+        self.reason = reason
+
+
+def _light(image: NDArray[np.generic], dark: Picture) -> float:
+    """Counts above the dark, over the whole frame: the sample takes the same share of them before and after."""
+    return float(np.mean(np.asarray(image, np.float64) - dark))
+
+
+def _displacement(run: RunContext, binning: int, now: Picture, before: Picture) -> Displacement | None:
+    """How far what is seen now lies beside what was seen before, in the plane of the detector; transmissions."""
+    camera = run.description.camera
+    pixel_um = camera.binned_pixel_um(binning)
+    rows, columns = before.shape
+    left_um, top_um = (-(n - 1) / 2 * pixel_um for n in (columns, rows))
+    chart = Mosaic(before, left_um, top_um, pixel_um, np.zeros((1, 2)), None)
+    return displacement(now, pixel_um, (0.0, 0.0), chart, camera.field_of_view_um / 2)
