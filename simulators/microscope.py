@@ -80,6 +80,18 @@ class MicroscopeConfig:
     begun_s: float = 0.0
 
 
+def standing_still(config: MicroscopeConfig) -> MicroscopeConfig:
+    """The same instrument without what changes with time or from move to move."""
+    return replace(
+        config,
+        illumination_wander=0.0,
+        flux_drift=0.0,
+        thermal_drift_um=0.0,
+        run_out_random_um=0.0,
+        axes=tuple((name, replace(axis, repeatability=0.0, ringing=0.0)) for name, axis in config.axes),
+    )
+
+
 @dataclass(frozen=True)
 class _Taken:
     """An exposure as it was ordered."""

@@ -23,6 +23,7 @@ from xrm_control.core.events import (
     InstrumentLost,
     RunHeld,
     RunReleased,
+    RunResumed,
     SafeStateFailed,
     SafeStateLeft,
     SafeStateVerified,
@@ -31,6 +32,7 @@ from xrm_control.core.events import (
 )
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
+from xrm_control.session.resuming import AGAIN
 from xrm_control.storage.journal import JournalReader
 
 # The blade's way, and one second of grace for a blade that is slow.
@@ -165,6 +167,11 @@ def said_in(folder: Path) -> Said:
         stored = journal.stored_frames()
         events = [event for _, event in journal.events(limit=1_000_000)]
         attempts = journal._connection.execute("SELECT frame_id, t_s FROM attempt").fetchall()
+    # Whoever goes on with a run finds an instrument whose trace begins there.
+    resumed = max((at for at, event in enumerate(events) if event.kind == RunResumed.kind), default=0)
+    events, begun_s = events[resumed:], events[resumed].t_s if resumed else 0.0
+    again = [event for event in events if event.kind == StageBegun.kind and event.text.startswith(AGAIN)]
+    attempts += [(event.text.split()[1], event.t_s) for event in again]
     kinds = [event.kind for event in events]
     end_s = events[-1].t_s if events else 0.0
     # A run that could not reach its instrument for the safe state says so.
@@ -186,6 +193,7 @@ def said_in(folder: Path) -> Said:
                 frame.exposure.unique_id,
             )
             for plan, frame in stored
+            if frame.exposure.t_start_s >= begun_s
         ],
         _spans(events, RunHeld.kind, RunReleased.kind, ways_out, but="instrument lost"),
         _merged(_spans(events, StageBegun.kind, StageEnded.kind, ways_out)),

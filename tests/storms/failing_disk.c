@@ -5,7 +5,7 @@
  *   FAIL_PATHS    patterns of fnmatch(3) against the path below that folder, separated by |
  *   FAIL_KINDS    of open, write, sync, rename, mkdir, truncate, unlink, separated by commas; empty: all
  *   FAIL_AT       the n-th such call fails, counted from 1; 0: none does, calls are only counted
- *   FAIL_ERRNO    the number it fails with; with ENOSPC the first write is cut in half, as a full disk does
+ *   FAIL_ERRNO    the number it fails with, or 0: the process is killed (SIGKILL) before it; with ENOSPC the first write is cut in half, as a full disk does
  *   FAIL_ONCE     1: that call alone; else every one from then on
  */
 #define _GNU_SOURCE
@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -78,6 +79,7 @@ static int strikes(const char *kind, const char *path) {
     if (!listed(kinds, kind) || !matches(path + length + 1)) return 0;
     long n = atomic_fetch_add(&seen, 1) + 1;
     if (!at || n < at || (once && n > at)) return 0;
+    if (!number) kill(getpid(), SIGKILL);
     atomic_fetch_add(&refused, 1);
     if (n == at) snprintf(first, sizeof first, "%s %s", kind, path + length + 1);
     return n == at ? 2 : 1;

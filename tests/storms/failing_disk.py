@@ -26,7 +26,8 @@ from xrm_control.core.events import FrameKept, FrameWithdrawn
 
 SOURCE = Path(__file__).with_suffix(".c")
 ROOT = Path(__file__).parents[2]
-ERRNOS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS}
+# 0 stands for a call that is never made: the process is killed before it.
+ERRNOS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "SIGKILL": 0}
 # What lies where below the folder of the runs; the first part of each path is the run's own folder.
 PARTS = {
     "journal": "*/journal.sqlite*",
@@ -113,10 +114,17 @@ class Server:
 
     def run(self, fault: Fault, out: Path) -> Ending:
         """One run below `out`, which must not exist yet."""
+        out.mkdir(parents=True)
+        return self._ask(fault, out, resume=False)
+
+    def resume(self, fault: Fault, out: Path) -> Ending:
+        """Go on with the run below `out`."""
+        return self._ask(fault, out, resume=True)
+
+    def _ask(self, fault: Fault, out: Path, *, resume: bool) -> Ending:
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("no pipes")
-        out.mkdir(parents=True)
-        self._process.stdin.write(json.dumps({**asdict(fault), "out": str(out)}) + "\n")
+        self._process.stdin.write(json.dumps({**asdict(fault), "out": str(out), "resume": resume}) + "\n")
         self._process.stdin.flush()
         return Ending(**json.loads(self._process.stdout.readline()))
 
@@ -157,16 +165,15 @@ def _serve(recipe: Path) -> None:
     from xrm_control import app
 
     loaded = app.load(recipe)
-    settings = loaded.recipe.instrument.model_dump()
     specimen = loaded.recipe.instrument._microscope().specimen  # type: ignore[attr-defined]
     for line in sys.stdin:
         order = json.loads(line)
-        out = Path(order.pop("out"))
+        out, resume = Path(order.pop("out")), order.pop("resume")
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reading)
-            ending = _carry_out(loaded, settings, specimen, Fault(**order), out)
+            ending = _carry_out(loaded, specimen, Fault(**order), out, resume=resume)
             with os.fdopen(writing, "w") as pipe:
                 pipe.write(json.dumps(asdict(ending)))
             os._exit(0)
@@ -176,11 +183,12 @@ def _serve(recipe: Path) -> None:
         with os.fdopen(reading) as pipe:
             said = pipe.read()
         os.waitpid(child, 0)
+        in_time = watchdog.is_alive()
         watchdog.cancel()
-        print(said or json.dumps(asdict(Ending(-9, hung=True))), flush=True)
+        print(said or json.dumps(asdict(Ending(-9, hung=not in_time))), flush=True)
 
 
-def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Fault, out: Path) -> Ending:
+def _carry_out(loaded: Any, specimen: Any, fault: Fault, out: Path, *, resume: bool) -> Ending:
     import ctypes
     import dataclasses
     import sqlite3
@@ -209,13 +217,12 @@ def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Faul
             self.look("disconnect")
             await super().disconnect()
 
-    class Backend(SimulatedBackend):
-        def open(self, clock: Clock) -> SimulatedInstrument:
-            microscope = self._microscope()
-            # A pure function of the settings, made once for all runs.
-            microscope.__dict__["specimen"] = specimen
-            opened.append(Witnessed(microscope, clock))
-            return opened[-1]
+    def open_(self: SimulatedBackend, clock: Clock) -> SimulatedInstrument:
+        microscope = self._microscope(clock.begun_s)
+        # A pure function of the settings, made once for all runs.
+        microscope.__dict__["specimen"] = specimen
+        opened.append(Witnessed(microscope, clock))
+        return opened[-1]
 
     def listen(event: AnyEvent) -> None:
         ending.kinds.append(event.kind)
@@ -227,13 +234,15 @@ def _carry_out(loaded: Any, settings: dict[str, Any], specimen: Any, fault: Faul
             # Believed no more, and about to be taken again; its file stays.
             ending.kept.remove(event.text.partition(":")[0])
 
-    recipe = loaded.recipe.model_copy(update={"instrument": Backend.model_validate(settings)})
+    # In this child alone, whatever recipe it reads.
+    SimulatedBackend.open = open_
     library = ctypes.CDLL(None)
     library.failing_disk_first.restype = ctypes.c_char_p
     os.environ.update(fault.environment(out))
     library.failing_disk_arm()
     try:
-        ending.code = app.run(dataclasses.replace(loaded, recipe=recipe), out, None, listen).exit_code
+        done = app.resume(next(out.iterdir()), None, listen) if resume else app.run(loaded, out, None, listen)
+        ending.code = done.exit_code
     except XrmError as error:
         ending.code, ending.error = error.exit_code, str(error)
     except BaseException:  # noqa: BLE001  whatever reaches the user is what the test looks at

@@ -148,37 +148,43 @@ def resume(path: Path, speed: str | None = None, listener: Listener | None = Non
     Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with.
     """
     folder = RunFolder.open(path)
-    with folder.lock(), _told_with(folder), Journal.open(folder.journal) as journal:
-        recipe, _ = load_document(folder.recipe, Recipe, {})
-        record = journal.run()
-        if recipe.sha256() != record.recipe_sha256:
-            raise DataError(
-                "the recipe in the run's folder is not the one that the run was begun with",
-                where=str(folder.recipe),
-                value=recipe.sha256()[:12],
-                limit=record.recipe_sha256[:12],
-                remedy="put it back as it was, or start the changed recipe as a run of its own",
-            )
-        state = journal.state()
+    with folder.lock(), _told_with(folder):
+        with JournalReader.open(folder.journal) as reader:
+            state = reader.state()
         if state is not None and state.state is RunState.DONE:
             return Outcome(folder.path, _done_with(folder), RESULTS.read(folder.results))
-        cost = make_plan(recipe, recipe.instrument.describe())
-        # What was written already needs no room any more.
-        room = free_bytes(folder.path) + sum(frame.bytes for _, frame in journal.stored_frames())
-        check_disk(cost, room, recipe.output.keep_free_gb, str(folder.path))
-        tempo = pace(recipe.instrument, speed)
-        started = datetime.fromisoformat(record.started_utc)
-        stood_s = journal.last_t_s() or 0.0
-        # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
-        passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds()
-        stands = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), stood_s)
-        code = _carry_out(stands, tempo, listener)
+        with Journal.open(folder.journal) as journal:
+            code = _go_on(folder, journal, speed, listener)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
 def _done_with(folder: RunFolder) -> ExitCode:
     complete = RESULTS.read(folder.results).verdict.status is Verdict.COMPLETE
     return ExitCode.OK if complete else ExitCode.PARTLY
+
+
+def _go_on(folder: RunFolder, journal: Journal, speed: str | None, listener: Listener | None) -> int:
+    recipe, _ = load_document(folder.recipe, Recipe, {})
+    record = journal.run()
+    if recipe.sha256() != record.recipe_sha256:
+        raise DataError(
+            "the recipe in the run's folder is not the one that the run was begun with",
+            where=str(folder.recipe),
+            value=recipe.sha256()[:12],
+            limit=record.recipe_sha256[:12],
+            remedy="put it back as it was, or start the changed recipe as a run of its own",
+        )
+    cost = make_plan(recipe, recipe.instrument.describe())
+    # What was written already needs no room any more.
+    room = free_bytes(folder.path) + sum(frame.bytes for _, frame in journal.stored_frames())
+    check_disk(cost, room, recipe.output.keep_free_gb, str(folder.path))
+    tempo = pace(recipe.instrument, speed)
+    started = datetime.fromisoformat(record.started_utc)
+    stood_s = journal.last_t_s() or 0.0
+    # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
+    passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds()
+    stands = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), stood_s)
+    return _carry_out(stands, tempo, listener)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from simulators.errors import Disconnected
 from simulators.faults import Fault
-from simulators.microscope import Microscope, MicroscopeConfig
+from simulators.microscope import Microscope, MicroscopeConfig, standing_still
 from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
@@ -82,6 +82,10 @@ class SimulatedBackend(Backend):
     specimen: Literal["nmc811", "nmc622", "empty"] = Field(default="nmc811", description="what lies on the tape")
     seed: int = Field(default=1, ge=0, le=2**32 - 1, description="same seed, same run to the bit")
     noise: bool = Field(default=True, description="false: no photon statistics, no read noise")
+    still: bool = Field(
+        default=False,
+        description="nothing drifts, runs out or has play: with noise false a frame depends on its pose alone",
+    )
     axis_offset_um: float | None = Field(
         default=None, ge=-20, le=20, description="rotation axis off the detector's centre; none: drawn from the seed"
     )
@@ -102,16 +106,15 @@ class SimulatedBackend(Backend):
 
     def _microscope(self, begun_s: float = 0.0) -> Microscope:
         """Switched on at begun_s: what was scripted for before is over."""
-        return Microscope(
-            MicroscopeConfig(
-                seed=self.seed,
-                specimen=SpecimenConfig(preset=self.specimen),
-                noise=self.noise,
-                axis_offset_um=self.axis_offset_um,
-                faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
-                begun_s=begun_s,
-            )
+        config = MicroscopeConfig(
+            seed=self.seed,
+            specimen=SpecimenConfig(preset=self.specimen),
+            noise=self.noise,
+            axis_offset_um=self.axis_offset_um,
+            faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
+            begun_s=begun_s,
         )
+        return Microscope(standing_still(config) if self.still else config)
 
 
 class SimulatedInstrument(ComposedInstrument):

@@ -119,11 +119,13 @@ def _absences(journal: JournalQueries) -> list[tuple[float, float]]:
 
 def _scan_s(journal: JournalQueries) -> dict[str, float]:
     """From aligning to checking, by region, in however many sittings; of the regions whose scan came to its end."""
-    begun = [(event.t_s, event.text.partition(" ")[0]) for event in journal.events_of(StageBegun.kind)]
+    rois = {plan.roi for plan in journal.planned_frames()}
+    stages = [(event.t_s, event.text.partition(" ")[0]) for event in journal.events_of(StageBegun.kind)]
+    begun = [(at_s, name) for at_s, name in stages if name in rois]
     spent: dict[str, float] = {}
     ended: set[str] = set()
     for start_s, end_s, whole in _sittings(journal.states(), _absences(journal)):
-        roi = next((name for at_s, name in begun if start_s <= at_s <= end_s and name != MOSAIC), None)
+        roi = next((name for at_s, name in begun if start_s <= at_s <= end_s), None)
         if roi is not None:
             spent[roi] = spent.get(roi, 0.0) + end_s - start_s
             if whole:

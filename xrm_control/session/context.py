@@ -12,6 +12,7 @@ from xrm_control.acquisition.engine import Engine
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.compute.executor import Workers
 from xrm_control.contracts.plan import Plan
+from xrm_control.contracts.rois import ROIS
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DataError
 from xrm_control.core.events import EventStream, RoiStateEntered, RunHeld, RunReleased, StagePlanned, StateEntered
@@ -150,6 +151,13 @@ class RunContext:
             if name not in its_own
         ]
         return (*besides, *(step for step in acquisition.steps if step.frame_id in still_open))
+
+    def all_taken(self) -> bool:
+        """Whether the regions are chosen, and every frame of the mosaic and of their scans has its outcome."""
+        if not (self.recorded("rois.json") and self.recorded("mosaic.png")) or self.journal.accounting().open:
+            return False
+        begun = {plan.roi for plan in self.journal.planned_frames()}
+        return all(roi.name in begun for roi in ROIS.read(self.folder.rois).rois)
 
     def kept(self, acquisition: Acquisition) -> list[tuple[FrameStep, StoredFrame]]:
         """The frames of an acquisition that are kept, in the order in which they were taken."""

@@ -1,11 +1,12 @@
 """Before a run goes on: are its frames still what was committed, and is the sample still what was seen, where it was?
 
-A fresh run has kept nothing yet, and none of this concerns it. Whoever goes on has homed the axes; a view that was
-taken before is taken once more and held against itself.
+A fresh run has kept nothing yet, and none of this concerns it. Whoever goes on has homed the axes; what was
+seen before is looked at once more and held against itself.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,19 +34,34 @@ from xrm_control.core.states import ROI_ENDS, FrameKind
 from xrm_control.devices.protocols import CameraFrame
 from xrm_control.mosaic.displacement import Displacement, displacement
 from xrm_control.mosaic.tiles import Mosaic, Picture, transmission
+from xrm_control.session import stages
 from xrm_control.session.context import RunContext
-from xrm_control.session.stages import record_artifact
 from xrm_control.storage.frames import encode_frame, read_frame
 from xrm_control.storage.records import Exposure, PlannedFrame, StoredFrame
 
 _LIT = (FrameKind.TILE, FrameKind.PROJECTION)
+AGAIN = "again"
+"""The stage in which a view is taken to be compared; the frame's name follows."""
 # Views that are looked at, newest first, until one shows something that can be recognised.
 _LOOKED_AT = 12
 _LEAST_CONTRAST = 0.03
 # Light that differs by more than this from what it was asks for flats of its own.
 _SAME_LIGHT = 0.02
 
+# Sine of the angle between two views from which on the second one adds something.
+_ACROSS = 0.5
+
 _Committed = tuple[PlannedFrame, StoredFrame]
+
+
+@dataclass(frozen=True)
+class _View:
+    """A kept view: its plan, its counts, and the mean flat and dark that go with it."""
+
+    plan: PlannedFrame
+    image: NDArray[np.generic]
+    flat: Picture
+    dark: Picture
 
 
 @dataclass(frozen=True)
@@ -62,21 +78,29 @@ class Found:
 
 
 async def look_again(run: RunContext) -> Found:
-    """Hold frames against their hashes, and one view against the sample of now. Nothing where nothing was kept.
+    """Hold frames against their hashes, and a view or two against the sample of now. Nothing where nothing was kept.
 
     Raises SampleMoved, with the figure.
     """
     if not run.journal.stored_frames():
         return Found()
     await run.on_disk(_withdraw_damaged, run)
-    shown = await run.on_disk(_telling_view, run)
-    if shown is None:
-        run.events.emit(SampleNotCompared("no view was kept that shows anything"))
+    if run.all_taken():
         return Found()
-    plan, before, flat, dark = shown
-    frame = await _take(run, plan)
-    flux_ratio = _light(frame.image, dark) / _light(before, dark)
-    seen, known = (transmission(image, flat, dark) for image in (frame.image, before))
+    views = await run.on_disk(_telling_views, run)
+    if not views:
+        run.events.emit(SampleNotCompared("no view was kept that shows anything"))
+    found = [await _compare(run, view) for view in views]
+    return Found(max((one.off_um for one in found), default=0.0), next((one.flux_ratio for one in found), None))
+
+
+async def _compare(run: RunContext, view: _View) -> Found:
+    """Take a view again and hold it against itself. Raises SampleMoved."""
+    plan = view.plan
+    with stages.told(run, f"{AGAIN} {plan.frame_id}", 1):
+        frame = await _take(run, plan)
+    flux_ratio = _light(frame.image, view.dark) / _light(view.image, view.dark)
+    seen, known = (transmission(image, view.flat, view.dark) for image in (frame.image, view.image))
     off = await run.on_disk(_displacement, run, plan.binning, seen, known)
     if off is None:
         run.events.emit(SampleNotCompared(f"nothing to recognise in {plan.frame_id}"))
@@ -93,9 +117,9 @@ async def look_again(run: RunContext) -> Found:
         )
     if off.distance_um > allowed_um:
         raise SampleMoved(
-            "the sample has moved since",
+            f"the sample has moved since, as seen at {plan.target.theta_deg:.1f} deg",
             where=plan.frame_id,
-            value=f"x {off.x_um:+.2f} um, y {off.y_um:+.2f} um",
+            value=f"across {off.x_um:+.2f} um, down {off.y_um:+.2f} um",
             limit=f"{allowed_um:g} um (scan.moved_allowed_um)",
             remedy="move it back, or look for an axis that was given another offset; then resume again",
         )
@@ -147,18 +171,36 @@ def _withdraw_damaged(run: RunContext) -> None:
             run.events.emit(FrameWithdrawn(plan.frame_id, error.what))
 
 
-def _telling_view(run: RunContext) -> tuple[PlannedFrame, NDArray[np.generic], Picture, Picture] | None:
-    """The newest kept view with something to recognise in it: plan, image, mean flat, mean dark."""
+def _telling_views(run: RunContext) -> list[_View]:
+    """The newest kept view with something to recognise in it, and one that sees what that one does not.
+
+    A view shows nothing of a move along its beam: of a scan, one of those that were turned by the most towards a right
+    angle is added.
+    """
     kept = sorted(run.journal.stored_frames(), key=lambda one: one[1].exposure.t_end_s)
     lit = [(plan, frame) for plan, frame in reversed(kept) if plan.kind in _LIT]
-    for plan, frame in lit[:_LOOKED_AT]:
-        flat, dark = (_mean(run, kept, plan.stage, kind) for kind in (FrameKind.FLAT, FrameKind.DARK))
-        if flat is None or dark is None:
-            continue
-        image = read_frame(run.folder, frame)
-        if np.nanstd(transmission(image, flat, dark)) >= _LEAST_CONTRAST:
-            return plan, image, flat, dark
-    return None
+    newest = next((view for one in lit[:_LOOKED_AT] if (view := _view(run, kept, one)) is not None), None)
+    if newest is None:
+        return []
+    theta_deg, stage = newest.plan.target.theta_deg, newest.plan.stage
+
+    def across(one: _Committed) -> float:
+        return abs(math.sin(math.radians(one[0].target.theta_deg - theta_deg)))
+
+    other = max((one for one in lit if one[0].stage == stage), key=across)
+    second = _view(run, kept, other) if across(other) >= _ACROSS else None
+    return [newest] if second is None else [newest, second]
+
+
+def _view(run: RunContext, kept: list[_Committed], one: _Committed) -> _View | None:
+    """A kept view with its references; None where it has none, or shows nothing."""
+    plan, frame = one
+    flat, dark = (_mean(run, kept, plan.stage, kind) for kind in (FrameKind.FLAT, FrameKind.DARK))
+    if flat is None or dark is None:
+        return None
+    image = read_frame(run.folder, frame)
+    telling = np.nanstd(transmission(image, flat, dark)) >= _LEAST_CONTRAST
+    return _View(plan, image, flat, dark) if telling else None
 
 
 def _mean(run: RunContext, kept: list[_Committed], stage: str, kind: FrameKind) -> Picture | None:
@@ -212,7 +254,7 @@ class _Beside:
         path = run.folder.checks / name
         data = encode_frame(step.frame_id, attempt, frame.image, exposure)
         await run.on_disk(lambda: run.folder.write_bytes(path, data, replace=True))
-        await run.on_disk(record_artifact, run, run.folder.relative(path), "check")
+        await run.on_disk(stages.record_artifact, run, run.folder.relative(path), "check")
         self.frame = frame
 
     async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:

@@ -86,7 +86,7 @@ async def map_sample(run: RunContext) -> Mosaic:
     run.plan_frames(acquisition)
     steps = run.open_steps(acquisition)
     if steps:
-        with _stage(run, MOSAIC, len(steps)):
+        with told(run, MOSAIC, len(steps)):
             await run.engine.configure(acquisition)
             await recall(run, acquisition)
             references, rest = split(steps, FrameKind.TILE)
@@ -160,7 +160,7 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
     mu_per_um = run.recipe.sample.mu_per_um(run.description.energy_kev)
     fov_um = run.description.camera.field_of_view_um
     limits = Limits(run.guard.limits["x"], run.guard.limits["y"])
-    with _stage(run, RunState.PICKING, 1):
+    with told(run, RunState.PICKING, 1):
         particles = await run.on_disk(find_particles, chart, mu_per_um)
         rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
         for roi in rois:
@@ -235,7 +235,7 @@ async def take(run: RunContext, acquisition: Acquisition, steps: tuple[FrameStep
     """Carry out a part of a scan; after it the shutter is closed."""
     if not steps:
         return
-    with _stage(run, f"{acquisition.stage} {name}", len(steps)):
+    with told(run, f"{acquisition.stage} {name}", len(steps)):
         await run.engine.run(steps)
         await run.engine.close()
 
@@ -306,7 +306,8 @@ def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> Non
 
 
 @contextlib.contextmanager
-def _stage(run: RunContext, name: str, total: int) -> Generator[None, None, None]:
+def told(run: RunContext, name: str, total: int) -> Generator[None, None, None]:
+    """The block is a stage of `total` steps, for whoever listens."""
     run.events.emit(StageBegun(name, total))
     yield
     run.events.emit(StageEnded(name))

@@ -1,0 +1,250 @@
+"""A run that was ended goes on where it stood; what does not go together is refused, or taken again."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests.session.scripted import SMALL, with_faults
+from tests.system.conftest import write_recipe
+from xrm_control import app
+from xrm_control.core.errors import DataError, Interrupted, ResourceLocked, SampleMoved
+from xrm_control.core.events import (
+    AnyEvent,
+    Event,
+    FlatsAdded,
+    FrameKept,
+    FrameWithdrawn,
+    RunResumed,
+    SampleCompared,
+    ScanBegunAnew,
+    StateEntered,
+)
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import FrameKind, RunState
+from xrm_control.storage.journal import Journal, JournalReader
+from xrm_control.storage.run_folder import RunFolder
+
+Happened = TypeVar("Happened", bound=Event)
+TAKEN = 3  # projections, before the run is ended
+# Seven views hold no particle that could be measured: the region is set aside, as it would be without a pause.
+ENDED = ExitCode.PARTLY
+
+
+class Life:
+    """A run that is ended when so many projections are kept, and gone on with as often as is wished."""
+
+    def __init__(self, folder: Path, ended_after: str = f"roi-01/proj_{TAKEN - 1:04d}", **changes: Any) -> None:
+        self.heard: list[AnyEvent] = []
+        self.ended_after = ended_after
+        loaded = app.load(write_recipe(folder, **{**SMALL, **changes}))
+        with pytest.raises(Interrupted):
+            app.run(loaded, folder / "runs", None, self._until)
+        (path,) = (folder / "runs").iterdir()
+        self.folder = RunFolder(path)
+        with self.journal() as journal:
+            self.ended_s = journal.last_t_s() or 0.0
+            self.kept = {plan.frame_id: frame.sha256 for plan, frame in journal.stored_frames()}
+
+    def _until(self, event: AnyEvent) -> None:
+        if isinstance(event, FrameKept) and event.frame == self.ended_after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def resume(self) -> int:
+        self.heard.clear()
+        return app.resume(self.folder.path, None, self.heard.append).exit_code
+
+    def events(self, kind: type[Happened]) -> list[Happened]:
+        return [event for event in self.heard if isinstance(event, kind)]
+
+    def journal(self) -> JournalReader:
+        return JournalReader.open(self.folder.journal)
+
+
+def test_it_goes_on_at_the_first_frame_that_is_open(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    assert life.resume() == ENDED
+    (resumed,) = life.events(RunResumed)
+    assert (resumed.state, resumed.kept, resumed.stood_s) == ("aborted", len(life.kept), life.ended_s)
+    taken = [event.frame for event in life.events(FrameKept)]
+    assert taken[0] == f"roi-01/proj_{TAKEN:04d}"
+    assert not set(taken) & set(life.kept)
+    with life.journal() as journal:
+        now = {plan.frame_id: frame.sha256 for plan, frame in journal.stored_frames()}
+        assert {name: now[name] for name in life.kept} == life.kept
+        assert journal.accounting().complete
+        states = [record.state for record in journal.states()]
+    assert states[-1] is RunState.DONE
+    assert states.count(RunState.HOMING) == 2
+
+
+def test_the_first_new_frame_comes_within_ten_seconds_of_homing(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.resume()
+    homed_s = next(event.t_s for event in life.events(StateEntered) if event.state is RunState.HOMING)
+    assert life.events(FrameKept)[0].t_s - homed_s < 10.0 + 6.0
+
+
+def test_two_views_are_taken_again_and_compared(tmp_path: Path) -> None:
+    """The last one, and one that sees along its beam; the comparisons are files of the run and none of its frames."""
+    life = Life(tmp_path)
+    life.resume()
+    compared = life.events(SampleCompared)
+    assert [one.frame for one in compared] == ["roi-01/proj_0002", "roi-01/proj_0000"]
+    for one in compared:
+        assert (one.x_um, one.y_um) == pytest.approx((0.0, 0.0), abs=0.15)
+        assert one.flux_ratio == pytest.approx(1.0, abs=0.01)
+    checks = sorted(life.folder.checks.iterdir(), reverse=True)
+    for one, check in zip(compared, checks, strict=True):
+        before = tifffile.imread(life.folder.frame_path(FrameId(one.frame)))
+        # The same sample, and another exposure of it.
+        correlation = np.corrcoef(tifffile.imread(check).ravel(), before.ravel())[0, 1]
+        assert 0.9 < correlation < 0.9999
+    with life.journal() as journal:
+        assert {journal.artifacts()[life.folder.relative(check)].kind for check in checks} == {"check"}
+
+
+# The run is ended at 20.8 s, its last view at -30 degrees, and gone on with there; homing takes three seconds.
+SEEN = [("x", 12.0, 12.0 * math.cos(math.radians(30)), 0.0), ("y", -8.0, 0.0, -8.0)]
+
+
+@pytest.mark.parametrize(("axis", "by_um", "across_um", "down_um"), SEEN)
+def test_a_sample_that_has_moved_is_refused_with_the_figure(
+    tmp_path: Path, axis: str, by_um: float, across_um: float, down_um: float
+) -> None:
+    moved = {"kind": "offset", "axis": axis, "amount": by_um, "at_s": 22.5, "hidden": True}
+    life = Life(tmp_path, **with_faults(moved))
+    assert life.ended_s < 22.5
+    with pytest.raises(SampleMoved, match=r"as seen at -30\.0 deg") as refused:
+        life.resume()
+    found = [float(text) for text in re.findall(r"[+-]\d+\.\d+", str(refused.value.value))]
+    assert found == pytest.approx([across_um, down_um], abs=0.2)
+    assert not life.events(FrameKept)
+    with life.journal() as journal:
+        assert {plan.frame_id for plan, _ in journal.stored_frames()} == set(life.kept)
+
+
+def test_a_move_along_the_beam_of_the_last_view_is_seen_by_another(tmp_path: Path) -> None:
+    """The last view is edge-on, at 90 degrees: it shows nothing of x."""
+    moved = {"kind": "offset", "axis": "x", "amount": 12.0, "at_s": 34.0, "hidden": True}
+    life = Life(tmp_path, "roi-01/proj_0006", **with_faults(moved))
+    assert 31.0 < life.ended_s < 34.0
+    with pytest.raises(SampleMoved, match=r"as seen at -?0\.0 deg"):
+        life.resume()
+
+
+def test_a_sample_a_little_beside_begins_its_scan_anew(tmp_path: Path) -> None:
+    """Views before and after would not fit: all are taken again, and the old ones stay on the disk."""
+    life = Life(tmp_path, **with_faults({"kind": "offset", "axis": "x", "amount": 1.5, "at_s": 22.5, "hidden": True}))
+    assert life.resume() == ENDED
+    (anew,) = life.events(ScanBegunAnew)
+    of_scan = [name for name in life.kept if name.startswith("roi-01/")]
+    assert anew.frames == len(of_scan)
+    with life.journal() as journal:
+        assert all(journal.kept_frame(name).attempt == 2 for name in of_scan)  # type: ignore[union-attr]
+    assert all(life.folder.frame_path(name).is_file() for name in of_scan)
+
+
+def test_other_light_asks_for_flats_of_its_own(tmp_path: Path) -> None:
+    life = Life(tmp_path, **with_faults({"kind": "flux", "factor": 0.9, "at_s": 22.5, "duration_s": 9000.0}))
+    assert life.resume() == ENDED
+    (added,) = life.events(FlatsAdded)
+    assert (added.flats, added.flux_ratio) == (1, pytest.approx(0.9, abs=0.02))
+    first = life.events(FrameKept)[0]
+    assert (first.frame_kind, first.frame) == (FrameKind.FLAT, "roi-01/flat_0002")
+    with life.journal() as journal:
+        assert journal.accounting("roi-01").kept == 7 + 2 + 1 + 1
+
+
+def test_a_damaged_frame_is_taken_again(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    path = life.folder.frame_path(next(name for name in life.kept if name == "roi-01/proj_0001"))
+    path.write_bytes(path.read_bytes()[:-100])
+    assert life.resume() == ENDED
+    (withdrawn,) = life.events(FrameWithdrawn)
+    assert withdrawn.frame == "roi-01/proj_0001"
+    assert "roi-01/proj_0001" in [event.frame for event in life.events(FrameKept)]
+
+
+@pytest.mark.parametrize(
+    "ended_after", ["mosaic/dark_0000", "mosaic/tile_r00_c01", "roi-01/dark_0000", "roi-01/proj_0006"]
+)
+def test_wherever_it_was_ended_it_comes_to_its_end(tmp_path: Path, ended_after: str) -> None:
+    life = Life(tmp_path, ended_after)
+    assert life.resume() == ENDED
+    with life.journal() as journal:
+        assert journal.accounting().complete
+        assert journal.accounting().kept == (4 + 1 + 1) + (7 + 2 + 1)
+
+
+def test_a_run_that_is_done_is_left_as_it_is(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    assert life.resume() == ENDED
+    before = {path: path.stat().st_mtime_ns for path in life.folder.path.rglob("*") if path.is_file()}
+    assert life.resume() == ENDED
+    assert life.heard == []
+    after = {path: path.stat().st_mtime_ns for path in life.folder.path.rglob("*") if path.is_file()}
+    assert {name for name in before if before[name] != after.get(name)} <= {life.folder.lock_file}
+
+
+def test_twice_ended_it_goes_on_twice(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+
+    def again(event: AnyEvent) -> None:
+        if isinstance(event, FrameKept) and event.frame == "roi-01/proj_0004":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        app.resume(life.folder.path, None, again)
+    assert life.resume() == ENDED
+    with life.journal() as journal:
+        assert len(journal.events_of(RunResumed.kind)) == 2
+        assert journal.accounting().retaken <= 2
+
+
+def test_nobody_goes_on_with_a_run_that_somebody_carries_out(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    with life.folder.lock(), pytest.raises(ResourceLocked):
+        life.resume()
+    assert life.heard == []
+
+
+def test_another_recipe_in_its_folder_is_refused(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    text = life.folder.recipe.read_text()
+    life.folder.recipe.write_text(text.replace("projections: 7", "projections: 9"))
+    with pytest.raises(DataError, match="not the one that the run was begun with"):
+        life.resume()
+    life.folder.recipe.write_text(text)
+    assert life.resume() == ENDED
+
+
+def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    data = bytearray(life.folder.journal.read_bytes())
+    data[4096 * 2 : 4096 * 4] = b"\xff" * 8192
+    life.folder.journal.write_bytes(data)
+    with pytest.raises(DataError, match="journal"):
+        life.resume()
+
+
+def test_what_it_took_is_summed_over_both_sittings(tmp_path: Path) -> None:
+    """The pause is no time of the scan; the frames of both sittings are."""
+    life = Life(tmp_path)
+    life.resume()
+    results = app.resume(life.folder.path).results
+    with Journal.open(life.folder.journal) as journal:
+        attempts = [t for (t,) in journal._connection.execute("SELECT t_s FROM attempt WHERE frame_id LIKE 'roi-01/%'")]
+    scan_s = results.instrument_times.scan_s["roi-01"]
+    whole_s = max(attempts) - min(attempts)
+    gap_s = max(b - a for a, b in zip(sorted(attempts), sorted(attempts)[1:], strict=False))
+    assert whole_s - gap_s < scan_s < whole_s - gap_s + 13.0
