@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.session.scripted import SMALL
-from tests.system.conftest import write_recipe
+from tests.system.conftest import SLAB, write_recipe
 from xrm_control import app
 from xrm_control.core.errors import ResourceLocked
 from xrm_control.core.events import FrameKept, RoiStateEntered, StateEntered
@@ -27,11 +27,12 @@ from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 VERSION_1 = ROOT / "tests" / "data" / "version_1"
-# Two regions, the first of which is measured.
+# Two regions with particles in both.
 TWO: dict[str, Any] = {
     **SMALL,
+    **SLAB,
     "roi": {"kind": "manual", "positions": [{"x_um": -33, "y_um": 0}, {"x_um": 33, "y_um": 0}]},
-    "scan": {"projections": 61, "references": {"kind": "both", "count": 1}, "darks": 1},
+    "scan": {"projections": 41, "references": {"kind": "both", "count": 1}, "darks": 1},
 }
 # Carries a recipe out and dies by SIGKILL with the event that is named.
 MORTAL = """
