@@ -23,14 +23,21 @@ _FORMULAS: dict[str, tuple[str, float]] = {
     "nmc622": ("LiNi0.6Mn0.2Co0.2O2", 4.78),
     "kapton": ("C22H10N2O5", 1.42),
 }
+# In 1/cm at ENERGY_KEV, as xraydb has them.
+_MU_PER_CM = {"nmc811": 458.04979261381385, "nmc622": 438.5307595985185, "kapton": 28.729520413321552}
 
 
 def material(name: str, energy_kev: float = ENERGY_KEV) -> Material:
     """The material of that name (`nmc811`, `nmc622`, `kapton`) at an energy; ValueError for an unknown name."""
     if name not in _FORMULAS:
         raise ValueError(f"unknown material {name!r}; known: {', '.join(sorted(_FORMULAS))}")
-    import xraydb  # takes a second, for which a process that serves the instrument must not wait
-
     formula, density = _FORMULAS[name]
-    mu_per_cm = float(xraydb.material_mu(formula, energy_kev * 1000.0, density=density))
+    mu_per_cm = _MU_PER_CM[name] if energy_kev == ENERGY_KEV else _from_xraydb(formula, density, energy_kev)
     return Material(name, formula, density, energy_kev, mu_per_cm * 1e-4)
+
+
+def _from_xraydb(formula: str, density_g_cm3: float, energy_kev: float) -> float:
+    """In 1/cm; its import takes half a second, for which a process that serves the instrument must not wait."""
+    import xraydb
+
+    return float(xraydb.material_mu(formula, energy_kev * 1000.0, density=density_g_cm3))

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 import xrm_control as xrm
-from tests.system.conftest import write_recipe
+from tests.system.conftest import SLAB, write_recipe
 from xrm_control import app
 from xrm_control.api import tables
 from xrm_control.core.errors import DataError, Interrupted, RecipeError
 
 ROOT = Path(__file__).parents[2]
 FEW = {
+    **SLAB,
     "mosaic": {"columns": 2, "rows": 1, "flats": 1, "darks": 1},
     "scan": {"projections": 31, "references": {"kind": "both", "count": 2}, "darks": 1},
 }

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.session.scripted import SMALL
-from tests.system.conftest import write_recipe
+from tests.storms.forked_cli import ForkedCli, forked_cli
+from tests.system.conftest import SEED, SLAB, write_recipe
 from xrm_control import app
 from xrm_control.core.errors import ResourceLocked
 from xrm_control.core.events import FrameKept, RoiStateEntered, StateEntered
@@ -27,24 +27,13 @@ from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 VERSION_1 = ROOT / "tests" / "data" / "version_1"
-# Two regions, the first of which is measured.
+# Two regions with particles in both.
 TWO: dict[str, Any] = {
     **SMALL,
+    **SLAB,
     "roi": {"kind": "manual", "positions": [{"x_um": -33, "y_um": 0}, {"x_um": 33, "y_um": 0}]},
-    "scan": {"projections": 61, "references": {"kind": "both", "count": 1}, "darks": 1},
+    "scan": {"projections": 41, "references": {"kind": "both", "count": 1}, "darks": 1},
 }
-# Carries a recipe out and dies by SIGKILL with the event that is named.
-MORTAL = """
-import os, signal, sys
-from pathlib import Path
-from xrm_control import app
-
-def listen(event):
-    if [event.kind, event.text] == sys.argv[3:]:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-app.run(app.load(Path(sys.argv[1])), Path(sys.argv[2]), None, listen)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +44,18 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder.open(outcome.folder)
 
 
-def killed(folder: Path, kind: str, text: str) -> RunFolder:
-    command = [sys.executable, "-c", MORTAL, str(write_recipe(folder, **TWO)), str(folder / "runs"), kind, text]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=600, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+@pytest.fixture(scope="module")
+def cli() -> Iterator[ForkedCli]:
+    with forked_cli(SEED) as one:
+        yield one
+
+
+def killed(cli: ForkedCli, folder: Path, kind: str, text: str) -> RunFolder:
+    """A run that dies by SIGKILL with the event that is named."""
+    arguments = ["run", str(write_recipe(folder, **TWO)), "--out", str(folder / "runs")]
+    said = folder / "said"
+    code = cli.wait(cli.start(arguments, {}, said, said, dies_at=(kind, text)))
+    assert code == -signal.SIGKILL, said.read_text()
     (run,) = (folder / "runs").iterdir()
     return RunFolder.open(run)
 
@@ -106,9 +103,16 @@ DEATHS = [
 
 @pytest.mark.parametrize(("event", "text", "scanned", "measured", "reasons"), DEATHS, ids=[case[1] for case in DEATHS])
 def test_killed_at_any_stage_it_is_reported_as_if_it_had_lived(
-    tmp_path: Path, ended: RunFolder, event: type, text: str, scanned: int, measured: int, reasons: tuple[str, ...]
+    cli: ForkedCli,
+    tmp_path: Path,
+    ended: RunFolder,
+    event: type,
+    text: str,
+    scanned: int,
+    measured: int,
+    reasons: tuple[str, ...],
 ) -> None:
-    run = killed(tmp_path, event.kind, text)
+    run = killed(cli, tmp_path, event.kind, text)
     page = app.report(run.path)
     assert page.stat().st_size > 10_000
     dead, alive = results(run), results(ended)

@@ -1,13 +1,21 @@
 import math
 
 import pytest
+import xraydb
 
-from simulators.materials import material
+from simulators.materials import ENERGY_KEV, material
 
 
 @pytest.mark.parametrize(("name", "mu_per_cm"), [("nmc811", 458.0), ("nmc622", 439.0), ("kapton", 28.7)])
 def test_attenuation_at_the_instruments_energy_is_the_tabulated_one(name: str, mu_per_cm: float) -> None:
     assert material(name).mu_per_um * 1e4 == pytest.approx(mu_per_cm, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["nmc811", "nmc622", "kapton"])
+def test_what_is_written_down_is_what_xraydb_says(name: str) -> None:
+    known = material(name)
+    found = xraydb.material_mu(known.formula, ENERGY_KEV * 1e3, density=known.density_g_cm3)
+    assert known.mu_per_um == pytest.approx(float(found) * 1e-4, rel=1e-12)
 
 
 def test_42_um_of_nmc811_let_14_to_15_percent_through() -> None:

@@ -1,5 +1,7 @@
 """`xrm` in processes that start at once: `python -m tests.storms.forked_cli` imports the program, then forks.
 
+With a seed it also makes the powder of the simulated microscope: together that is most of what a short run costs.
+
 An order is a line of JSON: arguments, environment, and where standard error goes: a file, a pipe whose reader is a file
 that may be taken away (`fifo`), or a terminal of its own (`pty`, the slave's path). Answers: the process id; to
 {"wait": pid} how it ended. The child is an ordinary process from its own `main` on to the interpreter's end.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,15 +19,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from xrm_control import app
+from xrm_control.core.events import AnyEvent
+
 ROOT = Path(__file__).parents[2]
 
 
 class ForkedCli:
     """The process that forks them."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int | None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.storms.forked_cli"],
+            [sys.executable, "-m", "tests.storms.forked_cli", *([] if seed is None else [str(seed)])],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
             stdin=subprocess.PIPE,
@@ -33,11 +39,21 @@ class ForkedCli:
         )
 
     def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path, *, terminal: bool = False
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        out: Path,
+        err: Path,
+        *,
+        terminal: bool = False,
+        dies_at: tuple[str, str] | None = None,
     ) -> int:
-        """`xrm ARGUMENTS` with its output in files (or named pipes); on a terminal, `err` is the terminal's path."""
+        """`xrm ARGUMENTS` with its output in files (or named pipes); on a terminal, `err` is the terminal's path.
+
+        dies_at: kind and text of the event with which a run kills itself.
+        """
         order = {"arguments": list(arguments), "environment": dict(environment), "out": str(out), "err": str(err)}
-        return int(self._ask({**order, "terminal": terminal}))
+        return int(self._ask({**order, "terminal": terminal, "dies_at": dies_at}))
 
     def wait(self, pid: int) -> int:
         """Its exit code, or minus the signal that killed it."""
@@ -60,9 +76,9 @@ class ForkedCli:
 
 
 @contextmanager
-def forked_cli() -> Iterator[ForkedCli]:
-    """One for the length of a block."""
-    one = ForkedCli()
+def forked_cli(seed: int | None = None) -> Iterator[ForkedCli]:
+    """One for the length of a block; `seed`: of the microscope whose powder it makes."""
+    one = ForkedCli(seed)
     try:
         yield one
     finally:
@@ -70,8 +86,13 @@ def forked_cli() -> Iterator[ForkedCli]:
 
 
 def _serve() -> None:
+    import xrm_control.session.runner  # noqa: F401  imported by a run when it begins
+    from simulators.powder import make_specimen
+    from simulators.specimen import SpecimenConfig
     from xrm_control.cli.main import main
 
+    for seed in sys.argv[1:]:
+        make_specimen(SpecimenConfig(), int(seed))
     while line := sys.stdin.readline():
         order = json.loads(line)
         if "wait" in order:
@@ -80,6 +101,8 @@ def _serve() -> None:
         pid = os.fork()
         if pid == 0:
             _become(order)
+            if order["dies_at"]:
+                _die_at(*order["dies_at"])
             main()
         print(pid, flush=True)
 
@@ -99,6 +122,20 @@ def _become(order: dict[str, Any]) -> None:
     sys.stdout = os.fdopen(1, "w", buffering=1 if order["terminal"] else -1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     sys.argv = ["xrm", *order["arguments"]]
+
+
+def _die_at(kind: str, text: str) -> None:
+    """SIGKILL with this event, instead of telling it."""
+    carry_out = app.run
+
+    def listen(event: AnyEvent) -> None:
+        if (event.kind, event.text) == (kind, text):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def run(loaded: app.Loaded, out: Path, speed: str | None, _: object = None) -> app.Outcome:
+        return carry_out(loaded, out, speed, listen)
+
+    app.run = run
 
 
 if __name__ == "__main__":

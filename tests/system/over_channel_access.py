@@ -17,12 +17,13 @@ from xrm_control.core.events import AnyEvent, FrameKept, StateEntered
 from xrm_control.core.states import RunState
 from xrm_control.storage.journal import JournalReader
 
-# 2 x 2 tiles with a flat and a dark, then nine projections with two flats and a dark.
+# Two tiles with a flat and a dark, then nine projections with two flats and a dark; too few to measure particles.
 SMALL: dict[str, Any] = {
-    "mosaic": {"columns": 2, "rows": 2, "flats": 1, "darks": 1},
+    "mosaic": {"columns": 2, "rows": 1, "flats": 1, "darks": 1},
     "scan": {"projections": 9, "references": {"kind": "both", "count": 1}, "darks": 1},
+    "reconstruction": {"rows": [60, 68]},
 }
-FRAMES = (4 + 1 + 1) + (9 + 2 + 1)
+FRAMES = (2 + 1 + 1) + (9 + 2 + 1)
 Incident = Callable[[], None]
 
 

@@ -132,8 +132,8 @@ def _rows(outcome: Outcome, roi: str) -> list[dict[str, float | str]]:
 
 @pytest.fixture(scope="module")
 def over_the_network(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """The same recipe on an IOC in another process, twenty times faster than the wall clock."""
-    with running_ioc(speed=20, specimen="nmc811", seed=1) as ioc:
+    """The same recipe on an IOC in another process, forty times faster than the wall clock."""
+    with running_ioc(speed=40, specimen="nmc811", seed=1) as ioc:
         changes = {"instrument.backend": "epics", "instrument.map.prefix": ioc.prefix}
         loaded = app.load(RECIPES / "nmc811_screening.yaml", changes)
         return app.run(loaded, tmp_path_factory.mktemp("epics"), None)

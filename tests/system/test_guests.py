@@ -20,7 +20,8 @@ import pytest
 
 from tests.cli.test_cli import xrm
 from tests.session.scripted import FRAMES_OF_SMALL, SMALL, Night
-from tests.system.conftest import write_recipe
+from tests.storms.forked_cli import ForkedCli, forked_cli
+from tests.system.conftest import SEED, write_recipe
 from xrm_control import app
 from xrm_control.core.events import ListenerFailed, ListenerLost, RunFolderMade, RunInterrupted, SafeStateVerified
 from xrm_control.core.states import Verdict
@@ -31,6 +32,14 @@ __all__ = ["xrm"]
 
 # Seven projections are too few to see a particle: the region is set aside, whoever looks on.
 UNDISTURBED = 5
+# Slow enough that a reader of its messages meets the run in its scan.
+SPEED = "8"
+
+
+@pytest.fixture(scope="module")
+def cli() -> Iterator[ForkedCli]:
+    with forked_cli(SEED) as one:
+        yield one
 
 
 @contextmanager
@@ -50,6 +59,11 @@ def started(folder: Path, *options: str, **streams: Any) -> Iterator[subprocess.
                 process.kill()
 
 
+def started_at_once(cli: ForkedCli, folder: Path, out: Path, err: Path) -> int:
+    """The same in a process that has the program and the powder already; its process id."""
+    return cli.start(["run", str(write_recipe(folder, **SMALL)), "--out", str(folder / "runs")], {}, out, err)
+
+
 def run_in(folder: Path) -> Path:
     (run,) = (folder / "runs").iterdir()
     return run
@@ -60,9 +74,9 @@ def kinds_in(run: Path) -> list[str]:
         return [event.kind for _, event in journal.events()]
 
 
-def assert_undisturbed(process: subprocess.Popen[str], folder: Path) -> list[str]:
+def assert_undisturbed(code: int, folder: Path) -> list[str]:
     """The run has ended like one that somebody looked at; returns the kinds of its events."""
-    assert process.wait() == UNDISTURBED
+    assert code == UNDISTURBED
     run = run_in(folder)
     assert (run / "report.html").is_file()
     assert json.loads((run / "results.json").read_text())["verdict"]["status"] == Verdict.INCOMPLETE
@@ -73,19 +87,20 @@ def assert_undisturbed(process: subprocess.Popen[str], folder: Path) -> list[str
     return kinds
 
 
-def test_a_reader_who_has_seen_enough(tmp_path: Path) -> None:
+def test_a_reader_who_has_seen_enough(cli: ForkedCli, tmp_path: Path) -> None:
     """`xrm run ... 2>&1 | head -1`."""
-    with started(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        assert process.stdout is not None
-        assert RunFolderMade.kind in process.stdout.readline()
-        process.stdout.close()
-        kinds = assert_undisturbed(process, tmp_path)
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    process = started_at_once(cli, tmp_path, fifo, fifo)
+    with fifo.open() as reader:
+        assert RunFolderMade.kind in reader.readline()
+    kinds = assert_undisturbed(cli.wait(process), tmp_path)
     assert kinds.count(ListenerFailed.kind) == kinds.count(ListenerLost.kind) == 1
 
 
-def test_a_full_disk_behind_both(tmp_path: Path) -> None:
-    with open("/dev/full", "w") as full, started(tmp_path, stdout=full, stderr=full) as process:
-        kinds = assert_undisturbed(process, tmp_path)
+def test_a_full_disk_behind_both(cli: ForkedCli, tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    kinds = assert_undisturbed(cli.wait(started_at_once(cli, tmp_path, full, full)), tmp_path)
     assert kinds.count(ListenerFailed.kind) == kinds.count(ListenerLost.kind) == 1
 
 
@@ -94,20 +109,22 @@ def test_nothing_open_at_all(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, **SMALL)
     command = f"exec {sys.executable} -m xrm_control.cli run {recipe} --out {tmp_path / 'runs'} <&- >&- 2>&-"
     with subprocess.Popen(["bash", "-c", command], text=True) as process:
-        kinds = assert_undisturbed(process, tmp_path)
+        kinds = assert_undisturbed(process.wait(), tmp_path)
     assert ListenerFailed.kind not in kinds
 
 
-def test_a_reader_who_does_not_read(tmp_path: Path) -> None:
+def test_a_reader_who_does_not_read(cli: ForkedCli, tmp_path: Path) -> None:
     """A pipe of one page, full after a few lines, and nobody at its other end who empties it."""
-    reader, writer = os.pipe()
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(fifo, os.O_WRONLY)
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     os.set_blocking(writer, False)
     os.write(writer, b"x" * 4096)
-    os.set_blocking(writer, True)
-    with started(tmp_path, stdout=subprocess.DEVNULL, stderr=writer) as process:
-        os.close(writer)
-        assert_undisturbed(process, tmp_path)
+    process = started_at_once(cli, tmp_path, Path(os.devnull), fifo)
+    assert_undisturbed(cli.wait(process), tmp_path)
+    os.close(writer)
     os.close(reader)
 
 
@@ -120,7 +137,7 @@ def test_a_terminal_that_is_closed_ends_the_run_in_order(tmp_path: Path) -> None
         fcntl.ioctl(slave, 0x540E, 0)  # TIOCSCTTY
 
     streams = {"stdin": slave, "stdout": slave, "stderr": slave}
-    with started(tmp_path, "--speed", "4", preexec_fn=with_terminal, **streams) as process:
+    with started(tmp_path, "--speed", SPEED, preexec_fn=with_terminal, **streams) as process:
         os.close(slave)
         seen = b""
         while b"projections" not in seen:
@@ -179,7 +196,7 @@ def test_events_that_cannot_be_recorded_end_nothing(
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was killed in the middle of its scan; while it lived, that was said."""
     folder = tmp_path_factory.mktemp("killed")
-    with started(folder, "--speed", "4", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with started(folder, "--speed", SPEED, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         for line in process.stderr or ():
             if "projections" in line:
                 break

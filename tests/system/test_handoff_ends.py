@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.processing.test_command import STAYS, alive, family, gone
 from tests.session.scripted import SMALL
-from tests.system.conftest import write_recipe
+from tests.storms.forked_cli import ForkedCli, forked_cli
+from tests.system.conftest import SEED, SLAB, write_recipe
 from xrm_control.core.events import WorkersAway
 from xrm_control.core.states import RunState
 from xrm_control.storage.journal import JournalReader
@@ -26,19 +28,29 @@ ENDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def cli() -> Iterator[ForkedCli]:
+    with forked_cli(SEED) as one:
+        yield one
+
+
 @pytest.mark.parametrize(("kind", "number", "code"), ENDS)
-def test_it_ends_with_the_run(tmp_path: Path, kind: str, number: signal.Signals, code: int) -> None:
+def test_it_ends_with_the_run(cli: ForkedCli, tmp_path: Path, kind: str, number: signal.Signals, code: int) -> None:
     place = tmp_path / "place"
     place.mkdir()
     command = [sys.executable, "-c", STAYS, str(place)]
-    recipe = write_recipe(tmp_path, **SMALL, handoff={"command": command}, compute={"kind": kind})
-    run = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
-    with subprocess.Popen(run, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    recipe = write_recipe(tmp_path, **SMALL, **SLAB, handoff={"command": command}, compute={"kind": kind})
+    nowhere = Path(os.devnull)
+    run = cli.start(["run", str(recipe), "--out", str(tmp_path / "runs")], {}, nowhere, nowhere)
+    try:
         processes = family(place, 500)
         assert all(map(alive, processes))
-        process.send_signal(number)
+        os.kill(run, number)
         # The command would stay for ten minutes.
-        assert process.wait(600) == code
+        assert cli.wait(run) == code
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(run, signal.SIGKILL)
     assert gone(processes)
     if number != signal.SIGKILL:
         (folder,) = (tmp_path / "runs").iterdir()
@@ -48,7 +60,9 @@ def test_it_ends_with_the_run(tmp_path: Path, kind: str, number: signal.Signals,
         assert state.state == RunState.ABORTED
 
 
-def test_a_worker_that_is_killed_takes_its_command_along_and_the_next_begins_anew(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_takes_its_command_along_and_the_next_begins_anew(
+    cli: ForkedCli, tmp_path: Path
+) -> None:
     """Two of three tries are killed: each time nothing is left of it, and the last one is the answer."""
     program = (
         "import os, pathlib, sys, time\n"
@@ -67,12 +81,11 @@ def test_a_worker_that_is_killed_takes_its_command_along_and_the_next_begins_ane
     place = tmp_path / "place"
     place.mkdir()
     command = [sys.executable, "-c", program, str(place)]
-    recipe = write_recipe(tmp_path, **SMALL, handoff={"command": command}, compute={"kind": "processes"})
-    run = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
-    environment = {**os.environ, "NO_COLOR": "1"}
-    done = subprocess.run(run, capture_output=True, text=True, timeout=600, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
+    recipe = write_recipe(tmp_path, **SMALL, **SLAB, handoff={"command": command}, compute={"kind": "processes"})
+    said, nowhere = tmp_path / "stderr", Path(os.devnull)
+    run = cli.start(["run", str(recipe), "--out", str(tmp_path / "runs")], {}, nowhere, said)
+    assert cli.wait(run) == 0, said.read_text()
     killed = [int(path.name) for path in place.iterdir()]
     assert len(killed) == 2
     assert gone(killed)
-    assert WorkersAway.kind in done.stderr
+    assert WorkersAway.kind in said.read_text()

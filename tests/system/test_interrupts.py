@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.storms.forked_cli import ForkedCli, forked_cli
+from tests.system.conftest import SEED, SLAB, write_recipe
 from xrm_control.core.events import RoiStateEntered, SafeStateVerified, StageBegun, StateEntered
 from xrm_control.core.states import RunState, Verdict
 from xrm_control.storage.journal import JournalReader
@@ -28,27 +29,32 @@ MOMENTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def cli() -> Iterator[ForkedCli]:
+    with forked_cli(SEED) as one:
+        yield one
+
+
 @pytest.mark.parametrize(("number", "kind", "text"), MOMENTS)
 def test_an_interrupt_ends_in_the_safe_state(
-    recipe: Path, tmp_path: Path, number: signal.Signals, kind: str, text: str
+    cli: ForkedCli, tmp_path: Path, number: signal.Signals, kind: str, text: str
 ) -> None:
-    command = [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")]
-    environment = {**os.environ, "NO_COLOR": "1"}
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
-    ) as process:
-        watchdog = threading.Timer(600, process.kill)
-        watchdog.start()
-        lines = []
-        for line in process.stderr or ():
+    recipe, fifo = write_recipe(tmp_path, **SLAB), tmp_path / "stderr"
+    os.mkfifo(fifo)
+    pid = cli.start(["run", str(recipe), "--out", str(tmp_path / "runs")], {}, Path(os.devnull), fifo)
+    watchdog = threading.Timer(600, os.kill, (pid, signal.SIGKILL))
+    watchdog.start()
+    lines = []
+    with fifo.open() as stderr:
+        for line in stderr:
             lines.append(line)
             if kind in line and text in line:
-                process.send_signal(number)
-                process.send_signal(number)  # an impatient operator presses twice
-        process.wait()
-        watchdog.cancel()
+                os.kill(pid, number)
+                os.kill(pid, number)  # an impatient operator presses twice
+    code = cli.wait(pid)
+    watchdog.cancel()
     said = "".join(lines)
-    assert process.returncode == 130, said
+    assert code == 130, said
     assert "Traceback" not in said
     (folder,) = (tmp_path / "runs").iterdir()
     with JournalReader.open(folder / "journal.sqlite") as journal:

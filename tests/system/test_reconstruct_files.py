@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals, scan_of
+from tests.storms.forked_cli import forked_cli
 from xrm_control.processing.volumes import LOCK, parts_folder
 from xrm_control.storage.durable import make_folder
 from xrm_control.storage.formats.registry import read_volume
@@ -46,11 +48,31 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "xrm_control.cli", "reconstruct", *map(str, arguments)]
 
 
-def xrm(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False)
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_whole_and_in_parts_give_the_ball_that_was_scanned(tmp_path: Path) -> None:
+Xrm = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def xrm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Xrm]:
+    """`xrm reconstruct`, as `command` has it, in processes that start at once."""
+    place = tmp_path_factory.mktemp("said")
+    with forked_cli() as cli:
+
+        def call(*arguments: object) -> Done:
+            out, err = (place / f"{name}-{len(list(place.iterdir()))}" for name in ("out", "err"))
+            code = cli.wait(cli.start(["reconstruct", *map(str, arguments)], {}, out, err))
+            return Done(code, out.read_text(), err.read_text())
+
+        yield call
+
+
+def test_whole_and_in_parts_give_the_ball_that_was_scanned(xrm: Xrm, tmp_path: Path) -> None:
     scan = write(tmp_path / "scan.h5")
     done = xrm(scan, "--out", tmp_path / "whole.ome.tif")
     assert done.returncode == 0, done.stderr
@@ -71,7 +93,7 @@ def test_whole_and_in_parts_give_the_ball_that_was_scanned(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_what_was_stopped_goes_on_where_it_was_left(tmp_path: Path, how: signal.Signals) -> None:
+def test_what_was_stopped_goes_on_where_it_was_left(xrm: Xrm, tmp_path: Path, how: signal.Signals) -> None:
     """And comes to the same bytes as what was not stopped."""
     scan = write(tmp_path / "scan.h5")
     right = tmp_path / "right.ome.tif"
@@ -97,7 +119,7 @@ def test_what_was_stopped_goes_on_where_it_was_left(tmp_path: Path, how: signal.
     assert not (tmp_path / "volume.ome.tif.rows.part").exists()
 
 
-def test_two_at_once_on_one_volume(tmp_path: Path) -> None:
+def test_two_at_once_on_one_volume(xrm: Xrm, tmp_path: Path) -> None:
     target = tmp_path / "volume.ome.tif"
     place = make_folder(parts_folder(target))
     with hold_lock(place / LOCK, "the volume"):
@@ -137,7 +159,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("change", "says"), WRONG.values(), ids=WRONG)
-def test_a_wrong_file_is_refused_in_one_message(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+def test_a_wrong_file_is_refused_in_one_message(xrm: Xrm, tmp_path: Path, change: dict[str, Any], says: str) -> None:
     done = xrm(write(tmp_path / "scan.h5", **change), "--out", tmp_path / "volume.ome.tif")
     assert done.returncode == 2
     assert says in done.stderr
@@ -153,7 +175,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("change", ODD.values(), ids=ODD)
-def test_an_odd_file_is_reconstructed_rightly(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_an_odd_file_is_reconstructed_rightly(xrm: Xrm, tmp_path: Path, change: dict[str, Any]) -> None:
     done = xrm(write(tmp_path / "scan.h5", **change), "--out", tmp_path / "volume.ome.tif")
     assert done.returncode == 0, done.stderr
     volume = read_volume(tmp_path / "volume.ome.tif")[0][round((ROWS - 1) / 2 + BALL.z_um / PIXEL_UM)]
@@ -161,7 +183,7 @@ def test_an_odd_file_is_reconstructed_rightly(tmp_path: Path, change: dict[str, 
     assert volume[np.hypot(x - BALL.x_um, y - BALL.y_um) < 3.5].mean() == pytest.approx(MU, rel=0.02)
 
 
-def test_options_that_cannot_be(tmp_path: Path) -> None:
+def test_options_that_cannot_be(xrm: Xrm, tmp_path: Path) -> None:
     scan = write(tmp_path / "scan.h5")
     for arguments, says in (
         (("--memory-gb", "0"), "--memory-gb"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.system.conftest import SHORT, write_recipe
+from tests.system.conftest import SHORT, SLAB, write_recipe
 from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app import Outcome
@@ -171,7 +171,7 @@ DECLARED = [
 def test_a_fault_ends_as_declared_and_nothing_is_lost(
     tmp_path: Path, fault: dict[str, Any], event: str, retaken: int
 ) -> None:
-    outcome = carry_out(tmp_path, **with_faults(fault))
+    outcome = carry_out(tmp_path, **with_faults(fault, **SLAB))
     assert outcome.exit_code == 0
     with journal_of(outcome) as journal:
         accounting = journal.accounting()
@@ -195,7 +195,7 @@ def test_frames_that_never_come_are_never_a_success(tmp_path: Path) -> None:
 
 def test_a_few_missing_projections_are_named_and_the_volume_is_made(tmp_path: Path) -> None:
     frames = [*range(30, 34), *range(84, 88)]
-    outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": frames}))
+    outcome = carry_out(tmp_path, **with_faults({"kind": "dropped_frame", "frames": frames}, **SLAB))
     assert outcome.exit_code == 5
     assert outcome.results.verdict.status == Verdict.INCOMPLETE
     assert outcome.results.counts.particles > 5
@@ -215,7 +215,7 @@ def ended(folder: Path) -> tuple[str, list[str], dict[str, Any]]:
 def test_a_shutter_that_stays_open_at_the_end_is_no_success(tmp_path: Path) -> None:
     """Everything is measured and reported, and yet the run has failed: it could not leave the instrument safe."""
     with pytest.raises(DeviceError, match="safe state was not reached"):
-        carry_out(tmp_path, **with_faults({"kind": "stuck_shutter", "at_s": 60.0}))
+        carry_out(tmp_path, **with_faults({"kind": "stuck_shutter", "at_s": 60.0}, **SLAB))
     state, kinds, results = ended(tmp_path)
     assert (state, results["verdict"]["status"]) == (RunState.FAILED, Verdict.FAILED)
     assert SafeStateFailed.kind in kinds

@@ -17,7 +17,7 @@ import yaml
 
 from simulators.faults import Fault
 from tests.plugins.offered import install
-from tests.system.conftest import SHORT
+from tests.system.conftest import SHORT, SLAB
 from xrm_control.core.clock import Clock, run, utc_now
 from xrm_control.core.errors import FrameLost, InstrumentUnreachable, LimitReached, MotionStalled, ShutterStuck
 
@@ -49,7 +49,7 @@ def test_a_short_recipe_runs_to_the_end(tmp_path: Path) -> None:
         "mosaic": {"columns": 1, "rows": 1, "flats": 1, "darks": 1},
         "scan": {"projections": 31, "references": {"kind": "both", "count": 2}, "darks": 1},
     }
-    recipe.write_text(yaml.safe_dump({**SHORT, **few}), encoding="utf-8")
+    recipe.write_text(yaml.safe_dump({**SHORT, **SLAB, **few}), encoding="utf-8")
     assert xrm(tmp_path / "site", "check", recipe).returncode == 0
     done = xrm(tmp_path / "site", "run", recipe, "--out", tmp_path / "runs", "--json")
     assert done.returncode == 0, done.stderr

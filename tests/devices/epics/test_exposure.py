@@ -18,6 +18,8 @@ from xrm_control.devices.protocols import CameraFrame, Instrument
 
 # An exposure of eight seconds of the instrument is two of the wall clock: others have time to come and go in between.
 SPEED, EXPOSURE_S = 4.0, 8.0
+# Nobody comes in between; not what others set.
+CALM_S = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +70,11 @@ async def write(ioc: IocProcess, writes: tuple[Write, ...]) -> None:
     await asyncio.get_running_loop().run_in_executor(None, put)
 
 
-async def prepared(instrument: Instrument) -> None:
+async def prepared(instrument: Instrument, exposure_s: float = EXPOSURE_S) -> None:
     await instrument.connect()
     for axis in ("x", "theta"):
         await instrument.axes[axis].move(0.0)
-    await instrument.camera.configure(8, EXPOSURE_S)
+    await instrument.camera.configure(8, exposure_s)
     await instrument.shutter.set(True)
 
 
@@ -89,7 +91,7 @@ def test_what_others_do_during_an_exposure_is_noticed(
         await write(ioc, during)
         disturbed = await exposure
         await write(ioc, undo)
-        await prepared(instrument)
+        await prepared(instrument, CALM_S)
         return disturbed, await instrument.camera.expose()
 
     disturbed, calm = EpicsBench(ioc).run(session)
@@ -106,7 +108,7 @@ def test_live_view_that_somebody_switches_on_is_ended(ioc: IocProcess) -> None:
         await write(ioc, (("Det:cam1:ImageMode", "Continuous"),))
         with pytest.raises(FrameLost, match="was stopped"):
             await exposure
-        await prepared(instrument)
+        await prepared(instrument, CALM_S)
         return await instrument.camera.expose()
 
     assert EpicsBench(ioc).run(session).disturbances == ()
