@@ -10,6 +10,7 @@ import pytest
 from tests.acquisition.bench import ALL_KEPT, STEPS, Bench
 from xrm_control.acquisition.engine import RetryPolicy
 from xrm_control.acquisition.steps import FrameStep
+from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
     BeamLost,
     DeviceError,
@@ -20,6 +21,7 @@ from xrm_control.core.events import FrameMissing, FramePostponed, MoveStalled
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
+from xrm_control.devices.simulated import SimulatedInstrument
 
 
 def test_without_faults_each_frame_is_intended_then_kept() -> None:
@@ -128,3 +130,26 @@ def test_frames_are_the_same_to_the_bit_for_the_same_seed() -> None:
     second.run(STEPS)
     for frame_id, frame in first.sink.kept.items():
         np.testing.assert_array_equal(frame.image, second.sink.kept[frame_id].image)
+
+
+def test_an_axis_that_creeps_within_its_tolerance_has_not_arrived() -> None:
+    """It is near enough for twelve seconds, and not at rest: it is brought to rest before anything is exposed."""
+
+    async def creep(instrument: SimulatedInstrument, clock: Clock) -> None:
+        instrument.microscope.move("x", 0.05, clock.now_s(), speed=0.005)
+
+    bench = Bench(beside=creep)
+    bench.run(STEPS[1:])
+    assert bench.violations() == []
+    assert bench.sink.reasons == []
+
+
+def test_beam_that_goes_in_every_exposure_uses_up_none_of_a_frames_attempts() -> None:
+    losses = [{"kind": "beam_loss", "at_s": at_s, "duration_s": 3.0} for at_s in (6.0, 10.5, 15.0, 19.5)]
+    bench = Bench(*losses, policy=RetryPolicy(frame_attempts=2, beam_poll_s=1.0))
+    bench.run(STEPS)
+    assert bench.outcomes() == ALL_KEPT
+    assert [reason for reason in bench.sink.reasons if "beam" not in reason] == []
+    # More than a frame may fail, had it been its own doing.
+    assert len(bench.sink.reasons) >= 3
+    assert FramePostponed.kind not in bench.seen

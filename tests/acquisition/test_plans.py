@@ -17,6 +17,7 @@ from xrm_control.acquisition.schemes.both import Both
 from xrm_control.acquisition.schemes.every import Every
 from xrm_control.acquisition.steps import Acquisition, FrameStep, TimeState, duration
 from xrm_control.acquisition.tomography import TomographySpec, projections_for
+from xrm_control.core.errors import RecipeError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose, lateral_um
 from xrm_control.core.sample import SampleSpec
@@ -123,3 +124,31 @@ def test_the_time_of_steps_is_their_sum() -> None:
     x_s, y_s = AXIS.move_duration_s(0, 5), AXIS.move_duration_s(0, 100)
     assert end.elapsed_s == pytest.approx(3 * 1.125 + x_s + y_s + 0.05)
     assert end.pose == steps[-1].pose
+
+
+@pytest.mark.parametrize("margin_um", [0.0, 10.0, 35.0])
+def test_the_recipes_margin_lies_between_strip_and_field(margin_um: float) -> None:
+    """Facing the beam, the flat stands half a strip, half a field (65.5 um) and the margin away."""
+    scan = TomographySpec(projections=2, start_deg=0, end_deg=170, clear_margin_um=margin_um)
+    (flat, *_) = scan.acquisition("roi-01", ORIGIN, SAMPLE, CAMERA).of_kind(FrameKind.FLAT)
+    mosaic = MosaicSpec(clear_margin_um=margin_um)
+    tiles = mosaic.acquisition(SAMPLE, CAMERA)
+    for pose in (flat.pose, tiles.of_kind(FrameKind.FLAT)[0].pose):
+        clear_um = abs(pose.x_um) - SAMPLE.strip_width_um / 2 - CAMERA.field_of_view_um / 2
+        assert clear_um == pytest.approx(margin_um, abs=0.01)
+
+
+@pytest.mark.parametrize(("start_deg", "end_deg", "projections"), [(-90, 90, 141), (-60, 60, 94), (0, 90, 70)])
+def test_a_smaller_range_has_views_as_dense(start_deg: float, end_deg: float, projections: int) -> None:
+    assert TomographySpec(start_deg=start_deg, end_deg=end_deg).projection_count(CAMERA) == projections
+
+
+@pytest.mark.parametrize(("projections", "told_apart"), [(8999, True), (9002, False), (18_000, False)])
+def test_angles_are_no_closer_than_twice_the_tolerance(projections: int, told_apart: bool) -> None:
+    """180 degrees over 0.02 degrees, twice the axis' tolerance of 0.01, are 9000 steps."""
+    spec = TomographySpec(projections=projections)
+    if told_apart:
+        spec.check_angles(CAMERA, 0.01)
+    else:
+        with pytest.raises(RecipeError, match=r"at most \d+ projections"):
+            spec.check_angles(CAMERA, 0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -75,6 +76,18 @@ def test_the_sweep_between_two_good_poses_is_checked() -> None:
     """Both ends clear the optics at 200 um; the turn between them swings the strip's edge through 205 um."""
     tight = guard(clearance_um=190)
     ends = [("a", Pose(0, 0, 120, -90)), ("b", Pose(0, 0, 120, 90))]
+    for _, pose in ends:
+        tight.check(pose, "end")
+    with pytest.raises(SafetyRefusal, match="on the way to b"):
+        tight.check_path(ends)
+
+
+def test_the_sweep_is_checked_every_five_degrees() -> None:
+    """The strip's corner comes closest at 76 degrees (atan of 160 to 40), between two poses that are allowed."""
+    corner_um = math.hypot(160, 40)
+    closest_deg = math.degrees(math.atan2(160, 40))
+    ends = [("a", Pose(0, 0, 0, closest_deg - 22)), ("b", Pose(0, 0, 0, min(94.0, closest_deg + 18)))]
+    tight = guard(clearance_um=corner_um - 0.5)
     for _, pose in ends:
         tight.check(pose, "end")
     with pytest.raises(SafetyRefusal, match="on the way to b"):
