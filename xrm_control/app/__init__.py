@@ -20,7 +20,7 @@ from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
-from xrm_control.core.events import EventStream, Listener, RunFolderMade, WorkersAway
+from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, WorkersAway
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.findings import Finding
 from xrm_control.core.interrupts import signals_restored
@@ -37,7 +37,7 @@ from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.recorder import EventRecorder
 from xrm_control.storage.records import RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
-from xrm_control.storage.settling import settle_and_tell
+from xrm_control.storage.settling import settled_news
 
 if TYPE_CHECKING:
     from xrm_control.app.volumes import analyze, reconstruct
@@ -180,17 +180,18 @@ def _go_on(folder: RunFolder, journal: Journal, speed: str | None, listener: Lis
     check_disk(cost, room, recipe.output.keep_free_gb, str(folder.path))
     tempo = pace(recipe.instrument, speed)
     started = datetime.fromisoformat(record.started_utc)
+    # A frame that is adopted was exposed after all that the journal tells of.
+    news = settled_news(folder, journal)
     stood_s = journal.last_t_s() or 0.0
     # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
     passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds()
-    stands = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), stood_s)
-    return _carry_out(stands, tempo, listener)
+    return _carry_out(Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news), tempo, listener)
 
 
 @dataclass(frozen=True)
 class Carried:
-    """A run to be carried out by this process. begun_s: instrument time at which it is begun, or gone on with; stood_s:
-    at which it had stood, None for a fresh one."""
+    """A run to be carried out by this process. begun_s: instrument time at which it is begun, or gone on with; news:
+    what has happened before there was anybody to tell."""
 
     recipe: Recipe
     folder: RunFolder
@@ -198,7 +199,7 @@ class Carried:
     cost: Plan
     started: datetime
     begun_s: float = 0.0
-    stood_s: float | None = None
+    news: tuple[AnyEvent, ...] = ()
 
 
 def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> int:
@@ -215,8 +216,8 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
         if listener is not None:
             events.subscribe(listener, "the display")
         events.emit(RunFolderMade(str(folder.path)))
-        if run.stood_s is not None:
-            settle_and_tell(folder, journal, run.stood_s, clock.now_s(), events.emit)
+        for event in run.news:
+            events.emit(event)
         instrument = recipe.instrument.open(clock)
         with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
             context = RunContext(recipe, folder, journal, instrument, clock, events, workers, run.cost)

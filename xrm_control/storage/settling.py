@@ -27,22 +27,19 @@ class Settled:
     quarantined: tuple[str, ...] = ()
 
 
-def settle_and_tell(
-    folder: RunFolder, journal: Journal, stood_s: float, t_s: float, tell: Callable[[AnyEvent], None]
-) -> None:
-    """`settle`, and say that the run is gone on with, which had stood at stood_s."""
-    state = journal.state()
-    settled = settle(folder, journal, t_s, tell)
-    tell(
-        RunResumed(
-            state="the beginning" if state is None else state.state.value,
-            stood_s=stood_s,
-            kept=journal.accounting().kept,
-            adopted=len(settled.adopted),
-            closed=len(settled.closed),
-            quarantined=len(settled.quarantined),
-        )
+def settled_news(folder: RunFolder, journal: Journal) -> tuple[AnyEvent, ...]:
+    """`settle` a run that is about to be gone on with; what is to be told of it, the most important last."""
+    state, news = journal.state(), list[AnyEvent]()
+    settled = settle(folder, journal, journal.last_t_s() or 0.0, news.append)
+    resumed = RunResumed(
+        state="the beginning" if state is None else state.state.value,
+        stood_s=journal.last_t_s() or 0.0,
+        kept=journal.accounting().kept,
+        adopted=len(settled.adopted),
+        closed=len(settled.closed),
+        quarantined=len(settled.quarantined),
     )
+    return (*news, resumed)
 
 
 def settle(folder: RunFolder, journal: Journal, t_s: float, tell: Callable[[AnyEvent], None]) -> Settled:

@@ -1,0 +1,157 @@
+"""SIGKILL before any call that changes a file; then `resume`: the run ends as if nothing had happened.
+
+The call is counted, and the process killed, by a library below the program (tests/storms/failing_disk.c), so every
+boundary between two steps of making something durable is one of the places. The instrument is one that stands still and
+has no noise: a frame depends on its pose alone, and what the run measures must be the same to the last bit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tifffile
+
+from tests.storms.failing_disk import Ending, Fault, Server, compile_shim, server
+from tests.system.conftest import write_recipe
+from tests.system.test_failing_disk import SHORTEST, STEP
+from xrm_control.core.geometry import Pose
+from xrm_control.core.states import RunState
+from xrm_control.storage.durable import sha256_bytes, sha256_file
+from xrm_control.storage.journal import JournalReader
+
+# Flats before and after would be weighted by the time of each view, which a pause changes.
+STILL: dict[str, Any] = {
+    **SHORTEST,
+    "instrument": {**SHORTEST["instrument"], "still": True},
+    "scan": {**SHORTEST["scan"], "references": {"kind": "before", "count": 1}},
+}
+FRAMES = (1 + 1 + 1) + (31 + 1 + 1)
+# Of about 1570 calls: while the journal is made, at every step of keeping a frame, in the scan, at each step after it.
+FEW = [15, 40, 95, 180, *range(263, 271), 400, 700, 1000, 1180, 1260, 1320, 1400, 1470, 1520, 1545]
+# What a run that goes on may have taken in vain: the frame in flight.
+IN_FLIGHT = 1
+MEASURED = ("volume.ome.tif", "labels.ome.tif", "particles.csv", "voids.csv", "columns.json")
+NOT_BEGUN = "holds no journal.sqlite"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found: each frame's pose and picture, and the files that hold what was measured.
+
+    retaken: without noise the checks take a frame for a repeated one where two poses show the same.
+    """
+
+    frames: dict[str, tuple[Pose, str]]
+    files: dict[str, str]
+    retaken: int
+
+
+def outcome(folder: Path) -> Outcome:
+    with JournalReader.open(folder / "journal.sqlite") as journal:
+        stored, retaken = journal.stored_frames(), journal.accounting().retaken
+    frames = {
+        str(plan.frame_id): (frame.exposure.actual, sha256_bytes(tifffile.imread(folder / frame.path).tobytes()))
+        for plan, frame in stored
+    }
+    files = [folder / "roi-01" / name for name in MEASURED]
+    files += [folder / "particles.csv", folder / "voids.csv", folder / "rois.json", folder / "mosaic.ome.tif"]
+    return Outcome(frames, {str(path.relative_to(folder)): sha256_file(path) for path in files}, retaken)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("shim")
+    shim = compile_shim(folder)
+    if shim is None:
+        pytest.skip("no C compiler: what kills the process is a library that is compiled here")
+    with server(shim, write_recipe(folder, **STILL)) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def whole(runs: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, int]:
+    """The run that nobody kills, and how many calls it makes."""
+    out = tmp_path_factory.mktemp("whole") / "runs"
+    ending = runs.run(Fault("disk", "SIGKILL", 0), out)
+    assert ending.code == 0
+    return outcome(next(out.iterdir())), ending.calls
+
+
+def problems(whole: Outcome, ending: Ending, folder: Path, kills: int = 1) -> list[str]:
+    """What a run that was killed and gone on with must not show, and shows."""
+    if (ending.code, ending.error, ending.traceback) != (0, "", ""):
+        return [f"resume ends with {ending.code}: {ending.error} {ending.traceback}"]
+    now, found = outcome(folder), list(ending.broken)
+    with JournalReader.open(folder / "journal.sqlite") as journal:
+        accounting, state = journal.accounting(), journal.state()
+    if not accounting.complete or accounting.kept != FRAMES or state is None or state.state is not RunState.DONE:
+        found.append(f"{accounting} in state {state}")
+    if now.retaken > whole.retaken + IN_FLIGHT * kills:
+        found.append(f"{now.retaken} frames were taken anew, {whole.retaken} without a kill")
+    found += [f"{name} is another frame" for name in whole.frames if now.frames.get(name) != whole.frames[name]]
+    found += [f"{name} is another file" for name in whole.files if now.files.get(name) != whole.files[name]]
+    return found
+
+
+def killed(runs: Server, at: int, out: Path) -> dict[str, str]:
+    """A run that is killed before its `at`-th call; what it had committed by then."""
+    ending = runs.run(Fault("disk", "SIGKILL", at), out)
+    assert (ending.code, ending.hung) == (-9, False), f"call {at} was never made: {ending}"
+    return committed(out)
+
+
+def committed(out: Path) -> dict[str, str]:
+    """path -> sha256 of what the journal holds for kept; nothing before there is a journal."""
+    try:
+        with JournalReader.open(next(out.iterdir()) / "journal.sqlite") as journal:
+            return {frame.path: frame.sha256 for _, frame in journal.stored_frames()}
+    except (StopIteration, ValueError, sqlite3.Error):
+        return {}
+
+
+def gone_on(runs: Server, whole: Outcome, before: dict[str, str], out: Path, kills: int = 1) -> list[str]:
+    folders = list(out.iterdir())
+    if not folders:
+        return []
+    (folder,) = folders
+    ending = runs.resume(Fault("disk", "SIGKILL", 0), out)
+    if not before and ending.code == 2:
+        # Killed before there was a journal: nothing had been taken, and it says so.
+        return [] if not list(folder.glob("frames/*/*.tif")) else [f"refused: {ending.error}"]
+    lost = [name for name, sha256 in before.items() if sha256_file(folder / name) != sha256]
+    return [f"{name} was committed and is not there" for name in lost] + problems(whole, ending, folder, kills)
+
+
+@pytest.mark.parametrize("at", FEW)
+def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(
+    runs: Server, whole: tuple[Outcome, int], tmp_path: Path, at: int
+) -> None:
+    before = killed(runs, at, tmp_path / "runs")
+    assert gone_on(runs, whole[0], before, tmp_path / "runs") == []
+
+
+@pytest.mark.parametrize(("first", "then"), [(500, 60), (900, 150), (1300, 300)])
+def test_killed_while_it_resumes_it_is_resumed_again(
+    runs: Server, whole: tuple[Outcome, int], tmp_path: Path, first: int, then: int
+) -> None:
+    before = killed(runs, first, tmp_path / "runs")
+    assert runs.resume(Fault("disk", "SIGKILL", then), tmp_path / "runs").code == -9
+    assert gone_on(runs, whole[0], before, tmp_path / "runs", kills=2) == []
+
+
+@pytest.mark.soak
+def test_killed_before_every_call_it_is_resumed(runs: Server, whole: tuple[Outcome, int], tmp_path: Path) -> None:
+    found: dict[int, list[str]] = {}
+    for at in itertools.islice(range(1, whole[1] + 1), 0, None, STEP):
+        out = tmp_path / f"at-{at}"
+        wrong = gone_on(runs, whole[0], killed(runs, at, out), out)
+        if wrong:
+            found[at] = wrong
+    print(f"{whole[1] // STEP} kills, {len(found)} of them ended otherwise")
+    assert found == {}
