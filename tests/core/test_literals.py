@@ -115,4 +115,8 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "frame.adopted",
         "attempt.closed",
         "file.quarantined",
+        "run.resumed",
+        "sample.compared",
+        "roi.anew",
+        "roi.flats",
     } == KINDS

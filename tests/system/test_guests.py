@@ -218,7 +218,7 @@ def test_a_run_that_was_killed_is_known_to_be_dead(xrm: Any, killed: Path) -> No
     text = " ".join(said.out.split())
     assert f"died in state scanning, last sign of life at {summary.last_sign_utc} (instrument time" in text
     assert f"{summary.total.kept} frames kept" in text
-    assert "start the recipe again" in text
+    assert "`xrm resume` goes on with it" in text
 
 
 def test_a_dead_run_as_json_and_watched(xrm: Any, killed: Path) -> None:

@@ -175,7 +175,7 @@ class Engine:
                     where=f"camera, {self._acquisition.stage}",
                     value=settings.shape,
                     limit=self._checker.shape,
-                    remedy="set its region back; then start the recipe again; the frames taken so far are kept",
+                    remedy="set its region back, then `xrm resume` the run; the frames taken so far are kept",
                 )
             self._checker.restarted()
 
@@ -302,7 +302,7 @@ class Engine:
             raise InterlockOpen(
                 "the interlock does not permit beam",
                 where="source",
-                remedy="find out why, reset it by hand, then start the recipe again: it never re-arms by itself",
+                remedy="find out why, reset it by hand, then `xrm resume` the run: it never re-arms by itself",
             )
         return source.available and source.flux_relative >= self._policy.flux_floor
 
@@ -326,7 +326,7 @@ class Engine:
                         where=step.frame_id,
                         value=f"{self._clock.now_s() - lost_s:.0f} s",
                         limit=f"{self._policy.beam_wait_s:g} s",
-                        remedy="look at the source; then start the recipe again; the frames taken so far are kept",
+                        remedy="look at the source, then `xrm resume` the run; the frames taken so far are kept",
                     )
                 await self._clock.sleep(self._policy.beam_poll_s)
 

@@ -105,7 +105,7 @@ class Recovery:
                             where=still.where or where,
                             value=f"{away_s / self._clock.wall_s(1.0):.0f} s",
                             limit=f"{self._policy.instrument_wait_s:g} s",
-                            remedy="look at control system and network, start the recipe again; all frames are kept",
+                            remedy="look at control system and network, then `xrm resume` the run; all frames are kept",
                         ) from still
                 await self._clock.sleep(self._clock.wall_s(self._policy.instrument_poll_s))
 

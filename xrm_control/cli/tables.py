@@ -113,7 +113,7 @@ def life(summary: RunSummary) -> str:
     return (
         f"died in state {state}, last sign of life at {sign}{when}, {summary.total.kept} frames kept\n"
         "nothing is lost of these; whether shutter and axes are safe is not known: look at the instrument, "
-        "then start the recipe again; `xrm report` sums up what there is"
+        "then `xrm resume` goes on with it; `xrm report` sums up what there is"
     )
 
 
