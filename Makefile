@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
+# Tests wait a good part of their time, for other processes and for instruments that keep their own.
+TESTERS := $(shell expr $(CPUS) + 1)
 
 .PHONY: demo test lint columns docs bench soak busy mutants setup clean
 
@@ -11,7 +13,7 @@ demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
 
 test: lint
-	$(BIN)/python -m pytest -n $(CPUS) --dist loadfile
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
