@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import re
@@ -31,6 +32,7 @@ from xrm_control.core.events import (
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind, RunState
+from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -163,6 +165,40 @@ def test_other_light_asks_for_flats_of_its_own(tmp_path: Path) -> None:
     assert (first.frame_kind, first.frame) == (FrameKind.FLAT, "roi-01/flat_0002")
     with life.journal() as journal:
         assert journal.accounting("roi-01").kept == 7 + 2 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"kind": "offset", "axis": "y", "amount": 1.2, "hidden": True},
+        {"kind": "flux", "factor": 0.9, "duration_s": 9000.0},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+def test_a_mosaic_that_would_not_fit_is_begun_anew(tmp_path: Path, meanwhile: dict[str, Any]) -> None:
+    life = Life(tmp_path, "mosaic/tile_r00_c01", **with_faults({**meanwhile, "at_s": 5.5}))
+    assert 4.0 < life.ended_s < 5.5
+    assert life.resume() == ENDED
+    (anew,) = life.events(ScanBegunAnew)
+    assert (anew.roi, anew.frames) == ("mosaic", len(life.kept))
+    with life.journal() as journal:
+        assert {plan.frame_id for plan, frame in journal.stored_frames("") if frame.attempt == 2} == set(life.kept)
+
+
+def test_limits_that_were_narrowed_hold_for_what_is_ahead_alone(tmp_path: Path) -> None:
+    """The mosaic reached 33 um to the left; the region is scanned in the middle, its flats to the right."""
+
+    class Narrowed(SimulatedInstrument):
+        async def connect(self) -> None:
+            await super().connect()
+            about = self._description
+            x = dataclasses.replace(about.axes["x"], low_limit=-20.0)
+            self._description = dataclasses.replace(about, axes={**about.axes, "x": x})
+
+    life = Life(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedBackend, "open", lambda self, clock: Narrowed(self._microscope(clock.begun_s), clock))
+        assert life.resume() == ENDED
 
 
 def test_a_damaged_frame_is_taken_again(tmp_path: Path) -> None:

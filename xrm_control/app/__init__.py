@@ -184,7 +184,7 @@ def _go_on(folder: RunFolder, journal: Journal, speed: str | None, listener: Lis
     news = settled_news(folder, journal)
     stood_s = journal.last_t_s() or 0.0
     # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
-    passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds()
+    passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds() * float(tempo)
     return _carry_out(Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news), tempo, listener)
 
 

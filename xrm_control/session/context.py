@@ -16,7 +16,7 @@ from xrm_control.contracts.rois import ROIS
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DataError
 from xrm_control.core.events import EventStream, RoiStateEntered, RunHeld, RunReleased, StagePlanned, StateEntered
-from xrm_control.core.frame_id import MOSAIC
+from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind, RoiState, RunState
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
@@ -140,6 +140,11 @@ class RunContext:
         if new:
             self.journal.plan_frames(new)
             self.events.emit(StagePlanned(acquisition.stage, len(new)))
+
+    def decided(self) -> frozenset[FrameId]:
+        """The frames of the run that have their outcome: nobody goes to their places any more."""
+        still_open = {plan.frame_id for plan in self.journal.open_frames()}
+        return frozenset({plan.frame_id for plan in self.journal.planned_frames()} - still_open)
 
     def open_steps(self, acquisition: Acquisition) -> tuple[FrameStep, ...]:
         """The planned frames of an acquisition that have no outcome yet; what was planned besides comes first."""

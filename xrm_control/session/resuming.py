@@ -28,7 +28,7 @@ from xrm_control.core.events import (
     SampleNotCompared,
     ScanBegunAnew,
 )
-from xrm_control.core.frame_id import FrameId
+from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ROI_ENDS, FrameKind
 from xrm_control.devices.protocols import CameraFrame
@@ -127,29 +127,40 @@ async def _compare(run: RunContext, view: _View) -> Found:
 
 
 def fit_together(run: RunContext, acquisition: Acquisition, found: Found) -> None:
-    """See to it that what is taken from now on goes with what was kept of this scan.
+    """See to it that what is taken from now on goes with what was kept of this acquisition.
 
-    A sample that lies more than a pixel beside where it was: all of it is taken again. Other light: more flats.
+    A sample that lies more than a pixel beside where it was: all of it is taken again. Other light: more flats, and for
+    the mosaic, which is taken in a minute, all of it again.
     """
     kept = run.kept(acquisition)
-    views = [step for step, _ in kept if step.kind is FrameKind.PROJECTION]
-    if not views or not run.open_steps(acquisition):
+    if not run.open_steps(acquisition) or not any(step.kind in _LIT for step, _ in kept):
         return
     pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
     if found.off_um > pixel_um:
-        reason = f"the sample lies {found.off_um:.2f} um beside where it was, a pixel is {pixel_um:.2f} um"
-        for step, _ in kept:
-            run.journal.retake(step.frame_id, reason, t_s=run.clock.now_s())
-        run.events.emit(ScanBegunAnew(acquisition.stage, len(kept), reason))
+        _begin_anew(run, acquisition, f"the sample lies {found.off_um:.2f} um beside, a pixel is {pixel_um:.2f} um")
     elif not found.same_light and found.flux_ratio is not None:
+        if acquisition.stage == MOSAIC:
+            _begin_anew(run, acquisition, f"the light is {100 * found.flux_ratio:.1f} % of what it was")
+            return
         added = tuple(_more_flats(run, acquisition))
         run.plan_frames(Acquisition(acquisition.stage, acquisition.binning, acquisition.exposure_s, added))
         run.events.emit(FlatsAdded(acquisition.stage, len(added), found.flux_ratio))
 
 
+def _begin_anew(run: RunContext, acquisition: Acquisition, reason: str) -> None:
+    kept = run.kept(acquisition)
+    for step, _ in kept:
+        run.journal.retake(step.frame_id, reason, t_s=run.clock.now_s())
+    run.events.emit(ScanBegunAnew(acquisition.stage, len(kept), reason))
+
+
 def _more_flats(run: RunContext, acquisition: Acquisition) -> Iterator[FrameStep]:
     """As many as are taken at a time, beside the sample at the next view's angle."""
-    first = next(step for step in run.open_steps(acquisition) if step.kind is FrameKind.PROJECTION)
+    # After the last view there are flats of its own to come, or none that would be used.
+    ahead = [step for step in run.open_steps(acquisition) if step.kind is FrameKind.PROJECTION]
+    if not ahead:
+        return
+    first = ahead[0]
     planned = run.journal.planned_frames(stage=acquisition.stage)
     number = 1 + max(plan.number for plan in planned if plan.kind is FrameKind.FLAT)
     scan, field_um = run.recipe.scan, run.description.camera.field_of_view_um

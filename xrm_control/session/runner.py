@@ -127,7 +127,7 @@ class Runner:
         await stages.home(run)
         found = await look_again(run)
         run.states.go("map")
-        mosaic = await stages.map_sample(run)
+        mosaic = await stages.map_sample(run, lambda acquisition: fit_together(run, acquisition, found))
         run.states.go("pick")
         rois = await stages.pick(run, mosaic)
         for roi in rois:

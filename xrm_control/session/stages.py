@@ -47,8 +47,10 @@ async def connect(run: RunContext) -> None:
     await run.instrument.connect()
     run.events.emit(InstrumentReached(run.description.name))
     run.renew_guard()
-    # The plan was made from what was known without the instrument; its positions must suit what was found.
-    make_plan(run.recipe, run.description)
+    # The plan was made from what was known without the instrument; its positions must suit what was found. Of a run
+    # that goes on, each stage holds what is still ahead against it.
+    if not run.decided():
+        make_plan(run.recipe, run.description)
     source = await run.instrument.source.read()
     if not source.available:
         run.events.emit(SourceDown())
@@ -77,13 +79,14 @@ async def _home(run: RunContext) -> None:
             )
 
 
-async def map_sample(run: RunContext) -> Mosaic:
-    """Take the mosaic, stitch it, and keep it as a calibrated OME-TIFF."""
+async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = lambda _: None) -> Mosaic:
+    """Take the mosaic, stitch it, and keep it as a calibrated OME-TIFF; `planned` is called when its frames are."""
     spec, camera = run.recipe.mosaic, run.description.camera
     acquisition = spec.acquisition(run.recipe.sample, camera)
-    run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
+    _require_reach(run, acquisition)
     run.ahead[acquisition.stage] = acquisition
     run.plan_frames(acquisition)
+    planned(acquisition)
     steps = run.open_steps(acquisition)
     if steps:
         with told(run, MOSAIC, len(steps)):
@@ -192,8 +195,14 @@ async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
 def _reachable(run: RunContext, roi: Roi) -> Acquisition:
     """The scan of a region, none of whose positions lies outside what is allowed. Raises SafetyRefusal."""
     scan = scan_of(run, roi)
-    run.guard.check_path((step.frame_id, step.pose) for step in scan.steps)
+    _require_reach(run, scan)
     return scan
+
+
+def _require_reach(run: RunContext, acquisition: Acquisition) -> None:
+    """Hold what is ahead of an acquisition against the limits in force now. Raises SafetyRefusal."""
+    over = run.decided()
+    run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps if step.frame_id not in over)
 
 
 def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
