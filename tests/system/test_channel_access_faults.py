@@ -24,6 +24,7 @@ from tests.system.over_channel_access import FRAMES, SMALL, Run, after
 from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, SafetyRefusal
 from xrm_control.core.events import FrameRetaken, RunHeld, RunReleased, SafeStateVerified
 from xrm_control.core.states import Verdict
+from xrm_control.storage.journal import JournalReader
 
 # Slow enough that a thread hits the middle of a motion or an exposure.
 SLOW, FAST = 4.0, 40.0
@@ -253,6 +254,34 @@ def test_a_session_that_dies_leaves_the_shutter_to_the_dead_man(tmp_path: Path, 
     _wait_for(slow, "Watchdog:Tripped_RBV", "Yes", within_s=60)
     _wait_for(slow, "Shutter:Fast_RBV", "Closed", within_s=60)
     assert epics.caget(slow.prefix + "Owner", use_monitor=False) == ""
+
+
+@pytest.mark.parametrize("dead_man", [False, True], ids=["at once", "after the dead-man"])
+def test_a_session_that_dies_is_gone_on_with(tmp_path: Path, slow: IocProcess, dead_man: bool) -> None:
+    """kill -9 in the middle of the scan, then `xrm resume`: the IOC has lived on, and its camera has counted on."""
+    recipe = _recipe(tmp_path, slow)
+    xrm, client = [sys.executable, "-m", "xrm_control.cli"], {**os.environ, **slow.environment}
+    begin = [*xrm, "run", str(recipe), "--out", str(tmp_path / "runs")]
+    with subprocess.Popen(begin, cwd=ROOT, env=client, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        _wait_for(slow, "Scan:ScanStatus", "scanning")
+        _wait_for(slow, "Shutter:Fast_RBV", "Open")
+        run.kill()
+    (folder,) = (tmp_path / "runs").iterdir()
+    with JournalReader.open(folder / "journal.sqlite") as journal:
+        kept, stood_s = {plan.frame_id for plan, _ in journal.stored_frames()}, journal.last_t_s()
+    if dead_man:
+        _wait_for(slow, "Watchdog:Tripped_RBV", "Yes", within_s=60)
+    resume = [*xrm, "resume", str(folder)]
+    done = subprocess.run(resume, cwd=ROOT, env=client, capture_output=True, text=True, timeout=600)
+    # Nine views need not make a volume worth measuring.
+    assert done.returncode in (0, 5), done.stderr
+    with JournalReader.open(folder / "journal.sqlite") as journal:
+        frames, accounting = journal.stored_frames(), journal.accounting()
+    assert accounting.complete
+    assert (accounting.kept, accounting.retaken <= 1) == (FRAMES, True)
+    anew = [frame for plan, frame in frames if plan.frame_id not in kept]
+    assert all(frame.exposure.t_start_s > (stood_s or 0.0) for frame in anew)
+    assert epics.caget(slow.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
 
 
 def test_an_operators_abort_ends_the_run_safely(tmp_path: Path, slow: IocProcess) -> None:
