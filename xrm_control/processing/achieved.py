@@ -109,7 +109,8 @@ def _mosaic_s(journal: JournalQueries) -> float | None:
     if not begun or not ended:
         return None
     left_s = [s for s, _ in _absences(journal)]
-    return sum(min(end for end in (*ended, *left_s) if end >= at) - at for at in begun)
+    # A sitting that nobody knows the end of yet is of a tile that is taken again: it does not count before it ends.
+    return sum(min((end for end in (*ended, *left_s) if end >= at), default=at) - at for at in begun)
 
 
 def _absences(journal: JournalQueries) -> list[tuple[float, float]]:
