@@ -14,15 +14,18 @@ import numpy as np
 import pytest
 import tifffile
 
+from simulators.faults import Fault
 from tests.session.scripted import SMALL, with_faults
 from tests.system.conftest import write_recipe
 from xrm_control import app
+from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DataError, Interrupted, ResourceLocked, SampleMoved
 from xrm_control.core.events import (
     AnyEvent,
     Event,
     FlatsAdded,
     FrameKept,
+    FrameRetaken,
     FrameWithdrawn,
     RunResumed,
     SampleCompared,
@@ -199,6 +202,24 @@ def test_limits_that_were_narrowed_hold_for_what_is_ahead_alone(tmp_path: Path) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedBackend, "open", lambda self, clock: Narrowed(self._microscope(clock.begun_s), clock))
         assert life.resume() == ENDED
+
+
+def test_what_was_kept_is_known_again(tmp_path: Path) -> None:
+    """The first view after the pause shows no light: only the darks of before tell."""
+
+    def open_(self: SimulatedBackend, clock: Clock) -> SimulatedInstrument:
+        microscope = self._microscope(clock.begun_s)
+        # Two views are compared; the third exposure is the scan's.
+        microscope.add_fault(Fault(kind="dark_frame", frames=(3,)))
+        return SimulatedInstrument(microscope, clock)
+
+    life = Life(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedBackend, "open", open_)
+        assert life.resume() == ENDED
+    (retaken,) = life.events(FrameRetaken)
+    assert retaken.frame == f"roi-01/proj_{TAKEN:04d}"
+    assert "no light" in retaken.text
 
 
 def test_a_damaged_frame_is_taken_again(tmp_path: Path) -> None:
