@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from simulators.errors import Disconnected
 from simulators.faults import Fault
@@ -90,6 +90,12 @@ class SimulatedBackend(Backend):
         default=None, ge=-20, le=20, description="rotation axis off the detector's centre; none: drawn from the seed"
     )
     faults: tuple[FaultSpec, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `still` where it is off: recipes from before there was such a setting keep their hash."""
+        content: dict[str, Any] = said(self)
+        return content if self.still else {name: value for name, value in content.items() if name != "still"}
 
     @property
     def simulated(self) -> bool:

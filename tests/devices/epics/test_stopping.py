@@ -66,7 +66,9 @@ def test_an_axis_in_motion_stops_while_its_put_callback_is_pending(ioc: IocProce
         assert not reading.moving
         assert reading.position < 30.0, "the axis went on"
         await clock.sleep(1.0)
-        assert (await instrument.axes["theta"].read()).position == reading.position
+        # What still rings after a stop is a fifth of the tolerance at most.
+        position = (await instrument.axes["theta"].read()).position
+        assert position == pytest.approx(reading.position, abs=0.002)
         if moment_s:
             assert witness.when("Sample:Theta.DMOV", 1, said_s) < 1.5, "deceleration, settling, and a busy machine"
             assert witness.when("Shutter:Fast_RBV", 0, said_s) < 1.5
