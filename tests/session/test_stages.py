@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.session.bench import Stand
 from tests.session.scripted import FEW, with_faults
-from xrm_control.core.errors import DeviceError, UnusableData
+from xrm_control.core.errors import DataError, DeviceError, UnusableData
 from xrm_control.core.events import (
     InstrumentBegun,
     InstrumentReached,
@@ -212,5 +213,23 @@ def test_aligning_brings_the_region_to_its_first_angle_with_the_camera_set(tmp_p
         readings = {name: (await axis.read()).position for name, axis in run.instrument.axes.items()}
         assert readings == pytest.approx({"x": 0.0, "y": 0.0, "z": 10.0, "theta": -90.0}, abs=0.05)
         assert not stand.shutter_open(run.clock.now_s())
+
+    stand.act(act)
+
+
+def test_frames_are_planned_once_and_never_otherwise(tmp_path: Path) -> None:
+    """Who goes on with a run plans the same frames; another exposure or place is another run."""
+    stand = Stand(tmp_path)
+
+    async def act(run: RunContext) -> None:
+        scan = stages.scan_of(run, ROI)
+        run.plan_frames(scan)
+        run.plan_frames(scan)
+        assert len(run.journal.planned_frames(ROI.name)) == len(scan.steps)
+        first, *others = scan.steps
+        moved = dataclasses.replace(first, pose=dataclasses.replace(first.pose, x_um=first.pose.x_um + 1.0))
+        for other in (dataclasses.replace(scan, exposure_s=2.0), dataclasses.replace(scan, steps=(moved, *others))):
+            with pytest.raises(DataError, match="planned otherwise"):
+                run.plan_frames(other)
 
     stand.act(act)
