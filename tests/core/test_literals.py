@@ -118,5 +118,4 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "run.resumed",
         "sample.compared",
         "roi.anew",
-        "roi.flats",
     } == KINDS

@@ -23,7 +23,6 @@ from xrm_control.core.errors import DataError, Interrupted, ResourceLocked, Samp
 from xrm_control.core.events import (
     AnyEvent,
     Event,
-    FlatsAdded,
     FrameKept,
     FrameRetaken,
     FrameWithdrawn,
@@ -34,7 +33,7 @@ from xrm_control.core.events import (
 )
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.frame_id import FrameId
-from xrm_control.core.states import FrameKind, RunState
+from xrm_control.core.states import RunState
 from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.run_folder import RunFolder
@@ -152,22 +151,32 @@ def test_a_sample_a_little_beside_begins_its_scan_anew(tmp_path: Path) -> None:
     life = Life(tmp_path, **with_faults({"kind": "offset", "axis": "x", "amount": 1.5, "at_s": 22.5, "hidden": True}))
     assert life.resume() == ENDED
     (anew,) = life.events(ScanBegunAnew)
-    of_scan = [name for name in life.kept if name.startswith("roi-01/")]
-    assert anew.frames == len(of_scan)
+    assert anew.frames == len(of_scan(life))
+    assert taken_anew(life) == of_scan(life)
+    assert all(life.folder.frame_path(FrameId(name)).is_file() for name in of_scan(life))
+
+
+def of_scan(life: Life) -> set[str]:
+    """What was kept of the scan before the pause: a dark, a flat and the views."""
+    found = {str(name) for name in life.kept if name.startswith("roi-01/")}
+    assert len(found) == 1 + 1 + TAKEN
+    return found
+
+
+def taken_anew(life: Life) -> set[str]:
+    """Frames whose second attempt counts."""
     with life.journal() as journal:
-        assert all(journal.kept_frame(name).attempt == 2 for name in of_scan)  # type: ignore[union-attr]
-    assert all(life.folder.frame_path(name).is_file() for name in of_scan)
+        return {str(plan.frame_id) for plan, frame in journal.stored_frames() if frame.attempt == 2}
 
 
-def test_other_light_asks_for_flats_of_its_own(tmp_path: Path) -> None:
+def test_in_other_light_the_scan_is_begun_anew(tmp_path: Path) -> None:
+    """Flats before and after a step are weighted by time, which is right for neither side of it."""
     life = Life(tmp_path, **with_faults({"kind": "flux", "factor": 0.9, "at_s": 22.5, "duration_s": 9000.0}))
     assert life.resume() == ENDED
-    (added,) = life.events(FlatsAdded)
-    assert (added.flats, added.flux_ratio) == (1, pytest.approx(0.9, abs=0.02))
-    first = life.events(FrameKept)[0]
-    assert (first.frame_kind, first.frame) == (FrameKind.FLAT, "roi-01/flat_0002")
-    with life.journal() as journal:
-        assert journal.accounting("roi-01").kept == 7 + 2 + 1 + 1
+    (anew,) = life.events(ScanBegunAnew)
+    assert "the light is 9" in anew.reason
+    assert life.events(SampleCompared)[0].flux_ratio == pytest.approx(0.9, abs=0.02)
+    assert taken_anew(life) == of_scan(life)
 
 
 @pytest.mark.parametrize(

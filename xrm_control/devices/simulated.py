@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from simulators.errors import Disconnected
-from simulators.faults import Fault
+from simulators.faults import PERIOD_KINDS, Fault
 from simulators.microscope import Microscope, MicroscopeConfig, standing_still
 from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import Clock
@@ -67,6 +67,8 @@ class FaultSpec(Spec):
     def over(self, t_s: float) -> bool:
         """Whether, for an instrument switched on at t_s, it lies in the past. Moves and frames count from the start."""
         if t_s == 0.0:
+            return False
+        if self.kind in PERIOD_KINDS and self.duration_s is None:
             return False
         return self.at_s is None or self.at_s + (self.duration_s or 0.0) < t_s
 

@@ -64,7 +64,7 @@ def displacement(
     here = window[reach : reach + rows, reach : reach + columns]
     if np.isfinite(here).mean() < _LEAST_SEEN:
         return None
-    if min(np.nanstd(_coarser(image, _COARSE)) for image in (here, ours)) < _LEAST_CONTRAST:
+    if not (stands_out(here) and stands_out(ours)):
         return None
     coarse = _best(_coarser(window, _COARSE), _coarser(ours, _COARSE))
     # The finer search looks around what the coarser one found.
@@ -79,6 +79,11 @@ def displacement(
     likeness = _likeness(_window(window, (round(place[0]), round(place[1])), (rows, columns)), ours)
     off = (place - reach - (np.array([x, y]) - np.floor([x, y]))) * step_um
     return Displacement(float(off[0]), float(off[1]), likeness)
+
+
+def stands_out(image: NDArray[np.floating]) -> bool:
+    """Whether a transmission (rows, columns) shows something that can be recognised, beyond the noise of its pixels."""
+    return bool(np.nanstd(_coarser(np.asarray(image, np.float64), _COARSE)) >= _LEAST_CONTRAST)
 
 
 def _best(window: Floats, frame: Floats) -> tuple[int, int]:

@@ -147,15 +147,9 @@ class RunContext:
         return frozenset({plan.frame_id for plan in self.journal.planned_frames()} - still_open)
 
     def open_steps(self, acquisition: Acquisition) -> tuple[FrameStep, ...]:
-        """The planned frames of an acquisition that have no outcome yet; what was planned besides comes first."""
-        still_open = {plan.frame_id: plan for plan in self.journal.open_frames(_roi_of(acquisition))}
-        its_own = {step.frame_id for step in acquisition.steps}
-        besides = [
-            FrameStep(name, plan.kind, plan.number, plan.target, shutter_open=plan.kind is not FrameKind.DARK)
-            for name, plan in still_open.items()
-            if name not in its_own
-        ]
-        return (*besides, *(step for step in acquisition.steps if step.frame_id in still_open))
+        """The planned frames of an acquisition that have no outcome yet."""
+        still_open = {plan.frame_id for plan in self.journal.open_frames(_roi_of(acquisition))}
+        return tuple(step for step in acquisition.steps if step.frame_id in still_open)
 
     def all_taken(self) -> bool:
         """Whether the regions are chosen, and every frame of the mosaic and of their scans has its outcome."""
@@ -166,10 +160,7 @@ class RunContext:
 
     def kept(self, acquisition: Acquisition) -> list[tuple[FrameStep, StoredFrame]]:
         """The frames of an acquisition that are kept, in the order in which they were taken."""
-        stored = [
-            (FrameStep(plan.frame_id, plan.kind, plan.number, plan.target, plan.kind is not FrameKind.DARK), frame)
-            for plan, frame in self.journal.stored_frames(_roi_of(acquisition))
-        ]
+        stored = [(step_of(plan), frame) for plan, frame in self.journal.stored_frames(_roi_of(acquisition))]
         return sorted(stored, key=lambda one: one[1].exposure.t_start_s)
 
     def recorded(self, name: str) -> bool:
@@ -187,6 +178,12 @@ class RunContext:
             self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
         finally:
             self.events.emit(StateEntered(state))
+
+
+def step_of(plan: PlannedFrame) -> FrameStep:
+    """A planned frame as the engine takes it."""
+    shutter_open = plan.kind is not FrameKind.DARK
+    return FrameStep(plan.frame_id, plan.kind, plan.number, plan.target, shutter_open=shutter_open)
 
 
 def _roi_of(acquisition: Acquisition) -> str:

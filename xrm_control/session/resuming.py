@@ -7,20 +7,17 @@ seen before is looked at once more and held against itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.acquisition.engine import Engine
-from xrm_control.acquisition.references import clear_pose
 from xrm_control.acquisition.steps import Acquisition, FrameStep
-from xrm_control.core.errors import DataError, SampleMoved
+from xrm_control.core.errors import DataError, SampleMoved, UnusableData
 from xrm_control.core.events import (
     AnyEvent,
     EventStream,
-    FlatsAdded,
     FrameConfirmed,
     FrameKept,
     FrameWithdrawn,
@@ -28,14 +25,13 @@ from xrm_control.core.events import (
     SampleNotCompared,
     ScanBegunAnew,
 )
-from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ROI_ENDS, FrameKind
 from xrm_control.devices.protocols import CameraFrame
-from xrm_control.mosaic.displacement import Displacement, displacement
+from xrm_control.mosaic.displacement import Displacement, displacement, stands_out
 from xrm_control.mosaic.tiles import Mosaic, Picture, transmission
 from xrm_control.session import stages
-from xrm_control.session.context import RunContext
+from xrm_control.session.context import RunContext, step_of
 from xrm_control.storage.frames import encode_frame, read_frame
 from xrm_control.storage.records import Exposure, PlannedFrame, StoredFrame
 
@@ -44,8 +40,7 @@ AGAIN = "again"
 """The stage in which a view is taken to be compared; the frame's name follows."""
 # Views that are looked at, newest first, until one shows something that can be recognised.
 _LOOKED_AT = 12
-_LEAST_CONTRAST = 0.03
-# Light that differs by more than this from what it was asks for flats of its own.
+# Light that differs by no more than this from what it was is the same.
 _SAME_LIGHT = 0.02
 
 # Sine of the angle between two views from which on the second one adds something.
@@ -71,11 +66,6 @@ class Found:
     off_um: float = 0.0
     flux_ratio: float | None = None
 
-    @property
-    def same_light(self) -> bool:
-        """Whether the flats of then still hold."""
-        return self.flux_ratio is None or abs(self.flux_ratio - 1) <= _SAME_LIGHT
-
 
 async def look_again(run: RunContext) -> Found:
     """Hold frames against their hashes, and a view or two against the sample of now. Nothing where nothing was kept.
@@ -84,7 +74,9 @@ async def look_again(run: RunContext) -> Found:
     """
     if not run.journal.stored_frames():
         return Found()
-    await run.on_disk(_withdraw_damaged, run)
+    for plan, reason in await run.on_disk(_damaged, run):
+        run.journal.retake(plan.frame_id, reason, t_s=run.clock.now_s())
+        run.events.emit(FrameWithdrawn(plan.frame_id, reason))
     if run.all_taken():
         return Found()
     views = await run.on_disk(_telling_views, run)
@@ -127,10 +119,10 @@ async def _compare(run: RunContext, view: _View) -> Found:
 
 
 def fit_together(run: RunContext, acquisition: Acquisition, found: Found) -> None:
-    """See to it that what is taken from now on goes with what was kept of this acquisition.
+    """See to it that what is taken from now on goes with what was kept of this acquisition; else all is taken again.
 
-    A sample that lies more than a pixel beside where it was: all of it is taken again. Other light: more flats, and for
-    the mosaic, which is taken in a minute, all of it again.
+    A sample that lies more than a pixel beside where it was blurs the volume. Flats of before and after a step of the
+    light, weighted by time, are right for neither side of it.
     """
     kept = run.kept(acquisition)
     if not run.open_steps(acquisition) or not any(step.kind in _LIT for step, _ in kept):
@@ -138,13 +130,8 @@ def fit_together(run: RunContext, acquisition: Acquisition, found: Found) -> Non
     pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
     if found.off_um > pixel_um:
         _begin_anew(run, acquisition, f"the sample lies {found.off_um:.2f} um beside, a pixel is {pixel_um:.2f} um")
-    elif not found.same_light and found.flux_ratio is not None:
-        if acquisition.stage == MOSAIC:
-            _begin_anew(run, acquisition, f"the light is {100 * found.flux_ratio:.1f} % of what it was")
-            return
-        added = tuple(_more_flats(run, acquisition))
-        run.plan_frames(Acquisition(acquisition.stage, acquisition.binning, acquisition.exposure_s, added))
-        run.events.emit(FlatsAdded(acquisition.stage, len(added), found.flux_ratio))
+    elif found.flux_ratio is not None and abs(found.flux_ratio - 1) > _SAME_LIGHT:
+        _begin_anew(run, acquisition, f"the light is {100 * found.flux_ratio:.1f} % of what it was")
 
 
 def _begin_anew(run: RunContext, acquisition: Acquisition, reason: str) -> None:
@@ -154,32 +141,17 @@ def _begin_anew(run: RunContext, acquisition: Acquisition, reason: str) -> None:
     run.events.emit(ScanBegunAnew(acquisition.stage, len(kept), reason))
 
 
-def _more_flats(run: RunContext, acquisition: Acquisition) -> Iterator[FrameStep]:
-    """As many as are taken at a time, beside the sample at the next view's angle."""
-    # After the last view there are flats of its own to come, or none that would be used.
-    ahead = [step for step in run.open_steps(acquisition) if step.kind is FrameKind.PROJECTION]
-    if not ahead:
-        return
-    first = ahead[0]
-    planned = run.journal.planned_frames(stage=acquisition.stage)
-    number = 1 + max(plan.number for plan in planned if plan.kind is FrameKind.FLAT)
-    scan, field_um = run.recipe.scan, run.description.camera.field_of_view_um
-    clear = clear_pose(first.pose, run.recipe.sample, field_um, scan.clear_margin_um)
-    for index in range(number, number + scan.references.count):
-        yield FrameStep(FrameId.flat(acquisition.stage, index), FrameKind.FLAT, index, clear)
-
-
-def _withdraw_damaged(run: RunContext) -> None:
-    """Frames whose files are not what was committed are open again; of regions that were measured nothing is taken."""
+def _damaged(run: RunContext) -> list[tuple[PlannedFrame, str]]:
+    """Frames whose files are not what was committed, and why; of regions that were measured nothing is taken again."""
     over = {roi for roi, record in run.journal.roi_states().items() if record.state in ROI_ENDS}
+    found: list[tuple[PlannedFrame, str]] = []
     for plan, frame in run.journal.stored_frames():
-        if plan.roi in over:
-            continue
-        try:
-            read_frame(run.folder, frame)
-        except DataError as error:
-            run.journal.retake(plan.frame_id, error.what, t_s=run.clock.now_s())
-            run.events.emit(FrameWithdrawn(plan.frame_id, error.what))
+        if plan.roi not in over:
+            try:
+                read_frame(run.folder, frame)
+            except DataError as error:
+                found.append((plan, error.what))
+    return found
 
 
 def _telling_views(run: RunContext) -> list[_View]:
@@ -210,8 +182,7 @@ def _view(run: RunContext, kept: list[_Committed], one: _Committed) -> _View | N
     if flat is None or dark is None:
         return None
     image = read_frame(run.folder, frame)
-    telling = np.nanstd(transmission(image, flat, dark)) >= _LEAST_CONTRAST
-    return _View(plan, image, flat, dark) if telling else None
+    return _View(plan, image, flat, dark) if stands_out(transmission(image, flat, dark)) else None
 
 
 def _mean(run: RunContext, kept: list[_Committed], stage: str, kind: FrameKind) -> Picture | None:
@@ -221,7 +192,7 @@ def _mean(run: RunContext, kept: list[_Committed], stage: str, kind: FrameKind) 
 
 async def _take(run: RunContext, plan: PlannedFrame) -> CameraFrame:
     """One more exposure of a planned frame. It is kept beside the run's frames, and is none of them."""
-    step = FrameStep(plan.frame_id, plan.kind, plan.number, plan.target)
+    step = step_of(plan)
     acquisition = Acquisition(plan.stage, plan.binning, plan.exposure_s, (step,))
     sink, events = _Beside(run), EventStream(run.clock.now_s)
     # It is not one of the frames that screens and preview count.
@@ -231,7 +202,7 @@ async def _take(run: RunContext, plan: PlannedFrame) -> CameraFrame:
     await engine.run((step,))
     await engine.close()
     if sink.frame is None:
-        raise SampleMoved(
+        raise UnusableData(
             "no view could be taken to compare the sample with what was seen before",
             where=plan.frame_id,
             value=sink.reason,

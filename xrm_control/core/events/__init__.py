@@ -43,7 +43,6 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.resuming import (
-    FlatsAdded,
     RunResumed,
     SampleCompared,
     SampleNotCompared,
@@ -77,7 +76,6 @@ __all__ = [
     "Event",
     "EventStream",
     "FileQuarantined",
-    "FlatsAdded",
     "FrameAdopted",
     "FrameConfirmed",
     "FrameEvent",

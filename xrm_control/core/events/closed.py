@@ -40,7 +40,6 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.resuming import (
-    FlatsAdded,
     RunResumed,
     SampleCompared,
     SampleNotCompared,
@@ -110,7 +109,6 @@ AnyEvent = (
     | SampleCompared
     | SampleNotCompared
     | ScanBegunAnew
-    | FlatsAdded
     | StagePlanned
     | StageBegun
     | StageEnded

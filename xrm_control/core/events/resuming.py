@@ -80,18 +80,3 @@ class ScanBegunAnew(RoiEvent):
     @property
     def text(self) -> str:
         return f"{self.roi}: {self.frames} frames are taken again: {self.reason}"
-
-
-@dataclass(frozen=True)
-class FlatsAdded(RoiEvent):
-    """The light is not what it was: flats are taken before the scan goes on."""
-
-    kind: ClassVar[str] = "roi.flats"
-    level: ClassVar[Level] = Level.WARNING
-
-    flats: int
-    flux_ratio: float
-
-    @property
-    def text(self) -> str:
-        return f"{self.roi}: {self.flats} more flats, the light is {100 * self.flux_ratio:.1f} % of what it was"
