@@ -314,3 +314,16 @@ def test_what_it_took_is_summed_over_both_sittings(tmp_path: Path) -> None:
     whole_s = max(attempts) - min(attempts)
     gap_s = max(b - a for a, b in zip(sorted(attempts), sorted(attempts)[1:], strict=False))
     assert whole_s - gap_s < scan_s < whole_s - gap_s + 13.0
+
+
+def test_results_and_report_tell_of_the_pause_and_what_was_found(tmp_path: Path) -> None:
+    life = Life(tmp_path)
+    life.resume()
+    (pause,) = app.resume(life.folder.path).results.pauses
+    assert (pause.from_s, pause.to_s) == (life.ended_s, life.ended_s)
+    resumed, *compared = pause.found
+    assert "gone on with, from aborted at 20.8 s; 11 frames are kept" in resumed
+    assert [text.partition(" ")[0] for text in compared] == ["roi-01/proj_0002", "roi-01/proj_0000"]
+    page = life.folder.report.read_text()
+    assert "Paused from 20.8 s to 20.8 s of its time" in page
+    assert "roi-01/proj_0002 taken again: " in page

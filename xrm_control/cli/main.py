@@ -207,6 +207,8 @@ def _summary(folder: Path, results: RunResults) -> None:
     _out.print(f"mosaic   {counts.tiles} tiles in {mosaic_s} s, {counts.particles_in_mosaic} particles")
     _out.print(f"scans    {counts.rois}, each {scans} s of instrument time")
     _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}, voids {voids}")
+    for pause in results.pauses:
+        _out.print(f"resumed  at {_clock(pause.to_s)}; {'; '.join(pause.found)}")
     _out.print(f"verdict  {verdict.status}{''.join(f'; {reason}' for reason in verdict.reasons)}")
     _out.print(f"report   {folder / 'report.html'}")
 

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from xrm_control.contracts.plan import Plan
 from xrm_control.core.clock import pause
+from xrm_control.core.states import RunState
 from xrm_control.recipe.planning import TradeOff
 from xrm_control.storage.records import RunSummary
 
@@ -106,7 +107,8 @@ def life(summary: RunSummary) -> str:
     if summary.alive:
         return f"carried out by process {summary.process or '(it does not say)'}"
     if summary.ended:
-        return "ended"
+        state = summary.state.state if summary.state else None
+        return "ended" if state is RunState.DONE else "ended; `xrm resume` goes on with it"
     state = summary.state.state if summary.state else "not begun"
     when = f" (instrument time {duration(summary.last_t_s)})" if summary.last_t_s is not None else ""
     sign = summary.last_sign_utc or "an unknown time"

@@ -46,6 +46,14 @@ class RunVerdict(Record):
     reasons: tuple[str, ...] = ()
 
 
+class Pause(Record):
+    """While nobody carried the run out, in s of instrument time; found: how frames and sample were afterwards."""
+
+    from_s: float
+    to_s: float
+    found: tuple[str, ...]
+
+
 class Measured(Document):
     """What the results of a run and of a region share."""
 
@@ -71,7 +79,8 @@ class RegionResults(Measured):
 
 
 class RunResults(Measured):
-    """results.json of a run. quality: by region; truth: of simulated runs whose particles were measured."""
+    """results.json of a run. quality: by region; truth: of simulated runs whose particles were measured; pauses: after
+    which it was gone on with."""
 
     run: str
     recipe_name: str
@@ -85,6 +94,7 @@ class RunResults(Measured):
     counts: RunCounts
     truth: TruthMatch | None
     verdict: RunVerdict
+    pauses: tuple[Pause, ...] = ()
 
 
 RESULTS = JsonFile("results.json", RunResults)

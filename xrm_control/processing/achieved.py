@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from xrm_control.contracts.results import Pause
 from xrm_control.contracts.rois import ROIS
-from xrm_control.core.events import RunAborted, RunFailed, RunResumed, SafeStateFailed, StageBegun, StageEnded
+from xrm_control.core.events import (
+    RunAborted,
+    RunFailed,
+    RunResumed,
+    SafeStateFailed,
+    SampleCompared,
+    ScanBegunAnew,
+    StageBegun,
+    StageEnded,
+)
 from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.states import ENDS, ROI_ENDS, RoiState, RunState, Verdict
 from xrm_control.recipe.document import Recipe
@@ -14,6 +25,7 @@ from xrm_control.storage.journal_reader import JournalQueries
 from xrm_control.storage.records import StateRecord
 from xrm_control.storage.run_folder import RunFolder
 
+_FOUND_AFTER_A_PAUSE = (RunResumed.kind, SampleCompared.kind, ScanBegunAnew.kind)
 _NAMED = 5  # missing frames that a reason names
 
 
@@ -111,6 +123,19 @@ def _mosaic_s(journal: JournalQueries) -> float | None:
     left_s = [s for s, _ in _absences(journal)]
     # A sitting that nobody knows the end of yet is of a tile that is taken again: it does not count before it ends.
     return sum(min((end for end in (*ended, *left_s) if end >= at), default=at) - at for at in begun)
+
+
+def pauses(journal: JournalQueries) -> tuple[Pause, ...]:
+    """Each time that the run was gone on with, and what was found then."""
+    absences = _absences(journal)
+    ends = [*(left_s for left_s, _ in absences[1:]), math.inf]
+    told = sorted(
+        (event for kind in _FOUND_AFTER_A_PAUSE for event in journal.events_of(kind)), key=lambda event: event.t_s
+    )
+    return tuple(
+        Pause(from_s=left_s, to_s=back_s, found=tuple(event.text for event in told if back_s <= event.t_s <= end_s))
+        for (left_s, back_s), end_s in zip(absences, ends, strict=False)
+    )
 
 
 def _absences(journal: JournalQueries) -> list[tuple[float, float]]:

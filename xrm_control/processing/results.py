@@ -13,7 +13,7 @@ from xrm_control.contracts.tables import Particle
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import EventStream
 from xrm_control.core.states import FrameKind, Verdict
-from xrm_control.processing.achieved import achieved, judge
+from xrm_control.processing.achieved import achieved, judge, pauses
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
@@ -69,6 +69,7 @@ def sum_up(
             folder, run.reported, measured, camera.width_px // binning, camera.binned_pixel_um(binning)
         ),
         verdict=RunVerdict(status=verdict, reasons=reasons),
+        pauses=pauses(journal),
     )
 
 

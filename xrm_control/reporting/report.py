@@ -14,7 +14,7 @@ from xrm_control.reporting.sections.population import distributions_section, sta
 from xrm_control.reporting.sections.provenance import provenance_section, quality_section
 from xrm_control.reporting.sections.regions import mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
-from xrm_control.reporting.sections.summary import headlines, verdict
+from xrm_control.reporting.sections.summary import headlines, pauses, verdict
 
 
 def build_report(run: Path) -> str:
@@ -55,6 +55,7 @@ def render(run: RunData) -> str:
         started=None if run.results is None else utc_text(run.results.started_utc),
         simulated=run.results is not None and run.results.simulated,
         verdict=verdict(run),
+        pauses=pauses(run),
         headlines=headlines(run),
         problems=run.problems,
         not_measured=run.not_measured,

@@ -105,7 +105,7 @@ class Runner:
             interrupted = Interrupted(
                 f"the run was ended by {by}",
                 where=run.folder.name,
-                remedy=f"`xrm status {run.folder.path}` says how far it came",
+                remedy=f"`xrm status {run.folder.path}` says how far it came, `xrm resume {run.folder.path}` goes on",
             )
             await self._end("abort", "aborted_safely", RunState.ABORTED, f"ended by {by}", interrupted)
             raise interrupted from None

@@ -77,3 +77,12 @@ def headlines(run: RunData) -> tuple[Headline, ...]:
         Headline(figure(mean_snr(run)), "SNR, mean of the scans", f"paper: {paper.SNR}"),
     )
     return tuple(item for item in found if item.value != MISSING)
+
+
+def pauses(run: RunData) -> tuple[str, ...]:
+    """Where the run was gone on with, and what was found then."""
+    stated = () if run.results is None else run.results.pauses
+    return tuple(
+        f"Paused from {duration(pause.from_s)} to {duration(pause.to_s)} of its time: {'; '.join(pause.found)}"
+        for pause in stated
+    )
