@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 import tifffile
+from skimage.filters import gaussian
+from skimage.registration import phase_cross_correlation
 
 from simulators.faults import Fault
 from tests.session.scripted import SMALL, with_faults
@@ -150,10 +152,31 @@ def test_a_sample_a_little_beside_begins_its_scan_anew(tmp_path: Path) -> None:
     """Views before and after would not fit: all are taken again, and the old ones stay on the disk."""
     life = Life(tmp_path, **with_faults({"kind": "offset", "axis": "x", "amount": 1.5, "at_s": 22.5, "hidden": True}))
     assert life.resume() == ENDED
+    for compared in life.events(SampleCompared):
+        assert (compared.x_um, compared.y_um) == pytest.approx(by_another_formula(life, compared.frame), abs=0.25)
+    assert life.events(SampleCompared)[0].x_um == pytest.approx(1.5 * math.cos(math.radians(30)), abs=0.1)
     (anew,) = life.events(ScanBegunAnew)
     assert anew.frames == len(of_scan(life))
     assert taken_anew(life) == of_scan(life)
     assert all(life.folder.frame_path(FrameId(name)).is_file() for name in of_scan(life))
+
+
+def by_another_formula(life: Life, frame: str) -> tuple[float, float]:
+    """How far what is seen again lies beside (x, y) in um, by scikit-image, to half a pixel."""
+    before, now, flat, dark = (
+        tifffile.imread(path).astype(float)
+        for path in (
+            life.folder.frame_path(FrameId(frame)),
+            next(life.folder.checks.glob(f"{frame.replace('/', '_')}_*")),
+            life.folder.frame_path(FrameId("roi-01/flat_0000")),
+            life.folder.frame_path(FrameId("roi-01/dark_0000")),
+        )
+    )
+    seen, again = (gaussian((image - dark) / (flat - dark), 1.0) for image in (before, now))
+    plain: Any = None  # correlation as it is; its type does not say so
+    (down, right), *_ = phase_cross_correlation(seen, again, upsample_factor=20, normalization=plain)
+    # The content moves against the stage: what is seen farther left belongs to a place farther right.
+    return 0.512 * float(right), 0.512 * float(down)
 
 
 def of_scan(life: Life) -> set[str]:

@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from xrm_control.core.events import FrameKept, FrameWithdrawn
 
 SOURCE = Path(__file__).with_suffix(".c")
@@ -145,6 +147,16 @@ def server(shim: Path, recipe: Path) -> Iterator[Server]:
         yield one
     finally:
         one.close()
+
+
+@contextmanager
+def compiled(folder: Path, recipe: Path) -> Iterator[Server]:
+    """A server with the shim made in `folder`; the test is skipped where there is no C compiler to make it."""
+    shim = compile_shim(folder)
+    if shim is None:
+        pytest.skip("no C compiler: what fails, or kills, below the program is a library that is compiled here")
+    with server(shim, recipe) as one:
+        yield one
 
 
 def _serve(recipe: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import tifffile
 
-from tests.storms.failing_disk import Ending, Fault, Server, compile_shim, server
+from tests.storms.failing_disk import Ending, Fault, Server, compiled
 from tests.system.conftest import write_recipe
 from tests.system.test_failing_disk import SHORTEST, STEP
 from xrm_control.core.geometry import Pose
@@ -67,10 +67,7 @@ def outcome(folder: Path) -> Outcome:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("shim")
-    shim = compile_shim(folder)
-    if shim is None:
-        pytest.skip("no C compiler: what kills the process is a library that is compiled here")
-    with server(shim, write_recipe(folder, **STILL)) as one:
+    with compiled(folder, write_recipe(folder, **STILL)) as one:
         yield one
 
 
