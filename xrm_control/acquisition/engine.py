@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
+from xrm_control.acquisition.gate import Gate, OpenGate
 from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, RetryPolicy, gather_or_cancel
 from xrm_control.acquisition.second_look import SecondLook
 from xrm_control.acquisition.sink import FrameSink
@@ -77,7 +78,10 @@ class Engine:
         self._events = events
         self._policy = policy
         self._hold = hold
-        self._recovery = Recovery(instrument, clock, events, policy, hold, self._restore)
+        self._gate: Gate = OpenGate()
+        self._recovery = Recovery(
+            instrument, clock, events, policy, hold, self._restore, lambda: self._gate.while_held()
+        )
         self._acquisition: Acquisition | None = None
         self._checker = FrameChecker((0, 0))
         self._second = SecondLook(self._checker, sink, events, self._durable, self._carry_out)
@@ -87,6 +91,10 @@ class Engine:
     def respect(self, guard: Guard) -> None:
         """Limits and envelope from here on."""
         self._guard = guard
+
+    def obey(self, gate: Gate) -> None:
+        """Ask `gate` before each frame from here on."""
+        self._gate = gate
 
     async def recovering(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
         """`action`, begun again after a lost instrument came back, or an axis that somebody else moved was let go."""
@@ -136,12 +144,23 @@ class Engine:
         except ShutterStuck as error:
             self._events.emit(ShutterStaysOpen(str(error)))
 
+    async def _pass_gate(self, step: FrameStep) -> None:
+        """Wait while somebody wants the run to; the frame before is durable before anybody waits."""
+        if self._gate.is_open:
+            return
+        await self._durable()
+        await self._gate.wait(step.frame_id)
+        self._last_seen.clear()
+        await self.recovering(self._reconfigure, step.frame_id)
+
     async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
         """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
         tally = _Tally(last=last)
+        await self._pass_gate(step)
         while not await self.recovering(partial(self._attempt, step, tally), step.frame_id):
             if tally.against is not None and tally.failures == _DOUBTED_AFTER:
                 await self._second.renew(tally.against, step.frame_id)
+            await self._pass_gate(step)
         return not tally.given_up
 
     async def move(self, pose: Pose, where: str) -> Pose:
@@ -328,6 +347,7 @@ class Engine:
                         limit=f"{self._policy.beam_wait_s:g} s",
                         remedy="look at the source, then `xrm resume` the run; the frames taken so far are kept",
                     )
+                self._gate.while_held()
                 await self._clock.sleep(self._policy.beam_poll_s)
 
 

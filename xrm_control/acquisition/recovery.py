@@ -45,7 +45,8 @@ class RetryPolicy(Spec):
 class Recovery:
     """Begins an action again when the instrument came back, whoever moved an axis had time to finish, or it stalled.
 
-    `restored` puts an instrument that is connected again in order for the action (camera, limits).
+    `restored` puts an instrument that is connected again in order for the action (camera, limits); `while_held` is
+    asked between two tries, and what it raises ends the waiting.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Recovery:
         policy: RetryPolicy,
         hold: Hold,
         restored: Callable[[], Awaitable[None]],
+        while_held: Callable[[], None] = lambda: None,
     ) -> None:
         self._instrument = instrument
         self._clock = clock
@@ -63,6 +65,7 @@ class Recovery:
         self._policy = policy
         self._hold = hold
         self._restored = restored
+        self._while_held = while_held
 
     async def with_(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
         """The result of `action`, begun anew as often as the policy allows; then what stopped it is raised."""
@@ -107,6 +110,7 @@ class Recovery:
                             limit=f"{self._policy.instrument_wait_s:g} s",
                             remedy="look at control system and network, then `xrm resume` the run; all frames are kept",
                         ) from still
+                self._while_held()
                 await self._clock.sleep(self._clock.wall_s(self._policy.instrument_poll_s))
 
     async def _wait_for_operator(self, where: str, error: MotionInterrupted) -> None:

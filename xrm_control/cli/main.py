@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from xrm_control.cli import arguments, streams
+from xrm_control.cli import arguments, commands, streams
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand, complete
@@ -40,6 +40,9 @@ Overrides = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 Speed = Annotated[
     str | None, typer.Option(help="virtual (simulated only), or N times the wall clock; none: the instrument's own")
+]
+UntilStage = Annotated[
+    str | None, typer.Option(help="end in order after a stage: mosaic, rois (their choice), or a region: roi-02")
 ]
 RunsRoot = Annotated[Path, typer.Option("--out", help="folder that holds the runs")]
 
@@ -147,6 +150,7 @@ def run(
     set_: Overrides = None,
     out: RunsRoot = Path("runs"),
     speed: Speed = None,
+    until: UntilStage = None,
     json_: AsJson = False,
 ) -> None:
     """Carry a recipe out, from sample to report."""
@@ -155,7 +159,7 @@ def run(
 
     loaded = app.load(recipe, arguments.overrides(set_))
     with progress.display(_err) as listener:
-        outcome = app.run(loaded, out, speed, listener)
+        outcome = app.run(loaded, out, speed, listener, until)
     _told(outcome, json_)
 
 
@@ -163,6 +167,7 @@ def run(
 def resume(
     run: RunPath,
     speed: Speed = None,
+    until: UntilStage = None,
     json_: AsJson = False,
 ) -> None:
     """Go on with a run that died, failed or was ended, where it stood. One that is done is left as it is.
@@ -173,8 +178,17 @@ def resume(
     from xrm_control.cli import progress
 
     with progress.display(_err) as listener:
-        outcome = app.resume(run, speed, listener)
+        outcome = app.resume(run, speed, listener, until)
     _told(outcome, json_)
+
+
+def _go_on(run: Path, speed: str | None, json_: bool) -> None:
+    from xrm_control import app
+    from xrm_control.cli import progress
+
+    with progress.display(_err) as listener:
+        outcome = app.go_on(run, speed, listener)
+    commands.told(outcome, json_) if isinstance(outcome, str) else _told(outcome, json_)
 
 
 def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
@@ -191,7 +205,7 @@ def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
         )
     else:
         _out.print(paper_table(outcome.results))
-        _summary(outcome.folder, outcome.results)
+        _summary(outcome.folder, outcome.results, stopped=outcome.exit_code == ExitCode.RESUMABLE)
     # How the run went does not change with who could read of it.
     if (error := streams.trouble(sys.stdout)) is not None:
         _err.print(f"the results could not be printed ({error}); they are in {outcome.folder}")
@@ -199,7 +213,7 @@ def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
     raise typer.Exit(outcome.exit_code)
 
 
-def _summary(folder: Path, results: RunResults) -> None:
+def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
     times, counts, verdict = results.instrument_times, results.counts, results.verdict
     scans = ", ".join(f"{seconds:.0f}" for seconds in times.scan_s.values())
     mosaic_s = "no" if times.mosaic_s is None else f"{times.mosaic_s:.1f}"
@@ -211,6 +225,8 @@ def _summary(folder: Path, results: RunResults) -> None:
         _out.print(f"resumed  at {_clock(pause.to_s)}; {'; '.join(pause.found)}")
     _out.print(f"verdict  {verdict.status}{''.join(f'; {reason}' for reason in verdict.reasons)}")
     _out.print(f"report   {folder / 'report.html'}")
+    if stopped:
+        _out.print(f"stopped  `xrm continue {folder}` goes on with it")
 
 
 @cli.command()
@@ -323,6 +339,7 @@ def states() -> None:
 
 
 cli.command()(ioc)
+commands.register(cli, lambda run, speed, json_: _go_on(run, speed, json_))
 
 
 @cli.command()

@@ -104,6 +104,11 @@ def status_view(summary: RunSummary) -> Group:
 
 def life(summary: RunSummary) -> str:
     """In words: what carries the run out, or how it died."""
+    paused = summary.state is not None and summary.state.state is RunState.PAUSED
+    if summary.stopped:
+        return "stopped, in the safe state; `xrm continue` goes on with it"
+    if summary.alive and paused:
+        return f"paused, in the safe state, by process {summary.process or '(unknown)'}; `xrm continue` goes on"
     if summary.alive:
         return f"carried out by process {summary.process or '(it does not say)'}"
     if summary.ended:
@@ -125,7 +130,7 @@ def watch(console: Console, ask: Callable[[], RunSummary]) -> RunSummary:
         while True:
             summary = ask()
             live.update(status_view(summary), refresh=True)
-            if summary.ended or summary.died:
+            if summary.ended or summary.stopped or summary.died:
                 return summary
             pause(2.0)
 

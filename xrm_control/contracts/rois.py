@@ -24,7 +24,7 @@ class MosaicRecord(Record):
 class RoiRecord(Record):
     """A region: stage position of its centre, its window, why it was chosen, particles expected in it.
 
-    Its name is a folder's name.
+    Its name is a folder's name; added_by: who added it by hand, "" for one of the recipe's strategy.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
@@ -35,6 +35,7 @@ class RoiRecord(Record):
     height_um: float
     reason: str
     expected_particles: int
+    added_by: str = ""
 
 
 class RoisDocument(Document):

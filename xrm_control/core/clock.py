@@ -11,11 +11,12 @@ Everything that waits does so through a `Clock`, and a `Clock` asks its event lo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import math
 import selectors
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
@@ -105,6 +106,14 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def _landed(self, _: object) -> None:
         self._in_flight -= 1
 
+    @contextlib.contextmanager
+    def standing_still(self) -> Generator[None, None, None]:
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
 
 class Clock:
     """Instrument time in seconds since the start of the run, and its UTC counterpart.
@@ -136,6 +145,10 @@ class Clock:
         speed. In virtual time there is no wall clock to speak of, and a second counts as one of the instrument's.
         """
         return seconds if math.isinf(self.speed) else seconds * self.speed
+
+    def standing_still(self) -> contextlib.AbstractContextManager[None]:
+        """While the block runs, virtual time stands still: for what is waited for from outside, as from people."""
+        return self._loop.standing_still() if isinstance(self._loop, _VirtualLoop) else contextlib.nullcontext()
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of instrument time."""

@@ -173,6 +173,18 @@ class NotSafe(DeviceError):
     exit_code = ExitCode.NOT_SAFE
 
 
+class CommandRefusal(XrmError, ValueError):
+    """A run does not take a command."""
+
+    exit_code = ExitCode.USAGE
+
+
+class CommandUnanswered(XrmError, TimeoutError):
+    """A run has not answered to a command."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class Interrupted(XrmError):
     """The operator ended the run (Ctrl-C or SIGTERM)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from xrm_control.contracts.results import Pause
 from xrm_control.contracts.rois import ROIS
@@ -12,6 +13,7 @@ from xrm_control.core.events import (
     RunAborted,
     RunFailed,
     RunResumed,
+    RunStopped,
     SafeStateFailed,
     SampleCompared,
     ScanBegunAnew,
@@ -34,8 +36,9 @@ class Achieved:
     """Times in s of instrument time; regions by name.
 
     mosaic_s: None until it is taken, or where the journal does not tell; particles_in_mosaic: None before the choice of
-    regions; scan_s: of the regions whose scan has come to its end; lives: where each scanned region stands; reported:
-    the regions that were measured; quarantined: those set aside, and why; open_frames: planned, and without an outcome.
+    regions; added: the regions that somebody added by hand; scan_s: of the regions whose scan has come to its end;
+    lives: where each scanned region stands; reported: the regions that were measured; quarantined: those set aside, and
+    why; open_frames: planned, and without an outcome.
     """
 
     mosaic_s: float | None
@@ -43,6 +46,7 @@ class Achieved:
     rois: tuple[str, ...]
     scan_s: Mapping[str, float]
     lives: Mapping[str, RoiState]
+    added: tuple[str, ...]
     reported: tuple[str, ...]
     quarantined: Mapping[str, str]
     missing: tuple[FrameId, ...]
@@ -58,6 +62,7 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
         mosaic_s=_mosaic_s(journal),
         particles_in_mosaic=chosen.mosaic.particles if chosen else None,
         rois=tuple(roi.name for roi in chosen.rois) if chosen else (),
+        added=tuple(roi.name for roi in chosen.rois if roi.added_by) if chosen else (),
         scan_s=_scan_s(journal),
         lives={roi: record.state for roi, record in lives.items()},
         reported=tuple(sorted(roi for roi, record in lives.items() if record.state is RoiState.REPORTED)),
@@ -71,12 +76,15 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
 def shortcomings(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
     """Why a run is not a full success; empty when it is."""
     reasons = [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items()]
-    if run.missing:
-        reasons.append(f"{len(run.missing)} frames are missing: {', '.join(run.missing[:_NAMED])}")
+    # What a region lacks that is set aside is said with it.
+    missing = [frame for frame in run.missing if frame.group not in run.quarantined]
+    if missing:
+        reasons.append(f"{len(missing)} frames are missing: {', '.join(missing[:_NAMED])}")
     planned = recipe.roi.planned()
     wanted = planned if isinstance(planned, int) else len(planned)
-    if run.rois and len(run.rois) < wanted:
-        reasons.append(f"{len(run.rois)} of {wanted} regions were found")
+    chosen = len(run.rois) - len(run.added)
+    if chosen and chosen < wanted:
+        reasons.append(f"{chosen} of {wanted} regions were found")
     return tuple(reasons)
 
 
@@ -90,8 +98,10 @@ def judge(run: Achieved, recipe: Recipe, journal: JournalQueries) -> tuple[Verdi
             return Verdict.ABORTED, (*_ended_by(journal, RunAborted.kind), *reasons)
         case RunState.FAILED:
             return Verdict.FAILED, (*_ended_by(journal, RunFailed.kind), *reasons)
+        case RunState.PAUSED:
+            return Verdict.INCOMPLETE, (*_ended_by(journal, RunStopped.kind), *left_undone(run), *reasons)
         case died:
-            return Verdict.INCOMPLETE, (f"the run died in state {died}", *_left_undone(run), *reasons)
+            return Verdict.INCOMPLETE, (f"the run died in state {died}", *left_undone(run), *reasons)
 
 
 def _ended_by(journal: JournalQueries, kind: str) -> list[str]:
@@ -103,8 +113,8 @@ def _ended_by(journal: JournalQueries, kind: str) -> list[str]:
     ]
 
 
-def _left_undone(run: Achieved) -> list[str]:
-    """What a run that died had begun, or planned, and not finished."""
+def left_undone(run: Achieved) -> list[str]:
+    """What a run that died, or was stopped, had begun, or planned, and not finished."""
     left = [f"{roi} was not scanned to its end" for roi in run.rois if roi not in run.lives]
     left += [f"{roi} was not measured: it was {state}" for roi, state in run.lives.items() if state not in ROI_ENDS]
     if run.open_frames:
@@ -121,8 +131,15 @@ def _mosaic_s(journal: JournalQueries) -> float | None:
     if not begun or not ended:
         return None
     left_s = [s for s, _ in _absences(journal)]
-    # A sitting that nobody knows the end of yet is of a tile that is taken again: it does not count before it ends.
-    return sum(min((end for end in (*ended, *left_s) if end >= at), default=at) - at for at in begun)
+    standing = _standing(journal.states())
+    spent_s = 0.0
+    for number, at in enumerate(begun):
+        # One that was begun anew ends there; one that nobody knows the end of yet is of a tile that is taken again, and
+        # does not count before it ends.
+        ends = (*ended, *left_s, *begun[number + 1 :])
+        end = min((end for end in ends if end >= at), default=at)
+        spent_s += end - at - _overlap(standing, at, end)
+    return spent_s
 
 
 def pauses(journal: JournalQueries) -> tuple[Pause, ...]:
@@ -150,13 +167,24 @@ def _scan_s(journal: JournalQueries) -> dict[str, float]:
     begun = [(at_s, name) for at_s, name in stages if name in rois]
     spent: dict[str, float] = {}
     ended: set[str] = set()
-    for start_s, end_s, whole in _sittings(journal.states(), _absences(journal)):
+    states = journal.states()
+    standing = _standing(states)
+    for start_s, end_s, whole in _sittings(states, _absences(journal)):
         roi = next((name for at_s, name in begun if start_s <= at_s <= end_s), None)
         if roi is not None:
-            spent[roi] = spent.get(roi, 0.0) + end_s - start_s
+            spent[roi] = spent.get(roi, 0.0) + end_s - start_s - _overlap(standing, start_s, end_s)
             if whole:
                 ended.add(roi)
     return {roi: seconds for roi, seconds in spent.items() if roi in ended}
+
+
+def _standing(states: Sequence[StateRecord]) -> list[tuple[float, float]]:
+    """(from, to): while the run was paused, or had ended so."""
+    return [(record.t_s, after.t_s) for record, after in pairwise(states) if record.state is RunState.PAUSED]
+
+
+def _overlap(spans: Sequence[tuple[float, float]], start_s: float, end_s: float) -> float:
+    return sum(max(0.0, min(end_s, to_s) - max(start_s, from_s)) for from_s, to_s in spans)
 
 
 def _sittings(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,6 +56,33 @@ def inside_mosaic(place: Place, mosaic: MosaicMap, fov_um: float) -> bool:
     return all(
         low - slack <= value <= high + slack for value, (low, high) in zip((place.x_um, place.y_um), spans, strict=True)
     )
+
+
+def cover(centre: Place, width_um: float, height_um: float, fov_um: float) -> list[Place]:
+    """The fewest windows side by side that cover a box around `centre`, row by row."""
+    columns, rows = (max(1, math.ceil(size / fov_um - 1e-6)) for size in (width_um, height_um))
+    return [
+        replace(
+            centre,
+            x_um=centre.x_um + (column - (columns - 1) / 2) * fov_um,
+            y_um=centre.y_um + (row - (rows - 1) / 2) * fov_um,
+        )
+        for row in range(rows)
+        for column in range(columns)
+    ]
+
+
+def require_inside(place: Place, mosaic: MosaicMap, fov_um: float) -> None:
+    """Raise RecipeError for a window that leaves the mosaic."""
+    if not inside_mosaic(place, mosaic, fov_um):
+        (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
+        raise RecipeError(
+            "the window leaves the mosaic",
+            where=place.where,
+            value=f"x {place.x_um:g}, y {place.y_um:g} um, window {fov_um:g} um",
+            limit=f"mosaic x {left:g} to {right:g} um, y {top:g} to {bottom:g} um",
+            remedy="move the position, or enlarge the mosaic",
+        )
 
 
 def roi_at(place: Place, number: int, fov_um: float, reason: str, expected: int) -> Roi:

@@ -27,7 +27,8 @@ STRATEGIES = Family("xrm_control.roi.strategies", group="xrm_control.strategies"
 class Roi:
     """A place chosen for a scan: stage position of its centre, its window, why it was chosen.
 
-    expected_particles: particles of the mosaic that lie wholly in the window (less its margin).
+    expected_particles: particles of the mosaic that lie wholly in the window (less its margin); added_by: who added it
+    by hand, "" for one that the recipe's strategy has chosen.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Roi:
     height_um: float
     reason: str
     expected_particles: int
+    added_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from xrm_control.acquisition.engine import Engine
+from xrm_control.acquisition.gate import Gate, OpenGate
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.compute.executor import Workers
 from xrm_control.contracts.plan import Plan
@@ -18,7 +19,7 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.events import EventStream, RoiStateEntered, RunHeld, RunReleased, StagePlanned, StateEntered
 from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import FrameKind, RoiState, RunState
+from xrm_control.core.states import ROI_ENDS, FrameKind, RoiState, RunState
 from xrm_control.devices.protocols import CameraFrame, Instrument, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
@@ -67,6 +68,7 @@ class RunContext:
         self.engine = Engine(
             instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold, self.renew_guard
         )
+        self.gate: Gate = OpenGate()
         # One thread, so that what is made durable is made durable in order.
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
 
@@ -106,6 +108,16 @@ class RunContext:
         yield
         self.states.go(f"release_{self._held_from}")
         self.events.emit(RunReleased(reason))
+
+    def leave_hold(self) -> None:
+        """Back to the state before, when whoever held will not go on."""
+        if self.states.state == RunState.HELD:
+            self.states.go(f"release_{self._held_from}")
+
+    def obey(self, gate: Gate) -> None:
+        """Ask `gate` from here on before each frame is taken."""
+        self.gate = gate
+        self.engine.obey(gate)
 
     def plan_frames(self, acquisition: Acquisition) -> None:
         """Write down what shall be taken, before the first frame; what is planned already stays.
@@ -153,10 +165,11 @@ class RunContext:
 
     def all_taken(self) -> bool:
         """Whether the regions are chosen, and every frame of the mosaic and of their scans has its outcome."""
-        if not (self.recorded("rois.json") and self.recorded("mosaic.png")) or self.journal.accounting().open:
+        if not self.recorded("rois.json") or self.journal.accounting().open:
             return False
         begun = {plan.roi for plan in self.journal.planned_frames()}
-        return all(roi.name in begun for roi in ROIS.read(self.folder.rois).rois)
+        over = {roi for roi, life in self.journal.roi_states().items() if life.state in ROI_ENDS}
+        return all(roi.name in begun | over for roi in ROIS.read(self.folder.rois).rois)
 
     def kept(self, acquisition: Acquisition) -> list[tuple[FrameStep, StoredFrame]]:
         """The frames of an acquisition that are kept, in the order in which they were taken."""

@@ -118,20 +118,24 @@ async def _compare(run: RunContext, view: _View) -> Found:
     return Found(off.distance_um, flux_ratio)
 
 
-def fit_together(run: RunContext, acquisition: Acquisition, found: Found) -> None:
+def fit_together(run: RunContext, acquisition: Acquisition, found: Found) -> bool:
     """See to it that what is taken from now on goes with what was kept of this acquisition; else all is taken again.
+    Whether it is.
 
     A sample that lies more than a pixel beside where it was blurs the volume. Flats of before and after a step of the
     light, weighted by time, are right for neither side of it.
     """
     kept = run.kept(acquisition)
     if not run.open_steps(acquisition) or not any(step.kind in _LIT for step, _ in kept):
-        return
+        return False
     pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
     if found.off_um > pixel_um:
         _begin_anew(run, acquisition, f"the sample lies {found.off_um:.2f} um beside, a pixel is {pixel_um:.2f} um")
-    elif found.flux_ratio is not None and abs(found.flux_ratio - 1) > _SAME_LIGHT:
+        return True
+    if found.flux_ratio is not None and abs(found.flux_ratio - 1) > _SAME_LIGHT:
         _begin_anew(run, acquisition, f"the light is {100 * found.flux_ratio:.1f} % of what it was")
+        return True
+    return False
 
 
 def _begin_anew(run: RunContext, acquisition: Acquisition, reason: str) -> None:
@@ -198,6 +202,7 @@ async def _take(run: RunContext, plan: PlannedFrame) -> CameraFrame:
     # It is not one of the frames that screens and preview count.
     events.subscribe(lambda event: None if _counts(event) else run.events.emit(event), "the run")
     engine = Engine(run.instrument, sink, run.guard, run.clock, events, run.recipe.retry, run.hold, run.renew_guard)
+    engine.obey(run.gate)
     await engine.configure(acquisition)
     await engine.run((step,))
     await engine.close()

@@ -6,86 +6,64 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from types import FrameType
+from typing import Any
 
-from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.acquisition.steps import Acquisition
+from xrm_control.contracts.commands import Letter, Reply
 from xrm_control.contracts.results import RESULTS
-from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, StorageError, XrmError
+from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, XrmError
 from xrm_control.core.events import (
-    ReconstructionWarned,
     ReportBegun,
     ReportFailed,
-    RoiQuarantined,
-    RowsReconstructed,
     RunAborted,
     RunFailed,
     RunInterrupted,
-    SafeStateFailed,
-    SafeStateLeft,
-    SafeStateVerified,
+    RunStopped,
 )
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt
 from xrm_control.core.states import ROI_ENDS, RoiState, RunState, Verdict
-from xrm_control.devices.protocols import SafeState
 from xrm_control.mosaic.tiles import Mosaic
-from xrm_control.processing.achieved import achieved, shortcomings
+from xrm_control.processing.achieved import achieved, left_undone, shortcomings
 from xrm_control.processing.measured import write_run_tables
-from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.processing.results import sum_up
-from xrm_control.processing.scans import RunScan
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
-from xrm_control.session import stages
+from xrm_control.session import regions, stages
+from xrm_control.session.commands import Commands, RegionSkipped, StopWanted, TakeAgain
 from xrm_control.session.context import RunContext
+from xrm_control.session.following import COMPUTATION_FAILURES, Following
 from xrm_control.session.placing import compare_with_mosaic
 from xrm_control.session.resuming import Found, fit_together, look_again
+from xrm_control.session.safe_state import CLOSE_BY_HAND, NOT_OURS, Safety, make_safe, say, stand_safe
 
-# An instrument that does not answer may come back; it is not left in the beam for want of a second try.
-_SAFE_TRIES = 4
-_SAFE_PAUSE_S = 5.0
-# What a computation may fail with; it costs its ROI, never the night.
-_COMPUTATION_FAILURES = (
-    XrmError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+Hear = Callable[[str, Letter], Coroutine[Any, Any, Reply]]
+Letters = Callable[[Hear], contextlib.AbstractContextManager[None]]
+"""While the block runs, commands are handed to the function with their numbers."""
+
 # What may keep an end from being recorded: it never keeps the instrument from being safe.
-_RECORD_FAILURES = (*_COMPUTATION_FAILURES, sqlite3.Error)
-_CLOSE_BY_HAND = "close the beam upstream and look at the instrument; what was taken is on the disk"
-
-
-@dataclass(frozen=True)
-class _Safety:
-    """How the instrument was left; `ours`: whether it was this run's to command."""
-
-    state: SafeState
-    ours: bool = True
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong; None when all axes stand and the shutter is closed, or when it was not ours to command."""
-        if self.state.verified or not self.ours:
-            return None
-        return "; ".join(dict.fromkeys(self.state.problems)) or "an axis moves, or the shutter is open"
+_RECORD_FAILURES = (*COMPUTATION_FAILURES, sqlite3.Error)
 
 
 class Runner:
-    """Runs one recipe once."""
+    """Runs one recipe once. `letters` brings what operators want meanwhile; `begun_with` is what is wanted from the
+    beginning, by number.
+    """
 
-    def __init__(self, run: RunContext) -> None:
+    def __init__(
+        self,
+        run: RunContext,
+        letters: Letters = contextlib.nullcontext,
+        begun_with: Sequence[tuple[str, Letter]] = (),
+    ) -> None:
         self._run = run
+        self._letters = letters
+        self._begun_with = begun_with
         self._interrupted: str | None = None
-        self._leaving = False
-        self._processing: list[asyncio.Task[None]] = []
-        self._warming: asyncio.Task[None] | None = None
+        self._leaving = self._stopped = False
+        self._following = Following(run)
 
     async def run(self) -> ExitCode:
         """Carry the run to its end and return the exit code. Raises the error that ended a failed or aborted run."""
@@ -93,13 +71,20 @@ class Runner:
             await self._guarded()
         finally:
             await self._run.instrument.disconnect()
+        if self._stopped:
+            return ExitCode.RESUMABLE
         return ExitCode.PARTLY if self._reasons() else ExitCode.OK
 
     async def _guarded(self) -> None:
         run = self._run
         try:
-            with self._signals():
-                await self._work()
+            with self._signals() as interrupt:
+                commands = Commands(run, interrupt)
+                run.obey(commands)
+                for number, letter in self._begun_with:
+                    await commands.hear(number, letter)
+                with self._letters(commands.hear):
+                    await self._work(commands)
         except asyncio.CancelledError:
             by = self._interrupted or "cancellation"
             interrupted = Interrupted(
@@ -119,159 +104,149 @@ class Runner:
             )
             raise
 
-    async def _work(self) -> None:
+    async def _work(self, commands: Commands) -> None:
+        try:
+            await self._acquire(commands)
+        except StopWanted as stop:
+            await self._stop(commands, str(stop))
+            return
         run = self._run
-        run.states.go("connect")
-        await stages.connect(run)
-        run.states.go("home")
-        await stages.home(run)
-        found = await look_again(run)
-        run.states.go("map")
-        mosaic = await stages.map_sample(run, lambda acquisition: fit_together(run, acquisition, found))
-        run.states.go("pick")
-        rois = await stages.pick(run, mosaic)
-        for roi in rois:
-            await self._scan(roi, mosaic, found)
         run.states.go("finish")
-        safety = await self._make_safe()
-        self._say(safety)
-        for task in self._processing:
-            await task
+        safety = await make_safe(run)
+        say(run, safety)
+        await self._following.finish()
         if safety.problem:
             raise NotSafe(
                 f"all frames are taken, but the safe state was not reached: {safety.problem}",
                 where=run.folder.name,
-                remedy=_CLOSE_BY_HAND,
+                remedy=CLOSE_BY_HAND,
             )
         reasons = self._reasons()
         await self._report(Verdict.INCOMPLETE if reasons else Verdict.COMPLETE, reasons)
         run.states.go("complete")
 
-    async def _scan(self, roi: Roi, mosaic: Mosaic, found: Found) -> None:
+    async def _acquire(self, commands: Commands) -> None:
+        """From connecting to the last frame. Raises StopWanted."""
+        run = self._run
+        run.states.go("connect")
+        await stages.connect(run)
+        run.states.go("home")
+        await stages.home(run)
+        await commands.wait("the mosaic")
+        found = await look_again(run)
+        run.states.go("map")
+        mosaic = await self._map(commands, found)
+        commands.mapped(mosaic)
+        await commands.wait("the choice of regions")
+        run.states.go("pick")
+        await commands.chosen(await regions.pick(run, mosaic, commands.wanted, commands.refused))
+        scanned = 0
+        while not await commands.close(scanned):
+            for roi in commands.rois[scanned:]:
+                await commands.wait(roi.name)
+                await self._scan(commands, roi, mosaic, found)
+                commands.reached(roi.name)
+                scanned += 1
+        await commands.wait("the end")
+
+    async def _map(self, commands: Commands, found: Found) -> Mosaic:
+        run = self._run
+
+        def planned(acquisition: Acquisition) -> None:
+            commands.at(acquisition)
+            fit_together(run, acquisition, found)
+
+        while True:
+            try:
+                mosaic = await stages.map_sample(run, planned)
+            except TakeAgain as again:
+                found = again.found
+            else:
+                commands.at(None)
+                return mosaic
+
+    async def _stop(self, commands: Commands, reason: str) -> None:
+        """An orderly end before the run's own: safe, what was scanned is measured, and the rest can be gone on with."""
+        run = self._run
+        await commands.close()
+        run.leave_hold()
+        await stand_safe(run, reason)
+        if run.states.state != RunState.PAUSED:
+            run.states.go(f"pause_{run.states.state}")
+        run.events.emit(RunStopped(reason))
+        await self._following.finish()
+        so_far = achieved(run.folder, run.journal)
+        await self._report(Verdict.INCOMPLETE, (reason, *left_undone(so_far), *self._reasons()))
+        self._stopped = True
+
+    async def _scan(self, commands: Commands, roi: Roi, mosaic: Mosaic, found: Found) -> None:
         """One ROI: aligning, referencing, scanning, checking; then it is processed while the next one is scanned.
 
         Of one that was begun before, what is left; `found`: how its sample was found again.
         """
         run = self._run
-        acquisition, life = run.ahead[roi.name], run.journal.roi_states().get(roi.name)
+        life = run.journal.roi_states().get(roi.name)
         if life is not None and life.state in ROI_ENDS:
-            del run.ahead[roi.name]
+            run.ahead.pop(roi.name, None)
             return
+        acquisition = run.ahead[roi.name]
         run.plan_frames(acquisition)
-        self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")
+        self._following.prepare()
         if life is not None and not run.open_steps(acquisition):
             del run.ahead[roi.name]
-            self._follow(roi)
+            self._following.follow(roi)
             return
-        fit_together(run, acquisition, found)
-        steps = run.open_steps(acquisition)
-        before, rest = stages.split(steps)
-        run.states.go("align")
-        await stages.align(run, acquisition, steps)
-        async with stages.preview(run, acquisition) as live:
-            await stages.recall(run, acquisition, live.recall)
-            run.states.go("reference")
-            await stages.take(run, acquisition, before, "references")
-            run.states.go("scan")
-            await stages.take(run, acquisition, rest, "projections")
+        commands.at(acquisition)
+        try:
+            await self._take(acquisition, found)
+        except RegionSkipped as skipped:
+            await self._skip(acquisition, skipped.reason)
+            commands.skipped(roi.name)
+            return
+        finally:
+            commands.at(None)
         run.states.go("check")
         problem = stages.check(run, roi) or await compare_with_mosaic(run, roi, mosaic)
         if problem:
-            self._quarantine(roi.name, problem)
+            self._following.quarantine(roi.name, problem)
             return
         run.set_roi_state(roi.name, RoiState.SCANNED)
-        self._follow(roi)
+        self._following.follow(roi)
 
-    def _follow(self, roi: Roi) -> None:
-        """Process a region that was scanned, while the next one is."""
-        self._processing.append(asyncio.create_task(self._process(roi), name=f"process {roi.name}"))
+    async def _take(self, acquisition: Acquisition, found: Found) -> None:
+        """All frames of a scan that are still open; begun anew where a pause has changed what they go with."""
+        run, again = self._run, "align"
+        while True:
+            fit_together(run, acquisition, found)
+            steps = run.open_steps(acquisition)
+            before, rest = stages.split(steps)
+            run.states.go(again)
+            try:
+                await stages.align(run, acquisition, steps)
+                async with stages.preview(run, acquisition) as live:
+                    await stages.recall(run, acquisition, live.recall)
+                    run.states.go("reference")
+                    await stages.take(run, acquisition, before, "references")
+                    run.states.go("scan")
+                    await stages.take(run, acquisition, rest, "projections")
+                return
+            except TakeAgain as other:
+                found, again = other.found, "align_again"
 
-    async def _warm_up(self) -> None:
-        # What is wrong with the workers is told when they are needed.
-        with contextlib.suppress(*_COMPUTATION_FAILURES):
-            await self._run.workers.run(warm_up)
-
-    async def _process(self, roi: Roi) -> None:
-        """The small life of a ROI after its scan: reconstructing, analysing, reported, or quarantined."""
-        run, name = self._run, roi.name
-        place = run.folder.roi(name)
-
-        def told(done: int, of: int) -> None:
-            run.events.emit(RowsReconstructed(name, done, of))
-
-        try:
-            run.set_roi_state(name, RoiState.RECONSTRUCTING)
-            handed = await reconstruct_roi(run.workers, self._job(roi), told)
-            for warning in handed.warnings:
-                run.events.emit(ReconstructionWarned(name, warning))
-            stages.record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
-            stages.record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
-            stages.record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
-            run.set_roi_state(name, RoiState.ANALYSING)
-            await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
-        except StorageError:
-            # A disk that fails or is full is the whole run's trouble, not this region's.
-            raise
-        except _COMPUTATION_FAILURES as error:
-            self._quarantine(name, str(error) or type(error).__name__)
-            return
-        await run.on_disk(clear_scratch, place.path)
-        for path in sorted(place.path.iterdir()):
-            if path.is_file() and path not in (place.volume, place.handoff, place.preview):
-                stages.record_artifact(run, f"{name}/{path.name}", "analysis", name)
-        run.set_roi_state(name, RoiState.REPORTED)
-
-    def _job(self, roi: Roi) -> ScanJob:
-        run, recipe, camera = self._run, self._run.recipe, self._run.description.camera
-        pixel_um = camera.binned_pixel_um(recipe.scan.binning)
-        return ScanJob(
-            scan=RunScan(run.folder.path, roi.name, pixel_um, run.journal.stored_frames(roi.name)),
-            centre_um=(roi.x_um, roi.y_um, roi.z_um),
-            detector_rows=camera.height_px // recipe.scan.binning,
-            reconstruction=recipe.reconstruction,
-            analysis=recipe.analysis,
-            volume_16bit=recipe.output.volume_16bit,
-            sample=recipe.sample,
-            recipe=RecipeReference(name=recipe.name, sha256=recipe.sha256()),
-        )
-
-    def _quarantine(self, roi: str, reason: str) -> None:
-        self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
-        self._run.events.emit(RoiQuarantined(roi, reason))
+    async def _skip(self, acquisition: Acquisition, reason: str) -> None:
+        """The region is not scanned any further; the run goes on."""
+        run, roi = self._run, acquisition.stage
+        run.leave_hold()
+        run.states.go("skip")
+        await run.engine.close()
+        del run.ahead[roi]
+        await run.on_disk(lambda: run.journal.declare_open_missing(reason, t_s=run.clock.now_s(), roi=roi))
+        self._following.quarantine(roi, reason)
 
     def _reasons(self) -> tuple[str, ...]:
         """Why this run is not a full success; empty when it is."""
         run = self._run
         return shortcomings(achieved(run.folder, run.journal), run.recipe)
-
-    async def _make_safe(self) -> _Safety:
-        """Enter the safe state, tried again for a while. It needs nothing but the instrument, and records nothing."""
-        run, instrument = self._run, self._run.instrument
-        state = SafeState({}, False)
-        for attempt in range(_SAFE_TRIES):
-            if attempt:
-                await run.clock.sleep(_SAFE_PAUSE_S)
-            if not instrument.in_control:
-                return _Safety(state, ours=False)
-            try:
-                state = await instrument.make_safe()
-            except InstrumentLocked:
-                return _Safety(state, ours=False)
-            except _COMPUTATION_FAILURES as error:
-                state = SafeState({}, False, (f"unexpected {type(error).__name__}: {error}",))
-            if state.verified:
-                break
-        return _Safety(state)
-
-    def _say(self, safety: _Safety) -> None:
-        """Record how the instrument was left."""
-        emit, state = self._run.events.emit, safety.state
-        if not safety.ours:
-            emit(SafeStateLeft())
-        elif safety.problem:
-            emit(SafeStateFailed(safety.problem, dict(state.axes_at_rest), state.shutter_closed))
-        else:
-            emit(SafeStateVerified(dict(state.axes_at_rest), state.shutter_closed))
 
     async def _end(self, begin: str, finish: str, end: RunState, reason: str, error: BaseException) -> None:
         """The way out of an aborted or failed run: safe first, then say how far it came.
@@ -282,38 +257,33 @@ class Runner:
         # Whatever state another's instrument is in, it is the doing of the one who has it.
         others = isinstance(error, InstrumentLocked)
         aborted = end == RunState.ABORTED
-        safety = _Safety(SafeState({}, False), ours=False) if others else await self._leave_safe(aborted)
+        safety = NOT_OURS if others else await self._leave_safe(aborted)
         # Before the screens hear of the end: they are not this run's to write to where the instrument is not.
-        self._say(safety)
+        say(run, safety)
         self._enter(begin)
         run.events.emit(RunAborted(reason) if aborted else RunFailed(reason))
         unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
         self._enter(finish)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
         # After a failure the regions that were scanned before it are still measured.
-        await asyncio.gather(*self._processing, return_exceptions=True)
+        await self._following.settle()
         try:
             await self._report(Verdict(end), (reason, *unsafe, *self._reasons()))
         except _RECORD_FAILURES as failure:
             run.events.emit(ReportFailed(str(failure)))
         if unsafe:
             text = error.what if isinstance(error, XrmError) else reason
-            raise NotSafe(f"{text}; {unsafe[0]}", where=getattr(error, "where", None), remedy=_CLOSE_BY_HAND) from error
+            raise NotSafe(f"{text}; {unsafe[0]}", where=getattr(error, "where", None), remedy=CLOSE_BY_HAND) from error
 
-    async def _leave_safe(self, aborted: bool) -> _Safety:
+    async def _leave_safe(self, aborted: bool) -> Safety:
         """Make safe; what still computes for a run that is `aborted` is ended behind its first step, unwaited for.
 
         In virtual time the instrument would otherwise stand still until that work is done.
         """
-        making = asyncio.create_task(self._make_safe(), name="make safe")
+        making = asyncio.create_task(make_safe(self._run), name="make safe")
         if aborted:
-            asyncio.get_running_loop().call_soon(self._abandon_work)
+            asyncio.get_running_loop().call_soon(self._following.abandon)
         return await making
-
-    def _abandon_work(self) -> None:
-        for task in self._processing:
-            task.cancel()
-        self._run.workers.stop()
 
     def _enter(self, trigger: str) -> None:
         """Take a transition, whether or not the journal can still be told."""
@@ -335,8 +305,11 @@ class Runner:
             stages.record_artifact(run, name, kind)
 
     @contextlib.contextmanager
-    def _signals(self) -> Generator[None, None, None]:
-        """Turn the first signal, or an operator's wish, into a cancellation; none disturbs the way out."""
+    def _signals(self) -> Generator[Callable[[str], None], None, None]:
+        """Turn the first signal, or an operator's wish, into a cancellation; none disturbs the way out.
+
+        Gives the function that does so, with the name of who wishes.
+        """
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         instrument = self._run.instrument
@@ -365,6 +338,6 @@ class Runner:
         on_interrupt(wished)
         instrument.on_abort(wished)
         try:
-            yield
+            yield interrupt
         finally:
             self._leaving = True

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from dataclasses import asdict
 
 import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.contracts.handoff import HANDOFF
-from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
 from xrm_control.core.errors import DeviceError, UnusableData
 from xrm_control.core.events import (
     FrameKept,
     InstrumentBegun,
     InstrumentReached,
-    RoiChosen,
     RotationPairLost,
-    RunReplanned,
     SourceDown,
     StageBegun,
     StageEnded,
 )
 from xrm_control.core.frame_id import MOSAIC
-from xrm_control.core.geometry import Pose
 from xrm_control.core.states import REFERENCES, FrameKind, RunState
 from xrm_control.mosaic.file import write_mosaic
-from xrm_control.mosaic.picture import draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission
 from xrm_control.processing.achieved import achieved
 from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
-from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.particles2d import find_particles
-from xrm_control.roi.strategy import Limits, Roi
+from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext
 from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.frames import read_frame
@@ -83,7 +75,7 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
     """Take the mosaic, stitch it, and keep it as a calibrated OME-TIFF; `planned` is called when its frames are."""
     spec, camera = run.recipe.mosaic, run.description.camera
     acquisition = spec.acquisition(run.recipe.sample, camera)
-    _require_reach(run, acquisition)
+    require_reach(run, acquisition)
     run.ahead[acquisition.stage] = acquisition
     run.plan_frames(acquisition)
     planned(acquisition)
@@ -115,6 +107,12 @@ async def recall(
         run.engine.recall(step, frame.attempt, image)
         if hear is not None:
             await hear(FrameKept(step.frame_id, step.kind, step.index, frame.exposure.actual.theta_deg, image))
+
+
+def require_reach(run: RunContext, acquisition: Acquisition) -> None:
+    """Hold what is ahead of an acquisition against the limits in force now. Raises SafetyRefusal."""
+    over = run.decided()
+    run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps if step.frame_id not in over)
 
 
 def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
@@ -149,79 +147,6 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
             image = transmission(run.frames.load(step.frame_id), flat, dark)
             tiles.append(Tile(row, column, image, pose.x_um, pose.y_um))
     return stitch(tiles, run.description.camera.binned_pixel_um(acquisition.binning))
-
-
-async def pick(run: RunContext, mosaic: Mosaic) -> tuple[Roi, ...]:
-    """Choose the ROIs, refuse any that the stage cannot reach, and draw them on the mosaic; once in a run's life."""
-    if run.recorded("rois.json") and run.recorded("mosaic.png"):
-        rois = tuple(Roi(**dict(record)) for record in ROIS.read(run.folder.rois).rois)
-        for roi in rois:
-            run.ahead[roi.name] = _reachable(run, roi)
-        _replan(run, rois)
-        return rois
-    chart = MosaicMap(mosaic.image, mosaic.pixel_size_um, mosaic.x0_um, mosaic.y0_um)
-    mu_per_um = run.recipe.sample.mu_per_um(run.description.energy_kev)
-    fov_um = run.description.camera.field_of_view_um
-    limits = Limits(run.guard.limits["x"], run.guard.limits["y"])
-    with told(run, RunState.PICKING, 1):
-        particles = await run.on_disk(find_particles, chart, mu_per_um)
-        rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, limits)
-        for roi in rois:
-            # Built once: what is checked here is what is carried out.
-            run.ahead[roi.name] = _reachable(run, roi)
-        _replan(run, rois)
-        height, width = mosaic.image.shape
-        about = MosaicRecord(
-            pixel_size_um=mosaic.pixel_size_um,
-            x0_um=mosaic.x0_um,
-            y0_um=mosaic.y0_um,
-            shape=(height, width),
-            particles=len(particles),
-            residual_um=mosaic.residual_um,
-        )
-        chosen = RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois))
-        text = ROIS.text(chosen)
-        await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))
-        frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
-        circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
-        await run.on_disk(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
-    for name, kind in (("rois.json", "rois"), ("mosaic.png", "picture")):
-        record_artifact(run, name, kind)
-    for roi in rois:
-        run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
-    return rois
-
-
-def _reachable(run: RunContext, roi: Roi) -> Acquisition:
-    """The scan of a region, none of whose positions lies outside what is allowed. Raises SafetyRefusal."""
-    scan = scan_of(run, roi)
-    _require_reach(run, scan)
-    return scan
-
-
-def _require_reach(run: RunContext, acquisition: Acquisition) -> None:
-    """Hold what is ahead of an acquisition against the limits in force now. Raises SafetyRefusal."""
-    over = run.decided()
-    run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps if step.frame_id not in over)
-
-
-def _replan(run: RunContext, rois: tuple[Roi, ...]) -> None:
-    """Tell the screens of as many scans as there are regions, each planned like the others."""
-    scans = [stage for stage in run.plan.stages if stage.name.startswith("roi-")]
-    others = [stage for stage in run.plan.stages if stage not in scans]
-    mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
-    images = sum(stage.frames for stage in others) + sum(len(run.ahead[roi.name].steps) for roi in rois)
-    run.events.emit(RunReplanned(images, sum(stage.seconds for stage in others) + mean_s * len(rois)))
-
-
-def centre_of(roi: Roi) -> Pose:
-    """The stage position of a ROI's centre at theta = 0."""
-    return Pose(roi.x_um, roi.y_um, roi.z_um, 0.0)
-
-
-def scan_of(run: RunContext, roi: Roi) -> Acquisition:
-    """All frames of a ROI's scan."""
-    return run.recipe.scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)
 
 
 def split(

@@ -29,6 +29,8 @@ TRANSITIONS: tuple[tuple[str, tuple[RunState, ...], RunState], ...] = (
     ("pick", (RunState.MOSAICKING,), RunState.PICKING),
     ("align", (RunState.PICKING, RunState.CHECKING), RunState.ALIGNING),
     ("reference", (RunState.ALIGNING,), RunState.REFERENCING),
+    # What was kept does not go with what would follow: after a pause a scan may have to be begun anew.
+    ("align_again", (RunState.ALIGNING, RunState.REFERENCING, RunState.SCANNING), RunState.ALIGNING),
     ("scan", (RunState.REFERENCING,), RunState.SCANNING),
     ("check", (RunState.SCANNING,), RunState.CHECKING),
     ("finish", (RunState.PICKING, RunState.CHECKING), RunState.FINISHING),

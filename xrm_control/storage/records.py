@@ -156,10 +156,15 @@ class RunSummary:
         return self.state is not None and self.state.state in ENDS
 
     @property
+    def stopped(self) -> bool:
+        """Whether it stands still, safe, and nobody carries it out: it was ended in order, or its process died then."""
+        return not self.alive and self.state is not None and self.state.state is RunState.PAUSED
+
+    @property
     def died(self) -> bool:
         """Whether nobody carries it out any more, and it has come to no end."""
-        return not self.alive and not self.ended
+        return not self.alive and not self.ended and not self.stopped
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON-able data."""
-        return {**asdict(self), "ended": self.ended, "died": self.died}
+        return {**asdict(self), "ended": self.ended, "stopped": self.stopped, "died": self.died}

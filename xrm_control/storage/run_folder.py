@@ -27,7 +27,7 @@ from xrm_control.storage.durable import (
 from xrm_control.storage.lock import hold_lock, lock_holder
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
-_TAKEN = ("frames", "quarantine", "checks", MOSAIC)
+_TAKEN = ("frames", "quarantine", "checks", "commands", MOSAIC)
 _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 

@@ -2,6 +2,14 @@
 
 from xrm_control.core.events.base import Event
 from xrm_control.core.events.closed import AnyEvent
+from xrm_control.core.events.commands import (
+    CommandDone,
+    CommandEvent,
+    CommandRefused,
+    CommandTaken,
+    PauseDisturbed,
+    RunStopped,
+)
 from xrm_control.core.events.frames import (
     AttemptClosed,
     FrameAdopted,
@@ -73,6 +81,10 @@ from xrm_control.core.events.stream import EventStream, Listener
 __all__ = [
     "AnyEvent",
     "AttemptClosed",
+    "CommandDone",
+    "CommandEvent",
+    "CommandRefused",
+    "CommandTaken",
     "Event",
     "EventStream",
     "FileQuarantined",
@@ -93,6 +105,7 @@ __all__ = [
     "ListenerLost",
     "MoveInterrupted",
     "MoveStalled",
+    "PauseDisturbed",
     "PreviewBegun",
     "PreviewEnded",
     "PreviewSkipped",
@@ -118,6 +131,7 @@ __all__ = [
     "RunReleased",
     "RunReplanned",
     "RunResumed",
+    "RunStopped",
     "SafeStateFailed",
     "SafeStateLeft",
     "SafeStateVerified",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrm_control.core.events.commands import CommandDone, CommandRefused, CommandTaken, PauseDisturbed, RunStopped
 from xrm_control.core.events.frames import (
     AttemptClosed,
     FrameAdopted,
@@ -109,6 +110,11 @@ AnyEvent = (
     | SampleCompared
     | SampleNotCompared
     | ScanBegunAnew
+    | CommandTaken
+    | CommandRefused
+    | CommandDone
+    | RunStopped
+    | PauseDisturbed
     | StagePlanned
     | StageBegun
     | StageEnded

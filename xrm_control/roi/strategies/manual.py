@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from xrm_control.core.errors import AnalysisError, RecipeError
+from xrm_control.core.errors import AnalysisError
 from xrm_control.core.model import Spec
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.named_places import Place, check_places, inside_mosaic, roi_at
+from xrm_control.roi.named_places import Place, check_places, require_inside, roi_at
 from xrm_control.roi.particles2d import Particle2D
 from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, whole_inside
 
@@ -46,15 +46,7 @@ class Manual(RoiStrategy):
         self.check(limits, fov_um)
         places = self._places()
         for place in places:
-            if not inside_mosaic(place, mosaic, fov_um):
-                (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
-                raise RecipeError(
-                    "the window leaves the mosaic",
-                    where=place.where,
-                    value=f"x {place.x_um:g}, y {place.y_um:g} um, window {fov_um:g} um",
-                    limit=f"mosaic x {left:g} to {right:g} um, y {top:g} to {bottom:g} um",
-                    remedy="move the position, or enlarge the mosaic",
-                )
+            require_inside(place, mosaic, fov_um)
         centres = np.array([(place.x_um, place.y_um) for place in places])
         held = whole_inside(particles, centres, fov_um, self.margin_um).sum(axis=1)
         if not held.any():

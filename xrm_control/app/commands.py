@@ -1,0 +1,70 @@
+"""Commands to a run: sent to whoever carries it out, and answered by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xrm_control.app.runs import Outcome, resume
+from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause, Skip, Stop, Until
+from xrm_control.core.clock import pause, stopwatch
+from xrm_control.core.errors import CommandRefusal, CommandUnanswered
+from xrm_control.core.events import Listener
+from xrm_control.core.states import RunState
+from xrm_control.storage.inbox import Inbox
+from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.run_folder import RunFolder
+
+__all__ = ["Abort", "Add", "Command", "Continue", "Pause", "Skip", "Stop", "Until", "go_on", "send"]
+
+ANSWERED_WITHIN_S = 20.0
+_LOOK_EVERY_S = 0.02
+
+
+def send(path: Path, command: Command, within_s: float = ANSWERED_WITHIN_S) -> str:
+    """What a run says to a command. Of a run that nobody carries out, places to add and regions to skip wait for
+    whoever goes on with it.
+
+    Raises CommandRefusal with the reason; CommandUnanswered when no answer came in time; StorageError.
+    """
+    folder = RunFolder.open(path)
+    inbox = Inbox(folder)
+    if folder.holder() is None:
+        state = _state(folder)
+        if state is RunState.DONE or not isinstance(command, Add | Skip | Until):
+            raise CommandRefusal(
+                "nobody carries the run out",
+                where=str(folder.path),
+                value=state or "not begun",
+                remedy="start its recipe anew" if state is RunState.DONE else "`xrm continue` goes on with it",
+            )
+        inbox.post(command)
+        return "waits until the run is gone on with: `xrm continue`"
+    number = inbox.post(command)
+    waited_s = stopwatch()
+    while (reply := inbox.reply(number)) is None:
+        if waited_s() > within_s or folder.holder() is None:
+            raise CommandUnanswered(
+                "the run has not answered" if folder.holder() else "the run has ended meanwhile, and has not answered",
+                where=str(folder.path),
+                value=f"{waited_s():.0f} s",
+                remedy="`xrm status` tells whether it lives; the command stays in its mailbox",
+            )
+        pause(_LOOK_EVERY_S)
+    if not reply.accepted:
+        raise CommandRefusal(reply.text, where=folder.name)
+    return reply.text
+
+
+def go_on(path: Path, speed: str | None = None, listener: Listener | None = None) -> Outcome | str:
+    """Go on with a run that is paused: what it says, where a process carries it out; else how it ended, carried out by
+    this one.
+    """
+    if RunFolder.open(path).holder() is None:
+        return resume(path, speed, listener)
+    return send(path, Continue())
+
+
+def _state(folder: RunFolder) -> RunState | None:
+    with JournalReader.open(folder.journal) as journal:
+        state = journal.state()
+    return None if state is None else state.state

@@ -1,0 +1,257 @@
+"""Carrying a run out: from its recipe, or from where it stood.
+
+Session and reporting are imported where they are used, so that `check` and `plan` answer at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xrm_control.app.recipes import Loaded, plan
+from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Reply, Skip, Until
+from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
+from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.core.clock import VIRTUAL, Clock, utc_now
+from xrm_control.core.clock import run as run_on_clock
+from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
+from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, WorkersAway
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.interrupts import signals_restored
+from xrm_control.core.states import RunState, Verdict
+from xrm_control.devices.backend import Backend
+from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.loading import load_document
+from xrm_control.recipe.planning import check_disk, make_plan
+from xrm_control.storage.durable import free_bytes
+from xrm_control.storage.inbox import Inbox, delivered
+from xrm_control.storage.journal import Journal, JournalReader
+from xrm_control.storage.recorder import EventRecorder
+from xrm_control.storage.records import RunRecord
+from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.settling import settled_news
+
+if TYPE_CHECKING:
+    from xrm_control.session.runner import Hear
+
+_SPEED_AGREES = 0.01
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    folder: Path
+    exit_code: int
+    results: RunResults
+
+
+def run(
+    loaded: Loaded, out: Path, speed: str | None, listener: Listener | None = None, until: str | None = None
+) -> Outcome:
+    """Carry a recipe out, at `speed`; see `pace`. until: the stage after which it ends, to be gone on with."""
+    recipe = loaded.recipe
+    wanted = _until(until)
+    cost = plan(loaded, out)
+    tempo = pace(recipe.instrument, speed)
+    started = utc_now()
+    folder = RunFolder.create(out, recipe.name, started, secrets.token_hex(2))
+    record = RunRecord(
+        folder.name, recipe.name, recipe.sha256(), recipe.instrument.tag, recipe.instrument.simulated,
+        started.isoformat(timespec="seconds"),
+    )  # fmt: skip
+    with folder.lock(), _told_with(folder):
+        folder.write_text(folder.recipe, loaded.text)
+        planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
+        folder.write_text(folder.plan, PLAN.text(planned))
+        with Journal.create(folder.journal, record) as journal:
+            code = _carry_out(Carried(recipe, folder, journal, cost, started, until=wanted), tempo, listener)
+    return Outcome(folder.path, code, RESULTS.read(folder.results))
+
+
+def resume(path: Path, speed: str | None = None, listener: Listener | None = None, until: str | None = None) -> Outcome:
+    """Go on with a run that died, failed or was ended, where it stood; one that is done is left as it is.
+
+    Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with.
+    """
+    folder, wanted = RunFolder.open(path), _until(until)
+    with folder.lock(), _told_with(folder):
+        with JournalReader.open(folder.journal) as reader:
+            state = reader.state()
+        if state is not None and state.state is RunState.DONE:
+            return Outcome(folder.path, _done_with(folder), RESULTS.read(folder.results))
+        with Journal.open(folder.journal) as journal:
+            code = _go_on(folder, journal, speed, listener, wanted)
+    return Outcome(folder.path, code, RESULTS.read(folder.results))
+
+
+def _done_with(folder: RunFolder) -> ExitCode:
+    complete = RESULTS.read(folder.results).verdict.status is Verdict.COMPLETE
+    return ExitCode.OK if complete else ExitCode.PARTLY
+
+
+def _until(stage: str | None) -> Until | None:
+    if stage is None:
+        return None
+    if stage not in STAGES and not REGION.fullmatch(stage):
+        raise RecipeError(
+            "no such stage", where="--until", value=stage, limit=f"{', '.join(STAGES)}, roi-01, roi-02 ..."
+        )
+    return Until(stage=stage)
+
+
+def _go_on(
+    folder: RunFolder, journal: Journal, speed: str | None, listener: Listener | None, until: Until | None
+) -> int:
+    if until is not None and until.stage in journal.roi_states():
+        raise RecipeError(
+            "the run has that behind it", where="--until", value=until.stage, remedy="name a later stage, or none"
+        )
+    recipe, _ = load_document(folder.recipe, Recipe, {})
+    record = journal.run()
+    if recipe.sha256() != record.recipe_sha256:
+        raise DataError(
+            "the recipe in the run's folder is not the one that the run was begun with",
+            where=str(folder.recipe),
+            value=recipe.sha256()[:12],
+            limit=record.recipe_sha256[:12],
+            remedy="put it back as it was, or start the changed recipe as a run of its own",
+        )
+    cost = make_plan(recipe, recipe.instrument.describe())
+    # What was written already needs no room any more.
+    room = free_bytes(folder.path) + sum(frame.bytes for _, frame in journal.stored_frames())
+    check_disk(cost, room, recipe.output.keep_free_gb, str(folder.path))
+    tempo = pace(recipe.instrument, speed)
+    started = datetime.fromisoformat(record.started_utc)
+    # A frame that is adopted was exposed after all that the journal tells of.
+    news = settled_news(folder, journal)
+    stood_s = journal.last_t_s() or 0.0
+    # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
+    passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds() * float(tempo)
+    carried = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news, until)
+    return _carry_out(carried, tempo, listener)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A run to be carried out by this process.
+
+    begun_s: instrument time at which it is begun, or gone on with; news: what has happened before there was anybody to
+    tell; until: the stage after which it ends.
+    """
+
+    recipe: Recipe
+    folder: RunFolder
+    journal: Journal
+    cost: Plan
+    started: datetime
+    begun_s: float = 0.0
+    news: tuple[AnyEvent, ...] = ()
+    until: Until | None = None
+
+
+def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> int:
+    """The run in an event loop of its own, at `tempo`; its exit code."""
+    from xrm_control.session.context import RunContext
+    from xrm_control.session.runner import Runner
+
+    recipe, folder, journal = run.recipe, run.folder, run.journal
+
+    inbox = Inbox(folder)
+
+    async def session() -> int:
+        loop = asyncio.get_running_loop()
+
+        def letters(hear: Hear) -> AbstractContextManager[None]:
+            return delivered(inbox, lambda number, letter: asyncio.run_coroutine_threadsafe(hear(number, letter), loop))
+
+        clock = Clock(run.started, run.begun_s)
+        events = EventStream(clock.now_s)
+        EventRecorder(folder, journal, lambda: clock.utc().isoformat()).listen_to(events)
+        if listener is not None:
+            events.subscribe(listener, "the display")
+        events.emit(RunFolderMade(str(folder.path)))
+        for event in run.news:
+            events.emit(event)
+        instrument = recipe.instrument.open(clock)
+        with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
+            context = RunContext(recipe, folder, journal, instrument, clock, events, workers, run.cost)
+            try:
+                begun_with = [*_lying_there(inbox), *([] if run.until is None else [inbox.written(run.until)])]
+                return await Runner(context, letters, begun_with).run()
+            finally:
+                context.close()
+                events.sum_up()
+
+    try:
+        with signals_restored():
+            return run_on_clock(session(), tempo)
+    except DataError as error:
+        # What the night brought could not be used: that is no wrong use of the command.
+        raise UnusableData(
+            error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
+        ) from error
+
+
+def _lying_there(inbox: Inbox) -> Iterator[tuple[str, Letter]]:
+    """What was sent while nobody carried the run out, by number; what makes no sense any more is refused."""
+    for number in inbox.waiting():
+        with suppress(DataError):
+            letter = inbox.read(number)
+            if isinstance(letter.command, Add | Skip | Until):
+                yield number, letter
+            else:
+                inbox.answer(number, Reply(accepted=False, text="it came while nobody carried the run out"))
+
+
+@contextmanager
+def _told_with(folder: RunFolder) -> Iterator[None]:
+    """An error that ends the block also says where the run's folder is."""
+    try:
+        yield
+    except XrmError as error:
+        error.add_note(f"run folder: {folder.path}")
+        raise
+
+
+def pace(instrument: Backend, speed: str | None) -> str | float:
+    """The speed of the run's event loop: what was asked for, where the instrument can follow.
+
+    A simulated instrument goes at any speed, in virtual time unless told otherwise. Any other one keeps its own time,
+    and is asked for it; a speed that differs from it by more than 1 % is refused. Raises RecipeError.
+    """
+    asked = None if speed is None else _speed(speed)
+    if instrument.simulated:
+        return VIRTUAL if asked is None else asked
+    if asked == VIRTUAL:
+        raise RecipeError("virtual time needs the simulated instrument", where="--speed", value=speed)
+    own = instrument.speed()
+    if isinstance(asked, float) and abs(asked / own - 1) > _SPEED_AGREES:
+        raise RecipeError(
+            "the instrument keeps a time of its own and cannot be driven at another speed",
+            where="--speed",
+            value=speed,
+            limit=f"{own:g}, the speed of backend {instrument.tag}",
+            remedy=f"leave --speed out, or type --speed {own:g}",
+        )
+    return own
+
+
+def _speed(text: str) -> str | float:
+    if text == VIRTUAL:
+        return VIRTUAL
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not (np.isfinite(factor) and factor > 0):
+        raise RecipeError("no such speed", where="--speed", value=text, limit="virtual, 1, or a factor above 0")
+    return factor

@@ -1,0 +1,358 @@
+"""What operators want of a run: each command is taken or refused at once, and carried out between two frames."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import assert_never
+
+from xrm_control.acquisition.steps import Acquisition
+from xrm_control.contracts.commands import (
+    REGION,
+    STAGES,
+    Abort,
+    Add,
+    Command,
+    Continue,
+    Letter,
+    Pause,
+    Reply,
+    Skip,
+    Stop,
+    Until,
+)
+from xrm_control.contracts.rois import ROIS
+from xrm_control.core.errors import RecipeError, XrmError
+from xrm_control.core.events import CommandDone, CommandRefused, CommandTaken, RoiQuarantined
+from xrm_control.core.frame_id import MOSAIC
+from xrm_control.core.states import ENDING, ENDS, RoiState, RunState
+from xrm_control.mosaic.tiles import Mosaic
+from xrm_control.roi.strategy import Roi
+from xrm_control.session.context import RunContext
+from xrm_control.session.regions import Wanted, add
+from xrm_control.session.resuming import Found, fit_together, look_again
+from xrm_control.session.safe_state import stand_safe
+from xrm_control.session.wishes import Wish, recall, watched
+
+_ROIS = STAGES[1]
+# Hands need longer than that to do anything to a sample.
+_LOOK_AGAIN_AFTER_S = 30.0
+
+
+class RegionSkipped(Exception):
+    """Somebody wants the region that is being scanned set aside."""
+
+    def __init__(self, roi: str, reason: str) -> None:
+        super().__init__(reason)
+        self.roi, self.reason = roi, reason
+
+
+class StopWanted(Exception):
+    """Somebody wants the run to end here, in order."""
+
+
+class TakeAgain(Exception):
+    """What was kept of the acquisition in progress does not go with what would follow."""
+
+    def __init__(self, found: Found) -> None:
+        super().__init__("what was kept does not go with what would follow")
+        self.found = found
+
+
+class Commands:
+    """The commands of one run, heard in its event loop; a `Gate` for its engine.
+
+    abort: ends the run at once. from_outside: commands come from people, whom no virtual clock paces. What was taken
+    before the run died, and still makes sense, is still wanted.
+    """
+
+    def __init__(self, run: RunContext, abort: Callable[[str], None], *, from_outside: bool = True) -> None:
+        self._run = run
+        self._abort = abort
+        self._from_outside = from_outside
+        self._changed = asyncio.Event()
+        self._pause: Wish | None = None
+        self._end: Wish | None = None
+        self._skips: dict[str, Wish] = {}
+        self._adds: list[Wish] = []
+        self._over: set[str] = set()
+        self._closed = False
+        self._adding = asyncio.Lock()
+        self._mosaic: Mosaic | None = None
+        self._acquisition: Acquisition | None = None
+        self.rois: list[Roi] = []
+        self._known, still_wanted = recall(run.journal)
+        for wish in still_wanted:
+            match wish.command:
+                case Add():
+                    self._adds.append(wish)
+                case Skip(roi=roi):
+                    self._skips[roi] = wish
+                case Until():
+                    self._end = wish
+                case Pause() | Continue() | Stop() | Abort():
+                    # Whoever goes on with the run wants it to go on.
+                    pass
+
+    # what the runner tells
+
+    def at(self, acquisition: Acquisition | None) -> None:
+        """This acquisition is being taken; None: none is."""
+        self._acquisition = acquisition
+
+    def mapped(self, mosaic: Mosaic) -> None:
+        """The mosaic is there. Raises StopWanted."""
+        self._mosaic = mosaic
+        self.reached(MOSAIC)
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """The places that are to be scanned, and are not among the regions yet."""
+        return tuple(Wanted(wish.command, wish.by) for wish in self._adds if isinstance(wish.command, Add))
+
+    def refused(self, wanted: Wanted, reason: str) -> None:
+        """A place that was wanted before the regions were chosen cannot be scanned."""
+        wish = next(wish for wish in self._adds if wish.command == wanted.place)
+        self._adds.remove(wish)
+        self._run.events.emit(CommandRefused(wish.letter, wish.command.text, wish.by, reason))
+
+    async def chosen(self, rois: tuple[Roi, ...]) -> None:
+        """The regions are chosen; what was wanted and is none of them is added. Raises StopWanted."""
+        self.rois = list(rois)
+        for wish in list(self._adds):
+            command = wish.command
+            if not isinstance(command, Add):
+                continue
+            there = [roi.name for roi in rois if roi.added_by == wish.by and _around(command, roi)]
+            try:
+                new = there or [roi.name for roi in await self._add(command, wish.by)]
+            except XrmError as error:
+                self.refused(Wanted(command, wish.by), str(error))
+            else:
+                self._adds.remove(wish)
+                self._done(wish, f"as {', '.join(new)}")
+        for name, wish in list(self._skips.items()):
+            if name not in self._run.journal.roi_states():
+                self._set_aside(wish, name)
+        self.reached(_ROIS)
+
+    def reached(self, stage: str) -> None:
+        """A stage has come to its end. Raises StopWanted where the run is to end there."""
+        self._over.add(stage)
+        wish, command = self._end, self._end.command if self._end is not None else None
+        scan, region = stage != _ROIS, stage not in (_ROIS, MOSAIC)
+        match command:
+            case Until(stage=wanted) if wanted == stage:
+                pass
+            case Stop(after="scan") if scan:
+                pass
+            case Stop(after="region") if region:
+                pass
+            case _:
+                return
+        if wish is not None:
+            raise self._stop(wish, f"after {stage}")
+
+    async def close(self, scanned: int | None = None) -> bool:
+        """Take nothing any more, unless there are more regions than were `scanned`; whether it is so."""
+        async with self._adding:
+            self._closed = self._closed or scanned is None or len(self.rois) <= scanned
+        return self._closed
+
+    # the gate
+
+    @property
+    def is_open(self) -> bool:
+        """See `Gate.is_open`."""
+        return self._pause is None and not self._leaves
+
+    async def wait(self, where: str) -> None:
+        """See `Gate.wait`. Raises RegionSkipped, StopWanted, TakeAgain; NotSafe, SampleMoved."""
+        while not self.is_open:
+            self.while_held()
+            if self._pause is not None:
+                await self._stand(self._pause, where)
+
+    def while_held(self) -> None:
+        """See `Gate.while_held`. Raises RegionSkipped, StopWanted."""
+        if self._end is not None and self._ends_now:
+            raise self._stop(self._end, "after the frame in flight")
+        region = self._region
+        if region is not None and (wish := self._skips.get(region)) is not None:
+            raise RegionSkipped(region, f"skipped by {wish.by}")
+
+    @property
+    def _ends_now(self) -> bool:
+        return self._end is not None and isinstance(self._end.command, Stop) and self._end.command.after == "frame"
+
+    @property
+    def _leaves(self) -> bool:
+        return self._ends_now or self._region in self._skips
+
+    @property
+    def _region(self) -> str | None:
+        stage = None if self._acquisition is None else self._acquisition.stage
+        return None if stage == MOSAIC else stage
+
+    async def _stand(self, wish: Wish, where: str) -> None:
+        """Stand still, safe, until somebody wants the run to go on; then look whether all is as it was."""
+        run = self._run
+        await stand_safe(run, "the run was to be paused")
+        before, since_s = run.states.state, run.clock.now_s()
+        run.states.go(f"pause_{before}")
+        self._done(wish, f"paused before {where}: shutter closed, axes at rest")
+        with run.clock.standing_still() if self._from_outside else nullcontext():
+            await watched(run, self._changed, lambda: self._pause is wish and not self._ends_now)
+        if self._ends_now:
+            return
+        run.states.go(f"continue_{before}")
+        if run.clock.now_s() - since_s < _LOOK_AGAIN_AFTER_S:
+            return
+        acquisition = self._acquisition
+        found = await look_again(run)
+        if acquisition is not None and fit_together(run, acquisition, found):
+            raise TakeAgain(found)
+
+    # hearing
+
+    async def hear(self, number: str, letter: Letter) -> Reply:
+        """Take a command, or refuse it; both are on record when this returns."""
+        if number in self._known:
+            return Reply(accepted=True, text="was taken before")
+        self._known.add(number)
+        wish, emit = Wish(number, letter.command, letter.by), self._run.events.emit
+        try:
+            answer = self._take(wish)
+        except XrmError as error:
+            emit(CommandRefused(number, wish.command.text, wish.by, str(error)))
+            return Reply(accepted=False, text=str(error))
+        emit(CommandTaken(number, wish.command.text, wish.by, letter.sent_utc, answer, wish.command.model_dump_json()))
+        try:
+            answer = await self._begin(wish) or answer
+        except XrmError as error:
+            emit(CommandRefused(number, wish.command.text, wish.by, str(error)))
+            return Reply(accepted=False, text=str(error))
+        self._changed.set()
+        return Reply(accepted=True, text=answer)
+
+    def _take(self, wish: Wish) -> str:
+        """What will come of a command. Raises RecipeError where it cannot be carried out."""
+        state, command = self._run.states.state, wish.command
+        if self._closed or state in (*ENDING, *ENDS):
+            raise _refusal(command, f"the run is {state}", "nothing is taken any more", "`xrm status` tells its end")
+        match command:
+            case Pause():
+                if state is RunState.PAUSED or self._pause is not None:
+                    raise _refusal(command, "the run is paused already", state, "`xrm continue` goes on")
+                held = state is RunState.HELD
+                return "pauses when what it waits for is over" if held else "pauses after the frame in flight"
+            case Continue():
+                if self._pause is None:
+                    what = "it waits, and goes on by itself" if state is RunState.HELD else "it is not paused"
+                    raise _refusal(command, what, state, "`xrm status` tells what it does")
+                return "goes on"
+            case Skip(roi=roi):
+                return self._may_skip(command, roi)
+            case Add():
+                return "is added" if self.rois else "is looked at when the regions are chosen"
+            case Until(stage=stage):
+                self._require_ahead(command, stage)
+                return f"ends after {stage}"
+            case Stop(after=after):
+                return f"ends after this {after}"
+            case Abort():
+                return "ends now"
+            case _:
+                assert_never(command)
+
+    def _may_skip(self, command: Skip, roi: str) -> str:
+        names = self._names()
+        if roi not in names:
+            known = ", ".join(names) or "none is chosen yet"
+            raise _refusal(command, "no such region", roi, f"the regions: {known}")
+        life = self._run.journal.roi_states().get(roi)
+        if life is not None:
+            raise _refusal(command, "its scan is over", life.state, "its files stay; leave it out of what you read")
+        return "is set aside after the frame in flight" if roi == self._region else "is set aside"
+
+    def _names(self) -> list[str]:
+        """The regions, also where a run that is gone on with has not come to them yet."""
+        if not self.rois and self._run.recorded("rois.json"):
+            return [roi.name for roi in ROIS.read(self._run.folder.rois).rois]
+        return [roi.name for roi in self.rois]
+
+    def _require_ahead(self, command: Until, stage: str) -> None:
+        names = self._names()
+        if stage in self._over or stage in self._run.journal.roi_states():
+            raise _refusal(command, "is over already", stage, "name a later stage, or `xrm stop`")
+        known = stage in names if names else bool(REGION.fullmatch(stage))
+        if stage not in STAGES and not known:
+            raise _refusal(command, "no such stage", stage, f"stages: {', '.join((*STAGES, *names))}")
+
+    async def _begin(self, wish: Wish) -> str | None:
+        """Carry out what can be now, and remember the rest; what came of it. Raises XrmError."""
+        match wish.command:
+            case Pause():
+                self._pause = wish
+            case Continue():
+                self._pause = None
+                self._done(wish, "goes on")
+            case Skip(roi=roi) if roi != self._region:
+                self._set_aside(wish, roi)
+            case Skip(roi=roi):
+                self._skips[roi] = wish
+            case Add() as place if self.rois:
+                names = ", ".join(roi.name for roi in await self._add(place, wish.by))
+                self._done(wish, f"as {names}")
+                return f"is added as {names}"
+            case Add():
+                self._adds.append(wish)
+            case Until() | Stop():
+                self._end = wish
+            case Abort():
+                self._done(wish, "ends now")
+                self._abort(f"abort by {wish.by}")
+        return None
+
+    async def _add(self, place: Add, by: str) -> tuple[Roi, ...]:
+        if self._mosaic is None:
+            raise _refusal(place, "there is no mosaic", "", "wait for it")
+        async with self._adding:
+            if self._closed:
+                raise _refusal(place, "the scans are over", "", "resume the run to add to it")
+            new = await add(self._run, self._mosaic, Wanted(place, by), self.rois)
+            self.rois += new
+        return new
+
+    def _set_aside(self, wish: Wish, roi: str) -> None:
+        reason = f"skipped by {wish.by}"
+        self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
+        self._run.events.emit(RoiQuarantined(roi, reason))
+        self._run.ahead.pop(roi, None)
+        self.skipped(roi, wish)
+
+    def skipped(self, roi: str, wish: Wish | None = None) -> None:
+        """The region is set aside."""
+        wish = self._skips.pop(roi, wish)
+        if wish is not None:
+            self._done(wish, "set aside")
+
+    def _stop(self, wish: Wish, when: str) -> StopWanted:
+        self._end = None
+        self._done(wish, f"ended {when}")
+        return StopWanted(f"stopped {when} by {wish.by}")
+
+    def _done(self, wish: Wish, outcome: str) -> None:
+        self._run.events.emit(CommandDone(wish.letter, wish.command.text, wish.by, outcome))
+
+
+def _around(place: Add, roi: Roi) -> bool:
+    """Whether a region is one of the windows of a place."""
+    width_um = place.width_um or roi.width_um
+    half_um = (width_um / 2, (place.height_um or width_um) / 2)
+    return abs(roi.x_um - place.x_um) <= half_um[0] and abs(roi.y_um - place.y_um) <= half_um[1]
+
+
+def _refusal(command: Command, what: str, value: object, remedy: str) -> RecipeError:
+    return RecipeError(what, where=command.text, value=str(value), remedy=remedy)

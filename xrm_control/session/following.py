@@ -1,0 +1,114 @@
+"""What follows a scan: each scanned region is reconstructed and analysed while the next one is scanned."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.core.errors import StorageError, XrmError
+from xrm_control.core.events import ReconstructionWarned, RoiQuarantined, RowsReconstructed
+from xrm_control.core.states import RoiState
+from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
+from xrm_control.processing.scans import RunScan
+from xrm_control.roi.strategy import Roi
+from xrm_control.session.context import RunContext
+from xrm_control.session.stages import record_artifact
+
+# What a computation may fail with; it costs its ROI, never the night.
+COMPUTATION_FAILURES = (
+    XrmError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class Following:
+    """The computations of one run."""
+
+    def __init__(self, run: RunContext) -> None:
+        self._run = run
+        self._tasks: list[asyncio.Task[None]] = []
+        self._warming: asyncio.Task[None] | None = None
+
+    def prepare(self) -> None:
+        """Have workers ready when the first scan has ended."""
+        self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")
+
+    def follow(self, roi: Roi) -> None:
+        """Process a region that was scanned, while the next one is."""
+        self._tasks.append(asyncio.create_task(self._process(roi), name=f"process {roi.name}"))
+
+    async def finish(self) -> None:
+        """Wait for what was begun. Raises StorageError: a disk that fails is the whole run's trouble."""
+        for task in self._tasks:
+            await task
+
+    async def settle(self) -> None:
+        """Wait for what was begun, whatever comes of it."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def abandon(self) -> None:
+        """End what still computes, unwaited for."""
+        for task in self._tasks:
+            task.cancel()
+        self._run.workers.stop()
+
+    def quarantine(self, roi: str, reason: str) -> None:
+        """Set a region aside; the run goes on."""
+        self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
+        self._run.events.emit(RoiQuarantined(roi, reason))
+
+    async def _warm_up(self) -> None:
+        # What is wrong with the workers is told when they are needed.
+        with contextlib.suppress(*COMPUTATION_FAILURES):
+            await self._run.workers.run(warm_up)
+
+    async def _process(self, roi: Roi) -> None:
+        """The small life of a ROI after its scan: reconstructing, analysing, reported, or quarantined."""
+        run, name = self._run, roi.name
+        place = run.folder.roi(name)
+
+        def told(done: int, of: int) -> None:
+            run.events.emit(RowsReconstructed(name, done, of))
+
+        try:
+            run.set_roi_state(name, RoiState.RECONSTRUCTING)
+            handed = await reconstruct_roi(run.workers, self._job(roi), told)
+            for warning in handed.warnings:
+                run.events.emit(ReconstructionWarned(name, warning))
+            record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
+            record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
+            record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
+            run.set_roi_state(name, RoiState.ANALYSING)
+            await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
+        except StorageError:
+            # A disk that fails or is full is the whole run's trouble, not this region's.
+            raise
+        except COMPUTATION_FAILURES as error:
+            self.quarantine(name, str(error) or type(error).__name__)
+            return
+        await run.on_disk(clear_scratch, place.path)
+        for path in sorted(place.path.iterdir()):
+            if path.is_file() and path not in (place.volume, place.handoff, place.preview):
+                record_artifact(run, f"{name}/{path.name}", "analysis", name)
+        run.set_roi_state(name, RoiState.REPORTED)
+
+    def _job(self, roi: Roi) -> ScanJob:
+        run, recipe, camera = self._run, self._run.recipe, self._run.description.camera
+        pixel_um = camera.binned_pixel_um(recipe.scan.binning)
+        return ScanJob(
+            scan=RunScan(run.folder.path, roi.name, pixel_um, run.journal.stored_frames(roi.name)),
+            centre_um=(roi.x_um, roi.y_um, roi.z_um),
+            detector_rows=camera.height_px // recipe.scan.binning,
+            reconstruction=recipe.reconstruction,
+            analysis=recipe.analysis,
+            volume_16bit=recipe.output.volume_16bit,
+            sample=recipe.sample,
+            recipe=RecipeReference(name=recipe.name, sha256=recipe.sha256()),
+        )

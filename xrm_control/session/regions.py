@@ -1,0 +1,235 @@
+"""Which regions a run scans: those that the recipe's strategy chooses on the mosaic, and those that somebody adds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from xrm_control.acquisition.steps import Acquisition
+from xrm_control.contracts.commands import Add
+from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
+from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
+from xrm_control.core.events import RoiChosen, RunReplanned
+from xrm_control.core.geometry import Pose
+from xrm_control.core.states import ROI_ENDS, RunState
+from xrm_control.mosaic.picture import draw_mosaic
+from xrm_control.mosaic.stitching import Mosaic
+from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.named_places import Place, check_places, cover, require_inside, roi_at
+from xrm_control.roi.particles2d import Particle2D, find_particles
+from xrm_control.roi.strategy import Limits, Roi, whole_inside
+from xrm_control.session.context import RunContext
+from xrm_control.session.stages import record_artifact, require_reach, told
+from xrm_control.storage.durable import free_bytes
+
+Result = TypeVar("Result")
+_MOST = 99
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A place that somebody wants to be scanned."""
+
+    place: Add
+    by: str
+
+
+async def pick(
+    run: RunContext, mosaic: Mosaic, wanted: Sequence[Wanted] = (), refused: Callable[[Wanted, str], None] | None = None
+) -> tuple[Roi, ...]:
+    """Choose the ROIs, refuse any that the stage cannot reach, and draw them on the mosaic; once in a run's life.
+
+    Places that are `wanted` take the place of the recipe's strategy; `refused` is told of those that cannot be scanned,
+    and why. Raises UnusableData when none can.
+    """
+    before = await _chosen_before(run, mosaic, wanted)
+    if before:
+        for roi in before:
+            run.ahead[roi.name] = _reachable(run, roi)
+        _replan(run, before)
+        return before
+    chart = _map(mosaic)
+    with told(run, RunState.PICKING, 1):
+        particles = await run.on_disk(_particles, run, chart)
+        if wanted:
+            rois = _by_hand(run, chart, particles, wanted, refused or (lambda _, __: None))
+        else:
+            fov_um = run.description.camera.field_of_view_um
+            rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, _limits(run))
+        for roi in rois:
+            # Built once: what is checked here is what is carried out.
+            run.ahead[roi.name] = _reachable(run, roi)
+        _replan(run, rois)
+        await _record(run, mosaic, particles, rois)
+    for roi in rois:
+        run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
+    return rois
+
+
+async def _chosen_before(run: RunContext, mosaic: Mosaic, wanted: Sequence[Wanted]) -> tuple[Roi, ...]:
+    """The regions as they are on record; none where they are not chosen yet."""
+    known = run.recorded("rois.json")
+    # Killed while a place was added, between the file and its record: the file is whole, and the letter still open.
+    if not known and not (wanted and run.folder.rois.is_file() and "rois.json" in run.journal.artifacts()):
+        return ()
+    rois = tuple(Roi(**dict(record)) for record in ROIS.read(run.folder.rois).rois)
+    if not known:
+        record_artifact(run, "rois.json", "rois")
+    if not run.recorded("mosaic.png"):
+        await _draw(run, mosaic, await run.on_disk(_particles, run, _map(mosaic)), rois)
+    return rois
+
+
+async def add(run: RunContext, mosaic: Mosaic, wanted: Wanted, present: Sequence[Roi]) -> tuple[Roi, ...]:
+    """The regions of a place that is wanted, beside those `present`, on record. Raises RecipeError, SafetyRefusal,
+    StorageError: nothing is changed then.
+    """
+    chart = _map(mosaic)
+    # Not in the disk's thread: no frame has to wait for it.
+    particles = await _aside(_particles, run, chart)
+    rois = _placed(run, chart, particles, wanted, present)
+    scans = {roi.name: _reachable(run, roi) for roi in rois}
+    _require_room(run, (*present, *rois))
+    await _record(run, mosaic, particles, (*present, *rois))
+    run.ahead |= scans
+    _replan(run, (*present, *rois))
+    for roi in rois:
+        run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
+    return rois
+
+
+def _by_hand(
+    run: RunContext,
+    chart: MosaicMap,
+    particles: Sequence[Particle2D],
+    wanted: Sequence[Wanted],
+    refused: Callable[[Wanted, str], None],
+) -> tuple[Roi, ...]:
+    rois: tuple[Roi, ...] = ()
+    why = ""
+    for one in wanted:
+        try:
+            rois += _placed(run, chart, particles, one, rois)
+        except XrmError as error:
+            why = str(error)
+            refused(one, why)
+    if not rois:
+        raise UnusableData(
+            "none of the places that were added can be scanned",
+            where="add",
+            value=why,
+            remedy="look at the mosaic and add others, then `xrm continue` the run",
+        )
+    return rois
+
+
+def _placed(
+    run: RunContext, chart: MosaicMap, particles: Sequence[Particle2D], wanted: Wanted, present: Sequence[Roi]
+) -> tuple[Roi, ...]:
+    add, fov_um = wanted.place, run.description.camera.field_of_view_um
+    z_um = run.recipe.roi.z_um if add.z_um is None else add.z_um
+    centre = Place(add.x_um, add.y_um, z_um, add.text)
+    width_um = add.width_um or fov_um
+    places = cover(centre, width_um, add.height_um or width_um, fov_um)
+    if len(present) + len(places) > _MOST:
+        raise RecipeError("too many regions", where=add.text, value=len(present) + len(places), limit=_MOST)
+    for place in places:
+        require_inside(place, chart, fov_um)
+    # What is set aside stands in nobody's way.
+    gone = {name for name, life in run.journal.roi_states().items() if life.state in ROI_ENDS and life.reason}
+    there = [Place(roi.x_um, roi.y_um, roi.z_um, roi.name) for roi in present if roi.name not in gone]
+    check_places([*there, *places], _limits(run), fov_um)
+    centres_um = np.array([(place.x_um, place.y_um) for place in places])
+    held = whole_inside(particles, centres_um, fov_um, run.recipe.roi.margin_um).sum(axis=1)
+    rois = tuple(
+        replace(roi_at(place, number, fov_um, f"added by {wanted.by}", int(n)), added_by=wanted.by)
+        for number, (place, n) in enumerate(zip(places, held, strict=True), start=len(present) + 1)
+    )
+    for roi in rois:
+        _reachable(run, roi)
+    return rois
+
+
+def _require_room(run: RunContext, rois: Sequence[Roi]) -> None:
+    """Raise StorageError when what is still to be scanned would fill the disk."""
+    scans = [stage.bytes for stage in run.plan.stages if stage.name.startswith("roi-")]
+    lives = run.journal.roi_states()
+    need = max(scans, default=0) * sum(roi.name not in lives for roi in rois)
+    free, keep = free_bytes(run.folder.path), int(run.recipe.output.keep_free_gb * 1e9)
+    if need + keep > free:
+        raise StorageError(
+            "the disk would fill", where=str(run.folder.path), value=f"{free / 1e9:.2f} GB free",
+            limit=f"{need / 1e9:.2f} GB for the regions still to be scanned + {keep / 1e9:g} GB to stay free",
+            remedy="free space, or skip a region",
+        )  # fmt: skip
+
+
+async def _record(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D], rois: tuple[Roi, ...]) -> None:
+    """rois.json and the picture of the mosaic, durable and in the journal."""
+    height, width = mosaic.image.shape
+    about = MosaicRecord(
+        pixel_size_um=mosaic.pixel_size_um,
+        x0_um=mosaic.x0_um,
+        y0_um=mosaic.y0_um,
+        shape=(height, width),
+        particles=len(particles),
+        residual_um=mosaic.residual_um,
+    )
+    text = ROIS.text(RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois)))
+    await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))
+    record_artifact(run, "rois.json", "rois")
+    await _draw(run, mosaic, particles, rois)
+
+
+async def _draw(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D], rois: tuple[Roi, ...]) -> None:
+    frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
+    circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
+    await _aside(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
+    record_artifact(run, "mosaic.png", "picture")
+
+
+def _map(mosaic: Mosaic) -> MosaicMap:
+    return MosaicMap(mosaic.image, mosaic.pixel_size_um, mosaic.x0_um, mosaic.y0_um)
+
+
+def _particles(run: RunContext, chart: MosaicMap) -> Sequence[Particle2D]:
+    return find_particles(chart, run.recipe.sample.mu_per_um(run.description.energy_kev))
+
+
+def _limits(run: RunContext) -> Limits:
+    return Limits(run.guard.limits["x"], run.guard.limits["y"])
+
+
+def _reachable(run: RunContext, roi: Roi) -> Acquisition:
+    """The scan of a region, none of whose positions lies outside what is allowed. Raises SafetyRefusal."""
+    scan = scan_of(run, roi)
+    require_reach(run, scan)
+    return scan
+
+
+def _replan(run: RunContext, rois: Sequence[Roi]) -> None:
+    """Tell the screens of as many scans as there are regions, each planned like the others."""
+    scans = [stage for stage in run.plan.stages if stage.name.startswith("roi-")]
+    others = [stage for stage in run.plan.stages if stage not in scans]
+    mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
+    images = sum(stage.frames for stage in others) + sum(len(scan_of(run, roi).steps) for roi in rois)
+    run.events.emit(RunReplanned(images, sum(stage.seconds for stage in others) + mean_s * len(rois)))
+
+
+def centre_of(roi: Roi) -> Pose:
+    """The stage position of a ROI's centre at theta = 0."""
+    return Pose(roi.x_um, roi.y_um, roi.z_um, 0.0)
+
+
+def scan_of(run: RunContext, roi: Roi) -> Acquisition:
+    """All frames of a ROI's scan."""
+    return run.recipe.scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)
+
+
+async def _aside(function: Callable[..., Result], *arguments: object) -> Result:
+    """A computation in a thread of its own."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

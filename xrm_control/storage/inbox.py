@@ -1,0 +1,134 @@
+"""The run's mailbox: commands as files in ``commands/``, each answered once and kept in ``commands/answered/``.
+
+A letter is whole or not there. Whoever may write into the run's folder may send one; of those that carry the run out
+only the owner's letters count. A thread looks for them on the wall clock, so that a letter is found whatever the run's
+clock and event loop are doing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+from xrm_control.contracts.commands import LETTER, REPLY, Command, Letter, Reply
+from xrm_control.core.clock import utc_now
+from xrm_control.core.errors import DataError, StorageError
+from xrm_control.storage.durable import make_folder, storage_error, write_durable
+from xrm_control.storage.run_folder import RunFolder
+
+Deliver = Callable[[str, Letter], Future[Reply]]
+
+_LOOK_EVERY_S = 0.05
+_LONGEST_BYTES = 65_536
+
+
+class Inbox:
+    """The mailbox of one run, for those who send and for the one who answers."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.path / "commands"
+        self._answered = self._path / "answered"
+
+    @staticmethod
+    def written(command: Command) -> tuple[str, Letter]:
+        """A command as a letter of this process's user, and its number; numbers sort by time."""
+        now = utc_now()
+        by = f"{getpass.getuser()}@{socket.gethostname()}"
+        letter = Letter(command=command, by=by[:200], sent_utc=now.isoformat(timespec="milliseconds"))
+        return f"{now:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}", letter
+
+    def post(self, command: Command) -> str:
+        """Send a command; returns the letter's number. Raises StorageError."""
+        number, letter = self.written(command)
+        make_folder(self._path)
+        write_durable(self._path / f"{number}.json", LETTER.text(letter).encode())
+        return number
+
+    def reply(self, number: str) -> Reply | None:
+        """The answer to a letter; None while there is none. Raises DataError when it cannot be read."""
+        path = self._answered / f"{number}.reply.json"
+        return REPLY.read(path) if path.is_file() else None
+
+    def waiting(self) -> tuple[str, ...]:
+        """The numbers of the letters that nobody has answered, the oldest first. Raises StorageError."""
+        try:
+            names = os.listdir(self._path)
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise storage_error("cannot look for commands", self._path, error) from error
+        return tuple(sorted(name.removesuffix(".json") for name in names if name.endswith(".json")))
+
+    def read(self, number: str) -> Letter:
+        """An unanswered letter. Raises DataError for what is none, or comes from another user."""
+        path = self._path / f"{number}.json"
+        try:
+            about = path.lstat()
+        except OSError as error:
+            raise DataError("cannot be read", where=path.name, value=error.strerror) from error
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LONGEST_BYTES:
+            raise DataError("is no letter", where=path.name, value=f"{about.st_size} bytes", limit="a small file")
+        if about.st_uid not in (0, os.getuid()):
+            raise DataError(
+                "comes from another user", where=path.name, value=f"uid {about.st_uid}", limit=f"uid {os.getuid()}"
+            )
+        return LETTER.read(path)
+
+    def answer(self, number: str, reply: Reply) -> None:
+        """Put a letter away, with its answer. Raises StorageError."""
+        make_folder(self._answered)
+        path = self._path / f"{number}.json"
+        try:
+            path.rename(self._answered / path.name)
+        except OSError as error:
+            raise storage_error("cannot be put away", path, error) from error
+        write_durable(self._answered / f"{number}.reply.json", REPLY.text(reply).encode(), replace=True)
+
+
+@contextlib.contextmanager
+def delivered(inbox: Inbox, deliver: Deliver) -> Iterator[None]:
+    """While the block runs, each letter is handed to `deliver`, in a thread, and answered when its reply is there.
+
+    What is no letter is refused. The thread is not waited for; letters that it finds no time for stay where they are.
+    """
+    over = threading.Event()
+    asked: dict[str, Future[Reply]] = {}
+
+    def look() -> None:
+        for number in inbox.waiting():
+            if number not in asked:
+                asked[number] = _asked(inbox, number, deliver)
+        # Also where the answer cannot be written, a command is carried out once: it stays among those asked.
+        for number, reply in asked.items():
+            if reply.done() and not reply.cancelled() and number in inbox.waiting():
+                error = reply.exception()
+                inbox.answer(number, reply.result() if error is None else Reply(accepted=False, text=str(error)))
+
+    def watch() -> None:
+        while not over.wait(_LOOK_EVERY_S):
+            # A disk that fails ends no run by way of its mailbox: the run's own records will meet it.
+            with contextlib.suppress(StorageError):
+                look()
+
+    threading.Thread(target=watch, name="commands", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _asked(inbox: Inbox, number: str, deliver: Deliver) -> Future[Reply]:
+    try:
+        return deliver(number, inbox.read(number))
+    except (DataError, RuntimeError) as error:
+        # RuntimeError: the event loop that it is for has just been closed.
+        refused: Future[Reply] = Future()
+        refused.set_result(Reply(accepted=False, text=str(error)))
+        return refused
