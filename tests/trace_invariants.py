@@ -31,9 +31,10 @@ from xrm_control.core.events import (
     StageEnded,
 )
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import FrameKind
+from xrm_control.core.states import FrameKind, RunState
 from xrm_control.session.resuming import AGAIN
 from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.records import StateRecord
 
 # The blade's way, and one second of grace for a blade that is slow.
 SHUTTER_S = 1.2
@@ -166,6 +167,7 @@ def said_in(folder: Path) -> Said:
         frames = {plan.frame_id: plan for plan in journal.planned_frames()}
         stored = journal.stored_frames()
         events = [event for _, event in journal.events(limit=1_000_000)]
+        states = journal.states()
         attempts = journal._connection.execute("SELECT frame_id, t_s FROM attempt").fetchall()
     # Whoever goes on with a run finds an instrument whose trace begins there.
     resumed = max((at for at, event in enumerate(events) if event.kind == RunResumed.kind), default=0)
@@ -195,7 +197,7 @@ def said_in(folder: Path) -> Said:
             for plan, frame in stored
             if frame.exposure.t_start_s >= begun_s
         ],
-        _spans(events, RunHeld.kind, RunReleased.kind, ways_out, but="instrument lost"),
+        [*_spans(events, RunHeld.kind, RunReleased.kind, ways_out, but="instrument lost"), *_paused(states, begun_s)],
         _merged(_spans(events, StageBegun.kind, StageEnded.kind, ways_out)),
         _unreachable(events, end_s),
         safe,
@@ -210,6 +212,16 @@ def _spans(events: Sequence, begin: str, end: str, ways_out: Sequence[float], bu
             ends = [later.t_s for later in events[number:] if later.kind == end] + list(ways_out[-1:])
             found.append((event.t_s, min((t_s for t_s in ends if t_s >= event.t_s), default=math.inf)))
     return found
+
+
+def _paused(states: Sequence[StateRecord], begun_s: float) -> list[Span]:
+    """Safe before it is said: a pause has no grace."""
+    ends = [*(after.t_s for after in states[1:]), math.inf]
+    return [
+        (record.t_s - SHUTTER_S, end_s)
+        for record, end_s in zip(states, ends, strict=True)
+        if record.state is RunState.PAUSED and record.t_s >= begun_s
+    ]
 
 
 def _unreachable(events: Sequence, end_s: float) -> list[Span]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +42,8 @@ from xrm_control.storage.settling import settled_news
 if TYPE_CHECKING:
     from xrm_control.session.runner import Hear
 
+    Operator = Callable[[Clock, Hear], AbstractContextManager[None]]
+
 _SPEED_AGREES = 0.01
 
 
@@ -55,9 +57,17 @@ class Outcome:
 
 
 def run(
-    loaded: Loaded, out: Path, speed: str | None, listener: Listener | None = None, until: str | None = None
+    loaded: Loaded,
+    out: Path,
+    speed: str | None,
+    listener: Listener | None = None,
+    until: str | None = None,
+    operator: Operator | None = None,
 ) -> Outcome:
-    """Carry a recipe out, at `speed`; see `pace`. until: the stage after which it ends, to be gone on with."""
+    """Carry a recipe out, at `speed`; see `pace`.
+
+    until: the stage after which it ends, to be gone on with; operator: sends commands in the run's own time.
+    """
     recipe = loaded.recipe
     wanted = _until(until)
     cost = plan(loaded, out)
@@ -73,11 +83,19 @@ def run(
         planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
         folder.write_text(folder.plan, PLAN.text(planned))
         with Journal.create(folder.journal, record) as journal:
-            code = _carry_out(Carried(recipe, folder, journal, cost, started, until=wanted), tempo, listener)
+            code = _carry_out(
+                Carried(recipe, folder, journal, cost, started, until=wanted, operator=operator), tempo, listener
+            )
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
-def resume(path: Path, speed: str | None = None, listener: Listener | None = None, until: str | None = None) -> Outcome:
+def resume(
+    path: Path,
+    speed: str | None = None,
+    listener: Listener | None = None,
+    until: str | None = None,
+    operator: Operator | None = None,
+) -> Outcome:
     """Go on with a run that died, failed or was ended, where it stood; one that is done is left as it is.
 
     Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with.
@@ -89,7 +107,7 @@ def resume(path: Path, speed: str | None = None, listener: Listener | None = Non
         if state is not None and state.state is RunState.DONE:
             return Outcome(folder.path, _done_with(folder), RESULTS.read(folder.results))
         with Journal.open(folder.journal) as journal:
-            code = _go_on(folder, journal, speed, listener, wanted)
+            code = _go_on(folder, journal, speed, listener, wanted, operator)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
@@ -109,7 +127,12 @@ def _until(stage: str | None) -> Until | None:
 
 
 def _go_on(
-    folder: RunFolder, journal: Journal, speed: str | None, listener: Listener | None, until: Until | None
+    folder: RunFolder,
+    journal: Journal,
+    speed: str | None,
+    listener: Listener | None,
+    until: Until | None,
+    operator: Operator | None,
 ) -> int:
     if until is not None and until.stage in journal.roi_states():
         raise RecipeError(
@@ -136,7 +159,7 @@ def _go_on(
     stood_s = journal.last_t_s() or 0.0
     # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
     passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds() * float(tempo)
-    carried = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news, until)
+    carried = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news, until, operator)
     return _carry_out(carried, tempo, listener)
 
 
@@ -145,7 +168,7 @@ class Carried:
     """A run to be carried out by this process.
 
     begun_s: instrument time at which it is begun, or gone on with; news: what has happened before there was anybody to
-    tell; until: the stage after which it ends.
+    tell; until: the stage after which it ends; operator: sends commands in the run's own time, in place of its mailbox.
     """
 
     recipe: Recipe
@@ -156,6 +179,7 @@ class Carried:
     begun_s: float = 0.0
     news: tuple[AnyEvent, ...] = ()
     until: Until | None = None
+    operator: Operator | None = None
 
 
 def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> int:
@@ -171,6 +195,8 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
         loop = asyncio.get_running_loop()
 
         def letters(hear: Hear) -> AbstractContextManager[None]:
+            if run.operator is not None:
+                return run.operator(clock, hear)
             return delivered(inbox, lambda number, letter: asyncio.run_coroutine_threadsafe(hear(number, letter), loop))
 
         clock = Clock(run.started, run.begun_s)
@@ -186,7 +212,7 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
             context = RunContext(recipe, folder, journal, instrument, clock, events, workers, run.cost)
             try:
                 begun_with = [*_lying_there(inbox), *([] if run.until is None else [inbox.written(run.until)])]
-                return await Runner(context, letters, begun_with).run()
+                return await Runner(context, letters, begun_with, from_outside=run.operator is None).run()
             finally:
                 context.close()
                 events.sum_up()

@@ -204,7 +204,8 @@ def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
             }
         )
     else:
-        _out.print(paper_table(outcome.results))
+        if outcome.results.counts.particles:
+            _out.print(paper_table(outcome.results))
         _summary(outcome.folder, outcome.results, stopped=outcome.exit_code == ExitCode.RESUMABLE)
     # How the run went does not change with who could read of it.
     if (error := streams.trouble(sys.stdout)) is not None:
@@ -218,8 +219,10 @@ def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
     scans = ", ".join(f"{seconds:.0f}" for seconds in times.scan_s.values())
     mosaic_s = "no" if times.mosaic_s is None else f"{times.mosaic_s:.1f}"
     voids = "not looked for" if counts.voids is None else counts.voids
-    _out.print(f"mosaic   {counts.tiles} tiles in {mosaic_s} s, {counts.particles_in_mosaic} particles")
-    _out.print(f"scans    {counts.rois}, each {scans} s of instrument time")
+    found = counts.particles_in_mosaic
+    seen = "not looked for particles yet" if found is None else f"{found} particles"
+    _out.print(f"mosaic   {counts.tiles} tiles in {mosaic_s} s, {seen}")
+    _out.print(f"scans    {counts.rois}{f', each {scans} s of instrument time' if scans else ''}")
     _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}, voids {voids}")
     for pause in results.pauses:
         _out.print(f"resumed  at {_clock(pause.to_s)}; {'; '.join(pause.found)}")

@@ -47,7 +47,7 @@ class RunVerdict(Record):
 
 
 class Pause(Record):
-    """While nobody carried the run out, in s of instrument time; found: how frames and sample were afterwards."""
+    """While the run stood still, in s of instrument time; found: how, and how frames and sample were afterwards."""
 
     from_s: float
     to_s: float

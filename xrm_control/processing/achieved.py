@@ -7,9 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from xrm_control.contracts.commands import Continue
+from xrm_control.contracts.commands import Pause as Pausing
 from xrm_control.contracts.results import Pause
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.events import (
+    CommandDone,
+    PauseDisturbed,
     RunAborted,
     RunFailed,
     RunResumed,
@@ -143,16 +147,32 @@ def _mosaic_s(journal: JournalQueries) -> float | None:
 
 
 def pauses(journal: JournalQueries) -> tuple[Pause, ...]:
-    """Each time that the run was gone on with, and what was found then."""
+    """Each time that the run stood still and went on, in one process or in another, and what was found then."""
     absences = _absences(journal)
-    ends = [*(left_s for left_s, _ in absences[1:]), math.inf]
+    waits = [span for span in _standing(journal.states()) if not _overlap(absences, *span)]
+    spans = sorted([*absences, *waits])
     told = sorted(
         (event for kind in _FOUND_AFTER_A_PAUSE for event in journal.events_of(kind)), key=lambda event: event.t_s
     )
-    return tuple(
-        Pause(from_s=left_s, to_s=back_s, found=tuple(event.text for event in told if back_s <= event.t_s <= end_s))
-        for (left_s, back_s), end_s in zip(absences, ends, strict=False)
-    )
+    ends = [*(left_s for left_s, _ in spans[1:]), math.inf]
+    found: list[Pause] = []
+    for (left_s, back_s), end_s in zip(spans, ends, strict=False):
+        texts = [event.text for event in told if back_s <= event.t_s <= end_s]
+        if (left_s, back_s) in waits:
+            texts = [*_paused_by(journal, left_s, back_s), *texts]
+        found.append(Pause(from_s=left_s, to_s=back_s, found=tuple(texts)))
+    return tuple(found)
+
+
+def _paused_by(journal: JournalQueries, from_s: float, to_s: float) -> list[str]:
+    """Who paused the run and let it go on, and what was seen meanwhile."""
+    events = [*journal.events_of(CommandDone.kind), *journal.events_of(PauseDisturbed.kind)]
+    kinds = (Pausing().text, Continue().text)
+    return [
+        event.text
+        for event in sorted(events, key=lambda event: event.t_s)
+        if from_s <= event.t_s <= to_s and event.data.get("words", kinds[0]) in kinds
+    ]
 
 
 def _absences(journal: JournalQueries) -> list[tuple[float, float]]:

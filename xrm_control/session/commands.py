@@ -219,22 +219,24 @@ class Commands:
     async def hear(self, number: str, letter: Letter) -> Reply:
         """Take a command, or refuse it; both are on record when this returns."""
         if number in self._known:
-            return Reply(accepted=True, text="was taken before")
-        self._known.add(number)
+            return Reply(accepted=True, text=self._known[number])
         wish, emit = Wish(number, letter.command, letter.by), self._run.events.emit
         try:
             answer = self._take(wish)
         except XrmError as error:
-            emit(CommandRefused(number, wish.command.text, wish.by, str(error)))
-            return Reply(accepted=False, text=str(error))
+            return self._refuse(wish, error)
         emit(CommandTaken(number, wish.command.text, wish.by, letter.sent_utc, answer, wish.command.model_dump_json()))
         try:
             answer = await self._begin(wish) or answer
         except XrmError as error:
-            emit(CommandRefused(number, wish.command.text, wish.by, str(error)))
-            return Reply(accepted=False, text=str(error))
+            return self._refuse(wish, error)
         self._changed.set()
+        self._known[number] = answer
         return Reply(accepted=True, text=answer)
+
+    def _refuse(self, wish: Wish, error: XrmError) -> Reply:
+        self._run.events.emit(CommandRefused(wish.letter, wish.command.text, wish.by, str(error)))
+        return Reply(accepted=False, text=str(error))
 
     def _take(self, wish: Wish) -> str:
         """What will come of a command. Raises RecipeError where it cannot be carried out."""

@@ -49,7 +49,7 @@ _RECORD_FAILURES = (*COMPUTATION_FAILURES, sqlite3.Error)
 
 class Runner:
     """Runs one recipe once. `letters` brings what operators want meanwhile; `begun_with` is what is wanted from the
-    beginning, by number.
+    beginning, by number; from_outside: see `Commands`.
     """
 
     def __init__(
@@ -57,10 +57,13 @@ class Runner:
         run: RunContext,
         letters: Letters = contextlib.nullcontext,
         begun_with: Sequence[tuple[str, Letter]] = (),
+        *,
+        from_outside: bool = True,
     ) -> None:
         self._run = run
         self._letters = letters
         self._begun_with = begun_with
+        self._from_outside = from_outside
         self._interrupted: str | None = None
         self._leaving = self._stopped = False
         self._following = Following(run)
@@ -79,7 +82,7 @@ class Runner:
         run = self._run
         try:
             with self._signals() as interrupt:
-                commands = Commands(run, interrupt)
+                commands = Commands(run, interrupt, from_outside=self._from_outside)
                 run.obey(commands)
                 for number, letter in self._begun_with:
                     await commands.hear(number, letter)

@@ -29,22 +29,21 @@ class Wish:
     by: str
 
 
-def recall(journal: JournalQueries) -> tuple[set[str], tuple[Wish, ...]]:
-    """The numbers of all letters that were answered before, and the commands that were taken and not carried out."""
-    over = {
-        str(event.data["letter"])
-        for kind in (CommandDone.kind, CommandRefused.kind)
-        for event in journal.events_of(kind)
-    }
-    wishes = [
+def recall(journal: JournalQueries) -> tuple[dict[str, str], tuple[Wish, ...]]:
+    """By the letters' numbers what was answered to commands that were taken; and which of them are not carried out."""
+    taken = journal.events_of(CommandTaken.kind)
+    known = {str(event.data["letter"]): str(event.data["answer"]) for event in taken}
+    over = [
+        str(event.data["letter"]) for kind in (CommandDone, CommandRefused) for event in journal.events_of(kind.kind)
+    ]
+    wishes = (
         Wish(
             str(event.data["letter"]),
             _COMMAND.validate_python(json.loads(str(event.data["command"]))),
             str(event.data["by"]),
         )
-        for event in journal.events_of(CommandTaken.kind)
-    ]
-    known = over | {wish.letter for wish in wishes}
+        for event in taken
+    )
     return known, tuple(wish for wish in wishes if wish.letter not in over)
 
 
