@@ -198,7 +198,7 @@ def said_in(folder: Path) -> Said:
             if frame.exposure.t_start_s >= begun_s
         ],
         [*_spans(events, RunHeld.kind, RunReleased.kind, ways_out, but="instrument lost"), *_paused(states, begun_s)],
-        _merged(_spans(events, StageBegun.kind, StageEnded.kind, ways_out)),
+        _merged(_stages(events, ways_out)),
         _unreachable(events, end_s),
         safe,
     )
@@ -212,6 +212,13 @@ def _spans(events: Sequence, begin: str, end: str, ways_out: Sequence[float], bu
             ends = [later.t_s for later in events[number:] if later.kind == end] + list(ways_out[-1:])
             found.append((event.t_s, min((t_s for t_s in ends if t_s >= event.t_s), default=math.inf)))
     return found
+
+
+def _stages(events: Sequence, ways_out: Sequence[float]) -> list[Span]:
+    """Each by its name: after a pause a view is taken again in the middle of a scan."""
+    names = {event.text for event in events if event.kind == StageBegun.kind}
+    alike = ([event for event in events if event.text == name] for name in names)
+    return [span for some in alike for span in _spans(some, StageBegun.kind, StageEnded.kind, ways_out)]
 
 
 def _paused(states: Sequence[StateRecord], begun_s: float) -> list[Span]:

@@ -66,5 +66,37 @@ def test_a_bar_grows_with_what_is_kept_or_missing_and_is_full_at_the_end() -> No
     with progress.display(console) as listener:
         listener(StageBegun("mosaic", 5, t_s=1.0))
         listener(StageEnded("mosaic", t_s=9.0))
-    assert "5/5" in file.getvalue()
-    assert "9.0 s instrument time" in file.getvalue()
+    assert "mosaic: done in 8.0 s" in file.getvalue()
+
+
+def test_one_bar_is_the_whole_run_s_with_its_remaining_time() -> None:
+    file = StringIO()
+    console = PlainConsole(file=file, width=200, force_terminal=True, color_system=None)
+    with progress.display(console) as listener:
+        listener(RunReplanned(20, 600.0, t_s=0.0))
+        listener(StateEntered(RunState.MOSAICKING, t_s=0.0))
+        for number in range(5):
+            listener(FrameKept(FrameId.tile(0, number), FrameKind.TILE, number, 0.0, t_s=10.0 * number))
+    last = [line for line in file.getvalue().splitlines() if "run" in line][-1]
+    assert "5/20" in last
+    assert "40.0 s; 9 min 20 s left" in last
+
+
+def test_a_stage_in_the_middle_of_another_leaves_it_its_bar() -> None:
+    file = StringIO()
+    console = PlainConsole(file=file, width=200, force_terminal=True, color_system=None)
+    with progress.display(console) as listener:
+        listener(StageBegun("roi-01 projections", 7, t_s=1.0))
+        listener(StageBegun("again roi-01/proj_0003", 1, t_s=2.0))
+        listener(StageEnded("again roi-01/proj_0003", t_s=3.0))
+        listener(FrameKept(FRAME, FrameKind.PROJECTION, 3, 12.0, t_s=4.0))
+    assert "1/7" in [line for line in file.getvalue().splitlines() if "projections" in line][-1]
+
+
+def test_elsewhere_a_line_a_minute_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "stopwatch", lambda: lambda: 61.0)
+    file = StringIO()
+    with progress.display(PlainConsole(file=file, width=200, force_terminal=False)) as listener:
+        listener(RunReplanned(20, 600.0, t_s=0.0))
+        listener(FrameKept(FRAME, FrameKind.PROJECTION, 3, 12.0, t_s=100.0))
+    assert "1 of 20 frames, 9 min 30 s left" in file.getvalue()

@@ -80,7 +80,7 @@ class Night:
 
 def test_a_pause_is_safe_within_a_frame_and_costs_nothing(tmp_path: Path) -> None:
     """In four states, one after the other; beside a run that nobody paused."""
-    begun = [(0.1, "homing"), (25.0, "mosaicking"), (54.0, "referencing"), (80.0, "scanning")]
+    begun = [(0.1, "homing"), (25.0, "mosaicking"), (50.5, "referencing"), (80.0, "scanning")]
     script = [one for at_s, _ in begun for one in ((at_s, Pause()), (at_s + 20, Continue()))]
     night, plain = Night(tmp_path / "paused", *script), Night(tmp_path / "plain")
     assert night.code == plain.code == PARTLY

@@ -25,7 +25,7 @@ from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
 from xrm_control.devices.simulated import SimulatedInstrument
 from xrm_control.roi.strategy import Roi
-from xrm_control.session import stages
+from xrm_control.session import regions, stages
 from xrm_control.session.context import RunContext
 
 ROI = Roi("roi-01", 0.0, 0.0, 10.0, 65.5, 65.5, "here", 1)
@@ -118,7 +118,7 @@ def test_regions_are_told_and_the_screens_know_of_as_many_frames_as_will_come(tm
         await ready(run)
         mosaic = await stages.map_sample(run)
         run.states.go("pick")
-        (roi,) = await stages.pick(run, mosaic)
+        (roi,) = await regions.pick(run, mosaic)
         assert list(run.ahead) == [roi.name]
         assert run.folder.rois.is_file()
 
@@ -150,7 +150,7 @@ def test_a_scan_is_accounted_for_before_it_is_reconstructed(
     stand = Stand(tmp_path, scan={**FEW, "projections": 40, "missing_allowed_percent": allowed})
 
     async def act(run: RunContext) -> str | None:
-        acquisition = stages.scan_of(run, ROI)
+        acquisition = regions.scan_of(run, ROI)
         run.plan_frames(acquisition)
         run.ahead[ROI.name] = acquisition
         for kind, count in zip((FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK), lost, strict=True):
@@ -177,7 +177,7 @@ def test_the_loss_of_the_pair_that_shows_the_rotation_axis_is_told(
 
     async def act(run: RunContext) -> None:
         await ready(run)
-        acquisition = stages.scan_of(run, ROI)
+        acquisition = regions.scan_of(run, ROI)
         run.plan_frames(acquisition)
         run.ahead[ROI.name] = acquisition
         await run.engine.configure(acquisition)
@@ -193,12 +193,12 @@ def test_what_comes_before_the_first_view_is_apart_from_the_rest(tmp_path: Path)
     stand = Stand(tmp_path)
 
     async def act(run: RunContext) -> None:
-        acquisition = stages.scan_of(run, ROI)
+        acquisition = regions.scan_of(run, ROI)
         before, rest = stages.split(acquisition.steps)
         assert [step.kind for step in before] == [FrameKind.DARK, FrameKind.FLAT]
         assert rest[0].kind is FrameKind.PROJECTION
         assert (*before, *rest) == acquisition.steps
-        assert stages.centre_of(ROI) == Pose(0.0, 0.0, 10.0, 0.0)
+        assert regions.centre_of(ROI) == Pose(0.0, 0.0, 10.0, 0.0)
 
     stand.act(act)
 
@@ -208,7 +208,7 @@ def test_aligning_brings_the_region_to_its_first_angle_with_the_camera_set(tmp_p
 
     async def act(run: RunContext) -> None:
         await ready(run)
-        scan = stages.scan_of(run, ROI)
+        scan = regions.scan_of(run, ROI)
         await stages.align(run, scan, scan.steps)
         readings = {name: (await axis.read()).position for name, axis in run.instrument.axes.items()}
         assert readings == pytest.approx({"x": 0.0, "y": 0.0, "z": 10.0, "theta": -90.0}, abs=0.05)
@@ -222,7 +222,7 @@ def test_frames_are_planned_once_and_never_otherwise(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
 
     async def act(run: RunContext) -> None:
-        scan = stages.scan_of(run, ROI)
+        scan = regions.scan_of(run, ROI)
         run.plan_frames(scan)
         run.plan_frames(scan)
         assert len(run.journal.planned_frames(ROI.name)) == len(scan.steps)

@@ -23,7 +23,7 @@ from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
-from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, WorkersAway
+from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, RunReplanned, WorkersAway
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import signals_restored
 from xrm_control.core.states import RunState, Verdict
@@ -205,11 +205,12 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
         if listener is not None:
             events.subscribe(listener, "the display")
         events.emit(RunFolderMade(str(folder.path)))
-        for event in run.news:
-            events.emit(event)
         instrument = recipe.instrument.open(clock)
         with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
             context = RunContext(recipe, folder, journal, instrument, clock, events, workers, run.cost)
+            frames = sum(stage.frames for stage in run.cost.stages)
+            for event in (*run.news, RunReplanned(frames, run.cost.total_s)):
+                events.emit(event)
             try:
                 begun_with = [*_lying_there(inbox), *([] if run.until is None else [inbox.written(run.until)])]
                 return await Runner(context, letters, begun_with, from_outside=run.operator is None).run()

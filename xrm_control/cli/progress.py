@@ -18,6 +18,8 @@ from rich.progress import (
 )
 
 from xrm_control.cli import streams
+from xrm_control.cli.tables import duration
+from xrm_control.core.clock import stopwatch
 from xrm_control.core.events import (
     AnyEvent,
     FrameEvent,
@@ -39,8 +41,10 @@ from xrm_control.core.events import (
     StageEnded,
     StateEntered,
 )
-from xrm_control.core.states import Level
+from xrm_control.core.progress import RunProgress
+from xrm_control.core.states import Level, RunState
 
+_LINE_EVERY_S = 60.0
 _STYLES = {Level.WARNING: "yellow", Level.ERROR: "red"}
 
 
@@ -76,16 +80,16 @@ def display(console: Console) -> Iterator[Listener]:
 @contextmanager
 def _shown(console: Console) -> Iterator[Listener]:
     if not console.is_terminal:
-        yield lambda event: _plain(console, event)
+        yield _Lines(console)
         return
     columns = (
         TextColumn("{task.description:22}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
         TextColumn("{task.fields[clock]}", style="dim", markup=False),
     )
-    with Progress(*columns, console=console) as bars:
+    # Little traffic: a terminal may be far away.
+    with Progress(*columns, console=console, refresh_per_second=2) as bars:
         yield _Bars(bars)
 
 
@@ -108,27 +112,64 @@ def rows(console: Console) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _plain(console: Console, event: AnyEvent) -> None:
-    if headline(event) or isinstance(event, StageBegun | StateEntered):
-        console.print(f"{event.t_s:9.1f} s  {event.kind:16} {event.text}")
+def remaining(progress: RunProgress, now_s: float) -> str:
+    """How far a run is, in words: ``123.4 s; 12 min 30 s left``."""
+    if progress.state is RunState.PAUSED:
+        return f"{now_s:.1f} s; paused"
+    return f"{now_s:.1f} s; {duration(progress.remaining_s(now_s))} left"
+
+
+class _Lines:
+    """A line for each turning point, and once a minute of the wall clock how far the run is."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = RunProgress()
+        self._since_s = stopwatch()
+
+    def __call__(self, event: AnyEvent) -> None:
+        self._progress.hear(event)
+        if headline(event) or isinstance(event, StageBegun | StateEntered):
+            self._console.print(f"{event.t_s:9.1f} s  {event.kind:16} {event.text}")
+        elif isinstance(event, FrameKept) and self._since_s() > _LINE_EVERY_S:
+            self._since_s = stopwatch()
+            progress = self._progress
+            left = duration(progress.remaining_s(event.t_s))
+            self._console.print(
+                f"{event.t_s:9.1f} s  {'progress':16} {progress.decided} of {progress.images} frames, {left} left"
+            )
 
 
 class _Bars:
-    """One bar for each stage; warnings and turning points as lines above them."""
+    """One bar for the run and one for each stage that goes on; what has ended, and turning points, are lines above.
+
+    A stage may begin in the middle of another, as when a view is taken again after a pause.
+    """
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
-        self._task: TaskID | None = None
+        self._progress = RunProgress()
+        self._run = bars.add_task("run", total=None, clock="")
+        self._open: dict[str, tuple[TaskID, float]] = {}
 
     def __call__(self, event: AnyEvent) -> None:
-        clock = f"{event.t_s:8.1f} s instrument time"
+        now_s = event.t_s
+        if self._progress.hear(event):
+            total, clock = self._progress.images or None, remaining(self._progress, now_s)
+            self._bars.update(self._run, completed=self._progress.decided, total=total, clock=clock)
         if isinstance(event, StageBegun):
-            self._task = self._bars.add_task(event.stage, total=event.total, clock=clock)
-        elif isinstance(event, FrameKept | FrameMissing) and self._task is not None:
-            self._bars.update(self._task, advance=1, clock=clock)
-        elif isinstance(event, StageEnded) and self._task is not None:
-            total = next(task.total for task in self._bars.tasks if task.id == self._task)
-            self._bars.update(self._task, completed=total, clock=clock)
-            self._task = None
+            self._close(event.stage)
+            self._open[event.stage] = self._bars.add_task(event.stage, total=event.total, clock=""), now_s
+        elif isinstance(event, FrameKept | FrameMissing) and self._open:
+            self._bars.update(list(self._open.values())[-1][0], advance=1)
+        elif isinstance(event, StageEnded) and event.stage in self._open:
+            _, begun_s = self._open[event.stage]
+            self._close(event.stage)
+            self._bars.console.print(f"{now_s:9.1f} s  {event.stage}: done in {now_s - begun_s:.1f} s", style="dim")
         if headline(event):
-            self._bars.console.print(f"{event.t_s:9.1f} s  {event.text}", style=_STYLES.get(event.level, "dim"))
+            self._bars.console.print(f"{now_s:9.1f} s  {event.text}", style=_STYLES.get(event.level, "dim"))
+
+    def _close(self, stage: str) -> None:
+        task, _ = self._open.pop(stage, (None, 0.0))
+        if task is not None:
+            self._bars.remove_task(task)
