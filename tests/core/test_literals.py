@@ -116,6 +116,11 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "attempt.closed",
         "file.quarantined",
         "run.resumed",
+        "run.stopped",
+        "run.disturbed",
+        "command.taken",
+        "command.refused",
+        "command.done",
         "sample.compared",
         "roi.anew",
     } == KINDS

@@ -132,8 +132,8 @@ def _die_at(kind: str, text: str) -> None:
         if (event.kind, event.text) == (kind, text):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def run(loaded: app.Loaded, out: Path, speed: str | None, _: object = None) -> app.Outcome:
-        return carry_out(loaded, out, speed, listen)
+    def run(loaded: app.Loaded, out: Path, speed: str | None, _: object = None, *more: Any) -> app.Outcome:
+        return carry_out(loaded, out, speed, listen, *more)
 
     app.run = run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xrm_control.app.runs import Outcome, resume
-from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause, Skip, Stop, Until
+from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause, Reply, Skip, Stop, Until
 from xrm_control.core.clock import pause, stopwatch
 from xrm_control.core.errors import CommandRefusal, CommandUnanswered
 from xrm_control.core.events import Listener
@@ -17,7 +17,7 @@ from xrm_control.storage.run_folder import RunFolder
 __all__ = ["Abort", "Add", "Command", "Continue", "Pause", "Skip", "Stop", "Until", "go_on", "send"]
 
 ANSWERED_WITHIN_S = 20.0
-_LOOK_EVERY_S = 0.02
+_LOOK_EVERY_S, _LATE_S = 0.02, 1.0
 
 
 def send(path: Path, command: Command, within_s: float = ANSWERED_WITHIN_S) -> str:
@@ -39,20 +39,26 @@ def send(path: Path, command: Command, within_s: float = ANSWERED_WITHIN_S) -> s
             )
         inbox.post(command)
         return "waits until the run is gone on with: `xrm continue`"
-    number = inbox.post(command)
-    waited_s = stopwatch()
+    reply = _reply(folder, inbox, inbox.post(command), within_s)
+    if not reply.accepted:
+        raise CommandRefusal(reply.text, where=folder.name)
+    return reply.text
+
+
+def _reply(folder: RunFolder, inbox: Inbox, number: str, within_s: float) -> Reply:
+    waited_s, ended_s = stopwatch(), None
     while (reply := inbox.reply(number)) is None:
-        if waited_s() > within_s or folder.holder() is None:
+        # Who has just ended the run by it is still answered.
+        ended_s = ended_s or (waited_s() if folder.holder() is None else None)
+        if waited_s() > (within_s if ended_s is None else ended_s + _LATE_S):
             raise CommandUnanswered(
-                "the run has not answered" if folder.holder() else "the run has ended meanwhile, and has not answered",
+                "the run has not answered" if ended_s is None else "the run has ended meanwhile, and has not answered",
                 where=str(folder.path),
                 value=f"{waited_s():.0f} s",
                 remedy="`xrm status` tells whether it lives; the command stays in its mailbox",
             )
         pause(_LOOK_EVERY_S)
-    if not reply.accepted:
-        raise CommandRefusal(reply.text, where=folder.name)
-    return reply.text
+    return reply
 
 
 def go_on(path: Path, speed: str | None = None, listener: Listener | None = None) -> Outcome | str:

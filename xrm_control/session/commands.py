@@ -30,7 +30,7 @@ from xrm_control.core.states import ENDING, ENDS, RoiState, RunState
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext
-from xrm_control.session.regions import Wanted, add
+from xrm_control.session.regions import Wanted, add, require_possible
 from xrm_control.session.resuming import Found, fit_together, look_again
 from xrm_control.session.safe_state import stand_safe
 from xrm_control.session.wishes import Wish, recall, watched
@@ -72,6 +72,7 @@ class Commands:
         self._abort = abort
         self._from_outside = from_outside
         self._changed = asyncio.Event()
+        self._answers: dict[str, asyncio.Task[Reply]] = {}
         self._pause: Wish | None = None
         self._end: Wish | None = None
         self._skips: dict[str, Wish] = {}
@@ -217,9 +218,16 @@ class Commands:
     # hearing
 
     async def hear(self, number: str, letter: Letter) -> Reply:
-        """Take a command, or refuse it; both are on record when this returns."""
+        """Take a command, or refuse it; both are on record when this returns. A letter that comes again is given the
+        answer that it had.
+        """
         if number in self._known:
             return Reply(accepted=True, text=self._known[number])
+        if number not in self._answers:
+            self._answers[number] = asyncio.ensure_future(self._hear(number, letter))
+        return await asyncio.shield(self._answers[number])
+
+    async def _hear(self, number: str, letter: Letter) -> Reply:
         wish, emit = Wish(number, letter.command, letter.by), self._run.events.emit
         try:
             answer = self._take(wish)
@@ -231,7 +239,6 @@ class Commands:
         except XrmError as error:
             return self._refuse(wish, error)
         self._changed.set()
-        self._known[number] = answer
         return Reply(accepted=True, text=answer)
 
     def _refuse(self, wish: Wish, error: XrmError) -> Reply:
@@ -257,7 +264,9 @@ class Commands:
             case Skip(roi=roi):
                 return self._may_skip(command, roi)
             case Add():
-                return "is added" if self.rois else "is looked at when the regions are chosen"
+                if not self.rois:
+                    require_possible(self._run, command, wish.by)
+                return "is added" if self.rois else "is scanned in place of the regions that the recipe would choose"
             case Until(stage=stage):
                 self._require_ahead(command, stage)
                 return f"ends after {stage}"
@@ -322,7 +331,7 @@ class Commands:
             raise _refusal(place, "there is no mosaic", "", "wait for it")
         async with self._adding:
             if self._closed:
-                raise _refusal(place, "the scans are over", "", "resume the run to add to it")
+                raise _refusal(place, "the scans are over", "", "start a recipe of its own for that place")
             new = await add(self._run, self._mosaic, Wanted(place, by), self.rois)
             self.rois += new
         return new

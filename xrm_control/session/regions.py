@@ -15,7 +15,7 @@ from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocume
 from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import ROI_ENDS, RunState
+from xrm_control.core.states import ROI_ENDS, FrameKind, RunState
 from xrm_control.mosaic.picture import draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -102,6 +102,35 @@ async def add(run: RunContext, mosaic: Mosaic, wanted: Wanted, present: Sequence
     return rois
 
 
+def require_possible(run: RunContext, add: Add, by: str) -> None:
+    """Raise RecipeError for a place that no mosaic of this recipe shows, SafetyRefusal where the stage cannot go."""
+    fov_um = run.description.camera.field_of_view_um
+    tiles = [step.pose for step in _mosaic_of(run).of_kind(FrameKind.TILE)]
+    edges = [(min(at), max(at)) for at in ([pose.x_um for pose in tiles], [pose.y_um for pose in tiles])]
+    for place in _windows(run, add):
+        for value, (low, high), axis in zip((place.x_um, place.y_um), edges, "xy", strict=True):
+            if not low - 1e-6 <= value <= high + 1e-6:
+                raise RecipeError(
+                    "the window leaves the mosaic that is planned",
+                    where=add.text,
+                    value=f"{axis} {value:g} um, window {fov_um:g} um",
+                    limit=f"{axis} {low:g} to {high:g} um",
+                    remedy="name a place inside",
+                )
+        _reachable(run, roi_at(place, 1, fov_um, f"added by {by}", 0))
+
+
+def _mosaic_of(run: RunContext) -> Acquisition:
+    return run.recipe.mosaic.acquisition(run.recipe.sample, run.description.camera)
+
+
+def _windows(run: RunContext, add: Add) -> list[Place]:
+    fov_um = run.description.camera.field_of_view_um
+    z_um = run.recipe.roi.z_um if add.z_um is None else add.z_um
+    width_um = add.width_um or fov_um
+    return cover(Place(add.x_um, add.y_um, z_um, add.text), width_um, add.height_um or width_um, fov_um)
+
+
 def _by_hand(
     run: RunContext,
     chart: MosaicMap,
@@ -131,10 +160,7 @@ def _placed(
     run: RunContext, chart: MosaicMap, particles: Sequence[Particle2D], wanted: Wanted, present: Sequence[Roi]
 ) -> tuple[Roi, ...]:
     add, fov_um = wanted.place, run.description.camera.field_of_view_um
-    z_um = run.recipe.roi.z_um if add.z_um is None else add.z_um
-    centre = Place(add.x_um, add.y_um, z_um, add.text)
-    width_um = add.width_um or fov_um
-    places = cover(centre, width_um, add.height_um or width_um, fov_um)
+    places = _windows(run, add)
     if len(present) + len(places) > _MOST:
         raise RecipeError("too many regions", where=add.text, value=len(present) + len(places), limit=_MOST)
     for place in places:

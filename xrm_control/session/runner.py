@@ -11,9 +11,9 @@ from types import FrameType
 from typing import Any
 
 from xrm_control.acquisition.steps import Acquisition
-from xrm_control.contracts.commands import Letter, Reply
+from xrm_control.contracts.commands import Add, Letter, Reply
 from xrm_control.contracts.results import RESULTS
-from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, XrmError
+from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, UnusableData, XrmError
 from xrm_control.core.events import (
     ReportBegun,
     ReportFailed,
@@ -84,9 +84,8 @@ class Runner:
             with self._signals() as interrupt:
                 commands = Commands(run, interrupt, from_outside=self._from_outside)
                 run.obey(commands)
-                for number, letter in self._begun_with:
-                    await commands.hear(number, letter)
                 with self._letters(commands.hear):
+                    await self._begin_with(commands)
                     await self._work(commands)
         except asyncio.CancelledError:
             by = self._interrupted or "cancellation"
@@ -106,6 +105,21 @@ class Runner:
                 "fail", "failed_safely", RunState.FAILED, f"unexpected {type(error).__name__}: {error}", error
             )
             raise
+
+    async def _begin_with(self, commands: Commands) -> None:
+        """Hear what is wanted from the beginning. Raises UnusableData where all places to add are refused.
+
+        Regions that nobody asked for are not scanned in their stead.
+        """
+        replies = [(letter, await commands.hear(number, letter)) for number, letter in self._begun_with]
+        places = [reply for letter, reply in replies if isinstance(letter.command, Add)]
+        if places and not any(reply.accepted for reply in places) and not self._run.recorded("rois.json"):
+            raise UnusableData(
+                "none of the places that were added can be scanned",
+                where="add",
+                value=places[0].text,
+                remedy="add another place with `xrm add`, then `xrm continue` the run; or start its recipe anew",
+            )
 
     async def _work(self, commands: Commands) -> None:
         try:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from xrm_control.contracts.commands import LETTER, REPLY, Command, Letter, Reply
-from xrm_control.core.clock import utc_now
+from xrm_control.core.clock import pause, utc_now
 from xrm_control.core.errors import DataError, StorageError
 from xrm_control.storage.durable import make_folder, storage_error, write_durable
 from xrm_control.storage.run_folder import RunFolder
@@ -26,6 +26,7 @@ from xrm_control.storage.run_folder import RunFolder
 Deliver = Callable[[str, Letter], Future[Reply]]
 
 _LOOK_EVERY_S = 0.05
+_LATE_LOOKS = 100
 _LONGEST_BYTES = 65_536
 
 
@@ -101,10 +102,12 @@ def delivered(inbox: Inbox, deliver: Deliver) -> Iterator[None]:
     over = threading.Event()
     asked: dict[str, Future[Reply]] = {}
 
-    def look() -> None:
+    def ask() -> None:
         for number in inbox.waiting():
             if number not in asked:
                 asked[number] = _asked(inbox, number, deliver)
+
+    def answer() -> None:
         # Also where the answer cannot be written, a command is carried out once: it stays among those asked.
         for number, reply in asked.items():
             if reply.done() and not reply.cancelled() and number in inbox.waiting():
@@ -112,10 +115,21 @@ def delivered(inbox: Inbox, deliver: Deliver) -> Iterator[None]:
                 inbox.answer(number, reply.result() if error is None else Reply(accepted=False, text=str(error)))
 
     def watch() -> None:
-        while not over.wait(_LOOK_EVERY_S):
+        late = 0
+        # What has just ended the run is answered too; a command whose answer never comes is not waited for.
+        while not over.wait(_LOOK_EVERY_S) or (
+            late < _LATE_LOOKS and not all(reply.done() for reply in asked.values())
+        ):
             # A disk that fails ends no run by way of its mailbox: the run's own records will meet it.
             with contextlib.suppress(StorageError):
-                look()
+                if over.is_set():
+                    late += 1
+                    pause(_LOOK_EVERY_S)
+                else:
+                    ask()
+                answer()
+        with contextlib.suppress(StorageError):
+            answer()
 
     threading.Thread(target=watch, name="commands", daemon=True).start()
     try:

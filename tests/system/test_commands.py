@@ -1,0 +1,93 @@
+"""Commands to a run that is carried out elsewhere: by its mailbox, on clocks that nobody stops."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.session.scripted import SMALL
+from tests.system.conftest import write_recipe
+from xrm_control import app
+from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause
+from xrm_control.core.errors import CommandRefusal, Interrupted
+from xrm_control.core.events import AnyEvent, FrameKept
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.states import RunState
+
+
+def carried_out(folder: Path, speed: str, *commands: Command) -> tuple[Path, list[str]]:
+    """A run to which, from its second frame on, somebody sends commands one after the other; what was answered."""
+    answers: list[str] = []
+
+    def send(path: Path) -> None:
+        for command in commands:
+            if isinstance(command, Continue):
+                state = None
+                while state is not RunState.PAUSED:
+                    threading.Event().wait(0.02)
+                    now = app.status(path).state
+                    state = None if now is None else now.state
+            try:
+                answers.append(app.send(path, command, within_s=120.0))
+            except CommandRefusal as error:
+                answers.append(f"refused: {error}")
+
+    threads: list[threading.Thread] = []
+
+    def hear(event: AnyEvent) -> None:
+        if isinstance(event, FrameKept) and not threads and event.frame != "mosaic/dark_0000":
+            (path,) = (folder / "runs").iterdir()
+            threads.append(threading.Thread(target=send, args=(path,)))
+            threads[0].start()
+
+    try:
+        app.run(app.load(write_recipe(folder, **SMALL)), folder / "runs", speed, hear)
+    finally:
+        threads[0].join()
+    (path,) = (folder / "runs").iterdir()
+    return path, answers
+
+
+def test_a_pause_by_the_mailbox(tmp_path: Path) -> None:
+    path, answers = carried_out(tmp_path, "10", Pause(), Continue(), Add(x_um=900.0, y_um=0.0))
+    assert answers[:2] == ["pauses after the frame in flight", "goes on"]
+    assert app.status(path).total.complete
+    with pytest.raises(CommandRefusal, match="nobody carries the run out"):
+        app.send(path, Pause())
+
+
+def test_an_abort_by_the_mailbox(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted, match="abort by"):
+        carried_out(tmp_path, "10", Abort())
+    (path,) = (tmp_path / "runs").iterdir()
+    state = app.status(path).state
+    assert state is not None
+    assert state.state is RunState.ABORTED
+
+
+def test_virtual_time_stands_still_for_people(tmp_path: Path) -> None:
+    """Paused in virtual time the run neither goes on nor runs out of things to wait for."""
+    loaded, threads = app.load(write_recipe(tmp_path, **SMALL)), list[threading.Thread]()
+
+    def hear(event: AnyEvent) -> None:
+        if isinstance(event, FrameKept) and not threads:
+            (path,) = (tmp_path / "runs").iterdir()
+            # Until the pause is asked for the loop that takes it must wait: nothing else is fast enough.
+            number = app.commands.Inbox(app.RunFolder(path)).post(Pause())
+            threading.Event().wait(0.5)
+            threads.append(threading.Thread(target=go_on, args=(path, number)))
+            threads[0].start()
+
+    def go_on(path: Path, number: str) -> None:
+        while app.status(path).state is None or app.status(path).state.state is not RunState.PAUSED:  # type: ignore[union-attr]
+            threading.Event().wait(0.02)
+        threading.Event().wait(0.5)
+        app.send(path, Continue(), within_s=120.0)
+
+    outcome = app.run(loaded, tmp_path / "runs", None, hear)
+    threads[0].join()
+    assert outcome.exit_code == ExitCode.PARTLY
+    (pause,) = outcome.results.pauses
+    assert pause.to_s == pytest.approx(pause.from_s, abs=0.5)
