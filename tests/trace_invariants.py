@@ -226,7 +226,7 @@ def _paused(states: Sequence[StateRecord], begun_s: float) -> list[Span]:
     ends = [*(after.t_s for after in states[1:]), math.inf]
     return [
         (record.t_s - SHUTTER_S, end_s)
-        for record, end_s in zip(states, ends, strict=True)
+        for record, end_s in zip(states, ends, strict=False)
         if record.state is RunState.PAUSED and record.t_s >= begun_s
     ]
 
