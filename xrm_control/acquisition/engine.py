@@ -208,9 +208,9 @@ class Engine:
             return False
         if is_open != step.shutter_open:
             await self._instrument.shutter.set(step.shutter_open)
+        await self._durable()
         tally.tries += 1
-        # Both are on their way to the disk at once; nothing is exposed before the frame before is durable.
-        _, attempt = await gather_or_cancel(self._durable(), self._sink.intend(step))
+        attempt = await self._sink.intend(step)
         try:
             frame = await self._expose(step, actual)
         except (InstrumentUnreachable, MotionInterrupted) as error:
