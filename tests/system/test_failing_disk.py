@@ -59,8 +59,9 @@ FEW = [
     Fault("disk", "EIO", 300),
     Fault("disk", "ENOSPC", 800),
 ]
-# Every n-th call of the full dose; 1 is all of them.
+# Every n-th call of the full dose, from which on; 1 is all of them.
 STEP = int(os.environ.get("XRM_STORM_STEP", "1"))
+FIRST = int(os.environ.get("XRM_STORM_FIRST", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +209,7 @@ SERIES = [*itertools.product(PARTS, ("EIO", "ENOSPC", "EROFS"), [False]), ("disk
 def test_every_call_of_a_run_may_fail(runs: Server, tmp_path: Path, part: str, error: str, once: bool) -> None:
     """n = 1, 2, 3 ... until a run ends before its n-th call."""
     wrong, tried = [], 0
-    for at in itertools.count(1, STEP):
+    for at in itertools.count(FIRST, STEP):
         fault, out = Fault(part, error, at, once), tmp_path / str(at)
         ending = runs.run(fault, out)
         wrong += [f"{fault} ({ending.first}): {text}" for text in faults_of(ending, out, fault)]
