@@ -166,7 +166,7 @@ class Race:
 
 
 def _is_fault(text: str) -> bool:
-    """An instrument that does not answer in time is no fault of the claim: busy, or who asked it was stopped meanwhile."""
+    """An instrument that does not answer in time is no fault of the claim: it is busy, or who asked was stopped."""
     of_instrument = ("InstrumentUnreachable", "TimedOut", "MotionInterrupted", "MotionStalled", "DeviceError")
     return not text.startswith(of_instrument)
 
