@@ -63,7 +63,8 @@ def _camera(builder: Any) -> None:
     back: dict[str, Any] = {}
 
     def mirrored(name: str) -> dict[str, Any]:
-        return {"always_update": True, "on_update": lambda value: back[name].set(value)}
+        # A put completes when its read-back has followed, as areaDetector's does.
+        return {"always_update": True, "blocking": True, "on_update": lambda value: back[name].set(value)}
 
     for name, choices in _CHOICES.items():
         first = {"DataType": 2}.get(name, 0)

@@ -14,6 +14,7 @@ import pytest
 
 from xrm_control.core.errors import StorageError
 from xrm_control.storage.durable import (
+    durable_file,
     free_bytes,
     make_folder,
     part_path,
@@ -102,6 +103,30 @@ def test_fsync_error_stops_and_bars_the_same_file(tmp_path: Path, monkeypatch: p
     assert not path.exists()
     with pytest.raises(StorageError, match="unfinished write of this file is in the way"):
         write_durable(path, b"abc")
+
+
+@pytest.mark.parametrize("own_name", [False, True])
+@pytest.mark.parametrize(
+    ("failure", "told"), [(OSError(errno.EIO, "error"), StorageError), (ValueError("no picture"), ValueError)]
+)
+def test_what_cannot_be_taken_away_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, told: type[Exception], own_name: bool
+) -> None:
+    """The disk refuses all from some moment on: what failed first is what is told."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    def write() -> None:
+        with durable_file(tmp_path / "a.png", "the picture", own_name=own_name) as file:
+            file.write(b"abc")
+            raise failure
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(told) as raised:
+        write()
+    assert "Read-only" not in str(raised.value)
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_file_size_limit_is_a_clear_error(tmp_path: Path) -> None:

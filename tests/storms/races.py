@@ -166,8 +166,9 @@ class Race:
 
 
 def _is_fault(text: str) -> bool:
-    """An instrument that does not answer in time on a busy machine is no fault of the claim."""
-    return not text.startswith(("InstrumentUnreachable", "MotionInterrupted", "MotionStalled", "DeviceError"))
+    """An instrument that does not answer in time is no fault of the claim: it is busy, or who asked was stopped."""
+    of_instrument = ("InstrumentUnreachable", "TimedOut", "MotionInterrupted", "MotionStalled", "DeviceError")
+    return not text.startswith(of_instrument)
 
 
 def commanded_out_of_turn(targets: list[float], claims: Mapping[int, int]) -> list[str]:

@@ -6,6 +6,7 @@ server, which tells by whose targets it was commanded in turn.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from tests.storms.starters import Zygote, zygote
 
 SPEED = 20.0
 MACHINES = 3
+# Every n-th race of the full dose, 1 is all of them; with 5 or 7 each kind still comes.
+STEP = int(os.environ.get("XRM_STORM_STEP", "1"))
 
 
 @dataclass
@@ -137,7 +140,8 @@ def test_one_owner_on_a_server_that_decides_nothing(softioc: Track, tmp_path: Pa
 def test_three_hundred_races(request: pytest.FixtureRequest, tmp_path: Path, track: str, races: int) -> None:
     place: Track = request.getfixturevalue(track)
     wrong, owners, two = [], 0, 0
-    for number in range(races):
+    numbers = range(0, races, STEP)
+    for number in numbers:
         folder = tmp_path / str(number)
         folder.mkdir()
         kind = KINDS[number % len(KINDS)]
@@ -145,5 +149,5 @@ def test_three_hundred_races(request: pytest.FixtureRequest, tmp_path: Path, tra
         owners += verdict.owners
         two += any("both held" in text or "in turn" in text for text in verdict.wrong)
         wrong += [f"race {number}, {kind}: {verdict.wrong}\n{verdict.told()}"] if verdict.wrong else []
-    print(f"{track}: {races} races, {owners} owners, {two} with two owners at once, {len(wrong)} wrong")
+    print(f"{track}: {len(numbers)} races, {owners} owners, {two} with two owners at once, {len(wrong)} wrong")
     assert not wrong, "\n\n".join(wrong)

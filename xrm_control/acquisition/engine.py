@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -221,7 +221,7 @@ class Engine:
         if (changed := meaning_lost(self._instrument.settings_changed(), step.frame_id)) is not None:
             raise changed
         # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
-        actual, (beam, is_open) = await gather_or_cancel(self._move(step.pose, step.frame_id), self._look(step))
+        actual, beam, is_open = await gather_or_cancel(self._move(step.pose, step.frame_id), *self._look(step))
         if not beam:
             await self._wait_for_beam(step)
             return False
@@ -295,7 +295,7 @@ class Engine:
         self._checker.ordered()
         frame = await self._instrument.camera.expose()
         axes = self._instrument.axes
-        (beam, is_open), *readings = await gather_or_cancel(self._look(step), *(axis.read() for axis in axes.values()))
+        beam, is_open, *readings = await gather_or_cancel(*self._look(step), *(axis.read() for axis in axes.values()))
         seen = dict(zip(axes, readings, strict=True))
         self._last_seen |= {name: reading.position for name, reading in seen.items()}
         if not beam:
@@ -315,7 +315,10 @@ class Engine:
         self._checker.check(step, frame)
         return frame
 
-    async def _beam(self) -> bool:
+    async def _beam(self, step: FrameStep | None = None) -> bool:
+        """Whether there is the beam that `step` wants."""
+        if step is not None and not step.shutter_open:
+            return True
         source = await self._instrument.source.read()
         if not source.permit:
             raise InterlockOpen(
@@ -325,13 +328,12 @@ class Engine:
             )
         return source.available and source.flux_relative >= self._policy.flux_floor
 
-    async def _look(self, step: FrameStep) -> tuple[bool, bool]:
-        """Whether there is the beam that the step wants, and whether the shutter is open."""
-        shutter = self._instrument.shutter
-        if not step.shutter_open:
-            return True, await shutter.is_open()
-        beam, is_open = await gather_or_cancel(self._beam(), shutter.is_open())
-        return beam, is_open
+    def _look(self, step: FrameStep) -> tuple[Coroutine[Any, Any, bool], Coroutine[Any, Any, bool]]:
+        """Whether there is the beam that the step wants, and whether the shutter is open: two questions, to be awaited.
+
+        They go to `gather_or_cancel` as they are: what its tasks ask for in one turn of the loop travels together.
+        """
+        return self._beam(step), self._instrument.shutter.is_open()
 
     async def _wait_for_beam(self, step: FrameStep) -> None:
         """Hold, shutter closed, until there is beam."""

@@ -6,6 +6,7 @@ run, by the camera's settings, so that a region's references are held against th
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,7 @@ _DARK_TOLERANCE, _LIGHT_FLOOR = 10.0, 6.0
 _SAME = 0.03  # two exposures of one pose
 _FLAT_TOLERANCE = 0.15  # of the level, and of any part of the field, between flats
 _BRIGHT_TOLERANCE = 0.1  # of the brightest per cent of a frame, against the flats and the other tiles
+_NEIGHBOURS = 2  # on each side in angle
 _VIEW_TOLERANCE, _PER_DEG, _PER_DEG_ALONE, _MOST = 0.05, 0.03, 0.1, 0.6
 
 
@@ -192,9 +194,11 @@ class Light:
 
     def _off_the_curve(self, frame_id: FrameId, theta_deg: float, mean: float) -> Odd | None:
         """Whether a view's mean lies off those of its neighbours in angle, as far as they can tell."""
-        others = sorted((view for name, view in self._views.items() if name != frame_id and view[1] > 0))
-        below = [(theta_deg - at, math.log(level)) for at, level in others if at < theta_deg][::-1]
-        above = [(at - theta_deg, math.log(level)) for at, level in others if at > theta_deg]
+        others = [view for name, view in self._views.items() if name != frame_id and view[1] > 0]
+        nearest_below = heapq.nlargest(_NEIGHBOURS, (view for view in others if view[0] < theta_deg))
+        nearest_above = heapq.nsmallest(_NEIGHBOURS, (view for view in others if view[0] > theta_deg))
+        below = [(theta_deg - at, math.log(level)) for at, level in nearest_below]
+        above = [(at - theta_deg, math.log(level)) for at, level in nearest_above]
         if mean <= 0 or not (below or above):
             return None
         expected, tolerance = _expected(below, above)

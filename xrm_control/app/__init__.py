@@ -82,7 +82,7 @@ def status(path: Path) -> RunSummary:
 
 
 def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
-    """The recipe's instrument, looked at without moving anything; with `expose` one frame is taken, shutter closed."""
+    """The recipe's instrument, looked at without moving anything; with `expose` frames are taken, shutter closed."""
     recipe = loaded.recipe
     return recipe.instrument.examine(needs_of(recipe, recipe.instrument.describe()), expose=expose)
 

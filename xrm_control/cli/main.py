@@ -349,7 +349,7 @@ commands.register(cli, lambda run, speed, json_: _go_on(run, speed, json_))
 def doctor(
     recipe: Annotated[Path | None, typer.Argument(help="a recipe, whose instrument is looked at")] = None,
     expose: Annotated[
-        bool, typer.Option("--expose", help="take one frame as a run does, shutter closed; nobody else in control")
+        bool, typer.Option("--expose", help="take test frames as a run does, shutter closed; nobody else in control")
     ] = False,
     set_: Overrides = None,
     json_: AsJson = False,

@@ -46,7 +46,7 @@ class Backend(Spec):
         """Static facts of the instrument; contacts no hardware."""
 
     def examine(self, needs: Needs, *, expose: bool = False) -> list[Finding]:
-        """Look at the instrument without moving it; with `expose` take one frame, shutter closed, as a run would."""
+        """Look at the instrument without moving it; with `expose` take frames, shutter closed, as a run would."""
         return []
 
     def speed(self) -> float:

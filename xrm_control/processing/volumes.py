@@ -35,7 +35,7 @@ from xrm_control.reconstruction.pipeline import (
 )
 from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.scan import ScanData
-from xrm_control.storage.durable import durable_file, make_folder, part_path
+from xrm_control.storage.durable import durable_file, make_folder, part_path, storage_error
 
 _FORMAT = 1
 _NOTE, _PREPARED = "about.json", "prepared.npz"
@@ -144,9 +144,12 @@ def prepare_parts(job: VolumeJob) -> None:
     note = job.note()
     if _read_note(job.folder) != note:
         make_folder(job.folder)
-        for old in job.folder.iterdir():
-            if old.name != LOCK:
-                old.unlink()
+        try:
+            for old in job.folder.iterdir():
+                if old.name != LOCK:
+                    old.unlink()
+        except OSError as error:
+            raise storage_error("parts of another volume cannot be taken away", job.folder, error) from error
         content: dict[str, Any] = prepare(job.source.load(), job.spec).as_arrays()
         with _part_file(job.folder / _PREPARED) as file:
             np.savez(file, **content)

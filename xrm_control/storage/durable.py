@@ -141,10 +141,10 @@ def durable_file(
     except OSError as error:
         if isinstance(error, StorageError):
             raise
-        part.unlink(missing_ok=True)
+        _discard(part)
         raise storage_error(f"{what} cannot be written", path, error, need_bytes) from error
     except BaseException:
-        part.unlink(missing_ok=True)
+        _discard(part)
         raise
     publish_file(part, path, replace=replace, synced=True)
 
@@ -215,9 +215,14 @@ def _write_all(descriptor: int, part: Path, data: bytes) -> None:
     except OSError as error:
         # The data is still in memory and nothing was acknowledged: give the space back to the journal.
         failure = storage_error("cannot be written", part, error, len(data))
-        with contextlib.suppress(OSError):
-            part.unlink()
+        _discard(part)
         raise failure from error
+
+
+def _discard(part: Path) -> None:
+    """Take it away if the disk lets us: what failed before is what is told, and a .part never counts."""
+    with contextlib.suppress(OSError):
+        part.unlink()
 
 
 def _fsync(descriptor: int, path: Path, need_bytes: int | None = None) -> None:

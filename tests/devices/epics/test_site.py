@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -286,7 +287,16 @@ def test_a_test_frame_is_taken_as_a_run_takes_one_with_the_shutter_closed(
     assert float(frame.found.partition("median ")[2].partition(",")[0]) < 1000
     assert [get(ioc, f"Sample:{name}.RBV") for name in ("X", "Y", "Z", "Theta")] == before
     assert get(ioc, "Owner") == ""
-    assert len(list(tmp_path.glob("*.h5"))) == (kind == "hdf5")
+    assert len(list(tmp_path.glob("*.h5"))) == (2 if kind == "hdf5" else 0)
+
+
+def test_light_behind_the_closed_shutter_is_found(ioc: IocProcess) -> None:
+    put(ioc, "Sim:Fault", json.dumps({"kind": "light_leak_frame", "times": 9}))
+    try:
+        wrong = {finding.what: finding for finding in bad(findings(ioc, expose=True))}
+    finally:
+        put(ioc, "Sim:Clear", 1)
+    assert "light behind the closed shutter" in wrong["test frame"].found
 
 
 def test_a_test_frame_that_never_comes_says_so(ioc: IocProcess, tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ class EpicsAxis:
         # As the record has them; 0 until they are heard of.
         self._speed = {"VELO": 0.0, "ACCL": 0.0}
 
+    @property
+    def reading_pvs(self) -> tuple[str, ...]:
+        """What `read` asks for."""
+        return (self._pv["RBV"], self._pv["DMOV"], *self._encoders())
+
     def watch(self) -> None:
         """Follow limit switches and speed by monitor: neither a reading nor a move need ask for them."""
         for field in self._at_limit:
@@ -138,7 +143,7 @@ class EpicsAxis:
 
     async def read(self) -> AxisReading:
         """See `Axis.read`."""
-        rbv, dmov, *at = await self._registry.read(self._pv["RBV"], self._pv["DMOV"], *self._encoders())
+        rbv, dmov, *at = await self._registry.read(*self.reading_pvs)
         low, high = self._at_limit["LLS"], self._at_limit["HLS"]
         if self._map.direction < 0:
             low, high = high, low

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
-from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import SourceReading
 
-# An answer that was asked for ahead is fresh for so long (wall clock).
-_FRESH_S = 0.05
-
 
 class EpicsSource:
     """See `protocols.Source`."""
 
-    def __init__(self, pv_map: PvMap, registry: Registry, clock: Clock) -> None:
+    def __init__(self, pv_map: PvMap, registry: Registry) -> None:
         self._map = pv_map.source
         self._registry = registry
         statuses = (*self._map.available, *self._map.permits)
-        self._names = [pv_map.full(status.pv) for status in statuses]
-        if self._map.flux is not None:
-            self._names.append(pv_map.full(self._map.flux))
-        self._clock = clock
-        self._ahead: asyncio.Task[SourceReading] | None = None
-        self._asked_s = 0.0
+        names = [pv_map.full(status.pv) for status in statuses]
+        self._names = (*names, *([pv_map.full(self._map.flux)] if self._map.flux is not None else ()))
 
-    def look_ahead(self) -> None:
-        """Ask now, at the end of an exposure, for what the next `read` will want; the frame is fetched meanwhile."""
-        self._asked_s = self._clock.now_s()
-        self._ahead = asyncio.create_task(self._ask(), name="source, ahead")
-        # Nobody may come for the answer; then nobody misses its failure either.
-        self._ahead.add_done_callback(lambda task: task.cancelled() or task.exception())
+    @property
+    def reading_pvs(self) -> tuple[str, ...]:
+        """What `read` asks for."""
+        return self._names
 
     async def read(self) -> SourceReading:
         """See `Source.read`."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and self._clock.now_s() - self._asked_s <= self._clock.wall_s(_FRESH_S):
-            return await ahead
-        return await self._ask()
-
-    async def _ask(self) -> SourceReading:
         values = await self._registry.read(*self._names)
         about = self._map
         statuses = (*about.available, *about.permits)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable, InstrumentUnreachable
+from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable, InstrumentUnreachable, XrmError
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.pv_map import CameraMap
 from xrm_control.devices.epics.registry import Registry, TimedOut
@@ -187,7 +187,11 @@ class EpicsCamera:
                 "the connection was lost during the exposure; its frame is not believed", where=self._pv["Acquire"]
             )
         self._exposed()
-        image, unique_id = await self._fetch()
+        try:
+            image, unique_id = await self._fetch()
+        except XrmError:
+            self._registry.forget_ahead()
+            raise
         disturbances = (*self._foreign(unique_id), *self._watch.end())
         self._last_id, self._uncounted = unique_id, False
         if self._map.flip_rows:

@@ -30,13 +30,11 @@ class EpicsInstrument:
         self._axes = {name: make_axis(name, pv_map, registry, clock) for name in pv_map.axes}
         self.axes: Mapping[str, Axis] = self._axes
         self.shutter = shutter.EpicsShutter(pv_map, registry, clock)
-        self.source = beam.EpicsSource(pv_map, registry, clock)
+        self.source = beam.EpicsSource(pv_map, registry)
         cam = pv_map.full(pv_map.camera.prefix)
         frames = make_frames(pv_map, registry)
         self._exposures = ExposureWatch(pv_map, registry)
-        self.camera = camera.EpicsCamera(
-            pv_map.camera, cam, frames, registry, clock, self._exposures, self.source.look_ahead
-        )
+        self.camera = camera.EpicsCamera(pv_map.camera, cam, frames, registry, clock, self._exposures, self._look_ahead)
         self._supervision = supervision.Supervision(pv_map, registry, clock, self._lock_names)
         about = pv_map.scan_status
         self._scan_status = scan_status.ScanStatusPVs(pv_map.full(about.prefix), registry, clock) if about else None
@@ -145,6 +143,11 @@ class EpicsInstrument:
     def on_abort(self, callback: Callable[[str], None]) -> None:
         """See `Instrument.on_abort`."""
         self._on_abort = callback
+
+    def _look_ahead(self) -> None:
+        """Ask, when an exposure is over, for all that is looked at after it; its frame is fetched meanwhile."""
+        readings = (axis.reading_pvs for axis in self._axes.values())
+        self._registry.look_ahead(*readings, self.shutter.reading_pvs, self.source.reading_pvs)
 
     def _lock_names(self) -> list[str]:
         """What is locked on this machine: each with the server that has it."""

@@ -109,6 +109,8 @@ class Library:
         self._monitors: dict[int, OnAnswer] = {}
         self._monitors_of: dict[int, list[int]] = {}
         self._connections: dict[int, OnConnection] = {}
+        # Of connected channels; each question to libca may cost the interpreter's lock.
+        self._types: dict[int, int] = {}
         # libca keeps pointers to these: they live as long as the library does.
         self._on_get = dbr.make_callback(functools.partial(self._answered, True), _EventArgs)
         self._on_put = dbr.make_callback(functools.partial(self._answered, False), _EventArgs)
@@ -137,12 +139,18 @@ class Library:
         number = self._ca.ca_puser(dbr.chid_t(chid))
         self._call("ca_clear_channel", dbr.chid_t(chid))
         self._connections.pop(number, None)
+        self._types.pop(chid, None)
         for monitor in self._monitors_of.pop(chid, ()):
             del self._monitors[monitor]
 
     def field_type(self, chid: int) -> int:
         """Native type (`epics.dbr`), -1 while not connected."""
-        return int(self._ca.ca_field_type(dbr.chid_t(chid)))
+        native = self._types.get(chid)
+        if native is None:
+            native = int(self._ca.ca_field_type(dbr.chid_t(chid)))
+            if native >= 0:
+                self._types[chid] = native
+        return native
 
     def element_count(self, chid: int) -> int:
         """How many elements the PV may hold."""
@@ -223,6 +231,7 @@ class Library:
             on_value(_decode(args))
 
     def _connected(self, args: Any) -> None:
+        self._types.pop(int(args.chid), None)
         on_connection = self._connections.get(self._ca.ca_puser(dbr.chid_t(args.chid)))
         if on_connection is not None:
             on_connection(args.op == dbr.OP_CONN_UP)

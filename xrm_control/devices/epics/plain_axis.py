@@ -39,11 +39,24 @@ class PlainAxis:
         self._about = axis.describe()
         self._setpoint, self._readback = pv_map.full(axis.setpoint), pv_map.full(axis.readback)
         self._full = pv_map.full
+        self._done = () if axis.done is None else (pv_map.full(axis.done.pv),)
         self._registry = registry
         self._clock = clock
+        # Where the read-back was last heard of.
+        self._heard = math.nan
+
+    @property
+    def reading_pvs(self) -> tuple[str, ...]:
+        """What `read` asks for."""
+        return (self._setpoint, self._readback, *self._done)
 
     def watch(self) -> None:
-        """Nothing of it is followed by monitor."""
+        """Follow the read-back by monitor: how long a move may take need not be asked for."""
+
+        def hear(value: object) -> None:
+            self._heard = self._stage(value)
+
+        self._registry.watch(self._readback, hear)
 
     async def examine(self) -> AxisDescription:
         """Is it fit to be trusted? Returns the axis. Raises SafetyRefusal when read-back or output is no number."""
@@ -63,8 +76,9 @@ class PlainAxis:
         about = self._about
         self._refuse_outside(target)
         epoch = self._registry.epoch
-        _, start, _ = await self._look()
-        duration_s = about.move_duration_s(start if math.isfinite(start) else about.low_limit, target)
+        duration_s = about.move_duration_s(
+            self._heard if math.isfinite(self._heard) else self._farthest(target), target
+        )
         allowed_s = max(2 * duration_s + _GRACE_S, self._clock.wall_s(_FLOOR_WALL_S))
         deadline_s = self._clock.now_s() + allowed_s
         try:
@@ -141,11 +155,8 @@ class PlainAxis:
 
     async def _look(self, *, urgent: bool = False) -> tuple[float, float, bool | None]:
         """Output and read-back in stage units, and what `done` says, None without it."""
-        names = [self._setpoint, self._readback]
-        if self._map.done is not None:
-            names.append(self._full(self._map.done.pv))
-        setpoint, position, *rest = await self._registry.read(*names, urgent=urgent)
-        done = self._map.done.is_good(rest[0], self._registry.choices(names[-1])) if self._map.done else None
+        setpoint, position, *rest = await self._registry.read(*self.reading_pvs, urgent=urgent)
+        done = self._map.done.is_good(rest[0], self._registry.choices(*self._done)) if self._map.done else None
         return self._stage(setpoint), self._stage(position), done
 
     def _stage(self, value: object) -> float:
@@ -185,6 +196,10 @@ class PlainAxis:
                 where=f"axis {self.name} ({self._setpoint})",
                 remedy="the position is read anew once the IOC is back",
             )
+
+    def _farthest(self, target: float) -> float:
+        """The limit that is farther from the target."""
+        return max((self._about.low_limit, self._about.high_limit), key=lambda limit: abs(limit - target))
 
     def _refuse_outside(self, target: float) -> None:
         about = self._about

@@ -25,6 +25,8 @@ from xrm_control.devices.epics.pv_map import ChannelAccess
 
 # Waveforms of characters up to this length are texts (paths, messages), longer ones images.
 _LONGEST_TEXT = 1024
+# An answer that was asked for ahead is fresh for so long (wall clock).
+_FRESH_S = 0.05
 _LOOK_AT_IOC = "look whether the IOC runs and is reached: xrm doctor with the same recipe, EPICS_CA_ADDR_LIST"
 
 
@@ -33,7 +35,6 @@ class _Channel:
     name: str
     handle: int = 0
     connected: bool = False
-    epoch: int = 0
     choices: tuple[str, ...] = ()
 
 
@@ -64,12 +65,15 @@ class Registry:
         self._changed = asyncio.Event()
         self._trouble: InstrumentUnreachable | None = None
         self._answered_s = clock.now_s()
-        self._flushing = False
+        self._epoch = 0
+        self._ahead: dict[tuple[str, ...], PendingReplies] = {}
+        self._ahead_s = 0.0
+        self._flushing = self._asked = False
 
     @property
     def epoch(self) -> int:
         """Counts every connection lost or gained; what spans time compares it before and after."""
-        return sum(channel.epoch for channel in self._all())
+        return self._epoch
 
     @property
     def written(self) -> int:
@@ -129,16 +133,30 @@ class Registry:
             return []
         channels = [self._urgent[name] if urgent else self._channels[name] for name in names]
         self._check("read", channels, believed=not urgent)
-        batch = PendingReplies(len(names), self._calls)
-        library = libca.library()
-        for place, channel in enumerate(channels):
-            library.get(channel.handle, _taker(batch, place))
-        self._flush_soon()
+        batch = None if urgent else self._asked_ahead(names)
+        if batch is None:
+            batch = self._ask(channels)
         limit_s = self._timeouts.get_s
         answers = await self._wait(
             batch, self._clock.wall_s(limit_s), f"no answer to a read within {limit_s:g} s", names, tracked=not urgent
         )
         return [self._believed("read", *pair, may_be_invalid) for pair in zip(names, answers, strict=True)]
+
+    def look_ahead(self, *groups: tuple[str, ...]) -> None:
+        """Ask now for what is about to be read, each group by one `read` of just these PVs.
+
+        Such a read takes the answer when it comes soon, and nothing was written in between; it is taken once.
+        """
+        self.forget_ahead()
+        self._ahead_s = self._clock.now_s()
+        for names in groups:
+            channels = [self._channels[name] for name in names]
+            if names and all(channel.connected for channel in channels):
+                self._ahead[names] = self._ask(channels)
+
+    def forget_ahead(self) -> None:
+        """What was asked for ahead is not read any more."""
+        self._ahead.clear()
 
     async def write(self, name: str, value: float | int | str, *, within_s: float | None = None) -> None:
         """Write, and wait until the record has done all that it set off, and what was set off there before.
@@ -154,6 +172,7 @@ class Registry:
         if not library.may_write(channel.handle):
             raise _refused(name, value, "the PV is read-only for us (access rights)")
         batch = PendingReplies(1, self._calls)
+        self.forget_ahead()
         self._written += 1
         self._pending[record_of(name)] = batch.answered
         library.put(channel.handle, value, _taker(batch, 0))
@@ -174,6 +193,7 @@ class Registry:
         instrument is not believed. Raises InstrumentUnreachable where there is no connection.
         """
         channel = self._urgent[name]
+        self.forget_ahead()
         if not (channel.connected and libca.library().send(channel.handle, value)):
             raise _lost("write", name)
 
@@ -208,6 +228,7 @@ class Registry:
     def suspend(self, trouble: InstrumentUnreachable | None) -> None:
         """From now on every operation, also those under way, fails with `trouble`; None: believe the IOC again."""
         self._trouble = trouble
+        self.forget_ahead()
         if trouble is not None:
             for batch in self._batches:
                 batch.fail(_again(trouble))
@@ -259,13 +280,35 @@ class Registry:
                 raise _lost("read", channel.name)
             channel.choices = answer.value
 
+    def _ask(self, channels: Iterable[_Channel]) -> PendingReplies:
+        channels = tuple(channels)
+        batch = PendingReplies(len(channels), self._calls)
+        library = libca.library()
+        for place, channel in enumerate(channels):
+            library.get(channel.handle, _taker(batch, place))
+        self._flush_soon()
+        return batch
+
+    def _asked_ahead(self, names: tuple[str, ...]) -> PendingReplies | None:
+        if self._ahead and self._clock.now_s() - self._ahead_s > self._clock.wall_s(_FRESH_S):
+            self.forget_ahead()
+        return self._ahead.pop(names, None)
+
     def _flush_soon(self) -> None:
-        """Send at the end of this turn of the loop: what several tasks ask for at once travels at once."""
+        """Send after the first turn of the loop that asks for nothing more: what is asked for at once travels at once.
+
+        A system call less, and the server is woken once.
+        """
+        self._asked = True
         if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        if self._asked:
+            self._asked = False
+            self._loop.call_soon(self._flush)
+            return
         self._flushing = False
         libca.library().flush()
 
@@ -275,7 +318,7 @@ class Registry:
 
         def note(up: bool) -> None:
             channel.connected = up
-            channel.epoch += 1
+            self._epoch += 1
             self._changed.set()
 
         return changed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from enum import Enum
+from typing import Any
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import InstrumentUnreachable, ShutterStuck, XrmError
@@ -41,6 +42,11 @@ class Blade:
         self._clock = clock
         self._believed, self._epoch = Position.BETWEEN, -1
         self.where = f"shutter ({self._full((*blade.open_statuses, *blade.closed_statuses, blade.close)[0].pv)})"
+
+    @property
+    def status_pvs(self) -> tuple[str, ...]:
+        """What `position` asks for."""
+        return tuple(self._full(status.pv) for status in (*self._map.open_statuses, *self._map.closed_statuses))
 
     @property
     def told_nothing(self) -> bool:
@@ -105,15 +111,17 @@ class Blade:
 
     async def position(self, *, urgent: bool = False) -> Position:
         """What the statuses say now; `urgent`: over the circuit that nothing blocks."""
+        return self.position_by(await self._registry.read(*self.status_pvs, urgent=urgent))
+
+    def position_by(self, values: Sequence[Any]) -> Position:
+        """What values of `status_pvs` mean."""
         about = self._map
         if about.without_status:
             return self._believed if self._epoch == self._registry.epoch else Position.BETWEEN
         statuses = (*about.open_statuses, *about.closed_statuses)
-        names = [self._full(status.pv) for status in statuses]
-        values = await self._registry.read(*names, urgent=urgent)
         said = [
             status.says(value, self._registry.choices(name))
-            for status, name, value in zip(statuses, names, values, strict=True)
+            for status, name, value in zip(statuses, self.status_pvs, values, strict=True)
         ]
         return judge(said[: len(about.open_statuses)], said[len(about.open_statuses) :])
 
@@ -139,6 +147,7 @@ class EpicsShutter:
 
     def __init__(self, pv_map: PvMap, registry: Registry, clock: Clock) -> None:
         self._blades = [Blade(blade, pv_map, registry, clock) for blade in pv_map.shutter.in_order]
+        self._registry = registry
         self._together = pv_map.shutter.closing == "together"
         self._clock = clock
         self._travel_s = pv_map.shutter.total_s
@@ -171,16 +180,21 @@ class EpicsShutter:
         if problems:
             raise problems[0]
 
+    @property
+    def reading_pvs(self) -> tuple[str, ...]:
+        """What `is_open` asks for."""
+        return tuple(name for blade in self._blades for name in blade.status_pvs)
+
     async def is_closed(self) -> bool:
         """Whether every shutter is, over the circuit that nothing blocks."""
-        found = await asyncio.gather(*(blade.position(urgent=True) for blade in self._blades))
+        found = await self._positions(urgent=True)
         return all(one is Position.CLOSED for one in found)
 
     async def is_open(self) -> bool:
         """See `Shutter.is_open`. Raises ShutterStuck when the statuses agree on nothing for longer than a travel."""
         deadline_s = self._clock.now_s() + max(self._travel_s + _GRACE_S, self._clock.wall_s(_FLOOR_WALL_S))
         while True:
-            found = await asyncio.gather(*(blade.position() for blade in self._blades))
+            found = await self._positions()
             if Position.CLOSED in found:
                 return False
             if Position.BETWEEN not in found:
@@ -193,6 +207,11 @@ class EpicsShutter:
                     remedy="close it; then look at the shutter, and at its statuses in the PV map",
                 )
             await self._clock.sleep(self._clock.wall_s(_POLL_S))
+
+    async def _positions(self, *, urgent: bool = False) -> list[Position]:
+        """What each says, upstream first; all asked for at once."""
+        values = iter(await self._registry.read(*self.reading_pvs, urgent=urgent))
+        return [blade.position_by([next(values) for _ in blade.status_pvs]) for blade in self._blades]
 
 
 def urgent_pvs(pv_map: PvMap) -> list[str]:

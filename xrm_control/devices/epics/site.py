@@ -1,7 +1,7 @@
 """Is this site what its map says, and fit for this recipe? Every PV that a run reads or writes, looked at.
 
 Nothing moves: the only writes put a value back that was just read, to see that the server completes them, and none is
-made while somebody else is in control. `expose` takes one frame as a run would, with the shutter closed.
+made while somebody else is in control. `expose` takes frames as a run would, with the shutter closed.
 """
 
 from __future__ import annotations
