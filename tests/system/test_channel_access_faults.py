@@ -21,8 +21,10 @@ from tests.devices.benches import epics_map
 from tests.ioc_process import ROOT, IocProcess, free_port, running_ioc
 from tests.system.conftest import SHORT, write_recipe
 from tests.system.over_channel_access import FRAMES, SMALL, Run, after
+from xrm_control import app
+from xrm_control.contracts.commands import Continue, Pause
 from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, SafetyRefusal
-from xrm_control.core.events import FrameRetaken, RunHeld, RunReleased, SafeStateVerified
+from xrm_control.core.events import FrameRetaken, RunHeld, RunReleased, SafeStateVerified, SampleCompared
 from xrm_control.core.states import Verdict
 from xrm_control.storage.journal import JournalReader
 
@@ -294,6 +296,31 @@ def test_an_operators_abort_ends_the_run_safely(tmp_path: Path, slow: IocProcess
     assert "AbortScan" in str(run.error)
     assert run.texts(SafeStateVerified.kind)
     assert run.results["verdict"]["status"] == Verdict.ABORTED
+
+
+def test_a_pause_lasts_and_the_dead_man_stays_up(tmp_path: Path, slow: IocProcess) -> None:
+    """Paused for several times the dead-man's three seconds, after the sample of a longer pause was looked at again."""
+    seen: dict[str, Any] = {}
+
+    def pause() -> None:
+        epics.ca.use_initial_context()
+        (folder,) = (tmp_path / "runs").iterdir()
+        app.send(folder, Pause(), within_s=120.0)
+        while epics.caget(slow.prefix + "Scan:ScanStatus", use_monitor=False) != "paused":
+            threading.Event().wait(0.05)
+        for _ in range(5):
+            threading.Event().wait(2.0)
+            for name in ("Shutter:Fast_RBV", "Watchdog:Tripped_RBV", "Sample:Theta.DMOV", "Owner"):
+                seen.setdefault(name, set()).add(get(slow, name))
+        app.send(folder, Continue(), within_s=120.0)
+
+    run = Run(tmp_path, slow, {"roi-01/proj_0003": pause})
+    assert run.is_whole(), run.error
+    assert [len(values) for values in seen.values()] == [1] * 4
+    assert (seen["Sample:Theta.DMOV"], seen["Watchdog:Tripped_RBV"]) == ({1}, {0})
+    assert seen["Shutter:Fast_RBV"] == {0}
+    # Ten seconds of the wall clock are forty of this instrument's: time enough for somebody to touch the sample.
+    assert run.texts(SampleCompared.kind)
 
 
 def test_the_panel_shows_how_far_a_run_has_come(tmp_path: Path, slow: IocProcess) -> None:
