@@ -52,10 +52,12 @@ def run(
     *,
     speed: str | float | None = None,
     listener: Callable[[Event], None] | None = None,
+    until: str | None = None,
 ) -> Run:
     """Carry a recipe out, from sample to report, in a new folder under `out`.
 
     speed: "virtual" (simulated instruments only), or times the wall clock; None: the instrument's own.
+    until: the stage after which it ends in order, to be gone on with by `resume`: "mosaic", "rois", or a region.
     listener: called with each event, in the thread that carries the run out.
 
     A run that ends with something missing is returned (`Run.complete` says so); one that failed or was interrupted
@@ -63,11 +65,15 @@ def run(
     """
     loaded = load(recipe, overrides)
     tempo = None if speed is None else str(speed)
-    return Run(outside_loop(lambda: app.run(loaded, Path(out), tempo, listener)).folder)
+    return Run(outside_loop(lambda: app.run(loaded, Path(out), tempo, listener, until)).folder)
 
 
 def resume(
-    path: str | Path, *, speed: str | float | None = None, listener: Callable[[Event], None] | None = None
+    path: str | Path,
+    *,
+    speed: str | float | None = None,
+    listener: Callable[[Event], None] | None = None,
+    until: str | None = None,
 ) -> Run:
     """Go on with a run that died, failed or was ended, where it stood; one that is done is left as it is.
 
@@ -75,7 +81,7 @@ def resume(
     instrument is not what the run had seen there.
     """
     tempo = None if speed is None else str(speed)
-    return Run(outside_loop(lambda: app.resume(Path(path), tempo, listener)).folder)
+    return Run(outside_loop(lambda: app.resume(Path(path), tempo, listener, until)).folder)
 
 
 def open_run(path: str | Path) -> Run:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xrm_control import app
 from xrm_control.api.tables import Row, as_frame, records
+from xrm_control.contracts.commands import Abort, Add, Continue, Pause, Skip, Stop
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.states import Verdict
 from xrm_control.processing.measured import read_measured
@@ -37,6 +38,39 @@ class Run:
     def status(self) -> RunSummary:
         """How far the run has come, and whether it lives."""
         return app.status(self.folder)
+
+    def pause(self) -> str:
+        """Let whoever carries the run out pause it, in the safe state, after the frame in flight; its answer.
+
+        This and the methods below raise CommandRefusal with the reason, CommandUnanswered when nobody answers.
+        """
+        return app.send(self.folder, Pause())
+
+    def go_on(self) -> str:
+        """Let whoever carries the run out go on after a pause; see `resume` for a run that nobody carries out."""
+        return app.send(self.folder, Continue())
+
+    def skip(self, roi: str) -> str:
+        """Set a region aside."""
+        return app.send(self.folder, Skip(roi=roi))
+
+    def add(
+        self, x_um: float, y_um: float, z_um: float | None = None, *, box_um: tuple[float, float] | None = None
+    ) -> str:
+        """Scan one more place (stage position, um); box_um: width and height, covered with as many windows as it takes.
+
+        Before regions are chosen it takes the place of the recipe's.
+        """
+        width_um, height_um = box_um or (None, None)
+        return app.send(self.folder, Add(x_um=x_um, y_um=y_um, z_um=z_um, width_um=width_um, height_um=height_um))
+
+    def stop(self, after: Literal["frame", "scan", "region"] = "frame") -> str:
+        """End the run in order; what was scanned is measured, and it can be gone on with."""
+        return app.send(self.folder, Stop(after=after))
+
+    def abort(self) -> str:
+        """End the run now."""
+        return app.send(self.folder, Abort())
 
     @property
     def particles(self) -> Any:
