@@ -7,6 +7,7 @@ particle, `population` and `table1` for all of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -34,9 +35,11 @@ from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionRe
 from xrm_control.contracts.rows import Rows, write_rows
 from xrm_control.contracts.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Particle, Void, required
 from xrm_control.core.cost import Cost
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.core.geometry import Pose, volume_to_stage
 from xrm_control.core.model import Spec
+from xrm_control.core.states import Level
 
 EXTERIOR, SOLID, VOID = 0, 1, 2
 Row = dict[str, Any]
@@ -65,7 +68,7 @@ class AnalysisSpec(Spec):
     split: SplitSpec = SplitSpec()
     voids: VoidSpec = VoidSpec()
     metrics: tuple[Annotated[Metric, METRICS], ...] = Field(default_factory=_all_metrics)
-    min_particle_um: float = Field(default=2.0, gt=0)
+    min_particle_um: float = Field(default=2.0, gt=0, le=1_000_000)
     voxel_relative_u: float = Field(default=0.002, ge=0, lt=0.5)
     seed: int = Field(default=1, ge=0)
 
@@ -73,6 +76,35 @@ class AnalysisSpec(Spec):
         """Of a volume of shape (z, y, x), which is in memory as a whole: labels, phases, tables and pictures."""
         voxels = math.prod(shape)
         return Cost(disk_bytes=3 * voxels + _TABLE_BYTES, memory_bytes=_BYTES_PER_VOXEL * voxels)
+
+    def diagnose(self, shape: tuple[int, int, int], voxel_size_um: float) -> Iterator[Diagnostic]:
+        """Of a volume of `shape` (z, y, x): thick enough to be measured, and larger than the smallest particle."""
+        if min(shape) < MIN_SIDE_VOXELS:
+            yield Diagnostic(
+                ("reconstruction.rows",),
+                "the volume would be too thin to be measured",
+                f"{shape[0]} x {shape[1]} x {shape[2]} voxels",
+                f"at least {MIN_SIDE_VOXELS} on each side",
+                "reconstruct more rows, or measure with a core of your own (handoff.command)",
+            )
+        smallest_um = min(shape[1:]) * voxel_size_um
+        if self.min_particle_um >= smallest_um:
+            yield Diagnostic(
+                ("analysis.min_particle_um",),
+                "every particle would be left out: none that is so large fits into the volume",
+                f"{self.min_particle_um:g} um",
+                f"below {smallest_um:g} um, the width of the volume",
+                "give the diameter of the smallest particle that counts; the default is 2",
+            )
+        elif self.min_particle_um < 2 * voxel_size_um:
+            yield Diagnostic(
+                ("analysis.min_particle_um", "scan.binning"),
+                "particles as small as that are no more than noise: fewer than ten voxels",
+                f"{self.min_particle_um:g} um",
+                f"at least two voxels, {2 * voxel_size_um:.3g} um",
+                "raise it, or scan with less binning",
+                Level.WARNING,
+            )
 
     @model_validator(mode="after")
     def _every_column_once(self) -> Self:

@@ -15,23 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
+from xrm_control.contracts.plan import PLAN, Plan, PlanDocument, PlanWarning
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
+from xrm_control.core.cpus import memory_bytes
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
-from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, WorkersAway
+from xrm_control.core.events import AnyEvent, EventStream, Listener, RecipeDoubted, RunFolderMade, WorkersAway
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.findings import Finding
 from xrm_control.core.interrupts import signals_restored
 from xrm_control.core.lazy import lazy
 from xrm_control.core.states import RunState, Verdict
 from xrm_control.devices.backend import Backend
+from xrm_control.recipe.checking import diagnose, diagnose_memory, place, refuse
 from xrm_control.recipe.document import Recipe
-from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.needs import needs_of
 from xrm_control.recipe.planning import TradeOff, check_disk, compare, make_plan
+from xrm_control.recipe.source import Source
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.recorder import EventRecorder
@@ -74,6 +76,7 @@ class Loaded:
     recipe: Recipe
     text: str
     path: Path
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -89,16 +92,22 @@ def load(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
     """Read a recipe. Raises RecipeError with file, line and field of everything that is wrong with it."""
     recipe, source = load_document(path, Recipe, overrides or {})
     # With --set the text is one that gives the same recipe again without it.
-    return Loaded(recipe, source.effective_text, path)
+    return Loaded(recipe, source.effective_text, path, source)
 
 
 def check(loaded: Loaded) -> Plan:
-    """Everything that can be found wrong before anything moves: limits, envelope, material, analysis core."""
-    recipe = loaded.recipe
-    find_core(recipe.handoff)
-    if recipe.compute.here:
-        recipe.reconstruction.method.check_machine()
-    return make_plan(recipe, recipe.instrument.describe())
+    """Everything that can be found wrong before anything moves; what is only doubtful goes with the plan.
+
+    Raises RecipeError or SafetyRefusal with file, line and field of everything that refuses the recipe.
+    """
+    recipe, instrument = loaded.recipe, loaded.recipe.instrument.describe()
+    warnings = refuse(diagnose(recipe, instrument), loaded.source)
+    found = make_plan(recipe, instrument)
+    told = tuple(
+        PlanWarning(where=place(one, loaded.source), what=one.what, value=one.value, limit=one.limit, remedy=one.remedy)
+        for one in (*warnings, *diagnose_memory(found, memory_bytes()))
+    )
+    return found.model_copy(update={"warnings": told})
 
 
 def plan(loaded: Loaded, out: Path) -> Plan:
@@ -111,6 +120,7 @@ def plan(loaded: Loaded, out: Path) -> Plan:
 def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]:
     """The recipe's scan at other binnings."""
     instrument = loaded.recipe.instrument.describe()
+    refuse(diagnose(loaded.recipe, instrument), loaded.source)
     for binning in binnings:
         if binning not in instrument.camera.readout_s:
             raise RecipeError(
@@ -138,7 +148,8 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
         planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
         folder.write_text(folder.plan, PLAN.text(planned))
         with Journal.create(folder.journal, record) as journal:
-            code = _carry_out(Carried(recipe, folder, journal, cost, started), tempo, listener)
+            doubts = tuple(RecipeDoubted(warning.message()) for warning in cost.warnings)
+            code = _carry_out(Carried(recipe, folder, journal, cost, started, news=doubts), tempo, listener)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 

@@ -19,6 +19,7 @@ from xrm_control.core.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from xrm_control import app
+    from xrm_control.contracts.plan import Plan
     from xrm_control.contracts.results import RunResults
 
 cli = typer.Typer(
@@ -111,9 +112,18 @@ def check(recipe: RecipePath, set_: Overrides = None, json_: AsJson = False) -> 
 
     plan = app.check(app.load(recipe, arguments.overrides(set_)))
     if json_:
-        _json({"ok": True, "recipe": str(recipe), "total_s": plan.total_s})
+        warnings = [warning.model_dump(mode="json") for warning in plan.warnings]
+        _json({"ok": True, "recipe": str(recipe), "total_s": plan.total_s, "warnings": warnings})
     else:
-        _out.print(f"{recipe}: in order; {plan.rois} scan(s), {_clock(plan.total_s)} of instrument time")
+        _doubts(plan)
+        doubts = f", with {len(plan.warnings)} warning(s)" if plan.warnings else ""
+        _out.print(f"{recipe}: in order{doubts}; {plan.rois} scan(s), {_clock(plan.total_s)} of instrument time")
+
+
+def _doubts(plan: Plan) -> None:
+    for warning in plan.warnings:
+        _err.print("warning:", style="bold yellow", end=" ")
+        _err.print(warning.message())
 
 
 @cli.command()
@@ -137,6 +147,7 @@ def plan(
     if json_:
         _json(found.as_dict())
     else:
+        _doubts(found)
         for table in tables.plan_tables(found):
             _out.print(table)
 

@@ -117,6 +117,10 @@ def _config_issue(item: Any, view: SchemaView, data: Data) -> ConfigIssue:
         # Items that are wrong themselves do not count for pydantic; they are complained about on their own.
         spurious = short and count >= bound
         return ConfigIssue(path, f"must have {words} {bound} item{'s' * (bound != 1)}, got {count}", spurious=spurious)
+    if kind in ("string_too_short", "string_too_long"):
+        short = kind == "string_too_short"
+        words, bound = ("at least", context["min_length"]) if short else ("at most", context["max_length"])
+        return ConfigIssue(path, f"must have {words} {bound} characters, got {len(str(value))}: {_say(value)}")
     if kind == "finite_number":
         return ConfigIssue(path, f"must be a finite number, got {_say_value(value)}")
     if kind in ("literal_error", "enum"):

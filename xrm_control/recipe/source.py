@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,17 @@ class Source:
             if options := [option for path, option in self.overridden.items() if path[:length] == steps[:length]]:
                 return options[0]
         return self.name
+
+    def blamed(self, paths: Sequence[str]) -> str:
+        """Of several fields that do not go together, the one whose value was said last: by option, in a file, or the
+        first.
+        """
+        steps = {path: split_key(path) for path in paths}
+        for said in (self.overridden, self.places):
+            for path, key in steps.items():
+                if any(key[:length] in said for length in range(2 if said is self.places else 1, len(key) + 1)):
+                    return path
+        return paths[0]
 
     def file_of(self, path: KeyPath) -> tuple[str, KeyPath]:
         """The file that holds the key at `path`, and the key's path inside that file."""

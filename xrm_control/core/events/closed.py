@@ -49,6 +49,7 @@ from xrm_control.core.events.run import (
     FileQuarantined,
     ListenerFailed,
     ListenerLost,
+    RecipeDoubted,
     ReportBegun,
     ReportFailed,
     RunAborted,
@@ -98,6 +99,7 @@ AnyEvent = (
     | PreviewSkipped
     | PreviewEnded
     | RunFolderMade
+    | RecipeDoubted
     | StateEntered
     | RunHeld
     | RunReleased

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from xrm_control.core.errors import AnalysisError, RecipeError
+from xrm_control.core.diagnostics import Diagnostic
+from xrm_control.core.errors import AnalysisError
+from xrm_control.core.geometry import Coordinate
 from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.named_places import Place, check_places, inside_mosaic, roi_at
+from xrm_control.roi.named_places import (
+    Place,
+    check_places,
+    diagnose_places,
+    inside_mosaic,
+    outside_mosaic,
+    roi_at,
+)
 from xrm_control.roi.particles2d import Particle2D
-from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, whole_inside
+from xrm_control.roi.strategy import Extent, Limits, Roi, RoiStrategy, whole_inside
 
 
 class Position(Spec):
     """Stage position of the centre of a window."""
 
-    x_um: float
-    y_um: float
-    z_um: float | None = Field(default=None, description="stage z; left out: the strategy's own z_um")
+    x_um: Coordinate
+    y_um: Coordinate
+    z_um: Coordinate | None = Field(default=None, description="stage z; left out: the strategy's own z_um")
 
 
 class Manual(RoiStrategy):
@@ -35,6 +45,11 @@ class Manual(RoiStrategy):
         super().check(limits, fov_um)
         check_places(self._places(), limits, fov_um)
 
+    def diagnose(self, mosaic: Extent, fov_um: float, limits: Limits, sample: SampleSpec) -> Iterator[Diagnostic]:
+        """See `RoiStrategy.diagnose`; also every window beside mosaic or strip."""
+        yield from super().diagnose(mosaic, fov_um, limits, sample)
+        yield from (found for _, found in diagnose_places(self._places(), mosaic, fov_um, sample))
+
     def planned(self) -> tuple[tuple[float, float, float], ...]:
         """See `RoiStrategy.planned`."""
         return tuple((place.x_um, place.y_um, place.z_um) for place in self._places())
@@ -47,14 +62,7 @@ class Manual(RoiStrategy):
         places = self._places()
         for place in places:
             if not inside_mosaic(place, mosaic, fov_um):
-                (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
-                raise RecipeError(
-                    "the window leaves the mosaic",
-                    where=place.where,
-                    value=f"x {place.x_um:g}, y {place.y_um:g} um, window {fov_um:g} um",
-                    limit=f"mosaic x {left:g} to {right:g} um, y {top:g} to {bottom:g} um",
-                    remedy="move the position, or enlarge the mosaic",
-                )
+                raise outside_mosaic(place, mosaic, fov_um)
         centres = np.array([(place.x_um, place.y_um) for place in places])
         held = whole_inside(particles, centres, fov_um, self.margin_um).sum(axis=1)
         if not held.any():
