@@ -1,6 +1,6 @@
 """The composition root: recipe and settings become instrument, run folder, executor and session.
 
-Session and reporting are imported where they are used, so that `check` and `plan` answer at once.
+What a run needs is imported where it is used, so that `check` and `plan` answer at once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument, PlanWarning
-from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import memory_bytes
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
-from xrm_control.core.events import AnyEvent, EventStream, Listener, RecipeDoubted, RunFolderMade, WorkersAway
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.findings import Finding
 from xrm_control.core.interrupts import signals_restored
@@ -35,14 +33,14 @@ from xrm_control.recipe.needs import needs_of
 from xrm_control.recipe.planning import TradeOff, check_disk, compare, make_plan
 from xrm_control.recipe.source import Source
 from xrm_control.storage.durable import free_bytes
-from xrm_control.storage.journal import Journal, JournalReader
-from xrm_control.storage.recorder import EventRecorder
-from xrm_control.storage.records import RunRecord, RunSummary
-from xrm_control.storage.run_folder import RunFolder
-from xrm_control.storage.settling import settled_news
 
 if TYPE_CHECKING:
     from xrm_control.app.volumes import analyze, reconstruct
+    from xrm_control.contracts.results import RunResults
+    from xrm_control.core.events import AnyEvent, Listener
+    from xrm_control.storage.journal import Journal
+    from xrm_control.storage.records import RunSummary
+    from xrm_control.storage.run_folder import RunFolder
 
 __all__ = [
     "Loaded",
@@ -134,6 +132,12 @@ def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]
 
 def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None = None) -> Outcome:
     """Carry a recipe out, at `speed`; see `pace`."""
+    from xrm_control.contracts.results import RESULTS
+    from xrm_control.core.events import RecipeDoubted
+    from xrm_control.storage.journal import Journal
+    from xrm_control.storage.records import RunRecord
+    from xrm_control.storage.run_folder import RunFolder
+
     recipe = loaded.recipe
     cost = plan(loaded, out)
     tempo = pace(recipe.instrument, speed)
@@ -158,6 +162,10 @@ def resume(path: Path, speed: str | None = None, listener: Listener | None = Non
 
     Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with.
     """
+    from xrm_control.contracts.results import RESULTS
+    from xrm_control.storage.journal import Journal, JournalReader
+    from xrm_control.storage.run_folder import RunFolder
+
     folder = RunFolder.open(path)
     with folder.lock(), _told_with(folder):
         with JournalReader.open(folder.journal) as reader:
@@ -170,11 +178,15 @@ def resume(path: Path, speed: str | None = None, listener: Listener | None = Non
 
 
 def _done_with(folder: RunFolder) -> ExitCode:
+    from xrm_control.contracts.results import RESULTS
+
     complete = RESULTS.read(folder.results).verdict.status is Verdict.COMPLETE
     return ExitCode.OK if complete else ExitCode.PARTLY
 
 
 def _go_on(folder: RunFolder, journal: Journal, speed: str | None, listener: Listener | None) -> int:
+    from xrm_control.storage.settling import settled_news
+
     recipe, _ = load_document(folder.recipe, Recipe, {})
     record = journal.run()
     if recipe.sha256() != record.recipe_sha256:
@@ -215,8 +227,10 @@ class Carried:
 
 def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> int:
     """The run in an event loop of its own, at `tempo`; its exit code."""
+    from xrm_control.core.events import EventStream, RunFolderMade, WorkersAway
     from xrm_control.session.context import RunContext
     from xrm_control.session.runner import Runner
+    from xrm_control.storage.recorder import EventRecorder
 
     recipe, folder, journal = run.recipe, run.folder, run.journal
 
@@ -260,6 +274,9 @@ def _told_with(folder: RunFolder) -> Iterator[None]:
 
 def status(path: Path) -> RunSummary:
     """How far a run has come, also while another process carries it out; and whether one still does."""
+    from xrm_control.storage.journal import JournalReader
+    from xrm_control.storage.run_folder import RunFolder
+
     folder = RunFolder.open(path)
     # The holder first: a run that ends between the two questions has its end on record before it lets go of the lock.
     holder = folder.holder()
@@ -284,6 +301,7 @@ def report(path: Path) -> Path:
     """Write report.html anew from the run folder's files; of a run that died, or could not sum itself up, also that."""
     from xrm_control.processing.results import sum_up_again
     from xrm_control.reporting.report import build_report
+    from xrm_control.storage.run_folder import RunFolder
 
     folder, now = RunFolder.open(path), status(path)
     over = now.died or (now.ended and not now.alive and not folder.results.is_file())

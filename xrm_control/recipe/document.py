@@ -11,7 +11,7 @@ from pydantic import Field
 from xrm_control.acquisition.mosaic import MosaicSpec
 from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.acquisition.tomography import TomographySpec
-from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.analysis.spec import AnalysisSpec
 from xrm_control.compute.executor import EXECUTORS, Compute
 from xrm_control.compute.processes import Processes
 from xrm_control.core.model import Spec

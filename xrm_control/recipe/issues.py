@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,27 +54,43 @@ class ConfigIssue:
     spurious: bool = False
 
 
-def explain(error: ValidationError, model: type[BaseModel], data: Data) -> list[tuple[KeyPath, str]]:
-    """(path, sentence) for every error of a validation of `data`; the branches of a union speak with one voice."""
+@dataclass(frozen=True)
+class Explained:
+    """(path, sentence) of the errors that come first, and at how many more places there are some."""
+
+    issues: list[tuple[KeyPath, str]]
+    more: int
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], data: Data, rank: Callable[[KeyPath], int], most: int
+) -> Explained:
+    """What is wrong with `data`, at the `most` places that come first by their `rank`; the branches of a union speak
+    with one voice.
+    """
     view = SchemaView(model)
-    complaints = [_config_issue(item, view, data) for item in error.errors(include_url=False)]
+    items: dict[KeyPath, list[Any]] = {}
+    for item in error.errors(include_url=False):
+        items.setdefault(_locate(item["loc"], data, missing=item["type"] == "missing")[0], []).append(item)
+    first = sorted(items, key=rank)[:most]
     by_path: dict[KeyPath, list[ConfigIssue]] = {}
-    for complaint in complaints:
-        if complaint.spurious:
-            continue
-        by_path.setdefault(complaint.path, []).append(complaint)
+    for issue in (_config_issue(item, view, data) for path in first for item in items[path]):
+        if not issue.spurious:
+            by_path.setdefault(issue.path, []).append(issue)
     found: list[tuple[KeyPath, str]] = []
     for path, group in by_path.items():
         deeper = any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
         if deeper and all(complaint.branch for complaint in group):
             continue
         found += [(path, sentence) for sentence in merge_issues(group, view, data)]
-    return found
+    return Explained(found, len(items) - len(first))
 
 
-def misplaced_booleans(model: type[BaseModel], data: Data) -> list[tuple[KeyPath, str]]:
-    """true and false where only a number is meant; Python would take them for 1 and 0."""
-    booleans = [(path, value) for path, value in _leaves(data) if isinstance(value, bool)]
+def misplaced_booleans(model: type[BaseModel], data: Data, most: int) -> list[tuple[KeyPath, str]]:
+    """true and false where only a number is meant; Python would take them for 1 and 0. The first `most` are looked at:
+    no recipe has so many.
+    """
+    booleans = [(path, value) for path, value in _leaves(data) if isinstance(value, bool)][:most]
     if not booleans:
         return []
     view = SchemaView(model)

@@ -85,6 +85,9 @@ class Source:
         return hashlib.sha256(self.effective_text.encode("utf-8")).hexdigest()
 
 
+_LONGEST_KEY = 60
+
+
 def split_key(key: str) -> KeyPath:
     """``roi.points[0].x_um`` or ``roi.points.0.x_um`` -> its steps; list places become numbers."""
     steps = re.sub(r"\[(\d{1,6})\]", r".\1", key).split(".")
@@ -94,9 +97,11 @@ def split_key(key: str) -> KeyPath:
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as people write it: ``roi.points[0].x_um``."""
+    """A path as people write it: ``roi.points[0].x_um``; of a word that no key would be, its beginning."""
     text = ""
     for step in path:
+        if isinstance(step, str) and len(step) > _LONGEST_KEY:
+            step = f"{step[: _LONGEST_KEY - 3]}..."
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
 
