@@ -112,7 +112,7 @@ MISTAKES: list[tuple[str, str]] = [
         "scan: {angles_deg: [90, -90]}",
         "recipe:2: scan: the first angle must lie below the last (value (90.0, -90.0))",
     ),
-    ("scan: {angles_deg: [1]}", "recipe:2: scan.angles_deg[1]: is missing"),
+    ("scan: {angles_deg: [1]}", "recipe:2: scan.angles_deg[1]: is missing: 2 values are wanted"),
     ("scan: {angles_deg: [1, 2, 3]}", "recipe:2: scan.angles_deg: must have at most 2 items, got 3"),
     ("scan: {rows: [1, a]}", "recipe:2: scan.rows[1]: expected a whole number, got the text 'a'"),
     # families

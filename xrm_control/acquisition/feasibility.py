@@ -40,6 +40,16 @@ def diagnose_scan(scan: TomographySpec, instrument: InstrumentDescription, regio
         yield from _frames(scan, camera, regions)
         yield from scan.references.diagnose(scan.projection_count(camera))
     yield from _light("scan", scan.binning, scan.exposure_s, instrument)
+    pixel_um = camera.binned_pixel_um(scan.binning)
+    if scan.moved_allowed_um < pixel_um:
+        yield Diagnostic(
+            ("scan.moved_allowed_um",),
+            "sound regions would be set aside: no place is known so exactly",
+            f"{scan.moved_allowed_um:g} um",
+            f"at least a pixel, {pixel_um:g} um",
+            "a few um tell a sample that has moved; the default is 5",
+        )
+    yield from _fraction("scan.missing_allowed_percent", scan.missing_allowed_percent)
     if scan.moved_allowed_um >= camera.field_of_view_um / 2:
         yield Diagnostic(
             ("scan.moved_allowed_um",),
@@ -55,6 +65,7 @@ def diagnose_mosaic(
 ) -> Iterator[Diagnostic]:
     """Of a mosaic of a strip whose middle is at x = 0, and of the flats beside it."""
     yield from _light("mosaic", mosaic.binning, mosaic.exposure_s, instrument)
+    yield from _fraction("mosaic.overlap_percent", mosaic.overlap_percent)
     margin_um = min(mosaic.clear_margin_um, scan.clear_margin_um)
     yield from _strip(mosaic, sample, instrument.camera, margin_um)
 
@@ -217,6 +228,18 @@ def longest_exposure_s(binning: int, instrument: InstrumentDescription) -> float
     # gain n + sigmas gain sqrt(n) = room, solved for sqrt(n)
     root = (-_SIGMAS + math.sqrt(_SIGMAS**2 + 4 * room / gain)) / 2
     return root**2 / (instrument.flux_per_um2_s * camera.binned_pixel_um(binning) ** 2)
+
+
+def _fraction(field: str, percent: float) -> Iterator[Diagnostic]:
+    if 0 < percent < 1:
+        yield Diagnostic(
+            (field,),
+            "less than one per cent: is a fraction meant?",
+            f"{percent:g} %",
+            "per cent, not a share of 1",
+            f"write {100 * percent:g} for {percent:g} of the whole",
+            Level.WARNING,
+        )
 
 
 def _strip(mosaic: MosaicSpec, sample: SampleSpec, camera: CameraDescription, margin_um: float) -> Iterator[Diagnostic]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.model import Spec
+from xrm_control.core.states import Level
 
 _MONTH_S = 31 * 86_400.0
 
@@ -39,3 +43,19 @@ class RetryPolicy(Spec):
         le=86_400,
         description="time left to whoever stopped or moved an axis, before the move is tried again",
     )
+
+    def diagnose(self) -> Iterator[Diagnostic]:
+        """Whether a wait is over before anybody has looked again."""
+        for what, poll_s, wait_s in (
+            ("beam", self.beam_poll_s, self.beam_wait_s),
+            ("instrument", self.instrument_poll_s, self.instrument_wait_s),
+        ):
+            if wait_s < poll_s:
+                yield Diagnostic(
+                    (f"retry.{what}_wait_s", f"retry.{what}_poll_s"),
+                    "the wait is over before anybody looks again",
+                    f"{wait_s:g} s",
+                    f"above {what}_poll_s, {poll_s:g} s",
+                    "seconds, not hours: 14400 are 4 h",
+                    Level.WARNING,
+                )

@@ -59,7 +59,7 @@ class TomographySpec(Spec):
     @model_validator(mode="after")
     def _angles(self) -> TomographySpec:
         if not self.start_deg < self.end_deg:
-            raise ValueError(f"start_deg ({self.start_deg:g}) must be below end_deg ({self.end_deg:g})")
+            raise ValueError(f"start_deg ({self.start_deg:g}) must be below end_deg ({self.end_deg:g}); exchange them?")
         return self
 
     def projection_count(self, camera: CameraDescription) -> int:

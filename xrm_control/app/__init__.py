@@ -5,6 +5,7 @@ What a run needs is imported where it is used, so that `check` and `plan` answer
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -111,7 +112,9 @@ def check(loaded: Loaded) -> Plan:
 def plan(loaded: Loaded, out: Path) -> Plan:
     """`check`, and whether the disk under `out` has the room."""
     found = check(loaded)
-    check_disk(found, free_bytes(_existing(out)), loaded.recipe.output.keep_free_gb, str(out))
+    place = _place_for_runs(out)
+    where = str(out) if place == out.absolute() else f"{out}, to be made in {place}"
+    check_disk(found, free_bytes(place), loaded.recipe.output.keep_free_gb, where)
     return found
 
 
@@ -365,7 +368,33 @@ def _speed(text: str) -> str | float:
     return factor
 
 
-def _existing(path: Path) -> Path:
-    """`path`, or its nearest parent that exists."""
-    path = path.absolute()
-    return next((place for place in (path, *path.parents) if place.exists()), path)
+def _place_for_runs(out: Path) -> Path:
+    """`out`, or its nearest parent that exists. Raises RecipeError where no run folder can be made."""
+    place = out.absolute()
+    try:
+        while not _exists(place):
+            place = place.parent
+        problem = _unwritable(place)
+    except (OSError, ValueError) as error:
+        problem = f"is no folder that can be made: {getattr(error, 'strerror', None) or error}"
+    if problem:
+        raise RecipeError(problem, where="--out", value=str(out), limit=str(place), remedy="name a folder on a disk")
+    return place
+
+
+def _exists(place: Path) -> bool:
+    """Raises OSError for a name that no file can have."""
+    try:
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _unwritable(place: Path) -> str:
+    """Why nothing can be written below what is there; "" where it can."""
+    if not place.is_dir():
+        return "is a file, or below one: no folder can be made there"
+    if os.statvfs(place).f_blocks == 0:
+        return "is no disk: it holds no files of ours"
+    return "" if os.access(place, os.W_OK | os.X_OK) else "nothing may be written there"

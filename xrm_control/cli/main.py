@@ -277,7 +277,7 @@ def reconstruct(
             source,
             out,
             spec,
-            pixel_size_um=pixel_size_um,
+            pixel_size_um=arguments.length_um("--pixel-size-um", pixel_size_um),
             sixteen_bit=sixteen_bit,
             normalised=normalised,
             workers=workers,
@@ -301,7 +301,8 @@ def analyze(
     from xrm_control import app
     from xrm_control.reporting.table import paper_table
 
-    results = app.analyze(volume, out, arguments.analysis(threshold, arguments.overrides(set_)), voxel_size_um)
+    size_um = arguments.length_um("--voxel-size-um", voxel_size_um)
+    results = app.analyze(volume, out, arguments.analysis(threshold, arguments.overrides(set_)), size_um)
     if json_:
         _json(results.model_dump(mode="json"))
     else:

@@ -83,6 +83,14 @@ def limits(axes: Mapping[str, AxisDescription], spec: SafetySpec) -> dict[str, t
             )
         own = getattr(spec, field)
         if own is not None:
+            if own[0] >= own[1]:
+                raise SafetyRefusal(
+                    "the lower limit must be below the upper one",
+                    where=f"safety.{field}",
+                    value=f"[{own[0]:g}, {own[1]:g}] {axis.units}",
+                    limit=f"[{low:g}, {high:g}] {axis.units}",
+                    remedy=f"write [{own[1]:g}, {own[0]:g}]" if own[1] < own[0] else "write the lower limit first",
+                )
             if not low <= own[0] < own[1] <= high:
                 raise SafetyRefusal(
                     "the recipe's limits do not lie inside the controller's",

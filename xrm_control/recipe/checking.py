@@ -88,6 +88,7 @@ def _of_machine(recipe: Recipe) -> Iterator[Diagnostic]:
 
 def _of_stages(recipe: Recipe, instrument: InstrumentDescription) -> Iterator[Diagnostic]:
     yield from diagnose_clearance(recipe.safety, instrument)
+    yield from recipe.retry.diagnose()
     yield from diagnose_mosaic(recipe.mosaic, recipe.scan, recipe.sample, instrument)
     scan = tuple(diagnose_scan(recipe.scan, instrument, likely_count(recipe)))
     yield from scan

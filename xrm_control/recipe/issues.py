@@ -108,7 +108,9 @@ def _config_issue(item: Any, view: SchemaView, data: Data) -> ConfigIssue:
     if kind == "extra_forbidden":
         return ConfigIssue(path, _unknown_key(path, value, view, data))
     if kind == "missing":
-        return ConfigIssue(path, "is missing" + _inside(path, view, data))
+        length = view.length(path[:-1], data) if path and isinstance(path[-1], int) else 0
+        wanted = f": {length} values are wanted" if length else _inside(path, view, data)
+        return ConfigIssue(path, f"is missing{wanted}")
     if kind == "union_tag_invalid":
         name = context["discriminator"].strip("'")
         kinds = re.findall(r"'([^']*)'", context["expected_tags"])
@@ -136,7 +138,9 @@ def _config_issue(item: Any, view: SchemaView, data: Data) -> ConfigIssue:
     if kind in ("string_too_short", "string_too_long"):
         short = kind == "string_too_short"
         words, bound = ("at least", context["min_length"]) if short else ("at most", context["max_length"])
-        return ConfigIssue(path, f"must have {words} {bound} characters, got {len(str(value))}: {_say(value)}")
+        return ConfigIssue(
+            path, f"must have {words} {bound} character{'s' * (bound != 1)}, got {len(str(value))}: {_say(value)}"
+        )
     if kind == "finite_number":
         return ConfigIssue(path, f"must be a finite number, got {_say_value(value)}")
     if kind in ("literal_error", "enum"):
@@ -203,6 +207,8 @@ def _hint(path: KeyPath, value: Data, expects: str, view: SchemaView, data: Data
         return f"; write {round(value)}" if abs(value) < 1e15 else ""
     if isinstance(value, bool | int | float) and expects == "text":
         return f"; write '{_say_value(value)}' in quotes"
+    if expects == "a list" and (length := view.length(path, data)) > 1:
+        return f"; write {length} values: [..., ...]"
     if expects == "a list" and not isinstance(value, dict):
         return f"; write [{_say_value(value)}]"
     if expects == "a group of keys":
@@ -210,6 +216,8 @@ def _hint(path: KeyPath, value: Data, expects: str, view: SchemaView, data: Data
         if isinstance(value, str) and value in kinds:
             return f"; write {{{name}: {value}}}"
         return _listed(kinds, f"{name}s") if kinds else _listed(view.known_keys(path, data), "known")
+    if isinstance(value, str) and value in re.findall(r"\d+", expects):
+        return f"; write {value} without quotes"
     if isinstance(value, str) and "'" in expects:
         near = difflib.get_close_matches(value, re.findall(r"'([^']*)'", expects), 1, 0.6)
         return f"; did you mean '{near[0]}'?" if near else ""
@@ -226,10 +234,12 @@ def _unknown_key(path: KeyPath, value: Data, view: SchemaView, data: Data) -> st
         other_stem, wanted = unit_of_key(other)
         if wanted and other_stem == stem and other != key:
             hint = f"unknown key; did you mean '{other}' (in {wanted.symbol})?"
-            if given and isinstance(value, int | float) and (converted := convert(value, given, wanted)):
+            other_unit = given is not None and given.symbol != wanted.symbol
+            if given and other_unit and isinstance(value, int | float) and (converted := convert(value, given, wanted)):
                 hint += f" {number(value)} {given.symbol} is {converted} {wanted.symbol}"
             return hint + _listed(known, "known")
-    return "unknown key" + _near(key, known, "known")
+    comma = "; a comma in front of it? a number takes a point" if key[:1].isdigit() and value is None else ""
+    return f"unknown key{comma}" + _near(key, known, "known")
 
 
 def _near(word: str, known: list[str], label: str) -> str:

@@ -58,6 +58,10 @@ class SchemaView:
             return []
         return list(dict.fromkeys(self._in_files([self._schema], data, ())))
 
+    def length(self, path: KeyPath, data: Data) -> int:
+        """How many values the list at `path` has; 0 where that is not fixed, or is no list."""
+        return next((len(node["prefixItems"]) for node in self.at(path, data) if "prefixItems" in node), 0)
+
     def description(self, path: KeyPath, data: Data) -> str:
         """The first line of what the field at `path` is for; "" when nobody wrote it down."""
         texts = [node.get("description", "") for node in self._reach(path, data)]
@@ -77,12 +81,20 @@ class SchemaView:
             yield from self._expand(node, value)
 
     def _in_files(self, nodes: list[dict[str, Any]], value: Data, path: KeyPath) -> Iterator[KeyPath]:
+        # Of a family nobody has chosen a member of, none asks for a file.
+        nodes = [node for node in nodes if self._is_chosen(self._resolve(node), value)]
         for node in (inner for outer in nodes for inner in self._expand(outer, value)):
             if isinstance(value, dict):
                 yield from ((*path, key) for key, inner in node.get("properties", {}).items() if _in_file(inner))
             parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
             for step, item in parts:
                 yield from self._in_files(_step(node, step), item, (*path, step))
+
+    def _is_chosen(self, node: dict[str, Any], value: Data) -> bool:
+        mapping = _mapping(node)
+        return not mapping or (
+            isinstance(value, dict) and value.get(node["discriminator"]["propertyName"]) in list(mapping)
+        )
 
     def _reach(self, path: KeyPath, data: Data) -> list[dict[str, Any]]:
         nodes: list[dict[str, Any]] = [self._schema]
