@@ -118,4 +118,5 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "run.resumed",
         "sample.compared",
         "roi.anew",
+        "run.recipe_doubted",
     } == KINDS

@@ -13,7 +13,7 @@ from xrm_control.cli import arguments, streams
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand, complete
-from xrm_control.cli.plain import PlainConsole
+from xrm_control.cli.plain import PlainConsole, widen_environment
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 from xrm_control.core.exit_code import ExitCode
 
@@ -55,6 +55,7 @@ def _say_version(wanted: bool) -> None:
 
 def main() -> NoReturn:
     """Entry point: every error of ours becomes one clear message and its exit code."""
+    widen_environment()
     with streams.steady():
         code = _carry_out()
         error = streams.trouble(sys.stdout)

@@ -74,7 +74,8 @@ def check_size(name: str, size: int) -> None:
 def yaml_names(folder: Path) -> list[str]:
     """Names of the YAML files in a folder, sorted; none when there is no such folder, some where there are many."""
     try:
-        return sorted(entry.name for entry in islice(folder.glob("*.y*ml"), _MOST_NAMES)) if folder.is_dir() else []
+        found = (entry.name for entry in folder.glob("[!.]*.y*ml")) if folder.is_dir() else iter(())
+        return sorted(islice(found, _MOST_NAMES))
     except (OSError, ValueError):
         return []
 
