@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 from collections.abc import Callable, Iterator
@@ -95,6 +96,34 @@ PATHS = [
     *("safety.clearance_um", "safety.x_um", "safety.theta_deg", "retry.beam_wait_s", "output.keep_free_gb", "compute"),
     *("instrument.backend", "instrument.map", "instrument.faults", "instrument.seed", "scan.moved_allowed_um", "name"),
 ]
+# Numbers by field, a range that reaches from what is usual to what is not: these get as far as a plan.
+NUMBERS: dict[str, tuple[float, float] | tuple[int, int]] = {
+    "scan.exposure_s": (0.0001, 100.0),
+    "scan.projections": (2, 20_000),
+    "scan.start_deg": (-200.0, 0.0),
+    "scan.end_deg": (0.0, 200.0),
+    "scan.useful_diameter_um": (0.01, 100.0),
+    "scan.darks": (1, 1000),
+    "scan.clear_margin_um": (0.0, 3000.0),
+    "scan.moved_allowed_um": (0.01, 100.0),
+    "mosaic.columns": (1, 100),
+    "mosaic.rows": (1, 100),
+    "mosaic.exposure_s": (0.0001, 100.0),
+    "mosaic.overlap_percent": (0.0, 50.0),
+    "mosaic.centre_x_um": (-3000.0, 3000.0),
+    "mosaic.centre_y_um": (-3000.0, 3000.0),
+    "mosaic.z_um": (-900.0, 900.0),
+    "sample.strip_width_um": (0.1, 20_000.0),
+    "sample.strip_thickness_um": (0.01, 2000.0),
+    "sample.density_g_cm3": (0.001, 25.0),
+    "roi.margin_um": (0.0, 50.0),
+    "roi.z_um": (-600.0, 600.0),
+    "reconstruction.rotation_axis": (-10.0, 1100.0),
+    "reconstruction.memory_gb": (0.0001, 1000.0),
+    "analysis.min_particle_um": (0.01, 200.0),
+    "safety.clearance_um": (1.0, 30_000.0),
+    "output.keep_free_gb": (0.0, 100.0),
+}
 Change = Callable[[random.Random, str], str]
 
 
@@ -102,6 +131,8 @@ def mutated(seed: int) -> tuple[bytes, dict[str, str]]:
     """A recipe's bytes and the options over it."""
     rng = random.Random(seed)
     text = rng.choice(RECIPES).read_text(encoding="utf-8")
+    if seed % 2:
+        return text.encode("utf-8"), _numbers(rng)
     for _ in range(rng.choice((0, 1, 1, 1, 2, 4))):
         text = rng.choice((_value, _value, _key, _lines, _characters))(rng, text)
     options = {rng.choice(PATHS): _flow(rng.choice(VALUES)) for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))}
@@ -109,6 +140,16 @@ def mutated(seed: int) -> tuple[bytes, dict[str, str]]:
     if rng.random() < 0.1:
         raw = bytes(rng.randrange(256) if rng.random() < 0.02 else byte for byte in raw)
     return raw[: rng.randrange(len(raw) + 1)] if rng.random() < 0.05 else raw, options
+
+
+def _numbers(rng: random.Random) -> dict[str, str]:
+    """One to three fields with numbers, small ones as often as large ones."""
+    found: dict[str, str] = {}
+    for key in rng.sample(sorted(NUMBERS), rng.choice((1, 1, 2, 3))):
+        low, high = NUMBERS[key]
+        value = math.exp(rng.uniform(math.log(1e-3), math.log(high - low + 1e-3))) + low - 1e-3
+        found[key] = f"{min(max(round(value), low), high):d}" if isinstance(low, int) else f"{value:.6g}"
+    return found
 
 
 def outcome(seed: int, folder: Path) -> str:
