@@ -78,7 +78,7 @@ def test_no_number_vanishes_at_any_width(tmp_path: Path, make: Any, width: int) 
 
 
 def test_tables_are_no_wider_than_a_terminal_of_eighty_columns(tmp_path: Path) -> None:
-    text = shown(80, *plan_and_trade_off(tmp_path), *(paper for paper in table_1(tmp_path) if not paper.caption))
+    text = shown(80, *plan_and_trade_off(tmp_path))
     assert max(map(len, text.splitlines())) <= 80
 
 

@@ -262,8 +262,15 @@ def numbers(model: type[Spec]) -> list[str]:
 def test_every_number_of_a_stage_has_an_upper_bound() -> None:
     """None that is typed wrongly by powers of ten passes as a setting; but for seeds and what the detector bounds."""
     recipe = app.load(NMC811).recipe
-    stages = [recipe.sample, recipe.safety, recipe.mosaic, recipe.roi, recipe.scan, recipe.retry, recipe.output]
-    stages += [recipe.handoff, recipe.analysis, recipe.analysis.split, recipe.analysis.voids, recipe.reconstruction]
+    stages: list[Spec] = [recipe.sample, recipe.safety, recipe.mosaic, recipe.roi, recipe.scan, recipe.retry]
+    stages += [
+        recipe.output,
+        recipe.handoff,
+        recipe.analysis,
+        recipe.analysis.split,
+        recipe.analysis.voids,
+        recipe.reconstruction,
+    ]
     stages += [recipe.reconstruction.preprocess, recipe.scan.references, recipe.scan.order]
     found = [name for stage in stages for name in numbers(type(stage))]
     assert found == ["AnalysisSpec.seed", "ReconstructionSpec.rotation_axis"]

@@ -56,7 +56,7 @@ class Diagnostic:
 
 
 @contextmanager
-def collected(found: list[Diagnostic]) -> Generator[None]:
+def collected(found: list[Diagnostic]) -> Generator[None, None, None]:
     """What the block refuses is one diagnostic more, and no exception."""
     try:
         yield
