@@ -116,7 +116,7 @@ UNSAFE: list[tuple[dict[str, str], str, str]] = [
     ({"scan.start_deg": "-120"}, "scan.start_deg", "axis theta would leave.*-120"),
     ({"scan.end_deg": "96"}, "scan.end_deg", "axis theta would leave"),
     ({"safety.x_um": "[-3000, 3000]"}, "safety.x_um", "inside the controller's"),
-    ({"safety.theta_deg": "[90, -90]"}, "safety.theta_deg", "inside the controller's"),
+    ({"safety.theta_deg": "[90, -90]"}, "safety.theta_deg", "lower limit must be below"),
 ]
 
 DOUBTED: list[tuple[dict[str, str], str, str]] = [
@@ -226,7 +226,9 @@ def full_share(exposure_s: float, binning: int) -> float:
     microscope.configure_camera(binning, exposure_s, 0.0)
     microscope.set_shutter(True, 0.0)
     exposure = microscope.expose(1.0)
-    return float(np.mean(microscope.read(exposure.number, exposure.ready_s).image >= 0.995 * 65535))
+    frame = microscope.read(exposure.number, exposure.ready_s)
+    assert frame is not None
+    return float(np.mean(frame.image >= 0.995 * 65535))
 
 
 def description() -> InstrumentDescription:

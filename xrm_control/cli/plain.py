@@ -35,6 +35,10 @@ class PlainConsole(Console):
         width, height = super().size
         return ConsoleDimensions(max(width, self._needed), height)
 
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
+
     def print(self, *objects: Any, **settings: Any) -> None:
         """See `rich.console.Console`. A table that needs more room than there is gets it: the terminal breaks lines."""
         tables = [one for one in objects if isinstance(one, Table | Group)]

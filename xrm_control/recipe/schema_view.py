@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from xrm_control.core.family import Family
-from xrm_control.core.model import IN_FILE, RENAMED, InFile
+from xrm_control.core.model import IN_FILE, RENAMED, InFile, Spec
 from xrm_control.recipe.yaml_source import Data, KeyPath
 
 
@@ -150,7 +150,8 @@ def _members(field: FieldInfo, data: Data) -> tuple[Any, ...]:
     families = [mark for mark in field.metadata if isinstance(mark, Family)]
     if not families or not isinstance(field.annotation, type):
         return (field.annotation,)
-    members = families[0].members(field.annotation)
+    base: type[Spec] = field.annotation
+    members: dict[str, type[Spec]] = families[0].members(base)
     tag = data.get(families[0].tag) if isinstance(data, dict) else None
     return (members[tag],) if isinstance(tag, str) and tag in members else tuple(members.values())
 
