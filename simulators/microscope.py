@@ -127,6 +127,16 @@ class Microscope:
         self._counter = 0
         self._settings: list[SettingChange] = []
 
+    @property
+    def counts_per_photon(self) -> float:
+        """What a detected photon adds to a pixel's counts."""
+        return self._camera.gain
+
+    @property
+    def dark_counts(self) -> float:
+        """The counts of a pixel without light."""
+        return self._camera.dark_offset
+
     def describe(self) -> MicroscopeDescription:
         """Axes, camera, shutter and energy; static, and needs no specimen."""
         axes: dict[AxisName, Any] = {name: axis.describe() for name, axis in self.config.axes}

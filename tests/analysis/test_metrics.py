@@ -11,9 +11,9 @@ from typing import ClassVar, Literal
 import pytest
 
 from tests.analysis.phantoms import VOXEL_UM, ball, render
-from xrm_control.analysis.core import METRICS, AnalysisSpec, analyze_volume
+from xrm_control.analysis.core import AnalysisSpec, analyze_volume
 from xrm_control.analysis.crop import ParticleCrop
-from xrm_control.analysis.metric import Metric
+from xrm_control.analysis.metric import METRICS, Metric
 from xrm_control.analysis.metrics.size import Size
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.rows import read_rows

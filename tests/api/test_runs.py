@@ -172,7 +172,7 @@ def test_a_script_keeps_its_signal_handlers(tmp_path: Path) -> None:
 
     before = signal.signal(signal.SIGTERM, mine)
     try:
-        xrm.run(write_recipe(tmp_path, **FEW), out=tmp_path / "runs", overrides={"scan.projections": 5})
+        xrm.run(write_recipe(tmp_path, **FEW), out=tmp_path / "runs", overrides={"scan.projections": 7})
         assert signal.getsignal(signal.SIGTERM) is mine
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -38,6 +38,8 @@ CASES = [
     (f"{XRM} {PLAN} | head -c 10 > /dev/null", [0, 0], ""),
     (f"{XRM} schema > /dev/full", [1], "No space left"),
     (f"{XRM} {PLAN} --json > /dev/full", [1], "No space left"),
+    (f"{XRM} check {ROOT / 'recipes' / 'nmc811_screening.yaml'} > /dev/full", [1], "No space left"),
+    (f"{XRM} chek 2> /dev/full", [2], ""),
     (f"{XRM} schema >&-", [0], ""),
     (f"{XRM} status nowhere 2>&- >&- <&-", [2], ""),
     (f"{XRM} status nowhere 2> /dev/full", [2], ""),

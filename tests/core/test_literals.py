@@ -123,4 +123,5 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "command.done",
         "sample.compared",
         "roi.anew",
+        "run.recipe_doubted",
     } == KINDS

@@ -59,9 +59,9 @@ class Night:
 
     def resume(self, *script: tuple[float, Command]) -> int:
         self.heard.clear()
-        operator = self.operator = Operator(*script)
-        asked = {"operator": operator} if script else {}
-        self.code = app.resume(self.folder.path, None, self.heard.append, **asked).exit_code
+        self.operator = Operator(*script)
+        operator = self.operator if script else None
+        self.code = app.resume(self.folder.path, None, self.heard.append, operator=operator).exit_code
         return self.code
 
     @property

@@ -42,7 +42,7 @@ class Narrowing(SimulatedInstrument):
 
 REFUSED = [
     ("x", -20.0, 20.0, "mosaic"),  # a tile
-    ("theta", -60.0, 60.0, "roi"),  # a projection, long before the scan
+    ("theta", -60.0, 60.0, "scan.start_deg"),  # a projection, long before the scan
 ]
 
 

@@ -48,7 +48,7 @@ _STARTS_WITHIN_S, _ENDS_WITHIN_S = 300.0, 600.0
 _WAKINGS = 3
 RUN: dict[str, Any] = {
     "mosaic": {"columns": 2, "rows": 1, "flats": 1, "darks": 1},
-    "scan": {"projections": 5, "references": {"kind": "both", "count": 1}, "darks": 1},
+    "scan": {"projections": 7, "references": {"kind": "both", "count": 1}, "darks": 1},
 }
 
 

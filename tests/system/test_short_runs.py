@@ -149,7 +149,7 @@ def test_a_volume_alone_gives_the_same_particles(calm: Outcome, tmp_path: Path) 
 
 
 def test_another_seed_gives_others(calm: Outcome, tmp_path: Path) -> None:
-    scan = {"projections": 2, "references": {"kind": "before", "count": 1}, "darks": 1}
+    scan = {"projections": 7, "references": {"kind": "before", "count": 1}, "darks": 1}
     other = carry_out(tmp_path, instrument={**SHORT["instrument"], "seed": 4}, scan=scan)
     assert not set(hashes(other).values()) & set(hashes(calm).values())
 

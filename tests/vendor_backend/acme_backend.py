@@ -30,7 +30,9 @@ _AXES = {
     "z": ("Z", AxisDescription("um", -500.0, 500.0, 1500.0, 40000.0, 0.05, 0.5, 0.1)),
     "theta": ("ROT", AxisDescription("deg", -95.0, 95.0, 30.0, 60.0, 0.15, 0.02, 0.01)),
 }
-_CAMERA = CameraDescription(1024, 1024, 0.064, {1: 1.0, 2: 0.5, 4: 0.2, 8: 0.08})
+_CAMERA = CameraDescription(
+    1024, 1024, 0.064, {1: 1.0, 2: 0.5, 4: 0.2, 8: 0.08}, counts_per_photon=39.321, offset_counts=220.0
+)
 _DESCRIPTION = InstrumentDescription(
     "ACME NanoCT", {name: axis for name, (_, axis) in _AXES.items()}, _CAMERA, 0.05, 5.4, 3815.0
 )

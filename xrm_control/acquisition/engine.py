@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.gate import Gate, OpenGate
-from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, RetryPolicy, gather_or_cancel
+from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, gather_or_cancel
+from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.acquisition.second_look import SecondLook
 from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from xrm_control.acquisition.references import clear_pose
+from xrm_control.acquisition.references import MOST_MARGIN_UM, clear_pose
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.acquisition.tomography import Binning
 from xrm_control.core.frame_id import MOSAIC, FrameId
-from xrm_control.core.geometry import Pose
+from xrm_control.core.geometry import Coordinate, Pose
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
@@ -21,14 +21,14 @@ class MosaicSpec(Spec):
     columns: int = Field(default=5, ge=1, le=100)
     rows: int = Field(default=8, ge=1, le=100)
     overlap_percent: float = Field(default=0.0, ge=0, le=50, description="of the field of view, between neighbours")
-    centre_x_um: float = 0.0
-    centre_y_um: float = 0.0
-    z_um: float = 0.0
+    centre_x_um: Coordinate = 0.0
+    centre_y_um: Coordinate = 0.0
+    z_um: Coordinate = 0.0
     binning: Binning = 8
     exposure_s: float = Field(default=1.0, gt=0, le=600)
     flats: int = Field(default=3, ge=1, le=100)
     darks: int = Field(default=3, ge=1, le=100)
-    clear_margin_um: float = Field(default=10.0, ge=0)
+    clear_margin_um: float = Field(default=10.0, ge=0, le=MOST_MARGIN_UM)
 
     def pitch_um(self, camera: CameraDescription) -> float:
         """Distance of neighbouring tile centres in um."""

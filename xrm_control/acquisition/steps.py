@@ -40,9 +40,14 @@ class Acquisition:
         return tuple(step for step in self.steps if step.kind == kind)
 
     def cost(self, camera: CameraDescription) -> Cost:
-        """Its frames on the disk, 16 bit, with the TIFF's header and the journal's rows for plan, intent and commit."""
-        pixels = (camera.width_px // self.binning) * (camera.height_px // self.binning)
-        return Cost(disk_bytes=len(self.steps) * (2 * pixels + _FRAME_OVERHEAD_BYTES))
+        """See `cost_of_frames`."""
+        return cost_of_frames(len(self.steps), self.binning, camera)
+
+
+def cost_of_frames(count: int, binning: int, camera: CameraDescription) -> Cost:
+    """So many frames on the disk, 16 bit, with the TIFF's header and the journal's rows for plan, intent and commit."""
+    pixels = (camera.width_px // binning) * (camera.height_px // binning)
+    return Cost(disk_bytes=count * (2 * pixels + _FRAME_OVERHEAD_BYTES))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from xrm_control.acquisition.order import ORDERS, ProjectionOrder
 from xrm_control.acquisition.orders.sequential import Sequential
-from xrm_control.acquisition.references import REFERENCE_SCHEMES, ReferenceScheme, clear_pose
+from xrm_control.acquisition.references import MOST_MARGIN_UM, REFERENCE_SCHEMES, ReferenceScheme, clear_pose
 from xrm_control.acquisition.schemes.both import Both
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.errors import RecipeError
@@ -20,6 +20,8 @@ from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraDescription
+
+_MOST_DEG = 720.0
 
 Binning = Literal[1, 2, 4, 8]
 
@@ -36,26 +38,28 @@ class TomographySpec(Spec):
     exposure_s: float = Field(default=1.0, gt=0, le=600)
     projections: Literal["auto"] | Annotated[int, Field(ge=2, le=20_000)] = "auto"
     useful_diameter_um: float = Field(
-        default=46.0, gt=0, description="for `projections: auto`: pi/2 x diameter / pixel"
+        default=46.0, gt=0, le=100_000, description="for `projections: auto`: pi/2 x diameter / pixel"
     )
-    start_deg: float = -90.0
-    end_deg: float = 90.0
+    start_deg: float = Field(default=-90.0, ge=-_MOST_DEG, le=_MOST_DEG)
+    end_deg: float = Field(default=90.0, ge=-_MOST_DEG, le=_MOST_DEG)
     order: Annotated[ProjectionOrder, ORDERS] = Sequential()
     references: Annotated[ReferenceScheme, REFERENCE_SCHEMES] = Both()
     darks: int = Field(default=5, ge=1, le=1000)
-    clear_margin_um: float = Field(default=10.0, ge=0, description="between the strip's shadow and the field of view")
+    clear_margin_um: float = Field(
+        default=10.0, ge=0, le=MOST_MARGIN_UM, description="between the strip's shadow and the field of view"
+    )
     missing_allowed_percent: float = Field(
         default=2.0, ge=0, le=50, description="more missing projections quarantine the ROI"
     )
 
     moved_allowed_um: float = Field(
-        default=5.0, gt=0, description="a region found farther beside its place in the mosaic is quarantined"
+        default=5.0, gt=0, le=1000, description="a region found farther beside its place in the mosaic is quarantined"
     )
 
     @model_validator(mode="after")
     def _angles(self) -> TomographySpec:
         if not self.start_deg < self.end_deg:
-            raise ValueError(f"start_deg ({self.start_deg:g}) must be below end_deg ({self.end_deg:g})")
+            raise ValueError(f"start_deg ({self.start_deg:g}) must be below end_deg ({self.end_deg:g}); exchange them?")
         return self
 
     def projection_count(self, camera: CameraDescription) -> int:
@@ -99,12 +103,11 @@ class TomographySpec(Spec):
         flats = 0
         for done in range(len(order) + 1):
             pose = at(angles[order[min(done, len(order) - 1)]])
-            clear = clear_pose(pose, sample, camera.field_of_view_um, self.clear_margin_um)
-            if done == 0:
-                for index in range(self.darks):
+            if done == 0 or done in sets:
+                clear = clear_pose(pose, sample, camera.field_of_view_um, self.clear_margin_um)
+                for index in range(self.darks if done == 0 else 0):
                     add(FrameKind.DARK, index, clear)
-            if done in sets:
-                for _ in range(self.references.count):
+                for _ in range(self.references.count if done in sets else 0):
                     add(FrameKind.FLAT, flats, clear)
                     flats += 1
             if done < len(order):

@@ -6,95 +6,37 @@ particle, `population` and `table1` for all of them.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, cylinder, find_levels
-from xrm_control.analysis.metric import METRICS, Metric
+from xrm_control.analysis.metric import Metric
 from xrm_control.analysis.particles import BORDER_VOXELS, make_crops, with_blur
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.sampling import whole_probability
 from xrm_control.analysis.segmentation import isolate, label_particles
-from xrm_control.analysis.splitting import Labels, SplitSpec
-from xrm_control.analysis.threshold import THRESHOLDS, FloatVolume, Threshold
-from xrm_control.analysis.thresholds.iso50 import Iso50
-from xrm_control.analysis.voids import VoidSpec
-from xrm_control.contracts.column import Column
+from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
+from xrm_control.analysis.splitting import Labels
+from xrm_control.analysis.threshold import FloatVolume
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics
 from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
 from xrm_control.contracts.rows import Rows, write_rows
-from xrm_control.contracts.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Particle, Void, required
-from xrm_control.core.cost import Cost
+from xrm_control.contracts.tables import VOID_COLUMNS, Particle, Void
 from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.core.geometry import Pose, volume_to_stage
-from xrm_control.core.model import Spec
 
 EXTERIOR, SOLID, VOID = 0, 1, 2
 Row = dict[str, Any]
-_OF_THE_CORE = (
-    *(Particle.particle_id, Particle.roi, Particle.touches_boundary, Particle.touches_rows, Particle.touches_cylinder),
-    *(Particle.weight, Particle.weight_u, *Particle.stage_um.values()),
-)
-MIN_SIDE_VOXELS = 8
 # Blur of sigma voxels hides voids smaller than this many sigma from a half-way threshold.
 VOID_LIMIT_SIGMA = 3.08
 FWHM = 2.3548
-# Measured at 128 to 256 voxels a side, the volume itself and what the allocator holds included.
-_BYTES_PER_VOXEL = 64
-_TABLE_BYTES = 2_000_000
-
-
-def _all_metrics() -> tuple[Metric, ...]:
-    return tuple(member.model_validate({"kind": kind}) for kind, member in METRICS.members(Metric).items())
-
-
-class AnalysisSpec(Spec):
-    """How a volume is measured. min_particle_um: smaller ones are left out; voxel_relative_u: relative standard
-    uncertainty of the voxel size; seed: of the roughness floor's Monte Carlo and of the bootstrap."""
-
-    threshold: Annotated[Threshold, THRESHOLDS] = Iso50()
-    split: SplitSpec = SplitSpec()
-    voids: VoidSpec = VoidSpec()
-    metrics: tuple[Annotated[Metric, METRICS], ...] = Field(default_factory=_all_metrics)
-    min_particle_um: float = Field(default=2.0, gt=0)
-    voxel_relative_u: float = Field(default=0.002, ge=0, lt=0.5)
-    seed: int = Field(default=1, ge=0)
-
-    def cost(self, shape: tuple[int, int, int]) -> Cost:
-        """Of a volume of shape (z, y, x), which is in memory as a whole: labels, phases, tables and pictures."""
-        voxels = math.prod(shape)
-        return Cost(disk_bytes=3 * voxels + _TABLE_BYTES, memory_bytes=_BYTES_PER_VOXEL * voxels)
-
-    @model_validator(mode="after")
-    def _every_column_once(self) -> Self:
-        given = {column.name: "the core" for column in _OF_THE_CORE}
-        for metric in self.metrics:
-            kind = str(getattr(metric, METRICS.tag))
-            for column in metric.columns:
-                if column.name in given:
-                    raise ValueError(f"{kind} and {given[column.name]} both give the column {column.name}")
-                given[column.name] = kind
-        for column in required(PARTICLE_COLUMNS):
-            if column.name not in given:
-                raise ValueError(f"no metric gives the column {column.name}, which each run needs: {column.source}")
-        return self
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Of particles.csv, in their order: those that every run has first, then what the metrics give besides."""
-        given = (*(column for metric in self.metrics for column in metric.columns), *_OF_THE_CORE)
-        by_name = {column.name: column for column in given}
-        first = [by_name[column.name] for column in PARTICLE_COLUMNS if column.name in by_name]
-        return tuple({column.name: column for column in (*first, *given)}.values())
 
 
 @dataclass(frozen=True)

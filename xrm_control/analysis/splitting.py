@@ -26,7 +26,7 @@ class SplitSpec(Spec):
     """
 
     neck_ratio: float = Field(default=0.87, gt=0, le=1)
-    min_dynamic_voxels: float = Field(default=0.4, ge=0)
+    min_dynamic_voxels: float = Field(default=0.4, ge=0, le=1000)
     smoothing_voxels: float = Field(default=0.7, ge=0, le=5)
 
 

@@ -6,11 +6,13 @@ A member is one file in `thresholds/`: a Spec with a `kind` and the method `leve
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 
@@ -41,6 +43,10 @@ class Threshold(Spec):
     def local(self) -> bool:
         """Whether each particle's own levels may move the threshold of that particle."""
         return False
+
+    def diagnose(self, mu_per_um: float) -> Iterator[Diagnostic]:
+        """What can be said before there is a volume; mu_per_um: tabulated attenuation of the particles."""
+        yield from ()
 
     @abstractmethod
     def level(self, values: NDArray[np.float32], modes: Modes) -> float:

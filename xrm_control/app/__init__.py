@@ -1,6 +1,6 @@
 """The composition root: recipe and settings become instrument, run folder, executor and session.
 
-Session and reporting are imported where they are used, so that `check` and `plan` answer at once.
+What a run needs is imported where it is used, so that `check` and `plan` answer at once.
 """
 
 from __future__ import annotations
@@ -9,22 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xrm_control.app.commands import go_on, send
-from xrm_control.app.recipes import Loaded, check, load, plan
-from xrm_control.app.runs import Outcome, pace, resume, run
-from xrm_control.core.errors import RecipeError
+from xrm_control.app.recipes import Loaded, check, load, plan, trade_off
 from xrm_control.core.findings import Finding
 from xrm_control.core.lazy import lazy
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import json_schema
 from xrm_control.recipe.needs import needs_of
-from xrm_control.recipe.planning import TradeOff, compare
-from xrm_control.storage.journal import JournalReader
-from xrm_control.storage.records import RunSummary
-from xrm_control.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from xrm_control.app.commands import go_on, send
+    from xrm_control.app.runs import Outcome, pace, resume, run
     from xrm_control.app.volumes import analyze, reconstruct
+    from xrm_control.storage.records import RunSummary
 
 __all__ = [
     "Loaded",
@@ -48,25 +44,21 @@ __all__ = [
     "trade_off",
 ]
 
-__getattr__ = lazy(__name__, dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"))
-
-
-def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]:
-    """The recipe's scan at other binnings."""
-    instrument = loaded.recipe.instrument.describe()
-    for binning in binnings:
-        if binning not in instrument.camera.readout_s:
-            raise RecipeError(
-                "the camera does not have this binning",
-                where="--compare binning",
-                value=binning,
-                limit=", ".join(map(str, sorted(instrument.camera.readout_s))),
-            )
-    return compare(loaded.recipe, instrument, binnings)
+__getattr__ = lazy(
+    __name__,
+    {
+        **dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"),
+        **dict.fromkeys(("Outcome", "pace", "resume", "run"), f"{__name__}.runs"),
+        **dict.fromkeys(("go_on", "send"), f"{__name__}.commands"),
+    },
+)
 
 
 def status(path: Path) -> RunSummary:
     """How far a run has come, also while another process carries it out; and whether one still does."""
+    from xrm_control.storage.journal import JournalReader
+    from xrm_control.storage.run_folder import RunFolder
+
     folder = RunFolder.open(path)
     # The holder first: a run that ends between the two questions has its end on record before it lets go of the lock.
     holder = folder.holder()
@@ -91,6 +83,7 @@ def report(path: Path) -> Path:
     """Write report.html anew from the run folder's files; of a run that died, or could not sum itself up, also that."""
     from xrm_control.processing.results import sum_up_again
     from xrm_control.reporting.report import build_report
+    from xrm_control.storage.run_folder import RunFolder
 
     folder, now = RunFolder.open(path), status(path)
     over = now.died or now.stopped or (now.ended and not now.alive and not folder.results.is_file())

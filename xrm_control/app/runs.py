@@ -23,7 +23,14 @@ from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
-from xrm_control.core.events import AnyEvent, EventStream, Listener, RunFolderMade, RunReplanned, WorkersAway
+from xrm_control.core.events import (
+    AnyEvent,
+    EventStream,
+    Listener,
+    RunFolderMade,
+    RunReplanned,
+    WorkersAway,
+)
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import signals_restored
 from xrm_control.core.states import RunState, Verdict

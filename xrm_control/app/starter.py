@@ -26,6 +26,8 @@ def copy_recipes(folder: Path) -> Iterator[tuple[Path, bool]]:
 
     Raises StorageError where nothing can be written.
     """
+    if folder.exists() and not folder.is_dir():
+        raise StorageError("is a file, no folder to copy into", where=str(folder), remedy="name a folder")
     yield from _copied(recipes(), folder)
 
 

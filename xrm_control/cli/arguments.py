@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from xrm_control.core.errors import RecipeError
 
 if TYPE_CHECKING:
-    from xrm_control.analysis.core import AnalysisSpec
+    from pydantic import BaseModel
+
+    from xrm_control.analysis.spec import AnalysisSpec
     from xrm_control.reconstruction.pipeline import ReconstructionSpec
+
+    Model = TypeVar("Model", bound=BaseModel)
 
 
 def overrides(pairs: list[str] | None) -> dict[str, str]:
@@ -19,6 +26,14 @@ def overrides(pairs: list[str] | None) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise RecipeError("write --set key=value", where="--set", value=pair, remedy="e.g. --set scan.exposure_s=2")
+        if key.strip() in found:
+            raise RecipeError(
+                "is given twice",
+                where=f"--set {key.strip()}",
+                value=value,
+                limit=found[key.strip()],
+                remedy="leave one out",
+            )
         found[key.strip()] = value
     return found
 
@@ -45,41 +60,50 @@ def reconstruction(
     memory_gb: float | None = None,
 ) -> ReconstructionSpec:
     """Options of `xrm reconstruct`. Raises RecipeError naming the option."""
-    from pydantic import ValidationError
-
     from xrm_control.reconstruction.pipeline import ReconstructionSpec
 
-    chosen: dict[str, Any] = {"kind": method}
-    if filter_ is not None:
-        chosen["filter"] = filter_
-    if iterations is not None:
-        chosen["iterations"] = iterations
-    content: dict[str, Any] = {"method": chosen}
-    if axis is not None:
-        content["rotation_axis"] = axis
-    if rows is not None:
-        content["rows"] = _rows(rows)
-    if memory_gb is not None:
-        content["memory_gb"] = memory_gb
-    if ring_window_px:
-        content["preprocess"] = {"ring_window_px": ring_window_px}
-    try:
-        return ReconstructionSpec.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if first["type"] == "union_tag_invalid":
-            raise _no_such_kind("method", method) from error
-        option = "--" + str(first["loc"][-1]).replace("_", "-")
-        raise RecipeError(first["msg"], where=option, value=first.get("input")) from error
+    given: dict[str, tuple[str, object]] = {
+        "method.kind": ("--method", method),
+        "method.filter": ("--filter", filter_),
+        "method.iterations": ("--iterations", iterations),
+        "rotation_axis": ("--axis", axis),
+        "rows": ("--rows", None if rows is None else list(_rows(rows))),
+        "preprocess.ring_window_px": ("--rings", ring_window_px or None),
+        "memory_gb": ("--memory-gb", memory_gb),
+    }
+    return _loaded(ReconstructionSpec, {key: option for key, option in given.items() if option[1] is not None})
 
 
 def analysis(threshold: str | None, overrides: Mapping[str, str]) -> AnalysisSpec:
     """`--threshold` and `--set` of `xrm analyze`."""
-    from xrm_control.analysis.core import AnalysisSpec
-    from xrm_control.recipe.loading import load_document
+    from xrm_control.analysis.spec import AnalysisSpec
 
-    chosen = {} if threshold is None else {"threshold.kind": threshold}
-    return load_document("{}", AnalysisSpec, {**chosen, **overrides}, name="analysis")[0]
+    chosen = {} if threshold is None else {"threshold.kind": ("--threshold", threshold)}
+    return _loaded(AnalysisSpec, chosen, overrides)
+
+
+def length_um(option: str, value: float | None) -> float | None:
+    """`--pixel-size-um` and `--voxel-size-um`. Raises RecipeError for what is no length."""
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise RecipeError("must be a length above 0", where=option, value=f"{value:g}", limit="above 0 um")
+    return value
+
+
+def _loaded(
+    model: type[Model], given: Mapping[str, tuple[str, object]], overrides: Mapping[str, str] | None = None
+) -> Model:
+    """A specification from options, by the key that each gives; errors are told by the options' own names."""
+    from xrm_control.recipe.loading import load_text
+
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, (_, value) in given.items()}
+    try:
+        return load_text("{}", model, {**texts, **(overrides or {})}, name="options")[0]
+    except RecipeError as error:
+        said = str(error)
+        for key, (option, _) in given.items():
+            said = said.replace(f"--set {key}={texts[key]}", f"{option} {texts[key]}")
+        said = re.sub(r"(?m)^(--(?!set)\S+ .*): unknown key .*$", r"\1: this method has no such setting", said)
+        raise RecipeError(said) from error
 
 
 def _rows(text: str) -> tuple[int, int]:
@@ -90,11 +114,3 @@ def _rows(text: str) -> tuple[int, int]:
     except ValueError:
         pass
     raise RecipeError("not a slab of rows", where="--rows", value=text, remedy="write FIRST:END, e.g. --rows 500:508")
-
-
-def _no_such_kind(option: str, value: str) -> RecipeError:
-    from xrm_control.cli.kinds import kinds_of
-
-    return RecipeError(
-        "there is none of that name", where=f"--{option}", value=value, limit=", ".join(kinds_of(option))
-    )

@@ -47,6 +47,8 @@ def check(
 def _region(folder: Path, given: Path | None) -> str:
     from xrm_control.contracts.handoff import HANDOFF
 
+    if not folder.is_dir():
+        raise RecipeError("no such folder", where=str(folder), remedy="name the folder that the core wrote into")
     path = given or folder / HANDOFF.name
     if not path.is_file():
         raise RecipeError(

@@ -13,12 +13,13 @@ from xrm_control.cli import arguments, commands, streams
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand, complete
-from xrm_control.cli.plain import PlainConsole
+from xrm_control.cli.plain import PlainConsole, widen_environment
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 from xrm_control.core.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from xrm_control import app
+    from xrm_control.contracts.plan import Plan
     from xrm_control.contracts.results import RunResults
 
 cli = typer.Typer(
@@ -57,6 +58,7 @@ def _say_version(wanted: bool) -> None:
 
 def main() -> NoReturn:
     """Entry point: every error of ours becomes one clear message and its exit code."""
+    widen_environment()
     with streams.steady():
         code = _carry_out()
         error = streams.trouble(sys.stdout)
@@ -114,9 +116,18 @@ def check(recipe: RecipePath, set_: Overrides = None, json_: AsJson = False) -> 
 
     plan = app.check(app.load(recipe, arguments.overrides(set_)))
     if json_:
-        _json({"ok": True, "recipe": str(recipe), "total_s": plan.total_s})
+        warnings = [warning.model_dump(mode="json") for warning in plan.warnings]
+        _json({"ok": True, "recipe": str(recipe), "total_s": plan.total_s, "warnings": warnings})
     else:
-        _out.print(f"{recipe}: in order; {plan.rois} scan(s), {_clock(plan.total_s)} of instrument time")
+        _doubts(plan)
+        doubts = f", with {len(plan.warnings)} warning(s)" if plan.warnings else ""
+        _out.print(f"{recipe}: in order{doubts}; {plan.rois} scan(s), {_clock(plan.total_s)} of instrument time")
+
+
+def _doubts(plan: Plan) -> None:
+    for warning in plan.warnings:
+        _err.print("warning:", style="bold yellow", end=" ")
+        _err.print(warning.message())
 
 
 @cli.command()
@@ -140,6 +151,7 @@ def plan(
     if json_:
         _json(found.as_dict())
     else:
+        _doubts(found)
         for table in tables.plan_tables(found):
             _out.print(table)
 
@@ -285,7 +297,7 @@ def reconstruct(
             source,
             out,
             spec,
-            pixel_size_um=pixel_size_um,
+            pixel_size_um=arguments.length_um("--pixel-size-um", pixel_size_um),
             sixteen_bit=sixteen_bit,
             normalised=normalised,
             workers=workers,
@@ -309,7 +321,8 @@ def analyze(
     from xrm_control import app
     from xrm_control.reporting.table import paper_table
 
-    results = app.analyze(volume, out, arguments.analysis(threshold, arguments.overrides(set_)), voxel_size_um)
+    size_um = arguments.length_um("--voxel-size-um", voxel_size_um)
+    results = app.analyze(volume, out, arguments.analysis(threshold, arguments.overrides(set_)), size_um)
     if json_:
         _json(results.model_dump(mode="json"))
     else:

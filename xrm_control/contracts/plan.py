@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from xrm_control.contracts.document import Document, JsonFile, Record
+from xrm_control.core.errors import RecipeError
 
 
 class StagePlan(Record):
@@ -18,10 +19,25 @@ class StagePlan(Record):
     bytes: int
 
 
+class PlanWarning(Record):
+    """What may go wrong with a recipe that is in order: where it was said, the value, what it met, what to do."""
+
+    where: str
+    what: str
+    value: str | None = None
+    limit: str | None = None
+    remedy: str | None = None
+
+    def message(self) -> str:
+        """In one line, as errors are told."""
+        return str(RecipeError(self.what, where=self.where, value=self.value, limit=self.limit, remedy=self.remedy))
+
+
 class Plan(Record):
     """The cost of a recipe. Disk counts frames, volumes and tables; dose is what the powder absorbs at its surface.
 
-    limits: of each axis, low and high, in um and degrees; total_s: instrument time of the whole run.
+    limits: of each axis, low and high, in um and degrees; total_s: instrument time of the whole run; warnings: what
+    was doubtful about the recipe before anything moved.
     """
 
     stages: tuple[StagePlan, ...]
@@ -36,6 +52,7 @@ class Plan(Record):
     particles_per_volume: int
     limits: dict[str, tuple[float, float]]
     total_s: float
+    warnings: tuple[PlanWarning, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON-able data."""

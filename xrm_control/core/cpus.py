@@ -1,4 +1,4 @@
-"""How many CPUs this process may use."""
+"""How many CPUs and how much memory this machine has for this process."""
 
 from __future__ import annotations
 
@@ -10,3 +10,11 @@ def cpus() -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(allowed, int(wanted))) if wanted.isdigit() else allowed
+
+
+def memory_bytes() -> int | None:
+    """The machine's memory; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

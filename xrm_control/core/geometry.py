@@ -16,9 +16,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+MOST_UM = 1_000_000.0
+
+Coordinate = Annotated[float, Field(ge=-MOST_UM, le=MOST_UM)]
+"""A stage position in a document, in um: within a metre; the stage's own limits are another matter."""
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,18 @@ class AxisDescription:
 
 @dataclass(frozen=True)
 class CameraDescription:
-    """A camera: pixels on the sample at binning 1, its read-out time by binning, and the counts of a full pixel."""
+    """A camera: pixels on the sample at binning 1, its read-out time by binning, and the counts of a full pixel.
+
+    counts_per_photon, offset_counts: what a detected photon and the dark add; None where nobody has said.
+    """
 
     width_px: int
     height_px: int
     pixel_size_um: float
     readout_s: Mapping[int, float]
     full_scale: int = 65_535
+    counts_per_photon: float | None = None
+    offset_counts: float = 0.0
 
     def binned_pixel_um(self, binning: int) -> float:
         """Pixel size on the sample in um at this binning."""
@@ -67,7 +72,10 @@ class CameraDescription:
 
 @dataclass(frozen=True)
 class InstrumentDescription:
-    """What planning needs to know of an instrument, without moving anything; flux in detected photons."""
+    """What planning needs to know of an instrument, without moving anything; flux in detected photons.
+
+    clearance_um: along the beam from the rotation axis to the nearest optic; None where nobody has said.
+    """
 
     name: str
     axes: Mapping[str, AxisDescription]
@@ -75,6 +83,7 @@ class InstrumentDescription:
     shutter_s: float
     energy_kev: float
     flux_per_um2_s: float
+    clearance_um: float | None = None
 
 
 @dataclass(frozen=True)

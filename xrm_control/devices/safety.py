@@ -7,17 +7,24 @@ looks for a way round.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import SafetyRefusal
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
-from xrm_control.devices.protocols import AxisDescription
+from xrm_control.core.states import Level
+from xrm_control.devices.protocols import AxisDescription, InstrumentDescription
 
+# Condenser and objective stand within two centimetres of the sample: with a larger number there would be no envelope.
+USUAL_CLEARANCE_UM, MOST_CLEARANCE_UM = 3000.0, 20_000.0
+_SWEEP_DEG = 5.0
 _FIELDS = {"x": "x_um", "y": "y_um", "z": "z_um", "theta": "theta_deg"}
 
 
@@ -31,8 +38,34 @@ class SafetySpec(Spec):
     z_um: tuple[float, float] | None = None
     theta_deg: tuple[float, float] | None = None
     clearance_um: float = Field(
-        default=3000.0, gt=0, description="distance along the beam from the rotation axis to the nearest optic"
+        default=USUAL_CLEARANCE_UM,
+        gt=0,
+        le=MOST_CLEARANCE_UM,
+        description="distance along the beam from the rotation axis to the nearest optic",
     )
+
+
+def diagnose_clearance(spec: SafetySpec, instrument: InstrumentDescription) -> Iterator[Diagnostic]:
+    """The envelope may be narrowed by a recipe, and never be wider than the instrument's."""
+    known = instrument.clearance_um
+    if known is not None and spec.clearance_um > known:
+        yield Diagnostic(
+            ("safety.clearance_um",),
+            "the envelope would be wider than the instrument's",
+            f"{spec.clearance_um:g} um",
+            f"{known:g} um to the nearest optic of {instrument.name}",
+            "narrow it, or leave it out",
+            safety=True,
+        )
+    elif known is None and spec.clearance_um > USUAL_CLEARANCE_UM:
+        yield Diagnostic(
+            ("safety.clearance_um",),
+            "the instrument's map does not say where its optics are: the envelope rests on this number alone",
+            f"{spec.clearance_um:g} um",
+            f"{USUAL_CLEARANCE_UM:g} um if nobody measured it",
+            "measure the distance from the rotation axis to the nearest optic, and leave room for the strip's swing",
+            Level.WARNING,
+        )
 
 
 def limits(axes: Mapping[str, AxisDescription], spec: SafetySpec) -> dict[str, tuple[float, float]]:
@@ -50,6 +83,14 @@ def limits(axes: Mapping[str, AxisDescription], spec: SafetySpec) -> dict[str, t
             )
         own = getattr(spec, field)
         if own is not None:
+            if own[0] >= own[1]:
+                raise SafetyRefusal(
+                    "the lower limit must be below the upper one",
+                    where=f"safety.{field}",
+                    value=f"[{own[0]:g}, {own[1]:g}] {axis.units}",
+                    limit=f"[{low:g}, {high:g}] {axis.units}",
+                    remedy=f"write [{own[1]:g}, {own[0]:g}]" if own[1] < own[0] else "write the lower limit first",
+                )
             if not low <= own[0] < own[1] <= high:
                 raise SafetyRefusal(
                     "the recipe's limits do not lie inside the controller's",
@@ -108,11 +149,28 @@ class Guard:
         for where, pose in named:
             self.check(pose, where)
         for (_, start), (where, end) in pairwise(named):
-            steps = math.ceil(abs(end.theta_deg - start.theta_deg) / 5)
+            steps = math.ceil(abs(end.theta_deg - start.theta_deg) / _SWEEP_DEG)
             for step in range(1, steps):
                 part = step / steps
                 between = Pose(*(a + part * (b - a) for a, b in zip(_tuple(start), _tuple(end), strict=True)))
                 self.check(between, f"on the way to {where}")
+
+    def first_outside(self, poses: NDArray[np.float64]) -> int | None:
+        """The first of the poses (n, 4) as x, y, z, theta that `check_path` would refuse, or the way to it."""
+        outside = ~self._inside(poses)
+        turns = np.ceil(np.abs(np.diff(poses[:, 3])) / _SWEEP_DEG)
+        for step in range(1, int(turns.max(initial=0.0))):
+            (ways,) = np.nonzero(turns > step)
+            part = (step / turns[ways])[:, None]
+            outside[ways + 1] |= ~self._inside(poses[ways] + part * (poses[ways + 1] - poses[ways]))
+        return int(np.argmax(outside)) if outside.any() else None
+
+    def _inside(self, poses: NDArray[np.float64]) -> NDArray[np.bool_]:
+        low, high = np.array([self._limits[name] for name in _FIELDS]).T
+        theta = np.radians(poses[:, 3])
+        offset = np.abs(poses[:, 0] * np.sin(theta) - poses[:, 2] * np.cos(theta))
+        half = self._half_width_um * np.abs(np.sin(theta)) + self._half_thickness_um * np.abs(np.cos(theta))
+        return ((poses >= low) & (poses <= high)).all(axis=1) & (offset + half <= self._clearance_um)
 
     def reach_um(self, pose: Pose) -> float:
         """How far the strip reaches along the beam from the rotation axis at this pose, in um."""

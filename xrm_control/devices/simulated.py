@@ -43,6 +43,8 @@ from xrm_control.devices.protocols import (
 
 # An exposure during which the flux fell below this share of what it was at its begin has lost its beam.
 _FLUX_FLOOR = 0.5
+# Along the beam, from the rotation axis to the nearest optic.
+_CLEARANCE_UM = 3000.0
 
 
 class FaultSpec(Spec):
@@ -363,9 +365,11 @@ def _description(microscope: Microscope) -> InstrumentDescription:
         about.camera.pixel_um,
         dict(about.camera.readout_s),
         2**about.camera.bit_depth - 1,
+        microscope.counts_per_photon,
+        microscope.dark_counts,
     )
     # The simulator states its flux per pixel at binning 8.
     flux_per_um2_s = microscope.config.photons_per_pixel_s / camera.binned_pixel_um(8) ** 2
     return InstrumentDescription(
-        "simulated microscope", axes, camera, about.shutter_s, about.energy_kev, flux_per_um2_s
+        "simulated microscope", axes, camera, about.shutter_s, about.energy_kev, flux_per_um2_s, _CLEARANCE_UM
     )

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from xrm_control.acquisition.engine import RetryPolicy
 from xrm_control.acquisition.mosaic import MosaicSpec
+from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.acquisition.tomography import TomographySpec
-from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.analysis.spec import AnalysisSpec
 from xrm_control.compute.executor import EXECUTORS, Compute
 from xrm_control.compute.processes import Processes
 from xrm_control.core.model import Spec
@@ -27,7 +27,7 @@ class OutputSpec(Spec):
     """What is written beside the truth, and what must stay free on the disk."""
 
     volume_16bit: bool = Field(default=False, description="also write volume-16bit.tif, a quarter of the memory")
-    keep_free_gb: float = Field(default=1.0, ge=0, description="refuse to start if less would stay free")
+    keep_free_gb: float = Field(default=1.0, ge=0, le=1_000_000, description="refuse to start if less would stay free")
 
 
 class Recipe(Spec):

@@ -25,6 +25,7 @@ from xrm_control.recipe.yaml_source import (
 _FILES, _OPTIONS = 1 << 29, 1 << 30
 # A file may name files; a chain of more is a circle.
 _MOST_FILES = 20
+_MOST_OPTIONS = 200
 
 
 class DocumentBuilder:
@@ -59,6 +60,9 @@ class DocumentBuilder:
     def override(self, options: Mapping[str, str]) -> None:
         """Lay the options of ``--set`` over the data: first those that name groups, then those that reach into them."""
         self._options = dict(options)
+        if len(options) > _MOST_OPTIONS:
+            self.lines.append((_OPTIONS, f"--set: {len(options)} options, at most {_MOST_OPTIONS}: write a recipe"))
+            return
         for key, text in sorted(options.items(), key=lambda item: len(re.findall(r"[.\[]", item[0]))):
             option = f"--set {key}={_one_line(text)}"
             try:
@@ -77,15 +81,23 @@ class DocumentBuilder:
         while any(self._inline(path) for path in self._view.in_files(self.data)):
             pass
 
+    def rank(self, path: KeyPath) -> int:
+        """Where among all complaints one about the value at `path` is told."""
+        if any(path[:length] in self._overridden for length in range(len(path) + 1)):
+            return _OPTIONS
+        place = self._places.get(path) or self._places.get(path[:-1]) or Place(1, 1)
+        of_file = any(path[:length] in self._files for length in range(1, len(path)))
+        return place.line + (_FILES if of_file else 0)
+
     def complain(self, path: KeyPath, what: str) -> None:
         """Add the complaint about the value at `path`, where it was said."""
         source = self.source()
         where, (_, inner) = source.where(path), source.file_of(path)
         option = where.startswith("--set")
         key = "" if path in self._overridden else dotted(path if option else inner)
-        place = self._places.get(path) or self._places.get(path[:-1]) or Place(1, 1)
-        rank = _OPTIONS if option else place.line + (_FILES if len(inner) < len(path) else 0)
-        self.lines.append((rank, f"{where}: {key}: {what}" if key else f"{where}: {what}"))
+        self.lines.append(
+            (_OPTIONS if option else self.rank(path), f"{where}: {key}: {what}" if key else f"{where}: {what}")
+        )
 
     def _is_known(self, path: KeyPath) -> bool:
         return any(path[:length] in self.known for length in range(len(path) + 1))

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import importlib.metadata
-from typing import Any
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
 
 CORES = "xrm_control.analysis_cores"
+# Arguments with such endings are files that an interpreter is to run.
+_LEAST_S = 1.0
+_SCRIPTS = (".py", ".sh", ".jl", ".r", ".m", ".pl")
 
 
 class TakerSpec(Spec):
     """Who takes the volumes: the built-in core, an entry point, or a command line."""
 
     core: str = Field(
-        default="builtin", description="`builtin`, or a name in the entry-point group xrm_control.analysis_cores"
+        default="builtin",
+        max_length=200,
+        description="`builtin`, or a name in the entry-point group xrm_control.analysis_cores",
     )
-    command: tuple[str, ...] = Field(
-        default=(), description="a command instead: called with the path of handoff.json and the output folder"
+    command: tuple[Annotated[str, Field(max_length=4096)], ...] = Field(
+        default=(),
+        max_length=100,
+        description="a command instead: called with the path of handoff.json and the output folder",
     )
     timeout_s: float = Field(
         default=3600.0,
@@ -33,6 +45,60 @@ class TakerSpec(Spec):
     def foreign(self) -> bool:
         """Whether another core than the built-in one takes the volumes."""
         return bool(self.command) or self.core != "builtin"
+
+
+def diagnose_command(taker: TakerSpec, *, here: bool) -> Iterator[Diagnostic]:
+    """What can be said of the command before it is called; `here`: it will run on this machine."""
+    if taker.foreign and taker.timeout_s < _LEAST_S:
+        yield Diagnostic(
+            ("handoff.timeout_s",),
+            "every region would be set aside: no program measures a volume in that time",
+            f"{taker.timeout_s:g} s",
+            f"at least {_LEAST_S:g} s",
+            "give what one region needs, and some more",
+        )
+    if not taker.command:
+        return
+    if taker.core != "builtin":
+        yield Diagnostic(
+            ("handoff.core", "handoff.command"),
+            "a core and a command are given: only one can take the volumes",
+            taker.core,
+            remedy="leave one of them out",
+        )
+    program = taker.command[0]
+    if not program.strip() or any("\0" in part for part in taker.command):
+        yield Diagnostic(("handoff.command",), "names no program", repr(program)[:80], remedy=_EXAMPLE)
+    elif here and shutil.which(program) is None:
+        yield Diagnostic(("handoff.command",), _why_not(program), program, remedy=_EXAMPLE)
+    elif here:
+        scripts = (part for part in taker.command[1:] if part.lower().endswith(_SCRIPTS) and not part.startswith("-"))
+        for script in scripts:
+            if not Path(script).is_file():
+                yield Diagnostic(
+                    ("handoff.command",),
+                    "there is no such file for the program to run",
+                    script,
+                    f"looked for from {Path.cwd()}",
+                    "give its whole path",
+                )
+
+
+_EXAMPLE = "write a program of the search path, or a whole path: [python3, /home/me/my_core.py]"
+
+
+def _why_not(program: str) -> str:
+    path = Path(program)
+    try:
+        if os.sep not in program:
+            return "there is no such program in the search path (PATH)"
+        if path.is_dir():
+            return "is a folder, no program"
+        if path.exists():
+            return "is a file that may not be executed"
+    except (OSError, ValueError):
+        pass
+    return "there is no such program"
 
 
 def find_core(taker: TakerSpec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,27 +54,43 @@ class ConfigIssue:
     spurious: bool = False
 
 
-def explain(error: ValidationError, model: type[BaseModel], data: Data) -> list[tuple[KeyPath, str]]:
-    """(path, sentence) for every error of a validation of `data`; the branches of a union speak with one voice."""
+@dataclass(frozen=True)
+class Explained:
+    """(path, sentence) of the errors that come first, and at how many more places there are some."""
+
+    issues: list[tuple[KeyPath, str]]
+    more: int
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], data: Data, rank: Callable[[KeyPath], int], most: int
+) -> Explained:
+    """What is wrong with `data`, at the `most` places that come first by their `rank`; the branches of a union speak
+    with one voice.
+    """
     view = SchemaView(model)
-    complaints = [_config_issue(item, view, data) for item in error.errors(include_url=False)]
+    items: dict[KeyPath, list[Any]] = {}
+    for item in error.errors(include_url=False):
+        items.setdefault(_locate(item["loc"], data, missing=item["type"] == "missing")[0], []).append(item)
+    first = sorted(items, key=rank)[:most]
     by_path: dict[KeyPath, list[ConfigIssue]] = {}
-    for complaint in complaints:
-        if complaint.spurious:
-            continue
-        by_path.setdefault(complaint.path, []).append(complaint)
+    for issue in (_config_issue(item, view, data) for path in first for item in items[path]):
+        if not issue.spurious:
+            by_path.setdefault(issue.path, []).append(issue)
     found: list[tuple[KeyPath, str]] = []
     for path, group in by_path.items():
         deeper = any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
         if deeper and all(complaint.branch for complaint in group):
             continue
         found += [(path, sentence) for sentence in merge_issues(group, view, data)]
-    return found
+    return Explained(found, len(items) - len(first))
 
 
-def misplaced_booleans(model: type[BaseModel], data: Data) -> list[tuple[KeyPath, str]]:
-    """true and false where only a number is meant; Python would take them for 1 and 0."""
-    booleans = [(path, value) for path, value in _leaves(data) if isinstance(value, bool)]
+def misplaced_booleans(model: type[BaseModel], data: Data, most: int) -> list[tuple[KeyPath, str]]:
+    """true and false where only a number is meant; Python would take them for 1 and 0. The first `most` are looked at:
+    no recipe has so many.
+    """
+    booleans = [(path, value) for path, value in _leaves(data) if isinstance(value, bool)][:most]
     if not booleans:
         return []
     view = SchemaView(model)
@@ -92,7 +108,9 @@ def _config_issue(item: Any, view: SchemaView, data: Data) -> ConfigIssue:
     if kind == "extra_forbidden":
         return ConfigIssue(path, _unknown_key(path, value, view, data))
     if kind == "missing":
-        return ConfigIssue(path, "is missing" + _inside(path, view, data))
+        length = view.length(path[:-1], data) if path and isinstance(path[-1], int) else 0
+        wanted = f": {length} values are wanted" if length else _inside(path, view, data)
+        return ConfigIssue(path, f"is missing{wanted}")
     if kind == "union_tag_invalid":
         name = context["discriminator"].strip("'")
         kinds = re.findall(r"'([^']*)'", context["expected_tags"])
@@ -117,6 +135,12 @@ def _config_issue(item: Any, view: SchemaView, data: Data) -> ConfigIssue:
         # Items that are wrong themselves do not count for pydantic; they are complained about on their own.
         spurious = short and count >= bound
         return ConfigIssue(path, f"must have {words} {bound} item{'s' * (bound != 1)}, got {count}", spurious=spurious)
+    if kind in ("string_too_short", "string_too_long"):
+        short = kind == "string_too_short"
+        words, bound = ("at least", context["min_length"]) if short else ("at most", context["max_length"])
+        return ConfigIssue(
+            path, f"must have {words} {bound} character{'s' * (bound != 1)}, got {len(str(value))}: {_say(value)}"
+        )
     if kind == "finite_number":
         return ConfigIssue(path, f"must be a finite number, got {_say_value(value)}")
     if kind in ("literal_error", "enum"):
@@ -183,6 +207,8 @@ def _hint(path: KeyPath, value: Data, expects: str, view: SchemaView, data: Data
         return f"; write {round(value)}" if abs(value) < 1e15 else ""
     if isinstance(value, bool | int | float) and expects == "text":
         return f"; write '{_say_value(value)}' in quotes"
+    if expects == "a list" and (length := view.length(path, data)) > 1:
+        return f"; write {length} values: [..., ...]"
     if expects == "a list" and not isinstance(value, dict):
         return f"; write [{_say_value(value)}]"
     if expects == "a group of keys":
@@ -190,6 +216,8 @@ def _hint(path: KeyPath, value: Data, expects: str, view: SchemaView, data: Data
         if isinstance(value, str) and value in kinds:
             return f"; write {{{name}: {value}}}"
         return _listed(kinds, f"{name}s") if kinds else _listed(view.known_keys(path, data), "known")
+    if isinstance(value, str) and value in re.findall(r"\d+", expects):
+        return f"; write {value} without quotes"
     if isinstance(value, str) and "'" in expects:
         near = difflib.get_close_matches(value, re.findall(r"'([^']*)'", expects), 1, 0.6)
         return f"; did you mean '{near[0]}'?" if near else ""
@@ -206,10 +234,12 @@ def _unknown_key(path: KeyPath, value: Data, view: SchemaView, data: Data) -> st
         other_stem, wanted = unit_of_key(other)
         if wanted and other_stem == stem and other != key:
             hint = f"unknown key; did you mean '{other}' (in {wanted.symbol})?"
-            if given and isinstance(value, int | float) and (converted := convert(value, given, wanted)):
+            other_unit = given is not None and given.symbol != wanted.symbol
+            if given and other_unit and isinstance(value, int | float) and (converted := convert(value, given, wanted)):
                 hint += f" {number(value)} {given.symbol} is {converted} {wanted.symbol}"
             return hint + _listed(known, "known")
-    return "unknown key" + _near(key, known, "known")
+    comma = "; a comma in front of it? a number takes a point" if key[:1].isdigit() and value is None else ""
+    return f"unknown key{comma}" + _near(key, known, "known")
 
 
 def _near(word: str, known: list[str], label: str) -> str:

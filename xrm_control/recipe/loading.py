@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,13 +15,15 @@ from xrm_control.recipe.issues import explain, misplaced_booleans
 from xrm_control.recipe.reading import check_size, read_text
 from xrm_control.recipe.schema_view import SchemaView
 from xrm_control.recipe.source import Source
-from xrm_control.recipe.yaml_source import SourceSyntaxError, parse_yaml
+from xrm_control.recipe.yaml_source import KeyPath, SourceSyntaxError, parse_yaml
 
 __all__ = ["Source", "json_schema", "load_document", "load_text"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _MOST_PROBLEMS = 25
+# More are found for the first lines of a document than are told: some of them speak of the same place.
+_MOST_EXPLAINED = 4 * _MOST_PROBLEMS
 
 
 def load_document(
@@ -69,9 +71,9 @@ def load_text(
     builder = DocumentBuilder(name, text, parsed, SchemaView(model), folder)
     builder.override(overrides or {})
     builder.inline()
-    result = _validate(model, builder, folder)
+    result, more = _validate(model, builder, folder)
     if builder.lines or result is None:
-        raise _refusal([line for _, line in sorted(builder.lines, key=lambda item: item[0])])
+        raise _refusal([line for _, line in sorted(builder.lines, key=lambda item: item[0])], more)
     return result, builder.source()
 
 
@@ -80,26 +82,34 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 
-def _validate(model: type[Model], builder: DocumentBuilder, folder: Path) -> Model | None:
-    """Validate; every new error is added to the draft unless its place was complained about already."""
-    result, errors = None, misplaced_booleans(model, builder.data)
+def _validate(model: type[Model], builder: DocumentBuilder, folder: Path) -> tuple[Model | None, int]:
+    """Validate; every new error is added to the draft unless its place was complained about already. Also at how many
+    more places there are errors.
+    """
+    result, more, errors = None, 0, misplaced_booleans(model, builder.data, _MOST_EXPLAINED)
     known = {path for path, _ in errors} | builder.known
     try:
         result = model.model_validate(builder.data, context={"folder": folder})
     except ValidationError as error:
-        found = explain(error, model, builder.data)
-        errors += [item for item in found if not any(item[0][: len(path)] == path for path in known)]
+        found = explain(error, model, builder.data, builder.rank, _MOST_EXPLAINED)
+        errors += [item for item in found.issues if known.isdisjoint(_beginnings(item[0]))]
+        more = found.more
     for path, what in errors:
         builder.complain(path, what)
-    return result
+    return result, more
 
 
-def _refusal(lines: list[str]) -> RecipeError:
+def _beginnings(path: KeyPath) -> Iterator[KeyPath]:
+    return (path[:length] for length in range(len(path) + 1))
+
+
+def _refusal(lines: list[str], more: int = 0) -> RecipeError:
     """One error for all lines; with a single line its place becomes the error's `where`."""
     if len(lines) == 1:
         where, _, what = lines[0].partition(": ")
         return RecipeError(what, where=where)
     shown = lines[:_MOST_PROBLEMS]
-    if len(lines) > len(shown):
-        shown.append(f"... and {len(lines) - len(shown)} more errors")
+    left = len(lines) - len(shown) + more
+    if left:
+        shown.append(f"... and {left} more errors")
     return RecipeError("\n".join(shown))

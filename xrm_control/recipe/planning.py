@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-import numpy as np
-
-from xrm_control.acquisition.steps import Acquisition, TimeState, duration, move_s
+from xrm_control.acquisition.mosaic import MosaicSpec
+from xrm_control.acquisition.outline import Outline, mosaic_outline, outline_end, scan_outline
+from xrm_control.acquisition.steps import TimeState, cost_of_frames, move_s
 from xrm_control.acquisition.tomography import projections_for
 from xrm_control.contracts.plan import Plan, StagePlan
 from xrm_control.core.cost import Cost
-from xrm_control.core.errors import DataError, RecipeError, SafetyRefusal, StorageError
+from xrm_control.core.diagnostics import Diagnostic
+from xrm_control.core.errors import RecipeError, SafetyRefusal, StorageError
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import FrameKind, RunState
+from xrm_control.core.states import REFERENCES, RunState
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 from xrm_control.devices.safety import Guard
 from xrm_control.recipe.document import Recipe
-from xrm_control.reconstruction.rotation_axis import opposite_pairs
-from xrm_control.roi.strategy import Limits
+from xrm_control.roi.strategy import Limits, PlannedMosaic
 
 ORIGIN = Pose(0.0, 0.0, 0.0, 0.0)
 # A field of view of 65.5 um holds about 30 particles of the paper's powders.
@@ -28,6 +29,8 @@ PARTICLES_PER_FIELD = 30
 OPTICS_RESOLUTION_UM = 0.15
 # 1024 pixels of 64 nm are 65.5 um, which the paper rounds to 64.
 NOMINAL_FIELD_UM = 64.0
+# As in `reconstruction.rotation_axis`: how far from half a turn a pair of views may be, in steps and in degrees.
+PAIR_STEPS, PAIR_DEG = 1.5, 5.0
 _KEV_IN_JOULE = 1.602176634e-16
 # A process of this program with its libraries loaded, and a report with its pictures.
 _PROCESS_BYTES = 300_000_000
@@ -41,35 +44,32 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     Raises SafetyRefusal or RecipeError.
     """
     camera = instrument.camera
-    _possible(recipe, camera)
+    possible_binnings(recipe, camera)
     guard = Guard(instrument.axes, recipe.safety, recipe.sample)
     recipe.scan.check_angles(camera, instrument.axes["theta"].tolerance)
-    _check_axis(recipe, camera)
+    check_axis(recipe, camera)
     recipe.roi.check(Limits(guard.limits["x"], guard.limits["y"]), camera.field_of_view_um)
-    mosaic = recipe.mosaic.acquisition(recipe.sample, camera)
-    _inside(guard, mosaic)
+    for found in diagnose_paths(recipe, instrument, guard):
+        raise found.error()
+    mosaic = mosaic_outline(recipe.mosaic, recipe.sample, camera)
     # Homing brings one axis after the other to where a fresh instrument already is.
     homing_s = sum(axis.settle_s for axis in instrument.axes.values())
-    state = duration(mosaic, TimeState(ORIGIN, False), instrument)
-    stages = [
-        _stage(RunState.HOMING, homing_s),
-        _stage(MOSAIC, state.elapsed_s, mosaic.cost(camera), len(mosaic.steps)),
-    ]
-    centres = likely_centres(recipe, camera)
-    for number, centre in enumerate(centres, start=1):
-        scan = recipe.scan.acquisition(f"roi-{number:02d}", centre, recipe.sample, camera)
-        _inside(guard, scan)
-        first = next(step.pose for step in scan.steps if step.kind == FrameKind.PROJECTION)
+    state = outline_end(mosaic, TimeState(ORIGIN, False), instrument)
+    stages = [_stage(RunState.HOMING, homing_s), _stage_of(mosaic, state.elapsed_s, camera)]
+    scans = _scan_outlines(recipe, camera)
+    for scan in scans:
+        first = scan.first_projection
         start = TimeState(first, state.shutter_open, move_s(state.pose, first, instrument))
-        state = duration(scan, start, instrument)
-        stages.append(_stage(scan.stage, state.elapsed_s, scan.cost(camera), len(scan.steps)))
+        state = outline_end(scan, start, instrument)
+        stages.append(_stage_of(scan, state.elapsed_s, camera))
     stages.append(_stage(RunState.FINISHING, instrument.shutter_s))
-    volumes = _volume_cost(recipe, camera).times(len(centres))
+    regions = likely_count(recipe)
+    volumes = _volume_cost(recipe, camera).times(regions)
     tiles = recipe.mosaic.rows * recipe.mosaic.columns
     area = (recipe.mosaic.pitch_um(camera) / camera.field_of_view_um) ** 2
     return Plan(
         stages=tuple(stages),
-        rois=len(centres),
+        rois=regions,
         projections=recipe.scan.projection_count(camera),
         pixel_size_um=camera.binned_pixel_um(recipe.scan.binning),
         field_of_view_um=camera.field_of_view_um,
@@ -83,11 +83,59 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     )
 
 
+def diagnose_paths(recipe: Recipe, instrument: InstrumentDescription, guard: Guard) -> Iterator[Diagnostic]:
+    """The first step of mosaic and scans that would leave the limits or the envelope, or the way to it."""
+    outlines = chain(
+        (mosaic_outline(recipe.mosaic, recipe.sample, instrument.camera),), _scan_outlines(recipe, instrument.camera)
+    )
+    for outline in outlines:
+        index = guard.first_outside(outline.poses)
+        if index is not None:
+            yield _outside(recipe, guard, outline, index)
+            # What holds for one region mostly holds for all.
+            if outline.stage != MOSAIC:
+                return
+
+
+def _outside(recipe: Recipe, guard: Guard, outline: Outline, index: int) -> Diagnostic:
+    frame, pose, kind = outline.name(index, recipe.mosaic), outline.pose(index), outline.kind(index)
+    stage = "mosaic" if outline.stage == MOSAIC else "scan"
+    by_axis = {
+        "x": ("mosaic.columns", "mosaic.centre_x_um") if stage == "mosaic" else ("roi",),
+        "y": ("mosaic.rows", "mosaic.centre_y_um") if stage == "mosaic" else ("roi",),
+        "z": ("mosaic.z_um",) if stage == "mosaic" else ("roi.z_um", "roi"),
+        "theta": ("scan.start_deg", "scan.end_deg") if pose.theta_deg < 0 else ("scan.end_deg", "scan.start_deg"),
+    }
+    try:
+        ways = [(frame, outline.pose(index - 1)), (frame, pose)] if index else [(frame, pose)]
+        guard.check_path(ways)
+    except SafetyRefusal as error:
+        axis = next((name for name in by_axis if error.what.startswith(f"axis {name} ")), None)
+        fields = by_axis[axis] if axis else ("safety.clearance_um", "sample.strip_width_um")
+        remedy = error.remedy
+        if axis in ("x", "z") and kind in REFERENCES and guard.first_outside(outline.poses[outline.sample]) is None:
+            fields = ("sample.strip_width_um", f"{stage}.clear_margin_um", *fields)
+            remedy = "the stage must reach beyond the strip for the flats: give the strip's true width, or margins"
+        return Diagnostic(
+            fields, f"{error.what} ({error.where})", str(error.value), str(error.limit), remedy, safety=True
+        )
+    raise RuntimeError(f"{frame}: refused in planning, and not by the guard")
+
+
+def _scan_outlines(recipe: Recipe, camera: CameraDescription) -> Iterator[Outline]:
+    for number, centre in enumerate(likely_centres(recipe, camera), start=1):
+        yield scan_outline(recipe.scan, f"roi-{number:02d}", centre, recipe.sample, camera)
+
+
+def _stage_of(outline: Outline, seconds: float, camera: CameraDescription) -> StagePlan:
+    return _stage(outline.stage, seconds, cost_of_frames(len(outline), outline.binning, camera), len(outline))
+
+
 def _stage(name: str, seconds: float, cost: Cost = Cost(), frames: int = 0) -> StagePlan:
     return StagePlan(name=name, seconds=seconds, frames=frames, bytes=cost.disk_bytes)
 
 
-def _possible(recipe: Recipe, camera: CameraDescription) -> None:
+def possible_binnings(recipe: Recipe, camera: CameraDescription) -> None:
     """Refuse a binning that the camera does not have. Raises RecipeError."""
     for stage, binning in (("mosaic", recipe.mosaic.binning), ("scan", recipe.scan.binning)):
         if binning not in camera.readout_s:
@@ -139,9 +187,9 @@ def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequenc
     rows: list[TradeOff] = []
     for binning in binnings:
         scan = recipe.scan.model_copy(update={"binning": binning, "projections": "auto"})
-        acquisition = scan.acquisition("roi-01", ORIGIN, recipe.sample, camera)
-        seconds = duration(acquisition, TimeState(ORIGIN, False), instrument).elapsed_s
-        lit = sum(step.shutter_open for step in acquisition.steps)
+        outline = scan_outline(scan, "roi-01", ORIGIN, recipe.sample, camera)
+        seconds = outline_end(outline, TimeState(ORIGIN, False), instrument).elapsed_s
+        lit = len(outline) - scan.darks
         longer = recipe.scan.exposure_s * ((recipe.scan.binning / binning) ** 2 - 1)
         side = camera.width_px // binning
         pixel_um = camera.binned_pixel_um(binning)
@@ -154,37 +202,51 @@ def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequenc
                 projections_full_field=projections_for(NOMINAL_FIELD_UM, pixel_um),
                 scan_s=seconds,
                 scan_same_counts_s=seconds + lit * longer,
-                frame_bytes=len(acquisition.steps) * side * side * 2,
+                frame_bytes=len(outline) * side * side * 2,
                 volume_bytes=side**3 * 2,
             )
         )
     return tuple(rows)
 
 
-def _check_axis(recipe: Recipe, camera: CameraDescription) -> None:
-    """Refuse a scan in which an automatic rotation axis cannot be found: no two views half a turn apart."""
+def check_axis(recipe: Recipe, camera: CameraDescription) -> None:
+    """Refuse a scan in which an automatic rotation axis cannot be found: no two views half a turn apart.
+
+    The angles are evenly spaced, so that it can be told without them. Raises RecipeError.
+    """
+    scan = recipe.scan
     if recipe.reconstruction.rotation_axis != "auto":
         return
-    try:
-        opposite_pairs(np.array(recipe.scan.theta_deg(camera)))
-    except DataError as error:
+    last = scan.projection_count(camera) - 1
+    covered = scan.end_deg - scan.start_deg
+    step = covered / last
+    miss = abs(min(round(180 / step), last) * step - 180)
+    tolerance = min(PAIR_STEPS * step, PAIR_DEG)
+    if miss > tolerance:
         raise RecipeError(
-            error.what,
+            "no two views are half a turn apart, so the rotation axis cannot be found",
             where="scan.start_deg, scan.end_deg, reconstruction.rotation_axis",
-            value=error.value,
-            limit=error.limit,
+            value=f"{covered:.2f} degrees covered, best pair misses 180 by {miss:.3f}",
+            limit=f"{tolerance:.3f} degrees",
             remedy="cover 180 degrees, or give reconstruction.rotation_axis as a detector column",
-        ) from error
+        )
 
 
-def _inside(guard: Guard, acquisition: Acquisition) -> None:
-    try:
-        guard.check_path((step.frame_id, step.pose) for step in acquisition.steps)
-    except SafetyRefusal as error:
-        part = "mosaic" if acquisition.stage == "mosaic" else "roi or scan"
-        raise SafetyRefusal(
-            error.what, where=f"{part}, {error.where}", value=error.value, limit=error.limit, remedy=error.remedy
-        ) from error
+def planned_mosaic(spec: MosaicSpec, camera: CameraDescription) -> PlannedMosaic:
+    """What the mosaic will cover."""
+    pitch, field_um = spec.pitch_um(camera), camera.field_of_view_um
+    x_um, y_um = ((count - 1) / 2 * pitch + field_um / 2 for count in (spec.columns, spec.rows))
+    return PlannedMosaic(
+        (spec.centre_x_um - x_um, spec.centre_x_um + x_um),
+        (spec.centre_y_um - y_um, spec.centre_y_um + y_um),
+        camera.binned_pixel_um(spec.binning),
+    )
+
+
+def likely_count(recipe: Recipe) -> int:
+    """How many regions there will be."""
+    known = recipe.roi.planned()
+    return known if isinstance(known, int) else len(known)
 
 
 def likely_centres(recipe: Recipe, camera: CameraDescription) -> list[Pose]:

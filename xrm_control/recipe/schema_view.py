@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from xrm_control.core.model import IN_FILE, RENAMED
+from xrm_control.core.family import Family
+from xrm_control.core.model import IN_FILE, RENAMED, InFile, Spec
 from xrm_control.recipe.yaml_source import Data, KeyPath
 
 
@@ -16,8 +18,15 @@ class SchemaView:
     """Looks into one model's JSON schema along key paths, choosing members of a family by the data's `kind`."""
 
     def __init__(self, model: type[BaseModel]) -> None:
-        self._schema = _schema_of(model)
-        self._definitions: dict[str, Any] = self._schema.get("$defs", {})
+        self._model = model
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        return _schema_of(self._model)
+
+    @cached_property
+    def _definitions(self) -> dict[str, Any]:
+        return self._schema.get("$defs", {})
 
     def known_keys(self, path: KeyPath, data: Data) -> list[str]:
         """Keys that the group at `path` may hold, in their order of definition."""
@@ -45,7 +54,13 @@ class SchemaView:
 
     def in_files(self, data: Data) -> list[KeyPath]:
         """Every path below `data` at which a file may be named, also where nothing is given."""
+        if not _may_name_files(self._model, data):
+            return []
         return list(dict.fromkeys(self._in_files([self._schema], data, ())))
+
+    def length(self, path: KeyPath, data: Data) -> int:
+        """How many values the list at `path` has; 0 where that is not fixed, or is no list."""
+        return next((len(node["prefixItems"]) for node in self.at(path, data) if "prefixItems" in node), 0)
 
     def description(self, path: KeyPath, data: Data) -> str:
         """The first line of what the field at `path` is for; "" when nobody wrote it down."""
@@ -66,12 +81,20 @@ class SchemaView:
             yield from self._expand(node, value)
 
     def _in_files(self, nodes: list[dict[str, Any]], value: Data, path: KeyPath) -> Iterator[KeyPath]:
+        # Of a family nobody has chosen a member of, none asks for a file.
+        nodes = [node for node in nodes if self._is_chosen(self._resolve(node), value)]
         for node in (inner for outer in nodes for inner in self._expand(outer, value)):
             if isinstance(value, dict):
                 yield from ((*path, key) for key, inner in node.get("properties", {}).items() if _in_file(inner))
             parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
             for step, item in parts:
                 yield from self._in_files(_step(node, step), item, (*path, step))
+
+    def _is_chosen(self, node: dict[str, Any], value: Data) -> bool:
+        mapping = _mapping(node)
+        return not mapping or (
+            isinstance(value, dict) and value.get(node["discriminator"]["propertyName"]) in list(mapping)
+        )
 
     def _reach(self, path: KeyPath, data: Data) -> list[dict[str, Any]]:
         nodes: list[dict[str, Any]] = [self._schema]
@@ -104,6 +127,33 @@ class SchemaView:
 def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """Takes a tenth of a second for a recipe, and is only read."""
     return model.model_json_schema()
+
+
+def _may_name_files(kind: Any, data: Data) -> bool:
+    """Whether a type has fields that may stand in files: told without a schema, and for members of a family by the
+    data's tag.
+    """
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        group = data if isinstance(data, dict) else {}
+        return any(
+            any(isinstance(mark, InFile) for mark in field.metadata)
+            or any(_may_name_files(one, group.get(name)) for one in _members(field, group.get(name)))
+            for name, field in kind.model_fields.items()
+        )
+    if isinstance(kind, InFile):
+        return True
+    return any(_may_name_files(one, data) for one in get_args(kind))
+
+
+def _members(field: FieldInfo, data: Data) -> tuple[Any, ...]:
+    """What a field may hold: its type, or the members of its family; by the data's tag where it has one."""
+    families = [mark for mark in field.metadata if isinstance(mark, Family)]
+    if not families or not isinstance(field.annotation, type):
+        return (field.annotation,)
+    base: type[Spec] = field.annotation
+    members: dict[str, type[Spec]] = families[0].members(base)
+    tag = data.get(families[0].tag) if isinstance(data, dict) else None
+    return (members[tag],) if isinstance(tag, str) and tag in members else tuple(members.values())
 
 
 def _mapping(node: dict[str, Any]) -> dict[str, str]:

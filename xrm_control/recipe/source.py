@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,17 @@ class Source:
                 return options[0]
         return self.name
 
+    def blamed(self, paths: Sequence[str]) -> str:
+        """Of several fields that do not go together, the one whose value was said last: by option, in a file, or the
+        first.
+        """
+        steps = {path: split_key(path) for path in paths}
+        for said in (self.overridden, self.places):
+            for path, key in steps.items():
+                if any(key[:length] in said for length in range(2 if said is self.places else 1, len(key) + 1)):
+                    return path
+        return paths[0]
+
     def file_of(self, path: KeyPath) -> tuple[str, KeyPath]:
         """The file that holds the key at `path`, and the key's path inside that file."""
         for length in range(len(path) - 1, 0, -1):
@@ -74,6 +85,9 @@ class Source:
         return hashlib.sha256(self.effective_text.encode("utf-8")).hexdigest()
 
 
+_LONGEST_KEY = 60
+
+
 def split_key(key: str) -> KeyPath:
     """``roi.points[0].x_um`` or ``roi.points.0.x_um`` -> its steps; list places become numbers."""
     steps = re.sub(r"\[(\d{1,6})\]", r".\1", key).split(".")
@@ -83,9 +97,11 @@ def split_key(key: str) -> KeyPath:
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as people write it: ``roi.points[0].x_um``."""
+    """A path as people write it: ``roi.points[0].x_um``; of a word that no key would be, its beginning."""
     text = ""
     for step in path:
+        if isinstance(step, str) and len(step) > _LONGEST_KEY:
+            step = f"{step[: _LONGEST_KEY - 3]}..."
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
 

@@ -16,9 +16,10 @@ from typing import NoReturn, TypeAlias
 import yaml
 from yaml import events
 
-MAX_BYTES = 1 << 20
+# No recipe and no map of an instrument comes near these; what does is refused within a fraction of a second.
+MAX_BYTES = 1 << 17
 MAX_DEPTH = 40
-MAX_NODES = 50_000
+MAX_NODES = 3_000
 MAX_ALIASES = 100
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -186,15 +187,16 @@ class _Reader:
 
     def _mapping(self, path: KeyPath) -> Data:
         data: dict[str, Data] = {}
+        last: Data = None
         while not isinstance(event := self._next(), events.MappingEndEvent):
-            key = self._key(event, path)
+            key = self._key(event, path, after_number=isinstance(last, int | float))
             inner = (*path, key)
             if key in data:
                 self._note(inner, event, f"is given twice; first in line {self._parsed.keys[inner].line}")
                 self._node(self._next(), inner)
                 continue
             self._parsed.keys[inner] = _place(event)
-            data[key] = self._node(self._next(), inner)
+            data[key] = last = self._node(self._next(), inner)
         return data
 
     def _sequence(self, path: KeyPath) -> Data:
@@ -203,7 +205,7 @@ class _Reader:
             data.append(self._node(event, (*path, len(data))))
         return data
 
-    def _key(self, event: events.Event, path: KeyPath) -> str:
+    def _key(self, event: events.Event, path: KeyPath, *, after_number: bool) -> str:
         if not isinstance(event, events.ScalarEvent):
             self._stop(path, event, "a key must be a word, not a list, group or alias (an unquoted bracket?)")
         inner = (*path, event.value)
@@ -212,7 +214,9 @@ class _Reader:
         if event.style is None and event.value == "<<":
             self._note(inner, event, "merge keys (<<) are not accepted: write the keys out")
         elif event.style is None and (_WORDS.get(event.value.lower(), "") != "" or _is_number(event.value)):
-            self._note(inner, event, f"the key {_short(event.value)} must be a word, not a number or true, false, null")
+            comma = " (a comma in a number? it takes a point: 1.5)" if after_number and event.value.isdigit() else ""
+            what = f"the key {_short(event.value)} must be a word, not a number or true, false, null{comma}"
+            self._note(inner, event, what)
         self._check_text(event, path)
         return event.value
 
@@ -270,6 +274,10 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
         return Problem((), place, "a tab stands here; YAML wants spaces")
     if "mapping values are not allowed" in problem:
         what = "a ':' where none can stand (wrong indentation, or a text with ': ' that needs quotes)"
+    elif (closing := re.search(r"but found '([]}])'", problem)) is not None:
+        what = f"a closing {closing[1]} too many"
+    elif "expected <block end>, but found '-'" in problem:
+        what = "an item of a list ('- ...') stands among keys"
     elif "expected <block end>" in problem:
         what = "the indentation does not fit the lines above"
     elif "could not find expected ':'" in problem:

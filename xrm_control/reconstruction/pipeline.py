@@ -7,7 +7,7 @@ any order; `reconstruct_scan` does all of it in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.core.cost import Cost
+from xrm_control.core.diagnostics import Diagnostic, collected
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.model import Spec
+from xrm_control.core.states import Level
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
 from xrm_control.reconstruction.quality import QualitySums
@@ -71,6 +73,31 @@ class ReconstructionSpec(Spec):
             memory_bytes=int(_ALLOCATED * (_BYTES_PER_PIXEL * views * slab * columns + band + most * slice_bytes)),
         )
 
+    def diagnose(self, shape: tuple[int, int], pixel_size_um: float, useful_diameter_um: float) -> Iterator[Diagnostic]:
+        """Of frames of `shape` (rows, columns): slab and rotation axis must lie on the detector."""
+        rows, columns = shape
+        found: list[Diagnostic] = []
+        with collected(found):
+            self.rows_of(rows)
+        yield from found
+        yield from self.preprocess.diagnose(columns)
+        if self.rotation_axis == "auto":
+            return
+        # The axis is in the field, and so is half the useful diameter at least on its shorter side.
+        room_um = (min(self.rotation_axis, columns - 1 - self.rotation_axis) + 0.5) * pixel_size_um
+        if not 0 <= self.rotation_axis <= columns - 1:
+            yield Diagnostic.of(_axis_off(self.rotation_axis, columns))
+        elif room_um < useful_diameter_um / 2:
+            hardly = room_um < useful_diameter_um / 4
+            yield Diagnostic(
+                ("reconstruction.rotation_axis", "scan.useful_diameter_um"),
+                f"the rotation axis lies so near an edge that a disc of {2 * room_um:.3g} um is seen whole",
+                f"column {self.rotation_axis:g} of {columns}",
+                f"useful diameter {useful_diameter_um:g} um, the middle is column {(columns - 1) / 2:g}",
+                "columns count from 0 at the scan's binning; auto finds the axis",
+                Level.ERROR if hardly else Level.WARNING,
+            )
+
     def rows_of(self, count: int) -> tuple[int, int]:
         """First and end row on a detector of `count` rows. Raises RecipeError for rows it does not have."""
         first, end = self.rows or (0, count)
@@ -80,6 +107,8 @@ class ReconstructionSpec(Spec):
                 where="reconstruction.rows",
                 value=f"{first} to {end}",
                 limit=f"0 to {count}",
+                remedy="give the first row and one past the last, counted from 0 at the scan's binning"
+                + (f"; [{end}, {first}] perhaps" if 0 <= end < first <= count else ""),
             )
         return first, end
 
@@ -156,12 +185,7 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
     references, pixel_um = references_of(scan), float(scan.pixel_size_um)
     if spec.rotation_axis != "auto":
         if not 0 <= spec.rotation_axis <= columns - 1:
-            raise RecipeError(
-                "the rotation axis is not on the detector",
-                where="reconstruction.rotation_axis",
-                value=spec.rotation_axis,
-                limit=f"0 to {columns - 1}",
-            )
+            raise _axis_off(spec.rotation_axis, columns)
         return Prepared(pixel_um, RotationAxis(float(spec.rotation_axis), 0.0, ()), references)
     theta = np.asarray(scan.theta_deg, float)
     # All rows, whichever are wanted: a few say less about the axis than the whole detector does.
@@ -231,6 +255,16 @@ def _band(scan: ScanData, rows: tuple[int, int]) -> ScanData:
     """The scan over some rows, in memory."""
     part = slice(*rows)
     return replace(scan, projections=scan.projections[:, part], flats=scan.flats[:, part], darks=scan.darks[:, part])
+
+
+def _axis_off(column: float, columns: int) -> RecipeError:
+    return RecipeError(
+        "the rotation axis is not on the detector",
+        where="reconstruction.rotation_axis",
+        value=column,
+        limit=f"0 to {columns - 1}",
+        remedy="columns count from 0 at the scan's binning; auto finds the axis",
+    )
 
 
 def _halo(spec: ReconstructionSpec, scan: ScanData) -> int:

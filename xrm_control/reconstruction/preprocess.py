@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
 from xrm_control.reconstruction.references import References, make_references
@@ -22,20 +24,35 @@ _BLOCK = 64  # views at a time
 class PreprocessSpec(Spec):
     """How counts become line integrals."""
 
-    zinger_sigmas: Annotated[float, Field(ge=3)] | None = Field(
+    zinger_sigmas: Annotated[float, Field(ge=3, le=1000)] | None = Field(
         default=8.0, description="A pixel brighter than all its neighbours by this many sigmas is replaced; null: off."
     )
-    faint_quanta: Annotated[float, Field(ge=0)] = Field(
+    faint_quanta: Annotated[float, Field(ge=0, le=1_000_000)] = Field(
         default=8.0,
         description="Pixels of fewer quanta than this are averaged with those above and below before the logarithm.",
     )
-    air_margin_px: Annotated[int, Field(ge=0)] = Field(
+    air_margin_px: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0, description="Outer columns on both sides that see air in every view, to follow the beam; 0: none."
     )
     apply_shifts: bool = Field(default=False, description="Move each view by the shifts stored with the scan, if any.")
-    ring_window_px: Annotated[int, Field(ge=0)] = Field(
+    ring_window_px: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0, description="Columns of the median filter that removes ring artefacts, 21 for instance; 0: off."
     )
+
+    def diagnose(self, columns: int) -> Iterator[Diagnostic]:
+        """Of frames with so many columns: the margins leave some of them, and so does the filter."""
+        for name, width, most in (
+            ("air_margin_px", self.air_margin_px, (columns - 1) // 2),
+            ("ring_window_px", self.ring_window_px, columns // 2),
+        ):
+            if width > most:
+                yield Diagnostic(
+                    (f"reconstruction.preprocess.{name}",),
+                    "is wider than half the frame: nothing of the sample would be left",
+                    f"{width} pixels",
+                    f"at most {most} of {columns} columns",
+                    "0 switches it off",
+                )
 
 
 @dataclass(frozen=True)

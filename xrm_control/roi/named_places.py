@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import RecipeError, SafetyRefusal
-from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.strategy import Limits, Roi, allowed_um, name_of
+from xrm_control.core.sample import SampleSpec
+from xrm_control.roi.strategy import Extent, Limits, Roi, allowed_um, name_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,39 @@ def check_places(places: Sequence[Place], limits: Limits, fov_um: float) -> None
                 )
 
 
-def inside_mosaic(place: Place, mosaic: MosaicMap, fov_um: float) -> bool:
+def outside_mosaic(place: Place, mosaic: Extent, fov_um: float) -> RecipeError:
+    """The refusal of a place whose window leaves the mosaic."""
+    (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
+    return RecipeError(
+        "the window leaves the mosaic",
+        where=place.where,
+        value=f"x {place.x_um:g}, y {place.y_um:g} um, window {fov_um:g} um",
+        limit=f"mosaic x {left:g} to {right:g} um, y {top:g} to {bottom:g} um",
+        remedy="move the position, or enlarge the mosaic",
+    )
+
+
+def diagnose_places(
+    places: Sequence[Place], mosaic: Extent, fov_um: float, sample: SampleSpec
+) -> Iterator[tuple[Place, Diagnostic]]:
+    """Each place whose window leaves the planned mosaic, or shows nothing of the strip (whose middle is at x = 0)."""
+    for place in places:
+        if not inside_mosaic(place, mosaic, fov_um):
+            yield place, Diagnostic.of(outside_mosaic(place, mosaic, fov_um))
+        elif abs(place.x_um) - fov_um / 2 >= sample.strip_width_um / 2:
+            yield (
+                place,
+                Diagnostic(
+                    (place.where, "sample.strip_width_um"),
+                    "the window lies beside the strip",
+                    f"x {place.x_um:g} um, window {fov_um:g} um",
+                    f"strip x {-sample.strip_width_um / 2:g} to {sample.strip_width_um / 2:g} um",
+                    "move the position, or give the strip's true width",
+                ),
+            )
+
+
+def inside_mosaic(place: Place, mosaic: Extent, fov_um: float) -> bool:
     """Whether the whole window lies in the mosaic (within a pixel)."""
     endless = Limits((-np.inf, np.inf), (-np.inf, np.inf))
     spans = allowed_um(mosaic, fov_um, endless)
@@ -72,17 +105,10 @@ def cover(centre: Place, width_um: float, height_um: float, fov_um: float) -> li
     ]
 
 
-def require_inside(place: Place, mosaic: MosaicMap, fov_um: float) -> None:
+def require_inside(place: Place, mosaic: Extent, fov_um: float) -> None:
     """Raise RecipeError for a window that leaves the mosaic."""
     if not inside_mosaic(place, mosaic, fov_um):
-        (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
-        raise RecipeError(
-            "the window leaves the mosaic",
-            where=place.where,
-            value=f"x {place.x_um:g}, y {place.y_um:g} um, window {fov_um:g} um",
-            limit=f"mosaic x {left:g} to {right:g} um, y {top:g} to {bottom:g} um",
-            remedy="move the position, or enlarge the mosaic",
-        )
+        raise outside_mosaic(place, mosaic, fov_um)
 
 
 def roi_at(place: Place, number: int, fov_um: float, reason: str, expected: int) -> Roi:

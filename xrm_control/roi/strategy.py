@@ -7,16 +7,20 @@ apart, inside the mosaic and inside the stage's limits.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.core.diagnostics import Diagnostic, collected
 from xrm_control.core.errors import AnalysisError, RecipeError
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import Level
 from xrm_control.roi.mosaic_map import MosaicMap as MosaicMap
 from xrm_control.roi.particles2d import Particle2D, find_particles
 
@@ -48,6 +52,28 @@ class Limits:
 
     x_um: tuple[float, float]
     y_um: tuple[float, float]
+
+
+class Extent(Protocol):
+    """What a mosaic covers: (left, right) and (top, bottom) edge, um, and the side of its pixels."""
+
+    @property
+    def x_um(self) -> tuple[float, float]: ...
+
+    @property
+    def y_um(self) -> tuple[float, float]: ...
+
+    @property
+    def pixel_size_um(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class PlannedMosaic:
+    """An `Extent` before the mosaic is there."""
+
+    x_um: tuple[float, float]
+    y_um: tuple[float, float]
+    pixel_size_um: float
 
 
 @dataclass(frozen=True)
@@ -111,6 +137,35 @@ class RoiStrategy(Spec):
                 limit=f"below half the field of view, {fov_um / 2:g} um",
             )
 
+    def diagnose(self, mosaic: Extent, fov_um: float, limits: Limits, sample: SampleSpec) -> Iterator[Diagnostic]:
+        """What can be found wrong before the mosaic is there; `check` and more."""
+        found: list[Diagnostic] = []
+        with collected(found):
+            self.check(limits, fov_um)
+        yield from found
+        known = self.planned()
+        half_um = sample.strip_thickness_um / 2
+        heights = (self.z_um,) if isinstance(known, int) else tuple(z_um for _, _, z_um in known)
+        if off := [z_um for z_um in heights if abs(z_um) > half_um]:
+            yield Diagnostic(
+                ("roi.z_um", "sample.strip_thickness_um"),
+                "the rotation axis would lie outside the tape and powder, which would leave the field as they turn",
+                f"z {off[0]:g} um",
+                f"-{half_um:g} to {half_um:g} um, half the strip's thickness",
+                "give the height of the powder's middle above the tape, and the thickness of both in um",
+            )
+        if isinstance(known, int):
+            fit = _fit(mosaic.x_um, fov_um, mosaic.pixel_size_um) * _fit(mosaic.y_um, fov_um, mosaic.pixel_size_um)
+            if known > fit:
+                yield Diagnostic(
+                    ("roi.count", "roi", "mosaic"),
+                    "the mosaic does not hold so many regions: fewer will be scanned",
+                    f"{known} regions",
+                    f"{fit} windows of {fov_um:.4g} um side by side in the mosaic",
+                    "take a larger mosaic, or ask for fewer",
+                    Level.WARNING,
+                )
+
     def planned(self) -> int | tuple[tuple[float, float, float], ...]:
         """For planning: centres (x, y, z in um) where they are known before the mosaic, else how many there will be."""
         return int(getattr(self, "count", 1))
@@ -135,7 +190,11 @@ def name_of(number: int) -> str:
     return f"roi-{number:02d}"
 
 
-def allowed_um(mosaic: MosaicMap, fov_um: float, limits: Limits) -> tuple[tuple[float, float], tuple[float, float]]:
+def _fit(span_um: tuple[float, float], fov_um: float, slack_um: float) -> int:
+    return int((span_um[1] - span_um[0] + slack_um) // fov_um)
+
+
+def allowed_um(mosaic: Extent, fov_um: float, limits: Limits) -> tuple[tuple[float, float], tuple[float, float]]:
     """Where the centre of a window may lie: (low, high) of x and of y; low > high when nowhere.
 
     A mosaic as wide as one window within a pixel counts as wide enough.

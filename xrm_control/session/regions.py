@@ -15,9 +15,10 @@ from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocume
 from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import ROI_ENDS, FrameKind, RunState
+from xrm_control.core.states import ROI_ENDS, RunState
 from xrm_control.mosaic.picture import draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
+from xrm_control.recipe.planning import planned_mosaic
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.named_places import Place, check_places, cover, require_inside, roi_at
 from xrm_control.roi.particles2d import Particle2D, find_particles
@@ -105,23 +106,10 @@ async def add(run: RunContext, mosaic: Mosaic, wanted: Wanted, present: Sequence
 def require_possible(run: RunContext, add: Add, by: str) -> None:
     """Raise RecipeError for a place that no mosaic of this recipe shows, SafetyRefusal where the stage cannot go."""
     fov_um = run.description.camera.field_of_view_um
-    tiles = [step.pose for step in _mosaic_of(run).of_kind(FrameKind.TILE)]
-    edges = [(min(at), max(at)) for at in ([pose.x_um for pose in tiles], [pose.y_um for pose in tiles])]
+    planned = planned_mosaic(run.recipe.mosaic, run.description.camera)
     for place in _windows(run, add):
-        for value, (low, high), axis in zip((place.x_um, place.y_um), edges, "xy", strict=True):
-            if not low - 1e-6 <= value <= high + 1e-6:
-                raise RecipeError(
-                    "the window leaves the mosaic that is planned",
-                    where=add.text,
-                    value=f"{axis} {value:g} um, window {fov_um:g} um",
-                    limit=f"{axis} {low:g} to {high:g} um",
-                    remedy="name a place inside",
-                )
+        require_inside(place, planned, fov_um)
         _reachable(run, roi_at(place, 1, fov_um, f"added by {by}", 0))
-
-
-def _mosaic_of(run: RunContext) -> Acquisition:
-    return run.recipe.mosaic.acquisition(run.recipe.sample, run.description.camera)
 
 
 def _windows(run: RunContext, add: Add) -> list[Place]:

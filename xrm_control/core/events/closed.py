@@ -50,6 +50,7 @@ from xrm_control.core.events.run import (
     FileQuarantined,
     ListenerFailed,
     ListenerLost,
+    RecipeDoubted,
     ReportBegun,
     ReportFailed,
     RunAborted,
@@ -99,6 +100,7 @@ AnyEvent = (
     | PreviewSkipped
     | PreviewEnded
     | RunFolderMade
+    | RecipeDoubted
     | StateEntered
     | RunHeld
     | RunReleased

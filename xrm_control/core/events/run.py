@@ -28,6 +28,20 @@ class RunFolderMade(RunEvent):
 
 
 @dataclass(frozen=True)
+class RecipeDoubted(RunEvent):
+    """Something in the recipe may go wrong, and was known before anything moved."""
+
+    kind: ClassVar[str] = "run.recipe_doubted"
+    level: ClassVar[Level] = Level.WARNING
+
+    warning: str
+
+    @property
+    def text(self) -> str:
+        return self.warning
+
+
+@dataclass(frozen=True)
 class StateEntered(RunEvent):
     """The run is in another state."""
 

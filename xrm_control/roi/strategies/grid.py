@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import AnalysisError, RecipeError
+from xrm_control.core.geometry import Coordinate
 from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
+from xrm_control.core.states import Level
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.named_places import Place, check_places, inside_mosaic, roi_at
+from xrm_control.roi.named_places import Place, check_places, diagnose_places, inside_mosaic, roi_at
 from xrm_control.roi.particles2d import Particle2D
-from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, whole_inside
+from xrm_control.roi.strategy import Extent, Limits, Roi, RoiStrategy, whole_inside
 
 
 class Centre(Spec):
     """Stage position of the middle of the grid."""
 
-    x_um: float
-    y_um: float
+    x_um: Coordinate
+    y_um: Coordinate
 
 
 class Grid(RoiStrategy):
@@ -44,6 +48,34 @@ class Grid(RoiStrategy):
             )
         if self.centre is not None:
             check_places(self._places(self.centre.x_um, self.centre.y_um), limits, fov_um)
+
+    def diagnose(self, mosaic: Extent, fov_um: float, limits: Limits, sample: SampleSpec) -> Iterator[Diagnostic]:
+        """See `RoiStrategy.diagnose`; windows beside mosaic or strip are left out, and one at least must not be."""
+        refused = False
+        for one in super().diagnose(mosaic, fov_um, limits, sample):
+            refused |= one.refuses
+            # Which windows fit is known here, one by one.
+            if one.refuses:
+                yield one
+        if refused:
+            return
+        (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
+        middle = self.centre or Centre(x_um=(left + right) / 2, y_um=(top + bottom) / 2)
+        outside = list(diagnose_places(self._places(middle.x_um, middle.y_um), mosaic, fov_um, sample))
+        if outside:
+            every = len(outside) == self.rows * self.columns
+            first, why = outside[0]
+            yield Diagnostic(
+                ("roi.pitch_um", "roi.columns", "roi.centre", "sample.strip_width_um"),
+                "no window of the grid lies in the mosaic and on the strip"
+                if every
+                else f"{len(outside)} of {self.rows * self.columns} windows will be left out, {first.where} first:"
+                f" {why.what}",
+                why.value,
+                why.limit,
+                "move the grid's centre, narrow its pitch, or enlarge the mosaic",
+                Level.ERROR if every else Level.WARNING,
+            )
 
     def planned(self) -> int | tuple[tuple[float, float, float], ...]:
         """See `RoiStrategy.planned`."""

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
+from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import AnalysisError
+from xrm_control.core.geometry import Coordinate
 from xrm_control.core.model import Spec
+from xrm_control.core.sample import SampleSpec
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.named_places import Place, check_places, require_inside, roi_at
+from xrm_control.roi.named_places import (
+    Place,
+    check_places,
+    diagnose_places,
+    require_inside,
+    roi_at,
+)
 from xrm_control.roi.particles2d import Particle2D
-from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, whole_inside
+from xrm_control.roi.strategy import Extent, Limits, Roi, RoiStrategy, whole_inside
 
 
 class Position(Spec):
     """Stage position of the centre of a window."""
 
-    x_um: float
-    y_um: float
-    z_um: float | None = Field(default=None, description="stage z; left out: the strategy's own z_um")
+    x_um: Coordinate
+    y_um: Coordinate
+    z_um: Coordinate | None = Field(default=None, description="stage z; left out: the strategy's own z_um")
 
 
 class Manual(RoiStrategy):
@@ -34,6 +43,11 @@ class Manual(RoiStrategy):
         """Raises SafetyRefusal for a position outside the limits, RecipeError for windows that overlap."""
         super().check(limits, fov_um)
         check_places(self._places(), limits, fov_um)
+
+    def diagnose(self, mosaic: Extent, fov_um: float, limits: Limits, sample: SampleSpec) -> Iterator[Diagnostic]:
+        """See `RoiStrategy.diagnose`; also every window beside mosaic or strip."""
+        yield from super().diagnose(mosaic, fov_um, limits, sample)
+        yield from (found for _, found in diagnose_places(self._places(), mosaic, fov_um, sample))
 
     def planned(self) -> tuple[tuple[float, float, float], ...]:
         """See `RoiStrategy.planned`."""
