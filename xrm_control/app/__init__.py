@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xrm_control.app.outcome import Outcome
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
-from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.contracts.results import RESULTS
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
@@ -27,20 +28,24 @@ from xrm_control.core.interrupts import signals_restored
 from xrm_control.core.lazy import lazy
 from xrm_control.core.states import RunState, Verdict
 from xrm_control.devices.backend import Backend
+from xrm_control.processing.outcomes import outcomes
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import find_core
 from xrm_control.recipe.loading import json_schema, load_document
 from xrm_control.recipe.needs import needs_of
 from xrm_control.recipe.planning import TradeOff, check_disk, compare, make_plan
+from xrm_control.storage.artifacts import altered, record_file, recorded
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.recorder import EventRecorder
-from xrm_control.storage.records import RunRecord, RunSummary
+from xrm_control.storage.records import ArtifactKind, RunRecord, RunSummary
 from xrm_control.storage.run_folder import RunFolder
 from xrm_control.storage.settling import settled_news
 
 if TYPE_CHECKING:
+    from xrm_control.app.reanalysis import reanalyze
     from xrm_control.app.volumes import analyze, reconstruct
+    from xrm_control.processing.soundness import Verification
 
 __all__ = [
     "Loaded",
@@ -53,6 +58,7 @@ __all__ = [
     "load",
     "pace",
     "plan",
+    "reanalyze",
     "reconstruct",
     "report",
     "resume",
@@ -60,11 +66,19 @@ __all__ = [
     "schema",
     "status",
     "trade_off",
+    "verify",
 ]
 
 _SPEED_AGREES = 0.01
+# Before a report is written anew, files up to this size are held against their hashes: all that hold numbers.
+_LOOKED_AT_BYTES = 64_000_000
 
-__getattr__ = lazy(__name__, dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"))
+_HOMES = {
+    **dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"),
+    "reanalyze": f"{__name__}.reanalysis",
+}
+
+__getattr__ = lazy(__name__, _HOMES)
 
 
 @dataclass(frozen=True)
@@ -74,15 +88,6 @@ class Loaded:
     recipe: Recipe
     text: str
     path: Path
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    folder: Path
-    exit_code: int
-    results: RunResults
 
 
 def load(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
@@ -138,6 +143,7 @@ def run(loaded: Loaded, out: Path, speed: str | None, listener: Listener | None 
         planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
         folder.write_text(folder.plan, PLAN.text(planned))
         with Journal.create(folder.journal, record) as journal:
+            _record_beginning(folder, journal)
             code = _carry_out(Carried(recipe, folder, journal, cost, started), tempo, listener)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
@@ -174,6 +180,7 @@ def _go_on(folder: RunFolder, journal: Journal, speed: str | None, listener: Lis
             limit=record.recipe_sha256[:12],
             remedy="put it back as it was, or start the changed recipe as a run of its own",
         )
+    _record_beginning(folder, journal)
     cost = make_plan(recipe, recipe.instrument.describe())
     # What was written already needs no room any more.
     room = free_bytes(folder.path) + sum(frame.bytes for _, frame in journal.stored_frames())
@@ -186,6 +193,14 @@ def _go_on(folder: RunFolder, journal: Journal, speed: str | None, listener: Lis
     # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
     passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds() * float(tempo)
     return _carry_out(Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news), tempo, listener)
+
+
+def _record_beginning(folder: RunFolder, journal: Journal) -> None:
+    """Recipe and plan, which were there before the journal."""
+    known = journal.artifacts()
+    for path, kind in ((folder.recipe, ArtifactKind.RECIPE), (folder.plan, ArtifactKind.PLAN)):
+        if journal.chained and path.is_file() and path.name not in known:
+            record_file(folder, journal, path, kind, t_s=0.0)
 
 
 @dataclass(frozen=True)
@@ -253,14 +268,26 @@ def status(path: Path) -> RunSummary:
     # The holder first: a run that ends between the two questions has its end on record before it lets go of the lock.
     holder = folder.holder()
     with JournalReader.open(folder.journal) as journal:
-        summary = journal.summary()
+        summary, fates = journal.summary(), outcomes(folder, journal)
     written = folder.last_written()
     return replace(
         summary,
+        outcomes=fates,
         alive=holder is not None,
         process=int(holder) if holder is not None and holder.isdecimal() else None,
         last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),
     )
+
+
+def verify(path: Path, expect: str | None = None) -> Verification:
+    """All of a run held against its journal, and the journal against its chain; nothing is written.
+
+    expect: a link of the chain that was noted elsewhere. Raises DataError for what is no run's folder, or no link.
+    """
+    from xrm_control.processing.verification import verify as hold
+
+    folder = RunFolder.open(path)
+    return hold(folder, alive=folder.holder() is not None, expect=expect, typed=str(path))
 
 
 def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
@@ -275,11 +302,25 @@ def report(path: Path) -> Path:
     from xrm_control.reporting.report import build_report
 
     folder, now = RunFolder.open(path), status(path)
-    over = now.died or (now.ended and not now.alive and not folder.results.is_file())
+    with JournalReader.open(folder.journal) as journal:
+        known = journal.artifacts().get(folder.results.name)
+    summed_up = folder.results.is_file() if known is None else recorded(folder, known)
     # Without its recipe nothing can be summed up; the report says what is not there.
-    if over and folder.recipe.is_file():
+    if (now.died or (now.ended and not now.alive and not summed_up)) and folder.recipe.is_file():
         sum_up_again(folder)
-    return folder.write_text(folder.report, build_report(folder.path), replace=True)
+    with JournalReader.open(folder.journal) as journal:
+        odd = () if now.alive else altered(folder, journal.artifacts(), _LOOKED_AT_BYTES)
+    doubts = [
+        f"{name}: is not what was recorded; `xrm verify` says what to do" for name in odd if name != folder.report.name
+    ]
+    text = build_report(folder.path, doubts=doubts)
+    if now.alive:
+        # The journal is another's to write; at its end the run writes a report of its own, and records it.
+        return folder.write_text(folder.report, text, replace=True)
+    with folder.lock(), Journal.open(folder.journal) as journal:
+        folder.write_text(folder.report, text, replace=True)
+        record_file(folder, journal, folder.report, ArtifactKind.REPORT, journal.last_t_s() or 0.0)
+    return folder.report
 
 
 def diagram() -> str:

@@ -36,9 +36,9 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import find_particles
 from xrm_control.roi.strategy import Limits, Roi
 from xrm_control.session.context import RunContext
-from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.artifacts import record_file
 from xrm_control.storage.frames import read_frame
-from xrm_control.storage.records import Artifact
+from xrm_control.storage.records import ArtifactKind
 
 
 async def connect(run: RunContext) -> None:
@@ -55,8 +55,9 @@ async def connect(run: RunContext) -> None:
     if not source.available:
         run.events.emit(SourceDown())
     truth = run.instrument.truth()
-    if truth is not None and not run.folder.truth.is_file():
-        await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth))
+    if truth is not None and not run.recorded(run.folder.truth.name):
+        await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth, replace=True))
+        record_artifact(run, run.folder.truth.name, ArtifactKind.TRUTH)
 
 
 async def home(run: RunContext) -> None:
@@ -310,8 +311,7 @@ def _tell_of_lost_pair(run: RunContext, roi: Roi) -> None:
 
 def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> None:
     """Commit a durable file of the run folder to the journal."""
-    path = run.folder.path / name
-    run.journal.record_artifact(Artifact(name, sha256_file(path), path.stat().st_size, kind, run.clock.now_s(), roi))
+    record_file(run.folder, run.journal, run.folder.path / name, kind, run.clock.now_s(), roi)
 
 
 @contextlib.contextmanager
