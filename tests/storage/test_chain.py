@@ -145,6 +145,34 @@ def forge(path: Path, *statements: str, put_back: bool = True) -> None:
     connection.close()
 
 
+def fill_up(journal: Journal) -> None:
+    for _ in range(1000):
+        journal.record_event("k", "t", t_s=0)
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_link_breaks_no_chain(journal: Journal, folder: RunFolder) -> None:
+    """A page at a time: rows and links fill their pages at different moments."""
+    connection = journal._connection
+    for _ in range(30):
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StorageError, match="full"):
+            fill_up(journal)
+        connection.execute(f"PRAGMA max_page_count = {pages + 8}")
+        journal.record_event("k", "the disk has room again", t_s=0)
+    journal.close()
+    assert flaws(folder.journal) == []
+
+
+def test_what_others_put_in_is_not_linked_later(journal: Journal, folder: RunFolder) -> None:
+    """A run that goes on vouches for what it writes itself, and for nothing else."""
+    journal.close()
+    forge(folder.journal, "INSERT INTO event VALUES (1, 0, '', 'info', 'k', 't', '')")
+    with Journal.open(folder.journal) as again:
+        again.record_event("k", "t", t_s=0)
+    assert flaws(folder.journal) == ["row 1 of event (k) was put in by somebody else"]
+
+
 def test_rules_that_are_taken_out_are_missed(journal: Journal, folder: RunFolder) -> None:
     journal.close()
     with JournalAudit.untouched(folder.journal, alive=False) as audit:

@@ -74,6 +74,8 @@ class Unrecorded:
         top = path.parts[0]
         if top in _ASIDE or path.name == _LOCK:
             return Soundness.ASIDE, "does not count"
+        if top == self.folder.checks.name:
+            return Soundness.ASIDE, "a view taken to be compared, of a try that died"
         if any(part.endswith(PART_SUFFIX) for part in path.parts):
             return Soundness.UNFINISHED, "its writing never ended: it does not count"
         if not self._is_of_the_run(path):
@@ -97,8 +99,6 @@ class Unrecorded:
             case ("frames", _, _):
                 under_way = self.audit.open_attempts()
                 return str(path) in {folder.relative(folder.frame_path(*one)) for one in under_way}
-            case ("checks", _):
-                return path.suffix == ".tif"
             case (top, key, *_) if top == reanalyses:
                 return folder.relative(folder.reanalysis(key).report) not in self.artifacts
             case (roi, _):
