@@ -62,7 +62,8 @@ def test_other_settings_make_a_result_of_their_own_on_the_same_chain(run: RunFol
     assert own.chain is not None
     for said in (own.run, own.chain.sha256, "analysis.threshold.kind=", "Re-analysis"):
         assert said in page
-    found = app.verify(run.path)
+    found = xrm.open_run(run.path).verify()
+    assert found.exit_code == ExitCode.OK
     assert [one for one in found.findings if one.state.value != "aside"] == []
     flip(again.folder / "roi-01" / "particles.csv")
     (finding,) = (one for one in app.verify(run.path).findings if one.state.value != "aside")

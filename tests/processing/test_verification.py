@@ -302,6 +302,19 @@ def test_a_damaged_journal_is_said_to_be_so(run: RunFolder, damage: str) -> None
     assert found.exit_code == ExitCode.ALTERED
 
 
+def test_words_that_no_run_writes_cost_the_other_findings_nothing(run: RunFolder) -> None:
+    """As an old journal may hold them, which does not check its states itself."""
+    flip(run.path / FRAME)
+    forge(run.journal, "PRAGMA ignore_check_constraints = ON", "UPDATE run_state SET state = 'nonsense' WHERE id = 9")
+    forge(run.journal, "PRAGMA ignore_check_constraints = ON", "UPDATE roi_state SET state = 'odd' WHERE id = 3")
+    found = app.verify(run.path)
+    assert {("journal.sqlite", "altered"), (FRAME, "altered")} <= told(found)
+    said = " ".join(one.what for one in found.findings)
+    assert "row 9 of run_state" in said
+    assert "'nonsense' is not a valid RunState" in said
+    assert "'odd' is not a valid RoiState" in said
+
+
 def state_of(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in (folder, *folder.rglob("*"))}
 

@@ -7,8 +7,11 @@ name the journal's link that they sum up. Files are read in pieces, rows one by 
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.results import RESULTS
@@ -24,6 +27,9 @@ from xrm_control.storage.records import Artifact, ArtifactKind, ChainLink
 from xrm_control.storage.run_folder import RunFolder
 
 _COPY = "put it back from a copy"
+
+
+Told = TypeVar("Told")
 
 
 @dataclass
@@ -61,7 +67,7 @@ def verify(folder: RunFolder, *, alive: bool, expect: str | None = None, typed: 
     try:
         with JournalAudit.untouched(folder.journal, alive=alive) as audit:
             chained = audit.chained
-            over = _Auditor(folder, audit, found, alive, typed or str(folder.path)).audit(note)
+            over = _Auditor(folder, audit, found, alive, shlex.quote(typed or str(folder.path))).audit(note)
     except (DataError, ValueError, TypeError) as error:
         # Whatever stands in a journal that was tampered with: it is told, and no trace of this program.
         what = error.what if isinstance(error, XrmError) else f"holds what no run has written: {error}"
@@ -81,10 +87,10 @@ class _Auditor:
     def audit(self, note: str | None) -> Verification:
         """All of it; each part says what it finds."""
         self._journal()
-        state = self._audit.state()
+        state = self._believed(self._audit.state, None)
         done = state is not None and state.state is RunState.DONE
         self._artifacts = self._audit.artifacts()
-        self._rois = {roi: record.state for roi, record in self._audit.roi_states().items()}
+        self._rois = {roi: one.state for roi, one in self._believed(self._audit.roi_states, {}).items()}
         self._done = done
         self._hold_all()
         self._recipe()
@@ -109,6 +115,14 @@ class _Auditor:
             return
         for flaw in self._audit.flaws():
             tell(name, Soundness.ALTERED, str(flaw), _COPY)
+
+    def _believed(self, ask: Callable[[], Told], otherwise: Told) -> Told:
+        """What the journal says, where it can be; a word that no run has written costs the others nothing."""
+        try:
+            return ask()
+        except ValueError as error:
+            self._found.tell(self._folder.journal.name, Soundness.ALTERED, f"says what no run does: {error}", _COPY)
+            return otherwise
 
     def _confirmed(self, note: str | None) -> ChainLink | None:
         if note is None or not self._chained:
