@@ -53,7 +53,7 @@ class ChainWriter:
         """A transaction begins. What others put in is never linked: rows are taken from where the tables end now."""
         if self._ends is not None:
             return
-        self._last, self._ends = BEFORE_THE_FIRST, dict.fromkeys(TABLES, 0)
+        self._last, self._ends = BEFORE_THE_FIRST, dict[str, int](dict.fromkeys(TABLES, 0))
         if has_chain(self._connection):
             row = self._connection.execute("SELECT sha256 FROM chain ORDER BY id DESC LIMIT 1").fetchone()
             self._last = row[0] if row else BEFORE_THE_FIRST
