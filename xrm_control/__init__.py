@@ -16,14 +16,15 @@ from xrm_control.core.lazy import lazy
 
 if TYPE_CHECKING:
     from xrm_control.api.arrays import AnalysedVolume, analyze, reconstruct
-    from xrm_control.api.recipes import check, load, open_run, plan, resume, run
-    from xrm_control.api.results import Run
+    from xrm_control.api.recipes import check, load, open_run, plan, reanalyze, resume, run
+    from xrm_control.api.results import Reanalysis, Run
     from xrm_control.core.errors import XrmError
     from xrm_control.core.version import __version__
     from xrm_control.reconstruction.pipeline import Reconstruction
 
 __all__ = [
     "AnalysedVolume",
+    "Reanalysis",
     "Reconstruction",
     "Run",
     "XrmError",
@@ -33,6 +34,7 @@ __all__ = [
     "load",
     "open_run",
     "plan",
+    "reanalyze",
     "reconstruct",
     "resume",
     "run",
@@ -40,8 +42,8 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("AnalysedVolume", "analyze", "reconstruct"), "xrm_control.api.arrays"),
-    **dict.fromkeys(("check", "load", "open_run", "plan", "resume", "run"), "xrm_control.api.recipes"),
-    "Run": "xrm_control.api.results",
+    **dict.fromkeys(("check", "load", "open_run", "plan", "reanalyze", "resume", "run"), "xrm_control.api.recipes"),
+    **dict.fromkeys(("Reanalysis", "Run"), "xrm_control.api.results"),
     "Reconstruction": "xrm_control.reconstruction.pipeline",
     "XrmError": "xrm_control.core.errors",
     "__version__": "xrm_control.core.version",

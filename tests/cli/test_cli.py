@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,29 @@ def test_a_volume_that_does_not_say_its_voxel_size(xrm: Any, tmp_path: Path) -> 
     said = xrm("analyze", path, "--out", tmp_path / "out")
     assert said.code == 2
     assert "--voxel-size-um" in said.err
+
+
+def test_verify_names_what_is_missing_and_writes_nothing(xrm: Any, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(ROOT / "tests" / "data" / "version_1", tmp_path / "run"))
+    before = {path: path.stat().st_mtime_ns for path in (run, *run.rglob("*"))}
+    said = xrm("verify", run)
+    assert said.code == 9
+    assert "missing      frames/roi-01/proj_0003.tif: is not there -> put it back from a copy" in said.out
+    told = json.loads(xrm("verify", run, "--json").out)
+    assert (told["ok"], told["exit_code"], told["died"]) == (False, 9, False)
+    assert ("frames/roi-01/proj_0003.tif", "missing") in {(one["name"], one["state"]) for one in told["findings"]}
+    assert {path: path.stat().st_mtime_ns for path in (run, *run.rglob("*"))} == before
+    assert xrm("verify", run, "--expect", "nothing").code == 2
+    assert xrm("verify", tmp_path).code == 2
+
+
+def test_reanalyze_refuses_what_is_not_there(xrm: Any, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(ROOT / "tests" / "data" / "version_1", tmp_path / "run"))
+    said = xrm("reanalyze", run, "--set", "analysis.threshold.kind=otsu")
+    assert said.code == 9
+    assert "roi-01/volume.ome.tif" in said.err
+    assert "xrm verify" in said.err
+    assert xrm("reanalyze", run, "--set", "scan.exposure_s=2").code == 2
 
 
 def test_schema_and_states(xrm: Any) -> None:

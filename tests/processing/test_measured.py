@@ -78,9 +78,9 @@ def test_against_the_truth_by_region(run: RunFolder) -> None:
     ]
     truth = {"particles": particles, "voids": [], "rotation_axis": {"offset_um": 0.5}, "seed": 3}
     measured = read_measured(run, ROIS)
-    assert compare_with_truth(run, ROIS, measured, 64, 0.5) is None
+    assert compare_with_truth(run, run, ROIS, measured, 64, 0.5) is None
     run.truth.write_text(json.dumps(truth))
-    found = compare_with_truth(run, ROIS, measured, 64, 0.5)
+    found = compare_with_truth(run, run, ROIS, measured, 64, 0.5)
     assert found is not None
     assert [(pair.roi, pair.true_id) for pair in found.pairs] == [("roi-01", 7), ("roi-02", 8)]
     assert found.diameter_error_percent_median == pytest.approx(0.5, abs=1e-3)

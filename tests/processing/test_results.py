@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.session.scripted import SMALL
+from tests.processing.conftest import TWO
 from tests.storms.forked_cli import ForkedCli, forked_cli
-from tests.system.conftest import SEED, SLAB, write_recipe
+from tests.system.conftest import SEED, write_recipe
 from xrm_control import app
 from xrm_control.core.errors import ResourceLocked
 from xrm_control.core.events import FrameKept, RoiStateEntered, StateEntered
@@ -21,27 +21,13 @@ from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import FrameKind, RunState, Verdict
 from xrm_control.processing.achieved import achieved
 from xrm_control.processing.results import sum_up_again
+from xrm_control.processing.soundness import Soundness
 from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 VERSION_1 = ROOT / "tests" / "data" / "version_1"
-# Two regions with particles in both.
-TWO: dict[str, Any] = {
-    **SMALL,
-    **SLAB,
-    "roi": {"kind": "manual", "positions": [{"x_um": -33, "y_um": 0}, {"x_um": 33, "y_um": 0}]},
-    "scan": {"projections": 41, "references": {"kind": "both", "count": 1}, "darks": 1},
-}
-
-
-@pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("ended")
-    outcome = app.run(app.load(write_recipe(folder, **TWO)), folder / "runs", None)
-    assert outcome.exit_code == ExitCode.OK
-    return RunFolder.open(outcome.folder)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +44,13 @@ def killed(cli: ForkedCli, folder: Path, kind: str, text: str) -> RunFolder:
     assert code == -signal.SIGKILL, said.read_text()
     (run,) = (folder / "runs").iterdir()
     return RunFolder.open(run)
+
+
+def verified_as_died(run: RunFolder, died: bool) -> None:
+    """What a death leaves behind is unfinished, and nothing of it altered."""
+    found = app.verify(run.path)
+    told = [one for one in found.findings if one.state not in (Soundness.UNFINISHED, Soundness.ASIDE)]
+    assert (told, found.exit_code) == ([], ExitCode.DIED if died else ExitCode.OK)
 
 
 def results(folder: RunFolder) -> dict[str, Any]:
@@ -113,13 +106,16 @@ def test_killed_at_any_stage_it_is_reported_as_if_it_had_lived(
     reasons: tuple[str, ...],
 ) -> None:
     run = killed(cli, tmp_path, event.kind, text)
+    verified_as_died(run, bool(reasons))
     page = app.report(run.path)
+    verified_as_died(run, bool(reasons))
     assert page.stat().st_size > 10_000
     dead, alive = results(run), results(ended)
     regions = [f"roi-{number:02d}" for number in (1, 2)]
     if not reasons:
         # The end was on record; the process died with the last event.
-        assert {**dead, "run": "", "started_utc": ""} == {**alive, "run": "", "started_utc": ""}
+        own = {"run": "", "started_utc": "", "chain": ""}
+        assert {**dead, **own} == {**alive, **own}
         return
     assert dead["verdict"]["status"] == Verdict.INCOMPLETE
     for words in reasons:

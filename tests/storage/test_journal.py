@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.conftest import plan
+from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
@@ -20,7 +22,7 @@ from xrm_control.core.states import FrameKind, Level, RoiState, RunState
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.records import Accounting, Artifact, PlannedFrame, RunRecord, StageProgress, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
-from xrm_control.storage.schema import TABLES
+from xrm_control.storage.schema import CHAIN, TABLES
 
 ROOT = Path(__file__).parents[2]
 FRAME = FrameId("roi-01/proj_0002")
@@ -80,6 +82,20 @@ def test_every_frame_has_one_outcome(journal: Journal, commit: Commit, story: st
     assert (journal.kept_frame(FRAME) is not None) == bool(kept)
 
 
+@pytest.mark.parametrize(("story", "fate"), STORIES)
+def test_outcomes_by_kind_add_up_to_the_plan(
+    journal: Journal, commit: Commit, story: str, fate: tuple[int, ...]
+) -> None:
+    for word in story.split():
+        tell(journal, commit, word)
+    kept, missing, open_, retaken = fate
+    found = journal.outcomes()
+    once, again = (kept, 0) if not retaken else (0, kept)
+    of_scan = FrameOutcomes(kept=once, retaken=again, missing=missing, not_reached=4 + open_)
+    assert found == {"tile": FrameOutcomes(not_reached=2), "projection": of_scan}
+    assert sum(one.planned for one in found.values()) == len(plan())
+
+
 @pytest.mark.parametrize(("story", "reason"), REFUSALS)
 def test_what_would_break_the_accounting_is_refused(journal: Journal, commit: Commit, story: str, reason: str) -> None:
     *before, last = story.split()
@@ -120,7 +136,7 @@ def test_every_table_is_append_only(journal: Journal, folder: RunFolder) -> None
     tables = {row[0] for row in other.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     triggers = {row[0] for row in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
     other.close()
-    assert tables == set(TABLES)
+    assert tables == {*TABLES, CHAIN}
     assert {f"only_add_{table}_{verb}" for table in tables for verb in ("update", "delete")} <= triggers
 
 

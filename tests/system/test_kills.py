@@ -20,8 +20,11 @@ import tifffile
 from tests.storms.failing_disk import Ending, Fault, Server, compiled
 from tests.system.conftest import write_recipe
 from tests.system.test_failing_disk import SHORTEST, STEP
+from xrm_control import app
+from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import RunState
+from xrm_control.processing.soundness import Soundness
 from xrm_control.storage.durable import sha256_bytes, sha256_file
 from xrm_control.storage.journal import JournalReader
 
@@ -32,8 +35,8 @@ STILL: dict[str, Any] = {
     "scan": {**SHORTEST["scan"], "references": {"kind": "before", "count": 1}},
 }
 FRAMES = (1 + 1 + 1) + (31 + 1 + 1)
-# Of about 1570 calls: while the journal is made, at every step of keeping a frame, in the scan, at each step after it.
-FEW = [15, 40, 95, 180, *range(263, 271), 400, 700, 1000, 1180, 1260, 1320, 1400, 1470, 1520, 1545]
+# Of about 2270 calls: while the journal is made, at every step of keeping a frame, in the scan, at each step after it.
+FEW = [15, 40, 95, 180, *range(263, 271), 400, 700, 1000, 1400, 2020, 2120, 2230]
 # What a run that goes on may have taken in vain: the frame in flight.
 IN_FLIGHT = 1
 MEASURED = ("volume.ome.tif", "labels.ome.tif", "particles.csv", "voids.csv", "columns.json")
@@ -91,6 +94,9 @@ def problems(whole: Outcome, ending: Ending, folder: Path, kills: int = 1) -> li
         found.append(f"{accounting} in state {state}")
     if now.retaken > whole.retaken + IN_FLIGHT * kills:
         found.append(f"{now.retaken} frames were taken anew, {whole.retaken} without a kill")
+    verified = app.verify(folder)
+    if verified.exit_code is not ExitCode.OK:
+        found += [f"verified: {one}" for one in verified.findings if one.state is not Soundness.ASIDE]
     found += [f"{name} is another frame" for name in whole.frames if now.frames.get(name) != whole.frames[name]]
     found += [f"{name} is another file" for name in whole.files if now.files.get(name) != whole.files[name]]
     return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from xrm_control import app
-from xrm_control.api.results import Run
+from xrm_control.api.results import Reanalysis, Run
 from xrm_control.app import Loaded
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.events import Event
@@ -82,6 +82,15 @@ def resume(
     """
     tempo = None if speed is None else str(speed)
     return Run(outside_loop(lambda: app.resume(Path(path), tempo, listener, until)).folder)
+
+
+def reanalyze(path: str | Path, overrides: Overrides | None = None) -> Reanalysis:
+    """Measure a run's volumes again, beside its own results; the same settings again change nothing.
+
+    overrides: settings of the recipe's `analysis` and `handoff`, ``{"analysis.threshold.kind": "otsu"}``. Raises
+    RecipeError for others, Altered for a volume that is not what was recorded.
+    """
+    return Reanalysis(outside_loop(lambda: app.reanalyze(Path(path), as_text(overrides))).folder)
 
 
 def open_run(path: str | Path) -> Run:

@@ -14,25 +14,62 @@ from xrm_control.contracts.commands import Abort, Add, Continue, Pause, Skip, St
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.states import Verdict
 from xrm_control.processing.measured import read_measured
+from xrm_control.processing.soundness import Verification
 from xrm_control.storage.records import RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
-class Run:
-    """The run in `folder` (absolute). Everything is read from its files when it is asked for."""
+class Found:
+    """What was measured, in `folder` (absolute). Everything is read from its files when it is asked for."""
 
     folder: Path
 
     @property
     def results(self) -> RunResults:
         """What results.json holds. Raises DataError while there is none."""
-        return RESULTS.read(RunFolder.open(self.folder).results)
+        return RESULTS.read(self._place().results)
 
     @property
     def complete(self) -> bool:
         """Whether nothing is missing and no region was set aside. Raises DataError while there are no results."""
         return self.results.verdict.status is Verdict.COMPLETE
+
+    @property
+    def particles(self) -> Any:
+        """One particle a row, of all regions: a DataFrame of pandas or polars where one of them is installed, else a
+        list of rows. Columns and units as in particles.csv.
+        """
+        return as_frame(self.rows("particles"))
+
+    @property
+    def voids(self) -> Any:
+        """One void a row; see `particles`."""
+        return as_frame(self.rows("voids"))
+
+    def rows(self, table: Literal["particles", "voids"]) -> list[Row]:
+        """The rows of a table of all regions that have been measured; empty cells are NaN."""
+        rois = sorted(path.parent.name for path in self.folder.glob("*/particles.csv"))
+        measured = read_measured(self._place(), rois)
+        return records(measured.particles if table == "particles" else measured.voids)
+
+    @property
+    def report(self) -> Path:
+        """The report, one HTML file."""
+        return self._place().report
+
+    def _place(self) -> RunFolder:
+        return RunFolder(self.folder)
+
+
+@dataclass(frozen=True)
+class Reanalysis(Found):
+    """A run's volumes measured again; `results.reanalysis` says with which settings, `results.run` of which run."""
+
+
+@dataclass(frozen=True)
+class Run(Found):
+    """The run in `folder`."""
 
     @property
     def status(self) -> RunSummary:
@@ -72,23 +109,9 @@ class Run:
         """End the run now."""
         return app.send(self.folder, Abort())
 
-    @property
-    def particles(self) -> Any:
-        """One particle a row, of all regions: a DataFrame of pandas or polars where one of them is installed, else a
-        list of rows. Columns and units as in particles.csv.
-        """
-        return as_frame(self.rows("particles"))
-
-    @property
-    def voids(self) -> Any:
-        """One void a row; see `particles`."""
-        return as_frame(self.rows("voids"))
-
-    def rows(self, table: Literal["particles", "voids"]) -> list[Row]:
-        """The rows of a table of all regions that have been measured; empty cells are NaN."""
-        rois = sorted(path.parent.name for path in self.folder.glob("*/particles.csv"))
-        measured = read_measured(RunFolder.open(self.folder), rois)
-        return records(measured.particles if table == "particles" else measured.voids)
+    def verify(self, expect: str | None = None) -> Verification:
+        """All of its files held against what was recorded; `exit_code` is 0 where all is sound. See `xrm verify`."""
+        return app.verify(self.folder, expect)
 
     def volume(self, roi: str = "roi-01") -> tuple[NDArray[Any], float | None]:
         """The volume of a region, (z, y, x) in 1/um, and its voxel size in um. Raises DataError where there is none."""
@@ -96,7 +119,5 @@ class Run:
 
         return read_volume(RunFolder.open(self.folder).roi(roi).volume)
 
-    @property
-    def report(self) -> Path:
-        """The report, one HTML file."""
-        return RunFolder.open(self.folder).report
+    def _place(self) -> RunFolder:
+        return RunFolder.open(self.folder)

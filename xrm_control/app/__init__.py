@@ -18,8 +18,11 @@ from xrm_control.recipe.needs import needs_of
 
 if TYPE_CHECKING:
     from xrm_control.app.commands import go_on, send
-    from xrm_control.app.runs import Outcome, pace, resume, run
+    from xrm_control.app.outcome import Outcome
+    from xrm_control.app.reanalysis import reanalyze
+    from xrm_control.app.runs import pace, resume, run
     from xrm_control.app.volumes import analyze, reconstruct
+    from xrm_control.processing.soundness import Verification
     from xrm_control.storage.records import RunSummary
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "load",
     "pace",
     "plan",
+    "reanalyze",
     "reconstruct",
     "report",
     "resume",
@@ -42,20 +46,27 @@ __all__ = [
     "send",
     "status",
     "trade_off",
+    "verify",
 ]
+
+# Before a report is written anew, files up to this size are held against their hashes: all that hold numbers.
+_LOOKED_AT_BYTES = 64_000_000
 
 __getattr__ = lazy(
     __name__,
     {
         **dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"),
-        **dict.fromkeys(("Outcome", "pace", "resume", "run"), f"{__name__}.runs"),
+        **dict.fromkeys(("pace", "resume", "run"), f"{__name__}.runs"),
         **dict.fromkeys(("go_on", "send"), f"{__name__}.commands"),
+        "Outcome": f"{__name__}.outcome",
+        "reanalyze": f"{__name__}.reanalysis",
     },
 )
 
 
 def status(path: Path) -> RunSummary:
     """How far a run has come, also while another process carries it out; and whether one still does."""
+    from xrm_control.processing.outcomes import outcomes
     from xrm_control.storage.journal import JournalReader
     from xrm_control.storage.run_folder import RunFolder
 
@@ -63,18 +74,31 @@ def status(path: Path) -> RunSummary:
     # The holder first: a run that ends between the two questions has its end on record before it lets go of the lock.
     holder = folder.holder()
     with JournalReader.open(folder.journal) as journal:
-        summary = journal.summary()
+        summary, fates = journal.summary(), outcomes(folder, journal)
     written = folder.last_written()
     return replace(
         summary,
+        outcomes=fates,
         alive=holder is not None,
         process=int(holder) if holder is not None and holder.isdecimal() else None,
         last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),
     )
 
 
+def verify(path: Path, expect: str | None = None) -> Verification:
+    """All of a run held against its journal, and the journal against its chain; nothing is written.
+
+    expect: a link of the chain that was noted elsewhere. Raises DataError for what is no run's folder, or no link.
+    """
+    from xrm_control.processing.verification import verify as hold
+    from xrm_control.storage.run_folder import RunFolder
+
+    folder = RunFolder.open(path)
+    return hold(folder, alive=folder.holder() is not None, expect=expect, typed=str(path))
+
+
 def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
-    """The recipe's instrument, looked at without moving anything; with `expose` frames are taken, shutter closed."""
+    """The recipe's instrument, looked at without moving anything; with `expose` one frame is taken, shutter closed."""
     recipe = loaded.recipe
     return recipe.instrument.examine(needs_of(recipe, recipe.instrument.describe()), expose=expose)
 
@@ -83,14 +107,32 @@ def report(path: Path) -> Path:
     """Write report.html anew from the run folder's files; of a run that died, or could not sum itself up, also that."""
     from xrm_control.processing.results import sum_up_again
     from xrm_control.reporting.report import build_report
+    from xrm_control.storage.artifacts import altered, record_file, recorded
+    from xrm_control.storage.journal import Journal, JournalReader
+    from xrm_control.storage.records import ArtifactKind
     from xrm_control.storage.run_folder import RunFolder
 
     folder, now = RunFolder.open(path), status(path)
-    over = now.died or now.stopped or (now.ended and not now.alive and not folder.results.is_file())
+    with JournalReader.open(folder.journal) as journal:
+        known = journal.artifacts().get(folder.results.name)
+    summed_up = folder.results.is_file() if known is None else recorded(folder, known)
     # Without its recipe nothing can be summed up; the report says what is not there.
+    over = now.died or now.stopped or (now.ended and not now.alive and not summed_up)
     if over and folder.recipe.is_file():
         sum_up_again(folder)
-    return folder.write_text(folder.report, build_report(folder.path), replace=True)
+    with JournalReader.open(folder.journal) as journal:
+        odd = () if now.alive else altered(folder, journal.artifacts(), _LOOKED_AT_BYTES)
+    doubts = [
+        f"{name}: is not what was recorded; `xrm verify` says what to do" for name in odd if name != folder.report.name
+    ]
+    text = build_report(folder.path, doubts=doubts)
+    if now.alive:
+        # The journal is another's to write; at its end the run writes a report of its own, and records it.
+        return folder.write_text(folder.report, text, replace=True)
+    with folder.lock(), Journal.open(folder.journal) as journal:
+        folder.write_text(folder.report, text, replace=True)
+        record_file(folder, journal, folder.report, ArtifactKind.REPORT, journal.last_t_s() or 0.0)
+    return folder.report
 
 
 def diagram() -> str:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xrm_control.app.outcome import Outcome
 from xrm_control.app.recipes import Loaded, plan
 from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Reply, Skip, Until
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
-from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.contracts.results import RESULTS
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
@@ -38,11 +39,12 @@ from xrm_control.devices.backend import Backend
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
 from xrm_control.recipe.planning import check_disk, make_plan
+from xrm_control.storage.artifacts import record_file
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.inbox import Inbox, delivered
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.recorder import EventRecorder
-from xrm_control.storage.records import RunRecord
+from xrm_control.storage.records import ArtifactKind, RunRecord
 from xrm_control.storage.run_folder import RunFolder
 from xrm_control.storage.settling import settled_news
 
@@ -52,15 +54,6 @@ if TYPE_CHECKING:
     Operator = Callable[[Clock, Hear], AbstractContextManager[None]]
 
 _SPEED_AGREES = 0.01
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    folder: Path
-    exit_code: int
-    results: RunResults
 
 
 def run(
@@ -155,6 +148,7 @@ def _go_on(
             limit=record.recipe_sha256[:12],
             remedy="put it back as it was, or start the changed recipe as a run of its own",
         )
+    _record_beginning(folder, journal)
     cost = make_plan(recipe, recipe.instrument.describe())
     # What was written already needs no room any more.
     room = free_bytes(folder.path) + sum(frame.bytes for _, frame in journal.stored_frames())
@@ -168,6 +162,14 @@ def _go_on(
     passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds() * float(tempo)
     carried = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news, until, operator)
     return _carry_out(carried, tempo, listener)
+
+
+def _record_beginning(folder: RunFolder, journal: Journal) -> None:
+    """Recipe and plan, which were there before the journal."""
+    known = journal.artifacts()
+    for path, kind in ((folder.recipe, ArtifactKind.RECIPE), (folder.plan, ArtifactKind.PLAN)):
+        if journal.chained and path.is_file() and path.name not in known:
+            record_file(folder, journal, path, kind, t_s=0.0)
 
 
 @dataclass(frozen=True)

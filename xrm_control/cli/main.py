@@ -239,6 +239,8 @@ def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
     for pause in results.pauses:
         _out.print(f"resumed  at {_clock(pause.to_s)}; {'; '.join(pause.found)}")
     _out.print(f"verdict  {verdict.status}{''.join(f'; {reason}' for reason in verdict.reasons)}")
+    if results.chain is not None:
+        _out.print(f"chain    {results.chain.sha256}")
     _out.print(f"report   {folder / 'report.html'}")
     if stopped:
         _out.print(f"stopped  `xrm continue {folder}` goes on with it")
@@ -331,11 +333,43 @@ def analyze(
 
 
 @cli.command()
+def reanalyze(run: RunPath, set_: Overrides = None, json_: AsJson = False) -> None:
+    """Measure a run's volumes again with other settings of `analysis` or `handoff`, beside its own results.
+
+    Nothing is acquired or reconstructed. The same settings again change nothing; one that was killed goes on.
+    """
+    from xrm_control import app
+
+    outcome = app.reanalyze(run, arguments.overrides(set_), _err.print)
+    _told(outcome, json_)
+
+
+@cli.command()
 def report(run: RunPath) -> None:
     """Write a run's report anew."""
     from xrm_control import app
 
     _out.print(str(app.report(run)))
+
+
+@cli.command()
+def verify(
+    run: RunPath,
+    expect: Annotated[
+        str | None, typer.Option(help="a link of the run's chain that was noted elsewhere, or its first 12 digits")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Hold every file of a run against what was recorded, and the record against its chain. Nothing is written.
+
+    Exit code 9: something was altered, is missing or was added; 8: it died; 5: unfinished, or not all is covered.
+    """
+    from xrm_control import app
+    from xrm_control.cli import soundness
+
+    found = app.verify(run, expect)
+    _json(found.as_dict()) if json_ else _out.print(soundness.view(found))
+    raise typer.Exit(found.exit_code)
 
 
 @cli.command()

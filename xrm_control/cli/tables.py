@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.plan import Plan
 from xrm_control.core.clock import pause
 from xrm_control.core.states import RunState
@@ -98,8 +99,24 @@ def status_table(summary: RunSummary) -> Table:
 
 
 def status_view(summary: RunSummary) -> Group:
-    """The table, and whether the run lives."""
-    return Group(status_table(summary), life(summary))
+    """The tables, and whether the run lives."""
+    return Group(status_table(summary), outcome_table(summary), life(summary))
+
+
+def outcome_table(summary: RunSummary) -> Table:
+    """The outcomes of all planned frames, by kind."""
+    table = Table("frames", "planned", "kept at once", "kept when retaken", "missing", "not reached")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for kind, one in summary.outcomes.items():
+        table.add_row(kind, *_outcomes(one))
+    table.add_section()
+    table.add_row("all", *_outcomes(sum(summary.outcomes.values(), FrameOutcomes())))
+    return table
+
+
+def _outcomes(one: FrameOutcomes) -> tuple[str, ...]:
+    return tuple(map(str, (one.planned, one.kept, one.retaken, one.missing, one.not_reached)))
 
 
 def life(summary: RunSummary) -> str:

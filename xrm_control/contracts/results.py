@@ -6,6 +6,7 @@ from pydantic import AliasChoices, Field, field_validator
 
 from xrm_control.contracts.document import Document, JsonFile, Record
 from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.population import Population
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.table1 import Table1
@@ -54,6 +55,21 @@ class Pause(Record):
     found: tuple[str, ...]
 
 
+class ChainMark(Record):
+    """The journal's running hash after so many rows: what was summed up, to be compared later."""
+
+    rows: int
+    sha256: str
+
+
+class ReanalysisNote(Record):
+    """Of a run whose volumes were measured again. settings: in place of the recipe's; inputs: volumes and hand-offs."""
+
+    key: str
+    settings: dict[str, str]
+    inputs: dict[str, str]
+
+
 class Measured(Document):
     """What the results of a run and of a region share."""
 
@@ -80,7 +96,8 @@ class RegionResults(Measured):
 
 class RunResults(Measured):
     """results.json of a run. quality: by region; truth: of simulated runs whose particles were measured; pauses: after
-    which it was gone on with."""
+    which it was gone on with; frames: outcomes of all planned ones, by kind; chain: of the journal that was summed up,
+    None where it is of a version without one; reanalysis: None for what the run itself found out."""
 
     run: str
     recipe_name: str
@@ -95,6 +112,9 @@ class RunResults(Measured):
     truth: TruthMatch | None
     verdict: RunVerdict
     pauses: tuple[Pause, ...] = ()
+    frames: dict[str, FrameOutcomes] = Field(default_factory=dict)
+    chain: ChainMark | None = None
+    reanalysis: ReanalysisNote | None = None
 
 
 RESULTS = JsonFile("results.json", RunResults)

@@ -83,6 +83,12 @@ class DataError(XrmError, ValueError):
     exit_code = ExitCode.USAGE
 
 
+class Altered(XrmError, ValueError):
+    """A file of a run is not what was recorded, or is not there any more: nothing is made of it."""
+
+    exit_code = ExitCode.ALTERED
+
+
 class UnusableData(XrmError, ValueError):
     """What the instrument delivered during a run cannot be used; nobody has used the command wrongly."""
 

@@ -17,5 +17,6 @@ class ExitCode(IntEnum):
     LOCKED = 6  # another process works on it
     NOT_SAFE = 7  # the safe state could not be verified
     DIED = 8  # the run that is asked about died without an end
+    ALTERED = 9  # a file of a run is not what was recorded
     RESUMABLE = 75  # interrupted, and can be gone on with
     INTERRUPTED = 130

@@ -65,11 +65,11 @@ def write_run_tables(folder: RunFolder, rois: Sequence[str]) -> tuple[Path, ...]
 
 
 def compare_with_truth(
-    folder: RunFolder, rois: Sequence[str], measured: Measured, columns_px: int, pixel_um: float
+    folder: RunFolder, place: RunFolder, rois: Sequence[str], measured: Measured, columns_px: int, pixel_um: float
 ) -> TruthMatch | None:
     """The regions of a simulated run against its truth.json; None where there is none, or nothing was measured.
 
-    columns_px, pixel_um: of the scans' detector images.
+    place: where the regions' hand-offs are; columns_px, pixel_um: of the scans' detector images.
     """
     if not folder.truth.is_file() or not len(measured.particles):
         return None
@@ -77,7 +77,7 @@ def compare_with_truth(
     fields: list[Field] = []
     axis_error_px: dict[str, float] = {}
     for roi in rois:
-        path = folder.roi(roi).handoff
+        path = place.roi(roi).handoff
         handoff = HANDOFF.read(path)
         if handoff.shape is None or handoff.rotation_axis_px is None:
             continue

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
+from pathlib import Path
 
 from xrm_control.analysis.population import pool
 from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, FrameCounts, QualityMetrics
-from xrm_control.contracts.results import RESULTS, InstrumentTimes, RunCounts, RunResults, RunVerdict
+from xrm_control.contracts.results import RESULTS, ChainMark, InstrumentTimes, RunCounts, RunResults, RunVerdict
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import EventStream
 from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.processing.achieved import achieved, judge, pauses
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
+from xrm_control.processing.outcomes import outcomes
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
-from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.artifacts import record_file, require_recorded
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.journal_reader import JournalQueries
 from xrm_control.storage.recorder import EventRecorder
-from xrm_control.storage.records import Artifact
+from xrm_control.storage.records import ArtifactKind
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 from xrm_control.storage.settling import settle
 
@@ -29,14 +31,25 @@ _VERSIONED = ("xrm_control", "astra-toolbox", "numpy", "scipy", "scikit-image", 
 
 
 def sum_up(
-    folder: RunFolder, journal: JournalQueries, recipe: Recipe, verdict: Verdict, reasons: tuple[str, ...] = ()
+    folder: RunFolder,
+    journal: JournalQueries,
+    recipe: Recipe,
+    verdict: Verdict,
+    reasons: tuple[str, ...] = (),
+    measured_in: RunFolder | None = None,
+    reported: tuple[str, ...] | None = None,
 ) -> RunResults:
-    """The content of results.json, from the run's journal and files; `reasons` say why the `verdict` is no better."""
+    """The content of results.json, from the run's journal and files; `reasons` say why the `verdict` is no better.
+
+    measured_in, reported: where the tables of which regions are; none: the run's own.
+    """
     run, record, frames = achieved(folder, journal), journal.run(), journal.accounting_by_roi()
-    measured = read_measured(folder, run.reported)
+    place = folder if measured_in is None else measured_in
+    regions = run.reported if reported is None else reported
+    measured = read_measured(place, regions)
     particles, voids = measured.particles, measured.voids
     quality = {
-        roi: (quality_of(folder.roi(roi), recipe.handoff.foreign) if roi in run.reported else QualityMetrics())
+        roi: (quality_of(place.roi(roi), recipe.handoff.foreign) if roi in regions else QualityMetrics())
         .model_copy(update={"frames": FrameCounts(kept=fate.kept, retaken=fate.retaken, missing=fate.missing)})
         for roi, fate in frames.items()
         if roi
@@ -44,7 +57,7 @@ def sum_up(
     pooled = pool(particles, voids, seed=recipe.analysis.seed)
     camera, binning = recipe.instrument.describe().camera, recipe.scan.binning
     return RunResults(
-        run=folder.name,
+        run=record.name,
         recipe_name=recipe.name,
         recipe_sha256=recipe.sha256(),
         backend=record.backend,
@@ -66,17 +79,20 @@ def sum_up(
         population=pooled.population,
         quality=quality,
         truth=compare_with_truth(
-            folder, run.reported, measured, camera.width_px // binning, camera.binned_pixel_um(binning)
+            folder, place, regions, measured, camera.width_px // binning, camera.binned_pixel_um(binning)
         ),
         verdict=RunVerdict(status=verdict, reasons=reasons),
         pauses=pauses(journal),
+        frames=outcomes(folder, journal),
+        chain=None if (link := journal.chain_of_facts()) is None else ChainMark(rows=link.rows, sha256=link.sha256),
     )
 
 
 def sum_up_again(folder: RunFolder) -> None:
     """Write results.json of a run that nobody carries out any more, after what it left half done was settled.
 
-    Raises ResourceLocked when somebody does; RecipeError, DataError or StorageError when its files cannot be used.
+    Raises ResourceLocked when somebody does; Altered when a table is not what was recorded; RecipeError, DataError or
+    StorageError when its files cannot be used.
     """
     recipe, _ = load_document(folder.recipe, Recipe, {})
     with folder.lock(), Journal.open(folder.journal) as journal:
@@ -84,15 +100,24 @@ def sum_up_again(folder: RunFolder) -> None:
         events = EventStream(lambda: t_s)
         EventRecorder(folder, journal, lambda: utc_now().isoformat()).listen_to(events)
         settle(folder, journal, t_s, events.emit)
-        found = achieved(folder, journal)
+        found, known = achieved(folder, journal), journal.artifacts()
+        require_recorded(folder, (known.get(folder.relative(path)) for path in _summed(folder, found.reported)))
         verdict, reasons = judge(found, recipe, journal)
         results = sum_up(folder, journal, recipe, verdict, reasons)
-        made = [(folder.write_text(folder.results, RESULTS.text(results), replace=True), "results")]
-        made += [(path, "table") for path in write_run_tables(folder, found.reported)]
+        made = [(folder.write_text(folder.results, RESULTS.text(results), replace=True), ArtifactKind.RESULTS)]
+        made += [(path, ArtifactKind.TABLE) for path in write_run_tables(folder, found.reported)]
         for path, kind in made:
-            name, size = folder.relative(path), path.stat().st_size
-            journal.record_artifact(Artifact(name, sha256_file(path), size, kind, t_s))
+            record_file(folder, journal, path, kind, t_s)
         events.sum_up()
+
+
+def _summed(folder: RunFolder, rois: Sequence[str]) -> list[Path]:
+    """The files that a run is summed up from, besides its journal."""
+    places = [folder.roi(roi) for roi in rois]
+    of_regions = [
+        path for place in places for path in (place.particles, place.voids, place.columns, place.quality, place.handoff)
+    ]
+    return [folder.rois, folder.truth, *of_regions]
 
 
 def quality_of(place: RoiFolder, foreign: bool) -> QualityMetrics:

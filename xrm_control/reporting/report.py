@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from xrm_control.reporting.formatting import utc_text
-from xrm_control.reporting.run_data import RunData, read_run
+from xrm_control.reporting.run_data import Beside, RunData, read_run
 from xrm_control.reporting.sections.accuracy import accuracy_section
 from xrm_control.reporting.sections.instrument import beside_paper
 from xrm_control.reporting.sections.population import distributions_section, statistics_section, table1_section
 from xrm_control.reporting.sections.provenance import provenance_section, quality_section
 from xrm_control.reporting.sections.regions import mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
-from xrm_control.reporting.sections.summary import headlines, pauses, verdict
+from xrm_control.reporting.sections.summary import headlines, pauses, reanalysis, verdict
 
 
-def build_report(run: Path) -> str:
+def build_report(run: Path, beside: Beside | None = None, doubts: Sequence[str] = ()) -> str:
     """The report on a run folder as one self-contained HTML page: no scripts needed, no network, images inside.
 
-    run: a run folder, finished or not; what is missing or unreadable in it is named on the page.
+    run: a run folder, finished or not; what is missing or unreadable in it is named on the page. beside: a re-analysis
+    in it, that the page is of. doubts: what else is wrong with its files, in a sentence each.
     Raises DataError only when `run` is not the folder of a run at all. The same folder gives the same text.
     """
-    return render(read_run(run))
+    data = read_run(run, beside)
+    return render(replace(data, problems=(*doubts, *data.problems)))
 
 
 def render(run: RunData) -> str:
@@ -56,6 +60,7 @@ def render(run: RunData) -> str:
         simulated=run.results is not None and run.results.simulated,
         verdict=verdict(run),
         pauses=pauses(run),
+        reanalysis=reanalysis(run),
         headlines=headlines(run),
         problems=run.problems,
         not_measured=run.not_measured,

@@ -46,6 +46,15 @@ class RegionData:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A re-analysis: where its tables, results and recipe are, and whether another core than the built-in one made
+    them. Frames, volumes, plan and regions are the run's."""
+
+    path: Path
+    foreign: bool
+
+
+@dataclass(frozen=True)
 class RunData:
     """A run folder as read. `problems` says in one sentence each what is missing or could not be read.
 
@@ -78,8 +87,8 @@ class RunData:
         return tuple(name for name in dict.fromkeys(n for r in analysed for n in r) if all(name in r for r in analysed))
 
 
-def read_run(folder: Path) -> RunData:
-    """Read a run folder, finished or not. Raises DataError when the folder is not one of a run at all."""
+def read_run(folder: Path, beside: Beside | None = None) -> RunData:
+    """Read a run folder, finished or not, or a re-analysis in it. Raises DataError when it is none of a run at all."""
     if not folder.is_dir():
         raise DataError("no such run folder", where=str(folder), remedy="give the folder that `xrm run` printed")
     if not any((folder / name).exists() for name in MARKERS) and not any(folder.glob("roi-*")):
@@ -89,15 +98,16 @@ def read_run(folder: Path) -> RunData:
             remedy=f"a run has at least one of {', '.join(MARKERS)}",
         )
     problems: list[str] = []
-    results = _document(RESULTS, folder, problems, "the run has not finished, or died before it could sum up")
+    place = folder if beside is None else beside.path
+    results = _document(RESULTS, place, problems, "the run has not finished, or died before it could sum up")
     rois = _document(ROIS, folder, problems, "no regions were chosen yet")
     plan = _document(PLAN, folder, problems, "the plan was not stored")
-    recipe = _recipe(folder / "recipe.yaml", problems)
-    foreign = plan is not None and plan.recipe.handoff.foreign
+    recipe = _recipe(place / "recipe.yaml", problems)
+    foreign = beside.foreign if beside is not None else plan is not None and plan.recipe.handoff.foreign
     regions = tuple(
-        _region(folder, name, rois, results, problems, foreign) for name in _region_names(folder, rois, results)
+        _region(folder, place / name, rois, results, problems, foreign) for name in _region_names(folder, rois, results)
     )
-    return RunData(folder, results, rois, plan, recipe, regions, tuple(problems), (folder / RESULTS.name).exists())
+    return RunData(folder, results, rois, plan, recipe, regions, tuple(problems), (place / RESULTS.name).exists())
 
 
 def _region_names(folder: Path, rois: RoisDocument | None, results: RunResults | None) -> list[str]:
@@ -114,14 +124,14 @@ def _is_plain(name: str) -> bool:
 
 def _region(
     folder: Path,
-    name: str,
+    own: Path,
     rois: RoisDocument | None,
     results: RunResults | None,
     problems: list[str],
     foreign: bool,
 ) -> RegionData:
-    """`foreign`: another core than the built-in one need not write what only that promises."""
-    own = folder / name
+    """`own`: where its tables are; `foreign`: another core than the built-in one need not write what that promises."""
+    name = own.name
     place = None if rois is None else next((roi for roi in rois.rois if roi.name == name), None)
     summed = QualityMetrics() if results is None else results.quality.get(name, QualityMetrics())
     if not own.is_dir():
@@ -148,7 +158,7 @@ def _region(
         place=place,
         particles=_table(own / "particles.csv", known.particles, problems),
         voids=_table(own / "voids.csv", known.voids, problems) if expected("voids.csv") else None,
-        volume=_stack(own / "volume.ome.tif", problems),
+        volume=_stack(folder / name / "volume.ome.tif", problems),
         labels=_stack(own / "labels.ome.tif", problems) if expected("labels.ome.tif") else None,
         # Not part of every taker's answer: outlines of voids are drawn where it is there.
         phases=_stack(own / "phases.ome.tif", problems) if (own / "phases.ome.tif").exists() else None,

@@ -28,9 +28,9 @@ from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext
-from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.artifacts import record_file
 from xrm_control.storage.frames import read_frame
-from xrm_control.storage.records import Artifact
+from xrm_control.storage.records import ArtifactKind
 
 
 async def connect(run: RunContext) -> None:
@@ -47,8 +47,9 @@ async def connect(run: RunContext) -> None:
     if not source.available:
         run.events.emit(SourceDown())
     truth = run.instrument.truth()
-    if truth is not None and not run.folder.truth.is_file():
-        await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth))
+    if truth is not None and not run.recorded(run.folder.truth.name):
+        await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth, replace=True))
+        record_artifact(run, run.folder.truth.name, ArtifactKind.TRUTH)
 
 
 async def home(run: RunContext) -> None:
@@ -235,8 +236,7 @@ def _tell_of_lost_pair(run: RunContext, roi: Roi) -> None:
 
 def record_artifact(run: RunContext, name: str, kind: str, roi: str = "") -> None:
     """Commit a durable file of the run folder to the journal."""
-    path = run.folder.path / name
-    run.journal.record_artifact(Artifact(name, sha256_file(path), path.stat().st_size, kind, run.clock.now_s(), roi))
+    record_file(run.folder, run.journal, run.folder.path / name, kind, run.clock.now_s(), roi)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import Level, RoiState, RunState
+from xrm_control.storage.chain import ChainWriter
 from xrm_control.storage.durable import fsync_path
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version
 from xrm_control.storage.records import Artifact, PlannedFrame, RunRecord, StoredFrame
@@ -31,6 +32,7 @@ class Journal(JournalQueries):
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(path, connection)
         self._failed: str | None = None
+        self._chain = ChainWriter(connection)
 
     @classmethod
     def create(cls, path: Path, run: RunRecord) -> Journal:
@@ -161,11 +163,19 @@ class Journal(JournalQueries):
 
     def record_artifact(self, artifact: Artifact) -> None:
         """Record a durable file that a stage made; a later record of the same path supersedes the earlier."""
-        row = (artifact.path, artifact.sha256, artifact.bytes, artifact.kind, artifact.roi, artifact.t_s)
+        self.record_artifacts((artifact,))
+
+    def record_artifacts(self, artifacts: Iterable[Artifact]) -> None:
+        """`record_artifact` of files that belong together: all or none."""
+        chained = self.chained
+        columns = "path, sha256, bytes, kind, roi, t_s" + (", inputs" if chained else "")
         with self._transaction():
-            self._connection.execute(
-                "INSERT INTO artifact (path, sha256, bytes, kind, roi, t_s) VALUES (?, ?, ?, ?, ?, ?)", row
-            )
+            for one in artifacts:
+                row = (one.path, one.sha256, one.bytes, one.kind, one.roi, one.t_s)
+                inputs = (json.dumps(one.inputs, sort_keys=True),) if chained else ()
+                self._connection.execute(
+                    f"INSERT INTO artifact ({columns}) VALUES ({_marks(len(row + inputs))})", row + inputs
+                )
 
     def set_state(self, state: RunState, *, t_s: float, reason: str = "", utc: str | None = None) -> None:
         """Enter a state of the run. `done` is refused while a planned frame has no outcome."""
@@ -208,7 +218,9 @@ class Journal(JournalQueries):
                 raise StorageError(f"the journal stopped after an error: {self._failed}", where=str(self.path))
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
+                self._chain.begin()
                 yield
+                self._chain.extend()
                 self._connection.execute("COMMIT")
             except sqlite3.IntegrityError as error:
                 self._rollback()
@@ -221,6 +233,7 @@ class Journal(JournalQueries):
                 raise
 
     def _rollback(self) -> None:
+        self._chain.forget()
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

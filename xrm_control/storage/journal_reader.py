@@ -8,9 +8,10 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
+from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.core.errors import DataError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
@@ -18,6 +19,8 @@ from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, Ru
 from xrm_control.storage.records import (
     Accounting,
     Artifact,
+    ArtifactKind,
+    ChainLink,
     EventRecord,
     Exposure,
     PlannedFrame,
@@ -28,7 +31,10 @@ from xrm_control.storage.records import (
     StateRecord,
     StoredFrame,
 )
-from xrm_control.storage.schema import READABLE
+from xrm_control.storage.schema import CHAINED_SINCE, READABLE
+
+SUMMED_UP = (ArtifactKind.TABLE, ArtifactKind.RESULTS, ArtifactKind.REPORT, ArtifactKind.REANALYSIS)
+"""Kinds of artifacts that are made of all the others, and may be made again."""
 
 _ACCOUNTING = ", ".join(
     (
@@ -87,6 +93,17 @@ class JournalQueries:
             " GROUP BY roi ORDER BY (SELECT min(rowid) FROM planned_frame AS p WHERE p.roi = outcome.roi)"
         )
         return {row["roi"]: Accounting(**{key: row[key] for key in row.keys() if key != "roi"}) for row in rows}  # noqa: SIM118
+
+    def outcomes(self) -> dict[str, FrameOutcomes]:
+        """The outcomes of the planned frames by their kind, in planned order."""
+        kept, missing, still_open = FrameOutcome.KEPT, FrameOutcome.MISSING, FrameOutcome.OPEN
+        rows = self._rows(
+            f"SELECT kind, sum(outcome = '{kept}' AND rejected = 0) AS kept,"
+            f" sum(outcome = '{kept}' AND rejected > 0) AS retaken, sum(outcome = '{missing}') AS missing,"
+            f" sum(outcome = '{still_open}') AS not_reached FROM outcome"
+            " GROUP BY kind ORDER BY (SELECT min(rowid) FROM planned_frame AS p WHERE p.kind = outcome.kind)"
+        )
+        return {row["kind"]: FrameOutcomes(**{key: row[key] for key in row.keys() if key != "kind"}) for row in rows}  # noqa: SIM118
 
     def progress(self) -> tuple[StageProgress, ...]:
         """Frames with an outcome against frames planned, by stage and ROI, in planned order."""
@@ -173,8 +190,30 @@ class JournalQueries:
         for row in self._rows("SELECT * FROM artifact ORDER BY id"):
             fields = dict(row)
             del fields["id"]
-            found[row["path"]] = Artifact(**fields)
+            inputs = json.loads(fields.pop("inputs", "{}"))
+            found[row["path"]] = Artifact(**fields, inputs=inputs)
         return found
+
+    @property
+    def chained(self) -> bool:
+        """Whether the rows are linked by a running hash; older versions have none."""
+        return self._rows("PRAGMA user_version")[0][0] >= CHAINED_SINCE
+
+    def chain_end(self) -> ChainLink | None:
+        """The last link of the chain; None where there is none."""
+        return self._link("SELECT id, sha256 FROM chain ORDER BY id DESC LIMIT 1")
+
+    def chain_of_facts(self) -> ChainLink | None:
+        """The last link of a fact on frames and regions: what a run is summed up from, however often it is."""
+        return self._link(
+            "SELECT id, sha256 FROM chain WHERE of_table NOT IN ('event', 'run_state', 'artifact')"
+            " OR (of_table = 'artifact' AND row IN (SELECT id FROM artifact"
+            f" WHERE kind NOT IN ({', '.join(repr(str(kind)) for kind in SUMMED_UP)}))) ORDER BY id DESC LIMIT 1"
+        )
+
+    def _link(self, sql: str, parameters: tuple[Any, ...] = ()) -> ChainLink | None:
+        rows = self._rows(sql, parameters) if self.chained else []
+        return ChainLink(*rows[0]) if rows else None
 
     def summary(self) -> RunSummary:
         """State, progress, accounting, ROI states, last event: one consistent look at the run."""
@@ -215,7 +254,7 @@ class JournalReader(JournalQueries):
     """A read-only look at a journal, live or finished; a context manager."""
 
     @classmethod
-    def open(cls, path: Path) -> JournalReader:
+    def open(cls, path: Path) -> Self:
         """Open `path` read-only; DataError when it is missing, no journal, or of another version."""
         if not path.is_file():
             raise DataError("there is no journal", where=str(path))
@@ -231,7 +270,7 @@ class JournalReader(JournalQueries):
             raise DataError(f"is no journal that can be read: {error}", where=str(path)) from error
 
     @classmethod
-    def _checked(cls, path: Path, uri: str) -> JournalReader:
+    def _checked(cls, path: Path, uri: str) -> Self:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
         try:
             check_version(connection, path)
@@ -245,7 +284,7 @@ class JournalReader(JournalQueries):
         with self._lock:
             self._connection.close()
 
-    def __enter__(self) -> JournalReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *details: object) -> None:

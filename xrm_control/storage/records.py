@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ENDS, FrameKind, Level, RoiState, RunState
@@ -61,9 +63,32 @@ class StoredFrame:
     mean_counts: float | None
 
 
+class ArtifactKind(StrEnum):
+    """What a recorded file is to its run; `check`: a view that was taken again to be compared."""
+
+    RECIPE = "recipe"
+    PLAN = "plan"
+    TRUTH = "truth"
+    MOSAIC = "mosaic"
+    ROIS = "rois"
+    PICTURE = "picture"
+    CHECK = "check"
+    VOLUME = "volume"
+    PREVIEW = "preview"
+    HANDOFF = "handoff"
+    ANALYSIS = "analysis"
+    TABLE = "table"
+    RESULTS = "results"
+    REPORT = "report"
+    REANALYSIS = "reanalysis"
+
+
 @dataclass(frozen=True)
 class Artifact:
-    """A file that a stage made: `path` relative to the run folder, `roi` "" for the run as a whole."""
+    """A file that a stage made: `path` relative to the run folder, `roi` "" for the run as a whole.
+
+    inputs: SHA-256 of the files that it was made of, by path; what is made of frames names them in handoff.json.
+    """
 
     path: str
     sha256: str
@@ -71,6 +96,15 @@ class Artifact:
     kind: str
     t_s: float
     roi: str = ""
+    inputs: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class ChainLink:
+    """A link of the journal's chain: it stands for all of the first `rows` rows, in the order of their writing."""
+
+    rows: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -135,7 +169,8 @@ class StageProgress:
 class RunSummary:
     """What `xrm status` shows; `last_t_s` is the latest instrument time in the journal.
 
-    alive: a process carries the run out, `process` is its number; last_sign_utc: when anything was last written.
+    alive: a process carries the run out, `process` is its number; last_sign_utc: when anything was last written;
+    outcomes: of all planned frames, by kind.
     """
 
     run: RunRecord
@@ -149,6 +184,7 @@ class RunSummary:
     alive: bool = False
     process: int | None = None
     last_sign_utc: str | None = None
+    outcomes: dict[str, FrameOutcomes] = field(default_factory=dict[str, FrameOutcomes])
 
     @property
     def ended(self) -> bool:
@@ -167,4 +203,5 @@ class RunSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON-able data."""
-        return {**asdict(self), "ended": self.ended, "stopped": self.stopped, "died": self.died}
+        told = {kind: one.model_dump() for kind, one in self.outcomes.items()}
+        return {**asdict(self), "outcomes": told, "ended": self.ended, "stopped": self.stopped, "died": self.died}

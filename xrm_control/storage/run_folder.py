@@ -27,7 +27,7 @@ from xrm_control.storage.durable import (
 from xrm_control.storage.lock import hold_lock, lock_holder
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
-_TAKEN = ("frames", "quarantine", "checks", "commands", MOSAIC)
+_TAKEN = ("frames", "quarantine", "checks", "commands", "reanalyses", MOSAIC)
 _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -195,6 +195,14 @@ class RunFolder:
     @property
     def quarantine(self) -> Path:
         return self.path / "quarantine"
+
+    @property
+    def reanalyses(self) -> Path:
+        return self.path / "reanalyses"
+
+    def reanalysis(self, key: str) -> RunFolder:
+        """Where a re-analysis keeps what a run keeps beside its frames: regions, tables, results, report."""
+        return RunFolder(self.reanalyses / key)
 
     def roi(self, name: str) -> RoiFolder:
         """The files of one ROI (``roi-01``)."""

@@ -11,9 +11,11 @@ from enum import StrEnum
 
 from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, RunState
 
-# Version 1 had the same tables, without the checks of run_state and roi_state: it is read and gone on with as it is.
-SCHEMA_VERSION = 2
-READABLE = (1, SCHEMA_VERSION)
+# Older ones are read and gone on with as they are: version 1 lacks the checks of run_state and roi_state, both lack the
+# chain and the inputs of artifacts.
+SCHEMA_VERSION = 3
+CHAINED_SINCE = 3
+READABLE = (1, 2, SCHEMA_VERSION)
 
 
 def _among(kinds: type[StrEnum]) -> str:
@@ -65,7 +67,8 @@ CREATE TABLE event (
 );
 CREATE TABLE artifact (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
-    bytes INTEGER NOT NULL CHECK (bytes >= 0), kind TEXT NOT NULL, roi TEXT NOT NULL, t_s REAL NOT NULL
+    bytes INTEGER NOT NULL CHECK (bytes >= 0), kind TEXT NOT NULL, roi TEXT NOT NULL, t_s REAL NOT NULL,
+    inputs TEXT NOT NULL
 );
 CREATE TABLE roi_state (
     id INTEGER PRIMARY KEY, roi TEXT NOT NULL CHECK (roi <> ''),
@@ -75,6 +78,10 @@ CREATE TABLE roi_state (
 CREATE TABLE run_state (
     id INTEGER PRIMARY KEY,
     state TEXT NOT NULL CHECK (state IN {_among(RunState)}), reason TEXT NOT NULL, t_s REAL NOT NULL, utc TEXT
+);
+CREATE TABLE chain (
+    id INTEGER PRIMARY KEY, of_table TEXT NOT NULL, row INTEGER NOT NULL,
+    sha256 TEXT NOT NULL CHECK (length(sha256) = 64), UNIQUE (of_table, row)
 );
 CREATE VIEW kept AS
     SELECT committed.* FROM committed
@@ -144,6 +151,24 @@ TABLES = (
     "roi_state",
     "run_state",
 )
+"""What is told; each row of these has its link in the chain (see `storage.chain`)."""
+CHAIN = "chain"
+
+
+_VERBS = ("UPDATE", "DELETE")
+
+
+def _only_add(table: str, verb: str) -> str:
+    return f"only_add_{table}_{verb.lower()}"
+
+
+def expected_rules(*, chained: bool) -> tuple[str, ...]:
+    """Names of the rules that keep a journal from being changed; `chained`: of a version with a chain."""
+    tables = (*TABLES, CHAIN) if chained else TABLES
+    return (
+        *(f"rule_{number}" for number in range(len(_RULES))),
+        *(_only_add(table, verb) for table in tables for verb in _VERBS),
+    )
 
 
 def schema_statements() -> list[str]:
@@ -154,10 +179,10 @@ def schema_statements() -> list[str]:
             f"CREATE TRIGGER rule_{number} BEFORE INSERT ON {table} WHEN {condition} "
             f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
         )
-    for table in TABLES:
-        for verb in ("UPDATE", "DELETE"):
+    for table in (*TABLES, CHAIN):
+        for verb in _VERBS:
             statements.append(
-                f"CREATE TRIGGER only_add_{table}_{verb.lower()} BEFORE {verb} ON {table} "
+                f"CREATE TRIGGER {_only_add(table, verb)} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, 'the journal is only ever added to'); END"
             )
     statements.append(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from xrm_control.contracts.headings import heading
+from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.quality import FrameCounts
 from xrm_control.reporting.formatting import MISSING, duration, figure, percent, text
 from xrm_control.reporting.run_data import RunData
@@ -44,13 +45,19 @@ def quality_section(run: RunData) -> Section:
             missing=sum(one.missing for one in counted),
         )
         frames.append(("all", *_fate(total)))
+    outcomes = {} if run.results is None else run.results.frames
+    fates = [(kind, *_outcomes(one)) for kind, one in outcomes.items()]
+    if fates:
+        fates.append(("all", *_outcomes(sum(outcomes.values(), FrameOutcomes()))))
     head = ("region", "SNR", "transmission", "opaque pixels", "rotation axis (px)", "threshold (1/µm)", "scan time")
     tables = (table(head, quality), table(("region", "frames kept", "retaken", "missing"), frames)) if quality else ()
+    if fates:
+        tables += (table(("frames", "planned", "kept at once", "kept when retaken", "missing", "not reached"), fates),)
     lead = (
         "SNR: mean inside the particles minus mean of the background in the powder layer, over that background’s "
-        "standard deviation, in the volume. Every planned frame ends as kept, retaken or missing.",
+        "standard deviation, in the volume. Every planned frame has one outcome, and their sum is the plan.",
     )
-    return Section("quality", "Quality and frames", lead if tables else ("No region was scanned.",), tables)
+    return Section("quality", "Quality and frames", lead if quality else ("No region was scanned.",), tables)
 
 
 def provenance_section(run: RunData) -> Section:
@@ -64,6 +71,8 @@ def provenance_section(run: RunData) -> Section:
             ("instrument backend", text(results.backend)),
             ("started", text(results.started_utc)),
         ]
+        if results.chain is not None:
+            about.append((f"chain of the journal's first {results.chain.rows} rows", text(results.chain.sha256)))
         about += [(f"sample {heading(key)}", text(value)) for key, value in results.sample]
         about += [(f"version of {name}", text(value)) for name, value in results.versions.items()]
     about.append(("report written with", ", ".join(_versions())))
@@ -76,6 +85,11 @@ def provenance_section(run: RunData) -> Section:
             hashes.append((region.name, f"{len(digests) - len(shown)} frames and others", "in handoff.json"))
     tables = (table(("", ""), about),) + ((table(("region", "input", "SHA-256"), hashes),) if hashes else ())
     return Section("provenance", "Provenance", (), tables, (), (), {"recipe": run.recipe})
+
+
+def _outcomes(one: FrameOutcomes) -> tuple[str | Cell, ...]:
+    missing, left = (Cell(text(count), "bad" if count else "") for count in (one.missing, one.not_reached))
+    return text(one.planned), text(one.kept), text(one.retaken), missing, left
 
 
 def _fate(frames: FrameCounts | None) -> tuple[str | Cell, ...]:

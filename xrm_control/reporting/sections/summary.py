@@ -86,3 +86,13 @@ def pauses(run: RunData) -> tuple[str, ...]:
         f"Paused from {duration(pause.from_s)} to {duration(pause.to_s)} of its time: {'; '.join(pause.found)}"
         for pause in stated
     )
+
+
+def reanalysis(run: RunData) -> str | None:
+    """That the page is of a re-analysis, of what and with which settings; None for a run's own."""
+    note = None if run.results is None else run.results.reanalysis
+    if run.results is None or note is None:
+        return None
+    settings = ", ".join(f"{key}={value}" for key, value in note.settings.items()) or "the settings of its recipe"
+    chain = "" if run.results.chain is None else f", whose chain is {run.results.chain.sha256}"
+    return f"Re-analysis {note.key} of the volumes of run {run.results.run}{chain}, with {settings}"

@@ -1,0 +1,29 @@
+"""A run of two regions that has ended well; whoever changes it takes a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.session.scripted import SMALL
+from tests.system.conftest import SLAB, write_recipe
+from xrm_control import app
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.storage.run_folder import RunFolder
+
+# Two regions with particles in both.
+TWO: dict[str, Any] = {
+    **SMALL,
+    **SLAB,
+    "roi": {"kind": "manual", "positions": [{"x_um": -33, "y_um": 0}, {"x_um": 33, "y_um": 0}]},
+    "scan": {"projections": 41, "references": {"kind": "both", "count": 1}, "darks": 1},
+}
+
+
+@pytest.fixture(scope="session")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = tmp_path_factory.mktemp("ended")
+    outcome = app.run(app.load(write_recipe(folder, **TWO)), folder / "runs", None)
+    assert outcome.exit_code == ExitCode.OK
+    return RunFolder.open(outcome.folder)
