@@ -90,26 +90,6 @@ def load_volume(path: Path) -> NDArray[np.number]:
     return volume
 
 
-def voxel_size_of(path: Path) -> float | None:
-    """Voxel size in um that an OME-TIFF states (its X), or None."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            text = file.ome_metadata
-    except (OSError, tifffile.TiffFileError) as error:
-        raise DataError(f"the volume cannot be read: {error}", where=str(path)) from error
-    if not text:
-        return None
-    found = tifffile.xml2dict(text)
-    image = found.get("OME", {}).get("Image", {})
-    pixels = (image[0] if isinstance(image, list) else image).get("Pixels", {})
-    size = pixels.get("PhysicalSizeX")
-    unit = pixels.get("PhysicalSizeXUnit", "µm")
-    scale = {"µm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3}.get(unit)
-    return None if size is None or scale is None else float(size) * scale
-
-
 def write_labels(out: Path, voxel_um: float, labels: NDArray[np.unsignedinteger], phases: NDArray[np.uint8]) -> None:
     """Write labels.ome.tif and phases.ome.tif (z, y, x) into `out`, which is made if it is not there."""
     import tifffile
