@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -27,7 +28,7 @@ def refuse_missing_parts(item: h5py.Dataset, depth: int = 0) -> None:
     elif item.chunks is not None:
         _refuse_unwritten(item, item.chunks, where)
     elif item.id.get_storage_size() == 0:
-        raise _missing(where, "none of it was ever written")
+        raise _missing(where, "it was never written")
 
 
 def _missing(where: str, what: str) -> DataError:
@@ -51,14 +52,23 @@ def _refuse_virtual(item: h5py.Dataset, where: str, depth: int) -> None:
             part = file.get(source.dset_name)
             if not isinstance(part, h5py.Dataset):
                 raise _missing(where, f"{name} has no {source.dset_name}")
-            last = source.src_space.get_select_bounds()[1]
-            if len(last) != part.ndim or any(end >= size for end, size in zip(last, part.shape, strict=True)):
+            if _too_small(part, source):
                 raise _missing(where, f"{name}:{source.dset_name} has the shape {part.shape} and is too small")
             if depth < _DEEP:
                 refuse_missing_parts(part, depth + 1)
         covered += source.vspace.get_select_npoints()
     if covered < int(item.size or 0):
         raise _missing(where, f"only {covered} of {item.size} values have a source")
+
+
+def _too_small(part: h5py.Dataset, source: Any) -> bool:
+    if source.vspace.get_select_npoints() > (part.size or 0):
+        return True
+    try:
+        last = source.src_space.get_select_bounds()[1]
+    except (ValueError, RuntimeError):
+        return False  # all of the source is meant
+    return len(last) != part.ndim or any(end >= size for end, size in zip(last, part.shape, strict=True))
 
 
 def _refuse_external(item: h5py.Dataset, where: str) -> None:
