@@ -21,8 +21,9 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.origins import Origins
 from xrm_control.processing.measured import read_tables
 from xrm_control.recipe.loading import load_document
+from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import Reconstruction, ReconstructionSpec, reconstruct_scan
-from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.storage.formats.ome_tiff import write_volume
 from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.formats.scan_file import ScanOptions
@@ -132,7 +133,8 @@ def _analysed(
             volume, voxel_um = np.asarray(source), voxel_size_um
         if voxel_um is None:
             raise DataError("an array does not say how large a voxel is", where="voxel_size_um", remedy="give it in um")
-        results = analyze_array(volume, out, spec, voxel_um)
+        known = isinstance(source, Reconstruction)
+        results = analyze_array(volume, out, spec, voxel_um, reconstruction=known)
     labels, phases = (read_volume(out / f"{name}.ome.tif")[0] for name in ("labels", "phases"))
     tables = read_tables(out)
     return AnalysedVolume(results, records(tables.particles), records(tables.voids), labels, phases)
@@ -155,7 +157,7 @@ def _scan_of(
     pixel = operator_um(float(pixel_size_um or 0), "pixel_size_um")
     none = np.empty((0, *projections.shape[1:]), np.float32)
     white = none if flats is None else np.asarray(flats)
-    return ScanData(
+    scan = ScanData(
         projections=projections,
         theta_deg=np.asarray(theta_deg, float),
         time_s=np.arange(len(projections), dtype=float),
@@ -167,6 +169,8 @@ def _scan_of(
         normalised=normalised,
         origins=Origins(pixel.scale(), "theta_deg"),
     )
+    check_scan(scan)
+    return judge(scan).of(scan)
 
 
 def _new_file(path: Path) -> Path:

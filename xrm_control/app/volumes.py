@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.core import AnalysisSpec, measure
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff
+from xrm_control.analysis.volume_check import grey_of, resampled
 from xrm_control.app.outputs import require_new_file, require_results_folder
 from xrm_control.compute.processes import Processes
 from xrm_control.contracts.results import REGION_RESULTS, RegionResults
@@ -20,6 +21,7 @@ from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, Interrupted
 from xrm_control.core.geometry import Pose
+from xrm_control.core.memory import require_memory
 from xrm_control.core.origins import Origins
 from xrm_control.processing.scans import FileScan, RunScan
 from xrm_control.processing.volumes import (
@@ -33,12 +35,14 @@ from xrm_control.processing.volumes import (
 )
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
+from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.storage.durable import make_folder, require_free, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
-from xrm_control.storage.formats.units import Sourced
+from xrm_control.storage.formats.units import Sourced, operator_um
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.lock import hold_lock
 from xrm_control.storage.run_folder import RunFolder
@@ -113,7 +117,26 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
             remedy="give --references FILE; or, if the projections are transmissions already, say --normalised",
         )
     views, rows, columns = recorded.projections.shape
-    return FoundScan(FileScan(source.absolute(), told, normalised), (views, rows, columns), recorded.origins)
+    if 0 in (views, rows, columns):
+        return FoundScan(FileScan(source.absolute(), told, normalised), (views, rows, columns), recorded.origins)
+    scan = ScanData.of(recorded, assume_normalised=normalised)
+    check_scan(scan)
+    with _of_file(source):
+        out = judge(scan)
+    return FoundScan(
+        FileScan(source.absolute(), told, normalised, out),
+        (views - len(out.views), rows, columns),
+        recorded.origins.noting(*out.notes),
+    )
+
+
+@contextmanager
+def _of_file(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        where = f"{source}: {error.where}" if error.where else str(source)
+        raise DataError(error.what, where=where, value=error.value, limit=error.limit, remedy=error.remedy) from error
 
 
 def _scan_of_run(source: Path, told: ScanOptions) -> FoundScan:
@@ -165,9 +188,26 @@ def analyze(
     return _measured(read_handoff(source) if source.suffix == ".json" else _volume(source, spec, voxel_size_um), out)
 
 
-def analyze_array(volume: NDArray[np.number], out: Path, spec: AnalysisSpec, voxel_size_um: float) -> RegionResults:
-    """`analyze` of a volume (z, y, x) in 1/um that is in memory."""
-    return _measured(_bare(volume, Path("array"), voxel_size_um, {}, spec), out)
+def analyze_array(
+    volume: NDArray[np.number], out: Path, spec: AnalysisSpec, voxel_size_um: float, *, reconstruction: bool = False
+) -> RegionResults:
+    """`analyze` of a volume (z, y, x) in 1/um that is in memory; reconstruction: one of this program's."""
+    voxel = operator_um(voxel_size_um, "voxel_size_um")
+    return _measured(
+        AnalysisInput(
+            volume=volume,
+            volume_path=Path("array"),
+            voxel_size_um=voxel.value,
+            roi="volume",
+            centre=Pose(0.0, 0.0, 0.0, 0.0),
+            analysis=spec.model_dump(mode="json"),
+            field="cylinder" if reconstruction else "auto",
+            foreign=not reconstruction and volume.ndim == 3,
+            scale=voxel.scale(),
+            grey_source="1/um, as arrays are",
+        ),
+        out,
+    )
 
 
 def _measured(taken: AnalysisInput, out: Path) -> RegionResults:
@@ -183,19 +223,25 @@ def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> An
     found = open_volume(source, voxel_size_um)
     if found.voxel_zyx_um is None:
         raise DataError("the file does not say how large a voxel is", where=str(source), remedy="give --voxel-size-um")
-    inputs = {source.name: sha256_file(source)} if source.is_file() else {}
-    return _bare(found.values, source, found.voxel_zyx_um[2], inputs, spec)
-
-
-def _bare(
-    volume: NDArray[np.number], path: Path, voxel_um: float, inputs: dict[str, str], spec: AnalysisSpec
-) -> AnalysisInput:
+    values, voxel_um, notes = found.values, found.voxel_zyx_um[2], found.notes
+    require_memory(spec.cost((values.shape[0], values.shape[1], values.shape[2])).memory_bytes, str(source))
+    if not found.cubic:
+        with _of_file(source):
+            values, voxel_um, note = resampled(values, found.voxel_zyx_um)
+        notes = (*notes, note)
+    grey, grey_source = grey_of(found.values, found.grey)
     return AnalysisInput(
-        volume=volume,
-        volume_path=path,
+        volume=values,
+        volume_path=source,
         voxel_size_um=voxel_um,
         roi="volume",
         centre=Pose(0.0, 0.0, 0.0, 0.0),
-        inputs=inputs,
+        inputs={source.name: sha256_file(source)} if source.is_file() else {},
         analysis=spec.model_dump(mode="json"),
+        warnings=notes,
+        field="cylinder" if found.reconstruction else "auto",
+        foreign=not found.reconstruction,
+        scale=found.scale_source,
+        grey=grey,
+        grey_source=grey_source,
     )

@@ -101,6 +101,10 @@ def analyze(
     else:
         _out.print(paper_table(results))
         _out.print(f"tables   {out / 'particles.csv'}")
+        for name, value in (("scale", results.scale), ("values", results.grey), ("field", results.field)):
+            _out.print(f"{name:8} {value}")
+        for warning in results.warnings:
+            _out.print(f"note     {warning}")
 
 
 def _figures(figures: dict[str, Any]) -> None:
