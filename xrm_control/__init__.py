@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from xrm_control.core.errors import XrmError
     from xrm_control.core.version import __version__
     from xrm_control.reconstruction.pipeline import Reconstruction
+    from xrm_control.storage.formats.scan_file import ScanOptions
 
 __all__ = [
     "AnalysedVolume",
     "Reconstruction",
     "Run",
+    "ScanOptions",
     "XrmError",
     "__version__",
     "analyze",
@@ -43,6 +45,7 @@ _HOMES = {
     **dict.fromkeys(("check", "load", "open_run", "plan", "resume", "run"), "xrm_control.api.recipes"),
     "Run": "xrm_control.api.results",
     "Reconstruction": "xrm_control.reconstruction.pipeline",
+    "ScanOptions": "xrm_control.storage.formats.scan_file",
     "XrmError": "xrm_control.core.errors",
     "__version__": "xrm_control.core.version",
 }

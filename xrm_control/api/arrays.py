@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.api.recipes import Overrides, as_text
 from xrm_control.api.tables import Row, as_frame, records
-from xrm_control.app.outputs import require_new_file
+from xrm_control.app.outputs import require_new_file, require_results_folder
 from xrm_control.app.volumes import analyze as analyze_file
 from xrm_control.app.volumes import analyze_array, scan_in
 from xrm_control.contracts.results import RegionResults
@@ -89,7 +90,7 @@ def reconstruct(
                 raise DataError("belongs to an array; a file brings its own", where=name)
         told = options or ScanOptions()
         if pixel_size_um is not None:
-            told = replace(told, pixel_size_um=pixel_size_um)
+            told = dataclasses.replace(told, pixel_size_um=pixel_size_um)
         scan = scan_in(Path(source), told, normalised).scan.load()
     else:
         scan = _scan_of(np.asarray(source), theta_deg, flats, darks, pixel_size_um, normalised)
@@ -105,17 +106,19 @@ def analyze(
     voxel_size_um: float | None = None,
     overrides: Overrides | None = None,
     out: str | Path | None = None,
+    replace: bool = False,
 ) -> AnalysedVolume:
     """Measure the particles of a volume.
 
     source: what `reconstruct` returned, an array (z, y, x) in 1/um, a file (TIFF, OME-TIFF, .npy), or a handoff.json.
     voxel_size_um: where the source does not say. overrides: of the recipe's `analysis:` part,
-    ``{"threshold.kind": "otsu"}``. out: a folder for tables, labels and results besides.
+    ``{"threshold.kind": "otsu"}``. out: a folder for tables, labels and results besides; replace: over others.
 
     Raises DataError for what is no volume, AnalysisError when there is nothing to measure.
     """
     spec = load_document("{}", AnalysisSpec, as_text(overrides), name="analysis")[0]
     if out is not None:
+        require_results_folder(Path(out), replace=replace)
         return _analysed(source, voxel_size_um, spec, Path(out))
     with tempfile.TemporaryDirectory(prefix="xrm-") as folder:
         return _analysed(source, voxel_size_um, spec, Path(folder))
@@ -125,7 +128,7 @@ def _analysed(
     source: str | Path | ArrayLike | Reconstruction, voxel_size_um: float | None, spec: AnalysisSpec, out: Path
 ) -> AnalysedVolume:
     if isinstance(source, str | Path):
-        results = analyze_file(Path(source), out, spec, voxel_size_um)
+        results = analyze_file(Path(source), out, spec, voxel_size_um, replace=True)
     else:
         if isinstance(source, Reconstruction):
             volume, voxel_um = source.volume, voxel_size_um or source.voxel_size_um
