@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -129,9 +131,8 @@ def resampled(
         )
     shape = tuple(int(np.floor(n * ratio + 1e-6)) for n, ratio in zip(volume.shape, ratios, strict=True))
     require_memory(int(np.prod(shape, dtype=float)) * _BYTES_PER_VOXEL, "the volume in cubes")
-    cubes = affine_transform(
-        volume.astype(np.float32), 1 / ratios, 0.5 / ratios - 0.5, output_shape=shape, order=1, mode="nearest"
-    )
+    offset: Any = 0.5 / ratios - 0.5  # centres on centres; the stubs know of one number alone
+    cubes = affine_transform(volume.astype(np.float32), 1 / ratios, offset, output_shape=shape, order=1, mode="nearest")
     sizes = " x ".join(f"{size:.4g}" for size in voxel_zyx_um)
     return np.asarray(cubes), edge, f"voxels of {sizes} um (z, y, x) were resampled to cubes of {edge:.4g} um"
 
