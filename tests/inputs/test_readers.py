@@ -105,7 +105,7 @@ def test_a_beam_that_the_monitor_saw_change(tmp_path: Path, unit: str) -> None:
     scan = changed(
         ball_scan(), projections=lambda p: (100 + (p - 100.0) * beam[:, None, None]).round().astype(np.uint16)
     )
-    more = {"control__data": Quantity(3e5 * per_frame(beam, 1.0), unit)}
+    more: dict[str, Any] = {"control__data": Quantity(3e5 * per_frame(beam, 1.0), unit)}
     if unit == "A":
         more["instrument__detector__count_time"] = Quantity(per_frame(1.0, 1.0), "s")
     check_ball(nxtomo(tmp_path / "a.nx", scan, **more), "beam monitor")
@@ -409,7 +409,10 @@ def test_references_of_other_kinds(tmp_path: Path) -> None:
     ("source", "detector", "cone"), [(50, 150, True), (20, 20, True), (1, 1, False), (0, 0, False)]
 )
 def test_xradia_cone_beams(tmp_path: Path, source: float, detector: float, cone: bool) -> None:
-    distances = {"StoRADistance": np.full(VIEWS, source, "<f4"), "DtoRADistance": np.full(VIEWS, detector, "<f4")}
+    distances: dict[str, Any] = {
+        "StoRADistance": np.full(VIEWS, source, "<f4"),
+        "DtoRADistance": np.full(VIEWS, detector, "<f4"),
+    }
     path = txrm(tmp_path, ball_scan(), **distances)
     if cone:
         with pytest.raises(DataError, match="cone-beam"):

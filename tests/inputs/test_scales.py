@@ -21,6 +21,12 @@ from xrm_control.storage.formats.units import factor
 RESOLUTION = "measurement__instrument__detection_system__objective__resolution"
 CAMERA = "measurement__instrument__detector__pixel_size"
 
+
+def of(content: dict[str, Any]) -> dict[str, Any]:
+    """Datasets whose paths stand in names."""
+    return content
+
+
 LENGTHS = [
     *[(0.5, unit) for unit in ("um", "µm", "μm", "UM", "micron", "microns", "Micrometer", "micrometers", "micrometre")],
     *[(0.5, unit) for unit in ("um/pixel", "microns per pixel", "[um]", " um ", "Âµm")],
@@ -38,8 +44,8 @@ NO_LENGTHS = ["pixel", "px", "furlong", "deg", "s", "um^2", "10 um", "counts", "
 def test_lengths_in_any_spelling(tmp_path: Path, value: float, unit: str) -> None:
     """By each reader alike."""
     stored = Quantity(value, unit)
-    exchange = read_scan(data_exchange(tmp_path / "a.h5", **{RESOLUTION: stored}))
-    camera = read_scan(data_exchange(tmp_path / "b.h5", **{RESOLUTION: None, CAMERA: stored}))
+    exchange = read_scan(data_exchange(tmp_path / "a.h5", **of({RESOLUTION: stored})))
+    camera = read_scan(data_exchange(tmp_path / "b.h5", **of({RESOLUTION: None, CAMERA: stored})))
     nexus = read_scan(nxtomo(tmp_path / "c.nx", instrument__detector__x_pixel_size=stored))
     for scan in (exchange, camera, nexus):
         assert scan.pixel_size_um == pytest.approx(PIXEL_UM)
@@ -50,7 +56,7 @@ def test_lengths_in_any_spelling(tmp_path: Path, value: float, unit: str) -> Non
 def test_what_is_no_length_is_refused_unless_the_operator_states_it(tmp_path: Path, unit: str) -> None:
     stored = Quantity(0.5, unit)
     for path in (
-        data_exchange(tmp_path / "a.h5", **{RESOLUTION: stored}),
+        data_exchange(tmp_path / "a.h5", **of({RESOLUTION: stored})),
         nxtomo(tmp_path / "b.nx", sample__x_pixel_size=stored),
     ):
         with pytest.raises(DataError, match=r"not understood .*--pixel-size-um \(.*0\.5 if it is in um") as caught:
@@ -74,7 +80,7 @@ SENSELESS = [
 
 @pytest.mark.parametrize(("value", "unit"), SENSELESS)
 def test_sizes_that_make_no_sense(tmp_path: Path, value: float, unit: str | None) -> None:
-    path = data_exchange(tmp_path / "scan.h5", **{RESOLUTION: Quantity(value, unit)})
+    path = data_exchange(tmp_path / "scan.h5", **of({RESOLUTION: Quantity(value, unit)}))
     with pytest.raises(DataError, match=r"makes no sense .*0\.005 to 100 um.*--pixel-size-um"):
         read_scan(path)
 
@@ -234,7 +240,7 @@ def test_the_right_size_and_attenuation(tmp_path: Path, path: str) -> None:
     """In units that were once unknown: the ball has its radius and its attenuation."""
     theta, pixel = Quantity(1000 * np.radians(THETA), "mrad"), Quantity(5e-5, "cm")
     if path.endswith("h5"):
-        source = data_exchange(tmp_path / path, exchange__theta=theta, **{RESOLUTION: pixel})
+        source = data_exchange(tmp_path / path, exchange__theta=theta, **of({RESOLUTION: pixel}))
     else:
         source = nxtomo(tmp_path / path, sample__x_pixel_size=pixel)
     found = xrm.reconstruct(source)

@@ -31,7 +31,7 @@ def to_16bit(volume: Volume, background: float = 1000.0, step: float = 2e-5) -> 
 
 
 def diameters(found: xrm.AnalysedVolume) -> list[float]:
-    return sorted(row["equivalent_diameter_um"] for row in found.particle_rows)
+    return sorted(float(row["equivalent_diameter_um"]) for row in found.particle_rows)
 
 
 def check(path: Path | Volume, voxel_um: float | None = VOXEL_UM, rel: float = 0.015) -> xrm.AnalysedVolume:
@@ -49,7 +49,8 @@ def outside(volume: Volume, radius: float) -> Volume:
 
 
 def tif(path: Path, volume: Volume, **more: Any) -> Path:
-    tifffile.imwrite(path, volume, **({"photometric": "minisblack"} | more))
+    options: dict[str, Any] = {"photometric": "minisblack", **more}
+    tifffile.imwrite(path, volume, **options)
     return path
 
 
@@ -119,7 +120,7 @@ def test_a_crop_is_a_crop(tmp_path: Path, shape: tuple[int, int, int]) -> None:
     assert diameters(found) == pytest.approx([7.0, 7.0], rel=0.015)
     assert found.results.counts.whole_particles == 2
     assert "crop" in found.results.field
-    assert all(row["weight"] >= 1 for row in found.particle_rows)
+    assert all(float(row["weight"]) >= 1 for row in found.particle_rows)
 
 
 def test_a_particle_cut_by_a_crop_is_not_whole() -> None:
@@ -142,7 +143,8 @@ def squeezed(factor_z: float, factor_y: float = 1.0) -> Volume:
     """The same bodies in voxels so many times as long."""
     ratios = np.array([factor_z, factor_y, 1.0])
     shape = tuple((np.array(SHAPE) / ratios).astype(int))
-    return affine_transform(VOLUME, ratios, 0.5 * ratios - 0.5, output_shape=shape, order=1, mode="nearest")
+    offset: Any = 0.5 * ratios - 0.5
+    return affine_transform(VOLUME, ratios, offset, output_shape=shape, order=1, mode="nearest")
 
 
 @pytest.mark.parametrize("factor", [1.5, 2.0, 1.2, 0.5, 3.0])
