@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from xrm_control.core.errors import XrmError
     from xrm_control.core.version import __version__
     from xrm_control.reconstruction.pipeline import Reconstruction
+    from xrm_control.storage.formats.scan_file import ScanOptions
 
 __all__ = [
     "AnalysedVolume",
     "Reanalysis",
     "Reconstruction",
     "Run",
+    "ScanOptions",
     "XrmError",
     "__version__",
     "analyze",
@@ -45,6 +47,7 @@ _HOMES = {
     **dict.fromkeys(("check", "load", "open_run", "plan", "reanalyze", "resume", "run"), "xrm_control.api.recipes"),
     **dict.fromkeys(("Reanalysis", "Run"), "xrm_control.api.results"),
     "Reconstruction": "xrm_control.reconstruction.pipeline",
+    "ScanOptions": "xrm_control.storage.formats.scan_file",
     "XrmError": "xrm_control.core.errors",
     "__version__": "xrm_control.core.version",
 }

@@ -14,10 +14,11 @@ import tifffile
 
 from tests.analysis.phantoms import MU, VOXEL_UM, ball, render
 from xrm_control.analysis.core import AnalysisSpec, analyze_volume, run_core
-from xrm_control.analysis.handoff import load_volume, voxel_size_of
+from xrm_control.analysis.handoff import load_volume
 from xrm_control.contracts.rows import read_rows
 from xrm_control.contracts.tables import PARTICLE_COLUMNS, VOID_COLUMNS, Particle
 from xrm_control.core.errors import AnalysisError, DataError
+from xrm_control.storage.formats.registry import read_volume
 
 BODIES = [ball(-6, 1, 2, 4.5), ball(-6, 1, 2, 1.5, -1), ball(6, -1, -4, 3)]
 DESIGN_COLUMNS = [
@@ -75,7 +76,7 @@ def test_hand_off(tmp_path: Path, volume: np.ndarray) -> None:
     labels = load_volume(tmp_path / "out" / "labels.ome.tif")
     assert labels.shape == volume.shape
     assert labels.dtype == np.uint16
-    assert voxel_size_of(tmp_path / "out" / "labels.ome.tif") == pytest.approx(VOXEL_UM)
+    assert read_volume(tmp_path / "out" / "labels.ome.tif")[1] == pytest.approx(VOXEL_UM)
     quality = json.loads((tmp_path / "out" / "quality.json").read_text())
     assert quality["snr"] == pytest.approx(10, rel=0.1)
     assert quality["opaque_fraction"] == 0.01

@@ -33,7 +33,7 @@ from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.processing.regions import ScanJob, analyse_roi, hand_over, reconstruct_roi
 from xrm_control.recipe.handoff import TakerSpec
-from xrm_control.storage.formats.ome_tiff import OmeTiff
+from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[2]
 
 def measured(job: ScanJob) -> dict[str, Any]:
     place = RunFolder.open(job.scan.run).roi(job.scan.roi)
-    volume, voxel_um = OmeTiff().read(place.volume)
+    volume, voxel_um = read_volume(place.volume)
     particles = np.genfromtxt(place.path / "particles.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
     return {"volume": volume, "voxel_um": voxel_um, "particles": particles}
 

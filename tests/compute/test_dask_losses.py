@@ -35,7 +35,7 @@ from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import pause
 from xrm_control.core.errors import DataError, WorkersLost
 from xrm_control.processing.regions import HandoffResult, ScanJob, clear_scratch, hand_over, reconstruct_roi
-from xrm_control.storage.formats.ome_tiff import OmeTiff
+from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +102,7 @@ def test_killed_while_it_publishes_the_volume_is_whole(
     assert mark.exists(), "no worker died"
     assert done.quality.stated() == pytest.approx(hand_over(job).quality.stated(), rel=1e-5)
     place, right = RunFolder.open(mine.scan.run).roi(ROI), RunFolder.open(job.scan.run).roi(ROI)
-    np.testing.assert_allclose(OmeTiff().read(place.volume)[0], OmeTiff().read(right.volume)[0], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(read_volume(place.volume)[0], read_volume(right.volume)[0], rtol=1e-5, atol=1e-7)
     left = [path for path in place.path.iterdir() if path.is_dir()]
     assert len(left) == (step < 5), "what the dead worker left"
     clear_scratch(place.path)
@@ -133,7 +133,7 @@ def test_a_worker_killed_between_the_parts_costs_its_part_only(there: Dask, tmp_
     done = on(there, work)
     assert killed, "no worker was killed"
     assert done.quality.stated() == pytest.approx(right.quality.stated(), rel=1e-5, abs=1e-9)
-    one, two = (OmeTiff().read(RunFolder.open(job.scan.run).roi(ROI).volume)[0] for job in (here, mine))
+    one, two = (read_volume(RunFolder.open(job.scan.run).roi(ROI).volume)[0] for job in (here, mine))
     np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-7)
 
 

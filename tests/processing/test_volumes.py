@@ -26,6 +26,7 @@ from xrm_control.processing.volumes import (
     remove_parts,
 )
 from xrm_control.reconstruction.pipeline import reconstruct_scan
+from xrm_control.storage.formats.scan_file import ScanOptions
 
 ROWS = 4
 
@@ -158,7 +159,7 @@ def test_a_scan_in_a_file_is_the_same_as_in_a_run(job: VolumeJob, tmp_path: Path
     with h5py.File(path, "w") as file:
         file["exchange/data"], file["exchange/theta"] = scan.projections[:], scan.theta_deg
         file["exchange/data_white"], file["exchange/data_dark"] = scan.flats, scan.darks
-    source = FileScan(path, pixel_size_um=PIXEL_UM)
+    source = FileScan(path, ScanOptions(pixel_size_um=PIXEL_UM))
     other = replace(job, source=source)
     make(other)
     # The file has no times: its flats are all before the scan, which the beam's own change tells apart a little.

@@ -6,7 +6,7 @@ particle, `population` and `table1` for all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
+from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
-from xrm_control.analysis.levels import Levels, cylinder, find_levels
+from xrm_control.analysis.levels import Levels, find_levels
 from xrm_control.analysis.metric import Metric
 from xrm_control.analysis.particles import BORDER_VOXELS, make_crops, with_blur
 from xrm_control.analysis.population import pool
-from xrm_control.analysis.sampling import whole_probability
 from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
 from xrm_control.analysis.splitting import Labels
 from xrm_control.analysis.threshold import FloatVolume
+from xrm_control.analysis.volume_check import refuse_broken
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics
 from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
@@ -58,13 +59,17 @@ def analyze_volume(
     *,
     roi: str = "roi-01",
     centre: Pose | None = None,
+    field: VolumeField | None = None,
 ) -> Analysis:
     """Measure the particles of a volume (z, y, x) in 1/um; `centre`: the stage position of its middle.
+
+    field: the part that is looked at; None: the inscribed cylinder, as of a reconstruction.
 
     Raises DataError for what is no volume, AnalysisError when there is nothing to measure.
     """
     grey = checked_volume(volume, voxel_size_um)
-    inside = cylinder(grey.shape)
+    field = field or find_field(grey)
+    inside = field.inside
     levels = find_levels(grey, inside)
     level = spec.threshold.level(grey[:, inside], levels.modes)
     smallest = np.pi / 6 * (spec.min_particle_um / voxel_size_um) ** 3
@@ -77,9 +82,9 @@ def analyze_volume(
             value=f"threshold {level:.4g} 1/um",
             remedy="choose a region with particles, or lower min_particle_um",
         )
-    crops = make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi)
+    crops = make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi, field.border)
     crops = with_blur(crops, levels, spec.seed)
-    particles = [_row(crop, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0)) for crop in crops]
+    particles = [_row(crop, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0), field) for crop in crops]
     voids = _void_rows(crops)
     labels, phases = _painted(crops, grey.shape)
     return Analysis(particles, voids, labels, phases, _quality(levels, level, crops, particles, voids))
@@ -93,12 +98,25 @@ def run_core(handoff: Path, out: Path) -> None:
 def measure(taken: AnalysisInput, out: Path) -> None:
     """As `run_core`, for a hand-off whose volume is in memory already."""
     spec = AnalysisSpec.model_validate(taken.analysis)
+    field = find_field(taken.volume, taken.field)
     try:
-        result = analyze_volume(taken.volume, taken.voxel_size_um, spec, roi=taken.roi, centre=taken.centre)
+        if taken.foreign:
+            refuse_broken(taken.volume, field)
+        result = analyze_volume(
+            taken.volume, taken.voxel_size_um, spec, roi=taken.roi, centre=taken.centre, field=field
+        )
+    except AnalysisError as error:
+        if taken.grey == "1/um":
+            raise
+        raise AnalysisError(
+            error.what, where=error.where, value=str(error.value).replace("1/um", taken.grey), remedy=error.remedy
+        ) from error
     except DataError as error:
         raise DataError(
             error.what, where=str(taken.volume_path), value=error.value, limit=error.limit, remedy=error.remedy
         ) from error
+    if taken.grey != "1/um":
+        result = in_grey_values(result, taken.grey)
     particles, voids = Rows.of(result.particles, spec.columns), Rows.of(result.voids, VOID_COLUMNS)
     quality = taken.quality.joined(result.quality)
     pooled = pool(particles, voids, seed=spec.seed)
@@ -113,6 +131,9 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         recipe=taken.recipe,
         sample=taken.sample,
         warnings=taken.warnings,
+        scale=taken.scale,
+        grey=taken.grey_source,
+        field=field.words,
     )
     write_labels(out, taken.voxel_size_um, result.labels, result.phases)
     write_rows(out / "particles.csv", particles, spec.columns)
@@ -120,6 +141,18 @@ def measure(taken: AnalysisInput, out: Path) -> None:
     COLUMNS.write(out / COLUMNS.name, ColumnsDocument(particles=spec.columns, voids=VOID_COLUMNS))
     QUALITY.write(out / QUALITY.name, QualityDocument(**quality.stated()))
     REGION_RESULTS.write(out / REGION_RESULTS.name, results)
+
+
+def in_grey_values(result: Analysis, unit: str) -> Analysis:
+    """Levels under names that do not promise an attenuation, and no attenuation of particles."""
+    own = (Particle.mean_attenuation_per_um.name, f"{Particle.mean_attenuation_per_um.name}_u")
+    particles = [{name: value for name, value in row.items() if name not in own} for row in result.particles]
+    stated = result.quality.stated()
+    levels = {name: value for name, value in stated.items() if name.endswith("_per_um")}
+    further: dict[str, Any] = {name.replace("_per_um", "_grey"): value for name, value in levels.items()}
+    kept = {name: value for name, value in stated.items() if name not in levels}
+    quality = QualityMetrics(**{**kept, "further": {**kept.get("further", {}), **further, "grey_unit": unit}})
+    return replace(result, particles=particles, quality=quality)
 
 
 def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVolume:
@@ -144,7 +177,9 @@ def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVol
     return grey
 
 
-def _row(crop: ParticleCrop, metrics: tuple[Metric, ...], shape: tuple[int, int, int], centre: Pose) -> Row:
+def _row(
+    crop: ParticleCrop, metrics: tuple[Metric, ...], shape: tuple[int, int, int], centre: Pose, field: VolumeField
+) -> Row:
     row: Row = {Particle.particle_id.name: crop.particle_id, Particle.roi.name: crop.roi}
     for metric in metrics:
         row |= metric.measured(crop)
@@ -152,9 +187,8 @@ def _row(crop: ParticleCrop, metrics: tuple[Metric, ...], shape: tuple[int, int,
     row |= {Particle.stage_um[axis].name: float(value) for axis, value in zip("xyz", stage, strict=True)}
     cut = crop.touches_rows or crop.touches_cylinder
     diameter = crop.equivalent_diameter_um
-    half_width = (min(shape[1:]) / 2 - BORDER_VOXELS) * crop.voxel_um
-    half_height = (shape[0] / 2 - BORDER_VOXELS) * crop.voxel_um
-    share, slope = whole_probability(diameter.value, crop.centre_um[1], half_width, half_height)
+    margin_um = BORDER_VOXELS * crop.voxel_um
+    share, slope = field.whole(diameter.value, crop.centre_um, shape, margin_um, crop.voxel_um)
     weight = 0.0 if cut or share <= 0 else 1 / share
     return row | {
         Particle.touches_boundary.name: int(cut),

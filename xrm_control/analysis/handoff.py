@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.field import FieldKind
 from xrm_control.contracts.handoff import HANDOFF, RecipeReference
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.core.errors import DataError
@@ -20,7 +21,11 @@ from xrm_control.core.sample import SampleSpec
 
 @dataclass(frozen=True)
 class AnalysisInput:
-    """A hand-off with its volume read: volume (z, y, x) in 1/um."""
+    """A hand-off with its volume read: volume (z, y, x) in 1/um, or in what `grey` says.
+
+    field: the part that is looked at. foreign: of unknown make, so that it is looked at before it is measured. scale,
+    grey_source: where the voxel size and the unit are from.
+    """
 
     volume: NDArray[np.number]
     volume_path: Path
@@ -33,6 +38,11 @@ class AnalysisInput:
     recipe: RecipeReference = field(default_factory=RecipeReference)
     analysis: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    field: FieldKind = "cylinder"
+    foreign: bool = False
+    scale: str = ""
+    grey: str = "1/um"
+    grey_source: str = "1/um, by the hand-off"
 
 
 def read_handoff(path: Path) -> AnalysisInput:
@@ -70,6 +80,7 @@ def read_handoff(path: Path) -> AnalysisInput:
         spec.recipe,
         spec.analysis,
         warnings,
+        scale=f"{spec.voxel_size_um:.6g} um, from {path.name}",
     )
 
 
@@ -88,26 +99,6 @@ def load_volume(path: Path) -> NDArray[np.number]:
     if volume.ndim != 3:
         raise DataError("a volume has three dimensions (z, y, x)", where=str(path), value=f"shape {volume.shape}")
     return volume
-
-
-def voxel_size_of(path: Path) -> float | None:
-    """Voxel size in um that an OME-TIFF states (its X), or None."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            text = file.ome_metadata
-    except (OSError, tifffile.TiffFileError) as error:
-        raise DataError(f"the volume cannot be read: {error}", where=str(path)) from error
-    if not text:
-        return None
-    found = tifffile.xml2dict(text)
-    image = found.get("OME", {}).get("Image", {})
-    pixels = (image[0] if isinstance(image, list) else image).get("Pixels", {})
-    size = pixels.get("PhysicalSizeX")
-    unit = pixels.get("PhysicalSizeXUnit", "µm")
-    scale = {"µm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3}.get(unit)
-    return None if size is None or scale is None else float(size) * scale
 
 
 def write_labels(out: Path, voxel_um: float, labels: NDArray[np.unsignedinteger], phases: NDArray[np.uint8]) -> None:

@@ -67,7 +67,9 @@ def fitted_mode(values: NDArray[np.floating]) -> tuple[float, float]:
     """
     median = float(np.median(values))
     sigma = 1.4826 * float(np.median(np.abs(values - median)))
-    if len(values) < 200 or sigma == 0:
+    # Without noise the spread is one of rounding, too narrow for a histogram.
+    finest = max(1e-5 * float(np.ptp(values)), 100 * float(np.finfo(np.float32).eps) * abs(median))
+    if len(values) < 200 or sigma <= finest:
         return median, sigma
     counts, edges = np.histogram(values, 60, (median - 3 * sigma, median + 3 * sigma))
     centres = (edges[:-1] + edges[1:]) / 2
@@ -95,11 +97,24 @@ def find_levels(volume: FloatVolume, inside: BoolVolume) -> Levels:
         found = None if first is None else _trial(volume, inside, first.middle)
         if found is not None:
             return _levels(volume, inside, found)
+    if _thin(values, start, background, noise):
+        raise AnalysisError(
+            "what stands out is thinner than five voxels: shells, or particles too small for these voxels",
+            value=f"{np.count_nonzero(values > start)} voxels above {start:.3g} 1/um",
+            limit=f"{2 * EDGE_VOXELS + 1:g} voxels",
+            remedy="measure solid particles, in finer voxels",
+        )
     raise AnalysisError(
         "empty: no particle stands out of the noise",
         value=f"noise {noise:.3g} 1/um about {background:.3g} 1/um",
         remedy="choose a region with particles, or give a fixed threshold",
     )
+
+
+def _thin(values: FloatVolume, level: float, background: float, noise: float) -> bool:
+    """Whether what is above `level` stands well out of the noise, though it has no core."""
+    bright = values[values > level]
+    return len(bright) >= MIN_SAMPLES and float(bright.mean()) - background > 2 * MIN_CONTRAST_IN_NOISE * noise
 
 
 @dataclass(frozen=True)

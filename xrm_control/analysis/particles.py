@@ -25,9 +25,12 @@ def make_crops(
     voxel_relative_u: float,
     voids: VoidSpec,
     roi: str,
+    border: NDArray[np.float64],
 ) -> list[ParticleCrop]:
-    """Views numbered from 1 in the order given, without blur and floors (see `with_blur`)."""
-    border = border_distance(shape)
+    """Views numbered from 1 in the order given, without blur and floors (see `with_blur`).
+
+    border (ny, nx): distance of voxel centres to the side of the field.
+    """
     centre = tuple((n - 1) / 2 for n in shape)
     crops = []
     for number, item in enumerate(isolated, start=1):
@@ -53,13 +56,6 @@ def make_crops(
             )
         )
     return crops
-
-
-def border_distance(shape: tuple[int, int, int]) -> NDArray[np.float64]:
-    """Distance in voxels (ny, nx) of voxel centres to the side of the inscribed cylinder, negative outside."""
-    ny, nx = shape[1:]
-    y, x = np.ogrid[:ny, :nx]
-    return min(ny, nx) / 2 - np.hypot(y - (ny - 1) / 2, x - (nx - 1) / 2)
 
 
 def with_blur(crops: Sequence[ParticleCrop], levels: Levels, seed: int) -> list[ParticleCrop]:

@@ -29,3 +29,13 @@ def _share(diameter_um: float, y_um: float, half_width_um: float, half_height_um
     if across <= 0 or half_width_um <= radius or half_height_um <= radius:
         return 0.0
     return math.sqrt(across) / half_width_um * (half_height_um - radius) / half_height_um
+
+
+def whole_in_box(diameter_um: float, halves_um: tuple[float, float, float]) -> tuple[float, float]:
+    """The same for a box of these half widths along x, y and z, in which centres may lie but for the radius."""
+
+    def share(diameter: float) -> float:
+        return math.prod(max(0.0, (half - diameter / 2) / half) if half > 0 else 0.0 for half in halves_um)
+
+    step = 1e-3 * diameter_um
+    return share(diameter_um), (share(diameter_um + step) - share(diameter_um)) / step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,21 @@ from numpy.typing import ArrayLike, NDArray
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.api.recipes import Overrides, as_text
 from xrm_control.api.tables import Row, as_frame, records
+from xrm_control.app.outputs import require_new_file, require_results_folder
 from xrm_control.app.volumes import analyze as analyze_file
 from xrm_control.app.volumes import analyze_array, scan_in
 from xrm_control.contracts.results import RegionResults
 from xrm_control.core.errors import DataError
+from xrm_control.core.origins import Origins
 from xrm_control.processing.measured import read_tables
 from xrm_control.recipe.loading import load_document
+from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import Reconstruction, ReconstructionSpec, reconstruct_scan
-from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.storage.formats.ome_tiff import write_volume
 from xrm_control.storage.formats.registry import read_volume
+from xrm_control.storage.formats.scan_file import ScanOptions
+from xrm_control.storage.formats.units import operator_um
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ def reconstruct(
     darks: ArrayLike | None = None,
     pixel_size_um: float | None = None,
     normalised: bool = False,
+    options: ScanOptions | None = None,
     method: str | None = None,
     overrides: Overrides | None = None,
     out: str | Path | None = None,
@@ -66,7 +73,8 @@ def reconstruct(
 
     source: a file (Data Exchange, NXtomo, .txrm), a region's folder in a run, or projections (views, rows, columns):
     counts, to which `flats` (n, rows, columns) and perhaps `darks` belong, or with `normalised` transmissions.
-    theta_deg (views,): angles of an array's views. pixel_size_um: at the sample, where the file does not say.
+    theta_deg (views,): angles of an array's views. pixel_size_um: at the sample; it goes before what the file says.
+    options: what else is to be said of a file, as by the options of `xrm reconstruct`.
     method: fourier (default), fbp, sirt, cgls, tv, or another that is installed; overrides: of the recipe's
     `reconstruction:` part, ``{"rotation_axis": 512.5}``. out: a new .ome.tif to write it into besides.
 
@@ -80,12 +88,15 @@ def reconstruct(
         for name, value in (("theta_deg", theta_deg), ("flats", flats), ("darks", darks)):
             if value is not None:
                 raise DataError("belongs to an array; a file brings its own", where=name)
-        scan = scan_in(Path(source), pixel_size_um, normalised)[0].load()
+        told = options or ScanOptions()
+        if pixel_size_um is not None:
+            told = dataclasses.replace(told, pixel_size_um=pixel_size_um)
+        scan = scan_in(Path(source), told, normalised).scan.load()
     else:
         scan = _scan_of(np.asarray(source), theta_deg, flats, darks, pixel_size_um, normalised)
     result = reconstruct_scan(scan, spec)
     if target is not None:
-        write_volume(target, [result.volume], result.voxel_size_um)
+        write_volume(target, [result.volume], result.voxel_size_um, origins=result.origins)
     return result
 
 
@@ -95,17 +106,19 @@ def analyze(
     voxel_size_um: float | None = None,
     overrides: Overrides | None = None,
     out: str | Path | None = None,
+    replace: bool = False,
 ) -> AnalysedVolume:
     """Measure the particles of a volume.
 
     source: what `reconstruct` returned, an array (z, y, x) in 1/um, a file (TIFF, OME-TIFF, .npy), or a handoff.json.
     voxel_size_um: where the source does not say. overrides: of the recipe's `analysis:` part,
-    ``{"threshold.kind": "otsu"}``. out: a folder for tables, labels and results besides.
+    ``{"threshold.kind": "otsu"}``. out: a folder for tables, labels and results besides; replace: over others.
 
     Raises DataError for what is no volume, AnalysisError when there is nothing to measure.
     """
     spec = load_document("{}", AnalysisSpec, as_text(overrides), name="analysis")[0]
     if out is not None:
+        require_results_folder(Path(out), replace=replace)
         return _analysed(source, voxel_size_um, spec, Path(out))
     with tempfile.TemporaryDirectory(prefix="xrm-") as folder:
         return _analysed(source, voxel_size_um, spec, Path(folder))
@@ -115,7 +128,7 @@ def _analysed(
     source: str | Path | ArrayLike | Reconstruction, voxel_size_um: float | None, spec: AnalysisSpec, out: Path
 ) -> AnalysedVolume:
     if isinstance(source, str | Path):
-        results = analyze_file(Path(source), out, spec, voxel_size_um)
+        results = analyze_file(Path(source), out, spec, voxel_size_um, replace=True)
     else:
         if isinstance(source, Reconstruction):
             volume, voxel_um = source.volume, voxel_size_um or source.voxel_size_um
@@ -123,7 +136,8 @@ def _analysed(
             volume, voxel_um = np.asarray(source), voxel_size_um
         if voxel_um is None:
             raise DataError("an array does not say how large a voxel is", where="voxel_size_um", remedy="give it in um")
-        results = analyze_array(volume, out, spec, voxel_um)
+        known = isinstance(source, Reconstruction)
+        results = analyze_array(volume, out, spec, voxel_um, reconstruction=known)
     labels, phases = (read_volume(out / f"{name}.ome.tif")[0] for name in ("labels", "phases"))
     tables = read_tables(out)
     return AnalysedVolume(results, records(tables.particles), records(tables.voids), labels, phases)
@@ -143,9 +157,10 @@ def _scan_of(
             raise DataError("an array does not say it", where=name, remedy=f"give {what or 'the pixel at the sample'}")
     if projections.ndim != 3:
         raise DataError("projections must be (views, rows, columns)", where="source", value=projections.shape)
+    pixel = operator_um(float(pixel_size_um or 0), "pixel_size_um")
     none = np.empty((0, *projections.shape[1:]), np.float32)
     white = none if flats is None else np.asarray(flats)
-    return ScanData(
+    scan = ScanData(
         projections=projections,
         theta_deg=np.asarray(theta_deg, float),
         time_s=np.arange(len(projections), dtype=float),
@@ -153,14 +168,16 @@ def _scan_of(
         # All at the middle of the scan: an array does not say when they were taken.
         flat_time_s=np.full(len(white), (len(projections) - 1) / 2),
         darks=none if darks is None else np.asarray(darks),
-        pixel_size_um=float(pixel_size_um or 0),
+        pixel_size_um=pixel.value,
         normalised=normalised,
+        origins=Origins(pixel.scale(), "theta_deg"),
     )
+    check_scan(scan)
+    return judge(scan).of(scan)
 
 
 def _new_file(path: Path) -> Path:
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise DataError("the volume is written as TIFF", where=str(path), remedy="let out end in .ome.tif")
-    if path.exists():
-        raise DataError("the file exists already and is not overwritten", where=str(path))
+    require_new_file(path, replace=False)
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.core import AnalysisSpec, measure
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff
+from xrm_control.analysis.volume_check import grey_of, resampled
+from xrm_control.app.outputs import require_new_file, require_results_folder
 from xrm_control.compute.processes import Processes
 from xrm_control.contracts.results import REGION_RESULTS, RegionResults
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import DataError, Interrupted
 from xrm_control.core.geometry import Pose
+from xrm_control.core.memory import require_memory
+from xrm_control.core.origins import Origins
 from xrm_control.processing.scans import FileScan, RunScan
 from xrm_control.processing.volumes import (
     LOCK,
@@ -30,10 +35,14 @@ from xrm_control.processing.volumes import (
 )
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
+from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.storage.durable import make_folder, require_free, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
-from xrm_control.storage.formats.registry import read_scan, read_volume
+from xrm_control.storage.formats.registry import open_volume, read_scan
+from xrm_control.storage.formats.scan_file import ScanOptions
+from xrm_control.storage.formats.units import Sourced, operator_um
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.lock import hold_lock
 from xrm_control.storage.run_folder import RunFolder
@@ -44,63 +53,104 @@ def reconstruct(
     target: Path,
     spec: ReconstructionSpec,
     *,
-    pixel_size_um: float | None = None,
+    told: ScanOptions | None = None,
     sixteen_bit: bool = False,
     normalised: bool = False,
     workers: int | None = None,
     on_rows: Callable[[int, int], None] | None = None,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """A scan in any known file format, or of a region of a run -> volume as OME-TIFF; returns the quality figures.
 
-    A large scan is made in parts by `workers` processes (as many as CPUs), and taken up again where it was left;
-    `on_rows(done, of)` hears how far it is.
+    told: what the operator says of the scan, before what its file says. A large scan is made in parts by `workers`
+    processes (as many as CPUs), and taken up again where it was left; `on_rows(done, of)` hears how far it is.
+    replace: whether a volume that is there already may be written over.
     """
     if target.suffix.lower() not in (".tif", ".tiff"):
         raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")
-    if target.exists():
-        raise DataError("the file exists already and is not overwritten", where=str(target))
+    require_new_file(target, replace=replace)
     spec.method.check_machine()
-    scan, shape = scan_in(source, pixel_size_um, normalised)
-    job = VolumeJob(scan, spec, shape, parts_folder(target.absolute()))
+    found = scan_in(source, told or ScanOptions(), normalised)
+    job = VolumeJob(found.scan, spec, found.shape, parts_folder(target.absolute()))
     # The parts and, at the end, the whole beside them.
     require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
     write = write_volume_16bit if sixteen_bit else write_volume
     with _parts_made(job, workers, on_rows):
         volume = assemble_volume(job)
-        write(target, volume.parts, volume.voxel_size_um)
+        write(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
         remove_parts(job)
     return {
         "volume": str(target),
         "shape": list(volume.shape),
         "voxel_size_um": volume.voxel_size_um,
+        "scale": found.origins.scale,
+        "angles": found.origins.angles,
         "rotation_axis_px": volume.rotation_axis_px,
         **volume.quality,
+        **({"notes": list(found.origins.notes)} if found.origins.notes else {}),
         **({"warnings": "; ".join(volume.warnings)} if volume.warnings else {}),
     }
 
 
-def scan_in(source: Path, pixel_size_um: float | None, normalised: bool) -> tuple[ScanSource, tuple[int, int, int]]:
-    """The scan in a file, or of a region in its run's folder, and its shape."""
+@dataclass(frozen=True)
+class FoundScan:
+    """A scan to reconstruct: where it is, (views, rows, columns) of what is used, and where its numbers are from."""
+
+    scan: ScanSource
+    shape: tuple[int, int, int]
+    origins: Origins
+
+
+def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
+    """The scan in a file, or of a region in its run's folder. Raises DataError for what cannot be reconstructed."""
     if source.is_dir() and source.absolute().parent.joinpath("journal.sqlite").is_file():
-        folder = RunFolder.open(source.absolute().parent)
-        recipe = load_document(folder.recipe, Recipe)[0]
-        pixel_um = recipe.instrument.describe().camera.binned_pixel_um(recipe.scan.binning)
-        with JournalReader.open(folder.journal) as journal:
-            scan = RunScan(folder.path, source.name, pixel_size_um or pixel_um, journal.stored_frames(source.name))
-        return scan, scan.shape
+        return _scan_of_run(source, told)
     if (source / "journal.sqlite").is_file():
         raise DataError("is a whole run", where=str(source), remedy=f"name one of its regions: {source / 'roi-01'}")
-    recorded = read_scan(source)
-    if pixel_size_um is None and recorded.pixel_size_um is None:
+    recorded = read_scan(source, told)
+    if recorded.pixel_size_um is None:
         raise DataError("the file does not say how large a pixel is", where=str(source), remedy="give --pixel-size-um")
     if len(recorded.flats) == 0 and not (normalised or recorded.normalised):
         raise DataError(
             "the file has no reference images (flats), so counts cannot become transmission",
             where=str(source),
-            remedy="if the projections are transmissions already, say --normalised",
+            remedy="give --references FILE; or, if the projections are transmissions already, say --normalised",
         )
     views, rows, columns = recorded.projections.shape
-    return FileScan(source.absolute(), pixel_size_um, normalised), (views, rows, columns)
+    if 0 in (views, rows, columns):
+        return FoundScan(FileScan(source.absolute(), told, normalised), (views, rows, columns), recorded.origins)
+    scan = ScanData.of(recorded, assume_normalised=normalised)
+    check_scan(scan)
+    with _of_file(source):
+        out = judge(scan)
+    return FoundScan(
+        FileScan(source.absolute(), told, normalised, out),
+        (views - len(out.views), rows, columns),
+        recorded.origins.noting(*out.notes),
+    )
+
+
+@contextmanager
+def _of_file(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        where = f"{source}: {error.where}" if error.where else str(source)
+        raise DataError(error.what, where=where, value=error.value, limit=error.limit, remedy=error.remedy) from error
+
+
+def _scan_of_run(source: Path, told: ScanOptions) -> FoundScan:
+    odd = [name for name, value in vars(told).items() if value is not None and name != "pixel_size_um"]
+    if odd:
+        raise DataError("says nothing to a region of a run", where=f"{odd[0]}, {source}", remedy="leave it out")
+    folder = RunFolder.open(source.absolute().parent)
+    recipe = load_document(folder.recipe, Recipe)[0]
+    pixel = told.pixel() or Sourced(
+        recipe.instrument.describe().camera.binned_pixel_um(recipe.scan.binning), "the run's recipe"
+    )
+    with JournalReader.open(folder.journal) as journal:
+        scan = RunScan(folder.path, source.name, pixel.value, journal.stored_frames(source.name))
+    return FoundScan(scan, scan.shape, Origins(pixel.scale(), "encoder of the rotation, from the run's journal"))
 
 
 @contextmanager
@@ -127,14 +177,37 @@ def _parts_made(job: VolumeJob, workers: int | None, on_rows: Callable[[int, int
         yield
 
 
-def analyze(source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None) -> RegionResults:
-    """A volume, or a handoff.json, through the analysis core; returns its results.json."""
+def analyze(
+    source: Path, out: Path, spec: AnalysisSpec, voxel_size_um: float | None = None, *, replace: bool = False
+) -> RegionResults:
+    """A volume, or a handoff.json, through the analysis core; returns its results.json.
+
+    replace: whether results that are in `out` already may be written over.
+    """
+    require_results_folder(out, replace=replace)
     return _measured(read_handoff(source) if source.suffix == ".json" else _volume(source, spec, voxel_size_um), out)
 
 
-def analyze_array(volume: NDArray[np.number], out: Path, spec: AnalysisSpec, voxel_size_um: float) -> RegionResults:
-    """`analyze` of a volume (z, y, x) in 1/um that is in memory."""
-    return _measured(_bare(volume, Path("array"), voxel_size_um, {}, spec), out)
+def analyze_array(
+    volume: NDArray[np.number], out: Path, spec: AnalysisSpec, voxel_size_um: float, *, reconstruction: bool = False
+) -> RegionResults:
+    """`analyze` of a volume (z, y, x) in 1/um that is in memory; reconstruction: one of this program's."""
+    voxel = operator_um(voxel_size_um, "voxel_size_um")
+    return _measured(
+        AnalysisInput(
+            volume=volume,
+            volume_path=Path("array"),
+            voxel_size_um=voxel.value,
+            roi="volume",
+            centre=Pose(0.0, 0.0, 0.0, 0.0),
+            analysis=spec.model_dump(mode="json"),
+            field="cylinder" if reconstruction else "auto",
+            foreign=not reconstruction and volume.ndim == 3,
+            scale=voxel.scale(),
+            grey_source="1/um, as arrays are",
+        ),
+        out,
+    )
 
 
 def _measured(taken: AnalysisInput, out: Path) -> RegionResults:
@@ -147,25 +220,28 @@ def _measured(taken: AnalysisInput, out: Path) -> RegionResults:
 
 def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> AnalysisInput:
     """A bare volume as if it had been handed over; 16-bit volumes with a stored scale come back in 1/um."""
-    volume, stated_um = read_volume(source)
-    voxel_um = voxel_size_um if voxel_size_um is not None else stated_um
-    if voxel_um is None:
+    found = open_volume(source, voxel_size_um)
+    if found.voxel_zyx_um is None:
         raise DataError("the file does not say how large a voxel is", where=str(source), remedy="give --voxel-size-um")
-    if not np.isfinite(voxel_um) or voxel_um <= 0:
-        raise DataError("the voxel size must be above zero", where="--voxel-size-um", value=voxel_um)
-    inputs = {source.name: sha256_file(source)} if source.is_file() else {}
-    return _bare(volume, source, voxel_um, inputs, spec)
-
-
-def _bare(
-    volume: NDArray[np.number], path: Path, voxel_um: float, inputs: dict[str, str], spec: AnalysisSpec
-) -> AnalysisInput:
+    values, voxel_um, notes = found.values, found.voxel_zyx_um[2], found.notes
+    require_memory(spec.cost((values.shape[0], values.shape[1], values.shape[2])).memory_bytes, str(source))
+    if not found.cubic:
+        with _of_file(source):
+            values, voxel_um, note = resampled(values, found.voxel_zyx_um)
+        notes = (*notes, note)
+    grey, grey_source = grey_of(found.values, found.grey)
     return AnalysisInput(
-        volume=volume,
-        volume_path=path,
+        volume=values,
+        volume_path=source,
         voxel_size_um=voxel_um,
         roi="volume",
         centre=Pose(0.0, 0.0, 0.0, 0.0),
-        inputs=inputs,
+        inputs={source.name: sha256_file(source)} if source.is_file() else {},
         analysis=spec.model_dump(mode="json"),
+        warnings=notes,
+        field="cylinder" if found.reconstruction else "auto",
+        foreign=not found.reconstruction,
+        scale=found.scale_source,
+        grey=grey,
+        grey_source=grey_source,
     )

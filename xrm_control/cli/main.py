@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from xrm_control.cli import arguments, commands, streams
+from xrm_control.cli.files import analyze, reconstruct
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
-from xrm_control.cli.kinds import KindsCommand, complete
+from xrm_control.cli.kinds import KindsCommand
 from xrm_control.cli.plain import PlainConsole, widen_environment
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 from xrm_control.core.exit_code import ExitCode
@@ -265,71 +266,8 @@ def status(
         raise typer.Exit(ExitCode.DIED)
 
 
-@cli.command(cls=KindsCommand)
-def reconstruct(
-    source: Annotated[
-        Path, typer.Argument(help="Data Exchange or NXtomo HDF5, .txrm, or RUN/roi-01", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
-    method: Annotated[str, typer.Option(help="how to reconstruct", autocompletion=complete("method"))] = "fourier",
-    filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp and fourier")] = None,
-    iterations: Annotated[int | None, typer.Option(help="iterations of sirt, cgls and tv")] = None,
-    axis: Annotated[float | None, typer.Option(help="rotation axis as detector column; none: find it")] = None,
-    rows: Annotated[str | None, typer.Option(help="FIRST:END, a slab of detector rows")] = None,
-    rings: Annotated[int, typer.Option(help="remove rings: columns of the median, e.g. 21; 0: off")] = 0,
-    pixel_size_um: Annotated[float | None, typer.Option(help="pixel at the sample, if the file does not say")] = None,
-    sixteen_bit: Annotated[bool, typer.Option("--16bit", help="write 16-bit integers with a scale")] = False,
-    normalised: Annotated[bool, typer.Option(help="the projections are transmissions already")] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="processes for a large scan; none: as many as CPUs")
-    ] = None,
-    memory_gb: Annotated[float | None, typer.Option(help="about what one process may take; none: 2")] = None,
-    json_: AsJson = False,
-) -> None:
-    """Reconstruct a scan from a file, or a region of a run anew.
-
-    A large one is made in parts; the same command goes on where it was left.
-    """
-    from xrm_control import app
-    from xrm_control.cli import progress
-
-    spec = arguments.reconstruction(method, filter_, iterations, axis, rows, rings, memory_gb)
-    with progress.rows(_err) as on_rows:
-        figures = app.reconstruct(
-            source,
-            out,
-            spec,
-            pixel_size_um=arguments.length_um("--pixel-size-um", pixel_size_um),
-            sixteen_bit=sixteen_bit,
-            normalised=normalised,
-            workers=workers,
-            on_rows=on_rows,
-        )
-    _json(figures) if json_ else _figures(figures)
-
-
-@cli.command(cls=KindsCommand)
-def analyze(
-    volume: Annotated[Path, typer.Argument(help="volume (TIFF, OME-TIFF) or handoff.json", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="folder for the results", show_default=False)],
-    voxel_size_um: Annotated[float | None, typer.Option(help="voxel size, if the file does not say")] = None,
-    threshold: Annotated[
-        str | None, typer.Option(help="where a particle ends", autocompletion=complete("threshold"))
-    ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe's `analysis:` part")] = None,
-    json_: AsJson = False,
-) -> None:
-    """Measure the particles of a reconstructed volume."""
-    from xrm_control import app
-    from xrm_control.reporting.table import paper_table
-
-    size_um = arguments.length_um("--voxel-size-um", voxel_size_um)
-    results = app.analyze(volume, out, arguments.analysis(threshold, arguments.overrides(set_)), size_um)
-    if json_:
-        _json(results.model_dump(mode="json"))
-    else:
-        _out.print(paper_table(results))
-        _out.print(f"tables   {out / 'particles.csv'}")
+cli.command(cls=KindsCommand)(reconstruct)
+cli.command(cls=KindsCommand)(analyze)
 
 
 @cli.command()
@@ -416,11 +354,6 @@ def doctor(
     else:
         _out.print(clinic.table(findings))
     raise typer.Exit(ExitCode.OK if all(finding.ok for finding in findings) else ExitCode.FAILURE)
-
-
-def _figures(figures: dict[str, Any]) -> None:
-    for name, value in figures.items():
-        _out.print(f"{name:32} {value:.6g}" if isinstance(value, float) else f"{name:32} {value}")
 
 
 def _json(content: Any) -> None:

@@ -79,7 +79,10 @@ class Measured(Document):
 
 
 class RegionResults(Measured):
-    """results.json of one region, as the built-in core writes it. warnings: of reconstruction and hand-off."""
+    """results.json of one region, as the built-in core writes it. warnings: of reconstruction and hand-off.
+
+    scale, grey: voxel size and unit of the grey values, with where each is from; field: which part was looked at.
+    """
 
     roi: str
     counts: RegionCounts
@@ -87,6 +90,9 @@ class RegionResults(Measured):
     recipe: RecipeReference
     sample: SampleSpec | None
     warnings: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("warnings", "remarks"))
+    scale: str = ""
+    grey: str = ""
+    field: str = ""
 
     @field_validator("sample", mode="before")
     @classmethod

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import FrameKind
 from xrm_control.processing.volumes import identity_of
+from xrm_control.reconstruction.intensities import NOTHING_LEFT_OUT, LeftOut
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.registry import read_scan
+from xrm_control.storage.formats.scan_file import NOTHING_TOLD, ScanOptions
 from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import PlannedFrame, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
@@ -29,18 +31,20 @@ class FileScan:
     """A scan in a file of any known format, completed with what the user knows."""
 
     path: Path
-    pixel_size_um: float | None = None
+    told: ScanOptions = NOTHING_TOLD
     normalised: bool = False
+    left_out: LeftOut = NOTHING_LEFT_OUT
 
     def identity(self) -> str:
-        """See `ScanSource.identity`: the file as it stands there, not its content, which may be very large."""
-        facts = self.path.stat()
-        return identity_of(self.path.name, facts.st_size, facts.st_mtime_ns, self.pixel_size_um, self.normalised)
+        """See `ScanSource.identity`: the files as they stand there, not their content, which may be very large."""
+        files = [one for one in (self.path, self.told.references, self.told.angles) if one is not None]
+        facts = [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in files]
+        return identity_of(facts, self.told, self.normalised, self.left_out)
 
     def load(self) -> ScanData:
         """Raises DataError for what is no scan, or lacks pixel size or references."""
-        recorded = read_scan(self.path)
-        return ScanData.of(recorded, pixel_size_um=self.pixel_size_um, assume_normalised=self.normalised)
+        recorded = read_scan(self.path, self.told)
+        return self.left_out.of(ScanData.of(recorded, assume_normalised=self.normalised))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from xrm_control.core.cost import Cost
 from xrm_control.core.diagnostics import Diagnostic, collected
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.model import Spec
+from xrm_control.core.origins import NOT_SAID, Origins
 from xrm_control.core.states import Level
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
@@ -158,6 +159,7 @@ class Reconstruction:
     """volume (rows, columns, columns) float32 in 1/um, [z, y, x], the rotation axis in the middle of y and x.
 
     rows: detector rows it covers. rotation_axis_px: absolute column. quality: figures by name. warnings: by the method.
+    origins: where the scale and the angles are from, and what was left out.
     """
 
     volume: NDArray[np.float32]
@@ -166,6 +168,7 @@ class Reconstruction:
     rows: tuple[int, int]
     quality: dict[str, float]
     warnings: tuple[str, ...]
+    origins: Origins = NOT_SAID
 
 
 def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tuple[int, int], ...]:
@@ -248,6 +251,7 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
         rows=rows,
         quality=whole.quality(prepared.axis, columns),
         warnings=whole.warnings,
+        origins=scan.origins,
     )
 
 

@@ -102,7 +102,8 @@ def transmission(
     for start in range(0, len(chosen), _BLOCK):
         block = chosen[start : start + _BLOCK]
         counts = np.asarray(scan.projections[block, rows])
-        found = transmission_of(counts, references, scan.time_s[block], spec, numbers=block)
+        light = None if scan.light is None or scan.flat_light is None else scan.light[block] / np.mean(scan.flat_light)
+        found = transmission_of(counts, references, scan.time_s[block], spec, numbers=block, light=light)
         values[start : start + len(block)] = found.values
         zingers, saturated = zingers + found.zingers, saturated + found.saturated
     if spec.apply_shifts and scan.shifts_px is not None:
@@ -120,11 +121,13 @@ def transmission_of(
     spec: PreprocessSpec,
     *,
     numbers: NDArray[np.int64] | None = None,
+    light: NDArray[np.floating] | None = None,
 ) -> Transmission:
     """Of some frames (n, rows, columns), exposed at time_s (n,); shifts are not applied.
 
     references: over the same rows, None for frames that are transmissions already. numbers: the frames' places in the
-    scan, to name them. Raises DataError for NaN and infinity, and for margins that do not see air.
+    scan, to name them. light (n,): exposure of each in that of the flats; None: the same. Raises DataError for NaN and
+    infinity, and for margins that do not see air.
     """
     refuse_bad_frames(counts, "projections", numbers)
     saturated = 0
@@ -133,6 +136,8 @@ def transmission_of(
     values = counts.astype(np.float32)
     if references is not None:
         _normalise(values, references, time_s)
+        if light is not None:
+            values /= np.asarray(light, np.float32)[:, None, None]
     zingers = 0 if spec.zinger_sigmas is None else _remove_zingers(values, spec.zinger_sigmas, references)
     if spec.air_margin_px:
         _follow_air(values, spec.air_margin_px)
@@ -157,7 +162,9 @@ def references_of(scan: ScanData) -> References | None:
     """Of the whole detector; None for projections that are transmissions already."""
     if scan.normalised:
         return None
-    return make_references(scan.flats, scan.flat_time_s, scan.darks, scan.time_s)
+    return make_references(
+        scan.flats, scan.flat_time_s, scan.darks, scan.time_s, scan.flat_light if scan.light is not None else None
+    )
 
 
 def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None) -> NDArray[np.float32]:

@@ -46,16 +46,24 @@ class References:
 
 
 def make_references(
-    flats: NDArray[Any], flat_time_s: NDArray[Any], darks: NDArray[Any], projection_time_s: NDArray[np.floating]
+    flats: NDArray[Any],
+    flat_time_s: NDArray[Any],
+    darks: NDArray[Any],
+    projection_time_s: NDArray[np.floating],
+    flat_light: NDArray[Any] | None = None,
 ) -> References:
     """Average each set of flats and the darks. flats (f, rows, columns), darks (d, rows, columns), d may be 0.
 
-    Raises DataError where the flats hold no beam.
+    flat_light (f,): exposure of each flat; the beams are those of their mean exposure. Raises DataError where the flats
+    hold no beam.
     """
     dark_frames = np.asarray(darks, np.float32)
     dark = robust_mean(dark_frames) if len(dark_frames) else np.zeros(flats.shape[1:], np.float32)
     sets = flat_sets(flat_time_s, projection_time_s)
     frames = np.asarray(flats, np.float32)
+    if flat_light is not None:
+        relative = np.asarray(flat_light, np.float32) / np.float32(np.mean(flat_light))
+        frames = np.asarray(dark + (frames - dark) / relative[:, None, None], np.float32)
     beams = np.stack([robust_mean(frames[members]) for members in sets]) - dark
     read = _temporal_noise(dark_frames)
     mean_beam = beams.mean(axis=0)

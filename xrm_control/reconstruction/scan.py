@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.origins import NOT_SAID, Origins
+
+_LEAST_SPAN_DEG = 20.0
 
 
 class Frames(Protocol):
@@ -48,6 +52,12 @@ class RecordedScan(Protocol):
     def shifts_px(self) -> NDArray[Any] | None: ...
     @property
     def normalised(self) -> bool: ...
+    @property
+    def light(self) -> NDArray[Any] | None: ...
+    @property
+    def flat_light(self) -> NDArray[Any] | None: ...
+    @property
+    def origins(self) -> Origins: ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,8 @@ class ScanData:
     theta_deg (n,): measured angles. time_s (n,) and flat_time_s (f,): when each frame was exposed.
     pixel_size_um: at the sample. shifts_px (n, 2): how far each view is to be moved (columns to the right, rows
     downwards) before use, or None. normalised: the projections are transmissions already and need no references.
+    light (n,), flat_light (f,): exposure of each frame in one unit, whichever; None: the same for all, or not known.
+    origins: where scale and angles are from, and what was done to the data.
     """
 
     projections: Frames
@@ -70,6 +82,9 @@ class ScanData:
     pixel_size_um: float
     shifts_px: NDArray[Any] | None = None
     normalised: bool = False
+    light: NDArray[Any] | None = None
+    flat_light: NDArray[Any] | None = None
+    origins: Origins = NOT_SAID
 
     @classmethod
     def of(
@@ -98,6 +113,7 @@ class ScanData:
                 where=recorded.source,
                 remedy="give a file with reference images, or say that the projections are normalised already",
             )
+        known = recorded.light is not None and recorded.flat_light is not None and flats is None
         supplied = flats is not None or len(recorded.flat_time_s) != len(white)
         return cls(
             projections=recorded.projections,
@@ -109,7 +125,60 @@ class ScanData:
             pixel_size_um=float(pixel),
             shifts_px=recorded.shifts_px,
             normalised=normalised,
+            light=recorded.light if known else None,
+            flat_light=recorded.flat_light if known else None,
+            origins=recorded.origins,
         )
+
+    def without(
+        self, views: Sequence[int] = (), flats: Sequence[int] = (), darks: Sequence[int] = (), notes: Sequence[str] = ()
+    ) -> ScanData:
+        """The same scan without some frames, by their numbers; notes: why."""
+        origins = self.origins.noting(*notes)
+        if not (len(views) or len(flats) or len(darks)):
+            return replace(self, origins=origins)
+        kept, white, black = (
+            np.delete(np.arange(len(frames)), list(out)) if len(out) else np.arange(len(frames))
+            for frames, out in ((self.projections, views), (self.flats, flats), (self.darks, darks))
+        )
+        return replace(
+            self,
+            projections=ChosenFrames(self.projections, kept) if len(views) else self.projections,
+            theta_deg=np.asarray(self.theta_deg)[kept],
+            time_s=np.asarray(self.time_s)[kept],
+            shifts_px=None if self.shifts_px is None else np.asarray(self.shifts_px)[kept],
+            light=None if self.light is None else np.asarray(self.light)[kept],
+            flats=self.flats[white],
+            flat_time_s=np.asarray(self.flat_time_s)[white],
+            flat_light=None if self.flat_light is None else np.asarray(self.flat_light)[white],
+            darks=self.darks[black],
+            origins=origins,
+        )
+
+
+@dataclass(frozen=True)
+class ChosenFrames:
+    """Some of the frames (n, rows, columns), by their numbers, indexed as all of them are."""
+
+    frames: Frames
+    numbers: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(chosen, rows, columns)."""
+        return (len(self.numbers), *self.frames.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the frames."""
+        return self.frames.dtype
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, key: Any) -> Any:
+        views, *rest = key if isinstance(key, tuple) else (key,)
+        return self.frames[(self.numbers[views], *rest)]
 
 
 def check_scan(scan: ScanData) -> None:
@@ -124,7 +193,7 @@ def check_scan(scan: ScanData) -> None:
         _refuse_not_finite(values, name)
     if np.unique(np.round(np.asarray(scan.theta_deg, float), 6)).size < 2:
         raise DataError("a reconstruction needs views at two angles or more", where="theta_deg", value=views)
-    _refuse_radians(np.asarray(scan.theta_deg, float))
+    _refuse_narrow_range(np.asarray(scan.theta_deg, float))
     if not (np.isfinite(scan.pixel_size_um) and scan.pixel_size_um > 0):
         raise DataError("the pixel size must be positive", where="pixel_size_um", value=scan.pixel_size_um)
     for name, frames in (("flats", scan.flats), ("darks", scan.darks)):
@@ -147,22 +216,33 @@ def check_scan(scan: ScanData) -> None:
             "one time per flat is needed", where="flat_time_s", value=np.shape(scan.flat_time_s), limit=len(scan.flats)
         )
     _refuse_not_finite(scan.flat_time_s, "flat_time_s")
+    for name, light, count in (("light", scan.light, views), ("flat_light", scan.flat_light, len(scan.flats))):
+        if light is not None and (np.shape(light) != (count,) or not np.all(np.asarray(light, float) > 0)):
+            raise DataError("light above zero, one value per frame, is needed", where=name, value=np.shape(light))
     if scan.shifts_px is not None and (
         np.shape(scan.shifts_px) != (views, 2) or not np.all(np.isfinite(scan.shifts_px))
     ):
         raise DataError("shifts must be finite, (views, 2)", where="shifts_px", value=np.shape(scan.shifts_px))
 
 
-def _refuse_radians(theta_deg: NDArray[np.floating]) -> None:
-    """Many views within 3 to 6.4 degrees are no tomography; within pi or two pi radians they are a scan."""
+def _refuse_narrow_range(theta_deg: NDArray[np.floating]) -> None:
+    """So few degrees are no tomography; in another unit they may well be."""
     span = float(np.ptp(theta_deg))
-    if len(theta_deg) >= 8 and 0.95 * np.pi <= span <= 2.02 * np.pi:
-        raise DataError(
-            "the angles look like radians",
-            where="theta_deg",
-            value=f"{len(theta_deg)} views within {span:.3f} degrees",
-            remedy="give them in degrees, or state the unit in the file (units: radians)",
-        )
+    if span >= _LEAST_SPAN_DEG:
+        return
+    radians = np.degrees(span)
+    like = (
+        f"the angles look like radians, of {radians:.4g} degrees"
+        if 60 <= radians <= 1000
+        else "the angles hardly differ"
+    )
+    raise DataError(
+        like,
+        where="theta_deg",
+        value=f"{len(theta_deg)} views within {span:.4g} degrees",
+        limit=f"at least {_LEAST_SPAN_DEG:g} degrees",
+        remedy="give them in degrees, or state the unit (--angle-unit rad, or units: radians in the file)",
+    )
 
 
 def refuse_bad_frames(frames: NDArray[Any], name: str, numbers: NDArray[np.int64] | None = None) -> None:

@@ -13,41 +13,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.storage.formats.hdf5 import dataset, has_paths, lazy_frames, open_hdf5, read_array, scalar_in
-from xrm_control.storage.formats.lazy_frames import LazyFrames
-from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat
-
-_LENGTHS_UM = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "": 1.0}
-_ENERGIES_KEV = {"ev": 1e-3, "kev": 1.0, "": 1.0}
-_PIXEL_PATHS = (
-    "measurement/instrument/detection_system/objective/resolution",
-    "measurement/instrument/detector/pixel_size",
+from xrm_control.core.origins import Origins
+from xrm_control.storage.formats.angles import described, stated_angles
+from xrm_control.storage.formats.hdf5 import (
+    Fact,
+    dataset,
+    datasets_below,
+    fact,
+    has_paths,
+    lazy_frames,
+    open_hdf5,
+    read_array,
+    text,
+    unit_of,
 )
+from xrm_control.storage.formats.hdf5_scans import pixel_from, refuse_cone_beam, seconds_of
+from xrm_control.storage.formats.lazy_frames import LazyFrames
+from xrm_control.storage.formats.light import Light
+from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat, ScanOptions
+from xrm_control.storage.formats.units import Sourced, angles_deg, factor
+
+_MEASUREMENT = "measurement/instrument"
+_OBJECTIVE = f"{_MEASUREMENT}/detection_system/objective"
+_CAMERA = (f"{_MEASUREMENT}/detector/", f"{_MEASUREMENT}/detection_system/camera/")
+_WHITE = ("flat", "white", "reference")
 
 
 class DataExchange(ScanFormat):
-    """Reads /exchange; white and dark may be absent, theta must not."""
+    """Reads /exchange, or the group of `--entry`; white and dark may be absent, theta may be stated instead."""
 
     name = "Data Exchange"
     suffixes = (".h5", ".hdf5", ".hdf")
+    options = ScanFormat.options | {"entry", "angle_unit", "angles", "start_deg", "end_deg"}
 
     def recognises(self, path: Path) -> bool:
         return has_paths(path, "exchange/data")
 
-    def read(self, path: Path) -> ScanFile:
+    def read(self, path: Path, told: ScanOptions) -> ScanFile:
         with open_hdf5(path) as file:
-            projections = lazy_frames(file, "exchange/data")
-            theta = _theta_deg(file)
+            group = _group(file, told.entry)
+            projections = lazy_frames(file, f"{group}/data")
+            theta, origin = _theta(file, group, told, len(projections))
             if len(theta) != len(projections):
                 raise DataError(
                     "one angle per projection is needed",
-                    where=f"{path}:/exchange/theta",
+                    where=f"{path}:/{group}/theta",
                     value=len(theta),
                     limit=len(projections),
                 )
-            flats = _references(file, "exchange/data_white", projections)
-            darks = _references(file, "exchange/data_dark", projections)
-            pixels = (scalar_in(file, name, _LENGTHS_UM) for name in _PIXEL_PATHS)
+            refuse_cone_beam(file, "/")
+            flats = _references(file, f"{group}/data_white", projections)
+            light = _light(file, group, len(projections), len(flats))
+            pixel = told.pixel() or _pixel(file, str(path))
+            energy = fact(file, f"{_MEASUREMENT}/monochromator/energy")
             return ScanFile(
                 source=str(path),
                 projections=projections,
@@ -55,17 +73,115 @@ class DataExchange(ScanFormat):
                 time_s=np.arange(len(projections), dtype=float),
                 flats=flats,
                 flat_time_s=np.zeros(len(flats)),
-                darks=darks,
-                pixel_size_um=next((pixel for pixel in pixels if pixel is not None), None),
-                energy_kev=scalar_in(file, "measurement/instrument/monochromator/energy", _ENERGIES_KEV),
+                darks=_references(file, f"{group}/data_dark", projections),
+                pixel_size_um=None if pixel is None else pixel.value,
+                energy_kev=None if energy is None else energy.value * (factor(energy.unit, "keV") or 1.0),
+                light=light.projections,
+                flat_light=light.flats,
+                origins=Origins("" if pixel is None else pixel.scale(), described(theta, origin)).noting(
+                    *filter(None, (light.note,))
+                ),
             )
 
 
-def _theta_deg(file: h5py.File) -> NDArray[np.float64]:
-    theta = read_array(file, "exchange/theta", 1).astype(float)
-    unit = dataset(file, "exchange/theta").attrs.get("units", "degrees")
-    unit = unit.decode() if isinstance(unit, bytes) else str(unit)
-    return np.degrees(theta) if unit.lower().startswith("rad") else theta
+def _group(file: h5py.File, entry: str | None) -> str:
+    """The primary group by the format's own rule, unless another one is named."""
+    known = [name for name in map(str, file) if name.startswith("exchange") and f"{name}/data" in file]
+    if entry is None:
+        return "exchange"
+    if entry.strip("/") not in known:
+        raise DataError(
+            "there is no such entry with data", where=f"--entry, {file.filename}", value=entry, limit=", ".join(known)
+        )
+    return entry.strip("/")
+
+
+def _theta(file: h5py.File, group: str, told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]:
+    if told.states_angles:
+        return stated_angles(told, views)
+    theta = read_array(file, f"{group}/theta", 1).astype(float)
+    unit = unit_of(dataset(file, f"{group}/theta"))
+    return angles_deg(theta, unit, f"{group}/theta", told.angle_unit)
+
+
+def _pixel(file: h5py.File, where: str) -> Sourced | None:
+    """At the sample: as it is stated, or the camera's over the magnification of the objective.
+
+    Raises DataError where the two contradict each other.
+    """
+    stated = pixel_from([fact(file, f"{_OBJECTIVE}/resolution")], "um", where)
+    camera = next(filter(None, (_camera(file, place, where) for place in _CAMERA)), None)
+    power = fact(file, f"{_OBJECTIVE}/magnification") or fact(file, f"{_MEASUREMENT}/detection_system/magnification")
+    power = power or fact(file, f"{_MEASUREMENT}/detector/magnification")
+    if camera is not None and power is not None:
+        camera = Sourced(camera.value / power.value, f"{camera.source}, divided by {power.path} = {power.value:g}")
+    if stated is None or camera is None or power is None:
+        return stated or camera
+    if abs(stated.value / camera.value - 1) > 0.05:
+        raise DataError(
+            "the file contradicts itself about the pixel at the sample",
+            where=where,
+            value=f"{stated.scale()}; but {camera.scale()}",
+            remedy="state which is right: --pixel-size-um",
+        )
+    return stated
+
+
+def _camera(file: h5py.File, place: str, where: str) -> Sourced | None:
+    found = [fact(file, f"{place}{name}") for name in ("x_pixel_size", "pixel_size_x", "y_pixel_size", "pixel_size_y")]
+    both = [one for one in (*found, fact(file, f"{place}pixel_size"), fact(file, f"{place}actual_pixel_size")) if one]
+    return pixel_from([*both[:2]], "um", where)
+
+
+def _light(file: h5py.File, group: str, views: int, flats: int) -> Light:
+    """From exposure times, wherever they stand: beside the frames, as their attributes, or with the detector."""
+    if any("different" in path.lower() and text(item[()]).lower() == "same" for path, item in _exposures(file)):
+        return Light()
+    of_flats, of_views = _stated(file, group, flats, white=True), _stated(file, group, views, white=False)
+    if of_views is None or (flats and of_flats is None):
+        return Light()
+    if of_flats is None:
+        return Light(_each(of_views, views))
+    return Light.of(
+        _each(of_views, views), _each(of_flats, flats), "exposure times", f"{of_views.path} and {of_flats.path}"
+    )
+
+
+def _stated(file: h5py.File, group: str, count: int, *, white: bool) -> Fact | None:
+    """Exposure times of the flats or of the projections: one, or one for each."""
+    own = _attribute(file, f"{group}/data_white" if white else f"{group}/data")
+    if own is not None:
+        return own
+    for path, _ in _exposures(file):
+        lower = path.lower()
+        if "dark" in lower or any(word in lower for word in _WHITE) != white:
+            continue
+        found = fact(file, path)
+        if found is not None and len(found.values) in (1, count):
+            return found
+    return None
+
+
+def _attribute(file: h5py.File, name: str) -> Fact | None:
+    item = file.get(name)
+    if isinstance(item, h5py.Dataset):
+        for key, stored in item.attrs.items():
+            if "expos" in key.lower() and np.asarray(stored).dtype.kind in "uif":
+                return Fact(np.asarray(stored, float).reshape(-1), "", f"{name}, {key}")
+    return None
+
+
+def _exposures(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
+    return [
+        (path, item)
+        for path, item in datasets_below(file, "/")
+        if "expos" in path.lower().rpartition("/")[2] and item.size and item.ndim <= 1
+    ]
+
+
+def _each(found: Fact, count: int) -> NDArray[np.float64]:
+    seconds = seconds_of(found)
+    return seconds if len(seconds) == count else np.full(count, seconds[0])
 
 
 def _references(file: h5py.File, name: str, projections: LazyFrames) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.memory import require_memory
+from xrm_control.storage.formats.hdf5_parts import refuse_missing_parts
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 
 
@@ -22,7 +25,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise DataError(f"cannot be read as HDF5: {error}", where=str(path)) from error
 
 
@@ -43,8 +46,10 @@ def dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def read_array(file: h5py.File, name: str, ndim: int) -> NDArray[Any]:
-    """A numeric dataset with `ndim` dimensions. Raises DataError for anything else."""
-    return np.asarray(_numbers(file, name, ndim)[()])
+    """A numeric dataset with `ndim` dimensions. Raises DataError for anything else, and for more than fits."""
+    item = _numbers(file, name, ndim)
+    require_memory(item.nbytes, f"{file.filename}:/{name.strip('/')}")
+    return np.asarray(item[()])
 
 
 def lazy_frames(file: h5py.File, name: str, chosen: Sequence[int] | None = None) -> LazyFrames:
@@ -82,15 +87,59 @@ def _numbers(file: h5py.File, name: str, ndim: int) -> h5py.Dataset:
             where=f"{file.filename}:/{name.strip('/')}",
             value=f"{item.dtype} {item.shape}",
         )
+    refuse_missing_parts(item)
     return item
 
 
-def scalar_in(file: h5py.File, name: str, units: dict[str, float]) -> float | None:
-    """A positive scalar times the factor of its `units` attribute; None where it is absent, not finite or zero."""
+@dataclass(frozen=True)
+class Fact:
+    """Numbers (k,) of a small dataset or an attribute, the unit that the file states ("": none), and the path."""
+
+    values: NDArray[np.float64]
+    unit: str
+    path: str
+
+    @property
+    def value(self) -> float:
+        """The only, or the first, of them."""
+        return float(self.values[0])
+
+
+def fact(file: h5py.File, name: str) -> Fact | None:
+    """A dataset as numbers; None where there is none, or no finite number above zero."""
     item = file.get(name)
-    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "uif" or item.size != 1:
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "uif" or item.ndim > 1 or not item.size:
         return None
-    unit = item.attrs.get("units", "")
-    unit = unit.decode() if isinstance(unit, bytes) else str(unit)
-    value = float(np.asarray(item[()]).reshape(-1)[0]) * units.get(unit.strip().lower(), units.get("", 1.0))
-    return value if np.isfinite(value) and value > 0 else None
+    values = np.asarray(item[()], float).reshape(-1)
+    if not np.isfinite(values).all() or not (values > 0).any():
+        return None
+    return Fact(values, unit_of(item), name.strip("/"))
+
+
+def unit_of(item: h5py.Dataset) -> str:
+    """What its attribute `units` (or `unit`) says; "" where there is none."""
+    for name in ("units", "unit"):
+        if name in item.attrs:
+            return text(item.attrs[name]).strip()
+    return ""
+
+
+def text(stored: object) -> str:
+    """A stored string, whether bytes, text or an array of one of these."""
+    value = np.asarray(stored).reshape(-1)
+    first = value[0] if value.size else ""
+    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+
+
+def datasets_below(file: h5py.File, group: str) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Path and dataset of everything below `group`; links into other files are not followed."""
+    found: list[tuple[str, h5py.Dataset]] = []
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found.append((f"{group}/{name}".strip("/"), item))
+
+    top = file.get(group) if group.strip("/") else file
+    if isinstance(top, h5py.Group):
+        top.visititems(visit)
+    yield from found

@@ -1,4 +1,4 @@
-"""OME-TIFF volumes: float32 as they are, or 16 bit with the scale that leads back to 1/um."""
+"""Writing OME-TIFF volumes: float32 as they are, or 16 bit with the scale that leads back to 1/um."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.origins import Origins
 from xrm_control.storage.durable import durable_file
-from xrm_control.storage.formats.scan_file import VolumeFormat
 
-_LENGTHS_UM = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "nm": 1e-3, "pm": 1e-6}
 _FULL_SCALE = 65535
 
 
@@ -39,20 +38,35 @@ Volume = NDArray[Any] | Sequence[NDArray[Any]]
 
 
 def write_volume(
-    path: Path, volume: Volume, voxel_size_um: float, *, name: str = "volume", replace: bool = False
+    path: Path,
+    volume: Volume,
+    voxel_size_um: float,
+    *,
+    name: str = "volume",
+    replace: bool = False,
+    origins: Origins | None = None,
 ) -> Path:
     """Write [z, y, x] in its own dtype (attenuation: float32, 1/um); whole and on the disk when this returns.
 
-    volume: an array, or its parts along z, which may be maps of files. Raises DataError for what is no volume,
-    StorageError where the disk fails or `path` exists.
+    volume: a reconstruction, as an array or in parts along z, which may be maps of files. origins: told in the file.
+    Raises DataError for what is no volume, StorageError where the disk fails or `path` exists.
     """
     parts = _parts(volume, path)
-    _write(path, parts, _shape(parts), parts[0].dtype, voxel_size_um, {"Name": name}, replace)
+    about: dict[str, Any] = {"Name": name}
+    if parts[0].dtype.kind == "f":
+        about["Description"] = json.dumps(_note(origins))
+    _write(path, parts, _shape(parts), parts[0].dtype, voxel_size_um, about, replace)
     return path
 
 
 def write_volume_16bit(
-    path: Path, volume: Volume, voxel_size_um: float, *, name: str = "volume", replace: bool = False
+    path: Path,
+    volume: Volume,
+    voxel_size_um: float,
+    *,
+    name: str = "volume",
+    replace: bool = False,
+    origins: Origins | None = None,
 ) -> Scale:
     """Write [z, y, x] in 1/um as uint16 between its least and largest value; returns and stores the scale.
 
@@ -61,7 +75,7 @@ def write_volume_16bit(
     parts = _parts(volume, path)
     low, high = min(float(part.min()) for part in parts), max(float(part.max()) for part in parts)
     scale = Scale(low, (high - low) / _FULL_SCALE if high > low else 1.0)
-    note = {"units": "1/um", "offset_per_um": scale.offset_per_um, "step_per_um": scale.step_per_um}
+    note = {**_note(origins), "offset_per_um": scale.offset_per_um, "step_per_um": scale.step_per_um}
     stored = (
         np.rint((image.astype(float) - scale.offset_per_um) / scale.step_per_um).astype(np.uint16)
         for part in parts
@@ -72,28 +86,11 @@ def write_volume_16bit(
     return scale
 
 
-class OmeTiff(VolumeFormat):
-    """Reads OME-TIFF, ImageJ and plain multi-page TIFF files."""
-
-    name = "TIFF"
-    suffixes = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
-
-    def recognises(self, path: Path) -> bool:
-        return path.is_file() and _first_bytes(path) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-    def read(self, path: Path) -> tuple[NDArray[Any], float | None]:
-        try:
-            with tifffile.TiffFile(path) as file:
-                volume = file.series[0].asarray() if file.series else np.empty(0)
-                pixels, note = _ome(file)
-                voxel_um = _voxel_um(pixels, path) if pixels else _imagej_voxel_um(file)
-        except (tifffile.TiffFileError, OSError, ValueError, KeyError, IndexError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"cannot be read as TIFF: {error}", where=str(path)) from error
-        volume = _three_dimensions(volume, path)
-        scale = _scale(note)
-        return (volume if scale is None else scale.attenuation(volume)), voxel_um
+def _note(origins: Origins | None) -> dict[str, Any]:
+    """What the reader is to know: the unit, that slices are circles in squares, and where the scale is from."""
+    told = origins or Origins()
+    known = {"scale": told.scale, "angles": told.angles, "notes": list(told.notes)}
+    return {"units": "1/um", "field": "cylinder", **{name: value for name, value in known.items() if value}}
 
 
 def _shape(parts: Sequence[NDArray[Any]]) -> tuple[int, int, int]:
@@ -158,58 +155,3 @@ def _rename(file: BinaryIO, old: str, new: str) -> None:
     text = file.read()
     file.seek(start)
     file.write(text.replace(old.encode(), new.encode()))
-
-
-def _ome(file: tifffile.TiffFile) -> tuple[dict[str, Any], str]:
-    """Pixels' attributes and the description of the first image; empty where the file is no OME-TIFF."""
-    if not file.is_ome or not file.ome_metadata:
-        return {}, ""
-    image = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
-    image = image[0] if isinstance(image, list) else image
-    return dict(image.get("Pixels", {})), str(image.get("Description", ""))
-
-
-def _voxel_um(pixels: dict[str, Any], path: Path) -> float | None:
-    sizes = []
-    for axis in "XYZ":
-        size = pixels.get(f"PhysicalSize{axis}")
-        factor = _LENGTHS_UM.get(str(pixels.get(f"PhysicalSize{axis}Unit", "µm")))
-        if size is not None and factor is not None:
-            sizes.append(float(size) * factor)
-    if not sizes:
-        return None
-    if max(sizes) - min(sizes) > 1e-3 * max(sizes):
-        raise DataError("the voxels are no cubes", where=str(path), value=f"{sizes} um", remedy="resample the volume")
-    return sizes[0]
-
-
-def _imagej_voxel_um(file: tifffile.TiffFile) -> float | None:
-    """Pixel size of an ImageJ file, from its resolution and unit."""
-    notes = file.imagej_metadata or {}
-    factor = _LENGTHS_UM.get(str(notes.get("unit", "")).replace("\\u00B5", "µ"))
-    tag = file.pages[0].tags.get("XResolution") if len(file.pages) else None  # type: ignore[union-attr]
-    if factor is None or tag is None or not tag.value[0]:
-        return None
-    return factor * tag.value[1] / tag.value[0]
-
-
-def _three_dimensions(volume: NDArray[Any], path: Path) -> NDArray[Any]:
-    """Drop axes of length 1 in front (time, channel) until three are left."""
-    while volume.ndim > 3 and volume.shape[0] == 1:
-        volume = volume[0]
-    if volume.ndim != 3:
-        raise DataError("a volume has three dimensions", where=str(path), value=f"shape {volume.shape}")
-    return volume
-
-
-def _scale(note: str) -> Scale | None:
-    try:
-        facts = json.loads(note)
-        return Scale(float(facts["offset_per_um"]), float(facts["step_per_um"]))
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(4)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat, VolumeFormat
+from xrm_control.storage.formats.light import Light
+from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat, ScanOptions, VolumeFile, VolumeFormat
 
 _Format = TypeVar("_Format", bound=ScanFormat | VolumeFormat)
 _PACKAGE = "xrm_control.storage.formats"
@@ -27,23 +31,84 @@ def volume_formats() -> list[VolumeFormat]:
     return _members(VolumeFormat)
 
 
-def read_scan(path: Path | str) -> ScanFile:
-    """The scan in a file of any known kind. Raises DataError for a file that is missing, damaged or of no such kind."""
-    return _format_of(Path(path), scan_formats(), "scan").read(Path(path))
+def read_scan(path: Path | str, told: ScanOptions | None = None) -> ScanFile:
+    """The scan in a file of any known kind; told: what the operator says of it, which goes before the file.
+
+    Raises DataError for a file that is missing, damaged or of no such kind, and for an option that does not fit it.
+    """
+    told = told or ScanOptions()
+    kind = _format_of(Path(path), scan_formats(), "scan")
+    kind.refuse_options(Path(path), told)
+    with _named(path):
+        scan = kind.read(Path(path), told)
+    return scan if told.references is None else _with_references(scan, told.references)
 
 
-def read_volume(path: Path | str) -> tuple[NDArray[Any], float | None]:
-    """Array [z, y, x] and voxel size in um (None: not in the file). Raises DataError as `read_scan` does."""
-    volume, voxel_um = _format_of(Path(path), volume_formats(), "volume").read(Path(path))
+def _with_references(scan: ScanFile, path: Path) -> ScanFile:
+    """With the flats (and darks) of another file: its own references, or its images if it has none."""
+    other = _format_of(path, scan_formats(), "references").read_references(path)
+    shape = scan.projections.shape[1:]
+    if other.flats.shape[1:] != shape:
+        raise DataError(
+            "references must have the shape of the projections",
+            where=f"--references, {path}",
+            value=other.flats.shape[1:],
+            limit=shape,
+        )
+    light = Light()
+    if scan.light is not None and other.light is not None:
+        light = Light.of(scan.light, other.light, "exposure times", f"the scan and {path.name}")
+    note = f"{len(other.flats)} flats are from {path.name}"
+    return replace(
+        scan,
+        flats=other.flats,
+        flat_time_s=np.zeros(len(other.flats)),
+        darks=other.darks if len(other.darks) else scan.darks,
+        light=light.projections,
+        flat_light=light.flats,
+        origins=scan.origins.noting(note, *filter(None, (light.note,))),
+    )
+
+
+def open_volume(path: Path | str, voxel_size_um: float | None = None) -> VolumeFile:
+    """The volume in a file or folder of any known kind; voxel_size_um: by the operator's word, before the file's.
+
+    Raises DataError as `read_scan` does.
+    """
+    with _named(path):
+        found = _format_of(Path(path), volume_formats(), "volume").read(Path(path), voxel_size_um)
+    volume = found.values
     if volume.ndim != 3 or 0 in volume.shape:
         raise DataError("a volume has three dimensions", where=str(path), value=f"shape {volume.shape}")
     if volume.dtype.kind not in "uif":
         raise DataError("a volume holds real numbers", where=str(path), value=str(volume.dtype))
     if volume.dtype.kind == "f" and not np.isfinite(volume).all():
         raise DataError("the volume holds NaN or infinity", where=str(path), value=int((~np.isfinite(volume)).sum()))
-    if voxel_um is not None and not (np.isfinite(voxel_um) and voxel_um > 0):
-        raise DataError("the voxel size in the file cannot be", where=str(path), value=voxel_um)
-    return volume, voxel_um
+    return found
+
+
+def read_volume(path: Path | str) -> tuple[NDArray[Any], float | None]:
+    """Array [z, y, x] and edge of its voxels in um (None: not in the file). Raises DataError as `open_volume` does, and
+    for voxels that are no cubes.
+    """
+    found = open_volume(path)
+    if not found.cubic:
+        raise DataError(
+            "the voxels are no cubes", where=str(path), value=f"{found.voxel_zyx_um} um", remedy="resample the volume"
+        )
+    return found.values, None if found.voxel_zyx_um is None else found.voxel_zyx_um[2]
+
+
+@contextmanager
+def _named(path: Path | str) -> Iterator[None]:
+    """Errors within name the file, whatever place in it they name."""
+    try:
+        yield
+    except DataError as error:
+        if error.where is not None and Path(path).name in error.where:
+            raise
+        where = f"{path}: {error.where}" if error.where else str(path)
+        raise DataError(error.what, where=where, value=error.value, limit=error.limit, remedy=error.remedy) from error
 
 
 def _format_of(path: Path, formats: list[_Format], what: str) -> _Format:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.memory import require_memory
 from xrm_control.storage.durable import make_folder, part_path, publish_folder, storage_error
-from xrm_control.storage.formats.scan_file import VolumeFormat
+from xrm_control.storage.formats.scan_file import VolumeFile, VolumeFormat, told_voxel
+from xrm_control.storage.formats.tiff_pages import SUFFIXES, in_order, read_picture, refuse_gaps
 
 
 class TiffStack(VolumeFormat):
@@ -24,18 +25,23 @@ class TiffStack(VolumeFormat):
     def recognises(self, path: Path) -> bool:
         return path.is_dir() and bool(_slices(path))
 
-    def read(self, path: Path) -> tuple[NDArray[Any], float | None]:
+    def read(self, path: Path, told_um: float | None) -> VolumeFile:
         files = _slices(path)
-        images: list[NDArray[Any]] = []
-        for file in files:
-            try:
-                image = tifffile.imread(file)
-            except (tifffile.TiffFileError, OSError, ValueError) as error:
-                raise DataError(f"cannot be read as TIFF: {error}", where=str(file)) from error
-            if image.ndim != 2 or (images and image.shape != images[0].shape):
-                raise DataError("slices must be pictures of one shape", where=str(file), value=image.shape)
-            images.append(image)
-        return np.stack(images), None
+        refuse_gaps(files, "slices")
+        first = read_picture(files[0])
+        require_memory(len(files) * first.nbytes, str(path))
+        volume = np.empty((len(files), *first.shape), first.dtype)
+        for target, file in zip(volume, files, strict=True):
+            image = read_picture(file)
+            if (image.shape, image.dtype) != (first.shape, first.dtype):
+                raise DataError(
+                    "slices must be pictures of one shape and type",
+                    where=str(file),
+                    value=f"{image.shape} {image.dtype}",
+                    limit=f"{first.shape} {first.dtype}, as {files[0].name}",
+                )
+            target[...] = image
+        return VolumeFile.of_cubes(volume, told_voxel(told_um))
 
 
 def write_tiff_stack(folder: Path, volume: NDArray[Any]) -> Path:
@@ -56,5 +62,4 @@ def write_tiff_stack(folder: Path, volume: NDArray[Any]) -> Path:
 
 
 def _slices(folder: Path) -> list[Path]:
-    files = [one for one in folder.iterdir() if one.is_file() and one.suffix.lower() in (".tif", ".tiff")]
-    return sorted(files, key=lambda one: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", one.name)])
+    return in_order([one for one in folder.iterdir() if one.is_file() and one.suffix.lower() in SUFFIXES])

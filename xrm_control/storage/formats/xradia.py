@@ -1,4 +1,4 @@
-"""ZEISS Xradia .txrm and .xrm: OLE2 containers, read and never written.
+"""ZEISS Xradia .txrm, .xrm and .txm: OLE2 containers, read and never written.
 
 Images are `ImageData{ceil(i / 100)}/Image{i}`, i from 1, and stay in the file until they are asked for; streams may be
 absent and are compared without case. Arrays may be longer than the number of images taken, and an aborted scan took
@@ -18,23 +18,52 @@ import olefile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.memory import require_memory
+from xrm_control.core.origins import Origins
+from xrm_control.storage.formats.angles import described
 from xrm_control.storage.formats.lazy_frames import LazyFrames
-from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat
+from xrm_control.storage.formats.light import Light
+from xrm_control.storage.formats.scan_file import (
+    VOXEL_OPTION,
+    ScanFile,
+    ScanFormat,
+    ScanOptions,
+    VolumeFile,
+    VolumeFormat,
+    told_voxel,
+)
+from xrm_control.storage.formats.units import Sourced, angles_deg, length_um
 
+_CONE_MAGNIFICATION = 1.02
 _TYPES = {3: "<u1", 4: "<i2", 5: "<u2", 6: "<i4", 7: "<u4", 10: "<f4", 11: "<f8"}
 
 
 class Xradia(ScanFormat):
-    """Reads counts, angles, the reference image if there is one, and the alignment's shifts."""
+    """Reads counts, angles, the reference image if there is one, exposure times, and the alignment's shifts."""
 
     name = "Xradia"
     suffixes = (".txrm", ".xrm")
+    options = ScanFormat.options | {"angle_unit"}
 
     def recognises(self, path: Path) -> bool:
-        return path.is_file() and bool(olefile.isOleFile(str(path)))
+        return path.suffix.lower() != ".txm" and path.is_file() and bool(olefile.isOleFile(str(path)))
 
-    def read(self, path: Path) -> ScanFile:
-        return read_streams(partial(_container, path), str(path))
+    def read(self, path: Path, told: ScanOptions) -> ScanFile:
+        return read_streams(partial(_container, path), str(path), told)
+
+
+class XradiaVolume(VolumeFormat):
+    """Reads the slices of a reconstruction; what their numbers mean is not stated."""
+
+    name = "Xradia volume"
+    suffixes = (".txm",)
+
+    def recognises(self, path: Path) -> bool:
+        known = (".txrm", ".xrm")
+        return path.suffix.lower() not in known and path.is_file() and bool(olefile.isOleFile(str(path)))
+
+    def read(self, path: Path, told_um: float | None) -> VolumeFile:
+        return read_slices(partial(_container, path), str(path), told_um)
 
 
 @contextmanager
@@ -109,16 +138,32 @@ class _Streams:
         return values.reshape(shape)
 
 
-def read_streams(opened: Callable[[], AbstractContextManager[Container]], source: str) -> ScanFile:
+def read_streams(
+    opened: Callable[[], AbstractContextManager[Container]], source: str, told: ScanOptions | None = None
+) -> ScanFile:
     """The scan in a container, which is opened now and again for the images.
 
     Raises DataError, naming `source` and the stream.
     """
     with opened() as container:
-        return _read(_Streams(container, source), opened)
+        return _read(_Streams(container, source), opened, told or ScanOptions())
 
 
-def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Container]]) -> ScanFile:
+def read_slices(
+    opened: Callable[[], AbstractContextManager[Container]], source: str, told_um: float | None
+) -> VolumeFile:
+    """The volume in a container. Raises DataError as `read_streams` does."""
+    with opened() as container:
+        streams = _Streams(container, source)
+        taken, shape, kind = _announced(streams)
+        require_memory(taken * shape[0] * shape[1] * np.dtype(kind).itemsize, source)
+        voxel = told_voxel(told_um) or _pixel(streams, VOXEL_OPTION)
+        values = np.stack([streams.image(_image_name(number), kind, shape) for number in range(taken)])
+    return VolumeFile.of_cubes(values.astype(values.dtype.newbyteorder("=")), voxel)
+
+
+def _announced(streams: _Streams) -> tuple[int, tuple[int, int], str]:
+    """Number, shape and type of the images, all of which are there."""
     taken = streams.integer("ImageInfo/" + ("ImagesTaken" if "ImageInfo/ImagesTaken" in streams else "NoOfImages"))
     shape = _shape(streams)
     if taken < 1 or min(shape) < 1:
@@ -126,14 +171,31 @@ def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Contain
     kind = _dtype(streams, "ImageInfo/DataType")
     for view in range(taken):
         streams.require(_image_name(view), shape[0] * shape[1] * np.dtype(kind).itemsize)
-    theta = streams.floats("ImageInfo/Angles", taken)
-    if theta is None:
+    return taken, shape, kind
+
+
+def _pixel(streams: _Streams, option: str) -> Sourced | None:
+    stored = streams.floats("ImageInfo/PixelSize", 1)
+    if stored is None or stored[0] == 0:
+        return None
+    return length_um(float(stored[0]), "um", "ImageInfo/PixelSize", option)
+
+
+def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Container]], told: ScanOptions) -> ScanFile:
+    taken, shape, kind = _announced(streams)
+    _refuse_cone_beam(streams)
+    stored = streams.floats("ImageInfo/Angles", taken)
+    if stored is None and taken == 1:
+        stored = np.zeros(1)  # a single picture, as references are
+    if stored is None:
         raise DataError("one angle per image is needed", where=f"{streams.source}: ImageInfo/Angles", limit=taken)
+    theta, origin = angles_deg(stored, "degrees", "ImageInfo/Angles", told.angle_unit)
     flats = np.empty((0, *shape), kind)
     if "ReferenceData/Image" in streams:
         own = _dtype(streams, "ReferenceData/DataType") if "ReferenceData/DataType" in streams else kind
         flats = streams.image("ReferenceData/Image", own, shape)[None]
-    pixel = streams.floats("ImageInfo/PixelSize", 1)
+    light = _light(streams, taken, len(flats))
+    pixel = told.pixel() or _pixel(streams, "--pixel-size-um")
     energy = streams.floats("ImageInfo/Energy", 1)
     return ScanFile(
         source=streams.source,
@@ -145,9 +207,43 @@ def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Contain
         flats=flats,
         flat_time_s=np.zeros(len(flats)),
         darks=np.empty((0, *shape), kind),  # the software takes the dark off before it stores
-        pixel_size_um=float(pixel[0]) if pixel is not None and pixel[0] > 0 else None,
+        pixel_size_um=None if pixel is None else pixel.value,
         energy_kev=_energy_kev(float(energy[0])) if energy is not None and energy[0] > 0 else None,
         shifts_px=_shifts(streams, taken),
+        light=light.projections,
+        flat_light=light.flats,
+        origins=Origins("" if pixel is None else pixel.scale(), described(theta, origin)).noting(
+            *filter(None, (light.note,))
+        ),
+    )
+
+
+def _light(streams: _Streams, taken: int, flats: int) -> Light:
+    times = streams.floats("ImageInfo/ExpTimes", taken)
+    if times is None or not (times > 0).all():
+        return Light()
+    own = streams.floats("ReferenceData/ExpTime", 1)
+    own = streams.floats("ReferenceData/ExpTimes", 1) if own is None else own
+    if flats and (own is None or own[0] <= 0):
+        return Light()
+    where = "ImageInfo/ExpTimes and ReferenceData/ExpTime"
+    return Light.of(times, np.empty(0) if own is None or not flats else own, "exposure times", where)
+
+
+def _refuse_cone_beam(streams: _Streams) -> None:
+    """Distances of 1 stand for none: instruments with a zone plate have parallel beams."""
+    source, detector = (streams.floats(f"ImageInfo/{name}RADistance", 1) for name in ("Sto", "Dto"))
+    if source is None or detector is None:
+        return
+    to_sample, behind = abs(float(source[0])), abs(float(detector[0]))
+    if to_sample in (0.0, 1.0) or 1 + behind / to_sample <= _CONE_MAGNIFICATION:
+        return
+    raise DataError(
+        "this is a cone-beam scan, and only parallel beams are reconstructed here",
+        where=f"{streams.source}: ImageInfo/StoRADistance",
+        value=f"source to sample {to_sample:g} mm, sample to detector {behind:g} mm",
+        limit=f"magnification below {_CONE_MAGNIFICATION:g}",
+        remedy="use a program for cone beams, and bring its volume to `xrm analyze`",
     )
 
 

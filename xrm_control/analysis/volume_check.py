@@ -1,0 +1,148 @@
+"""Volumes that are none, found before they are measured: lost slices, slices of another scale, inverted contrast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.analysis.field import VolumeField
+from xrm_control.analysis.levels import otsu_level
+from xrm_control.core.errors import DataError
+from xrm_control.core.memory import require_memory
+
+_BYTES_PER_VOXEL = 64
+_MOST_OBLONG = 5.0
+_ENOUGH = 30  # voxels for a mean
+_CLEAR_SIGMAS = 3.5
+_BRIGHTER, _DARKER, _GLARING = 1.4, 0.65, 4.0
+
+
+def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
+    """Raise DataError for a volume (z, y, x) that cannot be one of particles on a darker ground."""
+    inside = volume[:, field.inside]
+    least, most = inside.min(axis=1), inside.max(axis=1)
+    if least.min() == most.max():
+        raise DataError("all voxels have one value", value=f"{most[0]:g}")
+    _refuse_glaring_slices(inside)
+    level = otsu_level(inside[:: max(1, len(inside) // 64)].ravel().astype(np.float32))
+    bright = inside > level
+    _refuse_inverted(volume, field, level)
+    _refuse_empty_slices(inside, least == most, bright)
+    _refuse_odd_slices(inside, bright)
+
+
+def _refuse_glaring_slices(inside: NDArray[np.number]) -> None:
+    """A slice so much brighter than its neighbours that no threshold for all could be right."""
+    step = max(1, inside.shape[1] // 20_000)
+    sample = np.asarray(inside[:, ::step], np.float64)
+    low = np.median(sample)
+    reach = np.quantile(sample, 0.995, axis=1) - low
+    for z in range(len(reach)):
+        beside = max(reach[n] for n in (z - 1, z + 1) if 0 <= n < len(reach))
+        if beside > 0 and reach[z] > _GLARING * beside and reach[z] > _GLARING * np.median(reach):
+            raise _odd(z, float(reach[z]), float(beside))
+
+
+def _odd(z: int, own: float, around: float) -> DataError:
+    return DataError(
+        "a slice is in another scale than its neighbours, or not of this volume",
+        where=f"slice {z}",
+        value=f"{own:.4g} above the ground where its neighbours have {around:.4g}",
+        remedy="write the slices anew in one type and scale",
+    )
+
+
+def _refuse_empty_slices(inside: NDArray[np.number], empty: NDArray[np.bool_], bright: NDArray[np.bool_]) -> None:
+    """Slices of one value where others have noise, or between slices that show the same particle."""
+    numbers = np.flatnonzero(empty)
+    if not numbers.size:
+        return
+    typical = inside[int(np.flatnonzero(~empty)[(~empty).sum() // 2])]
+    noisy = np.unique(typical, return_counts=True)[1].max() < 0.5 * typical.size
+    area = np.count_nonzero(bright, axis=1)
+    for first, last in _runs(numbers):
+        before, after = first - 1, last + 1
+        if before >= 0 and after < len(inside):
+            both = np.count_nonzero(bright[before] & bright[after])
+            cut = both >= _ENOUGH and both > 0.3 * min(area[before], area[after])
+        else:
+            beside = area[after if before < 0 else before]
+            cut = beside > 50 and beside > 0.5 * area.max()
+        if noisy or cut:
+            raise DataError(
+                "slices hold one value alone: they are missing",
+                where=f"slices {first} to {last}",
+                value=f"{inside[first, 0]:g}",
+                remedy="bring the missing slices, or crop these away",
+            )
+
+
+def _runs(numbers: NDArray[np.intp]) -> list[tuple[int, int]]:
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return [(int(part[0]), int(part[-1])) for part in parts]
+
+
+def _refuse_odd_slices(inside: NDArray[np.number], bright: NDArray[np.bool_]) -> None:
+    """A slice in which what both its neighbours show is far brighter, or darker, than in either of them."""
+    dark = inside[~bright]
+    if not dark.size or float(inside[bright].mean()) - float(dark.mean()) < _CLEAR_SIGMAS * float(dark.std()):
+        return  # noise alone, about which nothing can be said
+    ground = float(np.median(dark))
+    for z in range(1, len(inside) - 1):
+        both = bright[z - 1] & bright[z + 1]
+        if np.count_nonzero(both) < _ENOUGH:
+            continue
+        before, own, after = (float(inside[n, both].mean()) - ground for n in (z - 1, z, z + 1))
+        if own > _BRIGHTER * max(before, after) or own < _DARKER * min(before, after):
+            raise _odd(z, own, (before + after) / 2)
+
+
+def _refuse_inverted(volume: NDArray[np.number], field: VolumeField, level: float) -> None:
+    """Bright all around and dark within: nothing whole could be found in that."""
+    rim = field.inside & (field.border < 2)
+    around = np.concatenate([volume[:, rim].ravel(), volume[0][field.inside], volume[-1][field.inside]])
+    share = float(np.mean(around > level))
+    if share > 0.85 and float(np.mean(volume[:, field.inside] > level)) > 0.5:
+        raise DataError(
+            "bright all around and dark within: the contrast is inverted, or this was cut out of one particle",
+            value=f"{share:.0%} of its border above {level:.4g}",
+            remedy="let particles be brighter than what surrounds them, e.g. with Fiji's Edit > Invert",
+        )
+
+
+def resampled(
+    volume: NDArray[np.number], voxel_zyx_um: tuple[float, float, float]
+) -> tuple[NDArray[np.number], float, str]:
+    """The volume in cubes of its smallest edge, linear between voxels; the edge in um, and in words what was done.
+
+    Raises DataError for voxels that are too oblong to say anything of a shape.
+    """
+    from scipy.ndimage import affine_transform
+
+    edge = min(voxel_zyx_um)
+    ratios = np.array(voxel_zyx_um) / edge
+    if ratios.max() > _MOST_OBLONG:
+        raise DataError(
+            "the voxels are too oblong for shapes to be measured",
+            value=" x ".join(f"{size:.4g}" for size in voxel_zyx_um) + " um (z, y, x)",
+            limit=f"a ratio of {_MOST_OBLONG:g}",
+        )
+    shape = tuple(int(np.floor(n * ratio + 1e-6)) for n, ratio in zip(volume.shape, ratios, strict=True))
+    require_memory(int(np.prod(shape, dtype=float)) * _BYTES_PER_VOXEL, "the volume in cubes")
+    offset: Any = 0.5 / ratios - 0.5  # centres on centres; the stubs know of one number alone
+    cubes = affine_transform(volume.astype(np.float32), 1 / ratios, offset, output_shape=shape, order=1, mode="nearest")
+    sizes = " x ".join(f"{size:.4g}" for size in voxel_zyx_um)
+    return np.asarray(cubes), edge, f"voxels of {sizes} um (z, y, x) were resampled to cubes of {edge:.4g} um"
+
+
+def grey_of(volume: NDArray[np.number], stated: str) -> tuple[str, str]:
+    """The unit of the values, "1/um" or what else they are, and where that is from."""
+    if stated == "1/um":
+        return stated, "1/um, as the file says"
+    if stated:
+        return stated, f"{stated}, as the file says"
+    if volume.dtype.kind == "f" and float(np.abs(volume).max()) <= 10:
+        return "1/um", "1/um, assumed: the file states no unit"
+    return "grey values", "grey values: the file states no unit, and they are no attenuation"

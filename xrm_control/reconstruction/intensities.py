@@ -1,0 +1,329 @@
+"""Whether frames can be what they are said to be: each judged against the others, before any is used.
+
+A frame that cannot be right alone is left out by name; where the whole cannot be right, the scan is refused. Frames are
+compared as small pictures of block means, so that noise hardly counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+from xrm_control.reconstruction.references import flat_sets
+from xrm_control.reconstruction.scan import ScanData, refuse_bad_frames
+
+Blocks = NDArray[np.float64]
+_BLOCKS = 16  # a side
+_AT_A_TIME = 16
+_MOST_COUNTS = 2.0**32
+_SATURATED_SHARE = 0.02
+_CLOSE_DEG = 5.0  # between views that show much the same
+_MOST_LEFT_OUT = 0.25
+_BRIGHTEST, _REMARKABLE = 1.15, 1.03  # transmission of air
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Numbers of the frames that are not used, and in words why."""
+
+    views: tuple[int, ...] = ()
+    flats: tuple[int, ...] = ()
+    darks: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def of(self, scan: ScanData) -> ScanData:
+        """The scan without them."""
+        return scan.without(self.views, self.flats, self.darks, self.notes)
+
+
+NOTHING_LEFT_OUT = LeftOut()
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """Of n frames. blocks (n, y, x): means; even (n, y, x): all pixels of the block are equal; least, most (n,)."""
+
+    blocks: Blocks
+    even: NDArray[np.bool_]
+    least: NDArray[np.float64]
+    most: NDArray[np.float64]
+    full: NDArray[np.float64]  # share of pixels at `most`
+
+
+def judge(scan: ScanData) -> LeftOut:
+    """What of a scan is not to be used. Raises DataError for what cannot be right as a whole, or holds NaN."""
+    views = _look(scan.projections, "projections")
+    if scan.normalised:
+        _refuse_no_transmissions(views.blocks)
+        out, notes = _bad_views(views, views.blocks, np.zeros(1), np.asarray(scan.theta_deg, float))
+        return LeftOut(views=out, notes=(*notes, *_level(np.delete(views.blocks, out, axis=0), normalised=True)))
+    flats, darks = _look(scan.flats, "flats"), _look(scan.darks, "darks")
+    bad_darks, dark, dark_notes = _bad_darks(darks, flats)
+    bad_flats, net, flat_notes = _bad_flats(flats, dark)
+    beam = _beam_at(scan, net, bad_flats)
+    light = np.ones(len(views.blocks))
+    if scan.light is not None and scan.flat_light is not None:
+        light = np.asarray(scan.light, float) / np.mean(scan.flat_light)
+    seen = (views.blocks - dark) / beam / light[:, None, None]
+    bad_views, view_notes = _bad_views(views, seen, dark, np.asarray(scan.theta_deg, float))
+    level = _level(np.delete(seen, bad_views, axis=0), normalised=False)
+    return LeftOut(bad_views, bad_flats, bad_darks, (*dark_notes, *flat_notes, *view_notes, *level))
+
+
+def _beam_at(scan: ScanData, net: Blocks, bad: tuple[int, ...]) -> Blocks:
+    """The beam (n, y, x) at the time of each view, as references are used: between sets of flats, linear in time."""
+    good = np.delete(np.arange(len(net)), bad)
+    times, views_s = np.asarray(scan.flat_time_s, float)[good], np.asarray(scan.time_s, float)
+    if scan.light is not None and scan.flat_light is not None:
+        relative = np.asarray(scan.flat_light, float)[good] / np.mean(scan.flat_light)
+    else:
+        relative = np.ones(len(good))
+    sets = flat_sets(times, views_s)
+    beams = np.stack([(net[good][one] / relative[one][:, None, None]).mean(axis=0) for one in sets])
+    moments = np.array([times[one].mean() for one in sets])
+    after = np.clip(np.searchsorted(moments, views_s), 0, len(sets) - 1)
+    before = np.clip(np.searchsorted(moments, views_s) - 1, 0, len(sets) - 1)
+    span = np.where(after > before, moments[after] - moments[before], 1.0)
+    share = np.where(after > before, (views_s - moments[before]) / span, 0.0)[:, None, None]
+    return beams[before] * (1 - share) + beams[after] * share
+
+
+def _look(frames: Any, what: str) -> _Looks:
+    found = [_look_at(part, what, start) for start, part in _parts(frames)]
+    if not found:
+        none = np.empty((0, 1, 1))
+        return _Looks(none, none.astype(bool), np.empty(0), np.empty(0), np.empty(0))
+    return _Looks(*(np.concatenate([getattr(one, name) for one in found]) for name in _Looks.__dataclass_fields__))
+
+
+def _parts(frames: Any) -> Iterator[tuple[int, NDArray[Any]]]:
+    for start in range(0, len(frames), _AT_A_TIME):
+        yield start, np.asarray(frames[start : start + _AT_A_TIME])
+
+
+def _look_at(frames: NDArray[Any], what: str, start: int) -> _Looks:
+    refuse_bad_frames(frames, what, np.arange(start, start + len(frames)))
+    rows, columns = (
+        np.unique(np.linspace(0, size, min(size, _BLOCKS) + 1).astype(int)[:-1]) for size in frames.shape[1:]
+    )
+
+    def blockwise(act: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+        return act.reduceat(act.reduceat(values, rows, axis=1), columns, axis=2)
+
+    sizes = np.outer(np.diff(rows, append=frames.shape[1]), np.diff(columns, append=frames.shape[2]))
+    low, high = blockwise(np.minimum, frames), blockwise(np.maximum, frames)
+    least, most = low.min(axis=(1, 2)).astype(float), high.max(axis=(1, 2)).astype(float)
+    worst = int(np.argmax(np.abs(most)))
+    if abs(most[worst]) > _MOST_COUNTS:
+        raise DataError(
+            "no camera counts so far",
+            where=f"{what}, frame {start + worst}",
+            value=f"{most[worst]:.3g}",
+            limit=f"{_MOST_COUNTS:.3g}",
+            remedy="the type or the byte order of the file is wrong",
+        )
+    means = blockwise(np.add, frames.astype(float)) / sizes
+    full = np.count_nonzero(frames == frames.max(axis=(1, 2), keepdims=True), axis=(1, 2)) / frames[0].size
+    return _Looks(means, low == high, least, most, full)
+
+
+def _saturated(looks: _Looks) -> NDArray[np.bool_]:
+    """Frames with many pixels at the end of a camera's scale: 255, 1023, 4095, 16383 or 65535."""
+    end = np.log2(np.maximum(looks.most, 0) + 1)
+    return (looks.most >= 255) & (end == np.rint(end)) & (looks.full > _SATURATED_SHARE)
+
+
+def _bad_darks(darks: _Looks, flats: _Looks) -> tuple[tuple[int, ...], Blocks, list[str]]:
+    if not len(darks.blocks):
+        return (), np.zeros(flats.blocks.shape[1:]), []
+    levels, bright = darks.blocks.mean(axis=(1, 2)), _upper(flats.blocks.mean(axis=(1, 2)))
+    usual = float(np.quantile(levels, 0.25, method="lower"))
+    out = levels > usual + max(0.05 * (bright - usual), 1e-6)
+    dark = np.median(darks.blocks[~out], axis=0)
+    share = float(dark.mean()) / max(bright, 1e-9)
+    if share > 0.5 or (share > 0.1 and _same_pattern(dark, flats.blocks)):
+        raise DataError(
+            "the darks were taken in light, or the flats in darkness: they hold no beam to speak of between them",
+            where="darks",
+            value=f"mean {dark.mean():.4g} counts, flats {bright:.4g}",
+            remedy="check the shutter and the order of flats and darks; leave the darks out if there are none",
+        )
+    notes = _named("dark", np.flatnonzero(out), "brighter than the others, so not taken in the dark")
+    if share > 0.1:
+        notes.append(f"the darks have {100 * share:.0f} % of the flats' counts")
+    return tuple(np.flatnonzero(out).tolist()), dark, notes
+
+
+def _upper(levels: NDArray[np.float64]) -> float:
+    return float(np.quantile(levels, 0.75, method="higher")) if len(levels) else 0.0
+
+
+def _same_pattern(dark: Blocks, flats: Blocks) -> bool:
+    """Whether darks show the beam's own profile."""
+    flat = np.median(flats, axis=0).ravel()
+    one, other = dark.ravel() / dark.mean() - 1, flat / flat.mean() - 1
+    if len(flat) < 4 or other.std() < 0.01 or one.std() < 0.3 * other.std():
+        return False
+    return bool(np.corrcoef(one, other)[0, 1] > 0.9)
+
+
+def _bad_flats(flats: _Looks, dark: Blocks) -> tuple[tuple[int, ...], Blocks, list[str]]:
+    """Also all flats less dark (f, y, x)."""
+    net = flats.blocks - dark
+    levels, full = net.mean(axis=(1, 2)), _saturated(flats)
+    usual = _upper(levels)
+    if usual <= 0:
+        raise DataError(
+            "the flats hold no beam: they are not brighter than the darks",
+            where="flats",
+            value=f"{usual:.4g} counts above the dark",
+            remedy="check the shutter and the order of flats and darks",
+        )
+    dim = (levels < 0.5 * usual) | (flats.least == flats.most) & (flats.most <= dark.mean())
+    odd = np.zeros(len(net), bool)
+    fine = np.flatnonzero(~dim & ~full)
+    if len(fine) > 1:
+        # Against the brightest in each block; a beam that fades as a whole is no fault.
+        shares = net[fine] / np.maximum(np.quantile(net[fine], 0.75, axis=0, method="higher"), 1e-6)
+        shares /= np.maximum(np.quantile(shares, 0.9, axis=(1, 2), keepdims=True), 1e-6)
+        odd[fine] = np.count_nonzero(shares < 0.9, axis=(1, 2)) >= max(2, 0.01 * dark.size)
+    out = dim | full | odd
+    if out.all():
+        raise DataError(
+            "no flat can be used: all are saturated" if full.all() else "no flat can be used",
+            where="flats",
+            value=f"{full.sum()} saturated, {dim.sum()} dark, {odd.sum()} with something in the beam, of {len(out)}",
+            remedy="take flats anew, or give others: --references",
+        )
+    notes = [
+        *_named("flat", np.flatnonzero(dim), "dark beside the others"),
+        *_named("flat", np.flatnonzero(full & ~dim), "saturated"),
+        *_named("flat", np.flatnonzero(odd & ~dim & ~full), "not of the empty beam: something is in it"),
+    ]
+    return tuple(np.flatnonzero(out).tolist()), np.maximum(net, 1e-3 * usual), notes
+
+
+def _bad_views(
+    views: _Looks, seen: Blocks, dark: Blocks, theta_deg: NDArray[np.float64]
+) -> tuple[tuple[int, ...], list[str]]:
+    equal, full = views.least == views.most, _saturated(views)
+    if full.mean() > _MOST_LEFT_OUT:
+        raise DataError(
+            "the projections are saturated",
+            where="projections",
+            value=f"{int(full.sum())} of {len(full)} views",
+            limit=f"{views.most.max():g} counts",
+            remedy="expose for a shorter time",
+        )
+    sound = np.flatnonzero(~equal & ~full)
+    black, unlike = np.zeros(len(seen), bool), np.zeros(len(seen), bool)
+    order = sound[np.argsort(theta_deg[sound], kind="stable")]
+    for place, view in enumerate(order):
+        beside = order[[max(place - 1, 0), min(place + 1, len(order) - 1)]]
+        beside = beside[beside != view]
+        if len(beside) < 2:
+            beside = order[place + 1 : place + 3] if place == 0 else order[max(place - 2, 0) : place]
+        if not len(beside):
+            continue
+        near = bool(np.abs(theta_deg[beside] - theta_deg[view]).max() <= _CLOSE_DEG)
+        around = np.sort(seen[beside], axis=0)
+        dark_blocks = (seen[view] < 0.01) & (around[0] > 0.2)
+        # Far from its neighbours a view may be dark by right, but not without any noise at the level of the dark.
+        dark_blocks &= near | views.even[view]
+        black[view] = dark_blocks.mean() >= 1 / 16
+        clear = around[0] > 0.5
+        if near and clear.mean() >= 0.25:
+            ratio = float(np.median(seen[view][clear] / around.mean(axis=0)[clear]))
+            unlike[view] = not 0.7 <= ratio <= 1.4
+    # Beside one view of another light its neighbours look odd as well: the one that deviates from the whole counts.
+    unlike &= ~black
+    if unlike.any():
+        bright = np.quantile(seen, 0.9, axis=(1, 2))
+        usual = float(np.median(bright[sound]))
+        unlike &= np.abs(bright / usual - 1) > 0.2
+    out = equal | full | black | unlike
+    if out.mean() > _MOST_LEFT_OUT:
+        raise DataError(
+            "too many projections cannot be right",
+            where="projections",
+            value=f"{equal.sum()} of one value, {full.sum()} saturated, {black.sum()} partly black, {unlike.sum()} of "
+            f"another light, of {len(out)}",
+            limit=f"{_MOST_LEFT_OUT:.0%} may be left out",
+            remedy="take the scan anew, or look for missing parts of the file",
+        )
+    notes = [
+        *_named("view", np.flatnonzero(equal), "all its pixels are equal", theta_deg),
+        *_named("view", np.flatnonzero(full & ~equal), "saturated", theta_deg),
+        *_named("view", np.flatnonzero(black), "a part of it is black", theta_deg),
+        *_named("view", np.flatnonzero(unlike), "in other light than its neighbours", theta_deg),
+    ]
+    return tuple(np.flatnonzero(out).tolist()), notes
+
+
+def _named(what: str, numbers: NDArray[np.intp], why: str, theta_deg: NDArray[np.float64] | None = None) -> list[str]:
+    if not len(numbers):
+        return []
+    shown = [f"{n}" + ("" if theta_deg is None else f" ({theta_deg[n]:.4g} degrees)") for n in numbers[:10]]
+    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+    return [f"{what}{'s' if len(numbers) > 1 else ''} {', '.join(shown)}{more} left out: {why}"]
+
+
+def _level(seen: Blocks, *, normalised: bool) -> list[str]:
+    """Notes on the transmission of the whole. Raises DataError where it cannot be."""
+    if not seen.size:
+        return []
+    low, high = (float(value) for value in np.quantile(seen, (0.002, 0.995)))
+    whose = "projections" if normalised else "projections over flats"
+    if high > _BRIGHTEST:
+        raise DataError(
+            "more light behind the sample than before it",
+            where=whose,
+            value=f"transmission {high:.3g}",
+            limit=f"{_BRIGHTEST:g}",
+            remedy="the flats were taken in the sample, with another exposure, or in another beam: give others "
+            "(--references), or state their exposure in the file",
+        )
+    if low < -0.05:
+        raise DataError(
+            "the projections are darker than the darks",
+            where=whose,
+            value=f"transmission {low:.3g}",
+            limit="0",
+            remedy="the darks were taken in light, or the counts have overflown",
+        )
+    if high < 0.02:
+        raise DataError(
+            "hardly any light in the projections, beside the flats",
+            where=whose,
+            value=f"transmission of at most {high:.3g}",
+            remedy="flats of another exposure or another type of numbers: give others (--references)",
+        )
+    return [f"transmission reaches {high:.3f}: flats and projections do not fit well"] if high > _REMARKABLE else []
+
+
+def _refuse_no_transmissions(seen: Blocks) -> None:
+    high, middle = (float(value) for value in np.quantile(seen, (0.995, 0.5)))
+    if high > 2:
+        raise DataError(
+            "these are counts, and no transmissions",
+            where="projections",
+            value=f"median {middle:.4g}, up to {high:.4g}",
+            limit="0 to 1",
+            remedy="leave --normalised out, and give flats",
+        )
+    columns = seen.shape[2]
+    edge = float(np.median(seen[:, :, [0, -1]]))
+    inner = float(np.quantile(seen[:, :, columns // 4 : -(columns // 4) or None], 0.75))
+    if edge < 0.5 and edge < 0.6 * inner:
+        raise DataError(
+            "these look like line integrals, and not like transmissions: nothing is at the sides, and something within",
+            where="projections",
+            value=f"{edge:.3g} at the sides, {inner:.3g} within",
+            limit="1 in air",
+            remedy="give transmissions, exp(-line integral)",
+        )

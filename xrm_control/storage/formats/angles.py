@@ -1,0 +1,63 @@
+"""Angles that the operator states: a file with one a view, or the first and the last."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.core.errors import DataError
+from xrm_control.storage.formats.scan_file import ScanOptions
+from xrm_control.storage.formats.units import angles_deg
+
+_MOST_BYTES = 10_000_000
+
+
+def stated_angles(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]:
+    """Angles of `views` in degrees, and in words where they are from.
+
+    Raises DataError where the operator's words do not give one angle a view.
+    """
+    if told.angles is not None:
+        if told.start_deg is not None or told.end_deg is not None:
+            raise DataError("give either a file with angles or their ends", where="--angles and --start, --end")
+        return _from_file(told, views)
+    if told.start_deg is None or told.end_deg is None:
+        raise DataError(
+            "both ends of the angles are needed",
+            where="--end" if told.end_deg is None else "--start",
+            remedy="e.g. --start 0 --end 180: angles of the first and the last view in degrees",
+        )
+    if told.angle_unit is not None:
+        raise DataError("--start and --end are in degrees", where="--angle-unit", remedy="leave it out")
+    theta = np.linspace(told.start_deg, told.end_deg, views)
+    return theta, f"--start {told.start_deg:g} and --end {told.end_deg:g}, evenly spaced"
+
+
+def _from_file(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]:
+    path = told.angles
+    if path is None:
+        raise DataError("no file with angles is given", where="--angles")
+    if not path.is_file():
+        raise DataError("no such file", where=f"--angles, {path}", remedy="check the path")
+    if path.stat().st_size > _MOST_BYTES:
+        raise DataError("is too long for a list of angles", where=f"--angles, {path}", limit=f"{_MOST_BYTES} bytes")
+    try:
+        if path.suffix == ".npy":
+            values = np.asarray(np.load(path, allow_pickle=False), float)
+        else:
+            text = path.read_text().replace(",", " ").replace(";", " ")
+            values = np.array([float(one) for one in text.split()])
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"is no list of angles: {error}", where=f"--angles, {path}", remedy="one number a line, or a .npy file"
+        ) from error
+    if values.shape != (views,):
+        raise DataError("one angle per view is needed", where=f"--angles, {path}", value=values.shape, limit=(views,))
+    return angles_deg(values, "", str(path), told.angle_unit)
+
+
+def described(theta_deg: NDArray[np.float64], origin: str) -> str:
+    """Angles in words, for the results."""
+    if not len(theta_deg):
+        return f"no views, from {origin}"
+    return f"{len(theta_deg)} views from {theta_deg.min():.6g} to {theta_deg.max():.6g} degrees, from {origin}"
