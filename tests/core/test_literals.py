@@ -22,6 +22,10 @@ OTHERS = {
     ("cli/tables.py", "done"),
     ("devices/epics/libca.py", "done"),  # Channel Access's own answers
     ("reconstruction/pipeline.py", "dark"),  # the name of an array in a file
+    ("storage/formats/data_exchange.py", "dark"),  # words in the names that others give to arrays and files
+    ("storage/formats/data_exchange.py", "flat"),
+    ("storage/formats/tiff_scan.py", "dark"),
+    ("storage/formats/tiff_scan.py", "flat"),
 }
 
 

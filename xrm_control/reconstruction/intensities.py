@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.states import FrameKind
 from xrm_control.reconstruction.references import flat_sets
 from xrm_control.reconstruction.scan import ScanData, refuse_bad_frames
 
@@ -153,7 +154,7 @@ def _bad_darks(darks: _Looks, flats: _Looks) -> tuple[tuple[int, ...], Blocks, l
             value=f"mean {dark.mean():.4g} counts, flats {bright:.4g}",
             remedy="check the shutter and the order of flats and darks; leave the darks out if there are none",
         )
-    notes = _named("dark", np.flatnonzero(out), "brighter than the others, so not taken in the dark")
+    notes = _named(FrameKind.DARK, np.flatnonzero(out), "brighter than the others, so not taken in the dark")
     if share > 0.1:
         notes.append(f"the darks have {100 * share:.0f} % of the flats' counts")
     return tuple(np.flatnonzero(out).tolist()), dark, notes
@@ -201,9 +202,9 @@ def _bad_flats(flats: _Looks, dark: Blocks) -> tuple[tuple[int, ...], Blocks, li
             remedy="take flats anew, or give others: --references",
         )
     notes = [
-        *_named("flat", np.flatnonzero(dim), "dark beside the others"),
-        *_named("flat", np.flatnonzero(full & ~dim), "saturated"),
-        *_named("flat", np.flatnonzero(odd & ~dim & ~full), "not of the empty beam: something is in it"),
+        *_named(FrameKind.FLAT, np.flatnonzero(dim), "dark beside the others"),
+        *_named(FrameKind.FLAT, np.flatnonzero(full & ~dim), "saturated"),
+        *_named(FrameKind.FLAT, np.flatnonzero(odd & ~dim & ~full), "not of the empty beam: something is in it"),
     ]
     return tuple(np.flatnonzero(out).tolist()), np.maximum(net, 1e-3 * usual), notes
 

@@ -1,4 +1,4 @@
-"""ZEISS Xradia .txrm, .xrm and .txm: OLE2 containers, read and never written.
+"""ZEISS Xradia files (.txrm, .xrm, .txm): OLE2 containers, read and never written.
 
 Images are `ImageData{ceil(i / 100)}/Image{i}`, i from 1, and stay in the file until they are asked for; streams may be
 absent and are compared without case. Arrays may be longer than the number of images taken, and an aborted scan took
