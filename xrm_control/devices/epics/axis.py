@@ -20,8 +20,9 @@ from xrm_control.core.errors import (
     SafetyRefusal,
     XrmError,
 )
+from xrm_control.devices.epics.answers import TimedOut
 from xrm_control.devices.epics.pv_map import AxisMap
-from xrm_control.devices.epics.registry import Registry, TimedOut
+from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import AxisDescription, AxisReading
 
 _FIELDS = (

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable, InstrumentUnreachable, XrmError
+from xrm_control.devices.epics.answers import TimedOut
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.pv_map import CameraMap
-from xrm_control.devices.epics.registry import Registry, TimedOut
+from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Disturbance
 
 _WRITTEN = {"ImageMode": "Single", "NumImages": 1, "ArrayCallbacks": "Enable"}

@@ -155,3 +155,8 @@ class PvMap(Spec):
             self.source.energy_kev,
             self.source.flux_per_um2_s,
         )
+
+
+def record_of(name: str) -> str:
+    """The record that a PV belongs to: the name without its field."""
+    return name.partition(".")[0]

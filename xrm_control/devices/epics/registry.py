@@ -19,15 +19,15 @@ import numpy as np
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable
 from xrm_control.devices.epics import libca
+from xrm_control.devices.epics.answers import LOOK_AT_IOC, TimedOut, again, lost, refused
 from xrm_control.devices.epics.call_queue import LoopCallQueue, PendingReplies
 from xrm_control.devices.epics.libca import CaReply
-from xrm_control.devices.epics.pv_map import ChannelAccess
+from xrm_control.devices.epics.pv_map import ChannelAccess, record_of
 
 # Waveforms of characters up to this length are texts (paths, messages), longer ones images.
 _LONGEST_TEXT = 1024
 # An answer that was asked for ahead is fresh for so long (wall clock).
 _FRESH_S = 0.05
-_LOOK_AT_IOC = "look whether the IOC runs and is reached: xrm doctor with the same recipe, EPICS_CA_ADDR_LIST"
 
 
 @dataclass
@@ -36,10 +36,6 @@ class _Channel:
     handle: int = 0
     connected: bool = False
     choices: tuple[str, ...] = ()
-
-
-class TimedOut(InstrumentUnreachable):
-    """The request went out, and no answer came in time; what it set off may go on."""
 
 
 class Registry:
@@ -109,7 +105,7 @@ class Registry:
                 f"{len(missing)} of {len(self._channels)} PVs do not answer: {shown}",
                 where="Channel Access",
                 limit=f"{self._timeouts.connect_s:g} s to connect",
-                remedy=_LOOK_AT_IOC if len(missing) == len(self._channels) else "check their names in the PV map",
+                remedy=LOOK_AT_IOC if len(missing) == len(self._channels) else "check their names in the PV map",
             )
         await self._learn_choices()
 
@@ -170,7 +166,7 @@ class Registry:
         self._check("write", (channel,))
         self._fence()
         if not library.may_write(channel.handle):
-            raise _refused(name, value, "the PV is read-only for us (access rights)")
+            raise refused(name, value, "the PV is read-only for us (access rights)")
         batch = PendingReplies(1, self._calls)
         self.forget_ahead()
         self._written += 1
@@ -182,9 +178,9 @@ class Registry:
         text = f"the write of {value!r} was not completed within {limit_s:g} s"
         (answer,) = await self._wait(batch, limit_s, text, (name,))
         if answer.status == libca.DISCONNECTED:
-            raise _lost("write", name)
+            raise lost("write", name)
         if answer.status != libca.NORMAL:
-            raise _refused(name, value, libca.STATUS.get(answer.status, f"Channel Access status {answer.status}"))
+            raise refused(name, value, libca.STATUS.get(answer.status, f"Channel Access status {answer.status}"))
 
     def command(self, name: str, value: float | int | str) -> None:
         """Write without completion over the urgent circuit: it takes effect whatever else is pending.
@@ -195,7 +191,7 @@ class Registry:
         channel = self._urgent[name]
         self.forget_ahead()
         if not (channel.connected and libca.library().send(channel.handle, value)):
-            raise _lost("write", name)
+            raise lost("write", name)
 
     def busy(self, name: str) -> bool:
         """Whether what was last written to the PV's record with completion has not been completed yet."""
@@ -231,7 +227,7 @@ class Registry:
         self.forget_ahead()
         if trouble is not None:
             for batch in self._batches:
-                batch.fail(_again(trouble))
+                batch.fail(again(trouble))
 
     def may_write(self, name: str) -> bool:
         """Whether the server lets us write this PV."""
@@ -277,7 +273,7 @@ class Registry:
         answers = await self._wait(batch, self._clock.wall_s(limit_s), f"no answer within {limit_s:g} s", names)
         for channel, answer in zip(enums, answers, strict=True):
             if answer.status != libca.NORMAL:
-                raise _lost("read", channel.name)
+                raise lost("read", channel.name)
             channel.choices = answer.value
 
     def _ask(self, channels: Iterable[_Channel]) -> PendingReplies:
@@ -328,10 +324,10 @@ class Registry:
 
     def _check(self, operation: str, channels: Iterable[_Channel], *, believed: bool = True) -> None:
         if believed and self._trouble is not None:
-            raise _again(self._trouble)
+            raise again(self._trouble)
         for channel in channels:
             if not channel.connected:
-                raise _lost(operation, channel.name)
+                raise lost(operation, channel.name)
 
     async def _until_free(self, name: str) -> None:
         """Wait for the completion of the write before on the same record. Raises InstrumentUnreachable."""
@@ -357,14 +353,14 @@ class Registry:
         except TimeoutError:
             names = list(names)
             where = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-            raise TimedOut(text, where=where, remedy=_LOOK_AT_IOC) from None
+            raise TimedOut(text, where=where, remedy=LOOK_AT_IOC) from None
         finally:
             self._batches.discard(batch)
             self._answered_s = self._clock.now_s()
 
     def _believed(self, operation: str, name: str, answer: CaReply, may_be_invalid: bool) -> CaReply:
         if answer.status == libca.DISCONNECTED:
-            raise _lost(operation, name)
+            raise lost(operation, name)
         if answer.status == libca.TOO_LARGE:
             raise DeviceError(
                 "the array does not fit this client's Channel Access setting",
@@ -375,7 +371,7 @@ class Registry:
             )
         if answer.status != libca.NORMAL:
             text = libca.STATUS.get(answer.status, f"Channel Access status {answer.status}")
-            raise InstrumentUnreachable(f"{operation}: {text}", where=name, remedy=_LOOK_AT_IOC)
+            raise InstrumentUnreachable(f"{operation}: {text}", where=name, remedy=LOOK_AT_IOC)
         if answer.severity >= libca.INVALID and not may_be_invalid:
             raise InstrumentUnreachable(
                 "the IOC itself calls the value INVALID",
@@ -399,30 +395,5 @@ class Registry:
         return answer
 
 
-def record_of(name: str) -> str:
-    """The record that a PV belongs to: the name without its field."""
-    return name.partition(".")[0]
-
-
 def _taker(batch: PendingReplies, place: int) -> libca.OnAnswer:
     return lambda answer: batch.reply(place, answer)
-
-
-def _lost(operation: str, name: str) -> InstrumentUnreachable:
-    return InstrumentUnreachable(f"{operation}: the connection is lost", where=name, remedy=_LOOK_AT_IOC)
-
-
-def _refused(name: str, value: object, why: str) -> DeviceError:
-    return DeviceError(
-        f"the write was refused: {why}",
-        where=name,
-        value=value,
-        remedy="look at the IOC's access security and at the field's limits; xrm doctor lists what may be written",
-    )
-
-
-def _again(error: InstrumentUnreachable) -> InstrumentUnreachable:
-    """A new error with the same facts, so that its traceback is its own."""
-    return InstrumentUnreachable(
-        error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
-    )
