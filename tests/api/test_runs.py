@@ -120,7 +120,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 
 def test_check_plan_and_load(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path, **FEW)
-    loaded = xrm.load(recipe, {"roi": {"kind": "grid", "columns": 2, "rows": 1}})
+    loaded = xrm.load(recipe, {"roi": {"kind": "grid", "columns": 2, "rows": 1}, "mosaic.columns": 3})
     assert xrm.check(loaded).rois == 2
     assert xrm.plan(recipe, tmp_path).total_s == xrm.check(recipe).total_s
     with pytest.raises(RecipeError, match="overrides"):

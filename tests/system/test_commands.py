@@ -15,6 +15,16 @@ from xrm_control.core.errors import CommandRefusal, Interrupted
 from xrm_control.core.events import AnyEvent, FrameKept
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import RunState
+from xrm_control.storage.inbox import Inbox
+from xrm_control.storage.run_folder import RunFolder
+
+
+def until_paused(path: Path) -> None:
+    state = None
+    while state is not RunState.PAUSED:
+        threading.Event().wait(0.02)
+        now = app.status(path).state
+        state = None if now is None else now.state
 
 
 def carried_out(folder: Path, speed: str, *commands: Command) -> tuple[Path, list[str]]:
@@ -24,11 +34,7 @@ def carried_out(folder: Path, speed: str, *commands: Command) -> tuple[Path, lis
     def send(path: Path) -> None:
         for command in commands:
             if isinstance(command, Continue):
-                state = None
-                while state is not RunState.PAUSED:
-                    threading.Event().wait(0.02)
-                    now = app.status(path).state
-                    state = None if now is None else now.state
+                until_paused(path)
             try:
                 answers.append(app.send(path, command, within_s=120.0))
             except CommandRefusal as error:
@@ -74,15 +80,14 @@ def test_virtual_time_stands_still_for_people(tmp_path: Path) -> None:
     def hear(event: AnyEvent) -> None:
         if isinstance(event, FrameKept) and not threads:
             (path,) = (tmp_path / "runs").iterdir()
-            # Until the pause is asked for the loop that takes it must wait: nothing else is fast enough.
-            number = app.commands.Inbox(app.RunFolder(path)).post(Pause())
+            # The run waits until the letter is found: in virtual time it would have ended by then.
+            Inbox(RunFolder(path)).post(Pause())
             threading.Event().wait(0.5)
-            threads.append(threading.Thread(target=go_on, args=(path, number)))
+            threads.append(threading.Thread(target=go_on, args=(path,)))
             threads[0].start()
 
-    def go_on(path: Path, number: str) -> None:
-        while app.status(path).state is None or app.status(path).state.state is not RunState.PAUSED:  # type: ignore[union-attr]
-            threading.Event().wait(0.02)
+    def go_on(path: Path) -> None:
+        until_paused(path)
         threading.Event().wait(0.5)
         app.send(path, Continue(), within_s=120.0)
 

@@ -36,10 +36,11 @@ STILL: dict[str, Any] = {
 }
 FRAMES = (1 + 1 + 1) + (31 + 1 + 1)
 # Of about 2270 calls: while the journal is made, at every step of keeping a frame, in the scan, at each step after it.
-FEW = [15, 40, 95, 180, *range(263, 271), 400, 700, 1000, 1400, 2020, 2120, 2230]
+FEW = [15, 40, 95, 180, *range(263, 271), 400, 700, 1000, 1400, 1520, 1545, 2020, 2120, 2230]
 # What a run that goes on may have taken in vain: the frame in flight.
 IN_FLIGHT = 1
 MEASURED = ("volume.ome.tif", "labels.ome.tif", "particles.csv", "voids.csv", "columns.json")
+REPEATED = "the same picture as the frame before"
 NOT_BEGUN = "holds no journal.sqlite"
 
 
@@ -47,7 +48,8 @@ NOT_BEGUN = "holds no journal.sqlite"
 class Outcome:
     """What a run found: each frame's pose and picture, and the files that hold what was measured.
 
-    retaken: without noise the checks take a frame for a repeated one where two poses show the same.
+    retaken: attempts that came to nothing, but for those that the checks take for a repeated picture: without noise two
+    poses may show the same.
     """
 
     frames: dict[str, tuple[Pose, str]]
@@ -57,7 +59,9 @@ class Outcome:
 
 def outcome(folder: Path) -> Outcome:
     with JournalReader.open(folder / "journal.sqlite") as journal:
-        stored, retaken = journal.stored_frames(), journal.accounting().retaken
+        stored = journal.stored_frames()
+        reasons = [why for plan in journal.planned_frames() for why in journal.rejections(plan.frame_id).values()]
+        retaken = sum(why != REPEATED for why in reasons)
     frames = {
         str(plan.frame_id): (frame.exposure.actual, sha256_bytes(tifffile.imread(folder / frame.path).tobytes()))
         for plan, frame in stored

@@ -28,6 +28,7 @@ from xrm_control.core.events import (
     AnyEvent,
     EventStream,
     Listener,
+    RecipeDoubted,
     RunFolderMade,
     RunReplanned,
     WorkersAway,
@@ -83,9 +84,10 @@ def run(
         planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
         folder.write_text(folder.plan, PLAN.text(planned))
         with Journal.create(folder.journal, record) as journal:
-            code = _carry_out(
-                Carried(recipe, folder, journal, cost, started, until=wanted, operator=operator), tempo, listener
-            )
+            _record_beginning(folder, journal)
+            doubts = tuple(RecipeDoubted(warning.message()) for warning in cost.warnings)
+            carried = Carried(recipe, folder, journal, cost, started, news=doubts, until=wanted, operator=operator)
+            code = _carry_out(carried, tempo, listener)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
