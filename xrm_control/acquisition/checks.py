@@ -68,8 +68,10 @@ class FrameChecker:
         """Whether the run has seen a good frame with the shutter open and the present settings of the camera."""
         return self._setting in self._good
 
-    def recall(self, step: FrameStep, image: NDArray[Any]) -> None:
-        """A frame that was believed when it was taken."""
+    def recall(self, step: FrameStep, image: NDArray[Any], *, confirmed: bool = False) -> None:
+        """A frame that was believed when it was taken; confirmed: after two exposures that agreed."""
+        if confirmed:
+            self.confirmed.add(step.frame_id)
         look = None if step.kind == FrameKind.DARK else self.light.look(image)
         self._dtype = image.dtype
         if look is not None:

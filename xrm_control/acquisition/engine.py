@@ -109,9 +109,12 @@ class Engine:
         self._checker.begin(settings.shape, acquisition.binning, acquisition.exposure_s, full_scale)
         self._second.begin()
 
-    def recall(self, step: FrameStep, attempt: int, image: NDArray[Any]) -> None:
-        """A frame of this acquisition that was kept by whoever began it: what follows is held against it too."""
-        self._checker.recall(step, image)
+    def recall(self, step: FrameStep, attempt: int, image: NDArray[Any], *, confirmed: bool = False) -> None:
+        """A frame of this acquisition that was kept by whoever began it: what follows is held against it too.
+
+        confirmed: it was unlike its fellows, and two exposures agreed.
+        """
+        self._checker.recall(step, image, confirmed=confirmed)
         self._second.taken(step, attempt)
 
     async def run(self, steps: Iterable[FrameStep]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
 import numpy as np
@@ -11,6 +12,7 @@ from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.core.errors import DeviceError, UnusableData
 from xrm_control.core.events import (
+    FrameConfirmed,
     FrameKept,
     InstrumentBegun,
     InstrumentReached,
@@ -103,9 +105,11 @@ async def recall(
     run: RunContext, acquisition: Acquisition, hear: Callable[[FrameKept], Awaitable[None]] | None = None
 ) -> None:
     """Know again what is kept of an acquisition that was begun before; `hear` is told of each frame, as if it came."""
+    confirmed_s = {str(event.data["frame"]): event.t_s for event in run.journal.events_of(FrameConfirmed.kind)}
     for step, frame in run.kept(acquisition):
         image = await run.on_disk(read_frame, run.folder, frame)
-        run.engine.recall(step, frame.attempt, image)
+        sure = confirmed_s.get(step.frame_id, -math.inf) >= frame.exposure.t_start_s
+        run.engine.recall(step, frame.attempt, image, confirmed=sure)
         if hear is not None:
             await hear(FrameKept(step.frame_id, step.kind, step.index, frame.exposure.actual.theta_deg, image))
 
