@@ -300,6 +300,17 @@ def test_the_mosaic_first_then_places_by_hand(tmp_path: Path) -> None:
     assert not any("were found" in reason for reason in RESULTS.read(night.folder.results).verdict.reasons)
 
 
+def test_a_box_around_a_region_that_was_added_is_no_second_name_for_it(tmp_path: Path) -> None:
+    """Whoever adds a place, and then a box around it, is told that they overlap: the box is not taken for done."""
+    night = Night(tmp_path, (IN_MOSAIC_S, Until(stage="mosaic")), **TWO)
+    app.send(night.folder.path, Add(x_um=0.0, y_um=4.0))
+    night.resume((night.events(RunStopped)[0].t_s + 12.0, Stop(after="frame")))
+    app.send(night.folder.path, Add(x_um=0.0, y_um=4.0, width_um=130.0, height_um=60.0))
+    assert night.resume() == PARTLY
+    assert "overlaps that of roi-01" in night.events(CommandRefused)[0].reason
+    assert [roi.name for roi in ROIS.read(night.folder.rois).rois] == ["roi-01"]
+
+
 def test_an_abort_ends_the_run_at_once(tmp_path: Path) -> None:
     night = Night(tmp_path, (FIRST_S + 0.4, Abort()), **TWO)
     assert night.code == ExitCode.INTERRUPTED

@@ -30,7 +30,7 @@ from xrm_control.core.states import ENDING, ENDS, RoiState, RunState
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext
-from xrm_control.session.regions import Wanted, add, require_possible
+from xrm_control.session.regions import Wanted, add, require_possible, those_of
 from xrm_control.session.resuming import Found, fit_together, look_again
 from xrm_control.session.safe_state import stand_safe
 from xrm_control.session.wishes import Wish, recall, watched
@@ -125,9 +125,8 @@ class Commands:
             command = wish.command
             if not isinstance(command, Add):
                 continue
-            there = [roi.name for roi in rois if roi.added_by == wish.by and _around(command, roi)]
             try:
-                new = there or [roi.name for roi in await self._add(command, wish.by)]
+                new = those_of(self._run, command, rois) or [roi.name for roi in await self._add(command, wish.by)]
             except XrmError as error:
                 self.refused(Wanted(command, wish.by), str(error))
             else:
@@ -264,9 +263,12 @@ class Commands:
             case Skip(roi=roi):
                 return self._may_skip(command, roi)
             case Add():
-                if not self.rois:
-                    require_possible(self._run, command, wish.by)
-                return "is added" if self.rois else "is scanned in place of the regions that the recipe would choose"
+                if self.rois:
+                    return "is added"
+                require_possible(self._run, command, wish.by)
+                if self._names():
+                    return "is added when the run comes to its regions"
+                return "is scanned in place of the regions that the recipe would choose"
             case Until(stage=stage):
                 self._require_ahead(command, stage)
                 return f"ends after {stage}"
@@ -356,13 +358,6 @@ class Commands:
 
     def _done(self, wish: Wish, outcome: str) -> None:
         self._run.events.emit(CommandDone(wish.letter, wish.command.text, wish.by, outcome))
-
-
-def _around(place: Add, roi: Roi) -> bool:
-    """Whether a region is one of the windows of a place."""
-    width_um = place.width_um or roi.width_um
-    half_um = (width_um / 2, (place.height_um or width_um) / 2)
-    return abs(roi.x_um - place.x_um) <= half_um[0] and abs(roi.y_um - place.y_um) <= half_um[1]
 
 
 def _refusal(command: Command, what: str, value: object, remedy: str) -> RecipeError:

@@ -112,6 +112,13 @@ def require_possible(run: RunContext, add: Add, by: str) -> None:
         _reachable(run, roi_at(place, 1, fov_um, f"added by {by}", 0))
 
 
+def those_of(run: RunContext, add: Add, rois: Sequence[Roi]) -> list[str]:
+    """The names of the regions that somebody has added for just this place; none unless each window is one."""
+    added = {(roi.x_um, roi.y_um): roi.name for roi in rois if roi.added_by}
+    names = [added.get((place.x_um, place.y_um)) for place in _windows(run, add)]
+    return [] if None in names else [name for name in names if name is not None]
+
+
 def _windows(run: RunContext, add: Add) -> list[Place]:
     fov_um = run.description.camera.field_of_view_um
     z_um = run.recipe.roi.z_um if add.z_um is None else add.z_um
