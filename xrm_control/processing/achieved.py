@@ -149,15 +149,16 @@ def _mosaic_s(journal: JournalQueries) -> float | None:
 def pauses(journal: JournalQueries) -> tuple[Pause, ...]:
     """Each time that the run stood still and went on, in one process or in another, and what was found then."""
     absences = _absences(journal)
-    waits = [span for span in _standing(journal.states()) if not _overlap(absences, *span)]
+    waits = _standing(journal.states(), in_one_process=True)
     spans = sorted([*absences, *waits])
     told = sorted(
         (event for kind in _FOUND_AFTER_A_PAUSE for event in journal.events_of(kind)), key=lambda event: event.t_s
     )
-    ends = [*(left_s for left_s, _ in spans[1:]), math.inf]
     found: list[Pause] = []
-    for (left_s, back_s), end_s in zip(spans, ends, strict=False):
-        texts = [event.text for event in told if back_s <= event.t_s <= end_s]
+    for number, (left_s, back_s) in enumerate(spans):
+        # Simulated time stands still while nobody looks: what is told at that instant belongs to the pause that ends.
+        later_s = next((again_s for _, again_s in spans[number + 1 :]), math.inf)
+        texts = [event.text for event in told if back_s <= event.t_s < later_s]
         if (left_s, back_s) in waits:
             texts = [*_paused_by(journal, left_s, back_s), *texts]
         found.append(Pause(from_s=left_s, to_s=back_s, found=tuple(texts)))
@@ -198,9 +199,13 @@ def _scan_s(journal: JournalQueries) -> dict[str, float]:
     return {roi: seconds for roi, seconds in spent.items() if roi in ended}
 
 
-def _standing(states: Sequence[StateRecord]) -> list[tuple[float, float]]:
-    """(from, to): while the run was paused, or had ended so."""
-    return [(record.t_s, after.t_s) for record, after in pairwise(states) if record.state is RunState.PAUSED]
+def _standing(states: Sequence[StateRecord], *, in_one_process: bool = False) -> list[tuple[float, float]]:
+    """(from, to): while the run was paused; also where it had ended so, and whoever went on with it connected anew."""
+    return [
+        (record.t_s, after.t_s)
+        for record, after in pairwise(states)
+        if record.state is RunState.PAUSED and not (in_one_process and after.state is RunState.CONNECTING)
+    ]
 
 
 def _overlap(spans: Sequence[tuple[float, float]], start_s: float, end_s: float) -> float:
