@@ -140,7 +140,7 @@ def test_a_terminal_that_is_closed_ends_the_run_in_order(tmp_path: Path) -> None
     with started(tmp_path, "--speed", SPEED, preexec_fn=with_terminal, **streams) as process:
         os.close(slave)
         seen = b""
-        while b"projections" not in seen:
+        while b"roi-01 projections" not in seen:
             seen += os.read(master, 4096)
         os.close(master)
         assert process.wait() == 130
@@ -198,7 +198,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("killed")
     with started(folder, "--speed", SPEED, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         for line in process.stderr or ():
-            if "projections" in line:
+            if "roi-01 projections" in line:
                 break
         run = run_in(folder)
         os.kill(process.pid, signal.SIGSTOP)

@@ -42,7 +42,9 @@ class Other:
 
     def get(self, name: str) -> Any:
         epics.ca.use_initial_context()
-        return epics.caget(self._prefix + name, as_string=True, use_monitor=False)
+        value = epics.caget(self._prefix + name, as_string=True, use_monitor=False, timeout=120, connection_timeout=120)
+        assert value is not None, f"{name} was not read"
+        return value
 
     def trace(self) -> list[str]:
         """What was commanded, in order."""
