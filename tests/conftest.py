@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ def _witnessed() -> Iterator[None]:
         patch.setattr(SimulatedInstrument, "__init__", remember)
         patch.setattr(app, "run", witnessed)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_as_in_a_terminal() -> None:
+    """What a shell makes the jobs in its background ignore, and nohup all of them, they and their children heed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class BrokenPromise(BaseException):

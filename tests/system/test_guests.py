@@ -152,6 +152,18 @@ def test_a_terminal_that_is_closed_ends_the_run_in_order(tmp_path: Path) -> None
     assert (run / "report.html").is_file()
 
 
+def test_under_nohup_a_run_outlives_its_terminal(tmp_path: Path) -> None:
+    def as_nohup() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with started(tmp_path, "--speed", SPEED, preexec_fn=as_nohup, **streams) as process:
+        for line in process.stderr or ():
+            if "roi-01 projections" in line:
+                process.send_signal(signal.SIGHUP)
+        assert_undisturbed(process.wait(), tmp_path)
+
+
 def test_a_listener_of_the_apis_that_raises_changes_nothing(tmp_path: Path) -> None:
     def listener(event: object) -> None:
         raise RuntimeError("[/x] no terminal")

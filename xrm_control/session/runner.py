@@ -346,7 +346,10 @@ class Runner:
             if not self._leaving:
                 instrument.halt()
 
-        caught = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "a closed terminal"}
+        caught = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+        # Under nohup a run outlives its terminal, as whoever began it wants.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            caught[signal.SIGHUP] = "a closed terminal"
         # Signals reach the main thread alone; a run in another one is told of Ctrl-C by who waits for it.
         for number, name in caught.items() if in_main_thread() else ():
             loop.add_signal_handler(number, interrupt, name)
