@@ -26,6 +26,8 @@ from xrm_control.contracts.commands import Continue, Pause
 from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, SafetyRefusal
 from xrm_control.core.events import FrameRetaken, RunHeld, RunReleased, SafeStateVerified, SampleCompared
 from xrm_control.core.states import Verdict
+from xrm_control.devices.epics import supervision
+from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 
 # Slow enough that a thread hits the middle of a motion or an exposure.
@@ -321,6 +323,40 @@ def test_a_pause_lasts_and_the_dead_man_stays_up(tmp_path: Path, slow: IocProces
     assert seen["Shutter:Fast_RBV"] == {0}
     # Ten seconds of the wall clock are forty of this instrument's: time enough for somebody to touch the sample.
     assert run.texts(SampleCompared.kind)
+
+
+def test_a_run_that_computes_for_long_raises_no_false_alarm(
+    tmp_path: Path, slow: IocProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last frame it asks the instrument for nothing, for longer than a session that hangs is given."""
+    watched: dict[str, set[Any]] = {"Watchdog:Tripped_RBV": set(), "Watchdog:Armed_RBV": set(), "Owner": set()}
+    hashed_by: set[str] = set()
+
+    def hash_(path: Path) -> str:
+        if path.suffix == ".tif" and path.parent.name == "roi-01":
+            hashed_by.add(threading.current_thread().name)
+        return sha256_file(path)
+
+    def watch() -> None:
+        epics.ca.use_initial_context()
+        _wait_for(slow, "Scan:ScanStatus", "finishing")
+        monkeypatch.setattr(supervision, "_HUNG_AFTER_S", 1.0)
+        while get(slow, "Scan:ScanStatus") != "done":
+            for name, values in watched.items():
+                values.add(get(slow, name))
+            threading.Event().wait(0.2)
+
+    monkeypatch.setattr("xrm_control.storage.artifacts.sha256_file", hash_)
+    handoff = {"command": [sys.executable, "-c", "import time; time.sleep(6)"]}
+    run = Run(tmp_path, slow, {"roi-01/flat_0001": watch}, handoff=handoff)
+    assert run.is_whole(), run.error
+    assert watched["Watchdog:Tripped_RBV"] == {0}
+    assert 0 in watched["Watchdog:Armed_RBV"]
+    assert len(watched["Owner"] - {""}) == 1
+    assert get(slow, "Owner") == ""
+    # Nor does the event loop, which kicks, hash what takes long.
+    assert hashed_by
+    assert threading.current_thread().name not in hashed_by
 
 
 def test_the_panel_shows_how_far_a_run_has_come(tmp_path: Path, slow: IocProcess) -> None:

@@ -193,6 +193,11 @@ class RunContext:
             self.events.emit(StateEntered(state))
 
 
+async def aside(function: Callable[..., Result], *arguments: Any) -> Result:
+    """A computation in a thread of its own: neither the event loop nor a frame on its way to the disk waits for it."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+
 def step_of(plan: PlannedFrame) -> FrameStep:
     """A planned frame as the engine takes it."""
     shutter_open = plan.kind is not FrameKind.DARK

@@ -131,6 +131,17 @@ class EpicsInstrument:
         self._safe_at = self._registry.written if state.verified else None
         return state
 
+    def sign_of_life(self) -> None:
+        """See `Instrument.sign_of_life`."""
+        self._supervision.sign_of_life()
+
+    async def stand_down(self) -> None:
+        """See `Instrument.stand_down`."""
+        if self._safe_at == self._registry.written:
+            # An IOC that has gone sees to it itself.
+            with contextlib.suppress(XrmError):
+                await self._supervision.stand_down()
+
     def truth(self) -> None:
         """See `Instrument.truth`: nobody knows it."""
         return
