@@ -71,9 +71,10 @@ def undone(ioc: IocProcess) -> Iterator[None]:
         put(ioc, name, value)
 
 
-def get(ioc: IocProcess, name: str) -> Any:
+def get(ioc: IocProcess, name: str, *, as_string: bool = False) -> Any:
+    """However busy the machine is."""
     epics.ca.use_initial_context()
-    return epics.caget(ioc.prefix + name, use_monitor=False)
+    return epics.caget(ioc.prefix + name, use_monitor=False, as_string=as_string, timeout=120)
 
 
 def put(ioc: IocProcess, name: str, value: Any) -> None:
@@ -187,8 +188,8 @@ def test_what_cannot_be_mended_ends_safely_and_says_so(
     assert text in str(run.error)
     assert run.results["verdict"]["status"] == Verdict.FAILED
     assert run.texts(SafeStateVerified.kind) or what == "read-only PV"
-    assert epics.caget(fast.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
-    assert epics.caget(fast.prefix + "Owner", use_monitor=False) == ""
+    assert get(fast, "Shutter:Fast_RBV", as_string=True) == "Closed"
+    assert get(fast, "Owner") == ""
     assert 0 < len(run.kept()) < FRAMES
 
 
@@ -254,10 +255,10 @@ def test_a_session_that_dies_leaves_the_shutter_to_the_dead_man(tmp_path: Path, 
         _wait_for(slow, "Scan:ScanStatus", "scanning")
         _wait_for(slow, "Shutter:Fast_RBV", "Open")
         run.kill()
-    assert epics.caget(slow.prefix + "Owner", use_monitor=False) != ""
+    assert get(slow, "Owner") != ""
     _wait_for(slow, "Watchdog:Tripped_RBV", "Yes", within_s=60)
     _wait_for(slow, "Shutter:Fast_RBV", "Closed", within_s=60)
-    assert epics.caget(slow.prefix + "Owner", use_monitor=False) == ""
+    assert get(slow, "Owner") == ""
 
 
 @pytest.mark.parametrize("dead_man", [False, True], ids=["at once", "after the dead-man"])
@@ -285,15 +286,15 @@ def test_a_session_that_dies_is_gone_on_with(tmp_path: Path, slow: IocProcess, d
     assert (accounting.kept, accounting.retaken <= 1) == (FRAMES, True)
     anew = [frame for plan, frame in frames if plan.frame_id not in kept]
     assert all(frame.exposure.t_start_s > (stood_s or 0.0) for frame in anew)
-    assert epics.caget(slow.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
+    assert get(slow, "Shutter:Fast_RBV", as_string=True) == "Closed"
 
 
 def test_an_operators_abort_ends_the_run_safely(tmp_path: Path, slow: IocProcess) -> None:
     run = Run(tmp_path, slow, {"roi-01/proj_0003": lambda: put(slow, "Scan:AbortScan", 1)})
-    assert epics.caget(slow.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
-    assert epics.caget(slow.prefix + "Scan:StartScan", use_monitor=False, as_string=True) == "Done"
-    assert epics.caget(slow.prefix + "Scan:ScanStatus", use_monitor=False) == "aborted"
-    assert epics.caget(slow.prefix + "Scan:AbortScan", use_monitor=False) == 0
+    assert get(slow, "Shutter:Fast_RBV", as_string=True) == "Closed"
+    assert get(slow, "Scan:StartScan", as_string=True) == "Done"
+    assert get(slow, "Scan:ScanStatus") == "aborted"
+    assert get(slow, "Scan:AbortScan") == 0
     assert run.code == 130
     assert "AbortScan" in str(run.error)
     assert run.texts(SafeStateVerified.kind)
@@ -308,7 +309,7 @@ def test_a_pause_lasts_and_the_dead_man_stays_up(tmp_path: Path, slow: IocProces
         epics.ca.use_initial_context()
         (folder,) = (tmp_path / "runs").iterdir()
         app.send(folder, Pause(), within_s=120.0)
-        while epics.caget(slow.prefix + "Scan:ScanStatus", use_monitor=False) != "paused":
+        while get(slow, "Scan:ScanStatus") != "paused":
             threading.Event().wait(0.05)
         for _ in range(5):
             threading.Event().wait(2.0)
@@ -365,10 +366,10 @@ def test_the_panel_shows_how_far_a_run_has_come(tmp_path: Path, slow: IocProcess
     def look() -> None:
         epics.ca.use_initial_context()
         for name in ("ImagesCollected", "ImagesTotal", "RemainingTime", "ElapsedTime", "RunName"):
-            seen[name] = epics.caget(f"{slow.prefix}Scan:{name}", use_monitor=False)
+            seen[name] = get(slow, f"Scan:{name}")
 
     run = Run(tmp_path, slow, {"roi-01/proj_0003": after(0.3, look)})
-    assert epics.caget(slow.prefix + "Scan:ScanStatus", use_monitor=False) == "done"
+    assert get(slow, "Scan:ScanStatus") == "done"
     assert run.is_whole(), run.error
     assert FRAMES - 9 <= seen["ImagesCollected"] < FRAMES
     assert seen["ImagesTotal"] == FRAMES
@@ -399,7 +400,7 @@ def _recipe(folder: Path, ioc: IocProcess) -> Path:
 def _wait_for(ioc: IocProcess, name: str, value: str, within_s: float = 60.0) -> None:
     found = epics.PV(ioc.prefix + name)
     for _ in range(int(within_s / 0.02)):
-        if found.get(as_string=True, use_monitor=False) == value:
+        if found.get(as_string=True, use_monitor=False, timeout=60) == value:
             return
         threading.Event().wait(0.02)
     raise AssertionError(f"{name} never became {value}")
