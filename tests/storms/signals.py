@@ -160,7 +160,8 @@ class Storm:
         found.late_s = self._latency.worst_s(told_s, told_s + 2.0)
         if found.way == "reader gone":
             return
-        limit_s = STOPS_WITHIN_S + _WAKINGS * found.late_s
+        # A button is pressed at the server, which wakes once more to tell of it.
+        limit_s = STOPS_WITHIN_S + (_WAKINGS + (found.way == "AbortScan")) * found.late_s
         for name in found.moving:
             about, pv = self._map.axes[name], f"Sample:{AXES[name]}"
             brake_s = (about.speed / about.acceleration + about.settle_s) / self._speed + _LOOKED_AT_S

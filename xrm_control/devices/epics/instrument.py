@@ -62,7 +62,7 @@ class EpicsInstrument:
         if self._scan_status is not None:
             self._scan_status.forget()
             if not self._watching:
-                self._scan_status.watch(self._aborted)
+                self._scan_status.watch(self._aborted, self.halt)
         self._watching = True
         problems: list[SafetyRefusal] = []
         axes = dict(self._description.axes)
