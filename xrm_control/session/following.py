@@ -84,8 +84,8 @@ class Following:
                 run.events.emit(ReconstructionWarned(name, warning))
             # Not in the event loop, which has the dead-man to kick: a volume takes seconds to be hashed.
             await aside(record_artifact, run, f"{name}/{place.volume.name}", "volume", name)
-            record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
-            record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
+            await aside(record_artifact, run, f"{name}/{place.preview.name}", "preview", name)
+            await aside(record_artifact, run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, RoiState.ANALYSING)
             await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
         except StorageError:
@@ -97,7 +97,7 @@ class Following:
         await run.on_disk(clear_scratch, place.path)
         for path in sorted(place.path.iterdir()):
             if path.is_file() and path not in (place.volume, place.handoff, place.preview):
-                record_artifact(run, f"{name}/{path.name}", "analysis", name)
+                await aside(record_artifact, run, f"{name}/{path.name}", "analysis", name)
         run.set_roi_state(name, RoiState.REPORTED)
 
     def _job(self, roi: Roi) -> ScanJob:

@@ -95,7 +95,7 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
             await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
-    if not run.recorded("mosaic.ome.tif"):
+    if not await run.on_disk(run.recorded, "mosaic.ome.tif"):
         await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
         await run.on_disk(record_artifact, run, "mosaic.ome.tif", "mosaic")
         run.instrument.sign_of_life()
