@@ -40,6 +40,7 @@ from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.protocols import CameraFrame
 from xrm_control.devices.safety import Guard, SafetySpec
 from xrm_control.recipe.loading import load_document
+from xrm_control.storage.frame_writer import FrameWriter
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, PlannedFrame, RunRecord
@@ -114,17 +115,18 @@ class _Sink:
     """The run folder's way of keeping a frame: intent, then file, hash, flush, rename, commit."""
 
     def __init__(self, store: FrameStore, journal: Journal) -> None:
-        self._store, self._journal = store, journal
+        self._writer = FrameWriter(store, journal)
         self._disk = ThreadPoolExecutor(1)
         self._passed_s = stopwatch()
         self.moments_s: list[float] = []
 
     async def intend(self, step: FrameStep) -> int:
-        return await self._run(lambda: self._journal.intend(step.frame_id, theta_deg=step.pose.theta_deg, t_s=0.0))
+        wanted = self._writer.want(step.frame_id, theta_deg=step.pose.theta_deg, t_s=0.0)
+        return await self._run(lambda: self._writer.intend(wanted))
 
     async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
-        await self._run(lambda: self._store.store(step.frame_id, attempt, frame.image, exposure))
+        await self._run(lambda: self._writer.keep(step.frame_id, attempt, frame.image, exposure))
         self.moments_s.append(self._passed_s())
 
     async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:

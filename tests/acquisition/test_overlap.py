@@ -16,6 +16,7 @@ from xrm_control.core.errors import (
     DeviceError,
     StorageError,
 )
+from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.protocols import CameraFrame
 
@@ -105,3 +106,55 @@ def test_a_frame_that_is_being_written_when_the_instrument_is_lost_is_kept_once(
     bench.run(STEPS)
     assert [frame for what, frame, _ in bench.sink.calls if what == "keep"] == list(ALL_KEPT)
     assert not [call for call in bench.sink.calls if call[0] == "retake"]
+
+
+class Disk(SlowSink):
+    """A disk that is slower than the stage, and does one thing after the other, as a run's own does."""
+
+    KEEP_S = 5.0
+
+    def __init__(self, fails: str = "") -> None:
+        super().__init__(fails)
+        self._thread = asyncio.Lock()
+        self.asked_for: list[float] = []
+
+    async def intend(self, step: FrameStep) -> int:
+        self.asked_for.append(asyncio.get_running_loop().time())
+        async with self._thread:
+            return await super().intend(step)
+
+    async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
+        async with self._thread:
+            await super().keep(step, attempt, frame, actual)
+
+
+def test_on_a_slow_disk_the_next_intent_is_asked_for_and_nothing_exposed_before_the_frame_is_kept() -> None:
+    sink = Disk()
+    bench = Bench(sink=sink)
+    bench.run(STEPS)
+    names = [step.frame_id for step in STEPS]
+    assert sink.calls == [(verb, name, 1) for name in names for verb in ("intend", "keep")]
+    ended = list(sink.ended.values())
+    assert all(asked < before for asked, before in zip(sink.asked_for[1:], ended, strict=False))
+    started = [sink.kept[FrameId(name)].started_s for name in names]
+    assert all(before <= begin for before, begin in zip(ended, started[1:], strict=False))
+    assert bench.violations() == []
+
+
+def test_a_write_that_fails_while_the_next_is_intended_ends_the_run_before_it_is_exposed() -> None:
+    bench = Bench(sink=Disk(fails="roi-01/proj_0002"))
+    with pytest.raises(StorageError, match="disk is full"):
+        bench.run(STEPS)
+    assert list(bench.outcomes()) == [step.frame_id for step in STEPS[:3]]
+    assert bench.instrument is not None
+    assert len(bench.instrument.microscope.trace(1e9).exposures) == 4
+
+
+@pytest.mark.parametrize("fails", ["", "roi-01/proj_0002"])
+def test_a_run_that_is_ended_while_the_next_is_intended_tells_of_the_disk(fails: str) -> None:
+    sink = Disk()
+    Bench(sink=sink).run(STEPS)
+    ended = Bench(sink=Disk(fails), cancel_at_s=sink.ended["roi-01/proj_0002"] - 1.0)
+    with pytest.raises(StorageError if fails else asyncio.CancelledError):
+        ended.run(STEPS)
+    assert list(ended.outcomes()) == [step.frame_id for step in STEPS[: 3 if fails else 4]]

@@ -26,6 +26,8 @@ from xrm_control.contracts.commands import Continue, Pause
 from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, SafetyRefusal
 from xrm_control.core.events import FrameRetaken, RunHeld, RunReleased, SafeStateVerified, SampleCompared
 from xrm_control.core.states import Verdict
+from xrm_control.devices.epics import supervision
+from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 
 # Slow enough that a thread hits the middle of a motion or an exposure.
@@ -69,9 +71,10 @@ def undone(ioc: IocProcess) -> Iterator[None]:
         put(ioc, name, value)
 
 
-def get(ioc: IocProcess, name: str) -> Any:
+def get(ioc: IocProcess, name: str, *, as_string: bool = False) -> Any:
+    """However busy the machine is."""
     epics.ca.use_initial_context()
-    return epics.caget(ioc.prefix + name, use_monitor=False)
+    return epics.caget(ioc.prefix + name, use_monitor=False, as_string=as_string, timeout=120)
 
 
 def put(ioc: IocProcess, name: str, value: Any) -> None:
@@ -185,8 +188,8 @@ def test_what_cannot_be_mended_ends_safely_and_says_so(
     assert text in str(run.error)
     assert run.results["verdict"]["status"] == Verdict.FAILED
     assert run.texts(SafeStateVerified.kind) or what == "read-only PV"
-    assert epics.caget(fast.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
-    assert epics.caget(fast.prefix + "Owner", use_monitor=False) == ""
+    assert get(fast, "Shutter:Fast_RBV", as_string=True) == "Closed"
+    assert get(fast, "Owner") == ""
     assert 0 < len(run.kept()) < FRAMES
 
 
@@ -252,10 +255,10 @@ def test_a_session_that_dies_leaves_the_shutter_to_the_dead_man(tmp_path: Path, 
         _wait_for(slow, "Scan:ScanStatus", "scanning")
         _wait_for(slow, "Shutter:Fast_RBV", "Open")
         run.kill()
-    assert epics.caget(slow.prefix + "Owner", use_monitor=False) != ""
+    assert get(slow, "Owner") != ""
     _wait_for(slow, "Watchdog:Tripped_RBV", "Yes", within_s=60)
     _wait_for(slow, "Shutter:Fast_RBV", "Closed", within_s=60)
-    assert epics.caget(slow.prefix + "Owner", use_monitor=False) == ""
+    assert get(slow, "Owner") == ""
 
 
 @pytest.mark.parametrize("dead_man", [False, True], ids=["at once", "after the dead-man"])
@@ -283,15 +286,15 @@ def test_a_session_that_dies_is_gone_on_with(tmp_path: Path, slow: IocProcess, d
     assert (accounting.kept, accounting.retaken <= 1) == (FRAMES, True)
     anew = [frame for plan, frame in frames if plan.frame_id not in kept]
     assert all(frame.exposure.t_start_s > (stood_s or 0.0) for frame in anew)
-    assert epics.caget(slow.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
+    assert get(slow, "Shutter:Fast_RBV", as_string=True) == "Closed"
 
 
 def test_an_operators_abort_ends_the_run_safely(tmp_path: Path, slow: IocProcess) -> None:
     run = Run(tmp_path, slow, {"roi-01/proj_0003": lambda: put(slow, "Scan:AbortScan", 1)})
-    assert epics.caget(slow.prefix + "Shutter:Fast_RBV", use_monitor=False, as_string=True) == "Closed"
-    assert epics.caget(slow.prefix + "Scan:StartScan", use_monitor=False, as_string=True) == "Done"
-    assert epics.caget(slow.prefix + "Scan:ScanStatus", use_monitor=False) == "aborted"
-    assert epics.caget(slow.prefix + "Scan:AbortScan", use_monitor=False) == 0
+    assert get(slow, "Shutter:Fast_RBV", as_string=True) == "Closed"
+    assert get(slow, "Scan:StartScan", as_string=True) == "Done"
+    assert get(slow, "Scan:ScanStatus") == "aborted"
+    assert get(slow, "Scan:AbortScan") == 0
     assert run.code == 130
     assert "AbortScan" in str(run.error)
     assert run.texts(SafeStateVerified.kind)
@@ -306,7 +309,7 @@ def test_a_pause_lasts_and_the_dead_man_stays_up(tmp_path: Path, slow: IocProces
         epics.ca.use_initial_context()
         (folder,) = (tmp_path / "runs").iterdir()
         app.send(folder, Pause(), within_s=120.0)
-        while epics.caget(slow.prefix + "Scan:ScanStatus", use_monitor=False) != "paused":
+        while get(slow, "Scan:ScanStatus") != "paused":
             threading.Event().wait(0.05)
         for _ in range(5):
             threading.Event().wait(2.0)
@@ -323,16 +326,50 @@ def test_a_pause_lasts_and_the_dead_man_stays_up(tmp_path: Path, slow: IocProces
     assert run.texts(SampleCompared.kind)
 
 
+def test_a_run_that_computes_for_long_raises_no_false_alarm(
+    tmp_path: Path, slow: IocProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last frame it asks the instrument for nothing, for longer than a session that hangs is given."""
+    watched: dict[str, set[Any]] = {"Watchdog:Tripped_RBV": set(), "Watchdog:Armed_RBV": set(), "Owner": set()}
+    hashed_by: set[str] = set()
+
+    def hash_(path: Path) -> str:
+        if path.suffix == ".tif" and path.parent.name == "roi-01":
+            hashed_by.add(threading.current_thread().name)
+        return sha256_file(path)
+
+    def watch() -> None:
+        epics.ca.use_initial_context()
+        _wait_for(slow, "Scan:ScanStatus", "finishing")
+        monkeypatch.setattr(supervision, "_HUNG_AFTER_S", 1.0)
+        while get(slow, "Scan:ScanStatus") != "done":
+            for name, values in watched.items():
+                values.add(get(slow, name))
+            threading.Event().wait(0.2)
+
+    monkeypatch.setattr("xrm_control.storage.artifacts.sha256_file", hash_)
+    handoff = {"command": [sys.executable, "-c", "import time; time.sleep(6)"]}
+    run = Run(tmp_path, slow, {"roi-01/flat_0001": watch}, handoff=handoff)
+    assert run.is_whole(), run.error
+    assert watched["Watchdog:Tripped_RBV"] == {0}
+    assert 0 in watched["Watchdog:Armed_RBV"]
+    assert len(watched["Owner"] - {""}) == 1
+    assert get(slow, "Owner") == ""
+    # Nor does the event loop, which kicks, hash what takes long.
+    assert hashed_by
+    assert threading.current_thread().name not in hashed_by
+
+
 def test_the_panel_shows_how_far_a_run_has_come(tmp_path: Path, slow: IocProcess) -> None:
     seen: dict[str, Any] = {}
 
     def look() -> None:
         epics.ca.use_initial_context()
         for name in ("ImagesCollected", "ImagesTotal", "RemainingTime", "ElapsedTime", "RunName"):
-            seen[name] = epics.caget(f"{slow.prefix}Scan:{name}", use_monitor=False)
+            seen[name] = get(slow, f"Scan:{name}")
 
     run = Run(tmp_path, slow, {"roi-01/proj_0003": after(0.3, look)})
-    assert epics.caget(slow.prefix + "Scan:ScanStatus", use_monitor=False) == "done"
+    assert get(slow, "Scan:ScanStatus") == "done"
     assert run.is_whole(), run.error
     assert FRAMES - 9 <= seen["ImagesCollected"] < FRAMES
     assert seen["ImagesTotal"] == FRAMES
@@ -363,7 +400,7 @@ def _recipe(folder: Path, ioc: IocProcess) -> Path:
 def _wait_for(ioc: IocProcess, name: str, value: str, within_s: float = 60.0) -> None:
     found = epics.PV(ioc.prefix + name)
     for _ in range(int(within_s / 0.02)):
-        if found.get(as_string=True, use_monitor=False) == value:
+        if found.get(as_string=True, use_monitor=False, timeout=60) == value:
             return
         threading.Event().wait(0.02)
     raise AssertionError(f"{name} never became {value}")

@@ -231,9 +231,8 @@ class Engine:
             return False
         if is_open != step.shutter_open:
             await self._instrument.shutter.set(step.shutter_open)
-        await self._durable()
         tally.tries += 1
-        attempt = await self._sink.intend(step)
+        attempt = await self._intend(step)
         try:
             frame = await self._expose(step, actual)
         except (InstrumentUnreachable, MotionInterrupted) as error:
@@ -270,6 +269,20 @@ class Engine:
     async def _keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         await self._sink.keep(step, attempt, frame, actual)
         self._events.emit(FrameKept(step.frame_id, step.kind, step.index, actual.theta_deg, frame.image))
+
+    async def _intend(self, step: FrameStep) -> int:
+        """Returns when the frame before and the intent to expose this one are durable; they may share a flush."""
+        if self._keeping is None or self._keeping.done():
+            await self._durable()
+            return await self._sink.intend(step)
+        intending = asyncio.ensure_future(self._sink.intend(step))
+        try:
+            await self._durable()
+        except BaseException:
+            intending.cancel()
+            await asyncio.gather(intending, return_exceptions=True)
+            raise
+        return await intending
 
     async def _durable(self) -> None:
         """Wait until the frame before is durable, also when cancelled meanwhile. Raises StorageError."""

@@ -13,7 +13,11 @@ class FrameSink(Protocol):
     """Where frames go; every method returns only when what it was told is durable."""
 
     async def intend(self, step: FrameStep) -> int:
-        """`step` is about to be exposed; returns the number of this attempt (1, 2 ...), counted over the run's life."""
+        """`step` is about to be exposed; returns the number of this attempt (1, 2 ...), counted over the run's life.
+
+        It may be asked for while a frame is being kept, and is then durable no earlier than that frame; where that one
+        cannot be kept it raises, too.
+        """
         ...
 
     async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:

@@ -225,12 +225,24 @@ class Source(Protocol):
 
 
 class Controlled(Protocol):
-    """Whether this session may command the instrument; where nobody else can have it, always."""
+    """Whether this session may command the instrument, and lives; where nobody else can have it, always.
+
+    A dead-man in the instrument makes it safe when the session gives no sign of life for too long.
+    """
 
     @property
     def in_control(self) -> bool:
         """Whether this session has taken control, and nobody else since: only then may anything be commanded."""
         return True
+
+    def sign_of_life(self) -> None:
+        """The session works, though it asks the instrument for nothing: called at each step of what computes for long
+        between two frames, and by nothing that goes on while the session hangs. From any thread; raises nothing."""
+
+    async def stand_down(self) -> None:
+        """Nothing more will be commanded: a dead-man is disarmed where `make_safe` was verified and nothing was
+        commanded since, or else left as it is. Control stays this session's for as long as nobody else takes it. What
+        is commanded after all arms the dead-man first. Raises nothing."""
 
 
 class WatchesSettings(Protocol):

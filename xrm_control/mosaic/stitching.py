@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -29,11 +29,13 @@ def stitch(
     *,
     register: bool | Literal["auto"] = "auto",
     stage_accuracy_um: float = 1.0,
+    told: Callable[[], None] = lambda: None,
 ) -> Mosaic:
     """Place all tiles on one grid of the tiles' own pixel size, to a fraction of a pixel, and blend what overlaps.
 
     register: "auto" registers when neighbours share at least 5 % of a tile; stage_accuracy_um: the farthest a tile
     may lie from its read-back, which bounds the registration. Without usable overlaps the stage positions stand.
+    told: called at each step, of a pair or a tile.
     Raises DataError for no tiles, tiles of different shapes, or positions that cannot belong to one mosaic.
     """
     _check(tiles, pixel_size_um, stage_accuracy_um)
@@ -43,10 +45,10 @@ def stitch(
     offsets, residual = np.zeros_like(centres), None
     pairs = neighbours(centres, (columns, rows)) if register else []
     if pairs and (register is True or _shared(centres, pairs, (columns, rows)) >= LEAST_OVERLAP):
-        offsets, residual = _register(tiles, centres, pairs, stage_accuracy_um / pixel_size_um)
+        offsets, residual = _register(tiles, centres, pairs, stage_accuracy_um / pixel_size_um, told)
     corners = centres + offsets - half
     origin = corners.min(axis=0)
-    image = _blend(tiles, corners - origin)
+    image = _blend(tiles, corners - origin, told)
     x0_um, y0_um = (origin * pixel_size_um).tolist()
     return Mosaic(
         image=image,
@@ -102,7 +104,11 @@ def _shared(centres: NDArray[np.float64], pairs: list[tuple[int, int]], tile_px:
 
 
 def _register(
-    tiles: Sequence[Tile], centres: NDArray[np.float64], pairs: list[tuple[int, int]], accuracy_px: float
+    tiles: Sequence[Tile],
+    centres: NDArray[np.float64],
+    pairs: list[tuple[int, int]],
+    accuracy_px: float,
+    told: Callable[[], None],
 ) -> tuple[NDArray[np.floating], float | None]:
     """Offsets of the tiles (pixels) and the residual of the overlaps."""
     images = [tile.image.astype(np.float64) for tile in tiles]
@@ -112,10 +118,11 @@ def _register(
         shift = pair_shift(i, j, (images[i], images[j]), centres[j] - centres[i], 2 * accuracy_px)
         if shift is not None:
             found.append(shift)
+        told()
     return settle(found, len(tiles), accuracy_px)
 
 
-def _blend(tiles: Sequence[Tile], corners: NDArray[np.floating]) -> Picture:
+def _blend(tiles: Sequence[Tile], corners: NDArray[np.floating], told: Callable[[], None]) -> Picture:
     """Weighted mean of the shifted tiles; the weight falls towards a tile's edge, so that seams fade."""
     rows, columns = tiles[0].image.shape
     width, height = (int(np.floor(corners[:, k].max() + n - 0.5)) + 1 for k, n in ((0, columns), (1, rows)))
@@ -132,6 +139,7 @@ def _blend(tiles: Sequence[Tile], corners: NDArray[np.floating]) -> Picture:
         weight = depth[nearest] * seen
         total[place] += weight * np.where(seen, _sample(image, r - top, c - left), 0.0)
         weights[place] += weight
+        told()
     return np.divide(total, weights, out=np.full(total.shape, np.nan), where=weights > 0).astype(np.float32)
 
 

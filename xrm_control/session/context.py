@@ -26,6 +26,7 @@ from xrm_control.recipe.document import Recipe
 from xrm_control.session.states import RunStates
 from xrm_control.session.status_publisher import StatusPublisher
 from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.frame_writer import FrameWriter
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, PlannedFrame, StoredFrame
@@ -193,6 +194,11 @@ class RunContext:
             self.events.emit(StateEntered(state))
 
 
+async def aside(function: Callable[..., Result], *arguments: Any) -> Result:
+    """A computation in a thread of its own: neither the event loop nor a frame on its way to the disk waits for it."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+
 def step_of(plan: PlannedFrame) -> FrameStep:
     """A planned frame as the engine takes it."""
     shutter_open = plan.kind is not FrameKind.DARK
@@ -217,18 +223,21 @@ class JournalSink:
 
     def __init__(self, context: RunContext) -> None:
         self._context = context
+        self._writer = FrameWriter(context.frames, context.journal)
 
     async def intend(self, step: FrameStep) -> int:
         """See `FrameSink.intend`."""
         now_s = self._context.clock.now_s()
-        theta_deg = step.pose.theta_deg
-        journal = self._context.journal
-        return await self._context.on_disk(lambda: journal.intend(step.frame_id, theta_deg=theta_deg, t_s=now_s))
+        wanted = self._writer.want(step.frame_id, theta_deg=step.pose.theta_deg, t_s=now_s)
+        try:
+            return await self._context.on_disk(self._writer.intend, wanted)
+        finally:
+            self._writer.forget(wanted)
 
     async def keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         """See `FrameSink.keep`."""
         exposure = Exposure(actual, frame.started_s, frame.ended_s, frame.unique_id)
-        await self._context.on_disk(self._context.frames.store, step.frame_id, attempt, frame.image, exposure)
+        await self._context.on_disk(self._writer.keep, step.frame_id, attempt, frame.image, exposure)
 
     async def retake(self, step: FrameStep, attempt: int, reason: str) -> None:
         """See `FrameSink.retake`."""

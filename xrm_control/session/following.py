@@ -12,7 +12,7 @@ from xrm_control.core.states import RoiState
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.processing.scans import RunScan
 from xrm_control.roi.strategy import Roi
-from xrm_control.session.context import RunContext
+from xrm_control.session.context import RunContext, aside
 from xrm_control.session.stages import record_artifact
 
 # What a computation may fail with; it costs its ROI, never the night.
@@ -82,9 +82,10 @@ class Following:
             handed = await reconstruct_roi(run.workers, self._job(roi), told)
             for warning in handed.warnings:
                 run.events.emit(ReconstructionWarned(name, warning))
-            record_artifact(run, f"{name}/{place.volume.name}", "volume", name)
-            record_artifact(run, f"{name}/{place.preview.name}", "preview", name)
-            record_artifact(run, f"{name}/{place.handoff.name}", "handoff", name)
+            # Not in the event loop, which has the dead-man to kick: a volume takes seconds to be hashed.
+            await aside(record_artifact, run, f"{name}/{place.volume.name}", "volume", name)
+            await aside(record_artifact, run, f"{name}/{place.preview.name}", "preview", name)
+            await aside(record_artifact, run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, RoiState.ANALYSING)
             await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
         except StorageError:
@@ -96,7 +97,7 @@ class Following:
         await run.on_disk(clear_scratch, place.path)
         for path in sorted(place.path.iterdir()):
             if path.is_file() and path not in (place.volume, place.handoff, place.preview):
-                record_artifact(run, f"{name}/{path.name}", "analysis", name)
+                await aside(record_artifact, run, f"{name}/{path.name}", "analysis", name)
         run.set_roi_state(name, RoiState.REPORTED)
 
     def _job(self, roi: Roi) -> ScanJob:

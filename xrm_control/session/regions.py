@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
@@ -23,7 +22,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.named_places import Place, check_places, cover, require_inside, roi_at
 from xrm_control.roi.particles2d import Particle2D, find_particles
 from xrm_control.roi.strategy import Limits, Roi, whole_inside
-from xrm_control.session.context import RunContext
+from xrm_control.session.context import RunContext, aside
 from xrm_control.session.stages import record_artifact, require_reach, told
 from xrm_control.storage.durable import free_bytes
 
@@ -56,11 +55,13 @@ async def pick(
     chart = _map(mosaic)
     with told(run, RunState.PICKING, 1):
         particles = await run.on_disk(_particles, run, chart)
+        run.instrument.sign_of_life()
         if wanted:
             rois = _by_hand(run, chart, particles, wanted, refused or (lambda _, __: None))
         else:
             fov_um = run.description.camera.field_of_view_um
             rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, _limits(run))
+            run.instrument.sign_of_life()
         for roi in rois:
             # Built once: what is checked here is what is carried out.
             run.ahead[roi.name] = _reachable(run, roi)
@@ -91,7 +92,7 @@ async def add(run: RunContext, mosaic: Mosaic, wanted: Wanted, present: Sequence
     """
     chart = _map(mosaic)
     # Not in the disk's thread: no frame has to wait for it.
-    particles = await _aside(_particles, run, chart)
+    particles = await aside(_particles, run, chart)
     rois = _placed(run, chart, particles, wanted, present)
     scans = {roi.name: _reachable(run, roi) for roi in rois}
     _require_room(run, (*present, *rois))
@@ -209,7 +210,7 @@ async def _record(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2
 async def _draw(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D], rois: tuple[Roi, ...]) -> None:
     frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
     circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
-    await _aside(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
+    await aside(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
     record_artifact(run, "mosaic.png", "picture")
 
 
@@ -249,8 +250,3 @@ def centre_of(roi: Roi) -> Pose:
 def scan_of(run: RunContext, roi: Roi) -> Acquisition:
     """All frames of a ROI's scan."""
     return run.recipe.scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)
-
-
-async def _aside(function: Callable[..., Result], *arguments: object) -> Result:
-    """A computation in a thread of its own."""
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)

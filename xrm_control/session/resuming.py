@@ -151,6 +151,8 @@ def _damaged(run: RunContext) -> list[tuple[PlannedFrame, str]]:
     found: list[tuple[PlannedFrame, str]] = []
     for plan, frame in run.journal.stored_frames():
         if plan.roi not in over:
+            # Thousands of frames take minutes to be hashed.
+            run.instrument.sign_of_life()
             try:
                 read_frame(run.folder, frame)
             except DataError as error:

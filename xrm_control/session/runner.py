@@ -37,7 +37,7 @@ from xrm_control.session.context import RunContext
 from xrm_control.session.following import COMPUTATION_FAILURES, Following
 from xrm_control.session.placing import compare_with_mosaic
 from xrm_control.session.resuming import Found, fit_together, look_again
-from xrm_control.session.safe_state import CLOSE_BY_HAND, NOT_OURS, Safety, make_safe, say, stand_safe
+from xrm_control.session.safe_state import CLOSE_BY_HAND, NOT_OURS, Safety, make_safe, say, stand_down, stand_safe
 
 Hear = Callable[[str, Letter], Coroutine[Any, Any, Reply]]
 Letters = Callable[[Hear], contextlib.AbstractContextManager[None]]
@@ -131,6 +131,7 @@ class Runner:
         run.states.go("finish")
         safety = await make_safe(run)
         say(run, safety)
+        await stand_down(run, safety)
         await self._following.finish()
         if safety.problem:
             raise NotSafe(
@@ -187,7 +188,7 @@ class Runner:
         run = self._run
         await commands.close()
         run.leave_hold()
-        await stand_safe(run, reason)
+        await stand_down(run, await stand_safe(run, reason))
         if run.states.state != RunState.PAUSED:
             run.states.go(f"pause_{run.states.state}")
         run.events.emit(RunStopped(reason))
@@ -281,6 +282,7 @@ class Runner:
         run.events.emit(RunAborted(reason) if aborted else RunFailed(reason))
         unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
         self._enter(finish)
+        await stand_down(run, safety)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
         # After a failure the regions that were scanned before it are still measured.
         await self._following.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from xrm_control.core.errors import InstrumentLocked, NotSafe, XrmError
@@ -54,6 +55,13 @@ async def make_safe(run: RunContext) -> Safety:
     return Safety(state)
 
 
+async def stand_down(run: RunContext, safety: Safety) -> None:
+    """Nothing is commanded any more: what is computed from here on, for however long, is no hanging session."""
+    if safety.state.verified and safety.ours:
+        with contextlib.suppress(*_FAILURES):
+            await run.instrument.stand_down()
+
+
 def say(run: RunContext, safety: Safety) -> None:
     """Record how the instrument was left."""
     emit, state = run.events.emit, safety.state
@@ -65,7 +73,7 @@ def say(run: RunContext, safety: Safety) -> None:
         emit(SafeStateVerified(dict(state.axes_at_rest), state.shutter_closed))
 
 
-async def stand_safe(run: RunContext, what: str) -> None:
+async def stand_safe(run: RunContext, what: str) -> Safety:
     """Make safe and record it; `what` the run has come to. Raises NotSafe when it cannot be verified."""
     safety = await make_safe(run)
     say(run, safety)
@@ -75,3 +83,4 @@ async def stand_safe(run: RunContext, what: str) -> None:
             where=run.folder.name,
             remedy=CLOSE_BY_HAND,
         )
+    return safety

@@ -95,9 +95,10 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
             await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
-    if not run.recorded("mosaic.ome.tif"):
+    if not await run.on_disk(run.recorded, "mosaic.ome.tif"):
         await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
-        record_artifact(run, "mosaic.ome.tif", "mosaic")
+        await run.on_disk(record_artifact, run, "mosaic.ome.tif", "mosaic")
+        run.instrument.sign_of_life()
     return mosaic
 
 
@@ -151,7 +152,9 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
             pose = stored[step.frame_id].exposure.actual
             image = transmission(run.frames.load(step.frame_id), flat, dark)
             tiles.append(Tile(row, column, image, pose.x_um, pose.y_um))
-    return stitch(tiles, run.description.camera.binned_pixel_um(acquisition.binning))
+            run.instrument.sign_of_life()
+    pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
+    return stitch(tiles, pixel_um, told=run.instrument.sign_of_life)
 
 
 def split(

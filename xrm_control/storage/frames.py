@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,17 @@ class FrameStore:
         self._folder = folder
         self._journal = journal
 
-    def store(self, frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure) -> StoredFrame:
+    def store(
+        self,
+        frame_id: FrameId,
+        attempt: int,
+        image: NDArray[Any],
+        exposure: Exposure,
+        commit: Callable[[StoredFrame], object] | None = None,
+    ) -> StoredFrame:
         """Make one image (rows, columns) durable and commit it; the attempt must have been intended before.
 
+        commit: called with the durable frame in place of `Journal.commit`, which it does.
         Raises DataError for an image that is none, StorageError when the disk or the journal refuses.
         """
         data = encode_frame(frame_id, attempt, image, exposure)
@@ -46,7 +54,7 @@ class FrameStore:
         path = self._folder.path / frame.path
         make_folder(path.parent)
         write_durable(path, data)
-        self._journal.commit(frame)
+        (commit or self._journal.commit)(frame)
         return frame
 
     def adopt(self, frame_id: FrameId, attempt: int) -> StoredFrame:

@@ -20,7 +20,7 @@ from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.storage.chain import ChainWriter
 from xrm_control.storage.durable import fsync_path
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version
-from xrm_control.storage.records import Artifact, PlannedFrame, RunRecord, StoredFrame
+from xrm_control.storage.records import Artifact, Intent, PlannedFrame, RunRecord, StoredFrame
 from xrm_control.storage.schema import schema_statements
 
 __all__ = ["Journal", "JournalReader"]
@@ -102,20 +102,43 @@ class Journal(JournalQueries):
         Refused when the frame is not planned, is declared missing, or has an attempt that was not rejected.
         """
         with self._transaction():
-            attempt = 1 + self._count("attempt", frame_id)
-            self._connection.execute(f"INSERT INTO attempt VALUES ({_marks(4)})", (frame_id, attempt, theta_deg, t_s))
-        return attempt
+            return self._intend(Intent(frame_id, theta_deg, t_s))
 
     def commit(self, frame: StoredFrame) -> None:
         """Record a file that is durable; with this the frame is kept, unless the attempt is rejected later."""
+        with self._transaction():
+            self._commit(frame)
+
+    def commit_and_intend(self, frame: StoredFrame, intent: Intent) -> int | None:
+        """`commit`, then `intend` of another frame, in one transaction; returns the number of its attempt.
+
+        None: the intent was refused, which costs the frame nothing, and `intend` alone will say why.
+        """
+        try:
+            with self._transaction():
+                self._commit(frame)
+                return self._intend(intent)
+        except StorageError as error:
+            # What the disk refuses is not tried again.
+            if not isinstance(error.__cause__, sqlite3.IntegrityError):
+                raise
+        self.commit(frame)
+        return None
+
+    def _intend(self, intent: Intent) -> int:
+        attempt = 1 + self._count("attempt", intent.frame_id)
+        row = (intent.frame_id, attempt, intent.theta_deg, intent.t_s)
+        self._connection.execute(f"INSERT INTO attempt VALUES ({_marks(4)})", row)
+        return attempt
+
+    def _commit(self, frame: StoredFrame) -> None:
         exposure, pose = frame.exposure, frame.exposure.actual
         row = (
             *(frame.frame_id, frame.attempt, frame.path, frame.bytes, *frame.shape, frame.dtype, frame.sha256),
             *(pose.x_um, pose.y_um, pose.z_um, pose.theta_deg, exposure.t_start_s, exposure.t_end_s),
             *(exposure.unique_id, frame.mean_counts),
         )
-        with self._transaction():
-            self._connection.execute(f"INSERT INTO committed VALUES ({_marks(16)})", row)
+        self._connection.execute(f"INSERT INTO committed VALUES ({_marks(16)})", row)
 
     def retake(self, frame_id: FrameId, reason: str, *, t_s: float) -> None:
         """Reject the frame's last attempt (committed or not), so that it can be tried again; its file stays."""

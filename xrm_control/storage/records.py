@@ -39,6 +39,15 @@ class PlannedFrame:
 
 
 @dataclass(frozen=True)
+class Intent:
+    """A planned frame that is about to be exposed, at which angle, and when that was decided (instrument time)."""
+
+    frame_id: FrameId
+    theta_deg: float
+    t_s: float
+
+
+@dataclass(frozen=True)
 class Exposure:
     """What the instrument says of one exposure: measured pose, start and end in instrument time, the camera's id."""
 

@@ -12,9 +12,11 @@ from tests.devices.benches import EpicsBench, Hands, epics_map
 from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import InstrumentLocked, InstrumentUnreachable
-from xrm_control.devices.epics import EpicsBackend
+from xrm_control.devices.epics import EpicsBackend, supervision
 from xrm_control.devices.epics.instrument import EpicsInstrument
 from xrm_control.devices.protocols import Instrument
+
+WATCHDOG = ("Armed_RBV", "Tripped_RBV", "Stroke")
 
 
 @pytest.fixture(scope="module")
@@ -173,5 +175,101 @@ def test_a_session_that_stood_still_looks_again_before_it_writes(ioc: IocProcess
         assert float(await seen(ioc, "Sample:X.RBV")) == pytest.approx(before, abs=0.1)
         await instrument.connect()
         assert await instrument.axes["x"].move(50.0) == pytest.approx(50.0, abs=0.1)
+
+    EpicsBench(ioc).run(session)
+
+
+def test_what_is_computed_after_the_safe_state_is_no_hanging_session(
+    ioc: IocProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is asked of the instrument for much longer than a hanging session is given, and no dead-man falls."""
+    monkeypatch.setattr(supervision, "_HUNG_AFTER_S", 0.5)
+
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        assert (await instrument.make_safe()).verified
+        await instrument.stand_down()
+        owner = await seen(ioc, "Owner")
+        for _look in range(8):
+            assert [await seen(ioc, f"Watchdog:{name}") for name in WATCHDOG] == ["No", "No", "0"]
+            assert await seen(ioc, "Owner") == owner != ""
+            await clock.sleep(clock.wall_s(0.5))
+        assert instrument.in_control
+        assert (await instrument.make_safe()).verified
+        assert await seen(ioc, "Watchdog:Armed_RBV") == "No"
+        await instrument.disconnect()
+        assert [await seen(ioc, name) for name in ("Owner", "Watchdog:Tripped_RBV")] == ["", "No"]
+
+    EpicsBench(ioc).run(session)
+
+
+def test_who_stands_down_gives_way_and_then_touches_nothing(ioc: IocProcess) -> None:
+    """From another machine the instrument may be had; the one that computes still leaves it alone at its end."""
+
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        assert (await instrument.make_safe()).verified
+        await instrument.stand_down()
+        other = elsewhere(ioc, clock)
+        await other.connect()
+        owner = await seen(ioc, "Owner")
+        await other.shutter.set(True)
+        assert not instrument.in_control
+        instrument.halt()
+        await instrument.stand_down()
+        await instrument.disconnect()
+        found = [await seen(ioc, name) for name in ("Owner", "Watchdog:Armed_RBV", "Shutter:Fast_RBV")]
+        assert found == [owner, "Yes", "Open"]
+        assert (await other.make_safe()).verified
+        await other.disconnect()
+
+    EpicsBench(ioc).run(session)
+
+
+def test_no_dead_man_is_disarmed_but_after_a_verified_safe_state(ioc: IocProcess) -> None:
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        assert (await instrument.make_safe()).verified
+        await instrument.shutter.set(True)
+        await instrument.stand_down()
+        assert await seen(ioc, "Watchdog:Armed_RBV") == "Yes"
+
+    EpicsBench(ioc).run(session)
+
+
+def test_what_is_commanded_after_standing_down_arms_it_first(ioc: IocProcess) -> None:
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        assert (await instrument.make_safe()).verified
+        await instrument.stand_down()
+        await instrument.axes["x"].move(7.0)
+        before = int(await seen(ioc, "Watchdog:Stroke"))
+        assert await seen(ioc, "Watchdog:Armed_RBV") == "Yes"
+        await clock.sleep(clock.wall_s(2.0))
+        assert int(await seen(ioc, "Watchdog:Stroke")) > before
+        await instrument.disconnect()
+        await until(ioc, clock, "Watchdog:Tripped_RBV", "Yes")
+
+    EpicsBench(ioc).run(session)
+
+
+def test_a_computation_between_two_frames_is_work_for_as_long_as_it_gets_on(
+    ioc: IocProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps keep the dead-man up; when they end, and the event loop lives on, the session counts as hung."""
+    monkeypatch.setattr(supervision, "_HUNG_AFTER_S", 1.0)
+
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        steps = asyncio.Event()
+
+        async def compute() -> None:
+            while not steps.is_set():
+                await asyncio.get_running_loop().run_in_executor(None, instrument.sign_of_life)
+                await clock.sleep(clock.wall_s(0.1))
+
+        computing = asyncio.create_task(compute())
+        for _look in range(8):
+            assert await seen(ioc, "Watchdog:Tripped_RBV") == "No"
+            await clock.sleep(clock.wall_s(0.5))
+        assert await seen(ioc, "Watchdog:Armed_RBV") == "Yes"
+        steps.set()
+        await computing
+        await until(ioc, clock, "Watchdog:Tripped_RBV", "Yes")
 
     EpicsBench(ioc).run(session)

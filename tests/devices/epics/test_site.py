@@ -167,7 +167,7 @@ FAULTS: dict[str, list[Fault]] = {
         ({"Sample:X.SPMG": 0}, "axis x: limits, units, ready", "SPMG is Stop"),
         ({"Sample:X.EGU": "mm"}, "axis x: limits, units, ready", "EGU is 'mm'"),
         ({"Sample:Y.SET": 1}, "axis y: limits, units, ready", "SET is Set"),
-        ({"Sample:Z.DHLM": 0, "Sample:Z.DLLM": 0}, "axis z: limits, units, ready", "no limits at all"),
+        ({"Sample:Z.DHLM": 0, "Sample:Z.DLLM": 0}, "axis z: limits, units, ready", "none at all"),
         ({"Sample:Theta.HLM": 45.0}, "axis theta: limits, units, ready", "[-95, 45]"),
     ],
     "motion": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import epics
@@ -122,5 +123,31 @@ def test_a_move_that_is_stopped_by_us_ends_as_interrupted(ioc: IocProcess) -> No
         await instrument.axes["theta"].stop()
         with pytest.raises(MotionInterrupted):
             await move
+
+    EpicsBench(ioc).run(session)
+
+
+def test_an_operators_abort_stops_the_axis_before_the_event_loop_comes_to_it(ioc: IocProcess) -> None:
+    """The loop is blocked for as long as nobody waits for anything in it; the move would go on for three seconds."""
+
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        asked: list[str] = []
+        instrument.on_abort(asked.append)
+        await instrument.axes["theta"].move(-20.0)
+        witness = Witness(ioc, clock, "Sample:Theta.STOP", "Sample:Theta.DMOV")
+        button = epics.PV(ioc.prefix + "Scan:AbortScan")
+        assert button.wait_for_connection(10)
+        move = asyncio.create_task(instrument.axes["theta"].move(90.0))
+        await clock.sleep(0.6)
+        pressed_s = clock.now_s()
+        button.put(1, wait=False)
+        threading.Event().wait(2.0)
+        stopped = witness.when("Sample:Theta.STOP", 1, pressed_s)
+        assert stopped < 2.0
+        assert not asked
+        with pytest.raises(MotionInterrupted):
+            await move
+        assert len(asked) == 1
+        assert (await instrument.make_safe()).verified
 
     EpicsBench(ioc).run(session)

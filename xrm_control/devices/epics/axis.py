@@ -20,6 +20,7 @@ from xrm_control.core.errors import (
     SafetyRefusal,
     XrmError,
 )
+from xrm_control.devices.epics import axis_limits
 from xrm_control.devices.epics.answers import TimedOut
 from xrm_control.devices.epics.pv_map import AxisMap
 from xrm_control.devices.epics.registry import Registry
@@ -109,20 +110,14 @@ class EpicsAxis:
             raise self._unfit(
                 "SPMG", spmg, "Go", "somebody has stopped or paused this axis: set SPMG to Go when it is safe"
             )
-        if dhlm == dllm == 0:
-            raise self._unfit(
-                "DHLM, DLLM", "0, 0", "soft limits", "limits of 0 mean none at all: set the record's soft limits"
-            )
-        low, high = sorted((self._map.to_stage(llm), self._map.to_stage(hlm)))
-        own_low, own_high = self._map.limits
-        slack = self._about.tolerance
-        if own_low < low - slack or own_high > high + slack:
+        misfit = axis_limits.of_record(self._map, (dllm, dhlm), (llm, hlm))
+        if misfit is not None:
             raise SafetyRefusal(
-                "the map's limits do not lie inside the motor record's",
-                where=f"axis {self.name}, {self._pv['HLM']}, {self._pv['LLM']}",
-                value=f"[{own_low:g}, {own_high:g}] {self._about.units}",
-                limit=f"[{low:g}, {high:g}] {self._about.units}",
-                remedy="narrow axes.*.limits in the PV map, or widen the record's limits if the hardware allows it",
+                misfit.what,
+                where=", ".join((f"axis {self.name}", *(self._pv[field] for field in misfit.fields))),
+                value=misfit.value,
+                limit=misfit.limit,
+                remedy=misfit.remedy,
             )
         if self._encoder is not None:
             rbv, at = await self._registry.read(self._pv["RBV"], self._encoder)

@@ -62,7 +62,7 @@ class EpicsInstrument:
         if self._scan_status is not None:
             self._scan_status.forget()
             if not self._watching:
-                self._scan_status.watch(self._aborted)
+                self._scan_status.watch(self._aborted, self.halt)
         self._watching = True
         problems: list[SafetyRefusal] = []
         axes = dict(self._description.axes)
@@ -130,6 +130,17 @@ class EpicsInstrument:
         state = SafeState(dict(zip(self._axes, at_rest, strict=True)), closed, tuple(dict.fromkeys(problems)))
         self._safe_at = self._registry.written if state.verified else None
         return state
+
+    def sign_of_life(self) -> None:
+        """See `Instrument.sign_of_life`."""
+        self._supervision.sign_of_life()
+
+    async def stand_down(self) -> None:
+        """See `Instrument.stand_down`."""
+        if self._safe_at == self._registry.written:
+            # An IOC that has gone sees to it itself.
+            with contextlib.suppress(XrmError):
+                await self._supervision.stand_down()
 
     def truth(self) -> None:
         """See `Instrument.truth`: nobody knows it."""

@@ -204,10 +204,15 @@ class Registry:
         if channel.connected and libca.library().may_write(channel.handle):
             libca.library().send(channel.handle, value)
 
-    def watch(self, name: str, listener: Callable[[Any], None]) -> None:
-        """Call `listener(value)` in the loop at each change, also after reconnections; the PV must be connected."""
+    def watch(self, name: str, listener: Callable[[Any], None], at_once: Callable[[Any], None] | None = None) -> None:
+        """Call `listener(value)` in the loop at each change, also after reconnections; the PV must be connected.
+
+        at_once: called before that, in Channel Access' own thread, whatever the loop does; it may only `command`.
+        """
 
         def hear(answer: CaReply) -> None:
+            if at_once is not None:
+                at_once(answer.value)
             self._calls.put(lambda: listener(answer.value))
 
         libca.library().subscribe(self._channels[name].handle, hear)

@@ -47,8 +47,11 @@ class ScanStatusPVs:
         self._post("ElapsedTime", round(status.elapsed_s, 1))
         self._post("RemainingTime", round(status.remaining_s, 1))
 
-    def watch(self, on_abort: Callable[[str], None]) -> None:
-        """Call `on_abort(who)` when AbortScan rises; the button is released again."""
+    def watch(self, on_abort: Callable[[str], None], halt: Callable[[], None]) -> None:
+        """Call `on_abort(who)` when AbortScan rises; the button is released again.
+
+        `halt` is called before, from another thread, as with a signal: the event loop may be busy, or hang.
+        """
 
         def pressed(value: object) -> None:
             if value:
@@ -56,7 +59,7 @@ class ScanStatusPVs:
                 on_abort(f"AbortScan ({self._pv['AbortScan']})")
 
         self._registry.post(self._pv["AbortScan"], 0)
-        self._registry.watch(self._pv["AbortScan"], pressed)
+        self._registry.watch(self._pv["AbortScan"], pressed, at_once=lambda value: halt() if value else None)
 
     def forget(self) -> None:
         """Write everything anew: the IOC has been started again."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from xrm_control.core.findings import Finding
 from xrm_control.devices.backend import Needs
+from xrm_control.devices.epics import axis_limits
 from xrm_control.devices.epics.axis_map import AxisMap, PlainAxisMap, PositionMap
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.site_snapshot import Snapshot
@@ -35,7 +36,7 @@ def extras(pv_map: PvMap) -> list[str]:
             found += [f"{pv_map.full(about.record)}.{field}" for field in EXTRAS]
         else:
             setpoint = pv_map.full(about.setpoint).partition(".")[0]
-            found += [f"{setpoint}.{field}" for field in ("DRVH", "DRVL", "EGU")]
+            found += [f"{setpoint}.{field}" for field in (*axis_limits.OUTPUT_LIMITS, "EGU")]
     return found
 
 
@@ -121,20 +122,15 @@ class _Motor(_Axis):
 
     def _limits(self) -> list[tuple[str, str]]:
         about = self._motor
-        if self._number("DHLM") == 0 == self._number("DLLM"):
-            return [("DHLM and DLLM are 0: no limits at all", "set the record's soft limits")]
-        low_, high_ = self._number("LLM"), self._number("HLM")
-        if low_ is None or high_ is None:
-            return [("HLM and LLM cannot be read", "look at the motor record")]
-        low, high = sorted((about.to_stage(low_), about.to_stage(high_)))
-        problems = self._outside(*about.limits)
-        if about.limits[0] < low - about.tolerance or about.limits[1] > high + about.tolerance:
-            text = (
-                f"the map's [{about.limits[0]:g}, {about.limits[1]:g}] {about.units} do not lie inside"
-                f" the motor record's [{low:g}, {high:g}]"
-            )
-            problems.append((text, "narrow axes.*.limits in the PV map, or widen the record's limits if it may be"))
-        return problems
+        dial, user = self._pair(axis_limits.DIAL_LIMITS), self._pair(axis_limits.USER_LIMITS)
+        if dial is None or user is None:
+            return [("its limits cannot be read (DLLM, DHLM, LLM, HLM)", "look at the motor record")]
+        return [*self._outside(*about.limits), *_told(axis_limits.of_record(about, dial, user))]
+
+    def _pair(self, fields: tuple[str, str]) -> tuple[float, float] | None:
+        """Low and high in the record's units; None where one of them is no number."""
+        low, high = (self._number(field) for field in fields)
+        return None if low is None or high is None else (low, high)
 
     def _speed(self) -> Finding:
         about = self._motor
@@ -226,13 +222,9 @@ class _Plain(_Axis):
             for pv, number in numbers.items()
             if number is None
         ]
-        drive = [site.number(f"{record}.{field}") for field in ("DRVL", "DRVH")]
-        low, high = drive
-        if low is not None and high is not None and low < high:
-            ends = sorted((about.to_stage(low), about.to_stage(high)))
-            if about.limits[0] < ends[0] - about.tolerance or about.limits[1] > ends[1] + about.tolerance:
-                text = f"the map's {list(about.limits)} lie outside the output's own [{ends[0]:g}, {ends[1]:g}]"
-                problems.append((f"{text} (DRVL, DRVH)", "narrow axes.*.limits in the PV map"))
+        low, high = (site.number(f"{record}.{field}") for field in axis_limits.OUTPUT_LIMITS)
+        if low is not None and high is not None:
+            problems += _told(axis_limits.of_output(about, (low, high)))
         position, target = numbers[self._readback], numbers[self._setpoint]
         if position is not None and target is not None and self._done == "":
             away = abs(about.to_stage(position) - about.to_stage(target))
@@ -242,3 +234,11 @@ class _Plain(_Axis):
         at = "?" if position is None else f"{about.to_stage(position):g}"
         text = f"[{about.limits[0]:g}, {about.limits[1]:g}] {about.units}, at {at}"
         return [self._finding("limits, units, ready", problems, text)]
+
+
+def _told(misfit: axis_limits.Misfit | None) -> list[tuple[str, str]]:
+    """As a problem of a finding."""
+    if misfit is None:
+        return []
+    text = f"{misfit.what}: {misfit.value}, and not {misfit.limit} ({', '.join(misfit.fields)})"
+    return [(text, misfit.remedy)]

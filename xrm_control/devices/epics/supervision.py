@@ -2,8 +2,11 @@
 
 The IOC's heartbeat is watched: a process that was stopped still counts as connected for Channel Access, so only a
 value that must change tells. This side kicks the IOC's dead-man, but only while work goes on: a session that hangs
-lets it fall, and the IOC closes the shutter by itself. A session that has stood still for nearly as long believes in
-nothing that it knows: before it writes again it looks who is in control.
+lets it fall, and the IOC closes the shutter by itself. Work is an answer from the instrument, or a step of what is
+computed between two frames (`sign_of_life`). After the last frame nothing is asked of the instrument any more, however
+long the computing takes: then, the safe state verified, the dead-man is disarmed (`stand_down`). A session that has
+stood still for nearly as long as it takes to fall believes in nothing that it knows: before it writes again it looks
+who is in control.
 
 Two locks keep a second session out: one of the kernel's on this machine, and the owner PV for all others. The latter is
 Fischer's algorithm (Lamport, A Fast Mutual Exclusion Algorithm, 1987): look, write one's name, wait longer than anybody
@@ -29,14 +32,15 @@ from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.machine_lock import MachineLock
 
 _LOOK_EVERY_S = 0.25
-# Without an answer from the instrument for so long the session counts as hung. Between two device operations lie at
-# most the stitching of a mosaic and the choice of regions.
+# Without an answer from the instrument, and without another sign of life, for so long the session counts as hung.
 _HUNG_AFTER_S = 60.0
 # Of the wall clock: between a claim and the second look, and the longest from the first look to the claim.
 _CLAIM_S, _SLOW_CLAIM_S = 1.0, 0.5
 _CLAIMS = 4
 # So many missed kicks, and the dead-man may have fallen.
 _MISSED = 5
+# So often is a dead-man told that it is disarmed, until it says so.
+_DISARMS = 3
 _LONGEST_NAME = 39
 
 
@@ -54,6 +58,8 @@ class Supervision:
         self._beat_came = asyncio.Event()
         self._kicks = 0
         self._struck_s: float | None = None
+        self._lived_s = clock.now_s()
+        self._resting = False
         self._tasks: list[asyncio.Task[None]] = []
         # One process may hold several sessions, one after the other: its number alone does not tell them apart.
         tail = f":{os.getpid()}-{secrets.token_hex(2)}"
@@ -73,7 +79,7 @@ class Supervision:
             await self._take_control()
         finally:
             self._claiming = False
-        self._registry.fence(self._refuse_lapsed)
+        self._registry.fence(self._before_a_write)
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._strokes())]
 
@@ -87,6 +93,25 @@ class Supervision:
             self._lock.take(self._lock_names())
         await self._own()
 
+    def sign_of_life(self) -> None:
+        """The session works, though it asks the instrument for nothing. From any thread."""
+        self._lived_s = self._clock.now_s()
+
+    async def stand_down(self) -> None:
+        """Disarm the dead-man and kick it no more; the owner's name stays, and so does the lock on this machine.
+
+        From another machine whoever comes may take the instrument over, as nobody kicks for that name. The first write
+        after this arms the dead-man again. Raises InstrumentUnreachable; then it is kicked as before.
+        """
+        if self._resting or not await self._still_mine():
+            return
+        struck_s, self._struck_s, self._resting = self._struck_s, None, True
+        try:
+            await self._disarm()
+        except BaseException:
+            self._struck_s, self._resting = struck_s, False
+            raise
+
     async def stop(self, *, disarm: bool) -> None:
         """Leave orderly. With `disarm` the owner's name is taken away and the dead-man told that this is no death."""
         for task in self._tasks:
@@ -97,9 +122,10 @@ class Supervision:
             if self._owns and disarm and await self._still_mine():
                 self._owns = False
                 self._registry.fence(lambda: None)
-                for pv, value in ((self._map.owner, ""), (self._map.kick, 0)):
-                    if pv is not None:
-                        await self._registry.write(self._full(pv), value)
+                if self._map.owner is not None:
+                    await self._registry.write(self._full(self._map.owner), "")
+                if not self._resting:
+                    await self._disarm()
         finally:
             self._owns = False
             self._lock.release()
@@ -215,9 +241,11 @@ class Supervision:
         lease_s = self._clock.wall_s(_MISSED * self._map.kick_every_s)
         return self._struck_s is not None and self._clock.now_s() - self._struck_s > lease_s
 
-    def _refuse_lapsed(self) -> None:
+    def _before_a_write(self) -> None:
         if self.lapsed:
             raise self._stood_still()
+        if self._resting:
+            self._kick_watchdog()
 
     async def _listen(self) -> None:
         """Suspend everything while the heartbeat is too old."""
@@ -234,15 +262,29 @@ class Supervision:
         """Stroke while work goes on; after a pause that was too long whoever asks next has to look again."""
         while True:
             # Without a dead-man only this loop's own standing still matters.
-            hung = self._map.kick is not None and self._registry.idle_s >= self._clock.wall_s(_HUNG_AFTER_S)
-            if self.lapsed and not (hung or self._claiming):
+            silent_s = min(self._registry.idle_s, self._clock.now_s() - self._lived_s)
+            hung = self._map.kick is not None and silent_s >= self._clock.wall_s(_HUNG_AFTER_S)
+            if self._resting:
+                pass
+            elif self.lapsed and not (hung or self._claiming):
                 self._registry.suspend(self._stood_still())
             elif self._owns and not (hung or self._claiming):
                 self._kick_watchdog()
             await self._clock.sleep(self._clock.wall_s(self._map.kick_every_s))
 
+    async def _disarm(self) -> None:
+        """On the circuit of the kicks: one that is still on its way elsewhere would arm it again."""
+        if self._map.kick is None:
+            return
+        kick = self._full(self._map.kick)
+        for _ in range(_DISARMS):
+            self._registry.command(kick, 0)
+            (present,) = await self._registry.read(kick, urgent=True)
+            if present == 0:
+                return
+
     def _kick_watchdog(self) -> None:
-        self._struck_s = self._clock.now_s()
+        self._struck_s, self._resting = self._clock.now_s(), False
         if self._map.kick is not None:
             self._kicks += 1
             with contextlib.suppress(InstrumentUnreachable):
