@@ -1,4 +1,7 @@
-"""`python -m tests.mutants`: how many of a set of planted faults the tests find, room by room. Hours.
+"""`python -m tests.mutants`: how many of a set of planted faults the tests find, room by room.
+
+`--record` runs the tests once, or those that are named, and keeps in build/mutants which functions each of them enters;
+a fault is then met by the tests that enter its function, the shortest first. Without a recording it takes hours.
 
 Ends with an error when fewer than nine in ten are found, or fewer than three in four of any room. A survivor that
 changes nothing anybody could observe stands in `judged.py` with the reason, and does not count.
@@ -18,6 +21,7 @@ from tests.mutants.generated import draw
 from tests.mutants.hunt import Verdict, copy_of, judge
 from tests.mutants.judged import EQUIVALENT
 from tests.mutants.planted import planted
+from tests.mutants.reached import RECORDINGS, load, record
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {
@@ -38,7 +42,11 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=1, help="at once")
     parser.add_argument("--list", action="store_true", help="name them and end")
+    parser.add_argument("--record", nargs="*", metavar="TESTS", help="which functions they enter, all if none is named")
     asked = parser.parse_args()
+    if asked.record is not None:
+        with copy_of(ROOT) as copy:
+            return record(copy, ROOT / RECORDINGS, asked.record, asked.jobs)
     mutants = [] if asked.only == "generated" else list(planted())
     mutants += [] if asked.only == "planted" else draw(ROOT, ROOMS, asked.seed)
     if asked.rooms:
@@ -46,6 +54,7 @@ def main() -> int:
     if asked.list:
         print(*(mutant.name(ROOT) for mutant in mutants), sep="\n")
         return 0
+    reached = load(ROOT / RECORDINGS)
     with ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
         for _ in range(asked.jobs):
@@ -54,7 +63,7 @@ def main() -> int:
         def one(number: int) -> Verdict:
             copy = copies.get()
             try:
-                found = judge(mutants[number], copy)
+                found = judge(mutants[number], copy, reached)
             finally:
                 copies.put(copy)
             how = f"found by {found.by}" if found.by else "SURVIVED"

@@ -13,10 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.reached import Reached
 
 # After the room's own tests, those of whole runs.
 SYSTEM = ("tests/test_app.py", "tests/cli", "tests/system/test_short_runs.py", "tests/system/test_handoff_ends.py")
 LIMIT_S = 1800.0
+# Of tests that enter the function of a fault, the shortest first: so many seconds of them.
+MOST_S = 240.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,15 @@ def groups_of(mutant: Mutant, root: Path) -> list[list[str]]:
     return [group for group in groups if group]
 
 
-def judge(mutant: Mutant, root: Path) -> Verdict:
-    """Whether any test fails with it; `root` is a copy that may be written to, and is as before afterwards."""
+def judge(mutant: Mutant, root: Path, reached: Reached | None = None) -> Verdict:
+    """Whether any test fails with it; `root` is a copy that may be written to, and is as before afterwards.
+
+    reached: which tests enter which functions; the nearest tests and those of whole runs where it knows of none.
+    """
+    known = reached.of(mutant, root, MOST_S) if reached else []
     file, before = root / mutant.path, mutant.plant(root)
     try:
-        for group in groups_of(mutant, root):
+        for group in [known] if known else groups_of(mutant, root):
             found = _failing(group, root)
             if found is not None:
                 return Verdict(mutant, found)
@@ -56,7 +63,10 @@ def judge(mutant: Mutant, root: Path) -> Verdict:
 
 def _failing(tests: list[str], root: Path) -> str | None:
     """The first test that fails."""
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no", *tests]
+    listed = root / "tests-to-run.txt"
+    listed.write_text("\n".join(tests), encoding="utf-8")
+    how = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no"]
+    command = [sys.executable, "-B", "-m", "pytest", *how, f"@{listed}"]
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(

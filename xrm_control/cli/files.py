@@ -1,4 +1,4 @@
-"""Commands on files alone: a scan into a volume, a volume into particles. No logic lives here."""
+"""Commands on files: a scan into a volume, a volume into particles, a run into other formats. No logic lives here."""
 
 from __future__ import annotations
 
@@ -107,6 +107,31 @@ def analyze(
             _out.print(f"{name:8} {value}")
         for warning in results.warnings:
             _out.print(f"note     {warning}")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="run folder", show_default=False)],
+    to: Annotated[str, typer.Option("--to", help="format", autocompletion=complete("to"), show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="folder for the files; made if need be", show_default=False)],
+    roi: Annotated[str | None, typer.Option(help="region: roi-02; none: each that was scanned")] = None,
+    replace: Replace = False,
+    json_: AsJson = False,
+) -> None:
+    """Write the frames of a run's regions, with angles and scale, for other programs.
+
+    The run is only read. A file gets its name when it was read back and is what the run holds.
+    """
+    from xrm_control import app
+
+    files = app.export(run, to, out, roi, replace=replace)
+    if json_:
+        _json([vars(file) for file in files])
+        return
+    for file in files:
+        frames = f"{file.projections} projections, {file.flats} flats, {file.darks} darks"
+        _out.print(f"{file.path}  {file.kind}; {frames}; {file.bytes / 1e6:.1f} MB, read back")
+        for note in file.notes:
+            _out.print(f"note     {file.roi}: {note}")
 
 
 def _figures(figures: dict[str, Any]) -> None:
