@@ -1,4 +1,7 @@
-"""`python -m tests.mutants`: how many of a set of planted faults the tests find, room by room. Hours.
+"""`python -m tests.mutants`: how many of a set of planted faults the tests find, room by room.
+
+`--record` runs the tests once, or those that are named, and keeps in build/mutants which functions each of them enters;
+a fault is then met by the tests that enter its function, the shortest first. Without a recording it takes hours.
 
 Ends with an error when fewer than nine in ten are found, or fewer than three in four of any room. A survivor that
 changes nothing anybody could observe stands in `judged.py` with the reason, and does not count.
@@ -17,7 +20,9 @@ from queue import SimpleQueue
 from tests.mutants.generated import draw
 from tests.mutants.hunt import Verdict, copy_of, judge
 from tests.mutants.judged import EQUIVALENT
+from tests.mutants.mutant import Mutant
 from tests.mutants.planted import planted
+from tests.mutants.reached import RECORDINGS, load, record
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {
@@ -38,7 +43,11 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=1, help="at once")
     parser.add_argument("--list", action="store_true", help="name them and end")
+    parser.add_argument("--record", nargs="*", metavar="TESTS", help="which functions they enter, all if none is named")
     asked = parser.parse_args()
+    if asked.record is not None:
+        with copy_of(ROOT) as copy:
+            return record(copy, ROOT / RECORDINGS, asked.record, asked.jobs)
     mutants = [] if asked.only == "generated" else list(planted())
     mutants += [] if asked.only == "planted" else draw(ROOT, ROOMS, asked.seed)
     if asked.rooms:
@@ -46,6 +55,9 @@ def main() -> int:
     if asked.list:
         print(*(mutant.name(ROOT) for mutant in mutants), sep="\n")
         return 0
+    reached = load(ROOT / RECORDINGS)
+    # Named before the hunt, which may take longer than the tree stays as it is.
+    names = {mutant: mutant.name(ROOT) for mutant in mutants}
     with ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
         for _ in range(asked.jobs):
@@ -54,23 +66,23 @@ def main() -> int:
         def one(number: int) -> Verdict:
             copy = copies.get()
             try:
-                found = judge(mutants[number], copy)
+                found = judge(mutants[number], copy, reached)
             finally:
                 copies.put(copy)
             how = f"found by {found.by}" if found.by else "SURVIVED"
-            print(f"{number + 1} of {len(mutants)}: {found.mutant.name(ROOT)}: {how}", flush=True)
+            print(f"{number + 1} of {len(mutants)}: {names[found.mutant]}: {how}", flush=True)
             return found
 
         verdicts = list(pool.map(one, range(len(mutants))))
-    return _sum_up(verdicts)
+    return _sum_up(verdicts, names)
 
 
-def _sum_up(verdicts: list[Verdict]) -> int:
+def _sum_up(verdicts: list[Verdict], names: dict[Mutant, str]) -> int:
     by_room: dict[str, list[bool]] = defaultdict(list)
     for verdict in verdicts:
         reason = None if verdict.by else EQUIVALENT.get((verdict.mutant.path, verdict.mutant.what))
         if reason:
-            print(f"no fault: {verdict.mutant.name(ROOT)}: {reason}")
+            print(f"no fault: {names[verdict.mutant]}: {reason}")
         else:
             by_room[verdict.mutant.room].append(verdict.by is not None)
     print()

@@ -15,6 +15,7 @@ from xrm_control.analysis.metric import Metric
 from xrm_control.contracts.column import Column
 from xrm_control.analysis.threshold import Modes, Threshold
 from xrm_control.devices.simulated import SimulatedBackend
+from xrm_control.exports.exporter import Exporter, ReadBack
 from xrm_control.reconstruction.reconstructor import Reconstructor
 
 
@@ -48,6 +49,17 @@ class Quarter(Threshold):
 
 class Elsewhere(SimulatedBackend):
     backend: Literal["elsewhere"] = "elsewhere"
+
+
+class Angles(Exporter):
+    kind: Literal["angles"] = "angles"
+    suffix: ClassVar[str] = ".txt"
+
+    def write(self, scan, path):
+        np.savetxt(path, scan.projections.theta_deg, fmt="%.17g")
+
+    def read(self, path):
+        return ReadBack(theta_deg=np.loadtxt(path))
 
 
 class Unfinished(Metric):

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.analysis.phantoms import VOXEL_UM, ball, render
+from tests.exports.runs import scanned_run
 from tests.plugins.offered import MEMBERS, install
 from tests.system.conftest import SHORT
 from xrm_control.storage.formats.ome_tiff import write_volume
@@ -23,6 +24,7 @@ GOOD = {
     "reconstructors": {"zeros": "theirs:Zeros"},
     "thresholds": {"quarter": "theirs:Quarter"},
     "backends": {"elsewhere": "theirs:Elsewhere"},
+    "exporters": {"angles": "theirs:Angles"},
 }
 
 
@@ -81,7 +83,7 @@ def test_without_the_package_they_are_unknown(tmp_path: Path) -> None:
     assert "unknown kind 'quarter'" in said.stderr
 
 
-@pytest.mark.parametrize(("command", "kind"), [("reconstruct", "zeros"), ("analyze", "quarter")])
+@pytest.mark.parametrize(("command", "kind"), [("reconstruct", "zeros"), ("analyze", "quarter"), ("export", "angles")])
 def test_the_command_line_offers_them(theirs: Installed, command: str, kind: str) -> None:
     assert kind in theirs.xrm(command, "--help").stdout
 
@@ -99,9 +101,19 @@ def test_a_volume_is_measured_by_them(theirs: Installed, tmp_path: Path) -> None
     assert [one["meaning"] for one in columns if one["name"] == "elongation"] == ["longest over shortest radius"]
 
 
+def test_a_run_is_exported_by_them(theirs: Installed, tmp_path: Path) -> None:
+    run, out = scanned_run(tmp_path), tmp_path / "out"
+    said = theirs.xrm("export", run.path, "--to", "angles", "--out", out, "--json")
+    assert said.returncode == 0, said.stderr
+    (told,) = json.loads(said.stdout)
+    assert told["path"] == str(out / f"{run.path.name}_roi-01.txt")
+    assert [float(line) for line in Path(told["path"]).read_text().split()] == [float(x) for x in range(-90, 91, 3)]
+
+
 def test_doctor_lists_them(theirs: Installed) -> None:
     found = {item["what"]: item["found"] for item in json.loads(theirs.xrm("doctor", "--json").stdout)}
     assert found["backends"] == "elsewhere, epics, simulated"
+    assert found["exporters"] == "angles, data_exchange, nxtomo"
     assert found["metrics"] == "elongation, radii, roughness, shape, size"
 
 

@@ -13,6 +13,7 @@ from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.contracts.commands import Abort, Add, Continue, Pause, Skip, Stop
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.states import Verdict
+from xrm_control.exports.writing import ExportedFile
 from xrm_control.processing.measured import read_measured
 from xrm_control.processing.soundness import Verification
 from xrm_control.storage.records import RunSummary
@@ -112,6 +113,16 @@ class Run(Found):
     def verify(self, expect: str | None = None) -> Verification:
         """All of its files held against what was recorded; `exit_code` is 0 where all is sound. See `xrm verify`."""
         return app.verify(self.folder, expect)
+
+    def export(
+        self, to: str, out: str | Path, roi: str | None = None, *, replace: bool = False
+    ) -> tuple[ExportedFile, ...]:
+        """Frames, angles and scale of a region, or of each that was scanned, for other programs: `to` is
+        "data_exchange", "nxtomo", or the kind of another package's exporter; `out` a folder outside of the run.
+
+        Raises DataError for a region that lacks flats or darks, StorageError where it cannot be written.
+        """
+        return app.export(self.folder, to, Path(out), roi, replace=replace)
 
     def volume(self, roi: str = "roi-01") -> tuple[NDArray[Any], float | None]:
         """The volume of a region, (z, y, x) in 1/um, and its voxel size in um. Raises DataError where there is none."""

@@ -18,6 +18,7 @@ from xrm_control.recipe.needs import needs_of
 
 if TYPE_CHECKING:
     from xrm_control.app.commands import go_on, send
+    from xrm_control.app.exporting import export
     from xrm_control.app.outcome import Outcome
     from xrm_control.app.reanalysis import reanalyze
     from xrm_control.app.runs import pace, resume, run
@@ -32,6 +33,7 @@ __all__ = [
     "check",
     "diagram",
     "examine",
+    "export",
     "go_on",
     "kinds",
     "load",
@@ -58,6 +60,7 @@ __getattr__ = lazy(
         **dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"),
         **dict.fromkeys(("pace", "resume", "run"), f"{__name__}.runs"),
         **dict.fromkeys(("go_on", "send"), f"{__name__}.commands"),
+        "export": f"{__name__}.exporting",
         "Outcome": f"{__name__}.outcome",
         "reanalyze": f"{__name__}.reanalysis",
     },

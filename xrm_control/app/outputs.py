@@ -34,8 +34,6 @@ def require_results_folder(folder: Path, *, replace: bool) -> None:
     """Raise DataError unless results can be written into `folder`, which may be missing; onto others only with
     `replace`.
     """
-    if folder.exists() and not folder.is_dir():
-        raise DataError("is a file; results need a folder", where=f"--out, {folder}", remedy="name another folder")
     found = [name for name in _OF_AN_ANALYSIS if (folder / name).exists()]
     if found and not replace:
         raise DataError(
@@ -44,6 +42,13 @@ def require_results_folder(folder: Path, *, replace: bool) -> None:
             value=", ".join(found),
             remedy="choose another folder, or say --replace",
         )
+    require_folder(folder)
+
+
+def require_folder(folder: Path) -> None:
+    """Raise DataError unless `folder` can be written into, or made."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError("is a file; results need a folder", where=f"--out, {folder}", remedy="name another folder")
     place = folder.absolute()
     while not place.exists() and place != place.parent:
         place = place.parent

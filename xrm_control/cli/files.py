@@ -1,8 +1,9 @@
-"""Commands on files alone: a scan into a volume, a volume into particles. No logic lives here."""
+"""Commands on files: a scan into a volume, a volume into particles, a run into other formats. No logic lives here."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,7 +64,7 @@ def reconstruct(
     pixel_size_um = arguments.length_um("--pixel-size-um", pixel_size_um)
     told = ScanOptions(pixel_size_um, angle_unit, entry, angles, start, end, flats, darks, references)
     with progress.rows(_err) as on_rows:
-        figures = app.reconstruct(
+        made = app.reconstruct(
             source,
             out,
             spec,
@@ -74,7 +75,7 @@ def reconstruct(
             on_rows=on_rows,
             replace=replace,
         )
-    _json(figures) if json_ else _figures(figures)
+    _json(made.as_dict()) if json_ else _figures(made.as_dict())
 
 
 def analyze(
@@ -109,7 +110,32 @@ def analyze(
             _out.print(f"note     {warning}")
 
 
-def _figures(figures: dict[str, Any]) -> None:
+def export(
+    run: Annotated[Path, typer.Argument(help="run folder", show_default=False)],
+    to: Annotated[str, typer.Option("--to", help="format", autocompletion=complete("to"), show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="folder for the files; made if need be", show_default=False)],
+    roi: Annotated[str | None, typer.Option(help="region: roi-02; none: each that was scanned")] = None,
+    replace: Replace = False,
+    json_: AsJson = False,
+) -> None:
+    """Write the frames of a run's regions, with angles and scale, for other programs.
+
+    The run is only read. A file gets its name when it was read back and is what the run holds.
+    """
+    from xrm_control import app
+
+    files = app.export(run, to, out, roi, replace=replace)
+    if json_:
+        _json([vars(file) for file in files])
+        return
+    for file in files:
+        frames = f"{file.projections} projections, {file.flats} flats, {file.darks} darks"
+        _out.print(f"{file.path}  {file.kind}; {frames}; {file.bytes / 1e6:.1f} MB, read back")
+        for note in file.notes:
+            _out.print(f"note     {file.roi}: {note}")
+
+
+def _figures(figures: Mapping[str, object]) -> None:
     for name, value in figures.items():
         if isinstance(value, list) and value and isinstance(value[0], str):
             for note in value:

@@ -8,7 +8,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 # Options whose values are kinds, and the family each chooses from.
-_FAMILIES = {"method": "reconstructors", "threshold": "thresholds"}
+_FAMILIES = {"method": "reconstructors", "threshold": "thresholds", "to": "exporters"}
 
 
 def kinds_of(option: str) -> tuple[str, ...]:

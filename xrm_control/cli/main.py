@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from xrm_control.cli import arguments, commands, streams
-from xrm_control.cli.files import analyze, reconstruct
+from xrm_control.cli.files import analyze, export, reconstruct
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand
@@ -268,6 +268,7 @@ def status(
 
 cli.command(cls=KindsCommand)(reconstruct)
 cli.command(cls=KindsCommand)(analyze)
+cli.command(cls=KindsCommand)(export)
 
 
 @cli.command()

@@ -63,27 +63,27 @@ class RunScan:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Of the projections. Raises DataError where there is none."""
-        views = self._of(FrameKind.PROJECTION)
+        views = self.of(FrameKind.PROJECTION)
         return (len(views), *views[0].shape)
 
     def load(self) -> ScanData:
         """Projections sorted by measured angle, left on the disk; hashes are verified whenever frames are read."""
-        projections, references, darks = (self._of(kind) for kind in FRAMES)
+        projections, references, darks = (self.of(kind) for kind in FRAMES)
         views = sorted(projections, key=lambda frame: frame.exposure.actual.theta_deg)
         return ScanData(
             projections=LazyFrames(
-                (len(views), *views[0].shape), np.dtype(views[0].dtype), partial(_read, self.run, views)
+                (len(views), *views[0].shape), np.dtype(views[0].dtype), partial(read_frames, self.run, views)
             ),
             theta_deg=np.array([frame.exposure.actual.theta_deg for frame in views]),
-            time_s=np.array([_middle_s(frame) for frame in views]),
-            flats=_read(self.run, references),
-            flat_time_s=np.array([_middle_s(frame) for frame in references]),
-            darks=_read(self.run, darks),
+            time_s=np.array([middle_s(frame) for frame in views]),
+            flats=read_frames(self.run, references),
+            flat_time_s=np.array([middle_s(frame) for frame in references]),
+            darks=read_frames(self.run, darks),
             pixel_size_um=self.pixel_size_um,
         )
 
-    def _of(self, kind: FrameKind) -> list[StoredFrame]:
-        """In the order in which they were taken. Raises DataError where there is none, or one of another shape."""
+    def of(self, kind: FrameKind) -> list[StoredFrame]:
+        """Frames of a kind, in the order in which they were taken. DataError for none, or one of another shape."""
         stored = [frame for plan, frame in self.frames if plan.kind == kind]
         if not stored:
             raise DataError(f"the scan has no {kind}", where=f"{self.run.name}, {self.roi}")
@@ -95,9 +95,10 @@ class RunScan:
         return sorted(stored, key=lambda frame: frame.exposure.t_start_s)
 
 
-def _read(
+def read_frames(
     run: Path, frames: Sequence[StoredFrame], views: Sequence[int] | None = None, rows: slice = slice(None)
 ) -> NDArray[Any]:
+    """Images (n, rows, columns) of frames of one shape, or of some of them; their hashes are verified."""
     folder = RunFolder.open(run)
     chosen = frames if views is None else [frames[view] for view in views]
     first, end, _ = rows.indices(frames[0].shape[0])
@@ -107,5 +108,6 @@ def _read(
     return out
 
 
-def _middle_s(frame: StoredFrame) -> float:
+def middle_s(frame: StoredFrame) -> float:
+    """Middle of its exposure in s of instrument time."""
     return (frame.exposure.t_start_s + frame.exposure.t_end_s) / 2
