@@ -33,6 +33,7 @@ from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisConfig, AxisModel
 from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM, Illumination
 from simulators.seeding import generator
+from simulators.sketch import transmission
 from simulators.source import Shutter, Source, without
 from simulators.specimen import Specimen, SpecimenConfig
 from simulators.trace import ExposureSeen, Latched, SettingChange, Trace
@@ -56,6 +57,7 @@ class MicroscopeConfig:
     open_beam_fraction: of full scale, for one second at binning 8; it fixes the camera's gain.
     shutter_s, front_end_s: how long the blades travel.
     noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
+    rendering: off, a specimen of blobs stands in for the one that would be looked at (see `simulators.sketch`).
     begun_s: when it was switched on; noise does not repeat itself after that.
     """
 
@@ -65,6 +67,7 @@ class MicroscopeConfig:
     open_beam_fraction: float = 0.6
     axis_offset_um: float | None = None
     noise: bool = True
+    rendering: bool = True
     blur_fwhm_um: float = 0.15
     illumination_unevenness: float = 0.15
     illumination_wander: float = 0.05
@@ -381,8 +384,13 @@ class Microscope:
             c = self.config
             flux = c.photons_per_pixel_s * (taken.binning / 8) ** 2 * self._source.flux(middle_s)
             photons = flux * lit_s * self._light.image(size, middle_s)
-            photons *= mean_transmission(self.specimen, self._view, begin_s, end_s, taken.binning, c.blur_fwhm_um)
+            photons *= self._transmission(begin_s, end_s, taken.binning)
         return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
+
+    def _transmission(self, begin_s: float, end_s: float, binning: int) -> NDArray[np.float64]:
+        if not self.config.rendering:
+            return transmission(self.config.seed, self._view(0.5 * (begin_s + end_s)), binning)
+        return mean_transmission(self.specimen, self._view, begin_s, end_s, binning, self.config.blur_fwhm_um)
 
     def _interfere(self, fault: Fault, t_s: float) -> None:
         """What somebody else does before or during the exposure that begins now."""
