@@ -55,7 +55,7 @@ def test_it_is_begun(folder: RunFolder, left: str) -> None:
 
 def test_until_then_it_is_told_what_happened(folder: RunFolder) -> None:
     _empty_journal(folder)
-    with pytest.raises(DataError, match="died in its first instant.*xrm resume"):
+    with pytest.raises(DataError, match=r"died in its first instant.*xrm resume"):
         app.status(folder.path)
 
 
