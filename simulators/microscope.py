@@ -97,7 +97,7 @@ def standing_still(config: MicroscopeConfig) -> MicroscopeConfig:
 
 @dataclass(frozen=True)
 class _Taken:
-    """An exposure as it was ordered."""
+    """An exposure as it was ordered. first: since the camera was armed anew."""
 
     number: int
     begin_s: float
@@ -107,6 +107,7 @@ class _Taken:
     fault: str | None
     unique_id: int
     aborted: bool = False
+    first: bool = False
 
 
 class Microscope:
@@ -128,6 +129,7 @@ class Microscope:
         self._binning, self._exposure_s = 8, 1.0
         self._taken: list[_Taken] = []
         self._counter = 0
+        self._armed = False
         self._settings: list[SettingChange] = []
 
     @property
@@ -212,6 +214,11 @@ class Microscope:
         self._binning, self._exposure_s = binning, float(exposure_s)
         self._settings.append(SettingChange(t_s, "camera", f"binning {binning}, exposure {exposure_s:g} s"))
 
+    def arm_camera(self, t_s: float) -> None:
+        """Stop the camera and make it ready anew: what it had in its buffers is gone."""
+        self._connected(t_s)
+        self._armed = True
+
     def camera_settings(self, t_s: float) -> tuple[int, float]:
         """Binning and exposure time in s, as the camera reads them back."""
         self._connected(t_s)
@@ -234,8 +241,10 @@ class Microscope:
         ready_s = end_s + dict(self._camera.readout_s)[self._binning]
         self._counter += 1
         kind = fault.kind if fault is not None else None
-        taken = _Taken(len(self._taken) + 1, t_s, end_s, ready_s, self._binning, kind, self._counter)
+        number, first = len(self._taken) + 1, self._armed
+        taken = _Taken(number, t_s, end_s, ready_s, self._binning, kind, self._counter, first=first)
         self._taken.append(taken)
+        self._armed = False
         return Exposure(taken.number, end_s, ready_s)
 
     def abort_exposure(self, t_s: float) -> None:
@@ -261,7 +270,7 @@ class Microscope:
         if taken.fault == "dropped_frame":
             return None
         shown = taken
-        if taken.fault == "repeated_frame" and number > 1:
+        if taken.fault == "repeated_frame" and number > 1 and not taken.first:
             shown = self._taken[number - 2]
         image: NDArray[Any] = self._expose(shown)
         if taken.fault == "nan_frame":

@@ -271,6 +271,7 @@ class _SimulatedCamera:
         """See `Camera.configure`. An exposure that nobody waits for any more is let pass."""
         await self._clock.sleep_until(self._ready_s)
         _reached(self._microscope.configure_camera, binning, exposure_s, self._clock.now_s())
+        _reached(self._microscope.arm_camera, self._clock.now_s())
         self._settings = (binning, exposure_s)
         camera = self._microscope.describe().camera
         return CameraSettings(binning, exposure_s, (camera.height_px // binning, camera.width_px // binning))
