@@ -7,7 +7,7 @@ CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # Tests wait a good part of their time, for other processes and for instruments that keep their own.
 TESTERS := $(shell expr $(CPUS) + 1)
 
-.PHONY: demo test lint columns docs bench soak busy mutants setup clean
+.PHONY: demo test lint columns docs bench soak busy mutants hunt setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -54,6 +54,11 @@ busy: $(READY)
 # How many planted faults do the tests find? Hours; `.venv/bin/python -m tests.mutants --help` for a part of them.
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants --jobs $(CPUS)
+
+# Nights in which everything goes wrong that can, one seed each, and the table of what was met. Hours; one night again:
+# `.venv/bin/python -m tests.hunt --replay tests/hunt/found/NAME.yaml`, and `--help` for a part of them.
+hunt: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.hunt --nights 20000 --jobs $(CPUS) --page
 
 setup: $(READY)
 

@@ -11,7 +11,7 @@
 | dropped_frame | frames, or at_s | the frame is lost |
 | dark_frame | frames, or at_s | the frame has seen no light |
 | nan_frame | frames, or at_s | the frame holds NaN |
-| repeated_frame | frames, or at_s | the frame is the one before |
+| repeated_frame | frames, or at_s | the frame is that of the exposure before, unless the camera was armed since |
 | wrong_shape_frame | frames, or at_s | the frame lacks its last rows, an eighth of them |
 | light_leak_frame | frames, or at_s | the frame sees the beam although the shutter is closed |
 | foreign_frame | frames, or at_s | somebody else has exposed just before: the camera's counter jumps |

@@ -33,6 +33,7 @@ from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisConfig, AxisModel
 from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM, Illumination
 from simulators.seeding import generator
+from simulators.sketch import transmission
 from simulators.source import Shutter, Source, without
 from simulators.specimen import Specimen, SpecimenConfig
 from simulators.trace import ExposureSeen, Latched, SettingChange, Trace
@@ -56,6 +57,7 @@ class MicroscopeConfig:
     open_beam_fraction: of full scale, for one second at binning 8; it fixes the camera's gain.
     shutter_s, front_end_s: how long the blades travel.
     noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
+    rendering: off, a specimen of blobs stands in for the one that would be looked at (see `simulators.sketch`).
     begun_s: when it was switched on; noise does not repeat itself after that.
     """
 
@@ -65,6 +67,7 @@ class MicroscopeConfig:
     open_beam_fraction: float = 0.6
     axis_offset_um: float | None = None
     noise: bool = True
+    rendering: bool = True
     blur_fwhm_um: float = 0.15
     illumination_unevenness: float = 0.15
     illumination_wander: float = 0.05
@@ -94,7 +97,7 @@ def standing_still(config: MicroscopeConfig) -> MicroscopeConfig:
 
 @dataclass(frozen=True)
 class _Taken:
-    """An exposure as it was ordered."""
+    """An exposure as it was ordered. first: since the camera was armed anew."""
 
     number: int
     begin_s: float
@@ -104,6 +107,7 @@ class _Taken:
     fault: str | None
     unique_id: int
     aborted: bool = False
+    first: bool = False
 
 
 class Microscope:
@@ -125,6 +129,7 @@ class Microscope:
         self._binning, self._exposure_s = 8, 1.0
         self._taken: list[_Taken] = []
         self._counter = 0
+        self._armed = False
         self._settings: list[SettingChange] = []
 
     @property
@@ -209,6 +214,11 @@ class Microscope:
         self._binning, self._exposure_s = binning, float(exposure_s)
         self._settings.append(SettingChange(t_s, "camera", f"binning {binning}, exposure {exposure_s:g} s"))
 
+    def arm_camera(self, t_s: float) -> None:
+        """Stop the camera and make it ready anew: what it had in its buffers is gone."""
+        self._connected(t_s)
+        self._armed = True
+
     def camera_settings(self, t_s: float) -> tuple[int, float]:
         """Binning and exposure time in s, as the camera reads them back."""
         self._connected(t_s)
@@ -231,8 +241,10 @@ class Microscope:
         ready_s = end_s + dict(self._camera.readout_s)[self._binning]
         self._counter += 1
         kind = fault.kind if fault is not None else None
-        taken = _Taken(len(self._taken) + 1, t_s, end_s, ready_s, self._binning, kind, self._counter)
+        number, first = len(self._taken) + 1, self._armed
+        taken = _Taken(number, t_s, end_s, ready_s, self._binning, kind, self._counter, first=first)
         self._taken.append(taken)
+        self._armed = False
         return Exposure(taken.number, end_s, ready_s)
 
     def abort_exposure(self, t_s: float) -> None:
@@ -258,7 +270,7 @@ class Microscope:
         if taken.fault == "dropped_frame":
             return None
         shown = taken
-        if taken.fault == "repeated_frame" and number > 1:
+        if taken.fault == "repeated_frame" and number > 1 and not taken.first:
             shown = self._taken[number - 2]
         image: NDArray[Any] = self._expose(shown)
         if taken.fault == "nan_frame":
@@ -381,8 +393,13 @@ class Microscope:
             c = self.config
             flux = c.photons_per_pixel_s * (taken.binning / 8) ** 2 * self._source.flux(middle_s)
             photons = flux * lit_s * self._light.image(size, middle_s)
-            photons *= mean_transmission(self.specimen, self._view, begin_s, end_s, taken.binning, c.blur_fwhm_um)
+            photons *= self._transmission(begin_s, end_s, taken.binning)
         return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
+
+    def _transmission(self, begin_s: float, end_s: float, binning: int) -> NDArray[np.float64]:
+        if not self.config.rendering:
+            return transmission(self.config.seed, self._view(0.5 * (begin_s + end_s)), binning)
+        return mean_transmission(self.specimen, self._view, begin_s, end_s, binning, self.config.blur_fwhm_um)
 
     def _interfere(self, fault: Fault, t_s: float) -> None:
         """What somebody else does before or during the exposure that begins now."""

@@ -50,6 +50,16 @@ def test_a_bad_frame_is_retaken(fault: dict[str, Any], reason: str) -> None:
     assert ("keep", "roi-01/proj_0001", 2) in bench.sink.calls
 
 
+@pytest.mark.parametrize("times", [2, 3, 5, 9, 40])
+def test_no_frame_is_taken_for_the_next_one(times: int) -> None:
+    """A camera that is one exposure behind delivers sharp pictures, each with the next number, of the pose before."""
+    bench = Bench({"kind": "repeated_frame", "at_s": 3.0, "times": times})
+    bench.run(STEPS)
+    assert all("unique id" in reason for reason in bench.sink.reasons)
+    assert bench.violations() == []
+    assert bench.outcomes() == ALL_KEPT
+
+
 def test_a_frame_that_never_comes_is_declared_missing_and_the_rest_goes_on() -> None:
     bench = Bench({"kind": "dropped_frame", "frames": [3, 4, 5, 6, *range(10, 14)]})
     bench.run(STEPS)

@@ -41,6 +41,7 @@ class FrameChecker:
         self._last: NDArray[Any] | None = None
         self._last_id: int | None = None
         self._ordered = 0
+        self._late = False
         self._refused: dict[FrameId, list[Look]] = {}
         self._setting: tuple[int, float] | None = None
         self._good: set[tuple[int, float] | None] = set()
@@ -58,6 +59,7 @@ class FrameChecker:
     def restarted(self) -> None:
         """The camera may count its frames anew from here on; what it saw before is still remembered."""
         self._last_id = None
+        self._ordered, self._late = 0, False
 
     def ordered(self) -> None:
         """One more exposure is ordered; its frame may yet be lost."""
@@ -85,8 +87,7 @@ class FrameChecker:
 
     def disturbed(self, frame: CameraFrame) -> None:
         """The frame is not believed, whatever it shows; its number counts."""
-        if frame.unique_id != self._last_id:
-            self._last_id, self._ordered = frame.unique_id, 0
+        self._follows(frame.unique_id)
 
     def check(self, step: FrameStep, frame: CameraFrame) -> None:
         """Raise FrameUnusable, or Saturated, unless `frame` can be the picture that `step` asked for."""
@@ -117,18 +118,33 @@ class FrameChecker:
         self.light.add(step, image, look)
 
     def _check_id(self, step: FrameStep, frame: CameraFrame) -> None:
-        """The id must be one of those that the exposures ordered since the last frame have."""
         last, ordered = self._last_id, max(1, self._ordered)
-        repeated = last == frame.unique_id
-        if not repeated:
-            self._last_id, self._ordered = frame.unique_id, 0
-        if last is not None and not last < frame.unique_id <= last + ordered:
+        follows = self._follows(frame.unique_id)
+        if last is not None and not follows:
             raise FrameUnusable(
                 "its unique id does not follow: somebody else exposed, or the camera counts anew",
                 where=step.frame_id,
                 value=frame.unique_id,
                 limit=last + 1 if ordered == 1 else f"{last + 1} to {last + ordered}",
             )
+
+    def _follows(self, unique_id: int) -> bool:
+        """Whether the id is one of those that the exposures ordered since the last frame have; it counts.
+
+        A camera that has delivered a frame twice may be one behind: until it has caught up, each of its frames would be
+        taken for the next one.
+        """
+        last, ordered = self._last_id, max(1, self._ordered)
+        if last is None:
+            self._last_id, self._ordered = unique_id, 0
+            return True
+        if unique_id == last:
+            self._late = True
+            return False
+        among = last < unique_id <= last + ordered
+        self._late = self._late and among and unique_id < last + ordered
+        self._last_id, self._ordered = unique_id, last + ordered - unique_id if self._late else 0
+        return among and not self._late
 
     def _check_full(self, step: FrameStep, image: NDArray[Any]) -> None:
         limit = min(self._full_scale, np.iinfo(image.dtype).max) if image.dtype.kind in "ui" else self._full_scale

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xrm_control.app.outcome import Outcome
-from xrm_control.app.recipes import Loaded, plan
+from xrm_control.app.recipes import Loaded, load, plan
 from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Reply, Skip, Until
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
 from xrm_control.contracts.results import RESULTS
@@ -75,19 +75,9 @@ def run(
     tempo = pace(recipe.instrument, speed)
     started = utc_now()
     folder = RunFolder.create(out, recipe.name, started, secrets.token_hex(2))
-    record = RunRecord(
-        folder.name, recipe.name, recipe.sha256(), recipe.instrument.tag, recipe.instrument.simulated,
-        started.isoformat(timespec="seconds"),
-    )  # fmt: skip
     with folder.lock(), _told_with(folder):
         folder.write_text(folder.recipe, loaded.text)
-        planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
-        folder.write_text(folder.plan, PLAN.text(planned))
-        with Journal.create(folder.journal, record) as journal:
-            _record_beginning(folder, journal)
-            doubts = tuple(RecipeDoubted(warning.message()) for warning in cost.warnings)
-            carried = Carried(recipe, folder, journal, cost, started, news=doubts, until=wanted, operator=operator)
-            code = _carry_out(carried, tempo, listener)
+        code = _begin(folder, recipe, cost, started, tempo, listener, wanted, operator)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
@@ -102,8 +92,11 @@ def resume(
 
     Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with.
     """
-    folder, wanted = RunFolder.open(path), _until(until)
+    folder, wanted = RunFolder.open(path, unbegun=True), _until(until)
     with folder.lock(), _told_with(folder):
+        if not Journal.was_begun(folder.journal):
+            code = _begin_again(folder, speed, listener, wanted, operator)
+            return Outcome(folder.path, code, RESULTS.read(folder.results))
         with JournalReader.open(folder.journal) as reader:
             state = reader.state()
         if state is not None and state.state is RunState.DONE:
@@ -111,6 +104,44 @@ def resume(
         with Journal.open(folder.journal) as journal:
             code = _go_on(folder, journal, speed, listener, wanted, operator)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
+
+
+def _begin(
+    folder: RunFolder,
+    recipe: Recipe,
+    cost: Plan,
+    started: datetime,
+    tempo: str | float,
+    listener: Listener | None,
+    until: Until | None,
+    operator: Operator | None,
+) -> int:
+    """From the plan on: the recipe is in the folder."""
+    record = RunRecord(
+        folder.name, recipe.name, recipe.sha256(), recipe.instrument.tag, recipe.instrument.simulated,
+        started.isoformat(timespec="seconds"),
+    )  # fmt: skip
+    planned = PlanDocument.model_validate({**cost.as_dict(), "recipe": recipe.model_dump(mode="json")})
+    folder.write_text(folder.plan, PLAN.text(planned), replace=True)
+    with Journal.create(folder.journal, record) as journal:
+        _record_beginning(folder, journal)
+        doubts = tuple(RecipeDoubted(warning.message()) for warning in cost.warnings)
+        carried = Carried(recipe, folder, journal, cost, started, news=doubts, until=until, operator=operator)
+        return _carry_out(carried, tempo, listener)
+
+
+def _begin_again(
+    folder: RunFolder, speed: str | None, listener: Listener | None, until: Until | None, operator: Operator | None
+) -> int:
+    """A run that died before anything was in its journal: it has done nothing, and is begun with the recipe it has."""
+    folder.quarantine_parts()
+    for suffix in ("", "-wal", "-shm"):
+        left = folder.journal.with_name(folder.journal.name + suffix)
+        if left.exists():
+            folder.set_aside(left)
+    loaded = load(folder.recipe)
+    cost, tempo = plan(loaded, folder.path.parent), pace(loaded.recipe.instrument, speed)
+    return _begin(folder, loaded.recipe, cost, utc_now(), tempo, listener, until, operator)
 
 
 def _done_with(folder: RunFolder) -> ExitCode:

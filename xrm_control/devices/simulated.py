@@ -90,6 +90,10 @@ class SimulatedBackend(Backend):
         default=False,
         description="nothing drifts, runs out or has play: with noise false a frame depends on its pose alone",
     )
+    rendering: bool = Field(
+        default=True,
+        description="false: frames of blobs in place of the specimen, for nights of which no volume is wanted",
+    )
     axis_offset_um: float | None = Field(
         default=None, ge=-20, le=20, description="rotation axis off the detector's centre; none: drawn from the seed"
     )
@@ -97,9 +101,10 @@ class SimulatedBackend(Backend):
 
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without `still` where it is off: recipes from before there was such a setting keep their hash."""
+        """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        return content if self.still else {name: value for name, value in content.items() if name != "still"}
+        as_ever = {"still": False, "rendering": True}
+        return {name: value for name, value in content.items() if as_ever.get(name) is not value}
 
     @property
     def simulated(self) -> bool:
@@ -120,6 +125,8 @@ class SimulatedBackend(Backend):
             seed=self.seed,
             specimen=SpecimenConfig(preset=self.specimen),
             noise=self.noise,
+            rendering=self.rendering,
+            illumination_unevenness=MicroscopeConfig.illumination_unevenness if self.rendering else 0.0,
             axis_offset_um=self.axis_offset_um,
             faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
             begun_s=begun_s,
@@ -187,9 +194,9 @@ class SimulatedInstrument(ComposedInstrument):
                 self.microscope.stop(name, now_s)
             self.microscope.abort_exposure(now_s)
 
-    def truth(self) -> Mapping[str, Any]:
-        """See `Instrument.truth`."""
-        return self.microscope.truth()
+    def truth(self) -> Mapping[str, Any] | None:
+        """See `Instrument.truth`; of blobs there is none to tell."""
+        return self.microscope.truth() if self.microscope.config.rendering else None
 
 
 class _SimulatedAxis:
@@ -264,6 +271,7 @@ class _SimulatedCamera:
         """See `Camera.configure`. An exposure that nobody waits for any more is let pass."""
         await self._clock.sleep_until(self._ready_s)
         _reached(self._microscope.configure_camera, binning, exposure_s, self._clock.now_s())
+        _reached(self._microscope.arm_camera, self._clock.now_s())
         self._settings = (binning, exposure_s)
         camera = self._microscope.describe().camera
         return CameraSettings(binning, exposure_s, (camera.height_px // binning, camera.width_px // binning))

@@ -340,6 +340,8 @@ class Commands:
 
     def _set_aside(self, wish: Wish, roi: str) -> None:
         reason = f"skipped by {wish.by}"
+        # Of a region that was begun in an earlier sitting frames are planned: each has its outcome with this.
+        self._run.journal.declare_open_missing(reason, t_s=self._run.clock.now_s(), roi=roi)
         self._run.set_roi_state(roi, RoiState.QUARANTINED, reason)
         self._run.events.emit(RoiQuarantined(roi, reason))
         self._run.ahead.pop(roi, None)

@@ -206,6 +206,9 @@ class Runner:
         life = run.journal.roi_states().get(roi.name)
         if life is not None and life.state in ROI_ENDS:
             run.ahead.pop(roi.name, None)
+            # Set aside with frames still open, as by an earlier version: the run could never be done.
+            reason = life.reason or "its region is over"
+            await run.on_disk(lambda: run.journal.declare_open_missing(reason, t_s=run.clock.now_s(), roi=roi.name))
             return
         acquisition = run.ahead[roi.name]
         run.plan_frames(acquisition)

@@ -19,7 +19,7 @@ from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.storage.chain import ChainWriter
 from xrm_control.storage.durable import fsync_path
-from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version
+from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version, is_empty
 from xrm_control.storage.records import Artifact, Intent, PlannedFrame, RunRecord, StoredFrame
 from xrm_control.storage.schema import schema_statements
 
@@ -53,6 +53,17 @@ class Journal(JournalQueries):
             journal.close()
             raise
         return journal
+
+    @staticmethod
+    def was_begun(path: Path) -> bool:
+        """Whether there is a journal with anything in it. A file that is none was somebody's: it counts as one."""
+        if not path.is_file():
+            return False
+        try:
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                return not is_empty(connection)
+        except sqlite3.Error:
+            return True
 
     @classmethod
     def open(cls, path: Path) -> Journal:

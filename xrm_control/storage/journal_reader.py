@@ -291,12 +291,24 @@ class JournalReader(JournalQueries):
         self.close()
 
 
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether nothing was ever written: whoever made the journal died before its first transaction."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+
+
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
     """DataError unless the database carries a journal version that this program knows."""
+    if is_empty(connection):
+        raise DataError(
+            "the journal is empty: the run died in its first instant, and has done nothing",
+            where=str(path),
+            remedy="`xrm resume` the run, or start its recipe anew",
+        )
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version not in READABLE:
         raise DataError(
-            "the journal is empty or of another version",
+            "the journal is of another version",
             where=str(path),
             value=version,
             limit=" or ".join(map(str, READABLE)),

@@ -109,13 +109,16 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
-        """An existing run folder; DataError, with a hint where there is one, when `path` is none."""
+    def open(cls, path: Path, *, unbegun: bool = False) -> RunFolder:
+        """An existing run folder; DataError, with a hint where there is one, when `path` is none.
+
+        unbegun: also one whose run died before it had a journal.
+        """
         path = Path(path).absolute()
         if not path.exists():
             raise DataError("no such run folder", where=str(path))
         folder = cls(path if path.is_dir() else path.parent)
-        if folder.journal.is_file():
+        if folder.journal.is_file() or (unbegun and folder.recipe.is_file()):
             return folder
         remedy = None
         if path.is_dir():

@@ -1,0 +1,50 @@
+"""Frames for nights that nobody looks at: a specimen of blobs, far cheaper than one that is rendered.
+
+A frame is still the picture of its pose: it moves with x, y and z, changes with the angle, shows the beam beside the
+strip, and is recognised by whoever looks again. It is no projection of a solid: blobs shift with the angle, by their
+depth, and with nothing else, so its brightness does not depend on the angle. Nothing can be reconstructed from it.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulators.imaging import View
+from simulators.optics import DETECTOR_PX, PIXEL_UM
+from simulators.seeding import generator
+
+# Where blobs lie: across, down and along the beam, in um from the middle of a strip of 320 um.
+_ACROSS_UM, _DOWN_UM, _DEPTH_UM = 150.0, 320.0, 10.0
+_BLOBS = 1100
+_SEEN_UM = 4.0  # standard deviations of a blob beyond which it is not seen
+
+
+@lru_cache(maxsize=4)
+def blobs(seed: int) -> NDArray[np.float64]:
+    """(blobs, 5), sorted by y: x, y, z, standard deviation in um, and optical depth in the middle."""
+    random = generator(seed, "sketch")
+    low = (-_ACROSS_UM, -_DOWN_UM, -_DEPTH_UM, 1.5, 0.3)
+    high = (_ACROSS_UM, _DOWN_UM, _DEPTH_UM, 3.5, 1.0)
+    found = random.uniform(low, high, (_BLOBS, 5))
+    return found[np.argsort(found[:, 1])]
+
+
+def transmission(seed: int, view: View, binning: int) -> NDArray[np.float64]:
+    """Transmission (size, size) of the blobs as seen from a pose."""
+    half_um, reach_um = 0.5 * DETECTOR_PX * PIXEL_UM, 3.5 * _SEEN_UM
+    known = blobs(seed)
+    first, last = np.searchsorted(known[:, 1], (view.y_um - half_um - reach_um, view.y_um + half_um + reach_um))
+    x, y, z, sigma, depth = known[first:last].T
+    right = x - view.x_um + (z - view.z_um) * math.radians(view.theta_deg) + view.lateral_um
+    down = y - view.y_um + view.vertical_um
+    seen = np.abs(right) < half_um + reach_um
+    right, down, sigma, depth = (one[seen, None] for one in (right, down, sigma, depth))
+    size = DETECTOR_PX // binning
+    pixels_um = (np.arange(size) - 0.5 * (size - 1)) * PIXEL_UM * binning
+    columns = np.exp(-0.5 * ((pixels_um - right) / sigma) ** 2).astype(np.float32)
+    rows = (depth * np.exp(-0.5 * ((pixels_um - down) / sigma) ** 2)).astype(np.float32)
+    return np.exp(-(rows.T @ columns)).astype(np.float64)

@@ -1,0 +1,73 @@
+"""Who is there at night: an operator by script, and the morning, when somebody lets a run that is paused go on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from pydantic import TypeAdapter
+
+from tests.hunt.case import Trouble
+from xrm_control.contracts.commands import Abort, Command, Continue, Letter
+from xrm_control.core.clock import Clock
+from xrm_control.core.events import AnyEvent, StateEntered
+from xrm_control.core.states import RunState
+from xrm_control.session.runner import Hear
+
+BY = "night@console"
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
+_MORNING_S, _TOO_LONG_S = 1800.0, 6 * 3600.0
+
+
+class Crew:
+    """Sends what is left of the night's commands, in each sitting what comes due in it.
+
+    hung: a sitting that has not come to an end for hours of its own time.
+    """
+
+    def __init__(self, troubles: tuple[Trouble, ...]) -> None:
+        commands = [trouble for trouble in troubles if trouble["kind"] == "command"]
+        self._script = sorted(commands, key=lambda trouble: trouble["at_s"])
+        self._sent = 0
+        self._state = RunState.IDLE
+        self.calm = False
+        self.hung = False
+        self.refused: list[str] = []
+
+    @property
+    def left(self) -> int:
+        """Commands that nobody has sent yet."""
+        return len(self._script)
+
+    def watch(self, event: AnyEvent) -> None:
+        """What the run shows."""
+        if isinstance(event, StateEntered):
+            self._state = event.state
+
+    @contextlib.contextmanager
+    def __call__(self, clock: Clock, hear: Hear) -> Iterator[None]:
+        task = asyncio.ensure_future(self._shift(clock, hear))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _shift(self, clock: Clock, hear: Hear) -> None:
+        begun_s = clock.now_s()
+        while self._script and not self.calm:
+            await clock.sleep_until(self._script[0]["at_s"])
+            await self._send(hear, _COMMAND.validate_python(self._script.pop(0)["command"]))
+        while clock.now_s() - begun_s < _TOO_LONG_S:
+            await clock.sleep(_MORNING_S)
+            if self._state is RunState.PAUSED:
+                await self._send(hear, Continue())
+        self.hung = True
+        await self._send(hear, Abort())
+
+    async def _send(self, hear: Hear, command: Command) -> None:
+        self._sent += 1
+        letter = Letter(command=command, by=BY, sent_utc="2026-01-01T00:00:00+00:00")
+        reply = await hear(f"night-{self._sent}", letter)
+        if not reply.accepted:
+            self.refused.append(reply.text)

@@ -1,0 +1,235 @@
+"""A disk that is watched: every call of the program that lasts is a step, in order, and a step can go wrong.
+
+Steps: an fsync, a write, a name that is given, a transaction of a journal that begins or is committed. At a chosen step
+the call fails (EIO, ENOSPC, EROFS), once or from then on; or the process is killed there: what is on the disk at that
+instant is laid aside as the run's folder, and whatever the dying process still does is lost. A power cut also takes
+what was not flushed: content since a file's last fsync, names since their folder's. Nothing is really flushed; folders
+belong in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import random
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xrm_control.storage import durable
+from xrm_control.storage import journal as journals
+
+ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS}
+_SQLITE = {
+    errno.EIO: ("disk I/O error", "SQLITE_IOERR"),
+    errno.ENOSPC: ("database or disk is full", "SQLITE_FULL"),
+    errno.EROFS: ("attempt to write a readonly database", "SQLITE_READONLY"),
+}
+_FULL_SYNC = 2
+_NEVER_LOST = ("journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "run.lock", "log.jsonl")
+
+
+class Killed(BaseException):
+    """The process is dead; whatever it still does happens nowhere."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """At step number `at` of the night, and at the `times - 1` that follow, the call fails with `error`."""
+
+    error: str
+    at: int
+    times: int = 1
+
+
+@dataclass
+class Disk:
+    """Watches `root`. `kill_at`: the step before which the process dies; `power`: and with it the machine.
+
+    left: where the folder is as the dead process left it.
+    """
+
+    root: Path
+    chance: random.Random
+    troubles: tuple[Trouble, ...] = ()
+    kill_at: int | None = None
+    power: bool = False
+    steps: int = 0
+    dead: bool = False
+    left: Path | None = None
+    failed: int = 0
+    names: list[str] = field(default_factory=list)
+    _lock: Any = field(default_factory=threading.RLock)
+    _synced: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _listed: dict[str, dict[str, int]] = field(default_factory=dict)
+    _journal: sqlite3.Connection | None = None
+
+    def mount(self) -> None:
+        """All that is there was there before: it is on the disk."""
+        self.dead, self._journal = False, None
+        self._synced.clear()
+        self._listed.clear()
+        for folder, _, files in os.walk(self.root):
+            self._listed[folder] = _listing(folder)
+            for name in files:
+                self._flushed(os.stat(os.path.join(folder, name)))
+
+    def step(self, name: str) -> None:
+        """One more step, before it is done. Raises OSError where it is to fail, Killed where nobody does it."""
+        if self.dead:
+            raise Killed
+        self.steps += 1
+        self.names.append(name)
+        if self.kill_at is not None and self.steps >= self.kill_at:
+            self.dead, self.kill_at = True, None
+            self.left = self._as_left()
+            raise Killed
+        for trouble in self.troubles:
+            if trouble.at <= self.steps < trouble.at + trouble.times:
+                self.failed += 1
+                raise OSError(ERRORS[trouble.error], os.strerror(ERRORS[trouble.error]))
+
+    # what is on the disk
+
+    def _flushed(self, status: os.stat_result) -> None:
+        self._synced[status.st_ino] = (status.st_size, status.st_mtime_ns)
+
+    def synced(self, descriptor: int) -> None:
+        """An fsync has succeeded."""
+        status, path = os.fstat(descriptor), os.readlink(f"/proc/self/fd/{descriptor}")
+        if os.path.isdir(path):
+            self._listed[path] = _listing(path)
+        else:
+            self._flushed(status)
+
+    def _as_left(self) -> Path:
+        """The folder as it is found afterwards, beside the one of which the dead process still dreams."""
+        target = self.root.with_name(f"{self.root.name}+")
+        for folder, _, files in os.walk(self.root):
+            place = target / os.path.relpath(folder, self.root)
+            if self.power and folder != str(self.root) and self._name_lost(folder):
+                continue
+            place.mkdir(parents=True, exist_ok=True)
+            for name in files:
+                self._leave(Path(folder, name), place / name)
+        return target
+
+    def _leave(self, source: Path, target: Path) -> None:
+        if not target.parent.is_dir():
+            return
+        safe = source.name.startswith("journal.sqlite") or source.name in _NEVER_LOST or not self.power
+        status = source.stat()
+        if not safe and self._name_lost(str(source)):
+            listed = self._listed.get(str(source.parent), {})
+            before = [name for name, inode in listed.items() if inode == status.st_ino]
+            if not before:
+                return
+            target = target.with_name(before[0])
+        if safe or self._synced.get(status.st_ino) == (status.st_size, status.st_mtime_ns):
+            if source.suffix == ".tif":
+                os.link(source, target)
+            else:
+                shutil.copy2(source, target)
+        else:
+            # Nobody flushed it: it may be whole, short or empty.
+            content = source.read_bytes()
+            target.write_bytes(content[: self.chance.choice((0, len(content) // 2, len(content)))])
+        if self.power and source.name == "journal.sqlite-wal" and self._careless():
+            os.truncate(target, status.st_size // 2)
+
+    def _name_lost(self, path: str) -> bool:
+        """Whether a name was given and its folder not flushed; and the disk had not come to it by itself."""
+        folder, name = os.path.split(path)
+        # What a name stood for before it was given anew is gone from memory: of those the new one is found.
+        return name not in self._listed.get(folder, {}) and self.chance.random() < 0.7
+
+    def _careless(self) -> bool:
+        """Whether the journal's writer does not wait for the disk."""
+        if self._journal is None:
+            return False
+        with contextlib.suppress(sqlite3.Error):
+            return int(self._journal.execute("PRAGMA synchronous").fetchone()[0]) < _FULL_SYNC
+        return False
+
+    # the seams
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """The calls of this process go through here as long as the block lasts."""
+        disk, within = self, f"{self.root}{os.sep}"
+
+        def ours(descriptor: int) -> str | None:
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+            return path if path.startswith(within) else None
+
+        def fsync(descriptor: int) -> None:
+            path = ours(descriptor)
+            if path is None:
+                return
+            with disk._lock:
+                disk.step(f"fsync {os.path.basename(path)}")
+                disk.synced(descriptor)
+
+        def write(descriptor: int, data: Any, real: Callable[..., int] = os.write) -> int:
+            path = ours(descriptor)
+            if path is None:
+                return real(descriptor, data)
+            with disk._lock:
+                disk.step(f"write {os.path.basename(path)}")
+                return real(descriptor, data)
+
+        def renaming(real: Callable[..., None]) -> Callable[..., None]:
+            def rename(source: Any, target: Any, **words: Any) -> None:
+                if not str(target).startswith(within):
+                    real(source, target, **words)
+                    return
+                with disk._lock:
+                    disk.step(f"rename {os.path.basename(target)}")
+                    real(source, target, **words)
+
+            return rename
+
+        class Watched(sqlite3.Connection):
+            def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+                if sql.startswith(("BEGIN", "COMMIT")):
+                    with disk._lock:
+                        disk._journal = self
+                        try:
+                            disk.step(sql.partition(" ")[0])
+                        except OSError as error:
+                            text, name = _SQLITE[error.errno or 0]
+                            failure = sqlite3.OperationalError(text)
+                            failure.sqlite_errorname = name
+                            raise failure from error
+                        return super().execute(sql, *arguments)
+                if disk.dead and sql.startswith("PRAGMA journal_mode"):
+                    raise Killed
+                return super().execute(sql, *arguments)
+
+        real_connect = sqlite3.connect
+
+        class _Sqlite:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(sqlite3, name)
+
+            def connect(self, *arguments: Any, **words: Any) -> sqlite3.Connection:
+                return real_connect(*arguments, factory=Watched, **words)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            patch.setattr(os, "write", write)
+            patch.setattr(os, "replace", renaming(os.replace))
+            patch.setattr(durable, "_rename_exclusive", renaming(durable._rename_exclusive))
+            patch.setattr(journals, "sqlite3", _Sqlite())
+            yield
+
+
+def _listing(folder: str) -> dict[str, int]:
+    return {entry.name: entry.inode() for entry in os.scandir(folder)}

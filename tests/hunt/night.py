@@ -1,0 +1,300 @@
+"""Plays one night: sitting after sitting, killed and gone on with, until it is over or does not end well."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from simulators.faults import PERIOD_KINDS, Fault
+from tests.hunt.case import Case, Trouble, name_of
+from tests.hunt.crew import Crew
+from tests.hunt.disk import Disk, Killed
+from tests.hunt.disk import Trouble as DiskTrouble
+from tests.hunt.promises import Ledger, of_the_night, of_the_sitting
+from tests.hunt.quick import without_processing
+from xrm_control import app
+from xrm_control.app import runs
+from xrm_control.core.clock import Clock
+from xrm_control.core.errors import DataError, XrmError
+from xrm_control.core.events import AnyEvent, FrameKept
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.states import RunState
+from xrm_control.devices.protocols import CameraFrame
+from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
+from xrm_control.storage.frames import FrameStore
+from xrm_control.storage.journal import JournalReader
+
+MEMORY = Path("/dev/shm")
+_MOST_SITTINGS, _CPU_S = 25, 90.0
+_FAULT_FIELDS = {one.name for one in fields(Fault)}
+BASE: dict[str, Any] = {
+    "name": "hunted",
+    "instrument": {"backend": "simulated", "rendering": False},
+    "compute": {"kind": "inline"},
+    "output": {"keep_free_gb": 0},
+    "retry": {"beam_wait_s": 600, "instrument_wait_s": 600},
+}
+
+
+class Hung(BaseException):
+    """A sitting has used more of the processor than any sitting needs."""
+
+
+@dataclass
+class Played:
+    """What came of a night. met: the kinds that happened; findings: promises that were broken, in words."""
+
+    case: Case
+    findings: list[str] = field(default_factory=list)
+    met: set[str] = field(default_factory=set)
+    frames: int = 0
+    sittings: int = 0
+    steps: int = 0
+    ends: list[str] = field(default_factory=list)
+
+
+def play(case: Case) -> Played:
+    """The night of a case, from its first sitting to its judgement."""
+    with tempfile.TemporaryDirectory(prefix="hunt-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        return _Night(case, Path(folder)).play()
+
+
+class _Night:
+    def __init__(self, case: Case, place: Path) -> None:
+        self._case, self._place = case, place
+        self._played = Played(case)
+        self._crew = Crew(case.troubles)
+        self._ledger = Ledger()
+        self._faults = [one for one in case.troubles if name_of(one) == one["kind"] and "at_s" in one]
+        self._deaths = sorted((one for one in case.troubles if one["kind"] in ("kill", "power_cut")), key=_at)
+        troubles = (
+            DiskTrouble(one["error"], one["at"], one["times"]) for one in case.troubles if one["kind"] == "disk"
+        )
+        self._disk = Disk(place / "0", random.Random(f"{case.seed} what is found"), tuple(troubles))
+        self._instrument: SimulatedInstrument | None = None
+        self._run: Path | None = None
+
+    def play(self) -> Played:
+        """All of it."""
+        played = self._played
+        with without_processing(), self._witnessed():
+            while played.sittings < _MOST_SITTINGS:
+                self._crew.calm = calm = self._calm
+                end = self._sit()
+                played.ends.append(end)
+                # Who wanted it to end after a stage wanted that before the storm was over.
+                stopped = end.startswith(f"exit {ExitCode.RESUMABLE:d}")
+                if played.findings or self._over or (calm and self._run is not None and not stopped):
+                    break
+            played.steps, played.frames = self._disk.steps, len(self._ledger.kept)
+            if not played.findings:
+                self._judge()
+        return played
+
+    @property
+    def _calm(self) -> bool:
+        """Whether the storm is over: then the night must end well."""
+        ahead = [one for one in self._disk.troubles if self._disk.steps < one.at]
+        left = self._faults or self._crew.left or self._deaths or ahead
+        return self._played.sittings >= _MOST_SITTINGS - 1 or not left
+
+    @property
+    def _over(self) -> bool:
+        return self._state() is RunState.DONE
+
+    def _state(self) -> RunState | None:
+        if self._run is None:
+            return None
+        try:
+            with JournalReader.open(self._run / "journal.sqlite") as journal:
+                record = journal.state()
+        except DataError:
+            # Died before anything was in it.
+            return None
+        return record.state if record is not None else RunState.IDLE
+
+    def _sit(self) -> str:
+        """One sitting; how it ended, in words."""
+        played, disk = self._played, self._disk
+        played.sittings += 1
+        self._before()
+        self._instrument = None
+        error: BaseException | None = None
+        code: int | None = None
+        failed = disk.failed
+        try:
+            with disk.watching(), _bounded():
+                code = self._carry_out()
+        except Killed:
+            played.met.add("power_cut" if disk.power else "kill")
+        except XrmError as raised:
+            error, code = raised, raised.exit_code
+        except BaseException as raised:  # noqa: BLE001  whatever comes out of it is what is looked for
+            error = raised
+            played.findings.append(f"ended with {type(raised).__name__}: {raised}, no error of the program's own")
+        self._met(disk.failed > failed)
+        killed = disk.left is not None
+        if disk.left is not None:
+            disk.root, disk.left = disk.left, None
+        self._run = next((disk.root / "runs").glob("*/recipe.yaml"), Path()).parent
+        if not self._run.name:
+            # Died before there was a recipe: nothing was taken, and it is begun anew.
+            self._run = None
+            disk.root = self._place / str(played.sittings)
+            return f"nothing was begun: {error or code}"
+        if self._crew.hung:
+            played.findings.append("did not come to an end in 6 h of its own time")
+        if self._state() is not None and (error is None or isinstance(error, XrmError)):
+            disturbed = killed or disk.failed > failed
+            played.findings += of_the_sitting(self._run, self._instrument, code, killed=killed, disturbed=disturbed)
+        self._after(killed)
+        return "killed" if killed else f"exit {code}: {error or ''}"
+
+    def _before(self) -> None:
+        disk = self._disk
+        disk.root.mkdir(exist_ok=True)
+        disk.mount()
+        while self._deaths and (self._deaths[0]["at"] <= disk.steps or self._calm):
+            self._deaths.pop(0)
+        disk.kill_at = self._deaths[0]["at"] if self._deaths else None
+        disk.power = bool(self._deaths) and self._deaths[0]["kind"] == "power_cut"
+        if self._calm:
+            disk.troubles, self._faults = (), []
+
+    def _carry_out(self) -> int:
+        if self._run is not None:
+            return runs.resume(self._run, None, self._hear, operator=self._crew).exit_code
+        recipe = self._disk.root / "hunted.yaml"
+        parts = {key: {**BASE.get(key, {}), **part} for key, part in self._case.recipe.items()}
+        recipe.write_text(yaml.safe_dump({**BASE, **parts}), encoding="utf-8")
+        return runs.run(app.load(recipe), self._disk.root / "runs", None, self._hear, operator=self._crew).exit_code
+
+    def _hear(self, event: AnyEvent) -> None:
+        self._crew.watch(event)
+        if isinstance(event, FrameKept):
+            self._ledger.told.add(event.frame)
+
+    def _met(self, disk_failed: bool) -> None:
+        """What has happened by the end of the sitting."""
+        met, steps = self._played.met, self._disk.steps
+        if self._instrument is not None:
+            now_s = self._instrument._clock.now_s()
+            met |= {one["kind"] for one in self._faults if one["at_s"] <= now_s}
+            sent = [one for one in self._case.troubles if one["kind"] == "command"]
+            met |= {name_of(one) for one in sent if one["at_s"] <= now_s}
+        if disk_failed:
+            met |= {f"disk {one.error}" for one in self._disk.troubles if one.at <= steps}
+        jumps = [one for one in self._case.troubles if one["kind"] == "clock_jump"]
+        met |= {one["kind"] for one in jumps if one["sitting"] <= self._played.sittings}
+
+    def _after(self, killed: bool) -> None:
+        """Nobody goes on before what was wrong is seen to; who died is gone on with at once, and finds what lasts."""
+        if self._instrument is None:
+            return
+        now_s = self._instrument._clock.now_s()
+        self._faults = [
+            one
+            for one in self._faults
+            if one["at_s"] > now_s
+            or (killed and one["kind"] in PERIOD_KINDS and one["at_s"] + one["duration_s"] > now_s)
+        ]
+        # A disk that goes on failing is seen to as well.
+        steps = self._disk.steps
+        self._disk.troubles = tuple(one for one in self._disk.troubles if one.at > steps)
+
+    def _judge(self) -> None:
+        played, run = self._played, self._run
+        if run is None:
+            played.findings.append("came to no run at all")
+        elif self._over:
+            played.findings += of_the_night(run, self._ledger, played.ends[-1])
+            played.findings += self._again(run, played.ends[-1])
+        elif not self._may_end_so(played.ends[-1]):
+            played.findings.append(f"the storm is over, and the night does not end well: {played.ends[-1]}")
+
+    def _again(self, run: Path, end: str) -> Iterator[str]:
+        """Whoever goes on with a run that is done changes nothing."""
+        steps = self._disk.steps
+        with self._disk.watching():
+            code = runs.resume(run).exit_code
+        if self._disk.steps != steps or not end.startswith(f"exit {code}:"):
+            yield f"gone on with when it was done, it ended with {code}, {self._disk.steps - steps} steps later"
+
+    def _may_end_so(self, end: str) -> bool:
+        """Somebody has moved the sample while nobody looked: going on is refused for good."""
+        return "the sample has moved" in end and any(one.get("hidden") for one in self._case.troubles)
+
+    @contextlib.contextmanager
+    def _witnessed(self) -> Iterator[None]:
+        """Instruments with the night's faults; what the camera delivers and the store acknowledges is written down."""
+        night, ledger, store, adopt = self, self._ledger, FrameStore.store, FrameStore.adopt
+        jumps = {one["sitting"]: one["hours"] for one in self._case.troubles if one["kind"] == "clock_jump"}
+        now = runs.utc_now
+
+        def opened(backend: SimulatedBackend, clock: Clock) -> SimulatedInstrument:
+            instrument = SimulatedInstrument(backend._microscope(clock.begun_s), clock)
+            for one in night._faults:
+                instrument.microscope.add_fault(_fault(one))
+            expose = instrument.camera.expose
+
+            async def witnessed() -> CameraFrame:
+                frame = await expose()
+                taken = instrument.microscope._taken[-1]
+                if taken.fault is not None and not (taken.fault == "repeated_frame" and taken.first):
+                    ledger.spoilt[round(frame.started_s, 6)] = taken.fault
+                ledger.seen[round(frame.started_s, 6)] = hashlib.sha256(frame.image.tobytes()).hexdigest()
+                return frame
+
+            instrument.camera.expose = witnessed  # type: ignore[method-assign]
+            night._instrument = instrument
+            return instrument
+
+        def kept(real: Any) -> Any:
+            def acknowledged(*arguments: Any) -> Any:
+                frame = real(*arguments)
+                ledger.kept[frame.frame_id, frame.attempt] = frame
+                return frame
+
+            return acknowledged
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SimulatedBackend, "open", opened)
+            patch.setattr(FrameStore, "store", kept(store))
+            patch.setattr(FrameStore, "adopt", kept(adopt))
+            patch.setattr(runs, "utc_now", lambda: now() + timedelta(hours=jumps.get(night._played.sittings, 0)))
+            yield
+
+
+def _at(trouble: Trouble) -> int:
+    return int(trouble["at"])
+
+
+def _fault(trouble: Trouble) -> Fault:
+    return Fault(**{name: value for name, value in trouble.items() if name in _FAULT_FIELDS})
+
+
+@contextlib.contextmanager
+def _bounded() -> Iterator[None]:
+    """Raise Hung in the main thread when the block uses too much of the processor."""
+
+    def hung(_number: int, _frame: Any) -> None:
+        raise Hung(f"more than {_CPU_S:g} s of the processor")
+
+    before = signal.signal(signal.SIGPROF, hung)
+    signal.setitimer(signal.ITIMER_PROF, _CPU_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -1,0 +1,151 @@
+"""What a night promises, whatever happens: held against journal, files, the camera's own pictures and the trace."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tests.hunt.quick import NOT_MEASURED
+from tests.trace_invariants import said_in, tolerances, violations
+from xrm_control.contracts.results import RESULTS
+from xrm_control.core.errors import XrmError
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.states import FrameKind, RoiState, Verdict
+from xrm_control.devices.simulated import SimulatedInstrument
+from xrm_control.processing.verification import verify
+from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.loading import load_document
+from xrm_control.storage.frames import read_frame
+from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.records import StoredFrame
+from xrm_control.storage.run_folder import RunFolder
+
+_MOST_ATTEMPTS = 120
+_NEVER_KEPT = ("nan_frame", "wrong_shape_frame", "repeated_frame")
+_NOT_KEPT_AS = {
+    ("light_leak_frame", FrameKind.DARK),
+    *(("dark_frame", kind) for kind in FrameKind if kind is not FrameKind.DARK),
+}
+
+
+@dataclass
+class Ledger:
+    """Kept outside of the program. By the begin of an exposure, seen: the hash of what the camera delivered; spoilt:
+    what was wrong with it. kept: what the store has acknowledged; told: frames that were shown as kept.
+    """
+
+    seen: dict[float, str] = field(default_factory=dict)
+    spoilt: dict[float, str] = field(default_factory=dict)
+    kept: dict[tuple[FrameId, int], StoredFrame] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+
+def of_the_sitting(
+    run: Path, instrument: SimulatedInstrument | None, code: int | None, *, killed: bool, disturbed: bool
+) -> Iterator[str]:
+    """Promises of one sitting, the instrument as its witness.
+
+    killed: the process has died; disturbed: that, or a record is lacking: then what is told of holds is not complete.
+    """
+    if instrument is None:
+        return
+    microscope = instrument.microscope
+    trace = microscope.trace(instrument._clock.now_s())
+    if not killed and code != ExitCode.NOT_SAFE and not _out_of_reach(instrument):
+        if trace.shutter and trace.shutter[-1][1] > trace.ended_s:
+            yield f"exit {code}, and the shutter was open"
+        for axis, at_rest in trace.axes_at_rest.items():
+            if not at_rest:
+                yield f"exit {code}, and axis {axis} moved"
+    said = said_in(run)
+    if disturbed:
+        # What was in flight was not told of; what was told before it must still be true.
+        told_s = max((intent.t_s for intent in said.intents), default=0.0)
+        exposures = tuple(one for one in trace.exposures if one.begin_s <= told_s)
+        said = replace(said, holds=(), taking=((0.0, trace.ended_s),), safe=False)
+        trace = replace(trace, exposures=exposures)
+    yield from violations(trace, said, tolerances(microscope))
+
+
+def _out_of_reach(instrument: SimulatedInstrument) -> bool:
+    return instrument.microscope._faults.active("disconnect", instrument._clock.now_s())
+
+
+def of_the_night(run: Path, ledger: Ledger, end: str) -> Iterator[str]:
+    """Promises of a night that is over."""
+    folder = RunFolder(run)
+    recipe, _ = load_document(folder.recipe, Recipe, {})
+    with JournalReader.open(folder.journal) as journal:
+        committed = {(frame.frame_id, frame.attempt): frame for _, frame in journal.stored_frames(kept_only=False)}
+        kept = journal.stored_frames()
+        missing, planned = journal.missing_frames(), journal.planned_frames()
+        lives = journal.roi_states()
+        rows = journal._connection.execute("SELECT frame_id, count(*) FROM attempt GROUP BY frame_id").fetchall()
+    yield from _nothing_lost(folder, ledger, committed)
+    for name in ledger.told - {name for name, _ in committed}:
+        yield f"{name} was shown as kept, and the journal knows of no file"
+    for plan, frame in kept:
+        yield from _true(folder, ledger, frame)
+        spoilt = ledger.spoilt.get(round(frame.exposure.t_start_s, 6))
+        if spoilt in _NEVER_KEPT or (spoilt, plan.kind) in _NOT_KEPT_AS:
+            yield f"{plan.frame_id} is kept, and was a {spoilt}"
+        if (plan.frame_id in missing) or len([1 for other, _ in kept if other.frame_id == plan.frame_id]) != 1:
+            yield f"{plan.frame_id} has more than one outcome"
+    outcomes = {plan.frame_id for plan, _ in kept} | set(missing)
+    if outcomes != {plan.frame_id for plan in planned}:
+        yield f"{len(planned)} frames were planned, {len(outcomes)} have an outcome"
+    attempts = dict(rows)
+    skipped = {roi for roi, life in lives.items() if life.reason.startswith("skipped by")}
+    for name, reason in missing.items():
+        tried = attempts.get(name, 0)
+        if FrameId(name).group not in skipped and tried < 2 * recipe.retry.frame_attempts:
+            yield f"{name} was given up after {tried} attempts: {reason}"
+    yield from (f"{name} was tried {tried} times" for name, tried in rows if tried > _MOST_ATTEMPTS)
+    yield from _told_as_it_is(folder, recipe, missing, lives, end)
+    found = verify(folder, alive=False)
+    yield from (f"verify: {one.name} {one.what}" for one in found.findings if str(one.state) in ("altered", "missing"))
+
+
+def _nothing_lost(
+    folder: RunFolder, ledger: Ledger, committed: dict[tuple[FrameId, int], StoredFrame]
+) -> Iterator[str]:
+    for key, frame in ledger.kept.items():
+        if committed.get(key) != frame:
+            yield f"{key[0]}, attempt {key[1]}, was acknowledged, and the journal does not have it so"
+        path = folder.path / frame.path
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != frame.sha256:
+            yield f"{key[0]}, attempt {key[1]}, was acknowledged, and its file is not what it was"
+
+
+def _true(folder: RunFolder, ledger: Ledger, frame: StoredFrame) -> Iterator[str]:
+    """A kept frame is what the camera delivered when it says that it was exposed."""
+    try:
+        image = read_frame(folder, frame)
+    except XrmError as error:
+        yield f"{frame.frame_id} is kept and cannot be read: {error}"
+        return
+    seen = ledger.seen.get(round(frame.exposure.t_start_s, 6))
+    if seen != hashlib.sha256(image.tobytes()).hexdigest():
+        yield f"{frame.frame_id} is kept, and is not what the camera delivered at {frame.exposure.t_start_s:.3f} s"
+
+
+def _told_as_it_is(folder: RunFolder, recipe: Recipe, missing: dict, lives: dict, end: str) -> Iterator[str]:
+    results = RESULTS.read(folder.results)
+    whole = not missing and all(life.reason in ("", NOT_MEASURED) for life in lives.values())
+    full = whole and len(lives) >= len(recipe.roi.planned() if not isinstance(recipe.roi.planned(), int) else ())
+    if end.startswith("exit 0") != (results.verdict.status is Verdict.COMPLETE):
+        yield f"{end}, and results.json says {results.verdict.status}"
+    if end.startswith("exit 0") and not full:
+        yield f"exit 0, and {len(missing)} frames are missing, regions: {lives}"
+    for roi, life in lives.items():
+        if life.state not in (RoiState.QUARANTINED, RoiState.REPORTED):
+            yield f"the run is done, and {roi} is {life.state}"
+    with sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True) as raw:
+        kept = raw.execute("SELECT count(*) FROM kept").fetchone()[0]
+    told = sum(one.kept + one.retaken for one in results.frames.values())
+    if told != kept:
+        yield f"results.json adds up {told} kept frames, the journal {kept}"

@@ -1,0 +1,79 @@
+"""A share of the hunt: nights of fixed seeds, those that once broke a promise, and the hunter's own parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hunt.case import KINDS, Case, draw
+from tests.hunt.coverage import Coverage, write_into
+from tests.hunt.night import play
+from tests.hunt.shrink import shortest
+
+FOUND = sorted(Path(__file__).with_name("found").glob("*.yaml"))
+SEEDS = range(1, 9)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """What a killed process still does is told to nobody."""
+    logger = logging.getLogger("asyncio")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_night_ends_well(seed: int) -> None:
+    played = play(draw(seed, projections=10))
+    assert not played.findings, draw(seed, projections=10).text()
+
+
+@pytest.mark.parametrize("night", FOUND, ids=lambda path: path.stem)
+def test_a_night_that_once_did_not(night: Path) -> None:
+    assert not play(Case.read(night.read_text(encoding="utf-8"))).findings
+
+
+def test_a_night_without_trouble_is_a_full_success() -> None:
+    played = play(draw(1, projections=8).without(()))
+    assert (played.findings, played.sittings, played.ends) == ([], 1, ["exit 0: "])
+
+
+def test_a_seed_is_the_same_night_again_and_a_shorter_list_changes_nothing_else() -> None:
+    case = draw(11)
+    assert Case.read(case.text()) == case == draw(11)
+    assert draw(12) != case
+    other = next(seed for seed in range(100) if len(draw(seed).troubles) > 5)
+    assert set(map(str, draw(other).without(draw(other).troubles[2:4]).troubles)) <= set(map(str, draw(other).troubles))
+
+
+def test_half_of_the_kinds_are_off() -> None:
+    drawn = [set(draw(seed).kinds) for seed in range(200)]
+    assert 0.45 < sum(map(len, drawn)) / len(KINDS) / len(drawn) < 0.55
+    assert set.union(*drawn) == set(KINDS)
+
+
+@pytest.mark.parametrize("guilty", [{3}, {3, 17}, set(range(5)), {19, 0, 7}, set()])
+def test_the_shortest_list_is_found(guilty: set[int]) -> None:
+    assert set(shortest(range(20), lambda some: guilty <= set(some), 10_000)) == guilty
+
+
+def test_the_table_goes_into_its_place(tmp_path: Path) -> None:
+    coverage = Coverage()
+    coverage.add({"kill", "stall"}, 30, 2)
+    coverage.add({"kill"}, 20, 1)
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- hunt: begin -->\nold\n<!-- hunt: end -->\nafter\n", encoding="utf-8")
+    write_into(page, coverage.table("1 to 2"))
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "| kill | 2 |" in text
+    assert "2 nights, 3 sittings, 50 frames" in text
+    assert "old" not in text
+    with pytest.raises(ValueError, match="no place"):
+        write_into(tmp_path / "page.md", "") if page.write_text("nothing") else None

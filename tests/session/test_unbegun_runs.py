@@ -1,0 +1,66 @@
+"""Runs that died before anything was in their journal: they are begun with the recipe that they have."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.hunt.quick import without_processing
+from tests.session.scripted import FRAMES_OF_SMALL, SMALL
+from tests.system.conftest import SHORT, write_recipe
+from xrm_control import app
+from xrm_control.core.errors import DataError
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.run_folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """A folder, and the recipe in it."""
+    instrument = {"instrument": {**SHORT["instrument"], "rendering": False}}
+    recipe = app.load(write_recipe(tmp_path, **{**SMALL, **instrument}))
+    folder = RunFolder.create(tmp_path / "runs", "short", datetime(2025, 1, 2, tzinfo=UTC), "dead")
+    folder.write_text(folder.recipe, recipe.text)
+    return folder
+
+
+def _empty_journal(folder: RunFolder) -> None:
+    with contextlib.closing(sqlite3.connect(folder.journal)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+@pytest.mark.parametrize("left", ["no journal", "an empty file", "an empty journal", "half a plan"])
+def test_it_is_begun(folder: RunFolder, left: str) -> None:
+    match left:
+        case "an empty file":
+            folder.journal.touch()
+        case "an empty journal":
+            _empty_journal(folder)
+        case "half a plan":
+            folder.plan.with_name("plan.json.part").write_text("{")
+    with without_processing():
+        outcome = app.resume(folder.path)
+    assert outcome.exit_code == ExitCode.OK
+    assert outcome.folder == folder.path
+    with JournalReader.open(folder.journal) as journal:
+        assert journal.accounting().kept == FRAMES_OF_SMALL
+        assert set(journal.artifacts()) >= {"recipe.yaml", "plan.json"}
+    assert not list(folder.path.glob("*.part"))
+
+
+def test_until_then_it_is_told_what_happened(folder: RunFolder) -> None:
+    _empty_journal(folder)
+    with pytest.raises(DataError, match=r"died in its first instant.*xrm resume"):
+        app.status(folder.path)
+
+
+def test_a_journal_that_is_none_is_not_written_over(folder: RunFolder) -> None:
+    folder.journal.write_bytes(b"somebody's notes" * 100)
+    with pytest.raises(DataError, match="journal"):
+        app.resume(folder.path)
+    assert folder.journal.read_bytes() == b"somebody's notes" * 100
