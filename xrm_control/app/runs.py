@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xrm_control.app.alerts import alerting
 from xrm_control.app.outcome import Outcome
 from xrm_control.app.recipes import Loaded, plan
 from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Reply, Skip, Until
@@ -224,7 +225,8 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
                 events.emit(event)
             try:
                 begun_with = [*_lying_there(inbox), *([] if run.until is None else [inbox.written(run.until)])]
-                return await Runner(context, letters, begun_with, from_outside=run.operator is None).run()
+                async with alerting(folder, recipe.alerts, events):
+                    return await Runner(context, letters, begun_with, from_outside=run.operator is None).run()
             finally:
                 context.close()
                 events.sum_up()

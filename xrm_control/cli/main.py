@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from xrm_control.cli import arguments, commands, streams
+from xrm_control.cli import alert, arguments, commands, streams
 from xrm_control.cli.files import analyze, reconstruct
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
@@ -327,6 +327,7 @@ def states() -> None:
 
 
 cli.command()(ioc)
+alert.register(cli)
 commands.register(cli, lambda run, speed, json_: _go_on(run, speed, json_))
 
 

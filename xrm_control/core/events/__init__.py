@@ -1,5 +1,6 @@
 """Everything that happens in a run, typed once; and the stream that hands it to whoever listens."""
 
+from xrm_control.core.events.alerts import AlertSent, AlertUndelivered
 from xrm_control.core.events.base import Event
 from xrm_control.core.events.closed import AnyEvent
 from xrm_control.core.events.commands import (
@@ -10,6 +11,7 @@ from xrm_control.core.events.commands import (
     PauseDisturbed,
     RunStopped,
 )
+from xrm_control.core.events.conditions import BudgetSpent, ConditionEnded, ConditionViolated, PolicyApplied
 from xrm_control.core.events.frames import (
     AttemptClosed,
     FrameAdopted,
@@ -23,6 +25,7 @@ from xrm_control.core.events.frames import (
     ReferenceDoubted,
 )
 from xrm_control.core.events.instrument import (
+    DeviceTriedAgain,
     InstrumentBegun,
     InstrumentEvent,
     InstrumentLost,
@@ -80,12 +83,18 @@ from xrm_control.core.events.run import (
 from xrm_control.core.events.stream import EventStream, Listener
 
 __all__ = [
+    "AlertSent",
+    "AlertUndelivered",
     "AnyEvent",
     "AttemptClosed",
+    "BudgetSpent",
     "CommandDone",
     "CommandEvent",
     "CommandRefused",
     "CommandTaken",
+    "ConditionEnded",
+    "ConditionViolated",
+    "DeviceTriedAgain",
     "Event",
     "EventStream",
     "FileQuarantined",
@@ -107,6 +116,7 @@ __all__ = [
     "MoveInterrupted",
     "MoveStalled",
     "PauseDisturbed",
+    "PolicyApplied",
     "PreviewBegun",
     "PreviewEnded",
     "PreviewSkipped",
