@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xrm_control.app.outcome import Outcome
     from xrm_control.app.reanalysis import reanalyze
     from xrm_control.app.runs import pace, resume, run
+    from xrm_control.app.service import left_behind
     from xrm_control.app.volumes import analyze, reconstruct
     from xrm_control.processing.soundness import Verification
     from xrm_control.storage.records import RunSummary
@@ -34,6 +35,7 @@ __all__ = [
     "examine",
     "go_on",
     "kinds",
+    "left_behind",
     "load",
     "pace",
     "plan",
@@ -58,6 +60,7 @@ __getattr__ = lazy(
         **dict.fromkeys(("analyze", "reconstruct"), f"{__name__}.volumes"),
         **dict.fromkeys(("pace", "resume", "run"), f"{__name__}.runs"),
         **dict.fromkeys(("go_on", "send"), f"{__name__}.commands"),
+        "left_behind": f"{__name__}.service",
         "Outcome": f"{__name__}.outcome",
         "reanalyze": f"{__name__}.reanalysis",
     },
