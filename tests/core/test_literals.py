@@ -134,5 +134,7 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "budget.spent",
         "device.again",
         "alert.sent",
+        "limits.known",
+        "limits.differ",
         "alert.undelivered",
     } == KINDS

@@ -69,6 +69,7 @@ __getattr__ = lazy(
 
 def status(path: Path) -> RunSummary:
     """How far a run has come, also while another process carries it out; and whether one still does."""
+    from xrm_control.processing.incidents import incidents
     from xrm_control.processing.outcomes import outcomes
     from xrm_control.storage.journal import JournalReader
     from xrm_control.storage.run_folder import RunFolder
@@ -78,10 +79,12 @@ def status(path: Path) -> RunSummary:
     holder = folder.holder()
     with JournalReader.open(folder.journal) as journal:
         summary, fates = journal.summary(), outcomes(folder, journal)
+        odd = tuple(f"{one.t_s:.0f} s: {one.text}" for one in incidents(journal))
     written = folder.last_written()
     return replace(
         summary,
         outcomes=fates,
+        incidents=odd,
         alive=holder is not None,
         process=int(holder) if holder is not None and holder.isdecimal() else None,
         last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),

@@ -226,7 +226,9 @@ def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
     else:
         if outcome.results.counts.particles:
             _out.print(paper_table(outcome.results))
-        _summary(outcome.folder, outcome.results, stopped=outcome.exit_code == ExitCode.RESUMABLE)
+        _summary(
+            outcome.folder, outcome.results, stopped=outcome.exit_code in (ExitCode.RESUMABLE, ExitCode.NEXT_SAMPLE)
+        )
     # How the run went does not change with who could read of it.
     if (error := streams.trouble(sys.stdout)) is not None:
         _err.print(f"the results could not be printed ({error}); they are in {outcome.folder}")

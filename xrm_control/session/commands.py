@@ -222,7 +222,7 @@ class Commands:
         answer that it had.
         """
         if number in self._known:
-            return Reply(accepted=True, text=self._known[number])
+            return self._known[number]
         if number not in self._answers:
             self._answers[number] = asyncio.ensure_future(self._hear(number, letter))
         return await asyncio.shield(self._answers[number])

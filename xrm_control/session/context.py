@@ -185,6 +185,13 @@ class RunContext:
         over = {roi for roi, life in self.journal.roi_states().items() if life.state in ROI_ENDS}
         return all(roi.name in begun | over for roi in ROIS.read(self.folder.rois).rois)
 
+    def only_processing_left(self) -> bool:
+        """Whether every region has been scanned, and judged, and nothing needs the instrument any more."""
+        if not self.all_taken():
+            return False
+        lives = self.journal.roi_states()
+        return all(roi.name in lives for roi in ROIS.read(self.folder.rois).rois)
+
     def kept(self, acquisition: Acquisition) -> list[tuple[FrameStep, StoredFrame]]:
         """The frames of an acquisition that are kept, in the order in which they were taken."""
         stored = [(step_of(plan), frame) for plan, frame in self.journal.stored_frames(_roi_of(acquisition))]

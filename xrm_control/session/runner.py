@@ -14,6 +14,7 @@ from xrm_control.acquisition.policies import End
 from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import Add, Letter, Reply
 from xrm_control.contracts.results import RESULTS
+from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, UnusableData, XrmError
 from xrm_control.core.events import (
     ReportBegun,
@@ -126,14 +127,14 @@ class Runner:
             )
 
     async def _work(self, commands: Commands, watchdog: Watchdog) -> None:
+        if self._run.only_processing_left() and not commands.wanted:
+            await self._process(commands)
+            return
         try:
             await self._acquire(commands, watchdog)
-        except StopWanted as stop:
-            await self._stop(commands, str(stop))
-            return
-        except SampleGivenUp as why:
-            self._next_sample = True
-            await self._stop(commands, f"the sample was given up: {why}")
+        except (StopWanted, SampleGivenUp) as why:
+            self._next_sample = isinstance(why, SampleGivenUp)
+            await self._stop(commands, str(why))
             return
         except XrmError as error:
             if end_of(self._run, error, None) is not End.NEXT_SAMPLE:
@@ -152,9 +153,24 @@ class Runner:
                 where=run.folder.name,
                 remedy=CLOSE_BY_HAND,
             )
+        await self._sum_up()
+
+    async def _sum_up(self) -> None:
         reasons = self._reasons()
         await self._report(Verdict.INCOMPLETE if reasons else Verdict.COMPLETE, reasons)
-        run.states.go("complete")
+        self._run.states.go("complete")
+
+    async def _process(self, commands: Commands) -> None:
+        """What is left of a run whose regions are all scanned; the instrument is left alone, it may be another's."""
+        run = self._run
+        await commands.close()
+        run.states.go("process")
+        lives = run.journal.roi_states()
+        for record in ROIS.read(run.folder.rois).rois:
+            if lives[record.name].state not in ROI_ENDS:
+                self._following.follow(Roi(**dict(record)))
+        await self._following.finish()
+        await self._sum_up()
 
     async def _acquire(self, commands: Commands, watchdog: Watchdog) -> None:
         """From connecting to the last frame. Raises StopWanted, SampleGivenUp."""
@@ -237,14 +253,11 @@ class Runner:
         commands.at(acquisition)
         try:
             await self._take(acquisition, found)
-        except RegionSkipped as skipped:
-            await self._skip(acquisition, skipped.reason)
-            commands.skipped(roi.name)
-            return
-        except XrmError as error:
-            if end_of(run, error, acquisition.stage) is not End.SKIP:
+        except (RegionSkipped, XrmError) as error:
+            if isinstance(error, XrmError) and end_of(run, error, roi.name) is not End.SKIP:
                 raise
             await self._skip(acquisition, str(error))
+            commands.skipped(roi.name)
             return
         finally:
             commands.at(None)

@@ -210,7 +210,7 @@ class Watchdog:
         if then == "skip" and region is not None:
             raise RegionSkipped(region, str(error))
         if then == "next_sample":
-            raise SampleGivenUp(str(error))
+            raise SampleGivenUp(f"the sample was given up: {error}")
         raise error
 
     # budgets

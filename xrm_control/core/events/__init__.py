@@ -54,6 +54,8 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.resuming import (
+    LimitsDiffer,
+    LimitsKnown,
     RunResumed,
     SampleCompared,
     SampleNotCompared,
@@ -110,6 +112,8 @@ __all__ = [
     "InstrumentEvent",
     "InstrumentLost",
     "InstrumentReached",
+    "LimitsDiffer",
+    "LimitsKnown",
     "Listener",
     "ListenerFailed",
     "ListenerLost",

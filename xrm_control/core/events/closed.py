@@ -44,6 +44,8 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.resuming import (
+    LimitsDiffer,
+    LimitsKnown,
     RunResumed,
     SampleCompared,
     SampleNotCompared,
@@ -119,6 +121,8 @@ AnyEvent = (
     | RunFailed
     | RunReplanned
     | RunResumed
+    | LimitsKnown
+    | LimitsDiffer
     | SampleCompared
     | SampleNotCompared
     | ScanBegunAnew
