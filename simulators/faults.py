@@ -22,6 +22,8 @@
 | shove_frame | frames, or at_s; axis, amount | somebody moves an axis by `amount` meanwhile, and it stays there |
 | flux | at_s, duration_s, factor | the source is `factor` times as bright (0.5: a dip, 3: too bright) |
 | offset | at_s, duration_s, axis, amount | what the axis carries stands `amount` beside what it reads |
+| value | at_s, duration_s, value, amount | a monitor of `simulators.monitors` shows `amount` more |
+| no_value | at_s, duration_s, value | that monitor does not answer |
 
 A `hidden` flux or offset shows in no status; else the source reads the flux, and the controller tells the offset.
 `move` counts the accepted moves of the axis from 1, `frames` the exposures of the camera from 1; with `at_s` the first
@@ -38,13 +40,14 @@ from typing import get_args
 from simulators.description import AxisName
 
 MOTION_KINDS = ("stall", "limit")
-PERIOD_KINDS = ("beam_loss", "interlock", "stuck_shutter", "disconnect", "flux", "offset")
+PERIOD_KINDS = ("beam_loss", "interlock", "stuck_shutter", "disconnect", "flux", "offset", "value", "no_value")
 FRAME_KINDS = (
     *("dropped_frame", "dark_frame", "nan_frame", "repeated_frame", "wrong_shape_frame", "light_leak_frame"),
     *("foreign_frame", "recount_frame", "exposure_frame", "shutter_frame", "nudge_frame", "shove_frame"),
 )
 _OF_AN_AXIS = (*MOTION_KINDS, "offset", "nudge_frame", "shove_frame")
-_WITH_AMOUNT = ("offset", "nudge_frame", "shove_frame")
+_WITH_AMOUNT = ("offset", "value", "nudge_frame", "shove_frame")
+_OF_A_VALUE = ("value", "no_value")
 _WITH_FACTOR = ("flux", "exposure_frame")
 KINDS = MOTION_KINDS + PERIOD_KINDS + FRAME_KINDS
 
@@ -63,6 +66,7 @@ class Fault:
     factor: float | None = None
     amount: float | None = None
     hidden: bool = False
+    value: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frames", tuple(self.frames))
@@ -78,9 +82,11 @@ class Fault:
         if self.kind in FRAME_KINDS and bool(self.frames) == (self.at_s is not None):
             raise ValueError(f"fault {self.kind}: give either frames (counted from 1) or at_s")
         if self.kind in _WITH_AMOUNT and not (self.amount and math.isfinite(self.amount)):
-            raise ValueError(f"fault {self.kind}: give amount, in the units of the axis, other than 0")
+            raise ValueError(f"fault {self.kind}: give amount, in the units of axis or value, other than 0")
         if self.kind in _WITH_FACTOR and not (self.factor is not None and 0 <= self.factor < math.inf):
             raise ValueError(f"fault {self.kind}: give factor, 0 or more, not {self.factor}")
+        if (self.kind in _OF_A_VALUE) != (self.value is not None):
+            raise ValueError(f"fault {self.kind}: value names a monitor, and goes with {' and '.join(_OF_A_VALUE)}")
         if self.times < 1:
             raise ValueError(f"fault {self.kind}: times must be at least 1, not {self.times}")
         if self.duration_s is not None and self.duration_s <= 0:

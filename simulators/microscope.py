@@ -31,6 +31,7 @@ from simulators.faults import Fault, FaultScript
 from simulators.imaging import View, mean_transmission
 from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisConfig, AxisModel
+from simulators.monitors import Monitors
 from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM, Illumination
 from simulators.seeding import generator
 from simulators.sketch import transmission
@@ -119,6 +120,7 @@ class Microscope:
         self._axes = {name: AxisModel(name, axis, config.seed, self._faults) for name, axis in config.axes}
         self._source = Source(config.flux_drift, config.seed, self._faults)
         self._shutter = Shutter(config.shutter_s, self._faults)
+        self._monitors = Monitors(self._source, self._faults)
         self._front_end = Shutter(config.front_end_s, FaultScript(()), is_open=True)
         self._run_out = RunOut(config.run_out_um, config.run_out_random_um, config.seed)
         self._drift = ThermalDrift(config.thermal_drift_um, config.seed)
@@ -198,6 +200,15 @@ class Microscope:
         """Whether beam comes, and how much; none while the front end is closed."""
         self._connected(t_s)
         return self._source.state(t_s) if self._front_end.state(t_s).open else SourceState(False, 0.0)
+
+    def monitor(self, name: str, t_s: float) -> float | None:
+        """A value of `simulators.monitors`; None while it does not answer."""
+        self._connected(t_s)
+        return self._monitors.value(name, t_s)
+
+    def monitor_changes(self, name: str, begin_s: float, end_s: float) -> tuple[float, ...]:
+        """When a fault changes such a value."""
+        return self._monitors.changes(name, begin_s, end_s)
 
     def interlock_ok(self, t_s: float) -> bool:
         """Whether the radiation interlock is closed."""

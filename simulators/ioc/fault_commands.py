@@ -33,7 +33,7 @@ _AFTER_THE_ANSWER_S = 0.05
 _TEXT_LENGTH = 255
 _TYPES = {
     "kind": str, "at_s": float, "duration_s": float, "axis": str, "move": int, "frames": tuple, "times": int,
-    "factor": float, "amount": float, "hidden": bool,
+    "factor": float, "amount": float, "hidden": bool, "value": str,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from tests.trace_invariants import Intent, Kept, Said, tolerances, violations
 from xrm_control.acquisition.engine import Engine, RetryPolicy
+from xrm_control.acquisition.policies import Policies, Reactions
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
 from xrm_control.core.errors import InstrumentUnreachable
@@ -66,7 +67,9 @@ class Bench:
         cancel_at_s: float | None = None,
         specimen: Literal["empty", "nmc811"] = "empty",
         exposure_s: float = 1.0,
+        policies: Policies = Policies(),
     ) -> None:
+        self.policies = policies
         self.exposure_s = exposure_s
         self.cancel_at_s = cancel_at_s
         self.change, self.limits_now, self.beside = change, limits_now, beside
@@ -97,7 +100,8 @@ class Bench:
                 yield
                 self.holds.append((reason, begun_s, clock.now_s()))
 
-            engine = Engine(instrument, self.sink, guard, clock, events, self.policy, hold, self.limits_now)
+            reactions = Reactions(self.policy, self.policies)
+            engine = Engine(instrument, self.sink, guard, clock, events, self.policy, hold, self.limits_now, reactions)
             acquisition = Acquisition("roi-01", 8, self.exposure_s, steps)
             task = asyncio.current_task()
             if self.cancel_at_s is not None and task is not None:

@@ -128,4 +128,13 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "sample.compared",
         "roi.anew",
         "run.recipe_doubted",
+        "condition.violated",
+        "condition.ended",
+        "policy.applied",
+        "budget.spent",
+        "device.again",
+        "alert.sent",
+        "limits.known",
+        "limits.differ",
+        "alert.undelivered",
     } == KINDS

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
+from xrm_control.acquisition.failures import Failure
 from xrm_control.acquisition.gate import Gate, OpenGate
+from xrm_control.acquisition.policies import End, Reactions
 from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, gather_or_cancel
 from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.acquisition.second_look import SecondLook
@@ -22,6 +24,7 @@ from xrm_control.acquisition.stillness import CameraChanged, disturbed, meaning_
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
     BeamLost,
+    ConditionBroken,
     DeviceError,
     FrameLost,
     FrameUnusable,
@@ -41,6 +44,7 @@ from xrm_control.core.events import (
     FrameRetaken,
     ShutterStaysOpen,
 )
+from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import REFERENCES, FrameKind
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
@@ -52,12 +56,14 @@ Result = TypeVar("Result")
 
 # Failures of one frame in a row: then its references are doubted, and the camera is configured anew.
 _DOUBTED_AFTER = _RECONFIGURED_AFTER = 2
+_LOOK_AT_SOURCE = "look at the source, then `xrm resume` the run; the frames taken so far are kept"
 
 
 class Engine:
     """Runs acquisitions: move, verify, expose, check, keep; retry what the policy allows, wait for what comes back.
 
-    `limits_now` gives the limits in force after the instrument was lost and connected again.
+    `limits_now` gives the limits in force after the instrument was lost and connected again; `reactions` is what the
+    recipe says of each kind of failure, in place of the policy alone.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Engine:
         policy: RetryPolicy,
         hold: Hold,
         limits_now: Callable[[], Guard] | None = None,
+        reactions: Reactions | None = None,
     ) -> None:
         self._instrument = instrument
         self._sink = sink
@@ -80,8 +87,16 @@ class Engine:
         self._policy = policy
         self._hold = hold
         self._gate: Gate = OpenGate()
+        self._reactions = reactions or Reactions(policy)
         self._recovery = Recovery(
-            instrument, clock, events, policy, hold, self._restore, lambda: self._gate.while_held()
+            instrument,
+            clock,
+            events,
+            policy,
+            hold,
+            self._restore,
+            lambda: self._gate.while_held(),
+            self._reactions,
         )
         self._acquisition: Acquisition | None = None
         self._checker = FrameChecker((0, 0))
@@ -222,6 +237,9 @@ class Engine:
 
     async def _attempt(self, step: FrameStep, tally: _Tally) -> bool:
         """One attempt at a frame, every condition looked at before; whether the frame has its outcome."""
+        if not self._gate.is_open:
+            # Also when the instrument has just come back: who holds the gate is asked before anything is exposed.
+            return False
         if (changed := meaning_lost(self._instrument.settings_changed(), step.frame_id)) is not None:
             raise changed
         # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
@@ -239,7 +257,7 @@ class Engine:
             # What is in flight when the instrument goes is not believed, and never counts as the frame's failure.
             await self._retake(step, attempt, error)
             raise
-        except (BeamLost, FrameLost, FrameUnusable, Saturated) as error:
+        except (BeamLost, ConditionBroken, FrameLost, FrameUnusable, Saturated) as error:
             return await self._failed(step, attempt, tally, error)
         if step.frame_id in self._checker.confirmed:
             self._events.emit(FrameConfirmed(step.frame_id))
@@ -249,22 +267,31 @@ class Engine:
 
     async def _failed(self, step: FrameStep, attempt: int, tally: _Tally, error: DeviceError) -> bool:
         """What becomes of a frame whose attempt failed; whether it is done with for now."""
-        # Losing beam is not the frame's fault.
-        tally.failures += not isinstance(error, BeamLost)
+        # Losing beam, or what else the recipe watches, is not the frame's fault.
+        own = not isinstance(error, BeamLost | ConditionBroken)
+        tally.failures += own
         tally.against = error.reference if isinstance(error, AgainstReference) else None
-        used_up = tally.failures == self._policy.frame_attempts or tally.tries >= MOST_ATTEMPTS
-        if used_up and tally.last:
+        _, reaction = (own and self._reactions.to(error)) or (None, self._reactions[Failure.FRAME_BAD])
+        used_up = (own and tally.failures >= reaction.attempts) or tally.tries >= MOST_ATTEMPTS
+        ends = used_up and self._end_of(step, reaction.then) is not End.MISSING
+        if used_up and tally.last and not ends:
             await self._missing(step, error.what)
             return True
         await self._retake(step, attempt, error)
-        if isinstance(error, Saturated) and (used_up or not self._checker.was_good):
+        if ends or (isinstance(error, Saturated) and not self._checker.was_good):
             raise error
         if used_up:
             tally.given_up = True
             self._events.emit(FramePostponed(step.frame_id, error.what))
         elif isinstance(error, CameraChanged) or (tally.failures and tally.failures % _RECONFIGURED_AFTER == 0):
             await self._reconfigure()
+        if own and not used_up and reaction.pause_s > 0:
+            await self._recovery.rest(step.frame_id, error, reaction.pause_s)
         return used_up
+
+    def _end_of(self, step: FrameStep, then: End) -> End:
+        """Where no region is being scanned there is none to skip: the frame is given up instead."""
+        return End.MISSING if then is End.SKIP and step.frame_id.group == MOSAIC else then
 
     async def _keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
         await self._sink.keep(step, attempt, frame, actual)
@@ -330,6 +357,7 @@ class Engine:
             state = "open" if is_open else "closed"
             raise FrameUnusable("the shutter is not as it was before the exposure", where=step.frame_id, value=state)
         self._checker.check(step, frame)
+        await self._gate.passes(step, frame)
         return frame
 
     async def _beam(self, step: FrameStep | None = None) -> bool:
@@ -355,16 +383,18 @@ class Engine:
     async def _wait_for_beam(self, step: FrameStep) -> None:
         """Hold, shutter closed, until there is beam."""
         await self._instrument.shutter.set(False)
-        lost_s = self._clock.now_s()
+        lost_s, patience_s = self._clock.now_s(), self._reactions[Failure.BEAM_LOST].patience_s
+        if not patience_s:
+            raise BeamLost("there is no beam", where=step.frame_id, remedy=_LOOK_AT_SOURCE)
         async with self._hold(f"beam lost at {step.frame_id}"):
             while not await self._beam():
-                if self._clock.now_s() - lost_s > self._policy.beam_wait_s:
+                if self._clock.now_s() - lost_s > patience_s:
                     raise BeamLost(
                         "beam did not come back",
                         where=step.frame_id,
                         value=f"{self._clock.now_s() - lost_s:.0f} s",
-                        limit=f"{self._policy.beam_wait_s:g} s",
-                        remedy="look at the source, then `xrm resume` the run; the frames taken so far are kept",
+                        limit=f"{patience_s:g} s",
+                        remedy=_LOOK_AT_SOURCE,
                     )
                 self._gate.while_held()
                 await self._clock.sleep(self._policy.beam_poll_s)

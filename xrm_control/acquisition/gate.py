@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from xrm_control.acquisition.steps import FrameStep
+from xrm_control.devices.protocols import CameraFrame
+
 
 class Gate(Protocol):
     """Asked between two frames, when nothing is exposed or on its way to the disk; what it raises ends the acquisition.
@@ -24,6 +27,10 @@ class Gate(Protocol):
         """Asked again and again while beam or instrument are waited for. Returns when it is still worth waiting."""
         ...
 
+    async def passes(self, step: FrameStep, frame: CameraFrame) -> None:
+        """Asked of each frame before it is believed. Raises ConditionBroken where it has to be taken again."""
+        ...
+
 
 class OpenGate:
     """Nobody wants anything."""
@@ -35,3 +42,6 @@ class OpenGate:
 
     def while_held(self) -> None:
         """See `Gate.while_held`."""
+
+    async def passes(self, step: FrameStep, frame: CameraFrame) -> None:
+        """See `Gate.passes`."""

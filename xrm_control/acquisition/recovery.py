@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+from xrm_control.acquisition.failures import Failure, failure_of
+from xrm_control.acquisition.policies import Reactions
 from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionInterrupted, MotionStalled, XrmError
-from xrm_control.core.events import EventStream, InstrumentLost, MoveInterrupted, MoveStalled
+from xrm_control.core.events import DeviceTriedAgain, EventStream, InstrumentLost, MoveInterrupted, MoveStalled
 from xrm_control.devices.protocols import Instrument
 
 Result = TypeVar("Result")
@@ -19,6 +22,8 @@ Hold = Callable[[str], AbstractAsyncContextManager[None]]
 
 # What comes and goes must not turn one frame into an endless loop.
 MOST_ATTEMPTS = 50
+# While a rest lasts, somebody may want the run to end.
+_ASK_EVERY_S = 5.0
 
 
 class Recovery:
@@ -37,6 +42,7 @@ class Recovery:
         hold: Hold,
         restored: Callable[[], Awaitable[None]],
         while_held: Callable[[], None] = lambda: None,
+        reactions: Reactions | None = None,
     ) -> None:
         self._instrument = instrument
         self._clock = clock
@@ -45,10 +51,12 @@ class Recovery:
         self._hold = hold
         self._restored = restored
         self._while_held = while_held
+        self._reactions = reactions or Reactions(policy)
 
     async def with_(self, action: Callable[[], Awaitable[Result]], where: str) -> Result:
         """The result of `action`, begun anew as often as the policy allows; then what stopped it is raised."""
-        losses = interruptions = stalls = 0
+        losses = 0
+        tries: Counter[Failure] = Counter()
         while True:
             try:
                 return await action()
@@ -57,17 +65,29 @@ class Recovery:
                 if losses == MOST_ATTEMPTS:
                     raise
                 await self._reconnect(where, error)
-            except MotionInterrupted as error:
-                interruptions += 1
-                self._events.emit(MoveInterrupted(where, interruptions, str(error)))
-                if interruptions == self._policy.move_attempts:
-                    raise used_up(error, interruptions) from error
-                await self._wait_for_operator(where, error)
-            except MotionStalled as error:
-                stalls += 1
-                self._events.emit(MoveStalled(where, stalls, str(error)))
-                if stalls == self._policy.move_attempts:
-                    raise used_up(error, stalls) from error
+            except DeviceError as error:
+                failure = failure_of(error)
+                if failure not in _TRIED_AGAIN:
+                    raise
+                tries[failure] += 1
+                await self._again(failure, tries[failure], where, error)
+
+    async def _again(self, failure: Failure, tries: int, where: str, error: DeviceError) -> None:
+        """Return when what failed for the `tries`-th time may be tried again; raises the error when it may not."""
+        reaction, text = self._reactions[failure], str(error)
+        match failure:
+            case Failure.AXIS_STALLED:
+                self._events.emit(MoveStalled(where, tries, text))
+            case Failure.AXIS_INTERRUPTED:
+                self._events.emit(MoveInterrupted(where, tries, text))
+            case _ if tries < reaction.attempts:
+                self._events.emit(DeviceTriedAgain(where, tries, text))
+            case _:
+                pass
+        if tries >= reaction.attempts:
+            raise used_up(error, tries) if failure in _REMEDIES else error
+        if reaction.pause_s > 0 or failure is Failure.AXIS_INTERRUPTED:
+            await self.rest(where, error, reaction.pause_s)
 
     async def _reconnect(self, where: str, error: InstrumentUnreachable) -> None:
         """Hold until the instrument is connected and in order again. Raises InstrumentUnreachable, SafetyRefusal."""
@@ -81,36 +101,43 @@ class Recovery:
                     return
                 except InstrumentUnreachable as still:
                     away_s = self._clock.now_s() - lost_s
-                    if away_s > self._clock.wall_s(self._policy.instrument_wait_s):
+                    patience_s = self._reactions[Failure.INSTRUMENT_LOST].patience_s
+                    if away_s > self._clock.wall_s(patience_s):
                         raise InstrumentUnreachable(
                             f"the instrument did not come back: {still.what}",
                             where=still.where or where,
                             value=f"{away_s / self._clock.wall_s(1.0):.0f} s",
-                            limit=f"{self._policy.instrument_wait_s:g} s",
+                            limit=f"{patience_s:g} s",
                             remedy="look at control system and network, then `xrm resume` the run; all frames are kept",
                         ) from still
                 self._while_held()
                 await self._clock.sleep(self._clock.wall_s(self._policy.instrument_poll_s))
 
-    async def _wait_for_operator(self, where: str, error: MotionInterrupted) -> None:
-        """Hold, shutter closed, while whoever stopped or moved an axis finishes."""
+    async def rest(self, where: str, error: DeviceError, seconds: float) -> None:
+        """Hold, shutter closed, for so long: whoever moved an axis finishes, what stalled comes to rest."""
         async with self._hold(f"{error.where or where}, on the way to {where}: {error.what}"):
             # Lost as well? The next try of the action will meet that, and wait for it.
             with contextlib.suppress(InstrumentUnreachable):
                 await self._instrument.shutter.set(False)
-            await self._clock.sleep(self._policy.interrupted_wait_s)
+            until_s = self._clock.now_s() + seconds
+            while (left_s := until_s - self._clock.now_s()) > _ASK_EVERY_S:
+                await self._clock.sleep(_ASK_EVERY_S)
+                self._while_held()
+            await self._clock.sleep(left_s)
 
 
 def used_up(error: DeviceError, tries: int) -> DeviceError:
     """`error`, saying how often it was tried before it was believed."""
     often = "once" if tries == 1 else f"{tries} times"
-    text = f"{error.what}; tried {often}"
-    return type(error)(text, where=error.where, value=error.value, limit=error.limit, remedy=_REMEDIES.get(type(error)))
+    text, failure = f"{error.what}; tried {often}", failure_of(error)
+    remedy = None if failure is None else _REMEDIES.get(failure)
+    return type(error)(text, where=error.where, value=error.value, limit=error.limit, remedy=remedy)
 
 
-_REMEDIES: dict[type[DeviceError], str] = {
-    MotionStalled: "look for an obstacle before anything moves again",
-    MotionInterrupted: "find out who uses the instrument, and what was changed",
+_TRIED_AGAIN = (Failure.AXIS_STALLED, Failure.AXIS_INTERRUPTED, Failure.DEVICE_FAILED)
+_REMEDIES = {
+    Failure.AXIS_STALLED: "look for an obstacle before anything moves again",
+    Failure.AXIS_INTERRUPTED: "find out who uses the instrument, and what was changed",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xrm_control.acquisition.steps import FrameStep, axis_targets
-from xrm_control.core.errors import BeamLost, DeviceError, FrameUnusable, MotionInterrupted
+from xrm_control.core.errors import AxisSlipped, BeamLost, DeviceError, FrameUnusable, MotionInterrupted
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.protocols import AxisDescription, AxisReading, Disturbance
 
@@ -46,7 +46,7 @@ def moved(
             # Whoever moves it is given the time to finish.
             return MotionInterrupted("somebody else moved the axis during the exposure", **facts)
         if not (abs(now - wanted[name]) <= about.tolerance and abs(now - was[name]) <= about.tolerance):
-            return FrameUnusable("the axis is not where it was before the exposure", **facts)
+            return AxisSlipped("the axis is not where it was before the exposure", **facts)
     return None
 
 

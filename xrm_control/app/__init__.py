@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xrm_control.app.outcome import Outcome
     from xrm_control.app.reanalysis import reanalyze
     from xrm_control.app.runs import pace, resume, run
+    from xrm_control.app.service import left_behind
     from xrm_control.app.volumes import analyze, reconstruct
     from xrm_control.processing.soundness import Verification
     from xrm_control.storage.records import RunSummary
@@ -36,6 +37,7 @@ __all__ = [
     "export",
     "go_on",
     "kinds",
+    "left_behind",
     "load",
     "pace",
     "plan",
@@ -61,6 +63,7 @@ __getattr__ = lazy(
         **dict.fromkeys(("pace", "resume", "run"), f"{__name__}.runs"),
         **dict.fromkeys(("go_on", "send"), f"{__name__}.commands"),
         "export": f"{__name__}.exporting",
+        "left_behind": f"{__name__}.service",
         "Outcome": f"{__name__}.outcome",
         "reanalyze": f"{__name__}.reanalysis",
     },
@@ -69,6 +72,7 @@ __getattr__ = lazy(
 
 def status(path: Path) -> RunSummary:
     """How far a run has come, also while another process carries it out; and whether one still does."""
+    from xrm_control.processing.incidents import incidents
     from xrm_control.processing.outcomes import outcomes
     from xrm_control.storage.journal import JournalReader
     from xrm_control.storage.run_folder import RunFolder
@@ -78,10 +82,12 @@ def status(path: Path) -> RunSummary:
     holder = folder.holder()
     with JournalReader.open(folder.journal) as journal:
         summary, fates = journal.summary(), outcomes(folder, journal)
+        odd = tuple(f"{one.t_s:.0f} s: {one.text}" for one in incidents(journal))
     written = folder.last_written()
     return replace(
         summary,
         outcomes=fates,
+        incidents=odd,
         alive=holder is not None,
         process=int(holder) if holder is not None and holder.isdecimal() else None,
         last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),

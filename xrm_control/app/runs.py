@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xrm_control.app.alerts import alerting
 from xrm_control.app.outcome import Outcome
 from xrm_control.app.recipes import Loaded, load, plan
+from xrm_control.app.service import told_to_manager
 from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Reply, Skip, Until
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
 from xrm_control.contracts.results import RESULTS
@@ -50,7 +52,7 @@ from xrm_control.storage.run_folder import RunFolder
 from xrm_control.storage.settling import settled_news
 
 if TYPE_CHECKING:
-    from xrm_control.session.runner import Hear
+    from xrm_control.session.runner import Hear, Letters
 
     Operator = Callable[[Clock, Hear], AbstractContextManager[None]]
 
@@ -246,6 +248,11 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
         EventRecorder(folder, journal, lambda: clock.utc().isoformat()).listen_to(events)
         if listener is not None:
             events.subscribe(listener, "the display")
+        exposures_s = (recipe.mosaic.exposure_s, recipe.scan.exposure_s)
+        with told_to_manager(events, max(exposures_s)):
+            return await carried_out(clock, events, letters)
+
+    async def carried_out(clock: Clock, events: EventStream, letters: Letters) -> int:
         events.emit(RunFolderMade(str(folder.path)))
         instrument = recipe.instrument.open(clock)
         with recipe.compute.open(lambda text: events.emit(WorkersAway(text))) as workers:
@@ -255,7 +262,8 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
                 events.emit(event)
             try:
                 begun_with = [*_lying_there(inbox), *([] if run.until is None else [inbox.written(run.until)])]
-                return await Runner(context, letters, begun_with, from_outside=run.operator is None).run()
+                async with alerting(folder, recipe.alerts, events):
+                    return await Runner(context, letters, begun_with, from_outside=run.operator is None).run()
             finally:
                 context.close()
                 events.sum_up()

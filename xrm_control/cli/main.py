@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from xrm_control.cli import arguments, commands, streams
+from xrm_control.cli import alert, arguments, commands, service, streams
 from xrm_control.cli.files import analyze, export, reconstruct
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
@@ -164,6 +164,9 @@ def run(
     out: RunsRoot = Path("runs"),
     speed: Speed = None,
     until: UntilStage = None,
+    go_on: Annotated[
+        bool, typer.Option("--go-on", help="go on with the newest run of this recipe in there, where it died")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
     """Carry a recipe out, from sample to report."""
@@ -171,8 +174,12 @@ def run(
     from xrm_control.cli import progress
 
     loaded = app.load(recipe, arguments.overrides(set_))
+    died = app.left_behind(out, loaded.recipe.sha256()) if go_on else None
     with progress.display(_err) as listener:
-        outcome = app.run(loaded, out, speed, listener, until)
+        if died is None:
+            outcome = app.run(loaded, out, speed, listener, until)
+        else:
+            outcome = app.resume(died, speed, listener, until)
     _told(outcome, json_)
 
 
@@ -219,7 +226,9 @@ def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
     else:
         if outcome.results.counts.particles:
             _out.print(paper_table(outcome.results))
-        _summary(outcome.folder, outcome.results, stopped=outcome.exit_code == ExitCode.RESUMABLE)
+        _summary(
+            outcome.folder, outcome.results, stopped=outcome.exit_code in (ExitCode.RESUMABLE, ExitCode.NEXT_SAMPLE)
+        )
     # How the run went does not change with who could read of it.
     if (error := streams.trouble(sys.stdout)) is not None:
         _err.print(f"the results could not be printed ({error}); they are in {outcome.folder}")
@@ -328,6 +337,8 @@ def states() -> None:
 
 
 cli.command()(ioc)
+alert.register(cli)
+service.register(cli)
 commands.register(cli, lambda run, speed, json_: _go_on(run, speed, json_))
 
 

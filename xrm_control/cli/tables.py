@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.plan import Plan
@@ -15,6 +16,8 @@ from xrm_control.core.clock import pause
 from xrm_control.core.states import RunState
 from xrm_control.recipe.planning import TradeOff
 from xrm_control.storage.records import RunSummary
+
+_INCIDENTS_SHOWN = 8
 
 
 def plan_tables(plan: Plan) -> tuple[Table, Table]:
@@ -100,7 +103,14 @@ def status_table(summary: RunSummary) -> Table:
 
 def status_view(summary: RunSummary) -> Group:
     """The tables, and whether the run lives."""
-    return Group(status_table(summary), outcome_table(summary), life(summary))
+    return Group(status_table(summary), outcome_table(summary), *incident_lines(summary), life(summary))
+
+
+def incident_lines(summary: RunSummary) -> list[Text]:
+    """The newest of what went otherwise than planned."""
+    shown = summary.incidents[-_INCIDENTS_SHOWN:]
+    more = len(summary.incidents) - len(shown)
+    return [Text(line) for line in (*([f"{more} incidents before"] if more else []), *shown)]
 
 
 def outcome_table(summary: RunSummary) -> Table:

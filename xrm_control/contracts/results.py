@@ -55,6 +55,14 @@ class Pause(Record):
     found: tuple[str, ...]
 
 
+class Incident(Record):
+    """What went otherwise than planned at t_s of instrument time. kind: of the event; text: in a line."""
+
+    t_s: float
+    kind: str
+    text: str
+
+
 class ChainMark(Record):
     """The journal's running hash after so many rows: what was summed up, to be compared later."""
 
@@ -102,8 +110,9 @@ class RegionResults(Measured):
 
 class RunResults(Measured):
     """results.json of a run. quality: by region; truth: of simulated runs whose particles were measured; pauses: after
-    which it was gone on with; frames: outcomes of all planned ones, by kind; chain: of the journal that was summed up,
-    None where it is of a version without one; reanalysis: None for what the run itself found out."""
+    which it was gone on with; incidents: holds, conditions and policies, in order of time; frames: outcomes of all
+    planned ones, by kind; chain: of the journal that was summed up, None where it is of a version without one;
+    reanalysis: None for what the run itself found out."""
 
     run: str
     recipe_name: str
@@ -118,6 +127,7 @@ class RunResults(Measured):
     truth: TruthMatch | None
     verdict: RunVerdict
     pauses: tuple[Pause, ...] = ()
+    incidents: tuple[Incident, ...] = ()
     frames: dict[str, FrameOutcomes] = Field(default_factory=dict)
     chain: ChainMark | None = None
     reanalysis: ReanalysisNote | None = None

@@ -161,6 +161,14 @@ class FrameUnusable(DeviceError):
     """A frame arrived that cannot be a picture (constant, repeated, wrong shape, not a number)."""
 
 
+class AxisSlipped(FrameUnusable):
+    """An axis was not, after an exposure, where it had been verified before it, and nobody moves it."""
+
+
+class ConditionBroken(DeviceError):
+    """A value that the recipe watches is outside its limits, or cannot be believed."""
+
+
 class Saturated(DeviceError):
     """The camera's pixels are full: no frame with these settings can be good."""
 

@@ -18,5 +18,6 @@ class ExitCode(IntEnum):
     NOT_SAFE = 7  # the safe state could not be verified
     DIED = 8  # the run that is asked about died without an end
     ALTERED = 9  # a file of a run is not what was recorded
+    NEXT_SAMPLE = 10  # a policy ended the run in order: the next sample's may follow
     RESUMABLE = 75  # interrupted, and can be gone on with
     INTERRUPTED = 130

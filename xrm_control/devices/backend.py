@@ -20,12 +20,13 @@ class Needs:
     """What a recipe will ask of an instrument.
 
     limits: its own by axis, None where it has none; travel: lowest and highest position that it goes to, by axis;
-    exposures: (binning, exposure in s) of its stages. Lengths in um, angles in degrees.
+    exposures: (binning, exposure in s) of its stages; watched: the values of its conditions. Lengths in um.
     """
 
     limits: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     travel: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     exposures: tuple[tuple[int, float], ...] = ()
+    watched: tuple[str, ...] = ()
 
 
 class Backend(Spec):
@@ -48,6 +49,10 @@ class Backend(Spec):
     def examine(self, needs: Needs, *, expose: bool = False) -> list[Finding]:
         """Look at the instrument without moving it; with `expose` take frames, shutter closed, as a run would."""
         return []
+
+    def values(self) -> Mapping[str, str] | None:
+        """The names of the values that conditions may watch, and their units; None: a site's own, known there alone."""
+        return {}
 
     def speed(self) -> float:
         """How many times faster than the wall clock the instrument's own time passes; 1 for a real one.

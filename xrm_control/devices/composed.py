@@ -14,6 +14,7 @@ from xrm_control.devices.protocols import (
     HearsAborts,
     InstrumentDescription,
     KnowsTruth,
+    OffersValues,
     SafeState,
     ShowsStatus,
     Shutter,
@@ -31,7 +32,7 @@ class Halts(Protocol):
         ...
 
 
-class ComposedInstrument(Controlled, WatchesSettings, ShowsStatus, HearsAborts, KnowsTruth):
+class ComposedInstrument(Controlled, WatchesSettings, OffersValues, ShowsStatus, HearsAborts, KnowsTruth):
     """Four axes, a camera, a shutter and a source; those of them that are `Halts` are halted when a run must stop.
 
     A subclass says how it is reached (`connect`, `disconnect`) and overrides the capabilities that it has.

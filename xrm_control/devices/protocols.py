@@ -7,7 +7,7 @@ verified by a fresh read-back; anything else is raised as a `DeviceError` that n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -258,6 +258,34 @@ class WatchesSettings(Protocol):
         return ()
 
 
+@dataclass(frozen=True)
+class Observation:
+    """A value of the instrument's surroundings as seen at instrument time t_s.
+
+    age_s: since it was last posted, where that is known; problem: why it cannot be believed, in a clause.
+    """
+
+    value: float | str | None
+    t_s: float
+    age_s: float = 0.0
+    problem: str = ""
+
+
+class OffersValues(Protocol):
+    """Values that may be watched besides; an instrument that has none offers none."""
+
+    def watch(self, names: Sequence[str]) -> None:
+        """These will be asked for: follow them from the connection on. Called before `connect`, once."""
+
+    async def observe(self, name: str) -> Observation:
+        """A fresh reading. What cannot be read, or believed, is an observation with a problem."""
+        return Observation(None, 0.0, problem="the instrument offers no such value")
+
+    def observed(self, name: str, since_s: float, until_s: float) -> tuple[Observation, ...]:
+        """What was seen of a value after since_s and until until_s, each change of it, in order. At once."""
+        return ()
+
+
 class ShowsStatus(Protocol):
     """Screens on which operators see how far a run is; without screens nothing is shown."""
 
@@ -283,7 +311,7 @@ class KnowsTruth(Protocol):
         return None
 
 
-class Instrument(Controlled, WatchesSettings, ShowsStatus, HearsAborts, KnowsTruth, Protocol):
+class Instrument(Controlled, WatchesSettings, OffersValues, ShowsStatus, HearsAborts, KnowsTruth, Protocol):
     """A microscope: four axes, a camera, a shutter and a source.
 
     `devices.composed` makes one of single devices. What it can besides are capabilities of their own, with defaults.

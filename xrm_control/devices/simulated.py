@@ -17,6 +17,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from simulators.errors import Disconnected
 from simulators.faults import PERIOD_KINDS, Fault
 from simulators.microscope import Microscope, MicroscopeConfig, standing_still
+from simulators.monitors import VALUES
 from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
@@ -38,6 +39,7 @@ from xrm_control.devices.protocols import (
     CameraSettings,
     Disturbance,
     InstrumentDescription,
+    Observation,
     SourceReading,
 )
 
@@ -60,6 +62,13 @@ class FaultSpec(Spec):
     factor: float | None = None
     amount: float | None = None
     hidden: bool = False
+    value: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a monitor's name where there is none: recipes from before keep their hash."""
+        content: dict[str, Any] = said(self)
+        return content if self.value else {name: value for name, value in content.items() if name != "value"}
 
     @model_validator(mode="after")
     def _known(self) -> FaultSpec:
@@ -110,6 +119,10 @@ class SimulatedBackend(Backend):
     def simulated(self) -> bool:
         """See `Backend.simulated`."""
         return True
+
+    def values(self) -> Mapping[str, str]:
+        """See `Backend.values`."""
+        return VALUES
 
     def describe(self) -> InstrumentDescription:
         """See `Backend.describe`."""
@@ -179,6 +192,23 @@ class SimulatedInstrument(ComposedInstrument):
             for name, was, units in changed
             if now[name] != was
         )
+
+    async def observe(self, name: str) -> Observation:
+        """See `Instrument.observe`."""
+        return self._observation(name, self._clock.now_s())
+
+    def observed(self, name: str, since_s: float, until_s: float) -> tuple[Observation, ...]:
+        """See `Instrument.observed`."""
+        return tuple(self._observation(name, t_s) for t_s in self.microscope.monitor_changes(name, since_s, until_s))
+
+    def _observation(self, name: str, t_s: float) -> Observation:
+        try:
+            value = self.microscope.monitor(name, t_s)
+        except Disconnected:
+            value = None
+        except KeyError:
+            return Observation(None, t_s, problem="the instrument offers no such value")
+        return Observation(value, t_s, problem="it does not answer" if value is None else "")
 
     def halt(self) -> None:
         """See `Instrument.halt`. The physics belongs to the loop, whoever asks."""

@@ -15,6 +15,7 @@ from xrm_control.core.clock import utc_now
 from xrm_control.core.events import EventStream
 from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.processing.achieved import achieved, judge, pauses
+from xrm_control.processing.incidents import incidents
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
 from xrm_control.processing.outcomes import outcomes
 from xrm_control.recipe.document import Recipe
@@ -83,6 +84,7 @@ def sum_up(
         ),
         verdict=RunVerdict(status=verdict, reasons=reasons),
         pauses=pauses(journal),
+        incidents=incidents(journal),
         frames=outcomes(folder, journal),
         chain=None if (link := journal.chain_of_facts()) is None else ChainMark(rows=link.rows, sha256=link.sha256),
     )

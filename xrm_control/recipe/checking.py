@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xrm_control.acquisition.conditions import diagnose_conditions
 from xrm_control.acquisition.feasibility import diagnose_mosaic, diagnose_scan
 from xrm_control.contracts.plan import Plan
 from xrm_control.core.diagnostics import Diagnostic, collected
@@ -89,6 +90,8 @@ def _of_machine(recipe: Recipe) -> Iterator[Diagnostic]:
 def _of_stages(recipe: Recipe, instrument: InstrumentDescription) -> Iterator[Diagnostic]:
     yield from diagnose_clearance(recipe.safety, instrument)
     yield from recipe.retry.diagnose()
+    yield from recipe.policies.diagnose()
+    yield from diagnose_conditions(recipe.conditions, recipe.instrument.values())
     yield from diagnose_mosaic(recipe.mosaic, recipe.scan, recipe.sample, instrument)
     scan = tuple(diagnose_scan(recipe.scan, instrument, likely_count(recipe)))
     yield from scan

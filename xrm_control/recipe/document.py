@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from xrm_control.acquisition.conditions import Condition
 from xrm_control.acquisition.mosaic import MosaicSpec
+from xrm_control.acquisition.policies import Policies
 from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.acquisition.tomography import TomographySpec
+from xrm_control.alerts.spec import AlertsSpec
 from xrm_control.analysis.spec import AnalysisSpec
 from xrm_control.compute.executor import EXECUTORS, Compute
 from xrm_control.compute.processes import Processes
@@ -21,6 +24,8 @@ from xrm_control.devices.safety import SafetySpec
 from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.roi.strategy import STRATEGIES, RoiStrategy
+
+_LATER = ("policies", "conditions", "alerts")
 
 
 class OutputSpec(Spec):
@@ -42,11 +47,21 @@ class Recipe(Spec):
     roi: Annotated[RoiStrategy, STRATEGIES]
     scan: TomographySpec = TomographySpec()
     retry: RetryPolicy = RetryPolicy()
+    policies: Policies = Policies()
+    alerts: AlertsSpec = AlertsSpec()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
     reconstruction: ReconstructionSpec = ReconstructionSpec()
     analysis: AnalysisSpec = AnalysisSpec()
     handoff: TakerSpec = TakerSpec()
     compute: Annotated[Compute, EXECUTORS] = Processes()
     output: OutputSpec = OutputSpec()
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the parts of later that say nothing: recipes from before there were such keep their hash."""
+        content: dict[str, Any] = said(self)
+        silent = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in content.items() if name not in silent}
 
     def sha256(self) -> str:
         """Hash of the recipe's meaning: every setting resolved, whatever the file looks like."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrm_control.acquisition.conditions import DISK_FREE
 from xrm_control.acquisition.steps import axis_targets
 from xrm_control.devices.backend import Needs
 from xrm_control.devices.protocols import InstrumentDescription
@@ -21,4 +22,5 @@ def needs_of(recipe: Recipe, instrument: InstrumentDescription) -> Needs:
         limits={"x": safety.x_um, "y": safety.y_um, "z": safety.z_um, "theta": safety.theta_deg},
         travel={name: (min(t[name] for t in targets), max(t[name] for t in targets)) for name in targets[0]},
         exposures=tuple(dict.fromkeys((one.binning, one.exposure_s) for one in acquisitions)),
+        watched=tuple(dict.fromkeys(one.value for one in recipe.conditions if one.value != DISK_FREE)),
     )

@@ -283,6 +283,11 @@ def _dose_gy(recipe: Recipe, instrument: InstrumentDescription) -> float:
     lit_s = recipe.scan.projection_count(instrument.camera) * (
         recipe.scan.exposure_s + instrument.camera.readout_s[recipe.scan.binning]
     )
+    return dose_rate_gy_s(recipe, instrument) * lit_s
+
+
+def dose_rate_gy_s(recipe: Recipe, instrument: InstrumentDescription) -> float:
+    """Surface dose of a second in the beam: flux x energy x mass attenuation (detected flux: a lower bound)."""
     mass_attenuation_m2_kg = recipe.sample.mu_per_um(instrument.energy_kev) * 1e6 / (recipe.sample.density_g_cm3 * 1e3)
     flux_per_m2_s = instrument.flux_per_um2_s * 1e12
-    return flux_per_m2_s * instrument.energy_kev * _KEV_IN_JOULE * mass_attenuation_m2_kg * lit_s
+    return flux_per_m2_s * instrument.energy_kev * _KEV_IN_JOULE * mass_attenuation_m2_kg

@@ -16,7 +16,7 @@ from xrm_control.reporting.sections.population import distributions_section, sta
 from xrm_control.reporting.sections.provenance import provenance_section, quality_section
 from xrm_control.reporting.sections.regions import mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
-from xrm_control.reporting.sections.summary import headlines, pauses, reanalysis, verdict
+from xrm_control.reporting.sections.summary import headlines, incidents, pauses, reanalysis, verdict
 
 
 def build_report(run: Path, beside: Beside | None = None, doubts: Sequence[str] = ()) -> str:
@@ -60,6 +60,7 @@ def render(run: RunData) -> str:
         simulated=run.results is not None and run.results.simulated,
         verdict=verdict(run),
         pauses=pauses(run),
+        incidents=incidents(run),
         reanalysis=reanalysis(run),
         headlines=headlines(run),
         problems=run.problems,

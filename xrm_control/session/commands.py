@@ -178,7 +178,7 @@ class Commands:
         """See `Gate.while_held`. Raises RegionSkipped, StopWanted."""
         if self._end is not None and self._ends_now:
             raise self._stop(self._end, "after the frame in flight")
-        region = self._region
+        region = self.region
         if region is not None and (wish := self._skips.get(region)) is not None:
             raise RegionSkipped(region, f"skipped by {wish.by}")
 
@@ -188,10 +188,11 @@ class Commands:
 
     @property
     def _leaves(self) -> bool:
-        return self._ends_now or self._region in self._skips
+        return self._ends_now or self.region in self._skips
 
     @property
-    def _region(self) -> str | None:
+    def region(self) -> str | None:
+        """The region that is being scanned."""
         stage = None if self._acquisition is None else self._acquisition.stage
         return None if stage == MOSAIC else stage
 
@@ -221,7 +222,7 @@ class Commands:
         answer that it had.
         """
         if number in self._known:
-            return Reply(accepted=True, text=self._known[number])
+            return self._known[number]
         if number not in self._answers:
             self._answers[number] = asyncio.ensure_future(self._hear(number, letter))
         return await asyncio.shield(self._answers[number])
@@ -287,7 +288,7 @@ class Commands:
         life = self._run.journal.roi_states().get(roi)
         if life is not None:
             raise _refusal(command, "its scan is over", life.state, "its files stay; leave it out of what you read")
-        return "is set aside after the frame in flight" if roi == self._region else "is set aside"
+        return "is set aside after the frame in flight" if roi == self.region else "is set aside"
 
     def _names(self) -> list[str]:
         """The regions, also where a run that is gone on with has not come to them yet."""
@@ -311,7 +312,7 @@ class Commands:
             case Continue():
                 self._pause = None
                 self._done(wish, "goes on")
-            case Skip(roi=roi) if roi != self._region:
+            case Skip(roi=roi) if roi != self.region:
                 self._set_aside(wish, roi)
             case Skip(roi=roi):
                 self._skips[roi] = wish

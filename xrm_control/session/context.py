@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from xrm_control.acquisition.engine import Engine
+from xrm_control.acquisition.engine import Engine, FrameSink
 from xrm_control.acquisition.gate import Gate, OpenGate
+from xrm_control.acquisition.policies import Reactions
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.compute.executor import Workers
 from xrm_control.contracts.plan import Plan
@@ -66,9 +67,8 @@ class RunContext:
         # Acquisitions that are planned and not finished, by stage: where the stage will still go.
         self.ahead: dict[str, Acquisition] = {}
         self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
-        self.engine = Engine(
-            instrument, JournalSink(self), self.guard, clock, events, recipe.retry, self.hold, self.renew_guard
-        )
+        self.reactions = Reactions(recipe.retry, recipe.policies)
+        self.engine = self.make_engine(JournalSink(self), events)
         self.gate: Gate = OpenGate()
         # One thread, so that what is made durable is made durable in order.
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
@@ -77,6 +77,20 @@ class RunContext:
     def description(self) -> InstrumentDescription:
         """Static facts of the instrument."""
         return self.instrument.describe()
+
+    def make_engine(self, sink: FrameSink, events: EventStream) -> Engine:
+        """An engine on the instrument as the recipe wants it treated, whose frames go into `sink`."""
+        return Engine(
+            self.instrument,
+            sink,
+            self.guard,
+            self.clock,
+            events,
+            self.recipe.retry,
+            self.hold,
+            self.renew_guard,
+            self.reactions,
+        )
 
     def renew_guard(self) -> Guard:
         """Limits as the connected instrument has them; every position still ahead is held against them.
@@ -171,6 +185,13 @@ class RunContext:
         begun = {plan.roi for plan in self.journal.planned_frames()}
         over = {roi for roi, life in self.journal.roi_states().items() if life.state in ROI_ENDS}
         return all(roi.name in begun | over for roi in ROIS.read(self.folder.rois).rois)
+
+    def only_processing_left(self) -> bool:
+        """Whether every region has been scanned, and judged, and nothing needs the instrument any more."""
+        if not self.all_taken():
+            return False
+        lives = self.journal.roi_states()
+        return all(roi.name in lives for roi in ROIS.read(self.folder.rois).rois)
 
     def kept(self, acquisition: Acquisition) -> list[tuple[FrameStep, StoredFrame]]:
         """The frames of an acquisition that are kept, in the order in which they were taken."""

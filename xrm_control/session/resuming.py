@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.acquisition.engine import Engine
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.errors import DataError, SampleMoved, UnusableData
 from xrm_control.core.events import (
@@ -203,7 +202,7 @@ async def _take(run: RunContext, plan: PlannedFrame) -> CameraFrame:
     sink, events = _Beside(run), EventStream(run.clock.now_s)
     # It is not one of the frames that screens and preview count.
     events.subscribe(lambda event: None if _counts(event) else run.events.emit(event), "the run")
-    engine = Engine(run.instrument, sink, run.guard, run.clock, events, run.recipe.retry, run.hold, run.renew_guard)
+    engine = run.make_engine(sink, events)
     engine.obey(run.gate)
     await engine.configure(acquisition)
     await engine.run((step,))

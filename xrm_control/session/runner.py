@@ -10,9 +10,11 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from types import FrameType
 from typing import Any
 
+from xrm_control.acquisition.policies import End
 from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import Add, Letter, Reply
 from xrm_control.contracts.results import RESULTS
+from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import InstrumentLocked, Interrupted, NotSafe, UnusableData, XrmError
 from xrm_control.core.events import (
     ReportBegun,
@@ -34,10 +36,12 @@ from xrm_control.roi.strategy import Roi
 from xrm_control.session import regions, stages
 from xrm_control.session.commands import Commands, RegionSkipped, StopWanted, TakeAgain
 from xrm_control.session.context import RunContext
+from xrm_control.session.endings import end_of
 from xrm_control.session.following import COMPUTATION_FAILURES, Following
 from xrm_control.session.placing import compare_with_mosaic
 from xrm_control.session.resuming import Found, fit_together, look_again
 from xrm_control.session.safe_state import CLOSE_BY_HAND, NOT_OURS, Safety, make_safe, say, stand_down, stand_safe
+from xrm_control.session.watchdog import SampleGivenUp, Watchdog
 
 Hear = Callable[[str, Letter], Coroutine[Any, Any, Reply]]
 Letters = Callable[[Hear], contextlib.AbstractContextManager[None]]
@@ -65,7 +69,7 @@ class Runner:
         self._begun_with = begun_with
         self._from_outside = from_outside
         self._interrupted: str | None = None
-        self._leaving = self._stopped = False
+        self._leaving = self._stopped = self._next_sample = False
         self._following = Following(run)
 
     async def run(self) -> ExitCode:
@@ -75,7 +79,7 @@ class Runner:
         finally:
             await self._run.instrument.disconnect()
         if self._stopped:
-            return ExitCode.RESUMABLE
+            return ExitCode.NEXT_SAMPLE if self._next_sample else ExitCode.RESUMABLE
         return ExitCode.PARTLY if self._reasons() else ExitCode.OK
 
     async def _guarded(self) -> None:
@@ -83,10 +87,11 @@ class Runner:
         try:
             with self._signals() as interrupt:
                 commands = Commands(run, interrupt, from_outside=self._from_outside)
-                run.obey(commands)
+                watchdog = Watchdog(run, commands)
+                run.obey(watchdog)
                 with self._letters(commands.hear):
                     await self._begin_with(commands)
-                    await self._work(commands)
+                    await self._work(commands, watchdog)
         except asyncio.CancelledError:
             by = self._interrupted or "cancellation"
             interrupted = Interrupted(
@@ -121,11 +126,21 @@ class Runner:
                 remedy="add another place with `xrm add`, then `xrm continue` the run; or start its recipe anew",
             )
 
-    async def _work(self, commands: Commands) -> None:
+    async def _work(self, commands: Commands, watchdog: Watchdog) -> None:
+        if self._run.only_processing_left() and not commands.wanted:
+            await self._process(commands)
+            return
         try:
-            await self._acquire(commands)
-        except StopWanted as stop:
-            await self._stop(commands, str(stop))
+            await self._acquire(commands, watchdog)
+        except (StopWanted, SampleGivenUp) as why:
+            self._next_sample = isinstance(why, SampleGivenUp)
+            await self._stop(commands, str(why))
+            return
+        except XrmError as error:
+            if end_of(self._run, error, None) is not End.NEXT_SAMPLE:
+                raise
+            self._next_sample = True
+            await self._stop(commands, f"the sample was given up: {error.message()}")
             return
         run = self._run
         run.states.go("finish")
@@ -139,15 +154,37 @@ class Runner:
                 where=run.folder.name,
                 remedy=CLOSE_BY_HAND,
             )
+        await self._sum_up()
+
+    async def _sum_up(self) -> None:
         reasons = self._reasons()
         await self._report(Verdict.INCOMPLETE if reasons else Verdict.COMPLETE, reasons)
-        run.states.go("complete")
+        self._run.states.go("complete")
 
-    async def _acquire(self, commands: Commands) -> None:
-        """From connecting to the last frame. Raises StopWanted."""
+    async def _process(self, commands: Commands) -> None:
+        """What is left of a run whose regions are all scanned; the instrument is left alone, it may be another's."""
+        run = self._run
+        await commands.close()
+        run.states.go("process")
+        lives = run.journal.roi_states()
+        for record in ROIS.read(run.folder.rois).rois:
+            if lives[record.name].state not in ROI_ENDS:
+                self._following.follow(Roi(**dict(record)))
+        await self._following.finish()
+        await self._sum_up()
+
+    async def _acquire(self, commands: Commands, watchdog: Watchdog) -> None:
+        """From connecting to the last frame. Raises StopWanted, SampleGivenUp."""
         run = self._run
         run.states.go("connect")
+        run.instrument.watch([condition.value for condition in run.recipe.conditions])
         await stages.connect(run)
+        async with watchdog.watching():
+            await self._expose(commands)
+
+    async def _expose(self, commands: Commands) -> None:
+        """From homing to the last frame."""
+        run = self._run
         run.states.go("home")
         await stages.home(run)
         await commands.wait("the mosaic")
@@ -220,8 +257,10 @@ class Runner:
         commands.at(acquisition)
         try:
             await self._take(acquisition, found)
-        except RegionSkipped as skipped:
-            await self._skip(acquisition, skipped.reason)
+        except (RegionSkipped, XrmError) as error:
+            if isinstance(error, XrmError) and end_of(run, error, roi.name) is not End.SKIP:
+                raise
+            await self._skip(acquisition, str(error))
             commands.skipped(roi.name)
             return
         finally:
@@ -258,8 +297,8 @@ class Runner:
         """The region is not scanned any further; the run goes on."""
         run, roi = self._run, acquisition.stage
         run.leave_hold()
+        await stand_safe(run, f"{roi} is set aside")
         run.states.go("skip")
-        await run.engine.close()
         del run.ahead[roi]
         await run.on_disk(lambda: run.journal.declare_open_missing(reason, t_s=run.clock.now_s(), roi=roi))
         self._following.quarantine(roi, reason)

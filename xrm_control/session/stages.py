@@ -16,6 +16,8 @@ from xrm_control.core.events import (
     FrameKept,
     InstrumentBegun,
     InstrumentReached,
+    LimitsDiffer,
+    LimitsKnown,
     RotationPairLost,
     SourceDown,
     StageBegun,
@@ -41,6 +43,7 @@ async def connect(run: RunContext) -> None:
     await run.instrument.connect()
     run.events.emit(InstrumentReached(run.description.name))
     run.renew_guard()
+    _compare_limits(run)
     # The plan was made from what was known without the instrument; its positions must suit what was found. Of a run
     # that goes on, each stage holds what is still ahead against it.
     if not run.decided():
@@ -52,6 +55,18 @@ async def connect(run: RunContext) -> None:
     if truth is not None and not run.recorded(run.folder.truth.name):
         await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth, replace=True))
         record_artifact(run, run.folder.truth.name, ArtifactKind.TRUTH)
+
+
+def _compare_limits(run: RunContext) -> None:
+    """Hold the limits of now against those of the run's beginning, and tell what differs."""
+    now = {axis: list(bounds) for axis, bounds in run.guard.limits.items()}
+    first = next(iter(run.journal.events_of(LimitsKnown.kind)), None)
+    if first is None:
+        run.events.emit(LimitsKnown(now))
+        return
+    for axis, was in first.data["limits"].items():
+        if axis in now and now[axis] != was:
+            run.events.emit(LimitsDiffer(axis, was, now[axis]))
 
 
 async def home(run: RunContext) -> None:

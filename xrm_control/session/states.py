@@ -34,6 +34,8 @@ TRANSITIONS: tuple[tuple[str, tuple[RunState, ...], RunState], ...] = (
     ("scan", (RunState.REFERENCING,), RunState.SCANNING),
     ("check", (RunState.SCANNING,), RunState.CHECKING),
     ("finish", (RunState.PICKING, RunState.CHECKING), RunState.FINISHING),
+    # Of a run that is gone on with all is scanned: nobody needs the instrument any more.
+    ("process", (RunState.IDLE,), RunState.FINISHING),
     ("complete", (RunState.FINISHING,), RunState.DONE),
     ("abort", (RunState.IDLE, *_INTERRUPTIBLE), RunState.ABORTING),
     ("aborted_safely", (RunState.ABORTING,), RunState.ABORTED),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from xrm_control.acquisition.recovery import gather_or_cancel
-from xrm_control.contracts.commands import Command
+from xrm_control.contracts.commands import Command, Reply
 from xrm_control.core.errors import XrmError
 from xrm_control.core.events import CommandDone, CommandRefused, CommandTaken, PauseDisturbed
 from xrm_control.session.context import RunContext
@@ -29,10 +29,17 @@ class Wish:
     by: str
 
 
-def recall(journal: JournalQueries) -> tuple[dict[str, str], tuple[Wish, ...]]:
-    """By the letters' numbers what was answered to commands that were taken; and which of them are not carried out."""
+def recall(journal: JournalQueries) -> tuple[dict[str, Reply], tuple[Wish, ...]]:
+    """By the letters' numbers what was answered; and which of the commands that were taken are not carried out.
+
+    A run that failed at once may have had no time to put an answer into its mailbox: it is not heard a second time.
+    """
     taken = journal.events_of(CommandTaken.kind)
-    known = {str(event.data["letter"]): str(event.data["answer"]) for event in taken}
+    known = {
+        str(event.data["letter"]): Reply(accepted=False, text=str(event.data["reason"]))
+        for event in journal.events_of(CommandRefused.kind)
+    }
+    known |= {str(event.data["letter"]): Reply(accepted=True, text=str(event.data["answer"])) for event in taken}
     over = [
         str(event.data["letter"]) for kind in (CommandDone, CommandRefused) for event in journal.events_of(kind.kind)
     ]

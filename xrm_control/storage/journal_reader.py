@@ -131,6 +131,15 @@ class JournalQueries:
         )
         return [_planned(row) for row in rows]
 
+    def exposures(self, roi: str) -> int:
+        """How often a projection of a region was exposed, or was about to be, whatever came of it."""
+        rows = self._rows(
+            "SELECT count(*) AS exposed FROM attempt JOIN planned_frame USING (frame_id)"
+            f" WHERE roi = ?1 AND kind = '{FrameKind.PROJECTION}'",
+            (roi,),
+        )
+        return int(rows[0]["exposed"])
+
     def open_attempts(self) -> list[tuple[FrameId, int]]:
         """(frame_id, attempt) of intents that were neither committed nor rejected: a crash, or the frame in flight."""
         rows = self._rows(

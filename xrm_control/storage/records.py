@@ -179,7 +179,7 @@ class RunSummary:
     """What `xrm status` shows; `last_t_s` is the latest instrument time in the journal.
 
     alive: a process carries the run out, `process` is its number; last_sign_utc: when anything was last written;
-    outcomes: of all planned frames, by kind.
+    outcomes: of all planned frames, by kind; incidents: what went otherwise than planned, a line each.
     """
 
     run: RunRecord
@@ -194,6 +194,7 @@ class RunSummary:
     process: int | None = None
     last_sign_utc: str | None = None
     outcomes: dict[str, FrameOutcomes] = field(default_factory=dict[str, FrameOutcomes])
+    incidents: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:

@@ -1,5 +1,6 @@
 """Everything that happens in a run, typed once; and the stream that hands it to whoever listens."""
 
+from xrm_control.core.events.alerts import AlertSent, AlertUndelivered
 from xrm_control.core.events.base import Event
 from xrm_control.core.events.closed import AnyEvent
 from xrm_control.core.events.commands import (
@@ -10,6 +11,7 @@ from xrm_control.core.events.commands import (
     PauseDisturbed,
     RunStopped,
 )
+from xrm_control.core.events.conditions import BudgetSpent, ConditionEnded, ConditionViolated, PolicyApplied
 from xrm_control.core.events.frames import (
     AttemptClosed,
     FrameAdopted,
@@ -23,6 +25,7 @@ from xrm_control.core.events.frames import (
     ReferenceDoubted,
 )
 from xrm_control.core.events.instrument import (
+    DeviceTriedAgain,
     InstrumentBegun,
     InstrumentEvent,
     InstrumentLost,
@@ -51,6 +54,8 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.resuming import (
+    LimitsDiffer,
+    LimitsKnown,
     RunResumed,
     SampleCompared,
     SampleNotCompared,
@@ -80,12 +85,18 @@ from xrm_control.core.events.run import (
 from xrm_control.core.events.stream import EventStream, Listener
 
 __all__ = [
+    "AlertSent",
+    "AlertUndelivered",
     "AnyEvent",
     "AttemptClosed",
+    "BudgetSpent",
     "CommandDone",
     "CommandEvent",
     "CommandRefused",
     "CommandTaken",
+    "ConditionEnded",
+    "ConditionViolated",
+    "DeviceTriedAgain",
     "Event",
     "EventStream",
     "FileQuarantined",
@@ -101,12 +112,15 @@ __all__ = [
     "InstrumentEvent",
     "InstrumentLost",
     "InstrumentReached",
+    "LimitsDiffer",
+    "LimitsKnown",
     "Listener",
     "ListenerFailed",
     "ListenerLost",
     "MoveInterrupted",
     "MoveStalled",
     "PauseDisturbed",
+    "PolicyApplied",
     "PreviewBegun",
     "PreviewEnded",
     "PreviewSkipped",

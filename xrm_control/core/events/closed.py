@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from xrm_control.core.events.alerts import AlertSent, AlertUndelivered
 from xrm_control.core.events.commands import CommandDone, CommandRefused, CommandTaken, PauseDisturbed, RunStopped
+from xrm_control.core.events.conditions import BudgetSpent, ConditionEnded, ConditionViolated, PolicyApplied
 from xrm_control.core.events.frames import (
     AttemptClosed,
     FrameAdopted,
@@ -15,6 +17,7 @@ from xrm_control.core.events.frames import (
     ReferenceDoubted,
 )
 from xrm_control.core.events.instrument import (
+    DeviceTriedAgain,
     InstrumentBegun,
     InstrumentLost,
     InstrumentReached,
@@ -41,6 +44,8 @@ from xrm_control.core.events.regions import (
     RowsReconstructed,
 )
 from xrm_control.core.events.resuming import (
+    LimitsDiffer,
+    LimitsKnown,
     RunResumed,
     SampleCompared,
     SampleNotCompared,
@@ -83,6 +88,13 @@ AnyEvent = (
     | SourceDown
     | MoveStalled
     | MoveInterrupted
+    | DeviceTriedAgain
+    | ConditionViolated
+    | ConditionEnded
+    | PolicyApplied
+    | BudgetSpent
+    | AlertSent
+    | AlertUndelivered
     | ShutterStaysOpen
     | SafeStateVerified
     | SafeStateFailed
@@ -109,6 +121,8 @@ AnyEvent = (
     | RunFailed
     | RunReplanned
     | RunResumed
+    | LimitsKnown
+    | LimitsDiffer
     | SampleCompared
     | SampleNotCompared
     | ScanBegunAnew

@@ -102,6 +102,22 @@ class MoveInterrupted(InstrumentEvent):
 
 
 @dataclass(frozen=True)
+class DeviceTriedAgain(InstrumentEvent):
+    """A device did not do what it was told, for the `attempt`-th time, and is tried again."""
+
+    kind: ClassVar[str] = "device.again"
+    level: ClassVar[Level] = Level.WARNING
+
+    where: str
+    attempt: int
+    problem: str
+
+    @property
+    def text(self) -> str:
+        return self.problem
+
+
+@dataclass(frozen=True)
 class ShutterStaysOpen(InstrumentEvent):
     """The shutter did not close between two stages."""
 

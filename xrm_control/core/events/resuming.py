@@ -35,6 +35,36 @@ class RunResumed(RunEvent):
 
 
 @dataclass(frozen=True)
+class LimitsKnown(RunEvent):
+    """The limits in force when the instrument was connected: lowest and highest position by axis, in um or deg."""
+
+    kind: ClassVar[str] = "limits.known"
+
+    limits: dict[str, list[float]]
+
+    @property
+    def text(self) -> str:
+        return "limits: " + ", ".join(f"{axis} {low:g} to {high:g}" for axis, (low, high) in self.limits.items())
+
+
+@dataclass(frozen=True)
+class LimitsDiffer(RunEvent):
+    """A limit is not what it was when the run was begun. Positions still ahead were held against those of now."""
+
+    kind: ClassVar[str] = "limits.differ"
+    level: ClassVar[Level] = Level.WARNING
+
+    axis: str
+    was: list[float]
+    now: list[float]
+
+    @property
+    def text(self) -> str:
+        was, now = (f"{low:g} to {high:g}" for low, high in (self.was, self.now))
+        return f"limits of axis {self.axis} were {was} when the run was begun, are {now}"
+
+
+@dataclass(frozen=True)
 class SampleCompared(RunEvent):
     """A view taken before was taken again: the sample lies so far beside, under so much of the light of then."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from xrm_control.core.clock import Clock
@@ -15,7 +15,8 @@ from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, urgent_p
 from xrm_control.devices.epics.parts import make_axis, make_frames
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
-from xrm_control.devices.protocols import Axis, Disturbance, InstrumentDescription, RunStatus, SafeState
+from xrm_control.devices.epics.watched import WatchedValues
+from xrm_control.devices.protocols import Axis, Disturbance, InstrumentDescription, Observation, RunStatus, SafeState
 
 
 class EpicsInstrument:
@@ -38,6 +39,7 @@ class EpicsInstrument:
         self._supervision = supervision.Supervision(pv_map, registry, clock, self._lock_names)
         about = pv_map.scan_status
         self._scan_status = scan_status.ScanStatusPVs(pv_map.full(about.prefix), registry, clock) if about else None
+        self._values = WatchedValues(pv_map, clock)
         self._on_abort: Callable[[str], None] | None = None
         self._watching = False
         # What had been written when the safe state was last verified.
@@ -79,6 +81,7 @@ class EpicsInstrument:
         await self.camera.examine()
         self._exposures.watch()
         await self._exposures.remember()
+        await self._values.connect()
 
     async def disconnect(self) -> None:
         """See `Instrument.disconnect`. Unless the safe state was verified last, the dead-man is left to do its work."""
@@ -89,6 +92,7 @@ class EpicsInstrument:
             pass
         finally:
             self._registry.close()
+            self._values.close()
 
     async def home(self) -> None:
         """See `Instrument.home`."""
@@ -98,6 +102,18 @@ class EpicsInstrument:
     def settings_changed(self) -> tuple[Disturbance, ...]:
         """See `Instrument.settings_changed`."""
         return self._exposures.settings_changed()
+
+    def watch(self, names: Sequence[str]) -> None:
+        """See `Instrument.watch`."""
+        self._values.watch(names)
+
+    async def observe(self, name: str) -> Observation:
+        """See `Instrument.observe`."""
+        return await self._values.observe(name)
+
+    def observed(self, name: str, since_s: float, until_s: float) -> tuple[Observation, ...]:
+        """See `Instrument.observed`."""
+        return self._values.observed(name, since_s, until_s)
 
     def halt(self) -> None:
         """See `Instrument.halt`."""

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from xrm_control.core.model import Spec, renamed
 from xrm_control.devices.epics.axis_map import Axis, AxisMap, PlainAxisMap
@@ -110,6 +117,15 @@ class PvMap(Spec):
     source: SourceMap
     supervision: SupervisionMap = SupervisionMap()
     scan_status: ScanStatusMap | None = None
+    watched: dict[str, PvName] = Field(
+        default={}, max_length=100, description="names for values that a recipe's conditions may watch, and their PVs"
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without names for watched values where there are none: recipes from before keep their hash."""
+        content: dict[str, Any] = said(self)
+        return content if self.watched else {name: value for name, value in content.items() if name != "watched"}
 
     @field_validator("axes", mode="before")
     @classmethod

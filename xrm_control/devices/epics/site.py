@@ -13,7 +13,7 @@ from xrm_control.core.clock import run, stopwatch, utc_now
 from xrm_control.core.errors import XrmError
 from xrm_control.core.findings import Finding
 from xrm_control.devices.backend import Needs
-from xrm_control.devices.epics import access, camera, site_axes, site_camera
+from xrm_control.devices.epics import access, camera, site_axes, site_camera, site_watched
 from xrm_control.devices.epics.inventory import all_pvs, groups, written_pvs
 from xrm_control.devices.epics.pv_map import AxisMap, PvMap
 from xrm_control.devices.epics.site_beam import Beam
@@ -41,6 +41,8 @@ def examine(pv_map: PvMap, needs: Needs, *, expose: bool = False) -> list[Findin
             site.close()
 
     found, missing = run(look(), 1.0)
+    if needs.watched:
+        found += run(site_watched.look(pv_map, needs.watched), 1.0)
     if expose:
         found.append(_exposure(pv_map, needs, missing))
     return found

@@ -88,6 +88,12 @@ def pauses(run: RunData) -> tuple[str, ...]:
     )
 
 
+def incidents(run: RunData) -> tuple[str, ...]:
+    """What went otherwise than planned, in order of time."""
+    stated = () if run.results is None else run.results.incidents
+    return tuple(f"{duration(one.t_s)}: {one.text}" for one in stated)
+
+
 def reanalysis(run: RunData) -> str | None:
     """That the page is of a re-analysis, of what and with which settings; None for a run's own."""
     note = None if run.results is None else run.results.reanalysis

@@ -1,0 +1,24 @@
+"""``xrm service``: the unit under which systemd carries a recipe out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the command to `cli`."""
+    cli.command()(service)
+
+
+def service(
+    recipe: Annotated[Path, typer.Argument(help="recipe (YAML)", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="folder that holds the runs")] = Path("runs"),
+) -> None:
+    """Print a systemd unit that carries a recipe out: with a watchdog, and going on with a run that died."""
+    from xrm_control import app
+    from xrm_control.app.service import unit
+
+    print(unit(recipe, out, app.load(recipe).recipe.name), end="")
