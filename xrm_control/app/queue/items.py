@@ -144,6 +144,7 @@ def move(
                 "where to?", where="move", remedy="say --before, --after, --first, --priority or --deadline"
             )
         # Through the model, which knows the limits of a priority.
+        contents = folder.read()
         moved = Item.model_validate({**item.model_dump(), **changes, "seal": ""})
         _require_stands(contents, folder, moved, before, after)
         return folder.put(moved)
@@ -263,10 +264,16 @@ def _place(contents: Contents, folder: QueueFolder, wanted: Wanted, moved: Item 
     same = sorted(item.position for item in others if item.priority == other.priority)
     at = same.index(other.position)
     if wanted.before:
-        low = same[at - 1] if at else other.position - 1.0
-        return _Place(other.priority, (low + other.position) / 2)
-    high = same[at + 1] if at + 1 < len(same) else other.position + 1.0
-    return _Place(other.priority, (other.position + high) / 2)
+        low, high = same[at - 1] if at else other.position - 1.0, other.position
+    else:
+        low, high = other.position, same[at + 1] if at + 1 < len(same) else other.position + 1.0
+    middle = (low + high) / 2
+    if low < middle < high:
+        return _Place(other.priority, middle)
+    # No number is left between the two: all get new ones, in the same order.
+    for number, item in enumerate(in_order(contents.items.values()), start=1):
+        folder.put(item.model_copy(update={"position": float(number)}))
+    return _place(folder.read(), folder, wanted, moved)
 
 
 def _require_stands(
