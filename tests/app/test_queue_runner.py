@@ -405,3 +405,37 @@ def test_ended_by_a_signal_the_item_stands_paused(bench: Bench, process: Any, nu
     assert bench.states() == {"first": ItemState.PAUSED, "second": ItemState.WAITING}
     assert bench.run().exit_code == ExitCode.OK
     assert bench.begun() == ["first", "first", "second"]
+
+
+def test_a_long_campaign_leaves_memory_and_handles_as_they_were(bench: Bench) -> None:
+    """30 samples of 144 min in virtual time, 72 h; every tenth fails."""
+    day = stood(bench.folder, RunState.DONE, "complete", t_s=144 * 60.0)
+    bad = {**error(1), "stands": stood(bench.folder, RunState.FAILED, "failed", t_s=144 * 60.0)}
+    for number in range(30):
+        bench.add(f"sample-{number:02}", bad if number % 10 == 9 else bench.done(stands=day))
+    handles: list[int] = []
+    bench.told = Counted(handles)  # type: ignore[assignment]
+    clock = QuickClock()
+    assert bench.run(clock).exit_code == ExitCode.PARTLY
+    told = page(bench)
+    assert [item.name for item in told.items if item.state is ItemState.FAILED] == [
+        "sample-09",
+        "sample-19",
+        "sample-29",
+    ]
+    assert sum(item.state is ItemState.DONE for item in told.items) == 27
+    assert told.totals.used_s == pytest.approx(72 * 3600)
+    assert clock.ahead_s == pytest.approx(72 * 3600, rel=0.02)
+    assert max(handles[10:]) <= max(handles[:10])
+
+
+class Counted(list[str]):
+    """What is told, with how many files are open then."""
+
+    def __init__(self, handles: list[int]) -> None:
+        super().__init__()
+        self._handles = handles
+
+    def append(self, text: str) -> None:
+        super().append(text)
+        self._handles.append(len(os.listdir("/proc/self/fd")))

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from xrm_control.contracts.morning import Evidence, Morning, MorningItem
 from xrm_control.core.queue_states import AHEAD, GOOD, UNDONE, ItemState
+from xrm_control.core.states import RoiState
 from xrm_control.reporting.formatting import MISSING, duration, figure, group
 from xrm_control.reporting.sections.components import Cell, Table, table
 from xrm_control.reporting.sections.summary import Headline, Verdict
@@ -163,7 +164,7 @@ def _facts(item: MorningItem, told: Evidence | None) -> tuple[tuple[str, str], .
         ),
         ("retaken exposures", str(told.retaken)),
         ("particles", f"{told.particles}, whole {told.whole_particles}"),
-        ("regions", f"{sum(one.state == 'reported' for one in told.regions)} of {len(told.regions)} measured"),
+        ("regions", f"{sum(one.state == RoiState.REPORTED for one in told.regions)} of {len(told.regions)} measured"),
     ]
     return tuple(found)
 
@@ -176,10 +177,14 @@ def _notes(item: MorningItem, told: Evidence | None) -> tuple[str, ...]:
     for hold in told.holds:
         until = MISSING if hold.to_s is None else duration(hold.to_s - hold.from_s)
         notes.append(f"held at {duration(hold.from_s)} for {until}: {hold.reason}")
-    notes += [f"{one.name}: {one.state or 'begun'}: {one.reason}" for one in told.regions if one.state != "reported"]
+    notes += [
+        f"{one.name}: {one.state or 'begun'}: {one.reason}"
+        for one in told.regions
+        if one.state != RoiState.REPORTED and one.reason not in item.reason
+    ]
     if told.resumed:
         notes.append(f"gone on with {told.resumed} time(s)")
-    notes += [f"verdict {told.verdict}: {reason}" for reason in told.reasons if told.verdict is not None]
+    notes += [f"verdict {told.verdict}: {reason}" for reason in told.reasons if reason not in item.reason]
     return tuple(dict.fromkeys((*notes, *told.problems)))
 
 
