@@ -24,6 +24,7 @@ __all__ = ["xrm"]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of the user's, with a recipe."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "250")
     return write_recipe(tmp_path, **SHORT)
 
 

@@ -23,6 +23,7 @@ from xrm_control.core.errors import DataError, ResourceLocked, StorageError
 from xrm_control.storage.durable import (
     make_folder,
     publish_folder,
+    sha256_bytes,
     sha256_file,
     storage_error,
     write_durable,
@@ -268,13 +269,13 @@ class QueueFolder:
         """
         make_folder(self.items)
         with self.editing():
-            number = max(self.folders(), default=0) + 1
+            number, text = max(self.folders(), default=0) + 1, recipe.encode()
+            item = made(number, self.read(), sha256_bytes(text)).sealed()
+            # Known by its name only when it is whole; what a kill leaves of it is nobody's item.
             part = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.items))
             part.chmod(0o755)
-            fresh = ItemFolder(part)
-            write_durable(fresh.recipe, recipe.encode())
-            item = made(number, self.read(), sha256_file(fresh.recipe)).sealed()
-            write_durable(fresh.item, ITEM.text(item).encode())
+            write_durable(ItemFolder(part).recipe, text)
+            write_durable(ItemFolder(part).item, ITEM.text(item).encode())
             publish_folder(part, self.items / f"{number:04d}_{item.name}")
         return item
 
