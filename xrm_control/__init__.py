@@ -16,6 +16,7 @@ from xrm_control.core.lazy import lazy
 
 if TYPE_CHECKING:
     from xrm_control.api.arrays import AnalysedVolume, analyze, reconstruct
+    from xrm_control.api.queue import Queue
     from xrm_control.api.recipes import check, load, open_run, plan, reanalyze, resume, run
     from xrm_control.api.results import Reanalysis, Run
     from xrm_control.core.errors import XrmError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnalysedVolume",
+    "Queue",
     "Reanalysis",
     "Reconstruction",
     "Run",
@@ -45,6 +47,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("AnalysedVolume", "analyze", "reconstruct"), "xrm_control.api.arrays"),
     **dict.fromkeys(("check", "load", "open_run", "plan", "reanalyze", "resume", "run"), "xrm_control.api.recipes"),
+    "Queue": "xrm_control.api.queue",
     **dict.fromkeys(("Reanalysis", "Run"), "xrm_control.api.results"),
     "Reconstruction": "xrm_control.reconstruction.pipeline",
     "ScanOptions": "xrm_control.storage.formats.scan_file",

@@ -15,6 +15,7 @@ from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand
 from xrm_control.cli.plain import PlainConsole, widen_environment
+from xrm_control.cli.queue import queue
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 from xrm_control.core.exit_code import ExitCode
 
@@ -30,6 +31,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.add_typer(handoff, name="handoff")
+cli.add_typer(queue, name="queue")
 # Text that comes from outside (reasons, paths, names) is text and never markup.
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)

@@ -20,7 +20,7 @@ from xrm_control.storage.durable import storage_error
 
 # struct flock: type, whence, start, length (0: all), pid; the padding is C's.
 _FLOCK = "hhqqi4x"
-_WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def lock_holder(path: Path) -> str | None:
@@ -35,7 +35,7 @@ def lock_holder(path: Path) -> str | None:
     except OSError as error:
         raise storage_error("cannot open the lock file", path, error) from error
     try:
-        found = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _WHOLE_FILE))
+        found = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, WHOLE_FILE))
         return None if found[0] == fcntl.F_UNLCK else _named(descriptor)
     except OSError as error:
         raise storage_error("cannot be asked who holds it", path, error) from error
@@ -56,7 +56,7 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
         raise storage_error("cannot open the lock file", path, error) from error
     try:
         try:
-            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, WHOLE_FILE)
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise storage_error("cannot be locked", path, error) from error

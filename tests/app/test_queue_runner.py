@@ -1,0 +1,441 @@
+"""A queue carried out: what each end of a process means, what is waited for, what survives the runner's own death."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.queues import NAMES, PRETEND, Bench, QuickClock, stood, until
+from xrm_control.app.queue import items
+from xrm_control.app.queue.facts import look
+from xrm_control.app.queue.items import Wanted
+from xrm_control.contracts.morning import MORNING, Morning
+from xrm_control.contracts.queue import Budget
+from xrm_control.core.clock import utc_now
+from xrm_control.core.errors import DataError, NotSafe, ResourceLocked
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.queue_states import ItemState
+from xrm_control.core.states import RunState
+from xrm_control.storage.queue_folder import QueueFolder
+
+ROOT = Path(__file__).parents[2]
+DRIVER = (
+    "import sys; from pathlib import Path; from xrm_control.app.queue import runner;"
+    "sys.exit(runner.run(Path(sys.argv[1]), None, print, program=sys.argv[2:]).exit_code)"
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def page(bench: Bench) -> Morning:
+    return MORNING.read(bench.queue / "morning.json")
+
+
+def error(code: int, what: str = "something") -> dict[str, Any]:
+    return {"code": code, "said": {"ok": False, "what": what, "where": "there"}}
+
+
+def test_one_after_the_other(bench: Bench) -> None:
+    for name in NAMES:
+        bench.add(name)
+    carried = bench.run()
+    assert (carried.exit_code, carried.how) == (ExitCode.OK, "all items are done")
+    assert bench.begun() == list(NAMES)
+    assert set(bench.states().values()) == {ItemState.DONE}
+    assert [item.state for item in page(bench).items] == [ItemState.DONE] * 3
+    # Again: nothing is done twice.
+    assert bench.run().exit_code == ExitCode.OK
+    assert bench.begun() == list(NAMES)
+
+
+# Exit code, how the run stands, the item's state, part of its reason, whether the next one is begun, the queue's code.
+ENDS: list[tuple[int, RunState | None, str | None, ItemState, str, bool, ExitCode]] = [
+    (0, RunState.DONE, "complete", ItemState.DONE, "complete", True, ExitCode.OK),
+    (5, RunState.DONE, "incomplete", ItemState.INCOMPLETE, "because", True, ExitCode.PARTLY),
+    (1, RunState.FAILED, "failed", ItemState.FAILED, "there: something", True, ExitCode.PARTLY),
+    (2, None, None, ItemState.REFUSED, "there: something", True, ExitCode.PARTLY),
+    (4, None, None, ItemState.REFUSED, "there: something", True, ExitCode.PARTLY),
+    (4, RunState.FAILED, "failed", ItemState.FAILED, "there: something", True, ExitCode.PARTLY),
+    (7, RunState.FAILED, "failed", ItemState.FAILED, "there: something", False, ExitCode.NOT_SAFE),
+    (75, RunState.PAUSED, "incomplete", ItemState.PAUSED, "because", True, ExitCode.PARTLY),
+    (130, RunState.ABORTED, "aborted", ItemState.PAUSED, "there: something", True, ExitCode.PARTLY),
+    (99, RunState.FAILED, "failed", ItemState.FAILED, "there: something", True, ExitCode.PARTLY),
+    # What a process says alone is not believed.
+    (0, None, None, ItemState.FAILED, "there are no results", True, ExitCode.PARTLY),
+    (0, RunState.DONE, "incomplete", ItemState.INCOMPLETE, "because", True, ExitCode.PARTLY),
+    (0, RunState.FAILED, "failed", ItemState.INCOMPLETE, "because", True, ExitCode.PARTLY),
+]
+
+
+@pytest.mark.parametrize(("code", "state", "verdict", "becomes", "reason", "goes_on", "ends"), ENDS)
+def test_what_an_end_means(
+    bench: Bench,
+    code: int,
+    state: RunState | None,
+    verdict: str | None,
+    becomes: ItemState,
+    reason: str,
+    goes_on: bool,
+    ends: ExitCode,
+) -> None:
+    reasons = () if verdict == "complete" else ("because",)
+    stands = {} if state is None else {"stands": stood(bench.folder, state, verdict, reasons)}
+    bench.add("first", {**(error(code) if code in (1, 2, 4, 7, 99, 130) else {"code": code}), **stands})
+    bench.add("second")
+    carried = bench.run()
+    first = bench.items()["first"]
+    assert (first.state, reason in first.reason) == (becomes, True), first.reason
+    assert (bench.states()["second"] is ItemState.DONE) == goes_on
+    assert carried.exit_code == ends
+    told = next(item for item in page(bench).items if item.name == "first")
+    assert (told.state, told.reason) == (first.state, first.reason)
+
+
+def test_nothing_is_started_until_somebody_has_looked(bench: Bench) -> None:
+    bench.add("first", {**error(7, "shutter open"), "stands": stood(bench.folder, RunState.FAILED, "failed")})
+    bench.add("second")
+    assert bench.run().exit_code == ExitCode.NOT_SAFE
+    with pytest.raises(NotSafe, match=r"shutter open.*xrm queue set --safe"):
+        bench.run()
+    assert bench.states()["second"] is ItemState.WAITING
+    assert "shutter open" in str(page(bench).unsafe)
+    items.set_limits(bench.queue, safe=True)
+    bench.run()
+    assert bench.states()["second"] is ItemState.DONE
+
+
+def test_a_process_that_dies_is_gone_on_with(bench: Bench) -> None:
+    dies = {"stands": stood(bench.folder, RunState.SCANNING), "code": -9}
+    bench.add("first", dies, bench.done())
+    bench.add("second")
+    assert bench.run().exit_code == ExitCode.OK
+    assert (bench.folder / "started.txt").read_text().split("\n")[:3] == ["first run", "first resume", "second run"]
+    assert "SIGKILL" in bench.items()["first"].history[2].reason
+
+
+def test_one_that_dies_again_and_again_is_given_up(bench: Bench) -> None:
+    bench.add("first", {"stands": stood(bench.folder, RunState.SCANNING), "code": -11})
+    bench.add("second")
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert bench.begun() == ["first"] * 3 + ["second"]
+    assert "given up" in bench.items()["first"].reason
+
+
+def test_an_instrument_that_comes_back_is_waited_for(bench: Bench) -> None:
+    bench.add("first", error(3, "no answer"), error(6, "in use"), bench.done())
+    bench.add("second")
+    clock = QuickClock()
+    assert bench.run(clock).exit_code == ExitCode.OK
+    assert [entry.state for entry in bench.items()["first"].history] == [
+        ItemState.WAITING, ItemState.RUNNING, ItemState.HELD, ItemState.RUNNING, ItemState.HELD, ItemState.RUNNING,
+        ItemState.DONE,
+    ]  # fmt: skip
+    assert clock.ahead_s >= 30 + 60
+
+
+def test_one_that_does_not_come_back_keeps_its_items(bench: Bench) -> None:
+    bench.add("first", error(3, "no answer"))
+    bench.add("second")
+    carried = bench.run(patience_s=600.0)
+    assert carried.exit_code == ExitCode.UNREACHABLE
+    assert "no answer" in carried.how
+    assert set(bench.states().values()) == {ItemState.WAITING}
+    assert "waited 10 min in vain" in bench.items()["first"].reason
+    # It was not asked more often than patience has it, and not again for the next item.
+    assert bench.begun() == ["first"] * 6
+    bench.acts["first"] = [bench.done()]
+    bench.write()
+    assert bench.run().exit_code == ExitCode.OK
+
+
+def test_another_instrument_goes_on_meanwhile(bench: Bench) -> None:
+    bench.add("first", error(3, "no answer"))
+    items.add(bench.queue, bench.recipe, {"instrument.specimen": "nmc622"}, Wanted(name="second"))
+    bench.acts["second"] = [bench.done()]
+    bench.write()
+    assert bench.run(patience_s=60.0).exit_code == ExitCode.UNREACHABLE
+    assert bench.states() == {"first": ItemState.WAITING, "second": ItemState.DONE}
+
+
+def test_deadlines_budgets_and_the_end_of_the_night(bench: Bench) -> None:
+    """In virtual time a run of an hour takes an hour of the night."""
+    hour = stood(bench.folder, RunState.DONE, "complete", t_s=3600.0)
+    start = utc_now()
+    bench.add("long", bench.done(stands=hour))
+    bench.add("late", deadline=start + timedelta(minutes=50), before="long")
+    items.move(bench.queue, "late", priority=-1)
+    bench.add("dear", budget=Budget(dose_gy=1.0))
+    bench.add("next")
+    bench.add("other", bench.done(stands=hour))
+    bench.add("left", priority=-1)
+    items.set_limits(bench.queue, end=start + timedelta(hours=2))
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert bench.states() == {
+        "long": ItemState.DONE,
+        "late": ItemState.EXPIRED,
+        "dear": ItemState.EXPIRED,
+        "next": ItemState.DONE,
+        "other": ItemState.DONE,
+        "left": ItemState.WAITING,
+    }
+    assert "after the end of the night" in bench.items()["left"].reason
+    assert "after its deadline" in bench.items()["late"].reason
+    items.set_limits(bench.queue, end="none", budget=Budget(minutes=121))
+    bench.run()
+    assert "of 121 min of its budget" in bench.items()["left"].reason
+    items.set_limits(bench.queue, budget=Budget())
+    bench.run()
+    assert bench.states()["left"] is ItemState.DONE
+
+
+def test_a_changed_recipe_is_not_begun(bench: Bench) -> None:
+    for name in NAMES:
+        bench.add(name)
+    with (bench.queue / "items" / "0002_second" / "recipe.yaml").open("a") as file:
+        file.write("# innocent\n")
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert bench.begun() == ["first", "third"]
+    assert "is not as it was added" in bench.items()["second"].reason
+
+
+DAMAGES = {
+    "torn": lambda text: text[: len(text) // 2],
+    "empty": lambda _: "",
+    "a changed figure": lambda text: text.replace('"priority": 0', '"priority": 9'),
+    "another state": lambda text: text.replace('"state": "waiting"', '"state": "done"'),
+    "no seal": lambda text: json.dumps({**json.loads(text), "seal": ""}),
+    "another's": lambda text: json.dumps({**json.loads(text), "number": 3}),
+    "a list": lambda _: "[]",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_item_is_told_and_costs_no_other(bench: Bench, damage: str) -> None:
+    for name in NAMES:
+        bench.add(name)
+    path = bench.queue / "items" / "0002_second" / "item.json"
+    path.write_text(DAMAGES[damage](path.read_text()))
+    found = look(bench.queue)
+    assert list(found.damaged) == [2]
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert bench.begun() == ["first", "third"]
+    told = page(bench)
+    assert told.problems[0].startswith("item 2: 0002_second/item.json")
+    # Its recipe is still there, to be added again.
+    assert f"xrm queue add {bench.queue}/items/0002_second/recipe.yaml --queue {bench.queue}" in told.next
+
+
+def test_an_item_whose_folder_is_gone_is_told(bench: Bench) -> None:
+    for name in NAMES:
+        bench.add(name)
+    (bench.queue / "items" / "0002_second").rename(bench.folder / "elsewhere")
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert "not there any more" in page(bench).problems[0]
+
+
+def test_settings_that_cannot_be_read_begin_nothing_and_are_begun_anew(bench: Bench) -> None:
+    bench.add("first")
+    items.set_limits(bench.queue, budget=Budget(minutes=1))
+    (bench.queue / "queue.json").write_text("{")
+    assert "queue.json" in str(look(bench.queue).trouble)
+    with pytest.raises(DataError, match=r"queue\.json"):
+        bench.run()
+    items.set_limits(bench.queue, end="none")
+    assert (bench.queue / "queue.json.damaged-1").read_text() == "{"
+    assert bench.run().exit_code == ExitCode.OK
+
+
+@contextmanager
+def running(bench: Bench) -> Iterator[threading.Thread]:
+    """The queue run by another thread, as far as its first item; let go on when the block ends."""
+    codes: list[Any] = []
+    thread = threading.Thread(target=lambda: codes.append(bench.run()))
+    thread.start()
+    try:
+        until(lambda: (bench.folder / "started.txt").exists())
+        yield thread
+    finally:
+        (bench.folder / "go").touch()
+        thread.join(120)
+    assert codes
+
+
+def test_edited_while_it_runs(bench: Bench) -> None:
+    bench.add("first", bench.done(waits="go"))
+    for name in ("second", "third", "fourth"):
+        bench.add(name)
+    with running(bench):
+        with pytest.raises(ResourceLocked, match="the queue is in use by process"):
+            bench.run()
+        bench.add("fifth", before="third")
+        bench.acts["quick"] = [bench.done()]
+        bench.write()
+        items.now(bench.queue, bench.recipe, {}, Wanted(name="quick"))
+        items.skip(bench.queue, "fourth")
+        items.remove(bench.queue, "second")
+        assert look(bench.queue).runner == str(os.getpid())
+    assert bench.begun() == ["first", "quick", "fifth", "third"]
+
+
+def test_stopped_after_the_item_in_hand(bench: Bench) -> None:
+    bench.add("first", bench.done(waits="go"))
+    bench.add("second")
+    with running(bench):
+        assert items.stop(bench.queue) == "the queue ends after item 1 (first)"
+    assert bench.states() == {"first": ItemState.DONE, "second": ItemState.WAITING}
+    assert "stopped by" in page(bench).sittings[-1].how
+    assert bench.run().exit_code == ExitCode.OK
+
+
+@pytest.fixture
+def process(bench: Bench) -> Iterator[Any]:
+    """A process that runs the queue; those that are left are ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", DRIVER, str(bench.queue), *PRETEND]
+        out = (bench.folder / f"runner-{len(started)}.txt").open("w")
+        started.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True))
+        out.close()
+        return started[-1]
+
+    yield start
+    (bench.folder / "go").touch()
+    for one in started:
+        if one.poll() is None:
+            one.kill()
+        one.wait(60)
+
+
+def in_flight(bench: Bench, name: str) -> bool:
+    started = bench.folder / "started.txt"
+    return (
+        started.exists()
+        and f"{name} " in started.read_text()
+        and bool(list(bench.queue.glob(f"items/*_{name}/runs/*")))
+    )
+
+
+def child_of(bench: Bench, name: str) -> int:
+    (lock,) = bench.queue.glob(f"items/*_{name}/.lock")
+    return int(lock.read_text())
+
+
+def test_killed_with_its_item_in_flight_and_run_again(bench: Bench, process: Any) -> None:
+    """The machine goes down: whoever runs the queue next goes on with the item, and does nothing twice."""
+    begun = stood(bench.folder, RunState.SCANNING)
+    bench.add("first")
+    bench.add("second", bench.done(begins=begun, waits="never"), bench.done())
+    bench.add("third")
+    killed = process()
+    until(lambda: in_flight(bench, "second"))
+    killed.kill()
+    killed.wait()
+    os.kill(child_of(bench, "second"), signal.SIGKILL)
+    until(lambda: QueueFolder.open(bench.queue).folder(2).holder() is None)
+    assert bench.run().exit_code == ExitCode.OK
+    assert (bench.folder / "started.txt").read_text().split("\n")[:-1] == [
+        "first run", "second run", "second resume", "third run",
+    ]  # fmt: skip
+    told = page(bench)
+    assert [sitting.how for sitting in told.sittings] == ["its process died", "all items are done"]
+    assert any("the process that ran the queue died" in entry.reason for entry in told.items[1].history)
+
+
+def test_killed_alone_its_item_lives_on_and_is_found(bench: Bench, process: Any) -> None:
+    begun = stood(bench.folder, RunState.SCANNING)
+    bench.add("first", bench.done(begins=begun, waits="go"))
+    bench.add("second")
+    killed = process()
+    until(lambda: in_flight(bench, "first"))
+    killed.kill()
+    killed.wait()
+    assert QueueFolder.open(bench.queue).folder(1).holder() == str(child_of(bench, "first"))
+    threading.Timer(1.0, (bench.folder / "go").touch).start()
+    assert bench.run().exit_code == ExitCode.OK
+    assert (bench.folder / "started.txt").read_text().split("\n")[:-1] == ["first run", "second run"]
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "unsafe", "becomes", "code"),
+    [
+        (RunState.DONE, "complete", False, ItemState.DONE, ExitCode.OK),
+        (RunState.FAILED, "failed", False, ItemState.FAILED, ExitCode.PARTLY),
+        (RunState.FAILED, "failed", True, ItemState.FAILED, ExitCode.NOT_SAFE),
+    ],
+)
+def test_what_had_ended_while_nobody_ran_the_queue(
+    bench: Bench, state: RunState, verdict: str, unsafe: bool, becomes: ItemState, code: ExitCode
+) -> None:
+    """Found on record; what was not left safe is not gone on with."""
+    bench.add("first")
+    folder = QueueFolder.open(bench.queue)
+    folder.change(1, lambda item: item.entered(ItemState.RUNNING, utc_now(), "the queue"))
+    name = stood(bench.folder, state, verdict, unsafe=unsafe)
+    folder.folder(1).runs.mkdir()
+    (bench.folder / "stood" / name).rename(folder.folder(1).runs / "20260101T000000Z_r_0000")
+    assert bench.run().exit_code == code
+    assert bench.states()["first"] is becomes
+    assert not (bench.folder / "started.txt").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended_by_a_signal_the_item_stands_paused(bench: Bench, process: Any, number: signal.Signals) -> None:
+    begun, aborted = stood(bench.folder, RunState.SCANNING), stood(bench.folder, RunState.ABORTED, "aborted", ("x",))
+    bench.add("first", bench.done(begins=begun, waits="never", interrupted=aborted), bench.done())
+    bench.add("second")
+    ended = process()
+    until(lambda: in_flight(bench, "first"))
+    ended.send_signal(number)
+    assert ended.wait(120) == ExitCode.INTERRUPTED
+    assert bench.states() == {"first": ItemState.PAUSED, "second": ItemState.WAITING}
+    assert bench.run().exit_code == ExitCode.OK
+    assert bench.begun() == ["first", "first", "second"]
+
+
+def test_a_long_campaign_leaves_memory_and_handles_as_they_were(bench: Bench) -> None:
+    """30 samples of 144 min in virtual time, 72 h; every tenth fails."""
+    day = stood(bench.folder, RunState.DONE, "complete", t_s=144 * 60.0)
+    bad = {**error(1), "stands": stood(bench.folder, RunState.FAILED, "failed", t_s=144 * 60.0)}
+    for number in range(30):
+        bench.add(f"sample-{number:02}", bad if number % 10 == 9 else bench.done(stands=day))
+    handles: list[int] = []
+    bench.told = Counted(handles)  # type: ignore[assignment]
+    clock = QuickClock()
+    assert bench.run(clock).exit_code == ExitCode.PARTLY
+    told = page(bench)
+    assert [item.name for item in told.items if item.state is ItemState.FAILED] == [
+        "sample-09",
+        "sample-19",
+        "sample-29",
+    ]
+    assert sum(item.state is ItemState.DONE for item in told.items) == 27
+    assert told.totals.used_s == pytest.approx(72 * 3600)
+    assert clock.ahead_s == pytest.approx(72 * 3600, rel=0.02)
+    assert max(handles[10:]) <= max(handles[:10])
+
+
+class Counted(list[str]):
+    """What is told, with how many files are open then."""
+
+    def __init__(self, handles: list[int]) -> None:
+        super().__init__()
+        self._handles = handles
+
+    def append(self, text: str) -> None:
+        super().append(text)
+        self._handles.append(len(os.listdir("/proc/self/fd")))

@@ -1,0 +1,367 @@
+"""Carrying a queue out: each item by a process of its own, so that no end of an item is an end of the queue.
+
+What happens to an item is on record before and after its process lives; a runner that dies is followed by another one,
+which finds the process in flight, or goes on with its run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from xrm_control.app.queue.clock import QueueClock
+from xrm_control.app.queue.ending import Ending, code_on_record, ending
+from xrm_control.app.queue.facts import facts, instrument_s, room_of
+from xrm_control.app.queue.page import note_evidence, write_page
+from xrm_control.app.queue.process import PROGRAM, Found, Living, Started, holder
+from xrm_control.app.queue.watch import Watch
+from xrm_control.contracts.queue import ITEM, Item, QueueSettings, Sitting
+from xrm_control.core.clock import stopwatch
+from xrm_control.core.errors import DataError, NotSafe, StorageError, XrmError
+from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.interrupts import in_main_thread, on_interrupt, signals_restored
+from xrm_control.core.queue_states import AHEAD, GOOD, ItemState
+from xrm_control.processing.schedule import Left, Obstacle, Spent, at, in_order, obstacle_of, schedule
+from xrm_control.storage.queue_folder import ItemFolder, QueueFolder
+
+Tell = Callable[[str], None]
+
+BY = "the queue"
+PATIENCE_S = 4 * 3600.0
+_FIRST_RETRY_S, _LAST_RETRY_S = 30.0, 600.0
+# An instrument that was there for so long, and is lost again, is waited for anew.
+_WORKED_S = 600.0
+_MOST_DEATHS = 3
+_DIED = "its process was ended"
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How a queue was run: exit code, and why it ended."""
+
+    path: Path
+    exit_code: ExitCode
+    how: str
+
+
+def run(
+    queue: Path,
+    speed: str | None = None,
+    tell: Tell = lambda _: None,
+    *,
+    patience_s: float = PATIENCE_S,
+    clock: QueueClock | None = None,
+    program: Sequence[str] = PROGRAM,
+) -> Carried:
+    """Carry out what is ahead in a queue, until nothing is left that can be.
+
+    speed: as for a run; tell: hears what happens; patience_s: how long an instrument that does not answer is waited
+    for. Raises ResourceLocked when somebody else runs it, NotSafe when nobody has looked after an unsafe end, DataError
+    where what holds for all items cannot be read.
+    """
+    folder = QueueFolder.open(queue)
+    with folder.running(), signals_restored():
+        return _Runner(folder, speed, tell, patience_s, clock or QueueClock(), program).run()
+
+
+class _Runner:
+    def __init__(
+        self,
+        folder: QueueFolder,
+        speed: str | None,
+        tell: Tell,
+        patience_s: float,
+        clock: QueueClock,
+        program: Sequence[str],
+    ) -> None:
+        self._folder, self._speed, self._tell, self._clock, self._program = folder, speed, tell, clock, program
+        self._patience_s = patience_s
+        self._interrupted: str | None = None
+        self._how, self._code = "", ExitCode.OK
+        # Of this sitting: what was stopped by somebody, and instruments that were waited for in vain.
+        self._aside: set[int] = set()
+        self._lost: dict[str, str] = {}
+        self._noted: dict[int, str] = {}
+        self._damaged: set[int] = set()
+
+    def run(self) -> Carried:
+        with self._signals():
+            self._begin()
+            try:
+                self._work()
+            except BaseException as error:
+                self._how = self._how or f"ended by an error: {error}"
+                with suppress(XrmError):
+                    self._end()
+                raise
+            self._end()
+        return Carried(self._folder.path, self._code, self._how)
+
+    # From the beginning to the end of a sitting
+
+    def _begin(self) -> None:
+        settings = self._folder.settings()
+        if settings.unsafe is not None:
+            raise NotSafe(
+                f"nothing is started: the instrument was not left safe: {settings.unsafe}",
+                where=str(self._folder.path),
+                remedy="look at the instrument, make it safe, then `xrm queue set --safe` and run the queue again",
+            )
+        contents = self._folder.read()
+        for item in contents.items.values():
+            self._clock.not_before(item.history[-1].utc)
+
+        last = max((item.history[-1].utc for item in contents.items.values()), default=None)
+
+        def begin(known: QueueSettings) -> QueueSettings:
+            before = [_ended(sitting, last) for sitting in known.sittings]
+            sitting = Sitting(process=os.getpid(), begun=self._clock.now())
+            changes = {"stop": None, "ahead_s": self._clock.ahead_s, "sittings": (*before, sitting)}
+            return known.model_copy(update=changes)
+
+        self._folder.change_settings(begin)
+        self._write_page()
+
+    def _end(self) -> None:
+        def end(known: QueueSettings) -> QueueSettings:
+            last = known.sittings[-1].model_copy(update={"ended": self._clock.now(), "how": self._how})
+            return known.model_copy(update={"stop": None, "sittings": (*known.sittings[:-1], last)})
+
+        self._folder.change_settings(end)
+        self._write_page(over=True)
+
+    def _work(self) -> None:
+        for item in list(self._folder.read().items.values()):
+            if item.state is ItemState.RUNNING:
+                self._take_over(item)
+        while not self._over() and (item := self._next()) is not None:
+            self._carry(item)
+        if not self._how:
+            self._sum_up()
+
+    def _over(self) -> bool:
+        if self._how:
+            return True
+        if self._interrupted is not None:
+            self._how, self._code = f"ended by {self._interrupted}", ExitCode.INTERRUPTED
+        else:
+            stop = self._folder.settings().stop
+            if stop is not None:
+                self._how, self._code = f"stopped by {stop}", ExitCode.RESUMABLE
+        return bool(self._how)
+
+    def _sum_up(self) -> None:
+        contents = self._folder.read()
+        lost = [item for item in contents.items.values() if item.state in AHEAD and item.instrument in self._lost]
+        if lost:
+            self._how = f"an instrument was waited for in vain: {self._lost[lost[0].instrument]}"
+            self._code = ExitCode.UNREACHABLE
+            return
+        known = [item for item in contents.items.values() if item.state is not ItemState.REMOVED]
+        whole = all(item.state in GOOD for item in known) and not contents.damaged
+        self._how = "all items are done" if whole else "nothing is left that can be begun now"
+        self._code = ExitCode.OK if whole else ExitCode.PARTLY
+
+    # One item
+
+    def _take_over(self, item: Item) -> None:
+        """An item in flight when the process that ran the queue died: it may live on, have ended, or have died too."""
+        place = self._folder.folder(item.number)
+        if holder(place) is not None:
+            self._tell(f"item {item.number} ({item.name}): still carried out by process {holder(place)}; waited for")
+            self._carry(item, Found(place))
+            return
+        run = place.run()
+        code = None if run is None else code_on_record(run)
+        if code is not None:
+            self._conclude(item, int(code), "", None)
+            return
+        again = self._enter(item, ItemState.WAITING, "the process that ran the queue died, and this item's with it")
+        if self._interrupted is None:
+            self._carry(self._enter(again, ItemState.RUNNING, "gone on with" if run is not None else "begun anew"))
+
+    def _next(self) -> Item | None:
+        """The next item, on record as running; what does not fit is on record with its reason."""
+        folder = self._folder
+        with folder.editing():
+            if folder.settings().stop is not None:
+                return None
+            contents = folder.read()
+            for number, damage in contents.damaged.items():
+                if number not in self._damaged:
+                    self._damaged.add(number)
+                    self._tell(f"item {number} cannot be used, and is left out: {damage}")
+            left, spent = facts(folder, contents)
+            for item in in_order(contents.items.values()):
+                if item.number in self._aside or item.instrument in self._lost:
+                    continue
+                if self._fits(item, left.get(item.number, Left()), spent):
+                    again = folder.folder(item.number).run() is not None
+                    return folder.put(
+                        item.entered(ItemState.RUNNING, self._clock.now(), BY, "gone on with" if again else "begun")
+                    )
+        return None
+
+    def _fits(self, item: Item, left: Left, spent: Spent) -> bool:
+        """Whether an item may be begun now; within an edit."""
+        folder, settings = self._folder, self._folder.settings()
+        obstacle = obstacle_of(item, room_of(folder, settings, self._clock.now(), spent), left)
+        if obstacle is not None:
+            if obstacle.state is not ItemState.WAITING:
+                folder.put(item.entered(obstacle.state, self._clock.now(), BY, obstacle.reason))
+                self._tell(f"item {item.number} ({item.name}): {obstacle.state}: {obstacle.reason}")
+            elif self._noted.get(item.number) is None:
+                self._noted[item.number] = obstacle.reason
+                self._tell(f"item {item.number} ({item.name}): left for later: {obstacle.reason}")
+                if item.state is ItemState.WAITING:
+                    folder.put(item.entered(ItemState.WAITING, self._clock.now(), BY, f"left: {obstacle.reason}"))
+            return False
+        try:
+            folder.require_recipe(item)
+        except DataError as error:
+            if item.state is not ItemState.HELD:
+                folder.put(item.entered(ItemState.REFUSED, self._clock.now(), BY, str(error)))
+            self._aside.add(item.number)
+            self._tell(f"item {item.number} ({item.name}): refused: {error}")
+            return False
+        return True
+
+    def _carry(self, item: Item, living: Living | None = None) -> None:
+        place = self._folder.folder(item.number)
+        before_s, spent_s = instrument_s(place), stopwatch()
+        self._tell(self._headline(item))
+        watch = Watch(self._folder, item, self._clock, self._tell, lambda: self._interrupted is not None)
+        try:
+            living = living or Started(place, self._arguments(place), self._program)
+        except StorageError as error:
+            self._settle(item, Ending(ItemState.FAILED, str(error)))
+            return
+        code = watch.wait(living)
+        if item.simulated:
+            self._clock.skip(instrument_s(place) - before_s - spent_s())
+        self._conclude(item, code, living.said(), watch.stopped)
+
+    def _arguments(self, place: ItemFolder) -> list[str]:
+        speed = [] if self._speed is None else ["--speed", self._speed]
+        run = place.run()
+        if run is not None:
+            return ["resume", str(run), "--json", *speed]
+        return ["run", str(place.recipe), "--out", str(place.runs), "--json", *speed]
+
+    def _conclude(self, item: Item, code: int, said: str, stopped: Obstacle | None) -> None:
+        place = self._folder.folder(item.number)
+        item = ITEM.read(place.item)
+        end = ending(item, place, code, said, stopped, self._interrupted)
+        if end.died:
+            deaths = sum(entry.reason.startswith(_DIED) for entry in item.history)
+            if deaths + 1 >= _MOST_DEATHS:
+                end = Ending(ItemState.FAILED, f"{end.reason}: it was ended so {deaths + 1} times, and is given up")
+        if end.unsafe:
+            # On record first: whoever comes next must not start anything, whatever else fails now.
+            unsafe = f"item {item.number} ({item.name}): {end.reason}"
+            self._folder.change_settings(lambda known: known.model_copy(update={"unsafe": unsafe}))
+            self._how, self._code = f"the instrument was not left safe: {unsafe}", ExitCode.NOT_SAFE
+        item = self._settle(item, end)
+        if end.lost and self._interrupted is None:
+            self._hold(item)
+
+    def _settle(self, item: Item, end: Ending) -> Item:
+        """The item in the state that it has come to, with the evidence, and the page."""
+        if end.state is ItemState.PAUSED:
+            self._aside.add(item.number)
+        self._tell(f"item {item.number} ({item.name}): {end.state}: {end.reason}")
+        item = self._enter(item, end.state, end.reason)
+        self._folder.change_settings(lambda known: known.model_copy(update={"ahead_s": self._clock.ahead_s}))
+        note_evidence(self._folder, item, self._tell)
+        self._write_page()
+        return item
+
+    def _hold(self, item: Item) -> None:
+        """Wait for an instrument, or for workers, and try again; in vain, the item waits for another sitting."""
+        tried = _tries(item)
+        waited_s = (self._clock.now() - tried[0]).total_seconds()
+        pause_s = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** (len(tried) - 1), self._patience_s - waited_s)
+        if pause_s <= 0:
+            self._lost[item.instrument] = item.reason
+            self._enter(item, ItemState.WAITING, f"left: waited {waited_s / 60:.0f} min in vain: {item.reason}")
+            self._write_page()
+            return
+        self._tell(f"item {item.number} ({item.name}): tried again in {pause_s:.0f} s")
+        ended = self._clock.now()
+        while (self._clock.now() - ended).total_seconds() < pause_s:
+            self._clock.wait(min(1.0, pause_s))
+            wish = ITEM.read(self._folder.folder(item.number).item).wish
+            if self._over() or wish is not None:
+                state = ItemState.SKIPPED if wish is not None and wish.kind == "skip" else ItemState.PAUSED
+                self._enter(item, state, wish.reason if wish is not None else self._how)
+                self._aside.add(item.number)
+                return
+
+    def _enter(self, item: Item, state: ItemState, reason: str) -> Item:
+        return self._folder.change(item.number, lambda found: found.entered(state, self._clock.now(), BY, reason))
+
+    # What others hear and want
+
+    def _headline(self, item: Item) -> str:
+        contents = self._folder.read()
+        left, spent = facts(self._folder, contents)
+        room = room_of(self._folder, self._folder.settings(), self._clock.now(), spent)
+        whole = schedule(contents.items.values(), room, left)
+        slot = whole.by_number.get(item.number)
+        ahead = sum(slot.obstacle is None for slot in whole.slots)
+        until = "" if slot is None else f" to {at(slot.end)}"
+        return (
+            f"item {item.number} ({item.name}): {item.reason or item.state}{until};"
+            f" {ahead} item(s) to {at(whole.end)} by plan"
+        )
+
+    def _write_page(self, *, over: bool = False) -> None:
+        """A page that cannot be made ends no night."""
+        write_page(self._folder, self._clock.now(), running=not over, tell=self._tell)
+
+    @contextmanager
+    def _signals(self) -> Generator[None, None, None]:
+        """What would end this process ends the item in hand in the safe state, and then the queue."""
+
+        def interrupted(name: str) -> None:
+            self._interrupted = self._interrupted or name
+
+        names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "a closed terminal"}
+
+        def caught(number: int, _frame: FrameType | None) -> None:
+            interrupted(names[signal.Signals(number)])
+
+        for number in names if in_main_thread() else ():
+            signal.signal(number, caught)
+        on_interrupt(interrupted)
+        yield
+
+
+def _ended(sitting: Sitting, last: datetime | None) -> Sitting:
+    """A sitting that nobody has ended: its process died, after the last that it did."""
+    if sitting.ended is not None:
+        return sitting
+    ended = sitting.begun if last is None else max(sitting.begun, last)
+    return sitting.model_copy(update={"ended": ended, "how": "its process died"})
+
+
+def _tries(item: Item) -> list[datetime]:
+    """When it was held, without a longer time of work in between; the first one is what patience counts from."""
+    found: list[datetime] = []
+    begun: datetime | None = None
+    for entry in item.history:
+        if entry.state is ItemState.RUNNING:
+            begun = entry.utc
+        elif entry.state is ItemState.HELD:
+            if begun is not None and (entry.utc - begun).total_seconds() > _WORKED_S:
+                found = []
+            found.append(entry.utc)
+        else:
+            found = []
+    return found
