@@ -31,6 +31,7 @@ from xrm_control.core.events.regions import (
     PreviewEnded,
     PreviewSkipped,
     ReconstructionWarned,
+    RegionDoubted,
     RoiChosen,
     RoiMoved,
     RoiNotCompared,
@@ -95,6 +96,7 @@ AnyEvent = (
     | RoiMoved
     | RotationPairLost
     | ReconstructionWarned
+    | RegionDoubted
     | RowsReconstructed
     | PreviewBegun
     | PreviewSkipped
