@@ -102,7 +102,7 @@ def view_weights(theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
 
     A view and its opposite share one place: the two ends of a scan from -90 to +90 count half each. A missing wedge
     (`angular_gaps`) is not something its neighbours stand for; all views together make up for it, so that the level of
-    what looks the same from all sides stays right.
+    what looks the same from all sides stays right, but for the streaks of others.
     """
     theta = np.asarray(theta_deg, float) % 180.0
     order = np.argsort(theta, kind="stable")

@@ -28,6 +28,7 @@ MU = SAMPLE.mu_per_um(ENERGY_KEV)
 TAPE = (140.0, 12.0, 0.0028)
 THETA = np.linspace(-90, 90, VIEWS)
 
+AUTO = ReconstructionSpec()
 Alter = Callable[[ScanData], ScanData]
 
 
@@ -65,7 +66,7 @@ class Region:
     """Everything that a region's evidence is made of; `sample`, `expected` and `diameters_um` may be told wrong."""
 
     scan: ScanData
-    spec: ReconstructionSpec = ReconstructionSpec()
+    spec: ReconstructionSpec = AUTO
     sample: SampleSpec = SAMPLE
     expected: int | None = None
     diameters_um: tuple[float, ...] = (6.0, 8.0, 10.0)
@@ -119,7 +120,7 @@ def stray_light(share: float) -> Alter:
 
 def gap(from_deg: float, to_deg: float) -> Alter:
     """Views between two angles are missing."""
-    return lambda scan: scan.without(np.flatnonzero((THETA > from_deg) & (THETA < to_deg)).tolist())
+    return lambda scan: scan.without(np.flatnonzero((from_deg < THETA) & (to_deg > THETA)).tolist())
 
 
 def every(step: int) -> Alter:

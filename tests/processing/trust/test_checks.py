@@ -46,7 +46,8 @@ CASES = {
     ),
     "30 degrees missing": ("angles", "gaps", altered(faults.gap(20, 50))),
     "-60 to 60 degrees": ("angles", "gaps", lambda: Region(
-        faults.scan().without(np.flatnonzero(np.abs(faults.THETA) > 60).tolist()), ReconstructionSpec(rotation_axis=faults.AXIS_PX))),
+        faults.scan().without(np.flatnonzero(np.abs(faults.THETA) > 60).tolist()),
+        ReconstructionSpec(rotation_axis=faults.AXIS_PX))),
     "a sixth of the views": ("angles", "too few projections", altered(faults.every(6))),
     "jitter of 0.8 px": ("motion", "motion", altered(faults.shifted_views(
         lambda n: float(np.random.default_rng(n).normal(0, 0.8))))),
