@@ -51,7 +51,7 @@ CASES = {
     "a sixth of the views": ("angles", "too few projections", altered(faults.every(6))),
     "jitter of 0.8 px": ("motion", "motion", altered(faults.shifted_views(
         lambda n: float(np.random.default_rng(n).normal(0, 0.8))))),
-    "drift of 3 px": ("motion", "motion", altered(faults.shifted_views(lambda n: 3.0 * n / faults.VIEWS))),
+    "a stage that slips by 2 px": ("motion", "motion", altered(faults.shifted_views(lambda n: 2.0 * (n > 60)))),
     "a particle that moves": ("motion", "1 particles moved", lambda: Region(faults.moving_particle())),
     "four dead columns": ("dead_columns", "dead columns", altered(faults.dead_columns(40, 41, 42, 43))),
     "a column of another gain": ("dead_columns", "dead columns", altered(faults.weak_columns(0.9, 60))),
@@ -59,7 +59,7 @@ CASES = {
     "flats in powder, seen by the light": ("transmission", "transmission above 1", altered(faults.flats_in_powder)),
     "flats exposed for less": ("transmission", "transmission above 1", altered(faults.dim_flats)),
     "saturated flats": ("frames", "saturated", altered(faults.saturated_flats(1, 2))),
-    "views half black": ("frames", "black", altered(faults.black_views(30, 31))),
+    "views half black": ("frames", "black", altered(faults.black_views(30, 60))),
     "a dense bed": ("starved_rays", "dense bed", lambda: Region(faults.dense_bed())),
     "two materials": ("mu_spread", "spread of mu", lambda: Region(faults.two_materials())),
     "an axis that is stated wrong": ("axis_halves", "axis used is 3", lambda: Region(
