@@ -20,6 +20,7 @@ from xrm_control.processing.reanalysis import (
     record_region,
     record_report,
     sum_up_again,
+    trust_job,
     volumes_of,
 )
 from xrm_control.recipe.document import Recipe
@@ -74,7 +75,7 @@ def _carry_out(work: Reanalysis, journal: Journal, tell: Tell) -> None:
 
             async def one(roi: str) -> None:
                 try:
-                    await workers.run(measure_again, work, roi)
+                    await workers.run(measure_again, work, roi, trust_job(work, journal, roi))
                 except StorageError:
                     # A disk that fails or is full is no fault of this region.
                     raise

@@ -58,6 +58,7 @@ def reconstruction(
     rows: str | None,
     ring_window_px: int,
     memory_gb: float | None = None,
+    half_acquisition: bool | None = None,
 ) -> ReconstructionSpec:
     """Options of `xrm reconstruct`. Raises RecipeError naming the option."""
     from xrm_control.reconstruction.pipeline import ReconstructionSpec
@@ -70,6 +71,7 @@ def reconstruction(
         "rows": ("--rows", None if rows is None else list(_rows(rows))),
         "preprocess.ring_window_px": ("--rings", ring_window_px or None),
         "memory_gb": ("--memory-gb", memory_gb),
+        "half_acquisition": ("--half-acquisition", half_acquisition),
     }
     return _loaded(ReconstructionSpec, {key: option for key, option in given.items() if option[1] is not None})
 

@@ -14,6 +14,7 @@ from xrm_control.core.errors import RecipeError
 
 if TYPE_CHECKING:
     from xrm_control.contracts.commands import Command
+    from xrm_control.contracts.results import RunVerdict
 
 GoOn = Callable[[Path, str | None, bool], None]
 
@@ -44,6 +45,11 @@ def register(cli: typer.Typer, go_on: GoOn) -> None:
 def told(answer: str, json_: bool) -> None:
     """Print what the run says."""
     print(json.dumps({"ok": True, "answer": answer}) if json_ else answer)
+
+
+def in_words(verdict: RunVerdict) -> str:
+    """How a run ended, and why it is no better: ``doubt: axis disagrees ... -> ...``."""
+    return f"{verdict.status}: {'; '.join(verdict.reasons)}" if verdict.reasons else verdict.status.value
 
 
 def pause(run: _RunPath, json_: _AsJson = False) -> None:

@@ -36,6 +36,13 @@ def reconstruct(
         float | None, typer.Option(help="pixel at the sample; it goes before what the file says")
     ] = None,
     angle_unit: Annotated[str | None, typer.Option(help="unit of the file's angles: deg, rad, mrad, turn")] = None,
+    half_acquisition: Annotated[
+        bool | None,
+        typer.Option(
+            "--half-acquisition/--no-half-acquisition",
+            help="full turn, axis near an edge; none: as axis and angles say",
+        ),
+    ] = None,
     angles: Annotated[Path | None, typer.Option(help="file with one angle a view, instead of the scan's own")] = None,
     start: Annotated[float | None, typer.Option(help="angle of the first view in degrees; goes with --end")] = None,
     end: Annotated[float | None, typer.Option(help="angle of the last view; views are evenly spaced between")] = None,
@@ -60,7 +67,7 @@ def reconstruct(
     from xrm_control.cli import progress
     from xrm_control.storage.formats.scan_file import ScanOptions
 
-    spec = arguments.reconstruction(method, filter_, iterations, axis, rows, rings, memory_gb)
+    spec = arguments.reconstruction(method, filter_, iterations, axis, rows, rings, memory_gb, half_acquisition)
     pixel_size_um = arguments.length_um("--pixel-size-um", pixel_size_um)
     told = ScanOptions(pixel_size_um, angle_unit, entry, angles, start, end, flats, darks, references)
     with progress.rows(_err) as on_rows:

@@ -250,12 +250,12 @@ def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
     _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}, voids {voids}")
     for pause in results.pauses:
         _out.print(f"resumed  at {_clock(pause.to_s)}; {'; '.join(pause.found)}")
-    _out.print(f"verdict  {verdict.status}{''.join(f'; {reason}' for reason in verdict.reasons)}")
     if results.chain is not None:
         _out.print(f"chain    {results.chain.sha256}")
     _out.print(f"report   {folder / 'report.html'}")
     if stopped:
         _out.print(f"stopped  `xrm continue {folder}` goes on with it")
+    _out.print(f"verdict  {commands.in_words(verdict)}")
 
 
 @cli.command()

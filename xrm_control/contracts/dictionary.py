@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
 from xrm_control.contracts.population import Population
-from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
 from xrm_control.contracts.table1 import Table1Cells, Table1Convention
 from xrm_control.contracts.tables import VOID_COLUMNS, quantities
 from xrm_control.contracts.units import unit_of
@@ -48,7 +48,7 @@ def page() -> str:
         + ", ".join(_code(name) for name in Table1Convention.model_fields if name not in ("particle", "void"))
         + ".",
         "\n## quality.json, figures of one region\n",
-        *_fields(QualityMetrics, [name for name in QualityMetrics.model_fields if name not in ("frames", "further")]),
+        *_fields(QualityMetrics, [name for name in QualityMetrics.model_fields if name not in NOT_FIGURES]),
         "",
     ])  # fmt: skip
 

@@ -7,10 +7,15 @@ from typing import Any, cast
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from xrm_control.contracts.document import Document, Figure, JsonFile, Record
+from xrm_control.contracts.trust import CheckResult, TrustVerdict
 
 
 def _figure(meaning: str, label: str = "") -> Any:
     return Field(default=None, description=meaning, title=label or None)
+
+
+def _said(value: object) -> bool:
+    return value is not None and value not in ({}, (), [])
 
 
 class FrameCounts(Record):
@@ -24,7 +29,8 @@ class FrameCounts(Record):
 class QualityMetrics(Record):
     """Of the reconstruction, then of the analysis; None where a figure was not measured.
 
-    frames: known to the run alone; further: what another analysis core states besides, under its own names.
+    frames: known to the run alone; further: what another analysis core states besides, under its own names; verdict:
+    whether all this is to be believed, as `checks` found; None where nobody looked.
     """
 
     views: Figure = _figure("projections that were used")
@@ -32,6 +38,7 @@ class QualityMetrics(Record):
     rotation_axis_offset_px: Figure = _figure("distance of the rotation axis from the middle of the detector")
     rotation_axis_uncertainty_px: Figure = _figure("standard uncertainty of the rotation axis; 0: given in the recipe")
     rotation_axis_pairs: Figure = _figure("pairs of views half a turn apart from which the axis was found; 0: given")
+    detector_tilt_deg: Figure = _figure("angle between the detector's columns and the rotation axis, corrected")
     transmission_mean: Figure = _figure("mean transmission over all views and pixels")
     transmission_darkest_view: Figure = _figure("mean transmission of the darkest view")
     air_level: Figure = _figure("transmission beside the sample; 1 where references fit")
@@ -60,11 +67,13 @@ class QualityMetrics(Record):
     whole_particles: int | None = _figure("particles that the volume does not cut")
     voids: int | None = _figure("voids of all kinds")
     frames: FrameCounts | None = None
+    verdict: TrustVerdict | None = None
+    checks: tuple[CheckResult, ...] = ()
     further: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
     def _what_is_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None and value != {}}
+        return {name: value for name, value in handler(self).items() if _said(value)}
 
     def joined(self, other: QualityMetrics) -> QualityMetrics:
         """These figures, with those that `other` states in their place or besides."""
@@ -72,7 +81,7 @@ class QualityMetrics(Record):
 
     def stated(self) -> dict[str, Any]:
         """The figures that are not None, by name."""
-        return {name: value for name, value in self if value is not None and value != {}}
+        return {name: value for name, value in self if _said(value)}
 
 
 class QualityDocument(QualityMetrics, Document):
@@ -99,6 +108,9 @@ class ForeignQuality(QualityDocument):
         known = {name: value for name, value in content.items() if name in cls.model_fields}
         return {**known, "further": {**own, **known.get("further", {})}}
 
+
+NOT_FIGURES = ("frames", "verdict", "checks", "further")
+"""Fields of `QualityMetrics` that are no single number."""
 
 QUALITY = JsonFile("quality.json", QualityDocument)
 FOREIGN_QUALITY = JsonFile("quality.json", ForeignQuality)

@@ -10,7 +10,7 @@ from xrm_control.contracts.document import Document, Figure, JsonFile, Record
 class MosaicRecord(Record):
     """The stitched mosaic: pixel, stage position of the middle of its first pixel, shape (rows, columns), particles.
 
-    residual_um: by how much neighbouring tiles disagree; None without overlap.
+    residual_um: by how much neighbouring tiles disagree; None without overlap. diameters_um: of the particles.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -19,6 +19,7 @@ class MosaicRecord(Record):
     shape: tuple[int, int]
     particles: int
     residual_um: Figure = None
+    diameters_um: tuple[float, ...] = ()
 
 
 class RoiRecord(Record):

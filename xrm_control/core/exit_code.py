@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the recipe, or an argument
     UNREACHABLE = 3  # a device or the workers do not answer
     SAFETY = 4  # refused: it would leave the safe envelope
-    PARTLY = 5  # the run ended, and some of what was asked for is missing
+    PARTLY = 5  # the run ended, and some of what was asked for is missing or to be doubted
     LOCKED = 6  # another process works on it
     NOT_SAFE = 7  # the safe state could not be verified
     DIED = 8  # the run that is asked about died without an end

@@ -76,9 +76,11 @@ class FrameOutcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a run is worth as a whole: `complete` only when nothing that was asked for is missing."""
+    """What a run is worth as a whole: `complete` only when nothing that was asked for is missing, and no check of a
+    region doubts its numbers; `doubt` when one does."""
 
     COMPLETE = "complete"
+    DOUBT = "doubt"
     INCOMPLETE = "incomplete"
     ABORTED = "aborted"
     FAILED = "failed"

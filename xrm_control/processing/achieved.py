@@ -26,6 +26,7 @@ from xrm_control.core.events import (
 )
 from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.core.states import ENDS, ROI_ENDS, RoiState, RunState, Verdict
+from xrm_control.processing.trust.doubts import doubts
 from xrm_control.recipe.document import Recipe
 from xrm_control.storage.journal_reader import JournalQueries
 from xrm_control.storage.records import StateRecord
@@ -92,12 +93,24 @@ def shortcomings(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def judge(run: Achieved, recipe: Recipe, journal: JournalQueries) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict on a run that nobody carries out any more, and its reasons, from the journal alone."""
-    reasons, state = shortcomings(run, recipe), journal.state()
+def ended(run: Achieved, recipe: Recipe, place: RunFolder) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict on a run that came to its end, and its reasons. place: where the regions' tables are."""
+    reasons, doubted = shortcomings(run, recipe), doubts(place, run.reported)
+    if reasons:
+        return Verdict.INCOMPLETE, (*reasons, *doubted)
+    return (Verdict.DOUBT if doubted else Verdict.COMPLETE), doubted
+
+
+def judge(run: Achieved, recipe: Recipe, journal: JournalQueries, place: RunFolder) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict on a run that nobody carries out any more, and its reasons, from the journal and its regions' files.
+
+    place: where the regions' tables are.
+    """
+    state = journal.state()
+    verdict, reasons = ended(run, recipe, place)
     match state.state if state is not None else RunState.IDLE:
         case RunState.DONE:
-            return (Verdict.INCOMPLETE if reasons else Verdict.COMPLETE), reasons
+            return verdict, reasons
         case RunState.ABORTED:
             return Verdict.ABORTED, (*_ended_by(journal, RunAborted.kind), *reasons)
         case RunState.FAILED:

@@ -20,6 +20,8 @@ from xrm_control.processing.achieved import achieved, judge
 from xrm_control.processing.measured import write_run_tables
 from xrm_control.processing.regions import analyse_roi, clear_scratch
 from xrm_control.processing.results import sum_up
+from xrm_control.processing.scans import RunScan
+from xrm_control.processing.trust.judging import TrustJob, judge_region
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import CORES, TakerSpec
 from xrm_control.storage.artifacts import recorded, require_recorded
@@ -98,8 +100,19 @@ def is_measured(work: Reanalysis, journal: JournalQueries, roi: str) -> bool:
     return bool(files) and all(recorded(work.folder, artifact) for artifact in files)
 
 
-def measure_again(work: Reanalysis, roi: str) -> None:
-    """One region, from its volume into the re-analysis' own folder; runs on a worker. Raises as the analysis does."""
+def trust_job(work: Reanalysis, journal: JournalQueries, roi: str) -> TrustJob:
+    """What is judged of a region when it is measured again: the same frames and volume, the new tables."""
+    recipe = work.recipe
+    pixel_um = recipe.instrument.describe().camera.binned_pixel_um(recipe.scan.binning)
+    scan = RunScan(work.folder.path, roi, pixel_um, journal.stored_frames(roi))
+    return TrustJob.of(scan, recipe, work.place.roi(roi).path)
+
+
+def measure_again(work: Reanalysis, roi: str, job: TrustJob) -> None:
+    """One region, from its volume into the re-analysis' own folder, and judged; runs on a worker.
+
+    Raises as the analysis does.
+    """
     place, source = work.place.roi(roi), work.folder.roi(roi)
     make_folder(place.path)
     clear_scratch(place.path)
@@ -115,6 +128,7 @@ def measure_again(work: Reanalysis, roi: str) -> None:
     )
     work.folder.write_text(place.handoff, HANDOFF.text(handoff), replace=True)
     analyse_roi(place.handoff, place.path, work.recipe.handoff)
+    judge_region(job)
 
 
 def record_region(work: Reanalysis, journal: Journal, roi: str) -> None:
@@ -132,9 +146,9 @@ def sum_up_again(work: Reanalysis, journal: Journal, failed: Mapping[str, str]) 
     folder, place = work.folder, work.place
     run = achieved(folder, journal)
     left = {roi: why for roi, why in run.quarantined.items() if roi not in work.volumes}
-    verdict, reasons = judge(replace(run, quarantined=left, reported=reported), work.recipe, journal)
+    verdict, reasons = judge(replace(run, quarantined=left, reported=reported), work.recipe, journal, place)
     reasons = (*reasons, *(f"{roi} cannot be measured so: {why}" for roi, why in failed.items()))
-    if failed and verdict is Verdict.COMPLETE:
+    if failed and verdict in (Verdict.COMPLETE, Verdict.DOUBT):
         verdict = Verdict.INCOMPLETE
     results = sum_up(folder, journal, work.recipe, verdict, reasons, place, reported).model_copy(
         update={"reanalysis": work.note()}

@@ -104,7 +104,7 @@ def sum_up_again(folder: RunFolder) -> None:
         settle(folder, journal, t_s, events.emit)
         found, known = achieved(folder, journal), journal.artifacts()
         require_recorded(folder, (known.get(folder.relative(path)) for path in _summed(folder, found.reported)))
-        verdict, reasons = judge(found, recipe, journal)
+        verdict, reasons = judge(found, recipe, journal, folder)
         results = sum_up(folder, journal, recipe, verdict, reasons)
         made = [(folder.write_text(folder.results, RESULTS.text(results), replace=True), ArtifactKind.RESULTS)]
         made += [(path, ArtifactKind.TABLE) for path in write_run_tables(folder, found.reported)]

@@ -23,14 +23,15 @@ from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.model import Spec
 from xrm_control.core.origins import NOT_SAID, Origins
 from xrm_control.core.states import Level
+from xrm_control.reconstruction.half_acquisition import HalfAcquisition, half_acquisition, is_half_acquisition
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
 from xrm_control.reconstruction.quality import QualitySums
-from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, AxisPx, Reconstructor
+from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, AxisPx, Reconstructor, angular_gaps
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
 from xrm_control.reconstruction.scan import ScanData, check_scan
-from xrm_control.reconstruction.warnings import collect_warnings
+from xrm_control.reconstruction.warnings import collect_warnings, warn
 
 # Of a slab of rows, from counts to slices, with what is held of its part; measured at 1024 columns and 1571 views.
 _BYTES_PER_PIXEL = 80
@@ -49,6 +50,11 @@ class ReconstructionSpec(Spec):
     )
     rows: tuple[int, int] | None = Field(
         default=None, description="First and one past the last detector row to reconstruct; null: all."
+    )
+    half_acquisition: Literal["auto"] | bool = Field(
+        default="auto",
+        description="A full turn with the axis near an edge, put together to views of twice the width; auto: where the "
+        "axis of a full turn lies far off the middle.",
     )
     preprocess: PreprocessSpec = PreprocessSpec()
     memory_gb: float = Field(
@@ -116,11 +122,15 @@ class ReconstructionSpec(Spec):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What every part needs to know of the whole. references: None for projections that are transmissions already."""
+    """What every part needs to know of the whole. references: None for projections that are transmissions already;
+    half: whether opposite views are put together; tilt_deg: of the rotation axis against the detector's columns.
+    """
 
     pixel_size_um: float
     axis: RotationAxis
     references: References | None
+    half: bool = False
+    tilt_deg: float = 0.0
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """For an .npz file; `from_arrays` leads back."""
@@ -129,6 +139,7 @@ class Prepared:
             "pixel_size_um": np.array(self.pixel_size_um),
             "axis": np.array([axis.column_px, axis.uncertainty_px]),
             "pairs": np.array(axis.pairs, np.int64).reshape(-1, 2),
+            "geometry": np.array([float(self.half), self.tilt_deg]),
         }
         return content | ({name: np.asarray(value) for name, value in vars(references).items()} if references else {})
 
@@ -138,8 +149,9 @@ class Prepared:
         pixel_um = float(content["pixel_size_um"])
         column_px, uncertainty_px = map(float, content["axis"])
         axis = RotationAxis(column_px, uncertainty_px, tuple((int(one), int(other)) for one, other in content["pairs"]))
+        half, tilt_deg = map(float, content["geometry"])
         if "dark" not in content:
-            return cls(pixel_um, axis, None)
+            return cls(pixel_um, axis, None, bool(half), tilt_deg)
         return cls(
             pixel_um,
             axis,
@@ -151,6 +163,8 @@ class Prepared:
                 gain_counts=float(content["gain_counts"]),
                 read_counts=float(content["read_counts"]),
             ),
+            bool(half),
+            tilt_deg,
         )
 
 
@@ -189,14 +203,34 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
     if spec.rotation_axis != "auto":
         if not 0 <= spec.rotation_axis <= columns - 1:
             raise _axis_off(spec.rotation_axis, columns)
-        return Prepared(pixel_um, RotationAxis(float(spec.rotation_axis), 0.0, ()), references)
+        stated = RotationAxis(float(spec.rotation_axis), 0.0, ())
+        return Prepared(pixel_um, stated, references, _is_half(scan, spec, stated))
     theta = np.asarray(scan.theta_deg, float)
     # All rows, whichever are wanted: a few say less about the axis than the whole detector does.
     views = views_for_axis(theta)
     seen = transmission(scan, spec.preprocess, views=views, references=references)
     axis = find_rotation_axis(seen.values, theta[views])
     pairs = tuple((int(views[one]), int(views[other])) for one, other in axis.pairs)
-    return Prepared(pixel_um, replace(axis, pairs=pairs), references)
+    axis = replace(axis, pairs=pairs)
+    return Prepared(pixel_um, axis, references, _is_half(scan, spec, axis))
+
+
+def _is_half(scan: ScanData, spec: ReconstructionSpec, axis: RotationAxis) -> bool:
+    """Whether opposite views are put together. Raises DataError where that was asked for and cannot be."""
+    theta, columns = np.asarray(scan.theta_deg, float), scan.projections.shape[2]
+    if spec.half_acquisition != "auto":
+        if spec.half_acquisition:
+            half_acquisition(theta, columns, axis.column_px)
+        return spec.half_acquisition
+    return is_half_acquisition(theta, columns, axis.column_px)
+
+
+def side_of(scan: ScanData, prepared: Prepared) -> int:
+    """Columns of a slice: those of the detector, or of the views that are put together."""
+    columns = scan.projections.shape[2]
+    if not prepared.half:
+        return columns
+    return half_acquisition(np.asarray(scan.theta_deg, float), columns, prepared.axis.column_px).width
 
 
 def reconstruct_rows(
@@ -207,13 +241,21 @@ def reconstruct_rows(
     theta_deg = np.asarray(scan.theta_deg, float)
     halo = _halo(spec, scan)
     axis_px: AxisPx = prepared.axis.column_px
+    halves = half_acquisition(theta_deg, columns, prepared.axis.column_px) if prepared.half else None
     if spec.preprocess.apply_shifts and scan.shifts_px is not None:
+        if halves is not None:
+            raise DataError(
+                "views of half acquisition cannot be shifted each for itself",
+                where="preprocess.apply_shifts",
+                remedy="set it to false",
+            )
         # What is to be moved to the right has its axis further to the left.
         axis_px = axis_px - np.asarray(scan.shifts_px, float)[:, 0]
     read = max(0, rows[0] - halo), min(count, rows[1] + halo)
     band = _band(scan, read)
     references = prepared.references.of_rows(slice(*read)) if prepared.references else None
-    volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
+    side = columns if halves is None else halves.width
+    volume = np.empty((rows[1] - rows[0], side, side), np.float32)
     metrics = []
     for first, end in _split(rows, _slab_rows(spec, (views, count, columns))):
         low, high = max(read[0], first - halo), min(read[1], end + halo)
@@ -224,8 +266,13 @@ def reconstruct_rows(
         sinograms = line_integrals(transmitted, spec.preprocess)
         del transmitted
         with collect_warnings() as said:
+            _warn_of_geometry(theta_deg, halves)
+            if halves is None:
+                sinograms, angles, axis = sinograms[own], theta_deg, axis_px
+            else:
+                sinograms, angles, axis = halves.widened(sinograms[own]), halves.theta_deg, (side - 1) / 2
             volume[first - rows[0] : end - rows[0]] = spec.method.reconstruct(
-                sinograms[own], theta_deg, axis_px, prepared.pixel_size_um
+                sinograms, angles, axis, prepared.pixel_size_um
             )
         metrics.append(replace(found, warnings=tuple(said)))
     return volume, reduce(add, metrics)
@@ -237,7 +284,8 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
     prepared = prepare(scan, spec)
     views, count, columns = scan.projections.shape
     rows = spec.rows_of(count)
-    volume = np.empty((rows[1] - rows[0], columns, columns), np.float32)
+    side = side_of(scan, prepared)
+    volume = np.empty((rows[1] - rows[0], side, side), np.float32)
     metrics = []
     for first, end in parts_of(spec, (views, count, columns)):
         part = slice(first - rows[0], end - rows[0])
@@ -253,6 +301,22 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
         warnings=whole.warnings,
         origins=scan.origins,
     )
+
+
+def _warn_of_geometry(theta_deg: NDArray[np.float64], halves: HalfAcquisition | None) -> None:
+    """Say what the angles cost, and that opposite views were put together."""
+    if halves is not None:
+        warn(
+            f"half acquisition: {len(theta_deg)} views of {halves.columns} columns became {len(halves.first)} of "
+            f"{halves.width}, {halves.overlap_px:.0f} columns seen twice"
+        )
+    gaps = angular_gaps(theta_deg if halves is None else halves.theta_deg)
+    missing = sum(gap.missing_deg for gap in gaps)
+    if missing:
+        warn(
+            f"limited angle: {missing:.0f} of 180 degrees have no view ({', '.join(gap.text for gap in gaps[:3])}); "
+            "edges and voids along these directions are lost, and mu may be some percent off (least with cgls and tv)"
+        )
 
 
 def _band(scan: ScanData, rows: tuple[int, int]) -> ScanData:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -69,19 +70,52 @@ def check_sinograms(sinograms: NDArray[Any], theta_deg: NDArray[Any], axis_px: A
         raise DataError("the pixel size must be positive", where="pixel_size_um", value=pixel_size_um)
 
 
+_WIDE = 4.0  # gaps of more than so many large steps are missing wedges
+
+
+@dataclass(frozen=True)
+class AngularGap:
+    """From one view to the next, modulo half a turn; missing_deg: what lies between them beyond a large step."""
+
+    from_deg: float
+    to_deg: float
+    missing_deg: float
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        return f"from {self.from_deg:.4g} to {self.to_deg:.4g} degrees"
+
+
+def angular_gaps(theta_deg: NDArray[np.floating]) -> tuple[AngularGap, ...]:
+    """The missing wedges of a scan with views at theta_deg (n,): gaps of more than four large steps, which are those
+    that nine in ten do not exceed."""
+    ordered, gaps, large = _steps(theta_deg)
+    return tuple(
+        AngularGap(float(ordered[at]), float(ordered[at] + gaps[at]), float(gaps[at] - large))
+        for at in np.flatnonzero(gaps > _WIDE * large)
+    )
+
+
 def view_weights(theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
     """Each view's share of the half circle times the number of views, so that equally spaced views weigh 1.
 
-    A view and its opposite share one place: the two ends of a scan from -90 to +90 count half each. A gap of more
-    than four large steps (those that nine in ten do not exceed) is a missing wedge, not something its neighbours stand
-    for.
+    A view and its opposite share one place: the two ends of a scan from -90 to +90 count half each. A missing wedge
+    (`angular_gaps`) is not something its neighbours stand for; all views together make up for it, so that the level of
+    what looks the same from all sides stays right, but for the streaks of others.
     """
     theta = np.asarray(theta_deg, float) % 180.0
     order = np.argsort(theta, kind="stable")
-    gaps = np.diff(theta[order], append=theta[order[0]] + 180.0)
-    steps = gaps[gaps > 1e-3]
-    large = np.quantile(steps, 0.9, method="lower") if len(steps) else 180.0
-    gaps = np.where(gaps > 4 * large, large, gaps)
+    _, gaps, large = _steps(theta_deg)
+    gaps = np.where(gaps > _WIDE * large, large, gaps)
     weights = np.empty_like(theta)
-    weights[order] = (gaps + np.roll(gaps, 1)) / 2 * len(theta) / 180.0
+    weights[order] = (gaps + np.roll(gaps, 1)) / 2 * len(theta) / gaps.sum()
     return weights
+
+
+def _steps(theta_deg: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Angles modulo half a turn in order, the way from each to the next, and the largest usual step."""
+    ordered = np.sort(np.asarray(theta_deg, float) % 180.0, kind="stable")
+    gaps = np.diff(ordered, append=ordered[0] + 180.0)
+    steps = gaps[gaps > 1e-3]
+    return ordered, gaps, float(np.quantile(steps, 0.9, method="lower")) if len(steps) else 180.0

@@ -22,6 +22,7 @@ _MOST_PAIRS = 8
 _MARGIN_PX = 4
 _LEAST_OVERLAP_PX = 8
 _BLOCKS = 16
+_PARTLY = 0.2  # of the columns
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def find_rotation_axis(transmissions: NDArray[np.float32], theta_deg: NDArray[np
     columns = transmissions.shape[2]
     shifts, errors = [], []
     for first, second in pairs:
-        match = _match(_prepared(transmissions[first])[:, ::-1], _prepared(transmissions[second]))
+        match = _overlapping(transmissions[first][:, ::-1], transmissions[second])
         turn = theta[second] - theta[first] - 180.0
         drift = _Match(0.0, 0.0)
         if abs(turn) > 0.02:
@@ -91,6 +92,20 @@ def find_rotation_axis(transmissions: NDArray[np.float32], theta_deg: NDArray[np
         uncertainty_px=error / 2,
         pairs=tuple(pairs),
     )
+
+
+def _overlapping(moving: NDArray[np.float32], fixed: NDArray[np.float32]) -> _Match:
+    """`_match` of two images; where they have but a part in common, of that part alone.
+
+    The filters reach beyond an image's edge: with the same edge in both, what they do there is the same too.
+    """
+    match = _match(_prepared(moving), _prepared(fixed))
+    by, columns = round(match.shift_px), moving.shape[1]
+    if not _PARTLY * columns < abs(by) < columns - 2 * _LEAST_OVERLAP_PX:
+        return match
+    own, other = (moving[:, :-by], fixed[:, by:]) if by > 0 else (moving[:, -by:], fixed[:, :by])
+    found = _match(_prepared(own), _prepared(other))
+    return _Match(by + found.shift_px, found.uncertainty_px) if abs(found.shift_px) < _MARGIN_PX else match
 
 
 def views_for_axis(theta_deg: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from xrm_control.reporting.sections.provenance import provenance_section, qualit
 from xrm_control.reporting.sections.regions import mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
 from xrm_control.reporting.sections.summary import headlines, incidents, pauses, reanalysis, verdict
+from xrm_control.reporting.sections.trust import trust_section
 
 
 def build_report(run: Path, beside: Beside | None = None, doubts: Sequence[str] = ()) -> str:
@@ -43,6 +44,7 @@ def render(run: RunData) -> str:
     sections = [
         section
         for section in (
+            trust_section(run),
             radii_section(run, sample),
             roughness_section(run, sample),
             distributions_section(run),

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 
 from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.core.errors import StorageError, XrmError
-from xrm_control.core.events import ReconstructionWarned, RoiQuarantined, RowsReconstructed
+from xrm_control.core.events import ReconstructionWarned, RegionDoubted, RoiQuarantined, RowsReconstructed
 from xrm_control.core.states import RoiState
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.processing.scans import RunScan
+from xrm_control.processing.trust.judging import TrustJob, judge_region
 from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext, aside
 from xrm_control.session.stages import record_artifact
@@ -88,6 +90,7 @@ class Following:
             await aside(record_artifact, run, f"{name}/{place.handoff.name}", "handoff", name)
             run.set_roi_state(name, RoiState.ANALYSING)
             await run.workers.run(analyse_roi, place.handoff, place.path, run.recipe.handoff)
+            judged = await run.workers.run(judge_region, self._trust_job(roi))
         except StorageError:
             # A disk that fails or is full is the whole run's trouble, not this region's.
             raise
@@ -99,6 +102,14 @@ class Following:
             if path.is_file() and path not in (place.volume, place.handoff, place.preview):
                 await aside(record_artifact, run, f"{name}/{path.name}", "analysis", name)
         run.set_roi_state(name, RoiState.REPORTED)
+        for check in judged.checks:
+            if check.verdict in (TrustVerdict.DOUBT, TrustVerdict.REDO):
+                run.events.emit(RegionDoubted(name, check.check, check.text))
+
+    def _trust_job(self, roi: Roi) -> TrustJob:
+        run, described = self._run, self._run.description
+        place = run.folder.roi(roi.name).path
+        return TrustJob(self._job(roi).scan, run.recipe, place, described.energy_kev, described.camera.field_of_view_um)
 
     def _job(self, roi: Roi) -> ScanJob:
         run, recipe, camera = self._run, self._run.recipe, self._run.description.camera

@@ -200,6 +200,7 @@ async def _record(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2
         shape=(height, width),
         particles=len(particles),
         residual_um=mosaic.residual_um,
+        diameters_um=tuple(round(particle.equivalent_diameter_um, 2) for particle in particles),
     )
     text = ROIS.text(RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois)))
     await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))

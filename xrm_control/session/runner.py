@@ -28,7 +28,7 @@ from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt
 from xrm_control.core.states import ROI_ENDS, RoiState, RunState, Verdict
 from xrm_control.mosaic.tiles import Mosaic
-from xrm_control.processing.achieved import achieved, left_undone, shortcomings
+from xrm_control.processing.achieved import achieved, ended, left_undone
 from xrm_control.processing.measured import write_run_tables
 from xrm_control.processing.results import sum_up
 from xrm_control.reporting.report import build_report
@@ -80,7 +80,7 @@ class Runner:
             await self._run.instrument.disconnect()
         if self._stopped:
             return ExitCode.NEXT_SAMPLE if self._next_sample else ExitCode.RESUMABLE
-        return ExitCode.PARTLY if self._reasons() else ExitCode.OK
+        return ExitCode.OK if self._ended()[0] is Verdict.COMPLETE else ExitCode.PARTLY
 
     async def _guarded(self) -> None:
         run = self._run
@@ -157,8 +157,7 @@ class Runner:
         await self._sum_up()
 
     async def _sum_up(self) -> None:
-        reasons = self._reasons()
-        await self._report(Verdict.INCOMPLETE if reasons else Verdict.COMPLETE, reasons)
+        await self._report(*self._ended())
         self._run.states.go("complete")
 
     async def _process(self, commands: Commands) -> None:
@@ -303,10 +302,14 @@ class Runner:
         await run.on_disk(lambda: run.journal.declare_open_missing(reason, t_s=run.clock.now_s(), roi=roi))
         self._following.quarantine(roi, reason)
 
+    def _ended(self) -> tuple[Verdict, tuple[str, ...]]:
+        """The verdict on this run if it ends here in order, and its reasons."""
+        run = self._run
+        return ended(achieved(run.folder, run.journal), run.recipe, run.folder)
+
     def _reasons(self) -> tuple[str, ...]:
         """Why this run is not a full success; empty when it is."""
-        run = self._run
-        return shortcomings(achieved(run.folder, run.journal), run.recipe)
+        return self._ended()[1]
 
     async def _end(self, begin: str, finish: str, end: RunState, reason: str, error: BaseException) -> None:
         """The way out of an aborted or failed run: safe first, then say how far it came.

@@ -34,6 +34,7 @@ from xrm_control.core.events.regions import (
     PreviewEnded,
     PreviewSkipped,
     ReconstructionWarned,
+    RegionDoubted,
     RoiChosen,
     RoiMoved,
     RoiNotCompared,
@@ -107,6 +108,7 @@ AnyEvent = (
     | RoiMoved
     | RotationPairLost
     | ReconstructionWarned
+    | RegionDoubted
     | RowsReconstructed
     | PreviewBegun
     | PreviewSkipped

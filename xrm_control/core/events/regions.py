@@ -135,6 +135,21 @@ class ReconstructionWarned(RoiEvent):
 
 
 @dataclass(frozen=True)
+class RegionDoubted(RoiEvent):
+    """A check of its numbers speaks against them. check: its name; doubt: why, and what to do."""
+
+    kind: ClassVar[str] = "roi.doubted"
+    level: ClassVar[Level] = Level.WARNING
+
+    check: str
+    doubt: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.roi}: {self.doubt}"
+
+
+@dataclass(frozen=True)
 class RowsReconstructed(RoiEvent):
     """`done` of `of` rows of its volume are made."""
 

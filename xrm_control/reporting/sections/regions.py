@@ -10,7 +10,7 @@ import matplotlib.image
 import numpy as np
 
 from xrm_control.contracts.headings import heading
-from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
 from xrm_control.reporting.figures.slices import Window, fullest_cuts, grey_window, slice_figure, slice_strip
 from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.formatting import MISSING, figure, text
@@ -89,7 +89,7 @@ def _region_view(region: RegionData, at: int, window: Window, most_slices: int) 
 
 def _quality(metrics: QualityMetrics) -> tuple[tuple[str, str], ...]:
     """Every figure that is stated: name with unit, and value; a foreign core's own under its own names."""
-    shown = [(heading(name), text(value)) for name, value in metrics if name not in {"frames", "further"}]
+    shown = [(heading(name), text(value)) for name, value in metrics if name not in NOT_FIGURES]
     if metrics.frames is not None:
         shown += [(f"frames {name}", text(value)) for name, value in metrics.frames]
     shown += [(heading(name), text(value)) for name, value in metrics.further.items()]

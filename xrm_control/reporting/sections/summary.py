@@ -41,7 +41,7 @@ def verdict(run: RunData) -> Verdict:
         return Verdict("unknown", False, ("results.json cannot be used (below)",))
     stated = run.results.verdict
     complete = stated.status is states.Verdict.COMPLETE
-    doubts = tuple(_doubts(run)) if complete else ()
+    doubts = tuple(_doubts(run)) if complete or stated.status is states.Verdict.DOUBT else ()
     if doubts:
         return Verdict("incomplete", False, (*stated.reasons, *doubts))
     return Verdict(stated.status, complete, stated.reasons)

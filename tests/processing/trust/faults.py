@@ -1,0 +1,246 @@
+"""A healthy scan of a bed of balls, and functions that put one fault each into its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
+from xrm_control.analysis.core import AnalysisSpec, analyze_volume
+from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.rois import MosaicRecord, RoiRecord
+from xrm_control.contracts.rows import Rows
+from xrm_control.core.sample import SampleSpec
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
+from xrm_control.reconstruction.scan import ScanData
+
+PIXEL_UM, COLUMNS, ROWS, VIEWS = 0.5, 96, 64, 121
+AXIS_PX = 47.2
+ENERGY_KEV = 5.4
+SAMPLE = SampleSpec()
+MU = SAMPLE.mu_per_um(ENERGY_KEV)
+TAPE = (140.0, 12.0, 0.0028)
+THETA = np.linspace(-90, 90, VIEWS)
+
+AUTO = ReconstructionSpec()
+Alter = Callable[[ScanData], ScanData]
+
+
+def bed(seed: int = 0, count: int = 26, sizes_um: tuple[float, float] = (5.0, 10.0), mu: float = MU) -> list[Ball]:
+    """Balls in a layer on the strip that reaches beyond the field, none nearer than a pixel to another."""
+    random = np.random.default_rng(seed)
+    balls: list[Ball] = []
+    for _ in range(4000):
+        if len(balls) == count:
+            break
+        radius = random.uniform(*sizes_um) / 2
+        ball = Ball(random.uniform(-32, 32), random.uniform(-4, 4), random.uniform(-14, 14), radius, mu)
+        if all(
+            np.hypot(np.hypot(ball.x_um - b.x_um, ball.y_um - b.y_um), ball.z_um - b.z_um)
+            > ball.radius_um + b.radius_um + 1.0
+            for b in balls
+        ):
+            balls.append(ball)
+    return balls
+
+
+def integrals_of(balls: list[Ball], theta_deg: NDArray[Any] = THETA, axis_px: float = AXIS_PX) -> NDArray[np.float32]:
+    return line_integrals(
+        balls, theta_deg, columns=COLUMNS, rows=ROWS, axis_px=axis_px, pixel_um=PIXEL_UM, strip=TAPE, samples=2
+    )
+
+
+@lru_cache(maxsize=4)
+def scan(seed: int = 0, count: int = 26, sizes_um: tuple[float, float] = (5.0, 10.0)) -> ScanData:
+    return scan_of(integrals_of(bed(seed, count, sizes_um)), THETA, PIXEL_UM, noise_seed=seed)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Everything that a region's evidence is made of; `sample`, `expected` and `diameters_um` may be told wrong."""
+
+    scan: ScanData
+    spec: ReconstructionSpec = AUTO
+    sample: SampleSpec = SAMPLE
+    expected: int | None = None
+    diameters_um: tuple[float, ...] = (6.0, 8.0, 10.0)
+
+
+def evidence_of(region: Region) -> RegionEvidence:
+    """Reconstructed and analysed as a run does."""
+    made = reconstruct_scan(region.scan, region.spec)
+    analysis = AnalysisSpec()
+    found = analyze_volume(made.volume, made.voxel_size_um, analysis)
+    particles = Rows.of(found.particles, analysis.columns)
+    whole = sum(not row["touches_boundary"] for row in found.particles)
+    expected = whole if region.expected is None else region.expected
+    roi = RoiRecord(
+        name="roi-01", x_um=0, y_um=0, z_um=0, width_um=48, height_um=32, reason="", expected_particles=expected
+    )
+    mosaic = MosaicRecord(
+        pixel_size_um=0.5, x0_um=0, y0_um=0, shape=(9, 9), particles=9, diameters_um=region.diameters_um
+    )
+    return RegionEvidence(
+        scan=region.scan,
+        spec=region.spec,
+        quality=QualityMetrics.model_validate(made.quality).joined(found.quality),
+        particles=particles,
+        volume=made.volume,
+        labels=np.asarray(found.labels),
+        phases=found.phases,
+        roi=roi,
+        mosaic=mosaic,
+        sample=region.sample,
+        energy_kev=ENERGY_KEV,
+        field_um=COLUMNS * PIXEL_UM,
+        useful_diameter_um=36,
+    )
+
+
+def _counts(values: NDArray[Any]) -> NDArray[np.uint16]:
+    return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
+
+
+def stray_light(share: float) -> Alter:
+    """Light of so much of the open beam on every frame with beam."""
+
+    def alter(scan: ScanData) -> ScanData:
+        level = share * float(np.mean(scan.flats) - np.mean(scan.darks))
+        views, flats = (_counts(np.asarray(frames, float) + level) for frames in (scan.projections[:], scan.flats))
+        return replace(scan, projections=views, flats=flats)
+
+    return alter
+
+
+def gap(from_deg: float, to_deg: float) -> Alter:
+    """Views between two angles are missing."""
+    return lambda scan: scan.without(np.flatnonzero((from_deg < THETA) & (to_deg > THETA)).tolist())
+
+
+def every(step: int) -> Alter:
+    """Few projections."""
+    return lambda scan: scan.without([view for view in range(VIEWS) if view % step])
+
+
+def shifted_views(right_px: Callable[[int], float]) -> Alter:
+    """View n is moved to the right by right_px(n)."""
+    from scipy.ndimage import shift
+
+    def alter(scan: ScanData) -> ScanData:
+        moved = [
+            shift(np.asarray(view, float), (0, right_px(n)), order=1, mode="nearest")
+            for n, view in enumerate(scan.projections[:])
+        ]
+        return replace(scan, projections=_counts(np.stack(moved)))
+
+    return alter
+
+
+def dead_columns(*columns: int) -> Alter:
+    """Columns that see nothing, in any frame."""
+
+    def alter(scan: ScanData) -> ScanData:
+        frames = [np.array(one) for one in (scan.projections[:], scan.flats, scan.darks)]
+        for one in frames:
+            one[:, :, list(columns)] = 100
+        return replace(scan, projections=frames[0], flats=frames[1], darks=frames[2])
+
+    return alter
+
+
+def weak_columns(factor: float, *columns: int) -> Alter:
+    """Columns whose gain has changed since the flats."""
+
+    def alter(scan: ScanData) -> ScanData:
+        views = np.array(scan.projections[:], float)
+        views[:, :, list(columns)] *= factor
+        return replace(scan, projections=_counts(views))
+
+    return alter
+
+
+def saturated_flats(*numbers: int) -> Alter:
+    """Some flats are full."""
+
+    def alter(scan: ScanData) -> ScanData:
+        flats = np.array(scan.flats)
+        flats[list(numbers)] = 65535
+        return replace(scan, flats=flats)
+
+    return alter
+
+
+def flats_in_powder(scan: ScanData) -> ScanData:
+    """All flats are taken in another place of the bed."""
+    powder = np.exp(-integrals_of(bed(7), np.zeros(1))[0])
+    dark = float(np.mean(scan.darks))
+    return replace(scan, flats=_counts((np.asarray(scan.flats, float) - dark) * powder + dark))
+
+
+def dim_flats(scan: ScanData) -> ScanData:
+    """The flats were exposed for less time than the views."""
+    dark = float(np.mean(scan.darks))
+    return replace(scan, flats=_counts((np.asarray(scan.flats, float) - dark) * 0.9 + dark))
+
+
+def black_views(*numbers: int) -> Alter:
+    """Half of some views is black."""
+
+    def alter(scan: ScanData) -> ScanData:
+        views = np.array(scan.projections[:])
+        views[list(numbers), : ROWS // 2] = 100
+        return replace(scan, projections=views)
+
+    return alter
+
+
+def same(scan: ScanData) -> ScanData:
+    """No fault."""
+    return scan
+
+
+def dense_bed() -> ScanData:
+    """So thick that hardly a photon passes some rays."""
+    balls = bed(2, 150, (8.0, 12.0))
+    return scan_of(3.2 * integrals_of(balls), THETA, PIXEL_UM, noise_seed=2, photons=1000)
+
+
+def moving_particle() -> ScanData:
+    """One particle in the middle lies 1.5 um further right in the second half of the scan."""
+    balls = bed()
+    number = min(range(len(balls)), key=lambda n: abs(balls[n].x_um) + abs(balls[n].z_um))
+    moved = [replace(ball, x_um=ball.x_um + 1.5) if n == number else ball for n, ball in enumerate(balls)]
+    before, after = integrals_of(balls), integrals_of(moved)
+    mixed = np.where((np.arange(VIEWS) < VIEWS // 2)[:, None, None], before, after)
+    return scan_of(mixed, THETA, PIXEL_UM, noise_seed=1)
+
+
+def two_materials() -> ScanData:
+    """Every third particle attenuates 0.6 times as much."""
+    balls = [replace(ball, mu_per_um=0.6 * MU) if n % 3 == 0 else ball for n, ball in enumerate(bed())]
+    return scan_of(integrals_of(balls), THETA, PIXEL_UM, noise_seed=1)
+
+
+def tilted() -> ScanData:
+    """The axis runs across the rows: 2 pixels from top to bottom half."""
+    parts = [integrals_of(bed(), axis_px=AXIS_PX + offset)[:, rows] for offset, rows in (
+        (-1.0, slice(0, ROWS // 2)), (1.0, slice(ROWS // 2, ROWS)))]  # fmt: skip
+    return scan_of(np.concatenate(parts, axis=1), THETA, PIXEL_UM, noise_seed=1)
+
+
+def cracked() -> ScanData:
+    """A crack of 1.5 um through the largest particle."""
+    ball = Ball(0, 0, 0, 7.0, MU)
+    others = [one for one in bed() if np.hypot(one.x_um, one.z_um) > 14]
+    theta = np.radians(THETA)[:, None, None]
+    u = ((np.arange(COLUMNS) - AXIS_PX) * PIXEL_UM)[None, None]
+    v = ((np.arange(ROWS) - (ROWS - 1) / 2) * PIXEL_UM)[None, :, None]
+    # A slit parallel to the detector's rows is the same in all views.
+    slit = np.where(np.abs(v) < 0.75, 2 * np.sqrt(np.maximum(ball.radius_um**2 - u**2 - v**2, 0)), 0) * MU
+    return scan_of((integrals_of([ball, *others]) - slit + 0 * theta).astype(np.float32), THETA, PIXEL_UM, noise_seed=1)

@@ -1,0 +1,91 @@
+"""Each check rises for its own fault, by name, and stays down without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.processing.trust import faults
+from tests.processing.trust.faults import Region, evidence_of, scan
+from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
+from xrm_control.processing.trust.check import TrustCheck, all_checks
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.judging import judged
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
+
+RAISED = (TrustVerdict.DOUBT, TrustVerdict.REDO)
+
+
+def raised(region: Region) -> dict[str, CheckResult]:
+    return {one.check: one for one in judged(evidence_of(region)) if one.verdict in RAISED}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_sound_scan_passes_every_check(seed: int) -> None:
+    found = judged(evidence_of(Region(scan(seed))))
+    assert {one.check: one.text for one in found if one.verdict in RAISED} == {}
+    assert {one.check for one in found if one.verdict is TrustVerdict.PASS} == {
+        check.model_dump()["kind"] for check in all_checks()
+    }
+    assert worst(found) is TrustVerdict.PASS
+
+
+def altered(alter: faults.Alter) -> Callable[[], Region]:
+    return lambda: Region(alter(scan()))
+
+
+CASES = {
+    "stray light of 3 %": ("stray_light", "stray light", altered(faults.stray_light(0.03))),
+    "stray light of 6 %": ("attenuation", "below the tabulated", altered(faults.stray_light(0.06))),
+    "another material": (
+        "attenuation",
+        "above the tabulated",
+        lambda: Region(scan(), sample=faults.SAMPLE.model_copy(update={"formula": "LiFePO4", "density_g_cm3": 3.6})),
+    ),
+    "30 degrees missing": ("angles", "gaps", altered(faults.gap(20, 50))),
+    "-60 to 60 degrees": ("angles", "gaps", lambda: Region(
+        faults.scan().without(np.flatnonzero(np.abs(faults.THETA) > 60).tolist()),
+        ReconstructionSpec(rotation_axis=faults.AXIS_PX))),
+    "a sixth of the views": ("angles", "too few projections", altered(faults.every(6))),
+    "jitter of 0.8 px": ("motion", "motion", altered(faults.shifted_views(
+        lambda n: float(np.random.default_rng(n).normal(0, 0.8))))),
+    "a stage that slips by 2 px": ("motion", "motion", altered(faults.shifted_views(lambda n: 2.0 * (n > 60)))),
+    "a particle that moves": ("motion", "1 particles moved", lambda: Region(faults.moving_particle())),
+    "four dead columns": ("dead_columns", "dead columns", altered(faults.dead_columns(40, 41, 42, 43))),
+    "a column of another gain": ("dead_columns", "dead columns", altered(faults.weak_columns(0.9, 60))),
+    "flats in powder": ("flats", "powder or dust", altered(faults.flats_in_powder)),
+    "flats in powder, seen by the light": ("transmission", "transmission above 1", altered(faults.flats_in_powder)),
+    "flats exposed for less": ("transmission", "transmission above 1", altered(faults.dim_flats)),
+    "saturated flats": ("frames", "saturated", altered(faults.saturated_flats(1, 2))),
+    "views half black": ("frames", "black", altered(faults.black_views(30, 60))),
+    "a dense bed": ("starved_rays", "dense bed", lambda: Region(faults.dense_bed())),
+    "two materials": ("mu_spread", "spread of mu", lambda: Region(faults.two_materials())),
+    "an axis that is stated wrong": ("axis_halves", "axis used is 3", lambda: Region(
+        scan(), ReconstructionSpec(rotation_axis=faults.AXIS_PX + 3))),
+    "particles too large": ("coarse_tail", "coarse tail", lambda: Region(scan(), diameters_um=(6.0, 8.0, 30.0))),
+    "particles that were promised": ("expected_particles", "promised", lambda: Region(scan(), expected=120)),
+    "particles that nobody promised": ("expected_particles", "promised", lambda: Region(scan(), expected=0)),
+    "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_fault_raises_its_check(case: str) -> None:
+    name, words, region = CASES[case]
+    found = raised(region())
+    assert name in found, found
+    assert words in found[name].text
+    assert found[name].remedy
+
+
+def test_a_check_that_cannot_be_made_is_a_doubt() -> None:
+    class Broken(TrustCheck):
+        kind: str = "broken"
+
+        def look(self, evidence: RegionEvidence) -> CheckResult:
+            raise ValueError("no such thing")
+
+    (found,) = judged(evidence_of(Region(scan())), (Broken(),))
+    assert (found.verdict, found.reason) == (TrustVerdict.DOUBT, "broken could not be checked: no such thing")

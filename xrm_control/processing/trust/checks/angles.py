@@ -1,0 +1,54 @@
+"""Angles that are missing, and views that are too few."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from xrm_control.contracts.trust import CheckResult
+from xrm_control.processing.trust.check import TrustCheck
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.reconstructor import angular_gaps
+
+_MISSING_DEG, _REDO_DEG = 3.0, 60.0
+_FEW = 0.5
+
+
+class AnglesCheck(TrustCheck):
+    """Half a circle without gaps, in steps that show the smallest detail over the useful diameter."""
+
+    kind: Literal["angles"] = "angles"
+    source: ClassVar[str] = (
+        "a wedge takes its share of every profile, about 0.5 % of mu a degree; Crowther: pi/2 x diameter / pixel "
+        "views, half of which still show what is twice as large"
+    )
+
+    def look(self, evidence: RegionEvidence) -> CheckResult:
+        """See `TrustCheck.look`."""
+        theta = evidence.theta_deg
+        gaps = angular_gaps(theta)
+        missing = sum(gap.missing_deg for gap in gaps)
+        wanted = math.pi / 2 * evidence.useful_diameter_um / evidence.scan.pixel_size_um
+        views = len(np.unique(np.round(theta % 180.0, 3)))
+        numbers = {
+            "degrees of the half circle without views": (missing, f"at most {_MISSING_DEG:g}"),
+            "views at different angles": (float(views), f"at least {_FEW * wanted:.0f}"),
+        }
+        if missing > _MISSING_DEG:
+            widest = max(gaps, key=lambda gap: gap.missing_deg)
+            return (self.redo if missing > _REDO_DEG else self.doubt)(
+                f"gaps: {missing:.0f} of 180 degrees have no view, the widest {widest.text}; edges along these "
+                f"directions are lost, and about {missing / 180:.0%} of the contrast",
+                "take the missing views, or reconstruct with tv",
+                numbers,
+            )
+        if views < _FEW * wanted:
+            return self.doubt(
+                f"too few projections: {views} for a diameter of {evidence.useful_diameter_um:g} um, which wants "
+                f"{wanted:.0f}",
+                "scan.projections: auto, or a method for few views (tv)",
+                numbers,
+            )
+        return self.passed(f"{views} views, no gap", numbers)

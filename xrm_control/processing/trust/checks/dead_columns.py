@@ -1,0 +1,48 @@
+"""Columns of the detector that do not follow their neighbours."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from xrm_control.contracts.trust import CheckResult
+from xrm_control.processing.trust.check import TrustCheck
+from xrm_control.processing.trust.evidence import RegionEvidence
+
+_LIMIT, _SIGMAS, _BAD = 0.03, 8.0, 0.5
+
+
+class DeadColumnsCheck(TrustCheck):
+    """A column that is bridged, stuck or of another gain draws rings, and rings cut particles."""
+
+    kind: Literal["dead_columns"] = "dead_columns"
+    source: ClassVar[str] = "3 % of transmission at the axis reads as a void of one pixel in 10 um of NMC; 8 sigma"
+
+    def look(self, evidence: RegionEvidence) -> CheckResult:
+        """See `TrustCheck.look`."""
+        from scipy.ndimage import median_filter
+
+        looks = evidence.looks
+        mean = looks.images.mean(axis=(0, 1)).astype(float)
+        off = mean / np.maximum(median_filter(mean, 9, mode="nearest"), 1e-6) - 1
+        usual = 1.4826 * float(np.median(np.abs(off)))
+        stripes = np.flatnonzero(np.abs(off) > max(_LIMIT, _SIGMAS * usual)) * looks.bin
+        bridged = np.empty(0, np.int64)
+        if evidence.references is not None:
+            bridged = np.flatnonzero(evidence.references.bad.mean(axis=0) > _BAD)
+        odd = np.union1d(stripes, bridged)
+        numbers = {
+            "dead columns, bridged": (float(len(bridged)), "0"),
+            "columns that deviate": (float(len(stripes)), "0"),
+            "largest deviation from the neighbours": (float(np.abs(off).max()), f"at most {_LIMIT:g}"),
+        }
+        if not len(odd):
+            return self.passed("no column stands out", numbers)
+        named = ", ".join(str(column) for column in odd[:8]) + (" ..." if len(odd) > 8 else "")
+        return self.doubt(
+            f"dead columns: {len(odd)} of the detector ({named}) do not follow their neighbours; rings there may cut "
+            "particles or look like voids",
+            "reconstruction.preprocess.ring_window_px: 21, and have the camera looked at",
+            numbers,
+        )

@@ -1,0 +1,82 @@
+"""Particles that face each other with flat faces: a crack may have made two of one."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.contracts.tables import Particle
+from xrm_control.contracts.trust import CheckResult
+from xrm_control.processing.trust.check import TrustCheck
+from xrm_control.processing.trust.evidence import RegionEvidence
+
+_REACH = 4  # voxels across
+_LIMIT = 0.8
+
+
+class FacingFacesCheck(TrustCheck):
+    """The area over which two particles face each other within 4 voxels, over the smaller one's cross-section.
+
+    Balls of radius R that touch face each other within g voxels over pi R g / 2, a quarter to a half of their
+    cross-section; the halves of a ball over 1.6 times theirs.
+    """
+
+    kind: Literal["facing_faces"] = "facing_faces"
+    source: ClassVar[str] = "geometry: balls that touch 0.2 to 0.5 of their cross-section, halves of one ball 1.6"
+
+    def look(self, evidence: RegionEvidence) -> CheckResult:
+        """See `TrustCheck.look`."""
+        if evidence.labels is None or evidence.particles is None or not len(evidence.particles):
+            return self.nothing("the analysis has left no labels")
+        size = max(1, -(-max(evidence.labels.shape) // 256))
+        labels = np.asarray(evidence.labels[::size, ::size, ::size]).astype(np.int64)
+        voxel_um = evidence.scan.pixel_size_um * size
+        areas = _facing_areas(labels)
+        ids = np.array(evidence.particles.ids(Particle.particle_id))
+        d_um = dict(zip(ids.tolist(), evidence.particles.numbers(Particle.equivalent_diameter_um), strict=True))
+        pairs: list[tuple[float, int, int]] = []
+        for (one, other), area in areas.items():
+            smaller = min(d_um.get(one, math.inf), d_um.get(other, math.inf)) / voxel_um
+            if 2 * _REACH < smaller < math.inf:
+                pairs.append((area / (math.pi / 4 * smaller**2), one, other))
+        pairs.sort(reverse=True)
+        odd = [pair for pair in pairs if pair[0] > _LIMIT]
+        numbers = {
+            "pairs that face each other": (float(len(odd)), "0"),
+            "largest share of the cross-section": (pairs[0][0] if pairs else 0.0, f"at most {_LIMIT:g}"),
+        }
+        if not odd:
+            return self.passed("no two particles face each other with flat faces", numbers)
+        named = ", ".join(f"{one} and {other}" for _, one, other in odd[:5]) + (" ..." if len(odd) > 5 else "")
+        return self.doubt(
+            f"facing flat faces: particles {named} may be one with a crack ({100 * odd[0][0]:.0f} % of the "
+            "cross-section within 4 voxels)",
+            "look at the slices; sizes and counts of these particles do not hold if they are one",
+            numbers,
+        )
+
+
+def _facing_areas(labels: NDArray[np.int64]) -> dict[tuple[int, int], float]:
+    """Area in voxels of the plane patch between any two labels that are at most `_REACH` voxels apart."""
+    base = int(labels.max()) + 1
+    found: dict[int, list[float]] = {}
+    for axis in range(3):
+        lines = np.moveaxis(labels, axis, 0)
+        free = np.ones(lines.shape, bool)
+        counts: dict[int, int] = {}
+        for step in range(1, _REACH + 1):
+            near, far = lines[:-step], lines[step:]
+            if step > 1:
+                # Between the two there is nothing but background.
+                free = free[:-1] & (lines[step - 1 : -1] == 0) if step > 2 else lines[1:-1] == 0
+            between = free if step > 1 else True
+            met = (near > 0) & (far > 0) & (near != far) & between
+            low, high = np.minimum(near[met], far[met]), np.maximum(near[met], far[met])
+            for key, count in zip(*np.unique(low * base + high, return_counts=True), strict=True):
+                counts[int(key)] = counts.get(int(key), 0) + int(count)
+        for key, count in counts.items():
+            found.setdefault(key, [0.0, 0.0, 0.0])[axis] = float(count)
+    return {divmod(key, base): math.hypot(*sides) for key, sides in found.items()}

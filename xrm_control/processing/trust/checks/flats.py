@@ -1,0 +1,59 @@
+"""Whether the flats show the empty beam: what they hold of the sample appears in every view, inverted."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from xrm_control.contracts.trust import CheckResult
+from xrm_control.processing.trust.check import TrustCheck
+from xrm_control.processing.trust.evidence import RegionEvidence
+
+_LIMIT, _REDO = 0.02, 0.06
+_LOW_PX, _HIGH_PX = 1.5, 8.0
+
+
+class FlatsCheck(TrustCheck):
+    """The structure of the flats, found again with the opposite sign in the mean of all views.
+
+    Texture of beam and camera divides out; powder, dust and tape in the flats do not.
+    """
+
+    kind: Literal["flats"] = "flats"
+    source: ClassVar[str] = "2 %: the beam's own drift; the smoothed mean of ten flats has 0.1 % of noise"
+
+    def look(self, evidence: RegionEvidence) -> CheckResult:
+        """See `TrustCheck.look`."""
+        from scipy.ndimage import gaussian_filter
+
+        if evidence.references is None:
+            return self.nothing("the projections are transmissions already")
+        references, size = evidence.references, evidence.looks.bin
+        beam = references.beams.mean(axis=0)
+        if references.bad.any():
+            beam = np.where(references.bad, np.median(beam), beam)
+        rows, columns = evidence.looks.images.shape[1:]
+        small = beam[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
+        mean_log = -evidence.integrals.mean(axis=0)
+
+        def banded(image: np.ndarray) -> np.ndarray:
+            return gaussian_filter(image, _LOW_PX, mode="nearest") - gaussian_filter(image, _HIGH_PX, mode="nearest")
+
+        of_flats, of_views = banded(np.log(np.maximum(small, 1e-6))), banded(mean_log)
+        spread = float(of_flats.std())
+        shared = max(0.0, -float(np.mean((of_flats - of_flats.mean()) * (of_views - of_views.mean())))) / max(
+            spread, 1e-9
+        )
+        numbers = {
+            "structure of the flats in the views": (shared, f"at most {_LIMIT:g}"),
+            "structure of the flats": spread,
+        }
+        if shared <= _LIMIT:
+            return self.passed("the flats show nothing that the views lack", numbers)
+        return (self.redo if shared > _REDO else self.doubt)(
+            f"flats hold {100 * shared:.1f} % of structure that is in every view, inverted: powder or dust in them "
+            f"(limit {100 * _LIMIT:g} %)",
+            "take the flats beside the strip (sample.strip_width_um, scan.references), and the region again",
+            numbers,
+        )

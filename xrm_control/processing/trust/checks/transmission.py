@@ -1,0 +1,36 @@
+"""More light behind the sample than before it."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from xrm_control.contracts.trust import CheckResult
+from xrm_control.processing.trust.check import TrustCheck
+from xrm_control.processing.trust.evidence import BRIGHT_EXCESS, BRIGHT_SIGMAS, RegionEvidence
+
+_DOUBT, _REDO = 1e-3, 0.05  # share of pixels
+
+
+class TransmissionCheck(TrustCheck):
+    """No sample amplifies: pixels brighter than the flats mean that flats and projections do not fit."""
+
+    kind: Literal["transmission"] = "transmission"
+    source: ClassVar[str] = "Beer and Lambert: transmission is at most 1; noise from the references, drift 2 %"
+
+    def look(self, evidence: RegionEvidence) -> CheckResult:
+        """See `TrustCheck.look`."""
+        looks = evidence.looks
+        share, worst = float(looks.bright.mean()), int(np.argmax(looks.bright))
+        numbers = {
+            "share of pixels brighter than the beam": (share, f"at most {_DOUBT:g}"),
+            "share in the worst view": float(looks.bright[worst]),
+            "brightest hundredth, transmission": float(np.quantile(looks.images, 0.99)),
+        }
+        limit = f"1 + {BRIGHT_EXCESS:g} + {BRIGHT_SIGMAS:g} sigma"
+        if share <= _DOUBT:
+            return self.passed(f"transmission stays below {limit}", numbers)
+        reason = f"transmission above 1 in {100 * share:.2g} % of the pixels (limit {limit}; {100 * _DOUBT:g} %)"
+        remedy = "the flats were taken in powder, in another beam or with another exposure: see where they are taken"
+        return (self.redo if share > _REDO else self.doubt)(reason, remedy, numbers)

@@ -1,0 +1,135 @@
+"""Recorded views held against the volume's own projections: where each has moved, and how far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.contracts.tables import Particle
+from xrm_control.processing.trust.evidence import RegionEvidence
+
+_MOST_VIEWS = 48
+_LOW_PX, _HIGH_PX = 1.0, 6.0
+_SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
+_ROUNDS = 3
+_WINDOW_PX = 3.0
+
+
+@dataclass(frozen=True)
+class Moves:
+    """How far each of some views lies from the projection of the volume, in pixels of the detector.
+
+    views (m,): their numbers; right, down (m,): mean displacement; u (m,): standard error of either. particles
+    (k, m, 2): the same of each particle alone, (right, down), NaN where it is not in the view.
+    """
+
+    views: NDArray[np.int64]
+    right: NDArray[np.float64]
+    down: NDArray[np.float64]
+    u: NDArray[np.float64]
+    particles: NDArray[np.float64]
+
+
+def moves(evidence: RegionEvidence) -> Moves | None:
+    """Of the brighter half of the views, which see little beyond the volume; None without a volume over all rows."""
+    volume = evidence.small_volume
+    if volume is None:
+        return None
+    looks = evidence.looks
+    bright = looks.images.mean(axis=(1, 2))
+    candidates = np.flatnonzero(bright >= np.median(bright))
+    count = len(candidates)
+    chosen = candidates[np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(int))]
+    theta = evidence.theta_deg[looks.views[chosen]]
+    pixel_um = evidence.scan.pixel_size_um * looks.bin
+    projected = evidence.projector.project(volume, theta) * np.float32(pixel_um)
+    recorded = evidence.integrals[chosen][:, : projected.shape[1]]
+    side = projected.shape[2]
+    half = _SEEN * min(evidence.projector.axis_px, side - 1 - evidence.projector.axis_px)
+    low, high = (round(evidence.projector.axis_px + sign * half) for sign in (-1, 1))
+    inner = np.s_[2:-2, max(low, 2) : min(high, side - 2)]
+    found = [_registered(one, other, inner) for one, other in zip(recorded, projected, strict=True)]
+    right, down, u = (np.array(column) * looks.bin for column in zip(*found, strict=True))
+    each = [
+        _each(one, other, _places(evidence, angle, projected.shape[1:]), inner)
+        for one, other, angle in zip(recorded, projected, theta, strict=True)
+    ]
+    return Moves(looks.views[chosen], right, down, u, np.array(each).transpose(1, 0, 2) * looks.bin)
+
+
+def _places(evidence: RegionEvidence, theta_deg: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """(k, 3): column, row and radius of the whole particles in a view, in pixels of the images."""
+    whole = evidence.whole
+    if whole is None:
+        return np.empty((0, 3))
+    pixel_um = evidence.scan.pixel_size_um * evidence.looks.bin
+    x, y, z, d = (
+        whole.numbers(column) / pixel_um
+        for column in (Particle.x_um, Particle.y_um, Particle.z_um, Particle.equivalent_diameter_um)
+    )
+    theta = np.radians(theta_deg)
+    column = evidence.projector.axis_px + x * np.cos(theta) - y * np.sin(theta)
+    return np.stack([column, z + (shape[0] - 1) / 2, d / 2], axis=1)
+
+
+def _each(
+    recorded: NDArray[np.floating],
+    projected: NDArray[np.floating],
+    places: NDArray[np.float64],
+    inner: tuple[slice, slice],
+) -> NDArray[np.float64]:
+    """(k, 2): how far each particle lies to the right and down of its projection, one step of least squares."""
+    fixed, model = banded(recorded), banded(projected)
+    slope_down, slope_right = np.gradient(model)
+    out = np.full((len(places), 2), np.nan)
+    for target, (column, row, radius) in zip(out, places, strict=True):
+        reach = radius + _WINDOW_PX
+        rows, columns = (slice(round(at - reach), round(at + reach) + 1) for at in (row, column))
+        if rows.start < inner[0].start or columns.start < inner[1].start or columns.stop > inner[1].stop:
+            continue
+        if rows.stop > len(fixed) - 2:
+            continue
+        a = np.stack([slope_right[rows, columns].ravel(), slope_down[rows, columns].ravel()], axis=1)
+        b = (model - fixed)[rows, columns].ravel()
+        normal = a.T @ a
+        if np.linalg.cond(normal) < 1e4:
+            target[:] = np.linalg.solve(normal, a.T @ b)
+    return out
+
+
+def banded(image: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Without noise, and without what varies slowly: tape, beam, and matter beyond the field."""
+    from scipy.ndimage import gaussian_filter
+
+    image = np.asarray(image, float)
+    return gaussian_filter(image, _LOW_PX, mode="nearest") - gaussian_filter(image, _HIGH_PX, mode="nearest")
+
+
+def _registered(
+    recorded: NDArray[np.floating], projected: NDArray[np.floating], inner: tuple[slice, slice]
+) -> tuple[float, float, float]:
+    """(right, down, standard error) of `recorded` against `projected`, by least squares (Lucas and Kanade 1981)."""
+    from scipy.ndimage import shift
+
+    fixed, model = banded(recorded), banded(projected)
+    right = down = error = 0.0
+    for _ in range(_ROUNDS):
+        moved = shift(model, (down, right), order=1, mode="nearest")
+        slope_down, slope_right = np.gradient(moved)
+        a = np.stack([slope_right[inner].ravel(), slope_down[inner].ravel()], axis=1)
+        b = (moved - fixed)[inner].ravel()
+        normal = a.T @ a
+        if np.linalg.cond(normal) > 1e8:
+            return 0.0, 0.0, float("inf")
+        step = np.linalg.solve(normal, a.T @ b)
+        right, down = right + float(step[0]), down + float(step[1])
+        left = b - a @ step
+        # Blocks of rows disagree by more than white noise would.
+        pulls = (left[:, None] * a).reshape(moved[inner].shape[0], -1, 2).sum(axis=1)
+        covariance = np.linalg.inv(normal) @ (pulls.T @ pulls) @ np.linalg.inv(normal)
+        error = float(np.sqrt(np.max(np.diag(covariance))))
+        if np.abs(step).max() < 0.02:
+            break
+    return right, down, error

@@ -1,0 +1,153 @@
+"""What the checks look at: a region's frames, volume, tables and figures, each read and prepared once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.rois import MosaicRecord, RoiRecord
+from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import Particle
+from xrm_control.core.sample import SampleSpec
+from xrm_control.processing.trust.projecting import Projector
+from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.reconstruction.preprocess import references_of, transmission
+from xrm_control.reconstruction.references import References
+from xrm_control.reconstruction.scan import ScanData
+
+_MOST_VIEWS = 256
+_MOST_COLUMNS = 256
+_VIEWS_AT_A_TIME = 32
+
+Images = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Transmission of some views, made small, and what single pixels say before that.
+
+    images (m, r, c): means of `bin` x `bin` pixels; views (m,): their numbers; starved, bright (m,): shares of pixels
+    that fewer than `STARVED_QUANTA` passed, and that are brighter than the beam by more than noise and drift explain.
+    """
+
+    images: Images
+    views: NDArray[np.int64]
+    starved: NDArray[np.float64]
+    bright: NDArray[np.float64]
+    bin: int
+
+
+STARVED_QUANTA = 8.0
+BRIGHT_EXCESS, BRIGHT_SIGMAS = 0.02, 5.0
+
+
+@dataclass(frozen=True)
+class RegionEvidence:
+    """One region. scan: its frames, views sorted by angle; volume, labels, phases: (z, y, x); labels and phases None
+    where the analysis core writes none; particles: None where nothing was measured; roi, mosaic: None without mosaic;
+    useful_diameter_um: what the recipe wants to see whole.
+    """
+
+    scan: ScanData
+    spec: ReconstructionSpec
+    quality: QualityMetrics
+    particles: Rows | None
+    volume: NDArray[Any] | None
+    labels: NDArray[Any] | None
+    phases: NDArray[Any] | None
+    roi: RoiRecord | None
+    mosaic: MosaicRecord | None
+    sample: SampleSpec
+    energy_kev: float
+    field_um: float
+    useful_diameter_um: float
+
+    @cached_property
+    def theta_deg(self) -> NDArray[np.float64]:
+        """Of all views."""
+        return np.asarray(self.scan.theta_deg, float)
+
+    @cached_property
+    def references(self) -> References | None:
+        """As the reconstruction has made them."""
+        return references_of(self.scan)
+
+    @cached_property
+    def axis_px(self) -> float:
+        """Detector column of the rotation axis; the middle where it is not known."""
+        stated = self.quality.rotation_axis_px
+        return (self.scan.projections.shape[2] - 1) / 2 if stated is None else stated
+
+    @cached_property
+    def looks(self) -> Looks:
+        """All views of a small scan, some of a large one."""
+        count, _, columns = self.scan.projections.shape
+        chosen = np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(np.int64))
+        size = -(-columns // _MOST_COLUMNS)
+        images, starved, bright = [], [], []
+        beam = noise = None
+        if self.references is not None:
+            beam = self.references.beams.mean(axis=0)
+            flats = max(len(self.scan.flats), 1)
+            gain, read = self.references.gain_counts, self.references.read_counts
+            # Of a transmission near 1, its own noise and that of the flats.
+            noise = np.sqrt((gain * beam + read**2) * (1 + 1 / flats)) / beam
+        for start in range(0, len(chosen), _VIEWS_AT_A_TIME):
+            part = chosen[start : start + _VIEWS_AT_A_TIME]
+            seen = transmission(self.scan, self.spec.preprocess, views=part, references=self.references)
+            sound = np.ones(seen.values.shape[1:], bool) if self.references is None else ~self.references.bad
+            values = seen.values[:, sound]
+            quanta = values if beam is None else values * (beam[sound] / max(gain, 1e-9))
+            starved.append((quanta < (1e-3 if beam is None else STARVED_QUANTA)).mean(axis=1))
+            limit = 1 + BRIGHT_EXCESS + (0.0 if noise is None else BRIGHT_SIGMAS * noise[sound])
+            bright.append((values > limit).mean(axis=1))
+            images.append(_smaller(seen.values, size))
+        return Looks(np.concatenate(images), chosen, np.concatenate(starved), np.concatenate(bright), size)
+
+    @cached_property
+    def integrals(self) -> Images:
+        """-ln T of `looks`."""
+        return -np.log(np.maximum(self.looks.images, 1e-3)).astype(np.float32)
+
+    @cached_property
+    def whole(self) -> Rows | None:
+        """Particles that the field does not cut."""
+        return (
+            None if self.particles is None else self.particles.where(~self.particles.flags(Particle.touches_boundary))
+        )
+
+    @cached_property
+    def small_volume(self) -> Images | None:
+        """The volume at the pixel of `looks`, over the rows of the detector; None where rows were left out."""
+        if self.volume is None or self.volume.shape[0] != self.scan.projections.shape[1]:
+            return None
+        return _binned(self.volume, self.looks.bin)
+
+    @cached_property
+    def projector(self) -> Projector:
+        """Along the rays of `looks`, through volumes of its pixel."""
+        return Projector(self.looks.images.shape[2], (self.axis_px + 0.5) / self.looks.bin - 0.5)
+
+
+def _smaller(images: Images, size: int) -> Images:
+    """Means of size x size pixels; what is left over at the end is dropped."""
+    if size == 1:
+        return images
+    n, rows, columns = images.shape
+    cut = images[:, : rows // size * size, : columns // size * size]
+    return cut.reshape(n, rows // size, size, columns // size, size).mean(axis=(2, 4), dtype=np.float32)
+
+
+def _binned(volume: NDArray[Any], size: int) -> Images:
+    if size == 1:
+        return np.asarray(volume, np.float32)
+    slabs = [
+        _smaller(np.asarray(volume[first : first + size], np.float32), size).mean(axis=0, dtype=np.float32)
+        for first in range(0, volume.shape[0] // size * size, size)
+    ]
+    return np.stack(slabs)

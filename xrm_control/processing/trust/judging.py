@@ -1,0 +1,122 @@
+"""A region judged after it was measured: every check, and the verdict in its quality.json. Runs on a worker.
+
+It reads only durable files and writes quality.json and pictures anew, so judging twice gives the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.contracts.columns import COLUMNS, STANDARD
+from xrm_control.contracts.handoff import HANDOFF
+from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, ForeignQuality, QualityDocument, QualityMetrics
+from xrm_control.contracts.rois import ROIS
+from xrm_control.contracts.rows import read_rows
+from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
+from xrm_control.core.errors import XrmError
+from xrm_control.processing.scans import RunScan
+from xrm_control.processing.trust.check import TrustCheck, all_checks
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.recipe.document import Recipe
+from xrm_control.storage.durable import durable_file
+from xrm_control.storage.run_folder import RoiFolder, RunFolder
+
+_FAILURES = (XrmError, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class TrustJob:
+    """What is to be judged. scan: the region's frames; out: where its tables are, of a run or of a re-analysis."""
+
+    scan: RunScan
+    recipe: Recipe
+    out: Path
+    energy_kev: float
+    field_um: float
+
+    @classmethod
+    def of(cls, scan: RunScan, recipe: Recipe, out: Path) -> TrustJob:
+        """For the instrument that the recipe names."""
+        described = recipe.instrument.describe()
+        return cls(scan, recipe, out, described.energy_kev, described.camera.field_of_view_um)
+
+
+def judge_region(job: TrustJob) -> QualityMetrics:
+    """Judge a region and write down what was found; returns its figures with the verdict."""
+    evidence = gather(job)
+    results = judged(evidence)
+    foreign = job.recipe.handoff.foreign
+    path = job.out / QUALITY.name
+    stated: QualityDocument = ForeignQuality()
+    if not foreign or path.is_file():
+        stated = (FOREIGN_QUALITY if foreign else QUALITY).read(path)
+    verdict = {"verdict": worst(results), "checks": results}
+    document = QualityDocument(**{**stated.metrics.stated(), **verdict})
+    with durable_file(path, "the figures of quality", replace=True) as file:
+        file.write(QUALITY.text(document).encode())
+    return evidence.quality.model_copy(update=verdict)
+
+
+def judged(evidence: RegionEvidence, checks: tuple[TrustCheck, ...] | None = None) -> tuple[CheckResult, ...]:
+    """What each check finds, those that speak against the numbers first."""
+    found = [_looked(check, evidence) for check in (all_checks() if checks is None else checks)]
+    order = (TrustVerdict.REDO, TrustVerdict.DOUBT, TrustVerdict.PASS, None)
+    return tuple(sorted(found, key=lambda one: (order.index(one.verdict), one.check)))
+
+
+def _looked(check: TrustCheck, evidence: RegionEvidence) -> CheckResult:
+    try:
+        with np.errstate(all="ignore"):
+            return check.look(evidence)
+    except _FAILURES as error:
+        # A check that cannot be made vouches for nothing.
+        return check.doubt(
+            f"{check.model_dump()['kind']} could not be checked: {str(error) or type(error).__name__}",
+            "look at the region's frames and files",
+        )
+
+
+def gather(job: TrustJob) -> RegionEvidence:
+    """What the checks look at. Raises DataError for files of the region that cannot be read."""
+    folder = RunFolder.open(job.scan.run)
+    source, own = folder.roi(job.scan.roi), RoiFolder(job.out)
+    rois = ROIS.read(folder.rois) if folder.rois.is_file() else None
+    handed = HANDOFF.read(source.handoff).quality
+    foreign = job.recipe.handoff.foreign
+    if own.quality.is_file():
+        quality = (FOREIGN_QUALITY if foreign else QUALITY).read(own.quality).metrics.joined(handed)
+    else:
+        quality = handed
+    known = STANDARD.joined(COLUMNS.read(own.columns)) if own.columns.is_file() else STANDARD
+    return RegionEvidence(
+        scan=job.scan.load(),
+        spec=job.recipe.reconstruction,
+        quality=quality,
+        particles=read_rows(own.particles, known.particles) if own.particles.is_file() else None,
+        volume=_stack(source.volume),
+        labels=_stack(own.labels),
+        phases=_stack(own.path / "phases.ome.tif"),
+        roi=None if rois is None else next((roi for roi in rois.rois if roi.name == job.scan.roi), None),
+        mosaic=None if rois is None else rois.mosaic,
+        sample=job.recipe.sample,
+        energy_kev=job.energy_kev,
+        field_um=job.field_um,
+        useful_diameter_um=job.recipe.scan.useful_diameter_um,
+    )
+
+
+def _stack(path: Path) -> NDArray[np.generic] | None:
+    """A volume (z, y, x), mapped where the file allows it; None where there is none."""
+    import tifffile
+
+    if not path.is_file():
+        return None
+    try:
+        found = tifffile.memmap(path, mode="r")
+    except ValueError:
+        found = tifffile.imread(path)
+    return np.asarray(found) if found.ndim == 3 else None

@@ -1,0 +1,43 @@
+"""Projections of a volume along the rays of a scan, to be compared with what was recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Projector:
+    """For slices of side x side pixels, their middle on the rotation axis, which is in detector column `axis_px`.
+
+    Pixels within the inscribed circle count; each is shared out linearly between two columns.
+    """
+
+    side: int
+    axis_px: float
+
+    def project(self, volume: NDArray[np.float32], theta_deg: NDArray[np.floating]) -> NDArray[np.float32]:
+        """volume (z, side, side) -> (n, z, side): sums along the rays, in units of the volume times a pixel."""
+        from scipy.sparse import coo_array
+
+        line = np.arange(self.side) - (self.side - 1) / 2
+        y, x = np.meshgrid(line, line, indexing="ij")
+        inside = np.flatnonzero((x**2 + y**2 <= (self.side / 2) ** 2).ravel())
+        x, y = x.ravel()[inside], y.ravel()[inside]
+        values = np.ascontiguousarray(volume.reshape(len(volume), -1)[:, inside].T, np.float32)
+        out = np.empty((len(theta_deg), len(volume), self.side), np.float32)
+        numbers = np.arange(len(inside))
+        for target, theta in zip(out, np.radians(theta_deg), strict=True):
+            u = self.axis_px + x * np.cos(theta) - y * np.sin(theta)
+            first = np.floor(u).astype(np.int64)
+            share = (u - first).astype(np.float32)
+            columns = np.concatenate([first, first + 1])
+            shares = np.concatenate([1 - share, share])
+            ok = (columns >= 0) & (columns < self.side)
+            matrix = coo_array(
+                (shares[ok], (columns[ok], np.concatenate([numbers, numbers])[ok])), shape=(self.side, len(inside))
+            ).tocsr()
+            target[...] = (matrix @ values).T
+        return out
