@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -10,8 +12,9 @@ import pytest
 
 from tests.acquisition.bench import ALL_KEPT, STEPS, Bench, exposures
 from xrm_control.acquisition.engine import RetryPolicy
+from xrm_control.acquisition.recovery import gather_or_cancel
 from xrm_control.acquisition.steps import FrameStep
-from xrm_control.core.clock import Clock
+from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
 from xrm_control.core.errors import (
     InstrumentUnreachable,
     MotionInterrupted,
@@ -174,3 +177,31 @@ def test_somebody_who_goes_on_ending_motions_ends_the_run() -> None:
     assert bench.seen.count(MoveInterrupted.kind) == bench.policy.move_attempts == 3
     assert len(bench.holds) == 2
     assert bench.outcomes() == {"roi-01/dark_0000": "keep"}
+
+
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_what_fails_as_the_run_is_ended_is_no_traceback(others: int) -> None:
+    """An action fails in the very turn of the loop in which whoever waits for it is cancelled."""
+    told: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about))
+        ended, never = asyncio.Event(), asyncio.Event()
+
+        async def fail() -> None:
+            await ended.wait()
+            raise InstrumentUnreachable("no answer to a read within 2 s", where="Sample:Theta.RBV")
+
+        async def wait() -> None:
+            await gather_or_cancel(fail(), *(never.wait() for _ in range(others)))
+
+        waiting = asyncio.create_task(wait())
+        await Clock(utc_now()).sleep(0.01)
+        ended.set()
+        asyncio.get_running_loop().call_soon(waiting.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    run(main(), VIRTUAL)
+    gc.collect()
+    assert told == []

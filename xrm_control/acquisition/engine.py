@@ -47,6 +47,7 @@ from xrm_control.core.events import (
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import REFERENCES, FrameKind
+from xrm_control.core.tasks import begin
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
 from xrm_control.devices.safety import Guard
 
@@ -302,7 +303,7 @@ class Engine:
         if self._keeping is None or self._keeping.done():
             await self._durable()
             return await self._sink.intend(step)
-        intending = asyncio.ensure_future(self._sink.intend(step))
+        intending = begin(self._sink.intend(step))
         try:
             await self._durable()
         except BaseException:

@@ -15,6 +15,7 @@ from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionInterrupted, MotionStalled, XrmError
 from xrm_control.core.events import DeviceTriedAgain, EventStream, InstrumentLost, MoveInterrupted, MoveStalled
+from xrm_control.core.tasks import begin
 from xrm_control.devices.protocols import Instrument
 
 Result = TypeVar("Result")
@@ -147,7 +148,7 @@ async def gather_or_cancel(*actions: Coroutine[Any, Any, Any]) -> list[Any]:
     Unlike a task group it never lets an error of an action outweigh the cancellation of the caller: a run that is being
     ended must not take that error for a reason to try again.
     """
-    tasks = [asyncio.ensure_future(action) for action in actions]
+    tasks = [begin(action) for action in actions]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:

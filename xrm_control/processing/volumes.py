@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from xrm_control.compute.executor import Workers
 from xrm_control.core.errors import DataError
+from xrm_control.core.tasks import begin
 from xrm_control.reconstruction.incremental_fbp import OrthogonalSlices
 from xrm_control.reconstruction.pipeline import (
     Prepared,
@@ -123,7 +124,7 @@ async def make_parts(workers: Workers, job: VolumeJob, on_rows: OnRows | None = 
     await workers.run(prepare_parts, job)
     first, end = job.rows
     done = 0
-    tasks = [asyncio.create_task(_made(workers, job, rows)) for rows in job.parts]
+    tasks = [begin(_made(workers, job, rows)) for rows in job.parts]
     try:
         for task in asyncio.as_completed(tasks):
             done += await task

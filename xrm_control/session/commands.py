@@ -27,6 +27,7 @@ from xrm_control.core.errors import RecipeError, XrmError
 from xrm_control.core.events import CommandDone, CommandRefused, CommandTaken, RoiQuarantined
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.states import ENDING, ENDS, RoiState, RunState
+from xrm_control.core.tasks import begin
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext
@@ -224,7 +225,7 @@ class Commands:
         if number in self._known:
             return self._known[number]
         if number not in self._answers:
-            self._answers[number] = asyncio.ensure_future(self._hear(number, letter))
+            self._answers[number] = begin(self._hear(number, letter))
         return await asyncio.shield(self._answers[number])
 
     async def _hear(self, number: str, letter: Letter) -> Reply:
