@@ -47,13 +47,13 @@ def test_a_volume_is_written_over_only_when_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not overwritten.*--replace"):
         app.reconstruct(scan, target, ReconstructionSpec())
     assert target.read_text() == "mine"
-    figures = app.reconstruct(scan, target, ReconstructionSpec(), replace=True)
-    assert figures["scale"] == "0.5 um, from measurement/instrument/detection_system/objective/resolution in um"
-    assert figures["angles"].startswith("61 views from -90 to 90 degrees, from exchange/theta")
+    made = app.reconstruct(scan, target, ReconstructionSpec(), replace=True)
+    assert made.origins.scale == "0.5 um, from measurement/instrument/detection_system/objective/resolution in um"
+    assert made.origins.angles.startswith("61 views from -90 to 90 degrees, from exchange/theta")
     found = open_volume(target)
     assert found.reconstruction
     assert found.grey == "1/um"
-    assert found.scale_source.endswith(f"there from {figures['scale']}")
+    assert found.scale_source.endswith(f"there from {made.origins.scale}")
 
 
 def test_where_no_results_can_be_written(tmp_path: Path, closed: Path) -> None:

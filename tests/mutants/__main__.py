@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from tests.mutants.generated import draw
 from tests.mutants.hunt import Verdict, copy_of, judge
 from tests.mutants.judged import EQUIVALENT
+from tests.mutants.mutant import Mutant
 from tests.mutants.planted import planted
 from tests.mutants.reached import RECORDINGS, load, record
 
@@ -55,6 +56,8 @@ def main() -> int:
         print(*(mutant.name(ROOT) for mutant in mutants), sep="\n")
         return 0
     reached = load(ROOT / RECORDINGS)
+    # Named before the hunt, which may take longer than the tree stays as it is.
+    names = {mutant: mutant.name(ROOT) for mutant in mutants}
     with ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
         for _ in range(asked.jobs):
@@ -67,19 +70,19 @@ def main() -> int:
             finally:
                 copies.put(copy)
             how = f"found by {found.by}" if found.by else "SURVIVED"
-            print(f"{number + 1} of {len(mutants)}: {found.mutant.name(ROOT)}: {how}", flush=True)
+            print(f"{number + 1} of {len(mutants)}: {names[found.mutant]}: {how}", flush=True)
             return found
 
         verdicts = list(pool.map(one, range(len(mutants))))
-    return _sum_up(verdicts)
+    return _sum_up(verdicts, names)
 
 
-def _sum_up(verdicts: list[Verdict]) -> int:
+def _sum_up(verdicts: list[Verdict], names: dict[Mutant, str]) -> int:
     by_room: dict[str, list[bool]] = defaultdict(list)
     for verdict in verdicts:
         reason = None if verdict.by else EQUIVALENT.get((verdict.mutant.path, verdict.mutant.what))
         if reason:
-            print(f"no fault: {verdict.mutant.name(ROOT)}: {reason}")
+            print(f"no fault: {names[verdict.mutant]}: {reason}")
         else:
             by_room[verdict.mutant.room].append(verdict.by is not None)
     print()

@@ -44,15 +44,31 @@ def groups_of(mutant: Mutant, root: Path) -> list[list[str]]:
     return [group for group in groups if group]
 
 
+def _not_recorded(groups: list[list[str]], reached: Reached | None, root: Path) -> list[list[str]]:
+    """Of groups of tests, the files that no recording knows."""
+    known = set() if reached is None else reached.files
+    files = [[path for one in group for path in _files(one, root)] for group in groups]
+    return [rest for group in files if (rest := [path for path in group if path not in known])]
+
+
+def _files(test: str, root: Path) -> list[str]:
+    place = root / test
+    return sorted(str(path.relative_to(root)) for path in place.rglob("test_*.py")) if place.is_dir() else [test]
+
+
 def judge(mutant: Mutant, root: Path, reached: Reached | None = None) -> Verdict:
     """Whether any test fails with it; `root` is a copy that may be written to, and is as before afterwards.
 
-    reached: which tests enter which functions; the nearest tests and those of whole runs where it knows of none.
+    reached: which tests enter which functions; where it knows of none, and of files that were not recorded, the nearest
+    tests and those of whole runs.
     """
     known = reached.of(mutant, root, MOST_S) if reached else []
+    groups = groups_of(mutant, root)
+    if known:
+        groups = [known, *_not_recorded(groups, reached, root)]
     file, before = root / mutant.path, mutant.plant(root)
     try:
-        for group in [known] if known else groups_of(mutant, root):
+        for group in groups:
             found = _failing(group, root)
             if found is not None:
                 return Verdict(mutant, found)

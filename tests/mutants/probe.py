@@ -32,8 +32,11 @@ def pytest_configure() -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """What this phase entered."""
+    if hasattr(report, "node"):
+        # Heard from a worker of pytest-xdist, which has noted it.
+        return
     phase = "failed" if report.failed else str(report.when)
-    if seen or report.failed:
+    if seen or report.failed or phase == "call":
         _note(f"{report.nodeid}\t{phase}\t{report.duration:.3f}\t{','.join(map(str, sorted(seen)))}\n")
     seen.clear()
 

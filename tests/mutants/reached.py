@@ -26,8 +26,14 @@ class Reached:
     tests: dict[str, dict[str, set[str]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
+    @property
+    def files(self) -> set[str]:
+        """Files of tests that were recorded."""
+        return {_file(test) for test in self.seconds}
+
     def of(self, mutant: Mutant, root: Path, most_s: float) -> list[str]:
-        """Tests that enter the function of a fault, file by file, the shortest first, up to so many seconds of tests.
+        """Tests that enter the function of a fault, file by file, up to so many seconds of them: those named like the
+        module, those of its room, all others, each time the shortest first.
 
         What a fixture enters may be looked at by any test of its file. A fault outside of functions is met by what
         enters any function of the module.
@@ -39,10 +45,11 @@ class Reached:
             for test, phases in self.tests[one].items():
                 file = _file(test)
                 chosen[file] |= {test} if "setup" not in phases else {t for t in self.seconds if _file(t) == file}
-        near = Path(mutant.path).stem
+        named, own = Path(mutant.path).stem, f"tests/{mutant.room}/"
         cost = {file: sum(self.seconds[test] for test in tests) for file, tests in chosen.items()}
         ordered, spent = [], 0.0
-        for file in sorted(chosen, key=lambda file: (near not in Path(file).stem, cost[file])):
+        nearness = {file: (named not in Path(file).stem, not file.startswith(own)) for file in chosen}
+        for file in sorted(chosen, key=lambda file: (nearness[file], cost[file])):
             for test in sorted(chosen[file], key=lambda test: self.seconds[test]):
                 spent += self.seconds[test]
                 if ordered and spent > most_s:

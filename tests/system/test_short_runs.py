@@ -293,11 +293,11 @@ def test_a_region_can_be_reconstructed_anew(calm: Outcome, tmp_path: Path) -> No
     """The same way: the same voxels. Another way: other ones, of the same particles."""
     before, voxel_um = read_volume(calm.folder / "roi-01" / "volume.ome.tif")
     same = tmp_path / "same.ome.tif"
-    figures = app.reconstruct(calm.folder / "roi-01", same, ReconstructionSpec())
+    made = app.reconstruct(calm.folder / "roi-01", same, ReconstructionSpec())
     again, voxel_again_um = read_volume(same)
     assert np.array_equal(again, before)
     assert voxel_again_um == voxel_um
-    assert figures["views"] == 61
+    assert made.quality["views"] == 61
     smooth = tmp_path / "smooth.ome.tif"
     app.reconstruct(calm.folder / "roi-01", smooth, ReconstructionSpec.model_validate({"method": {"kind": "tv"}}))
     other, _ = read_volume(smooth)

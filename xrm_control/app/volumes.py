@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +47,33 @@ from xrm_control.storage.lock import hold_lock
 from xrm_control.storage.run_folder import RunFolder
 
 
+@dataclass(frozen=True)
+class ReconstructedFile:
+    """A volume that was written; shape (z, y, x); quality by name; origins of scale and angles."""
+
+    path: Path
+    shape: tuple[int, int, int]
+    voxel_size_um: float
+    rotation_axis_px: float
+    quality: Mapping[str, float]
+    origins: Origins
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON and for people, in the order in which it is shown."""
+        return {
+            "volume": str(self.path),
+            "shape": list(self.shape),
+            "voxel_size_um": self.voxel_size_um,
+            "scale": self.origins.scale,
+            "angles": self.origins.angles,
+            "rotation_axis_px": self.rotation_axis_px,
+            **self.quality,
+            **({"notes": list(self.origins.notes)} if self.origins.notes else {}),
+            **({"warnings": "; ".join(self.warnings)} if self.warnings else {}),
+        }
+
+
 def reconstruct(
     source: Path,
     target: Path,
@@ -59,8 +85,8 @@ def reconstruct(
     workers: int | None = None,
     on_rows: Callable[[int, int], None] | None = None,
     replace: bool = False,
-) -> dict[str, Any]:
-    """A scan in any known file format, or of a region of a run -> volume as OME-TIFF; returns the quality figures.
+) -> ReconstructedFile:
+    """A scan in any known file format, or of a region of a run -> volume as OME-TIFF, with its figures of quality.
 
     told: what the operator says of the scan, before what its file says. A large scan is made in parts by `workers`
     processes (as many as CPUs), and taken up again where it was left; `on_rows(done, of)` hears how far it is.
@@ -79,17 +105,15 @@ def reconstruct(
         volume = assemble_volume(job)
         write(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
         remove_parts(job)
-    return {
-        "volume": str(target),
-        "shape": list(volume.shape),
-        "voxel_size_um": volume.voxel_size_um,
-        "scale": found.origins.scale,
-        "angles": found.origins.angles,
-        "rotation_axis_px": volume.rotation_axis_px,
-        **volume.quality,
-        **({"notes": list(found.origins.notes)} if found.origins.notes else {}),
-        **({"warnings": "; ".join(volume.warnings)} if volume.warnings else {}),
-    }
+    return ReconstructedFile(
+        path=target,
+        shape=volume.shape,
+        voxel_size_um=volume.voxel_size_um,
+        rotation_axis_px=volume.rotation_axis_px,
+        quality=volume.quality,
+        origins=found.origins,
+        warnings=volume.warnings,
+    )
 
 
 @dataclass(frozen=True)

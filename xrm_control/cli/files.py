@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,7 +64,7 @@ def reconstruct(
     pixel_size_um = arguments.length_um("--pixel-size-um", pixel_size_um)
     told = ScanOptions(pixel_size_um, angle_unit, entry, angles, start, end, flats, darks, references)
     with progress.rows(_err) as on_rows:
-        figures = app.reconstruct(
+        made = app.reconstruct(
             source,
             out,
             spec,
@@ -74,7 +75,7 @@ def reconstruct(
             on_rows=on_rows,
             replace=replace,
         )
-    _json(figures) if json_ else _figures(figures)
+    _json(made.as_dict()) if json_ else _figures(made.as_dict())
 
 
 def analyze(
@@ -134,7 +135,7 @@ def export(
             _out.print(f"note     {file.roi}: {note}")
 
 
-def _figures(figures: dict[str, Any]) -> None:
+def _figures(figures: Mapping[str, object]) -> None:
     for name, value in figures.items():
         if isinstance(value, list) and value and isinstance(value[0], str):
             for note in value:

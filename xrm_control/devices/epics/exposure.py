@@ -37,7 +37,7 @@ class ExposureWatch:
         self._judges: dict[str, tuple[DisturbanceKind, _Judge]] = {}
         self._meaning: dict[str, str] = {}
         self._remembered: dict[str, Any] = {}
-        self._camera: Mapping[str, Any] = {}
+        self._camera: Mapping[str, object] = {}
         self._now: dict[str, Any] = {}
         self._before: dict[str, Any] = {}
         self._found: dict[str, Disturbance] | None = None
@@ -81,7 +81,7 @@ class ExposureWatch:
             for pv in (*self._judges, *self._meaning):
                 self._registry.watch(pv, partial(self._posted, pv))
 
-    def watch_camera(self, pvs: Mapping[str, Any]) -> None:
+    def watch_camera(self, pvs: Mapping[str, object]) -> None:
         """The camera's read-backs as they were set: from now on they must stay so."""
         for pv in pvs:
             if pv not in self._now:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from statistics import fmean
 
@@ -115,6 +114,7 @@ def _projections(run: RunData) -> int | None:
     """Projections of a scan: as the results count them, otherwise as the frames on disk number them."""
     if run.results is not None:
         return run.results.counts.projections
-    by_region = [(run.folder / "frames" / region.name).glob("proj_*") for region in run.regions]
-    numbers = [{match[1] for path in paths if (match := re.match(r"proj_(\d+)", path.name))} for paths in by_region]
-    return max(map(len, numbers), default=0) or None
+    by_region = [(run.folder / "frames" / region.name).glob("proj_*.tif") for region in run.regions]
+    # Several attempts of a frame share its name up to the first dot.
+    frames = [{path.name.partition(".")[0] for path in paths} for paths in by_region]
+    return max(map(len, frames), default=0) or None
