@@ -112,6 +112,16 @@ def test_beam_loss_is_waited_for_and_the_frame_in_flight_is_discarded() -> None:
     lost = (6.0, 306.0)
     for frame_id, frame in bench.sink.kept.items():
         assert frame.ended_s <= lost[0] or frame.started_s >= lost[1] or "dark" in frame_id
+    # The shutter was closed meanwhile.
+    assert bench.violations() == []
+
+
+@pytest.mark.parametrize(("floor", "waits"), [(0.8, True), (0.5, False)])
+def test_beam_below_the_floor_of_the_policy_is_lost(floor: float, waits: bool) -> None:
+    dim = {"kind": "flux", "at_s": 6.0, "duration_s": 300.0, "factor": 0.65}
+    bench = Bench(dim, policy=RetryPolicy(flux_floor=floor))
+    bench.run(STEPS)
+    assert any("beam lost" in reason and ended_s >= 306.0 for reason, _, ended_s in bench.holds) is waits
 
 
 def test_beam_that_does_not_come_back_ends_the_run() -> None:

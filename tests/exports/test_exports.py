@@ -25,6 +25,7 @@ from xrm_control.exports.region_scan import RegionScan
 from xrm_control.exports.writing import write_export
 from xrm_control.processing.exports import region_scan
 from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.formats.hdf5 import dataset
 from xrm_control.storage.formats.registry import read_scan
 from xrm_control.storage.run_folder import RunFolder
 
@@ -129,9 +130,9 @@ def test_frames_of_all_kinds_stand_in_the_order_of_time(run: RunFolder, tmp_path
     (file,) = app.export(run.path, "nxtomo", tmp_path)
     with h5py.File(file.path) as found:
         times = np.asarray(found["entry/xrm_control/frame_time"])
-        names = found["entry/xrm_control/frame_id"].asstr()[:]
-        hashes = found["entry/xrm_control/frame_sha256"].asstr()[:]
-        data = found["entry/instrument/detector/data"]
+        names = dataset(found, "entry/xrm_control/frame_id").asstr()[:]
+        hashes = dataset(found, "entry/xrm_control/frame_sha256").asstr()[:]
+        data = dataset(found, "entry/instrument/detector/data")
         assert (np.diff(times) >= 0).all()
         for index in (0, 40, 75):
             own = run.frames / f"{names[index]}.tif"
@@ -146,7 +147,7 @@ def test_a_scan_that_is_not_whole_says_so_in_the_file(tmp_path: Path) -> None:
     said = "1 of 77 planned frames have not been taken: the scan is not whole"
     assert file.notes == (said,)
     with h5py.File(file.path) as found:
-        assert found["process/xrm_control/notes"].asstr()[()] == said
+        assert dataset(found, "process/xrm_control/notes").asstr()[()] == said
 
 
 def test_a_file_that_is_there_stays_unless_it_shall_be_replaced(run: RunFolder, tmp_path: Path) -> None:

@@ -146,8 +146,11 @@ def test_a_run_that_is_stopped_takes_the_command_with_it(tmp_path: Path) -> None
     assert not any(map(alive, family(tmp_path)))
 
 
+# Signals as in a terminal: tests that run in the background are started with some of them ignored, and so are theirs.
 HOST = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from xrm_control.processing.command import run_command
 run_command(sys.argv[1:], name="it", where="here", timeout_s=600, stopped=lambda: False)
 """

@@ -61,4 +61,4 @@ def _exporter(to: str) -> Exporter:
             value=to,
             limit=", ".join(members),
         )
-    return members[to]()
+    return members[to].model_validate({})

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from simulators.config import MicroscopeConfig, standing_still
 from simulators.errors import Disconnected
 from simulators.faults import PERIOD_KINDS, Fault
-from simulators.microscope import Microscope, MicroscopeConfig, standing_still
+from simulators.microscope import Microscope
 from simulators.monitors import VALUES
 from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import Clock

@@ -29,7 +29,7 @@ def region_scan(run: RunFolder, roi: str) -> RegionScan:
     about = recipe.instrument.describe()
     with JournalReader.open(run.journal) as journal:
         record, fate, frames = journal.run(), journal.accounting(roi), journal.stored_frames(roi)
-    notes = []
+    notes: list[str] = []
     if fate.missing:
         notes.append(f"{fate.missing} of {fate.planned} planned frames are missing")
     if fate.open:

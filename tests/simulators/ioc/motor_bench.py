@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from simulators.config import AXES, MicroscopeConfig
 from simulators.description import AxisName
 from simulators.faults import Fault
 from simulators.ioc.motor_drive import MicroscopeDrive
 from simulators.ioc.motor_logic import ACTIVE, Motor
 from simulators.mechanics import AxisConfig
-from simulators.microscope import AXES, Microscope, MicroscopeConfig
+from simulators.microscope import Microscope
 
 # Exact, with switches 10 um behind the soft limits: 50 um/s, 200 um/s^2, 0.1 s to settle, tolerance 0.1 um.
 EXACT = AxisConfig("um", -100.0, 100.0, -110.0, 110.0, 50.0, 200.0, 0.1, 0.0, 0.1, 0.0, following_lag_s=0.0)
