@@ -325,7 +325,7 @@ class _Runner:
 
     def _write_page(self, *, over: bool = False) -> None:
         """A page that cannot be made ends no night."""
-        write_page(self._folder, self._clock.now(), running=not over, tell=self._tell)
+        write_page(self._folder, running=not over, tell=self._tell)
 
     @contextmanager
     def _signals(self) -> Generator[None, None, None]:
