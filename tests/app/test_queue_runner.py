@@ -21,7 +21,7 @@ from xrm_control.app.queue import items
 from xrm_control.app.queue.facts import look
 from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.morning import MORNING, Morning
-from xrm_control.contracts.queue import Budget
+from xrm_control.contracts.queue import Budget, Wish
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import DataError, NotSafe, ResourceLocked
 from xrm_control.core.exit_code import ExitCode
@@ -391,6 +391,20 @@ def test_what_had_ended_while_nobody_ran_the_queue(
     assert bench.run().exit_code == code
     assert bench.states()["first"] is becomes
     assert not (bench.folder / "started.txt").exists()
+
+
+def test_what_was_to_be_skipped_when_everything_died_is_not_gone_on_with(bench: Bench) -> None:
+    for name in ("first", "second"):
+        bench.add(name)
+    folder = QueueFolder.open(bench.queue)
+    wish = Wish(kind="skip", by="op@host", reason="fell off")
+    for number in (1, 2):
+        folder.change(number, lambda item: item.entered(ItemState.RUNNING, utc_now(), "the queue"))
+    folder.change(1, lambda item: item.model_copy(update={"wish": wish}))
+    assert items.skip(bench.queue, "second", "too late")[1] == "skipped"
+    bench.run()
+    assert {name: item.reason for name, item in bench.items().items()} == {"first": "fell off", "second": "too late"}
+    assert bench.states() == dict.fromkeys(("first", "second"), ItemState.SKIPPED)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

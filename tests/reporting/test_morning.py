@@ -127,6 +127,12 @@ def test_text_is_text(tmp_path: Path, text: str) -> None:
     assert not any(link.startswith(("http", "//", "x")) for link in page.references)
 
 
+def test_virtual_time_is_said(tmp_path: Path) -> None:
+    for ahead_s, said in ((0.0, False), (3600.0, True)):
+        told = made(tmp_path / f"night-{ahead_s:g}", ahead_s=ahead_s)
+        assert ("virtual time" in build_page(told, tmp_path)) == said
+
+
 def test_an_unsafe_instrument_is_said_first(tmp_path: Path) -> None:
     told = made(tmp_path / "night", unsafe="item 2: the shutter is open")
     page = Page(build_page(told, tmp_path / "night"))

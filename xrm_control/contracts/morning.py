@@ -101,7 +101,9 @@ class Totals(Record):
 
 
 class Morning(Document):
-    """The page as data. problems: what is wrong with the queue's own files; next: commands for the queue as a whole."""
+    """The page as data. ahead_s: how far the items' times are ahead of the wall clock, in virtual time;
+    problems: what is wrong with the queue's own files; next: commands for the queue as a whole.
+    """
 
     queue: str
     written: AwareDatetime
@@ -109,6 +111,7 @@ class Morning(Document):
     end: AwareDatetime | None
     budget: Budget
     unsafe: str | None
+    ahead_s: float = 0.0
     items: tuple[MorningItem, ...]
     totals: Totals
     sittings: tuple[Sitting, ...]

@@ -38,6 +38,7 @@ def morning(
         end=settings.end,
         budget=settings.budget,
         unsafe=settings.unsafe,
+        ahead_s=settings.ahead_s,
         items=items,
         totals=_totals(items),
         sittings=settings.sittings,

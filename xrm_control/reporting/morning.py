@@ -18,6 +18,8 @@ from xrm_control.reporting.sections.components import Cell, Table, table
 from xrm_control.reporting.sections.summary import Headline, Verdict
 
 _MOST_PICTURE_BYTES = 200_000
+# A clock that was set back is no virtual time.
+_MOST_AHEAD_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def build_page(morning: Morning, queue: Path) -> str:
     return environment.get_template("morning.html").render(
         title=Path(morning.queue).name,
         written=_moment(morning.written),
-        simulated=bool(shown) and _ahead_of_time(morning),
+        simulated=morning.ahead_s > _MOST_AHEAD_S,
         verdict=verdict(morning, shown),
         headlines=headlines(morning, shown),
         groups=[
@@ -260,10 +262,6 @@ def _story(shown: list[MorningItem]) -> Table:
         for utc, number, name, entry in entries
     ]
     return table(("when", "item", "state", "by", "why"), rows)
-
-
-def _ahead_of_time(morning: Morning) -> bool:
-    return any(entry.utc > morning.written for item in morning.items for entry in item.history)
 
 
 def _moment(moment: datetime) -> str:

@@ -216,7 +216,8 @@ def _give_up(queue: Path, which: str, state: ItemState, reason: str) -> tuple[It
     why = reason or f"{'skipped' if state is ItemState.SKIPPED else 'removed'} by {by}"
 
     def change(item: Item) -> Item:
-        if item.state not in IN_HAND:
+        alone = folder.runner() is None and folder.folder(item.number).holder() is None
+        if item.state not in IN_HAND or (alone and state is ItemState.SKIPPED):
             return item.entered(state, _after(item), by, why)
         if state is ItemState.REMOVED:
             raise CommandRefusal("is being carried out", where=_title(item), remedy="`xrm queue skip` ends it in order")

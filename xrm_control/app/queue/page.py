@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from xrm_control.app.queue.facts import told_of
@@ -27,7 +26,7 @@ def report(queue: Path) -> tuple[Path, Morning]:
     folder = QueueFolder.open(queue)
     for item in folder.read().items.values():
         note_evidence(folder, item, lambda _: None)
-    made = _made(folder, utc_now(), running=folder.runner() is not None)
+    made = _made(folder, running=folder.runner() is not None)
     _write(folder, made)
     return folder.morning_html, made
 
@@ -51,15 +50,15 @@ def note_evidence(folder: QueueFolder, item: Item, tell: Tell) -> None:
         tell(f"item {item.number} ({item.name}): its evidence cannot be kept: {error}")
 
 
-def write_page(folder: QueueFolder, written: datetime, *, running: bool, tell: Tell) -> None:
+def write_page(folder: QueueFolder, *, running: bool, tell: Tell) -> None:
     """The page as of now; what was noted of items that have ended is taken as it was noted."""
     try:
-        _write(folder, _made(folder, written, running=running))
+        _write(folder, _made(folder, running=running))
     except _FAILURES as error:
         tell(f"the morning page cannot be written: {error}; `xrm queue report` tries again")
 
 
-def _made(folder: QueueFolder, written: datetime, *, running: bool) -> Morning:
+def _made(folder: QueueFolder, *, running: bool) -> Morning:
     contents, problems = folder.read(), list[str]()
     try:
         settings = folder.settings()
@@ -71,7 +70,7 @@ def _made(folder: QueueFolder, written: datetime, *, running: bool) -> Morning:
         run = folders[number].run() if item.begun else None
         if run is not None:
             found[number] = told_of(folders[number], item, run)
-    return morning(folder, contents, settings, found, written, running=running, problems=problems)
+    return morning(folder, contents, settings, found, utc_now(), running=running, problems=problems)
 
 
 def _write(folder: QueueFolder, made: Morning) -> None:

@@ -182,6 +182,9 @@ class _Runner:
         if code is not None:
             self._conclude(item, int(code), "", None)
             return
+        if item.wish is not None and item.wish.kind == "skip":
+            self._settle(item, Ending(ItemState.SKIPPED, item.wish.reason))
+            return
         again = self._enter(item, ItemState.WAITING, "the process that ran the queue died, and this item's with it")
         if self._interrupted is None:
             self._carry(self._enter(again, ItemState.RUNNING, "gone on with" if run is not None else "begun anew"))
@@ -315,15 +318,14 @@ class _Runner:
         whole = schedule(contents.items.values(), room, left)
         slot = whole.by_number.get(item.number)
         ahead = sum(slot.obstacle is None for slot in whole.slots)
-        until = "" if slot is None else f" to {at(slot.end)}"
+        until = "" if slot is None else f"; by plan to {at(slot.end)}"
         return (
-            f"item {item.number} ({item.name}): {item.reason or item.state}{until};"
-            f" {ahead} item(s) to {at(whole.end)} by plan"
+            f"item {item.number} ({item.name}): {item.reason or item.state}{until}; {ahead} item(s) to {at(whole.end)}"
         )
 
     def _write_page(self, *, over: bool = False) -> None:
         """A page that cannot be made ends no night."""
-        write_page(self._folder, self._clock.now(), running=not over, tell=self._tell)
+        write_page(self._folder, running=not over, tell=self._tell)
 
     @contextmanager
     def _signals(self) -> Generator[None, None, None]:
