@@ -18,6 +18,10 @@ KINDS = frozenset(event.kind for event in get_args(AnyEvent))
 STATES = frozenset((*RunState, *RoiState, *FrameKind))
 # The same word for another thing: (file, word).
 OTHERS = {
+    ("alerts/messages.py", "failed"),  # occasions of alerts, which recipes name
+    ("alerts/messages.py", "held"),
+    ("alerts/spec.py", "failed"),
+    ("alerts/spec.py", "held"),
     ("cli/progress.py", "reconstructing"),  # labels and headings
     ("cli/tables.py", "done"),
     ("devices/epics/libca.py", "done"),  # Channel Access's own answers

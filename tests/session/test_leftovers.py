@@ -1,4 +1,4 @@
-"""What a run that is gone on with still has to do, and what it is told: limits, letters, and work without an instrument."""
+"""What a run that is gone on with has left to do, and what it is told: limits, letters, work without an instrument."""
 
 from __future__ import annotations
 

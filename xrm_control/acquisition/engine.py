@@ -90,14 +90,7 @@ class Engine:
         self._gate: Gate = OpenGate()
         self._reactions = reactions or Reactions(policy)
         self._recovery = Recovery(
-            instrument,
-            clock,
-            events,
-            policy,
-            hold,
-            self._restore,
-            lambda: self._gate.while_held(),
-            self._reactions,
+            instrument, clock, events, policy, hold, self._restore, lambda: self._gate.while_held(), self._reactions
         )
         self._acquisition: Acquisition | None = None
         self._checker = FrameChecker((0, 0))

@@ -68,7 +68,7 @@ class Recovery:
                 await self._reconnect(where, error)
             except DeviceError as error:
                 failure = failure_of(error)
-                if failure not in _TRIED_AGAIN:
+                if failure is None or failure not in _TRIED_AGAIN:
                     raise
                 tries[failure] += 1
                 await self._again(failure, tries[failure], where, error)
