@@ -68,6 +68,9 @@ def of_the_sitting(
         exposures = tuple(one for one in trace.exposures if one.begin_s <= told_s)
         said = replace(said, holds=(), taking=((0.0, trace.ended_s),), safe=False)
         trace = replace(trace, exposures=exposures)
+    if code == ExitCode.NOT_SAFE:
+        # A shutter that sticks was told to close, and is told of.
+        said = replace(said, holds=())
     yield from violations(trace, said, tolerances(microscope))
 
 
