@@ -63,6 +63,9 @@ def of_the_sitting(
             if not at_rest:
                 yield f"exit {code}, and axis {axis} moved"
     said = said_in(run)
+    # A sitting whose begin could not be recorded is still one of its own: its trace begins with it.
+    begun_s = instrument._clock.begun_s
+    said = replace(said, kept=[frame for frame in said.kept if frame.begin_s >= begun_s])
     if disturbed:
         # What was in flight was not told of; what was told before it must still be true.
         told_s = max((intent.t_s for intent in said.intents), default=0.0)
