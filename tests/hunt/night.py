@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from simulators.faults import PERIOD_KINDS, Fault
+from simulators.trace import Trace
 from tests.hunt.case import Case, Trouble, name_of
 from tests.hunt.crew import Crew
 from tests.hunt.disk import Disk, Killed
@@ -53,7 +54,9 @@ class Hung(BaseException):
 
 @dataclass
 class Played:
-    """What came of a night. met: the kinds that happened; findings: promises that were broken, in words."""
+    """What came of a night. met: the kinds that happened; findings: promises that were broken, in words; heard: of each
+    sitting all that was told, but for kept frames; traces: of each what the instrument saw.
+    """
 
     case: Case
     findings: list[str] = field(default_factory=list)
@@ -62,6 +65,8 @@ class Played:
     sittings: int = 0
     steps: int = 0
     ends: list[str] = field(default_factory=list)
+    heard: list[list[AnyEvent]] = field(default_factory=list)
+    traces: list[Trace | None] = field(default_factory=list)
 
 
 def play(case: Case) -> Played:
@@ -128,6 +133,7 @@ class _Night:
         """One sitting; how it ended, in words."""
         played, disk = self._played, self._disk
         played.sittings += 1
+        played.heard.append([])
         self._before()
         self._instrument = None
         error: BaseException | None = None
@@ -144,6 +150,8 @@ class _Night:
             error = raised
             played.findings.append(f"ended with {type(raised).__name__}: {raised}, no error of the program's own")
         self._met(disk.failed > failed)
+        seen = self._instrument
+        played.traces.append(None if seen is None else seen.microscope.trace(seen._clock.now_s()))
         killed = disk.left is not None
         if disk.left is not None:
             disk.root, disk.left = disk.left, None
@@ -184,6 +192,8 @@ class _Night:
         self._crew.watch(event)
         if isinstance(event, FrameKept):
             self._ledger.told.add(event.frame)
+        else:
+            self._played.heard[-1].append(event)
 
     def _met(self, disk_failed: bool) -> None:
         """What has happened by the end of the sitting."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.hunt.quick import NOT_MEASURED
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control.contracts.results import RESULTS
+from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import XrmError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.frame_id import FrameId
@@ -62,12 +63,18 @@ def of_the_sitting(
             if not at_rest:
                 yield f"exit {code}, and axis {axis} moved"
     said = said_in(run)
+    # A sitting whose begin could not be recorded is still one of its own: its trace begins with it.
+    begun_s = instrument._clock.begun_s
+    said = replace(said, kept=[frame for frame in said.kept if frame.begin_s >= begun_s])
     if disturbed:
         # What was in flight was not told of; what was told before it must still be true.
         told_s = max((intent.t_s for intent in said.intents), default=0.0)
         exposures = tuple(one for one in trace.exposures if one.begin_s <= told_s)
         said = replace(said, holds=(), taking=((0.0, trace.ended_s),), safe=False)
         trace = replace(trace, exposures=exposures)
+    if code == ExitCode.NOT_SAFE:
+        # A shutter that sticks was told to close, and is told of.
+        said = replace(said, holds=())
     yield from violations(trace, said, tolerances(microscope))
 
 
@@ -136,7 +143,11 @@ def _true(folder: RunFolder, ledger: Ledger, frame: StoredFrame) -> Iterator[str
 def _told_as_it_is(folder: RunFolder, recipe: Recipe, missing: dict, lives: dict, end: str) -> Iterator[str]:
     results = RESULTS.read(folder.results)
     whole = not missing and all(life.reason in ("", NOT_MEASURED) for life in lives.values())
-    full = whole and len(lives) >= len(recipe.roi.planned() if not isinstance(recipe.roi.planned(), int) else ())
+    # Places that somebody has added in time are scanned in place of those of the recipe.
+    chosen, planned = ROIS.read(folder.rois).rois, recipe.roi.planned()
+    wanted = planned if isinstance(planned, int) else len(planned)
+    enough = len(chosen) >= wanted or any(roi.added_by for roi in chosen)
+    full = whole and enough and {roi.name for roi in chosen} <= set(lives)
     if end.startswith("exit 0") != (results.verdict.status is Verdict.COMPLETE):
         yield f"{end}, and results.json says {results.verdict.status}"
     if end.startswith("exit 0") and not full:

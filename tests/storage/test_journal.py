@@ -278,7 +278,7 @@ def test_damaged_and_foreign_files(tmp_path: Path, journal: Journal, folder: Run
     content = folder.journal.read_bytes()
     cases: dict[str, bytes | None] = {
         "no journal": None,
-        "another version": b"",
+        "the journal is empty": b"",
         "not a database": b"recipe: 1\n" * 1000,
         "damaged|malformed": content[: len(content) // 2],
     }
