@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 FEW = {
     **SLAB,
     "mosaic": {"columns": 2, "rows": 1, "flats": 1, "darks": 1},
-    "scan": {"projections": 31, "references": {"kind": "both", "count": 2}, "darks": 1},
+    "scan": {"projections": 31, "useful_diameter_um": 16, "references": {"kind": "both", "count": 2}, "darks": 1},
 }
 
 SCRIPT = """

@@ -17,7 +17,7 @@ TWO: dict[str, Any] = {
     **SMALL,
     **SLAB,
     "roi": {"kind": "manual", "positions": [{"x_um": -33, "y_um": 0}, {"x_um": 33, "y_um": 0}]},
-    "scan": {"projections": 41, "references": {"kind": "both", "count": 1}, "darks": 1},
+    "scan": {"projections": 41, "useful_diameter_um": 20, "references": {"kind": "both", "count": 1}, "darks": 1},
 }
 
 

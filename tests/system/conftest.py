@@ -14,7 +14,8 @@ SHORT: dict[str, Any] = {
     "instrument": {"backend": "simulated", "specimen": "nmc811", "seed": SEED},
     "mosaic": {"columns": 2, "rows": 2},
     "roi": {"kind": "manual", "positions": [{"x_um": 0, "y_um": 0}]},
-    "scan": {"projections": 61, "references": {"kind": "both", "count": 3}, "darks": 3},
+    # So many projections show a particle, and are too few for the whole field.
+    "scan": {"projections": 61, "useful_diameter_um": 20, "references": {"kind": "both", "count": 3}, "darks": 3},
     "compute": {"kind": "inline"},
     "output": {"keep_free_gb": 0},
 }

@@ -35,7 +35,7 @@ from xrm_control.storage.journal import JournalReader
 SHORTEST: dict[str, Any] = {
     "instrument": {**SHORT["instrument"], "noise": False},
     "mosaic": {"columns": 1, "rows": 1, "flats": 1, "darks": 1},
-    "scan": {"projections": 31, "references": {"kind": "both", "count": 1}, "darks": 1},
+    "scan": {"projections": 31, "useful_diameter_um": 16, "references": {"kind": "both", "count": 1}, "darks": 1},
     "reconstruction": {"rows": [56, 72]},
     "analysis": {"threshold": {"kind": "fixed", "level_per_um": 0.03}},
 }

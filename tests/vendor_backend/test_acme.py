@@ -47,7 +47,7 @@ def test_a_short_recipe_runs_to_the_end(tmp_path: Path) -> None:
     few = {
         "instrument": {"backend": "acme", "seed": 3, "times_faster": SPEED},
         "mosaic": {"columns": 1, "rows": 1, "flats": 1, "darks": 1},
-        "scan": {"projections": 31, "references": {"kind": "both", "count": 2}, "darks": 1},
+        "scan": {"projections": 31, "useful_diameter_um": 16, "references": {"kind": "both", "count": 2}, "darks": 1},
     }
     recipe.write_text(yaml.safe_dump({**SHORT, **SLAB, **few}), encoding="utf-8")
     assert xrm(tmp_path / "site", "check", recipe).returncode == 0

@@ -123,14 +123,13 @@ class ReconstructionSpec(Spec):
 @dataclass(frozen=True)
 class Prepared:
     """What every part needs to know of the whole. references: None for projections that are transmissions already;
-    half: whether opposite views are put together; tilt_deg: of the rotation axis against the detector's columns.
+    half: whether opposite views are put together.
     """
 
     pixel_size_um: float
     axis: RotationAxis
     references: References | None
     half: bool = False
-    tilt_deg: float = 0.0
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """For an .npz file; `from_arrays` leads back."""
@@ -139,7 +138,7 @@ class Prepared:
             "pixel_size_um": np.array(self.pixel_size_um),
             "axis": np.array([axis.column_px, axis.uncertainty_px]),
             "pairs": np.array(axis.pairs, np.int64).reshape(-1, 2),
-            "geometry": np.array([float(self.half), self.tilt_deg]),
+            "half": np.array(self.half),
         }
         return content | ({name: np.asarray(value) for name, value in vars(references).items()} if references else {})
 
@@ -149,9 +148,9 @@ class Prepared:
         pixel_um = float(content["pixel_size_um"])
         column_px, uncertainty_px = map(float, content["axis"])
         axis = RotationAxis(column_px, uncertainty_px, tuple((int(one), int(other)) for one, other in content["pairs"]))
-        half, tilt_deg = map(float, content["geometry"])
+        half = bool(content["half"])
         if "dark" not in content:
-            return cls(pixel_um, axis, None, bool(half), tilt_deg)
+            return cls(pixel_um, axis, None, half)
         return cls(
             pixel_um,
             axis,
@@ -163,8 +162,7 @@ class Prepared:
                 gain_counts=float(content["gain_counts"]),
                 read_counts=float(content["read_counts"]),
             ),
-            bool(half),
-            tilt_deg,
+            half,
         )
 
 

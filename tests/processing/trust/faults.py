@@ -142,6 +142,20 @@ def shifted_views(right_px: Callable[[int], float]) -> Alter:
     return alter
 
 
+def sunken(down_px: float) -> Alter:
+    """The second half of the views shows the sample lower."""
+    from scipy.ndimage import shift
+
+    def alter(scan: ScanData) -> ScanData:
+        moved = [
+            shift(np.asarray(view, float), (down_px * (n > VIEWS // 2), 0), order=1, mode="nearest")
+            for n, view in enumerate(scan.projections[:])
+        ]
+        return replace(scan, projections=_counts(np.stack(moved)))
+
+    return alter
+
+
 def dead_columns(*columns: int) -> Alter:
     """Columns that see nothing, in any frame."""
 
@@ -208,17 +222,7 @@ def same(scan: ScanData) -> ScanData:
 def dense_bed() -> ScanData:
     """So thick that hardly a photon passes some rays."""
     balls = bed(2, 150, (8.0, 12.0))
-    return scan_of(3.2 * integrals_of(balls), THETA, PIXEL_UM, noise_seed=2, photons=1000)
-
-
-def moving_particle() -> ScanData:
-    """One particle in the middle lies 1.5 um further right in the second half of the scan."""
-    balls = bed()
-    number = min(range(len(balls)), key=lambda n: abs(balls[n].x_um) + abs(balls[n].z_um))
-    moved = [replace(ball, x_um=ball.x_um + 1.5) if n == number else ball for n, ball in enumerate(balls)]
-    before, after = integrals_of(balls), integrals_of(moved)
-    mixed = np.where((np.arange(VIEWS) < VIEWS // 2)[:, None, None], before, after)
-    return scan_of(mixed, THETA, PIXEL_UM, noise_seed=1)
+    return scan_of(8 * integrals_of(balls), THETA, PIXEL_UM, noise_seed=2, photons=1000)
 
 
 def two_materials() -> ScanData:
@@ -244,3 +248,8 @@ def cracked() -> ScanData:
     # A slit parallel to the detector's rows is the same in all views.
     slit = np.where(np.abs(v) < 0.75, 2 * np.sqrt(np.maximum(ball.radius_um**2 - u**2 - v**2, 0)), 0) * MU
     return scan_of((integrals_of([ball, *others]) - slit + 0 * theta).astype(np.float32), THETA, PIXEL_UM, noise_seed=1)
+
+
+def thick() -> ScanData:
+    """The bed with two and a half times the attenuation: rays through a particle lose half their photons and more."""
+    return scan_of(np.float32(2.5) * integrals_of(bed()), THETA, PIXEL_UM, noise_seed=1)

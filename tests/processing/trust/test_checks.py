@@ -37,8 +37,12 @@ def altered(alter: faults.Alter) -> Callable[[], Region]:
 
 
 CASES = {
-    "stray light of 3 %": ("stray_light", "stray light", altered(faults.stray_light(0.03))),
-    "stray light of 6 %": ("attenuation", "below the tabulated", altered(faults.stray_light(0.06))),
+    "stray light in a thick bed": (
+        "stray_light",
+        "stray light",
+        lambda: Region(faults.stray_light(0.4)(faults.thick())),
+    ),
+    "much stray light": ("attenuation", "below the tabulated", altered(faults.stray_light(0.5))),
     "another material": (
         "attenuation",
         "above the tabulated",
@@ -51,8 +55,7 @@ CASES = {
     "a sixth of the views": ("angles", "too few projections", altered(faults.every(6))),
     "jitter of 0.8 px": ("motion", "motion", altered(faults.shifted_views(
         lambda n: float(np.random.default_rng(n).normal(0, 0.8))))),
-    "a stage that slips by 2 px": ("motion", "motion", altered(faults.shifted_views(lambda n: 2.0 * (n > 60)))),
-    "a particle that moves": ("motion", "1 particles moved", lambda: Region(faults.moving_particle())),
+    "a sample that sinks by 2 px": ("motion", "motion", altered(faults.sunken(2.0))),
     "four dead columns": ("dead_columns", "dead columns", altered(faults.dead_columns(40, 41, 42, 43))),
     "a column of another gain": ("dead_columns", "dead columns", altered(faults.weak_columns(0.9, 60))),
     "flats in powder": ("flats", "powder or dust", altered(faults.flats_in_powder)),
@@ -67,6 +70,7 @@ CASES = {
     "particles too large": ("coarse_tail", "coarse tail", lambda: Region(scan(), diameters_um=(6.0, 8.0, 30.0))),
     "particles that were promised": ("expected_particles", "promised", lambda: Region(scan(), expected=120)),
     "particles that nobody promised": ("expected_particles", "promised", lambda: Region(scan(), expected=0)),
+    "a detector that is tilted": ("axis_halves", "between halves", lambda: Region(faults.tilted())),
     "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
 }  # fmt: skip
 

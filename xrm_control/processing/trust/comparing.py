@@ -7,29 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.contracts.tables import Particle
 from xrm_control.processing.trust.evidence import RegionEvidence
 
 _MOST_VIEWS = 48
 _LOW_PX, _HIGH_PX = 1.0, 6.0
 _SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
 _ROUNDS = 3
-_WINDOW_PX = 3.0
 
 
 @dataclass(frozen=True)
 class Moves:
     """How far each of some views lies from the projection of the volume, in pixels of the detector.
 
-    views (m,): their numbers; right, down (m,): mean displacement; u (m,): standard error of either. particles
-    (k, m, 2): the same of each particle alone, (right, down), NaN where it is not in the view.
+    views (m,): their numbers; right, down (m,): mean displacement; u (m,): standard error of either.
     """
 
     views: NDArray[np.int64]
     right: NDArray[np.float64]
     down: NDArray[np.float64]
     u: NDArray[np.float64]
-    particles: NDArray[np.float64]
 
 
 def moves(evidence: RegionEvidence) -> Moves | None:
@@ -52,51 +48,7 @@ def moves(evidence: RegionEvidence) -> Moves | None:
     inner = np.s_[2:-2, max(low, 2) : min(high, side - 2)]
     found = [_registered(one, other, inner) for one, other in zip(recorded, projected, strict=True)]
     right, down, u = (np.array(column) * looks.bin for column in zip(*found, strict=True))
-    each = [
-        _each(one, other, _places(evidence, angle, projected.shape[1:]), inner)
-        for one, other, angle in zip(recorded, projected, theta, strict=True)
-    ]
-    return Moves(looks.views[chosen], right, down, u, np.array(each).transpose(1, 0, 2) * looks.bin)
-
-
-def _places(evidence: RegionEvidence, theta_deg: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """(k, 3): column, row and radius of the whole particles in a view, in pixels of the images."""
-    whole = evidence.whole
-    if whole is None:
-        return np.empty((0, 3))
-    pixel_um = evidence.scan.pixel_size_um * evidence.looks.bin
-    x, y, z, d = (
-        whole.numbers(column) / pixel_um
-        for column in (Particle.x_um, Particle.y_um, Particle.z_um, Particle.equivalent_diameter_um)
-    )
-    theta = np.radians(theta_deg)
-    column = evidence.projector.axis_px + x * np.cos(theta) - y * np.sin(theta)
-    return np.stack([column, z + (shape[0] - 1) / 2, d / 2], axis=1)
-
-
-def _each(
-    recorded: NDArray[np.floating],
-    projected: NDArray[np.floating],
-    places: NDArray[np.float64],
-    inner: tuple[slice, slice],
-) -> NDArray[np.float64]:
-    """(k, 2): how far each particle lies to the right and down of its projection, one step of least squares."""
-    fixed, model = banded(recorded), banded(projected)
-    slope_down, slope_right = np.gradient(model)
-    out = np.full((len(places), 2), np.nan)
-    for target, (column, row, radius) in zip(out, places, strict=True):
-        reach = radius + _WINDOW_PX
-        rows, columns = (slice(round(at - reach), round(at + reach) + 1) for at in (row, column))
-        if rows.start < inner[0].start or columns.start < inner[1].start or columns.stop > inner[1].stop:
-            continue
-        if rows.stop > len(fixed) - 2:
-            continue
-        a = np.stack([slope_right[rows, columns].ravel(), slope_down[rows, columns].ravel()], axis=1)
-        b = (model - fixed)[rows, columns].ravel()
-        normal = a.T @ a
-        if np.linalg.cond(normal) < 1e4:
-            target[:] = np.linalg.solve(normal, a.T @ b)
-    return out
+    return Moves(looks.views[chosen], right, down, u)
 
 
 def banded(image: NDArray[np.floating]) -> NDArray[np.float64]:

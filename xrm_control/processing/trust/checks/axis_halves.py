@@ -33,7 +33,7 @@ class AxisHalvesCheck(TrustCheck):
         rows = seen.values.shape[1]
         if rows < _LEAST_ROWS:
             return self.nothing("too few rows")
-        stated, tilt = evidence.quality.rotation_axis_uncertainty_px or 0.0, evidence.quality.detector_tilt_deg or 0.0
+        stated = evidence.quality.rotation_axis_uncertainty_px or 0.0
         try:
             upper, lower = (
                 find_rotation_axis(seen.values[:, part], theta[views])
@@ -41,8 +41,7 @@ class AxisHalvesCheck(TrustCheck):
             )
         except DataError as error:
             return self.doubt(f"no axis in half of the rows: {error.what}", "look at the views at 0 and 180 degrees")
-        # What is tilted and corrected is no disagreement.
-        off = lower.column_px - upper.column_px - math.tan(math.radians(tilt)) * rows / 2
+        off = lower.column_px - upper.column_px
         error_px = math.hypot(upper.uncertainty_px, lower.uncertainty_px)
         whole = (upper.column_px + lower.column_px) / 2
         from_stated = whole - evidence.axis_px

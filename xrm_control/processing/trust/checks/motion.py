@@ -6,24 +6,23 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.comparing import moves
 from xrm_control.processing.trust.evidence import RegionEvidence
 
-_RMS_PX, _STEP_PX = 0.25, 1.0
-_PARTICLE_PX, _SIGMAS = 0.75, 6.0
+_RMS_PX, _STEP_PX = 0.2, 1.0
 _LEAST_VIEWS = 8
 
 
 class MotionCheck(TrustCheck):
-    """Jitter and drift of the stage, and a sample that creeps."""
+    """Jitter of the stage, and a sample that sinks.
+
+    A slip sideways in mid-scan hides: each half of the views agrees with its own half of the volume.
+    """
 
     kind: Literal["motion"] = "motion"
-    source: ClassVar[str] = (
-        "0.25 pixel rms adds as much blur as a tenth of a pixel's own; a step of one pixel doubles edges"
-    )
+    source: ClassVar[str] = "jitter of 0.3 pixel costs an eighth of the voided share; a step of a pixel doubles edges"
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
@@ -33,10 +32,9 @@ class MotionCheck(TrustCheck):
         sound = np.isfinite(found.u) & (found.u < 1.0)
         if sound.sum() < _LEAST_VIEWS:
             return self.nothing("too little contrast in the views")
-        theta = np.radians(evidence.theta_deg[found.views[sound]])
-        # A constant, a sine and a cosine are where the sample stands, and no motion.
-        right = _without(found.right[sound], np.stack([np.ones_like(theta), np.sin(theta), np.cos(theta)], axis=1))
-        down = found.down[sound] - np.median(found.down[sound])
+        # Where the sample stands, and any motion in circles, is in the volume too.
+        right = found.right[sound]
+        down = found.down[sound]
         u = float(np.median(found.u[sound]))
         rms = float(np.sqrt(np.mean(right**2 + down**2)))
         worst = int(np.argmax(right**2 + down**2))
@@ -50,15 +48,6 @@ class MotionCheck(TrustCheck):
             "along the axis, rms, px": float(np.sqrt(np.mean(down**2))),
             "standard error of one, px": u,
         }
-        moved = self._movers(evidence, found.views, found.particles)
-        numbers["particles that moved meanwhile"] = (float(len(moved)), "0")
-        if rms <= rms_limit and most <= step_limit and moved:
-            particle, by = moved[0]
-            return self.doubt(
-                f"motion: {len(moved)} particles moved during the scan, particle {particle} by {by:.1f} px",
-                "sizes and voids of these particles do not hold: fix the powder, and take the region again",
-                numbers,
-            )
         if rms <= rms_limit and most <= step_limit:
             return self.passed(f"views lie within {rms:.2f} px of the volume's projections", numbers)
         return self.doubt(
@@ -67,26 +56,3 @@ class MotionCheck(TrustCheck):
             "let the stage settle and warm up (scan order: interlaced shows drift), or apply measured shifts",
             numbers,
         )
-
-    def _movers(self, evidence: RegionEvidence, views: np.ndarray, particles: np.ndarray) -> list[tuple[int, float]]:
-        """Number and displacement in pixels, from the first to the second half of the time, of particles that moved."""
-        if evidence.whole is None or not particles.size:
-            return []
-        time_s = np.asarray(evidence.scan.time_s, float)[views]
-        early = time_s < np.median(time_s)
-        ids, moved = evidence.whole.ids(Particle.particle_id), list[tuple[int, float]]()
-        for number, of in zip(ids, particles, strict=True):
-            seen = np.isfinite(of[:, 0])
-            first, last = of[seen & early], of[seen & ~early]
-            if min(len(first), len(last)) < _LEAST_VIEWS // 2:
-                continue
-            step = np.median(last, axis=0) - np.median(first, axis=0)
-            error = 1.25 * np.hypot(*(1.4826 * np.median(np.abs(h - np.median(h, axis=0)), axis=0).max() / len(h) ** 0.5
-                                      for h in (first, last)))  # fmt: skip
-            if (by := float(np.hypot(*step))) > max(_PARTICLE_PX, _SIGMAS * error):
-                moved.append((number, by))
-        return sorted(moved, key=lambda one: -one[1])
-
-
-def _without(values: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    return values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0]

@@ -11,7 +11,7 @@ from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.comparing import banded
 from xrm_control.processing.trust.evidence import RegionEvidence
 
-_LIMIT = 0.97
+_LIMIT, _MOST_CHANCE = 0.97, 0.02
 _VIEWS = 9
 
 
@@ -51,7 +51,7 @@ class StrayLightCheck(TrustCheck):
         slope, error = float(np.median(slopes)), float(np.std(slopes) / np.sqrt(len(slopes)))
         contrast_per_um = float(contrast[0] or 0.0) - float(contrast[1] or 0.0)
         ratio = contrast_per_um / slope
-        low = _LIMIT - 2 * error / slope
+        low = _LIMIT - min(2 * error / slope, _MOST_CHANCE)
         numbers = {
             "slope of the face-on views, 1/um": slope,
             "contrast of the volume, 1/um": contrast_per_um,
