@@ -44,6 +44,7 @@ class Watched:
 
     def __init__(self, folder: Path, *faults: dict[str, Any], **changes: Any) -> None:
         made: list[SimulatedInstrument] = []
+        folder.mkdir(exist_ok=True)
 
         def make(microscope: Microscope, clock: Clock) -> SimulatedInstrument:
             made.append(SimulatedInstrument(microscope, clock))
