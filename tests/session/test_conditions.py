@@ -94,11 +94,11 @@ def test_it_is_held_and_goes_on_by_itself(tmp_path: Path, fault: dict[str, Any],
 
 
 def test_a_dip_within_one_exposure_costs_that_frame_and_one_within_its_grace_costs_nothing(tmp_path: Path) -> None:
-    dip = heat(at_s=18.2, duration_s=0.2)
+    dip = heat(at_s=AT_S, duration_s=0.2)
     seen = Watched(tmp_path / "strict", dip, conditions=[{**WARM, "back_for_s": 0}])
     (again,) = seen.night.events(FrameRetaken)
     assert "temperature" in again.problem
-    assert not overlaps(seen.kept(), 18.2, 18.4)
+    assert not overlaps(seen.kept(), AT_S, AT_S + 0.2)
     seen = Watched(tmp_path / "lenient", dip, conditions=[{**WARM, "back_for_s": 0, "grace_s": 5}])
     assert not seen.night.events(FrameRetaken)
     assert not seen.night.events(ConditionViolated)
