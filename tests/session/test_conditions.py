@@ -44,6 +44,7 @@ class Watched:
 
     def __init__(self, folder: Path, *faults: dict[str, Any], **changes: Any) -> None:
         made: list[SimulatedInstrument] = []
+        folder.mkdir(exist_ok=True)
 
         def make(microscope: Microscope, clock: Clock) -> SimulatedInstrument:
             made.append(SimulatedInstrument(microscope, clock))
@@ -93,11 +94,11 @@ def test_it_is_held_and_goes_on_by_itself(tmp_path: Path, fault: dict[str, Any],
 
 
 def test_a_dip_within_one_exposure_costs_that_frame_and_one_within_its_grace_costs_nothing(tmp_path: Path) -> None:
-    dip = heat(at_s=18.2, duration_s=0.2)
+    dip = heat(at_s=AT_S, duration_s=0.2)
     seen = Watched(tmp_path / "strict", dip, conditions=[{**WARM, "back_for_s": 0}])
     (again,) = seen.night.events(FrameRetaken)
     assert "temperature" in again.problem
-    assert not overlaps(seen.kept(), 18.2, 18.4)
+    assert not overlaps(seen.kept(), AT_S, AT_S + 0.2)
     seen = Watched(tmp_path / "lenient", dip, conditions=[{**WARM, "back_for_s": 0, "grace_s": 5}])
     assert not seen.night.events(FrameRetaken)
     assert not seen.night.events(ConditionViolated)
@@ -105,13 +106,13 @@ def test_a_dip_within_one_exposure_costs_that_frame_and_one_within_its_grace_cos
 
 @pytest.mark.parametrize("action", ["alert", "skip", "next_sample", "stop"])
 def test_what_else_may_follow(tmp_path: Path, action: str) -> None:
-    seen = Watched(tmp_path, heat(duration_s=10.0), conditions=[{**WARM, "back_for_s": 0, "action": action}])
+    seen = Watched(tmp_path, heat(duration_s=1.0), conditions=[{**WARM, "back_for_s": 0, "action": action}])
     night = seen.night
     assert len(night.events(ConditionViolated)) == 1
     if action == "alert":
         assert (night.code, night.events(FrameRetaken), seen.holds()) == (ExitCode.PARTLY, [], [])
         return
-    assert not overlaps(seen.kept(), AT_S, AT_S + 10.0)
+    assert not overlaps(seen.kept(), AT_S, AT_S + 1.0)
     with night.journal() as journal:
         lives = journal.roi_states()
     if action == "skip":
@@ -162,7 +163,7 @@ def test_back_from_one_trouble_all_others_are_looked_at_before_an_exposure(tmp_p
         assert not overlaps([(one.begin_s, one.end_s) for one in seen.trace.exposures], from_s + 0.5, to_s - 0.5)
 
 
-BAD = [{"kind": "nan_frame", "at_s": at_s, "times": 1} for at_s in (17.0, 19.0, 21.0, 23.0)]
+BAD = [{"kind": "nan_frame", "at_s": 17.0, "times": 3}]
 SPENT: list[tuple[dict[str, Any], list[dict[str, Any]], int, str]] = [
     ({"retries": 2}, BAD, ExitCode.FAILURE, "retries"),
     ({"retries": 2, "then": "next_sample"}, BAD, ExitCode.NEXT_SAMPLE, "retries"),
