@@ -104,7 +104,9 @@ class RegionEvidence:
             values = seen.values[:, sound]
             quanta = values if beam is None else values * (beam[sound] / max(gain, 1e-9))
             starved.append((quanta < (1e-3 if beam is None else STARVED_QUANTA)).mean(axis=1))
-            limit = 1 + BRIGHT_EXCESS + (0.0 if noise is None else BRIGHT_SIGMAS * noise[sound])
+            # Where no flat was repeated the camera's noise is not known; neighbours tell.
+            spread = 1.4826 * float(np.median(np.abs(np.diff(values, axis=1)))) / 2**0.5
+            limit = 1 + BRIGHT_EXCESS + BRIGHT_SIGMAS * np.maximum(0.0 if noise is None else noise[sound], spread)
             bright.append((values > limit).mean(axis=1))
             images.append(_smaller(seen.values, size))
         return Looks(np.concatenate(images), chosen, np.concatenate(starved), np.concatenate(bright), size)

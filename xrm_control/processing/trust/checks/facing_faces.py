@@ -35,12 +35,16 @@ class FacingFacesCheck(TrustCheck):
         labels = np.asarray(evidence.labels[::size, ::size, ::size]).astype(np.int64)
         voxel_um = evidence.scan.pixel_size_um * size
         areas = _facing_areas(labels)
-        ids = np.array(evidence.particles.ids(Particle.particle_id))
-        d_um = dict(zip(ids.tolist(), evidence.particles.numbers(Particle.equivalent_diameter_um), strict=True))
+        # Of one that is cut the cross-section is not known.
+        whole = evidence.particles.where(~evidence.particles.flags(Particle.touches_boundary))
+        ids = np.array(whole.ids(Particle.particle_id))
+        d_um = dict(zip(ids.tolist(), whole.numbers(Particle.equivalent_diameter_um), strict=True))
         pairs: list[tuple[float, int, int]] = []
         for (one, other), area in areas.items():
-            smaller = min(d_um.get(one, math.inf), d_um.get(other, math.inf)) / voxel_um
-            if 2 * _REACH < smaller < math.inf:
+            if one not in d_um or other not in d_um:
+                continue
+            smaller = min(d_um[one], d_um[other]) / voxel_um
+            if smaller > 2 * _REACH:
                 pairs.append((area / (math.pi / 4 * smaller**2), one, other))
         pairs.sort(reverse=True)
         odd = [pair for pair in pairs if pair[0] > _LIMIT]
