@@ -72,6 +72,10 @@ SAID = [
 ]
 
 
+def saying(failure: Failure, policy: Policy) -> Policies:
+    return Policies.model_validate({failure.value: policy})
+
+
 def test_without_policies_it_is_what_retry_says() -> None:
     reactions = Reactions(RETRY)
     assert {failure: reactions[failure] for failure in Failure} == USUAL
@@ -79,12 +83,12 @@ def test_without_policies_it_is_what_retry_says() -> None:
 
 @pytest.mark.parametrize(("failure", "policy", "reaction"), SAID)
 def test_a_policy_is_resolved_against_retry(failure: Failure, policy: Policy, reaction: Reaction) -> None:
-    reactions = Reactions(RETRY, Policies(**{failure.value: policy}))
+    reactions = Reactions(RETRY, saying(failure, policy))
     assert reactions[failure] == reaction
     assert {other: reactions[other] for other in Failure if other != failure} == {
         other: usual for other, usual in USUAL.items() if other != failure
     }
-    assert list(Policies(**{failure.value: policy}).diagnose()) == []
+    assert list(saying(failure, policy).diagnose()) == []
 
 
 # What is written; the exit code; the field that is blamed and what is said of it.
@@ -125,7 +129,7 @@ def test_what_cannot_be_done_is_refused_with_its_line(tmp_path: Path, said: str,
 
 
 def reacting(*faults: dict, **policies: Policy) -> Bench:
-    return Bench(*faults, policies=Policies(**policies))
+    return Bench(*faults, policies=Policies.model_validate(policies))
 
 
 STALLS = {"kind": "stall", "axis": "theta", "move": 2}

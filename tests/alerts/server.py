@@ -39,7 +39,7 @@ def server(mood: Mood = "alive") -> Iterator[Server]:
             self.send_response(200 if mood == "alive" else 500)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -92,6 +92,15 @@ class QualityDocument(QualityMetrics, Document):
         return QualityMetrics.model_validate({name: value for name, value in self if name != "version"})
 
 
+def _judged(content: dict[str, Any]) -> bool:
+    """Whether verdict and checks are those of this program, and not words of the core's own."""
+    checks = content.get("checks", [])
+    return content.get("verdict", "pass") in tuple(TrustVerdict) and (
+        isinstance(checks, list | tuple)
+        and all(isinstance(one, CheckResult | dict) for one in cast("list[object]", checks))
+    )
+
+
 class ForeignQuality(QualityDocument):
     """quality.json of another analysis core, which may state figures of its own."""
 
@@ -101,10 +110,11 @@ class ForeignQuality(QualityDocument):
         if not isinstance(content, dict):
             return content
         content = cast("dict[str, Any]", content)
-        own = {name: value for name, value in content.items() if name not in cls.model_fields}
+        known_names = set(cls.model_fields) - set(() if _judged(content) else ("verdict", "checks"))
+        own = {name: value for name, value in content.items() if name not in known_names}
         if not own:
             return content
-        known = {name: value for name, value in content.items() if name in cls.model_fields}
+        known = {name: value for name, value in content.items() if name in known_names}
         return {**known, "further": {**own, **known.get("further", {})}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from xrm_control.contracts.trust import CheckResult, Evidence, TrustVerdict
 from xrm_control.core.family import Family
@@ -60,4 +60,5 @@ CHECKS = Family("xrm_control.processing.trust.checks", group="xrm_control.trust_
 
 def all_checks() -> tuple[TrustCheck, ...]:
     """Every check that can be used, by name."""
-    return tuple(member() for member in CHECKS.members(TrustCheck).values())
+    members: Mapping[str, type[Any]] = CHECKS.members(TrustCheck)
+    return tuple(member() for member in members.values())

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.filters import banded, moved
 
 _MOST_VIEWS = 48
 _LOW_PX, _HIGH_PX = 1.0, 6.0
@@ -51,27 +52,19 @@ def moves(evidence: RegionEvidence) -> Moves | None:
     return Moves(looks.views[chosen], right, down, u)
 
 
-def banded(image: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Without noise, and without what varies slowly: tape, beam, and matter beyond the field."""
-    from scipy.ndimage import gaussian_filter
-
-    image = np.asarray(image, float)
-    return gaussian_filter(image, _LOW_PX, mode="nearest") - gaussian_filter(image, _HIGH_PX, mode="nearest")
-
-
 def _registered(
     recorded: NDArray[np.floating], projected: NDArray[np.floating], inner: tuple[slice, slice]
 ) -> tuple[float, float, float]:
     """(right, down, standard error) of `recorded` against `projected`, by least squares (Lucas and Kanade 1981)."""
-    from scipy.ndimage import shift
-
-    fixed, model = banded(recorded), banded(projected)
+    # Without noise, and without what varies slowly: tape, beam, and matter beyond the field.
+    fixed, model = (banded(image, _LOW_PX, _HIGH_PX) for image in (recorded, projected))
     right = down = error = 0.0
     for _ in range(_ROUNDS):
-        moved = shift(model, (down, right), order=1, mode="nearest")
-        slope_down, slope_right = np.gradient(moved)
+        here = moved(model, down, right)
+        slopes = np.gradient(here)
+        slope_down, slope_right = np.asarray(slopes[0]), np.asarray(slopes[1])
         a = np.stack([slope_right[inner].ravel(), slope_down[inner].ravel()], axis=1)
-        b = (moved - fixed)[inner].ravel()
+        b = (here - fixed)[inner].ravel()
         normal = a.T @ a
         if np.linalg.cond(normal) > 1e8:
             return 0.0, 0.0, float("inf")
@@ -79,7 +72,7 @@ def _registered(
         right, down = right + float(step[0]), down + float(step[1])
         left = b - a @ step
         # Blocks of rows disagree by more than white noise would.
-        pulls = (left[:, None] * a).reshape(moved[inner].shape[0], -1, 2).sum(axis=1)
+        pulls = (left[:, None] * a).reshape(here[inner].shape[0], -1, 2).sum(axis=1)
         covariance = np.linalg.inv(normal) @ (pulls.T @ pulls) @ np.linalg.inv(normal)
         error = float(np.sqrt(np.max(np.diag(covariance))))
         if np.abs(step).max() < 0.02:

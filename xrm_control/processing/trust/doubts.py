@@ -21,8 +21,9 @@ def doubts(place: RunFolder, rois: Sequence[str]) -> tuple[str, ...]:
             continue
         # As another core may have written it: verdict and checks are read alike.
         for check in FOREIGN_QUALITY.read(path).checks:
-            if check.verdict in (TrustVerdict.REDO, TrustVerdict.DOUBT):
-                found.setdefault((check.verdict, check.check), []).append((roi, check))
+            verdict = check.verdict
+            if verdict is not None and verdict is not TrustVerdict.PASS:
+                found.setdefault((verdict, check.check), []).append((roi, check))
     gravest = sorted(found, key=lambda key: (key[0] is not TrustVerdict.REDO, -len(found[key]), key[1]))
     return tuple(_sentence(verdict, found[verdict, name]) for verdict, name in gravest)
 

@@ -14,9 +14,9 @@ from xrm_control.contracts.rois import MosaicRecord, RoiRecord
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
-from xrm_control.processing.trust.projecting import Projector
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preprocess import references_of, transmission
+from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.scan import ScanData
 
@@ -89,8 +89,11 @@ class RegionEvidence:
         count, _, columns = self.scan.projections.shape
         chosen = np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(np.int64))
         size = -(-columns // _MOST_COLUMNS)
-        images, starved, bright = [], [], []
+        images: list[Images] = []
+        starved: list[NDArray[np.float64]] = []
+        bright: list[NDArray[np.float64]] = []
         beam = noise = None
+        gain = 1.0
         if self.references is not None:
             beam = self.references.beams.mean(axis=0)
             flats = max(len(self.scan.flats), 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,8 +55,8 @@ def judge_region(job: TrustJob) -> QualityMetrics:
     stated: QualityDocument = ForeignQuality()
     if not foreign or path.is_file():
         stated = (FOREIGN_QUALITY if foreign else QUALITY).read(path)
-    verdict = {"verdict": worst(results), "checks": results}
-    document = QualityDocument(**{**stated.metrics.stated(), **verdict})
+    verdict: dict[str, Any] = {"verdict": worst(results), "checks": results}
+    document = QualityDocument.model_validate({**stated.metrics.stated(), **verdict})
     with durable_file(path, "the figures of quality", replace=True) as file:
         file.write(QUALITY.text(document).encode())
     return evidence.quality.model_copy(update=verdict)

@@ -9,6 +9,7 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.filters import median_of_neighbours
 
 _LIMIT, _SIGMAS, _BAD = 0.03, 8.0, 0.5
 
@@ -21,11 +22,9 @@ class DeadColumnsCheck(TrustCheck):
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
-        from scipy.ndimage import median_filter
-
         looks = evidence.looks
         mean = looks.images.mean(axis=(0, 1)).astype(float)
-        off = mean / np.maximum(median_filter(mean, 9, mode="nearest"), 1e-6) - 1
+        off = mean / np.maximum(median_of_neighbours(mean, 9), 1e-6) - 1
         usual = 1.4826 * float(np.median(np.abs(off)))
         stripes = np.flatnonzero(np.abs(off) > max(_LIMIT, _SIGMAS * usual)) * looks.bin
         bridged = np.empty(0, np.int64)

@@ -9,6 +9,7 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.filters import banded
 
 _LIMIT, _REDO = 0.02, 0.06
 _LOW_PX, _HIGH_PX = 1.5, 8.0
@@ -25,26 +26,20 @@ class FlatsCheck(TrustCheck):
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
-        from scipy.ndimage import gaussian_filter
-
         if evidence.references is None:
             return self.nothing("the projections are transmissions already")
         references, size = evidence.references, evidence.looks.bin
-        beam = references.beams.mean(axis=0)
+        beam = np.asarray(references.beams.mean(axis=0), np.float64)
         if references.bad.any():
             beam = np.where(references.bad, np.median(beam), beam)
         rows, columns = evidence.looks.images.shape[1:]
         small = beam[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
         mean_log = -evidence.integrals.mean(axis=0)
-
-        def banded(image: np.ndarray) -> np.ndarray:
-            return gaussian_filter(image, _LOW_PX, mode="nearest") - gaussian_filter(image, _HIGH_PX, mode="nearest")
-
-        of_flats, of_views = banded(np.log(np.maximum(small, 1e-6))), banded(mean_log)
+        of_flats = banded(np.log(np.maximum(small, 1e-6)), _LOW_PX, _HIGH_PX)
+        of_views = banded(mean_log, _LOW_PX, _HIGH_PX)
         spread = float(of_flats.std())
-        shared = max(0.0, -float(np.mean((of_flats - of_flats.mean()) * (of_views - of_views.mean())))) / max(
-            spread, 1e-9
-        )
+        together: np.float64 = ((of_flats - of_flats.mean()) * (of_views - of_views.mean())).mean()
+        shared = max(0.0, -float(together)) / max(spread, 1e-9)
         # Chance alone finds something in views of strong contrast; never more than the flats hold.
         shared = min(shared, spread)
         numbers = {

@@ -8,11 +8,12 @@ import numpy as np
 
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
-from xrm_control.processing.trust.comparing import banded
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.filters import banded
 
 _LIMIT, _MOST_CHANCE = 0.97, 0.02
 _VIEWS = 9
+_LOW_PX, _HIGH_PX = 1.0, 6.0
 
 
 class StrayLightCheck(TrustCheck):
@@ -74,5 +75,5 @@ def _slope(chords: np.ndarray, integrals: np.ndarray, axis_px: float) -> float |
     inner = np.s_[:, round(axis_px - half) : round(axis_px + half)]
     if np.count_nonzero(chords[inner] > 0) < 50:
         return None
-    x, y = banded(chords)[inner].ravel(), banded(integrals)[inner].ravel()
+    x, y = (banded(image, _LOW_PX, _HIGH_PX)[inner].ravel() for image in (chords, integrals))
     return float((x @ y) / (x @ x))
