@@ -20,7 +20,8 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraFrame
 from xrm_control.devices.safety import Guard, SafetySpec
-from xrm_control.devices.simulated import FaultSpec, SimulatedBackend, SimulatedInstrument
+from xrm_control.devices.scripted_faults import FaultSpec
+from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
 
 
 class MemorySink:

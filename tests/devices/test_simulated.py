@@ -17,7 +17,8 @@ from xrm_control.core.errors import (
     MotionStalled,
     ShutterStuck,
 )
-from xrm_control.devices.simulated import FaultSpec, SimulatedBackend, SimulatedInstrument
+from xrm_control.devices.scripted_faults import FaultSpec
+from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
 
 Session = Callable[[SimulatedInstrument, Clock], Coroutine[Any, Any, Any]]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from xrm_control.acquisition.second_look import SecondLook
 from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets
 from xrm_control.acquisition.stillness import CameraChanged, disturbed, meaning_lost, moved
+from xrm_control.acquisition.tally import Tally
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
     BeamLost,
@@ -46,7 +46,7 @@ from xrm_control.core.events import (
 )
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import REFERENCES, FrameKind
+from xrm_control.core.states import REFERENCES
 from xrm_control.core.tasks import begin
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
 from xrm_control.devices.safety import Guard
@@ -168,7 +168,7 @@ class Engine:
 
     async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
         """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
-        tally = _Tally(last=last)
+        tally = Tally(last=last)
         await self._pass_gate(step)
         while not await self.recovering(partial(self._attempt, step, tally), step.frame_id):
             if tally.against is not None and tally.failures == _DOUBTED_AFTER:
@@ -229,7 +229,7 @@ class Engine:
         self._last_seen[name] = await axis.move(target)
         return self._last_seen[name]
 
-    async def _attempt(self, step: FrameStep, tally: _Tally) -> bool:
+    async def _attempt(self, step: FrameStep, tally: Tally) -> bool:
         """One attempt at a frame, every condition looked at before; whether the frame has its outcome."""
         if not self._gate.is_open:
             # Also when the instrument has just come back: who holds the gate is asked before anything is exposed.
@@ -259,7 +259,7 @@ class Engine:
         self._keeping = asyncio.create_task(self._keep(step, attempt, frame, actual), name=f"keep {step.frame_id}")
         return True
 
-    async def _failed(self, step: FrameStep, attempt: int, tally: _Tally, error: DeviceError) -> bool:
+    async def _failed(self, step: FrameStep, attempt: int, tally: Tally, error: DeviceError) -> bool:
         """What becomes of a frame whose attempt failed; whether it is done with for now."""
         # Losing beam, or what else the recipe watches, is not the frame's fault.
         own = not isinstance(error, BeamLost | ConditionBroken)
@@ -392,17 +392,3 @@ class Engine:
                     )
                 self._gate.while_held()
                 await self._clock.sleep(self._policy.beam_poll_s)
-
-
-@dataclass
-class _Tally:
-    """How often a frame was tried, how often that was its own failure, and what came of it.
-
-    last: it does not come again; given_up: it comes again at the end; against: which references it failed against.
-    """
-
-    last: bool = False
-    tries: int = 0
-    failures: int = 0
-    given_up: bool = False
-    against: FrameKind | None = None

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from simulators.config import MicroscopeConfig, standing_still
 from simulators.errors import Disconnected
-from simulators.faults import PERIOD_KINDS, Fault
 from simulators.microscope import Microscope
 from simulators.monitors import VALUES
 from simulators.specimen import SpecimenConfig
@@ -29,7 +28,6 @@ from xrm_control.core.errors import (
     MotionStalled,
     ShutterStuck,
 )
-from xrm_control.core.model import Spec
 from xrm_control.devices.backend import Backend
 from xrm_control.devices.composed import ComposedInstrument
 from xrm_control.devices.protocols import (
@@ -43,50 +41,12 @@ from xrm_control.devices.protocols import (
     Observation,
     SourceReading,
 )
+from xrm_control.devices.scripted_faults import FaultSpec
 
 # An exposure during which the flux fell below this share of what it was at its begin has lost its beam.
 _FLUX_FLOOR = 0.5
 # Along the beam, from the rotation axis to the nearest optic.
 _CLEARANCE_UM = 3000.0
-
-
-class FaultSpec(Spec):
-    """One scripted fault, in the words of `simulators.faults`."""
-
-    kind: str
-    at_s: float | None = None
-    duration_s: float | None = None
-    axis: str | None = None
-    move: int | None = None
-    frames: tuple[int, ...] = ()
-    times: int = 1
-    factor: float | None = None
-    amount: float | None = None
-    hidden: bool = False
-    value: str | None = None
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a monitor's name where there is none: recipes from before keep their hash."""
-        content: dict[str, Any] = said(self)
-        return content if self.value else {name: value for name, value in content.items() if name != "value"}
-
-    @model_validator(mode="after")
-    def _known(self) -> FaultSpec:
-        self.fault()
-        return self
-
-    def over(self, t_s: float) -> bool:
-        """Whether, for an instrument switched on at t_s, it lies in the past. Moves and frames count from the start."""
-        if t_s == 0.0:
-            return False
-        if self.kind in PERIOD_KINDS and self.duration_s is None:
-            return False
-        return self.at_s is None or self.at_s + (self.duration_s or 0.0) < t_s
-
-    def fault(self) -> Fault:
-        """The simulator's own record. Raises ValueError with the simulator's words."""
-        return Fault(**self.model_dump())
 
 
 class SimulatedBackend(Backend):

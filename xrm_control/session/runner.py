@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sqlite3
-from collections.abc import Callable, Coroutine, Generator, Sequence
-from types import FrameType
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from xrm_control.acquisition.policies import End
@@ -21,11 +19,9 @@ from xrm_control.core.events import (
     ReportFailed,
     RunAborted,
     RunFailed,
-    RunInterrupted,
     RunStopped,
 )
 from xrm_control.core.exit_code import ExitCode
-from xrm_control.core.interrupts import in_main_thread, on_interrupt
 from xrm_control.core.states import ROI_ENDS, RoiState, RunState, Verdict
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.processing.achieved import achieved, ended, left_undone
@@ -38,6 +34,7 @@ from xrm_control.session.commands import Commands, RegionSkipped, StopWanted, Ta
 from xrm_control.session.context import RunContext
 from xrm_control.session.endings import end_of
 from xrm_control.session.following import COMPUTATION_FAILURES, Following
+from xrm_control.session.interruption import Interruption
 from xrm_control.session.placing import compare_with_mosaic
 from xrm_control.session.resuming import Found, fit_together, look_again
 from xrm_control.session.safe_state import CLOSE_BY_HAND, NOT_OURS, Safety, make_safe, say, stand_down, stand_safe
@@ -68,8 +65,8 @@ class Runner:
         self._letters = letters
         self._begun_with = begun_with
         self._from_outside = from_outside
-        self._interrupted: str | None = None
-        self._leaving = self._stopped = self._next_sample = False
+        self._interruption = Interruption(run)
+        self._stopped = self._next_sample = False
         self._following = Following(run)
 
     async def run(self) -> ExitCode:
@@ -85,7 +82,7 @@ class Runner:
     async def _guarded(self) -> None:
         run = self._run
         try:
-            with self._signals() as interrupt:
+            with self._interruption.heard() as interrupt:
                 commands = Commands(run, interrupt, from_outside=self._from_outside)
                 watchdog = Watchdog(run, commands)
                 run.obey(watchdog)
@@ -93,7 +90,7 @@ class Runner:
                     await self._begin_with(commands)
                     await self._work(commands, watchdog)
         except asyncio.CancelledError:
-            by = self._interrupted or "cancellation"
+            by = self._interruption.by or "cancellation"
             interrupted = Interrupted(
                 f"the run was ended by {by}",
                 where=run.folder.name,
@@ -367,44 +364,3 @@ class Runner:
         made = [(path.name, "table") for path in tables]
         for name, kind in (*made, ("results.json", "results"), ("report.html", "report")):
             stages.record_artifact(run, name, kind)
-
-    @contextlib.contextmanager
-    def _signals(self) -> Generator[Callable[[str], None], None, None]:
-        """Turn the first signal, or an operator's wish, into a cancellation; none disturbs the way out.
-
-        Gives the function that does so, with the name of who wishes.
-        """
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        instrument = self._run.instrument
-
-        def interrupt(name: str) -> None:
-            if self._interrupted is None and not self._leaving and task is not None:
-                instrument.halt()
-                self._interrupted = name
-                task.cancel()
-                self._run.events.emit(RunInterrupted(name))
-
-        def wished(name: str) -> None:
-            loop.call_soon_threadsafe(interrupt, name)
-
-        def at_once(_number: int, _frame: FrameType | None) -> None:
-            # Before the loop comes to it: it may be busy, or hang.
-            if not self._leaving:
-                instrument.halt()
-
-        caught = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
-        # Under nohup a run outlives its terminal, as whoever began it wants.
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            caught[signal.SIGHUP] = "a closed terminal"
-        # Signals reach the main thread alone; a run in another one is told of Ctrl-C by who waits for it.
-        for number, name in caught.items() if in_main_thread() else ():
-            loop.add_signal_handler(number, interrupt, name)
-            # The loop goes on hearing of it: it listens to a pipe, not to this handler.
-            signal.signal(number, at_once)
-        on_interrupt(wished)
-        instrument.on_abort(wished)
-        try:
-            yield interrupt
-        finally:
-            self._leaving = True

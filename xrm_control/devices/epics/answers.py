@@ -1,10 +1,18 @@
-"""What is said when a request to a PV comes to nothing."""
+"""What a server answers as people say it, and what is said when a request to a PV comes to nothing."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable
 
 LOOK_AT_IOC = "look whether the IOC runs and is reached: xrm doctor with the same recipe, EPICS_CA_ADDR_LIST"
+
+
+# Waveforms of characters up to this length are texts (paths, messages), longer ones images.
+_LONGEST_TEXT = 1024
 
 
 class TimedOut(InstrumentUnreachable):
@@ -31,3 +39,12 @@ def again(error: InstrumentUnreachable) -> InstrumentUnreachable:
     return InstrumentUnreachable(
         error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
     )
+
+
+def plain(value: Any, elements: int, choices: tuple[str, ...]) -> Any:
+    """A value with its enums and texts as str; elements: the PV's length; choices: of an enum."""
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8 and elements <= _LONGEST_TEXT:
+        return value.tobytes().split(b"\0", 1)[0].decode("latin-1")
+    if choices and isinstance(value, int):
+        return choices[value] if 0 <= value < len(choices) else str(value)
+    return value

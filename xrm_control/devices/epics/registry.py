@@ -19,13 +19,11 @@ import numpy as np
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable
 from xrm_control.devices.epics import libca
-from xrm_control.devices.epics.answers import LOOK_AT_IOC, TimedOut, again, lost, refused
+from xrm_control.devices.epics.answers import LOOK_AT_IOC, TimedOut, again, lost, plain, refused
 from xrm_control.devices.epics.call_queue import LoopCallQueue, PendingReplies
 from xrm_control.devices.epics.libca import CaReply
 from xrm_control.devices.epics.pv_map import ChannelAccess, record_of
 
-# Waveforms of characters up to this length are texts (paths, messages), longer ones images.
-_LONGEST_TEXT = 1024
 # An answer that was asked for ahead is fresh for so long (wall clock).
 _FRESH_S = 0.05
 
@@ -220,7 +218,7 @@ class Registry:
 
     def spoken(self, name: str, raw: Any) -> Any:
         """What `watch` has heard of a PV as `read` says it: enums and texts as str."""
-        return self._plain(name, CaReply(libca.NORMAL, raw)).value
+        return plain(raw, self.elements(name), self._channels[name].choices)
 
     def fence(self, check: Callable[[], None]) -> None:
         """Ask `check` before each write; what it raises keeps the write from going out."""
@@ -384,20 +382,7 @@ class Registry:
                 value=answer.value if isinstance(answer.value, int | float | str) else "an array",
                 remedy="the IOC has lost its device: look at the device, its cable and the IOC's own console",
             )
-        return self._plain(name, answer)
-
-    def _plain(self, name: str, answer: CaReply) -> CaReply:
-        if (
-            isinstance(answer.value, np.ndarray)
-            and answer.value.dtype == np.uint8
-            and self.elements(name) <= _LONGEST_TEXT
-        ):
-            return replace(answer, value=answer.value.tobytes().split(b"\0", 1)[0].decode("latin-1"))
-        choices = self._channels[name].choices
-        if choices and isinstance(answer.value, int):
-            known = 0 <= answer.value < len(choices)
-            return replace(answer, value=choices[answer.value] if known else str(answer.value))
-        return answer
+        return replace(answer, value=plain(answer.value, self.elements(name), self._channels[name].choices))
 
 
 def _taker(batch: PendingReplies, place: int) -> libca.OnAnswer:
