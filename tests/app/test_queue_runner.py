@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +13,17 @@ from typing import Any
 
 import pytest
 
-from tests.app.queues import NAMES, PRETEND, Bench, QuickClock, stood, until
+from tests.app.queues import NAMES, Bench, QuickClock, stood, until
 from xrm_control.app.queue import items
 from xrm_control.app.queue.facts import look
 from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.morning import MORNING, Morning
-from xrm_control.contracts.queue import Budget, Wish
+from xrm_control.contracts.queue import Budget
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import DataError, NotSafe, ResourceLocked
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState
-from xrm_control.storage.queue_folder import QueueFolder
 
 ROOT = Path(__file__).parents[2]
 DRIVER = (
@@ -299,126 +295,6 @@ def test_stopped_after_the_item_in_hand(bench: Bench) -> None:
     assert bench.states() == {"first": ItemState.DONE, "second": ItemState.WAITING}
     assert "stopped by" in page(bench).sittings[-1].how
     assert bench.run().exit_code == ExitCode.OK
-
-
-@pytest.fixture
-def process(bench: Bench) -> Iterator[Any]:
-    """A process that runs the queue; those that are left are ended."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", DRIVER, str(bench.queue), *PRETEND]
-        out = (bench.folder / f"runner-{len(started)}.txt").open("w")
-        started.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True))
-        out.close()
-        return started[-1]
-
-    yield start
-    (bench.folder / "go").touch()
-    for one in started:
-        if one.poll() is None:
-            one.kill()
-        one.wait(60)
-
-
-def in_flight(bench: Bench, name: str) -> bool:
-    started = bench.folder / "started.txt"
-    return (
-        started.exists()
-        and f"{name} " in started.read_text()
-        and bool(list(bench.queue.glob(f"items/*_{name}/runs/*")))
-    )
-
-
-def child_of(bench: Bench, name: str) -> int:
-    (lock,) = bench.queue.glob(f"items/*_{name}/.lock")
-    return int(lock.read_text())
-
-
-def test_killed_with_its_item_in_flight_and_run_again(bench: Bench, process: Any) -> None:
-    """The machine goes down: whoever runs the queue next goes on with the item, and does nothing twice."""
-    begun = stood(bench.folder, RunState.SCANNING)
-    bench.add("first")
-    bench.add("second", bench.done(begins=begun, waits="never"), bench.done())
-    bench.add("third")
-    killed = process()
-    until(lambda: in_flight(bench, "second"))
-    killed.kill()
-    killed.wait()
-    os.kill(child_of(bench, "second"), signal.SIGKILL)
-    until(lambda: QueueFolder.open(bench.queue).folder(2).holder() is None)
-    assert bench.run().exit_code == ExitCode.OK
-    assert (bench.folder / "started.txt").read_text().split("\n")[:-1] == [
-        "first run", "second run", "second resume", "third run",
-    ]  # fmt: skip
-    told = page(bench)
-    assert [sitting.how for sitting in told.sittings] == ["its process died", "all items are done"]
-    assert any("the process that ran the queue died" in entry.reason for entry in told.items[1].history)
-
-
-def test_killed_alone_its_item_lives_on_and_is_found(bench: Bench, process: Any) -> None:
-    begun = stood(bench.folder, RunState.SCANNING)
-    bench.add("first", bench.done(begins=begun, waits="go"))
-    bench.add("second")
-    killed = process()
-    until(lambda: in_flight(bench, "first"))
-    killed.kill()
-    killed.wait()
-    assert QueueFolder.open(bench.queue).folder(1).holder() == str(child_of(bench, "first"))
-    threading.Timer(1.0, (bench.folder / "go").touch).start()
-    assert bench.run().exit_code == ExitCode.OK
-    assert (bench.folder / "started.txt").read_text().split("\n")[:-1] == ["first run", "second run"]
-
-
-@pytest.mark.parametrize(
-    ("state", "verdict", "unsafe", "becomes", "code"),
-    [
-        (RunState.DONE, "complete", False, ItemState.DONE, ExitCode.OK),
-        (RunState.FAILED, "failed", False, ItemState.FAILED, ExitCode.PARTLY),
-        (RunState.FAILED, "failed", True, ItemState.FAILED, ExitCode.NOT_SAFE),
-    ],
-)
-def test_what_had_ended_while_nobody_ran_the_queue(
-    bench: Bench, state: RunState, verdict: str, unsafe: bool, becomes: ItemState, code: ExitCode
-) -> None:
-    """Found on record; what was not left safe is not gone on with."""
-    bench.add("first")
-    folder = QueueFolder.open(bench.queue)
-    folder.change(1, lambda item: item.entered(ItemState.RUNNING, utc_now(), "the queue"))
-    name = stood(bench.folder, state, verdict, unsafe=unsafe)
-    folder.folder(1).runs.mkdir()
-    (bench.folder / "stood" / name).rename(folder.folder(1).runs / "20260101T000000Z_r_0000")
-    assert bench.run().exit_code == code
-    assert bench.states()["first"] is becomes
-    assert not (bench.folder / "started.txt").exists()
-
-
-def test_what_was_to_be_skipped_when_everything_died_is_not_gone_on_with(bench: Bench) -> None:
-    for name in ("first", "second"):
-        bench.add(name)
-    folder = QueueFolder.open(bench.queue)
-    wish = Wish(kind="skip", by="op@host", reason="fell off")
-    for number in (1, 2):
-        folder.change(number, lambda item: item.entered(ItemState.RUNNING, utc_now(), "the queue"))
-    folder.change(1, lambda item: item.model_copy(update={"wish": wish}))
-    assert items.skip(bench.queue, "second", "too late")[1] == "skipped"
-    bench.run()
-    assert {name: item.reason for name, item in bench.items().items()} == {"first": "fell off", "second": "too late"}
-    assert bench.states() == dict.fromkeys(("first", "second"), ItemState.SKIPPED)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_ended_by_a_signal_the_item_stands_paused(bench: Bench, process: Any, number: signal.Signals) -> None:
-    begun, aborted = stood(bench.folder, RunState.SCANNING), stood(bench.folder, RunState.ABORTED, "aborted", ("x",))
-    bench.add("first", bench.done(begins=begun, waits="never", interrupted=aborted), bench.done())
-    bench.add("second")
-    ended = process()
-    until(lambda: in_flight(bench, "first"))
-    ended.send_signal(number)
-    assert ended.wait(120) == ExitCode.INTERRUPTED
-    assert bench.states() == {"first": ItemState.PAUSED, "second": ItemState.WAITING}
-    assert bench.run().exit_code == ExitCode.OK
-    assert bench.begun() == ["first", "first", "second"]
 
 
 def test_a_long_campaign_leaves_memory_and_handles_as_they_were(bench: Bench) -> None:
