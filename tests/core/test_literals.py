@@ -13,7 +13,7 @@ from xrm_control.core.events import AnyEvent, Event
 from xrm_control.core.states import FrameKind, RoiState, RunState
 
 PACKAGE = Path(__file__).parents[2] / "xrm_control"
-DEFINED = ("core/states.py", "core/events/", "core/frame_id.py")
+DEFINED = ("core/states.py", "core/queue_states.py", "core/events/", "core/frame_id.py")
 KINDS = frozenset(event.kind for event in get_args(AnyEvent))
 STATES = frozenset((*RunState, *RoiState, *FrameKind))
 # The same word for another thing: (file, word).
@@ -26,6 +26,8 @@ OTHERS = {
     ("cli/tables.py", "done"),
     ("devices/epics/libca.py", "done"),  # Channel Access's own answers
     ("reconstruction/pipeline.py", "dark"),  # the name of an array in a file
+    ("reporting/morning.py", "done"),  # headings of the page
+    ("reporting/morning.py", "held"),
     ("storage/formats/data_exchange.py", "dark"),  # words in the names that others give to arrays and files
     ("storage/formats/data_exchange.py", "flat"),
     ("storage/formats/tiff_scan.py", "dark"),
@@ -131,6 +133,7 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "command.done",
         "sample.compared",
         "roi.anew",
+        "roi.doubted",
         "run.recipe_doubted",
         "condition.violated",
         "condition.ended",

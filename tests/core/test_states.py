@@ -50,4 +50,4 @@ def test_what_journals_hold_keeps_its_spelling() -> None:
 
 def test_what_scripts_wait_for_keeps_its_number() -> None:
     """docs/how-to and whoever calls `xrm` from a script."""
-    assert [int(code) for code in ExitCode] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 75, 130]
+    assert [int(code) for code in ExitCode] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 75, 130]
