@@ -114,7 +114,7 @@ def test_making_way_with_the_shutter_open_is_seen(tmp_path: Path, monkeypatch: p
             axis.move = move  # type: ignore[method-assign]
 
     assert Night(_made(tmp_path / "sound"), Interrupted).events(RunHeld)
-    monkeypatch.setattr(Recovery, "_wait_for_operator", _while_open(Recovery, "_wait_for_operator"))
+    monkeypatch.setattr(Recovery, "rest", _while_open(Recovery, "rest"))
     with pytest.raises(BrokenPromise, match="in the hold of"):
         Night(_made(tmp_path / "planted"), Interrupted)
 

@@ -153,8 +153,8 @@ def test_wishes_from_the_commands(tmp_path: Path) -> None:
     assert wish(scene) == ("give_way", "scan")
     with scene.queue.running():
         assert "stops after its frame" in items.stop(scene.bench.queue, now=True)
-    assert wish(scene) == ("pause", "frame")
-    assert items.skip(scene.bench.queue, "first")[1] == "stops after its frame"
+        assert wish(scene) == ("pause", "frame")
+        assert items.skip(scene.bench.queue, "first")[1] == "stops after its frame"
     assert wish(scene) == ("skip", "frame")
     with pytest.raises(CommandRefusal, match="is being carried out"):
         items.remove(scene.bench.queue, "first")

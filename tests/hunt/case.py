@@ -113,6 +113,11 @@ def drawn(chance: random.Random, kind: str, frames: int) -> Trouble:
         fault["axis"] = chance.choice(AXES)
     if kind in ("offset", "nudge_frame", "shove_frame"):
         fault["amount"] = chance.choice((-1, 1)) * chance.choice((0.02, 0.3, 2.0, 30.0))
+    if kind in ("value", "no_value"):
+        # Of something that no recipe here watches: it must change nothing.
+        fault["value"] = "temperature"
+    if kind == "value":
+        fault["amount"] = chance.choice((-1, 1)) * chance.choice((0.5, 5.0))
     if kind in ("flux", "exposure_frame"):
         fault["factor"] = chance.choice((0.2, 0.45, 0.9, 1.5))
     if kind in ("flux", "offset"):

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from xrm_control.acquisition.steps import Acquisition
-from xrm_control.core.states import RoiState
+from xrm_control.core.states import RoiState, Verdict
 from xrm_control.mosaic.displacement import Displacement, stands_out
 from xrm_control.mosaic.tiles import Mosaic, Picture
 from xrm_control.processing.achieved import Achieved
-from xrm_control.processing.achieved import shortcomings as _shortcomings
+from xrm_control.processing.achieved import ended as _ended
 from xrm_control.recipe.document import Recipe
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import Particle2D
@@ -27,6 +27,7 @@ from xrm_control.session import following, regions, resuming, runner, stages
 from xrm_control.session.context import RunContext
 from xrm_control.session.resuming import _displacement
 from xrm_control.storage.durable import durable_file
+from xrm_control.storage.run_folder import RunFolder
 
 _THE_SAME = 0.97
 NOT_MEASURED = "not measured: processing is off"
@@ -73,9 +74,10 @@ def _no_picture(_mosaic: Any, _rois: Any, _particles: Any, path: Path) -> None:
         file.write(b"\x89PNG\r\n\x1a\n")
 
 
-def _but_for_processing(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
-    """Why a run is not a full success; that nothing was measured is no reason here."""
-    return tuple(reason for reason in _shortcomings(run, recipe) if NOT_MEASURED not in reason)
+def _but_for_processing(run: Achieved, recipe: Recipe, place: RunFolder) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict on a run; that nothing was measured is no reason here."""
+    reasons = tuple(reason for reason in _ended(run, recipe, place)[1] if NOT_MEASURED not in reason)
+    return (Verdict.INCOMPLETE if reasons else Verdict.COMPLETE), reasons
 
 
 @contextlib.contextmanager
@@ -89,6 +91,6 @@ def without_processing() -> Iterator[None]:
         patch.setattr(regions, "draw_mosaic", _no_picture)
         patch.setattr(resuming, "_displacement", _where_it_was)
         patch.setattr(runner, "compare_with_mosaic", _as_in_the_mosaic)
-        patch.setattr(runner, "shortcomings", _but_for_processing)
+        patch.setattr(runner, "ended", _but_for_processing)
         patch.setattr(runner, "build_report", lambda path: "<html></html>")
         yield

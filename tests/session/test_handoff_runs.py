@@ -12,6 +12,7 @@ import pytest
 
 from tests.reporting.page import Page
 from tests.session.scripted import Night
+from tests.system.conftest import SHORT
 from xrm_control.core.events import RoiQuarantined
 from xrm_control.core.states import RoiState, Verdict
 from xrm_control.reporting.report import build_report
@@ -35,7 +36,8 @@ def night(folder: Path, program: str, **handoff: Any) -> Night:
 
 
 def test_the_least_that_a_core_may_give_back_makes_a_complete_run(tmp_path: Path) -> None:
-    run = night(tmp_path, LEAST + WRITES)
+    # Views enough for particles of the size that is wanted: nothing else is to be doubted.
+    run = Night(tmp_path, handoff={"command": [sys.executable, "-c", LEAST + WRITES]}, scan=SHORT["scan"])
     assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 0, Verdict.COMPLETE)
     counts = run.results["counts"]
     assert (counts["particles"], counts["whole_particles"], counts["voids"]) == (3, 2, None)

@@ -14,6 +14,7 @@ from xrm_control.core.errors import DataError, DeviceError, UnusableData
 from xrm_control.core.events import (
     InstrumentBegun,
     InstrumentReached,
+    LimitsKnown,
     RoiChosen,
     RotationPairLost,
     RunReplanned,
@@ -43,7 +44,7 @@ async def ready(run: RunContext) -> None:
 def test_connecting_says_so_and_writes_down_what_a_simulated_sample_is(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     stand.act(stages.connect)
-    assert [type(event) for event in stand.heard] == [InstrumentBegun, InstrumentReached]
+    assert [type(event) for event in stand.heard] == [InstrumentBegun, InstrumentReached, LimitsKnown]
     assert stand.folder.truth.is_file()
 
 

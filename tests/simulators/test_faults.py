@@ -35,6 +35,8 @@ def test_every_kind_can_be_written() -> None:
         *(Fault(kind, axis="x", move=1).kind for kind in ("stall", "limit")),
         *(Fault(kind, at_s=1.0).kind for kind in ("beam_loss", "interlock", "stuck_shutter", "disconnect")),
         *(Fault(kind, at_s=1.0, factor=0.5, axis="x", amount=1.0).kind for kind in ("flux", "offset")),
+        Fault("value", at_s=1.0, value="flux", amount=1.0).kind,
+        Fault("no_value", at_s=1.0, value="flux").kind,
         *(Fault(k, frames=(2,), factor=0.5, axis="x", amount=1.0).kind for k in KINDS if k.endswith("frame")),
     }
     assert made == set(KINDS)

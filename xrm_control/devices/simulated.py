@@ -74,7 +74,7 @@ class SimulatedBackend(Backend):
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
         as_ever = {"still": False, "rendering": True}
-        return {name: value for name, value in content.items() if as_ever.get(name) is not value}
+        return {name: value for name, value in content.items() if name not in as_ever or value is not as_ever[name]}
 
     @property
     def simulated(self) -> bool:

@@ -25,8 +25,8 @@ def moved(image: NDArray[np.floating], down_px: float, right_px: float) -> NDArr
     return np.asarray(shift(image, (down_px, right_px), order=1, mode="nearest"), np.float64)
 
 
-def median_of_neighbours(line: NDArray[np.floating], size: int) -> NDArray[np.float64]:
-    """(n,) -> (n,): of `size` values around each."""
+def median_of_neighbours(lines: NDArray[np.floating], size: int) -> NDArray[np.float64]:
+    """(m, n) -> (m, n): of `size` values around each, line by line."""
     from scipy.ndimage import median_filter
 
-    return np.asarray(median_filter(np.asarray(line, np.float64), size, mode="nearest"), np.float64)
+    return np.asarray(median_filter(np.asarray(lines, np.float64), (1, size), mode="nearest"), np.float64)

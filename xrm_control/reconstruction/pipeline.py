@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from xrm_control.core.cost import Cost
 from xrm_control.core.diagnostics import Diagnostic, collected
@@ -60,6 +60,12 @@ class ReconstructionSpec(Spec):
     memory_gb: float = Field(
         default=2.0, gt=0, le=1000, description="About what one worker may take; a large scan is made in parts."
     )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is as it always was: recipes from before there was such a setting keep their hash."""
+        content: dict[str, Any] = said(self)
+        return {name: value for name, value in content.items() if name != "half_acquisition" or value != "auto"}
 
     def cost(self, shape: tuple[int, int, int], *, sixteen_bit: bool = False) -> Cost:
         """Of a scan of shape (views, rows, columns): the volume, float32, its parts meanwhile, and one worker's memory.
