@@ -108,8 +108,13 @@ def of_the_night(run: Path, ledger: Ledger, end: str) -> Iterator[str]:
     attempts = dict(rows)
     skipped = {roi for roi, life in lives.items() if life.reason.startswith("skipped by")}
     for name, reason in missing.items():
-        tried = attempts.get(name, 0)
-        if FrameId(name).group not in skipped and tried < 2 * recipe.retry.frame_attempts:
+        group = FrameId(name).group
+        # An axis that slips again and again costs its region: one frame was tried as often as may be, the rest not.
+        set_aside = group in lives and lives[group].reason == reason
+        tried = max(
+            attempts.get(one, 0) for one in missing if one == name or (set_aside and FrameId(one).group == group)
+        )
+        if group not in skipped and tried < recipe.retry.frame_attempts * (1 if set_aside else 2):
             yield f"{name} was given up after {tried} attempts: {reason}"
     yield from (f"{name} was tried {tried} times" for name, tried in rows if tried > _MOST_ATTEMPTS)
     yield from _told_as_it_is(folder, recipe, missing, lives, end)
