@@ -90,3 +90,24 @@ def test_what_stopping_reads_is_always_fresh(soft: IocProcess) -> None:
 def test_what_was_asked_for_long_ago_is_read_afresh(soft: IocProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_module, "_FRESH_S", 0.0)
     assert read_after(soft, nothing) == (AFTER, AFTER)
+
+
+def test_nothing_is_told_or_asked_of_a_channel_that_was_given_back(soft: IocProcess) -> None:
+    """What the server has posted may wait for the loop while the channels are closed: Channel Access would crash."""
+    pv, other = f"{soft.prefix}Ring", Other(soft.prefix)
+    other.put("Ring", BEFORE)
+
+    async def session(registry: Registry, clock: Clock) -> list[float]:
+        told: list[float] = []
+        registry.watch(pv, lambda value: told.append(registry.spoken(pv, value)))
+        while not told:
+            await clock.sleep(0.01)
+        other.put("Ring", AFTER)
+        # The loop has not had its turn since.
+        registry.close()
+        await clock.sleep(0.2)
+        assert (registry.elements(pv), registry.kind(pv), registry.port(pv)) == (0, "number", "")
+        assert not registry.may_write(pv)
+        return told
+
+    assert with_registry(site_map(soft), [pv], session) == [BEFORE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,9 @@ def again(error: InstrumentUnreachable) -> InstrumentUnreachable:
     )
 
 
-def plain(value: Any, elements: int, choices: tuple[str, ...]) -> Any:
-    """A value with its enums and texts as str; elements: the PV's length; choices: of an enum."""
-    if isinstance(value, np.ndarray) and value.dtype == np.uint8 and elements <= _LONGEST_TEXT:
+def plain(value: Any, elements: Callable[[], int], choices: tuple[str, ...]) -> Any:
+    """A value with its enums and texts as str; elements: tells the PV's length; choices: of an enum."""
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8 and elements() <= _LONGEST_TEXT:
         return value.tobytes().split(b"\0", 1)[0].decode("latin-1")
     if choices and isinstance(value, int):
         return choices[value] if 0 <= value < len(choices) else str(value)

@@ -144,7 +144,9 @@ class Library:
             del self._monitors[monitor]
 
     def field_type(self, chid: int) -> int:
-        """Native type (`epics.dbr`), -1 while not connected."""
+        """Native type (`epics.dbr`), -1 while not connected, or given back."""
+        if not chid:
+            return -1
         native = self._types.get(chid)
         if native is None:
             native = int(self._ca.ca_field_type(dbr.chid_t(chid)))
@@ -153,16 +155,16 @@ class Library:
         return native
 
     def element_count(self, chid: int) -> int:
-        """How many elements the PV may hold."""
-        return int(self._ca.ca_element_count(dbr.chid_t(chid)))
+        """How many elements the PV may hold; 0 of a channel that was given back."""
+        return chid and int(self._ca.ca_element_count(dbr.chid_t(chid)))
 
     def may_write(self, chid: int) -> bool:
         """Whether the server lets us write."""
-        return bool(self._ca.ca_write_access(dbr.chid_t(chid)))
+        return chid != 0 and bool(self._ca.ca_write_access(dbr.chid_t(chid)))
 
     def host(self, chid: int) -> str:
         """Address and port of the server that has the PV."""
-        return (self._ca.ca_host_name(dbr.chid_t(chid)) or b"").decode("ascii", "replace")
+        return ((chid and self._ca.ca_host_name(dbr.chid_t(chid))) or b"").decode("ascii", "replace")
 
     def get(self, chid: int, on_answer: OnAnswer, *, choices: bool = False) -> None:
         """Ask for a fresh value, with alarm and time; with `choices` for the texts of an enum instead."""

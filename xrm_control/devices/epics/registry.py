@@ -208,17 +208,24 @@ class Registry:
         at_once: called before that, in Channel Access' own thread, whatever the loop does; it may only `command`.
         """
 
+        channel = self._channels[name]
+
+        def told(value: Any) -> None:
+            # What was posted last may be told of only after the channel was given back.
+            if channel.handle:
+                listener(value)
+
         def hear(answer: CaReply) -> None:
             if at_once is not None:
                 at_once(answer.value)
-            self._calls.put(lambda: listener(answer.value))
+            self._calls.put(lambda: told(answer.value))
 
-        libca.library().subscribe(self._channels[name].handle, hear)
+        libca.library().subscribe(channel.handle, hear)
         libca.library().flush()
 
     def spoken(self, name: str, raw: Any) -> Any:
         """What `watch` has heard of a PV as `read` says it: enums and texts as str."""
-        return plain(raw, self.elements(name), self._channels[name].choices)
+        return plain(raw, lambda: self.elements(name), self._channels[name].choices)
 
     def fence(self, check: Callable[[], None]) -> None:
         """Ask `check` before each write; what it raises keeps the write from going out."""
@@ -382,7 +389,8 @@ class Registry:
                 value=answer.value if isinstance(answer.value, int | float | str) else "an array",
                 remedy="the IOC has lost its device: look at the device, its cable and the IOC's own console",
             )
-        return replace(answer, value=plain(answer.value, self.elements(name), self._channels[name].choices))
+        value = plain(answer.value, lambda: self.elements(name), self._channels[name].choices)
+        return answer if value is answer.value else replace(answer, value=value)
 
 
 def _taker(batch: PendingReplies, place: int) -> libca.OnAnswer:
