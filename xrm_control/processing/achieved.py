@@ -212,12 +212,16 @@ def _scan_s(journal: JournalQueries) -> dict[str, float]:
     return {roi: seconds for roi, seconds in spent.items() if roi in ended}
 
 
+_BEGUN_ANEW = (RunState.CONNECTING, RunState.FINISHING)
+
+
 def _standing(states: Sequence[StateRecord], *, in_one_process: bool = False) -> list[tuple[float, float]]:
-    """(from, to): while the run was paused; also where it had ended so, and whoever went on with it connected anew."""
+    """(from, to): while the run was paused; also where it had ended so, and whoever went on with it began anew: by
+    connecting, or where only computing was left by that."""
     return [
         (record.t_s, after.t_s)
         for record, after in pairwise(states)
-        if record.state is RunState.PAUSED and not (in_one_process and after.state is RunState.CONNECTING)
+        if record.state is RunState.PAUSED and not (in_one_process and after.state in _BEGUN_ANEW)
     ]
 
 
