@@ -17,7 +17,7 @@ from tests.session.scripted import SMALL, Night
 from tests.system.conftest import write_recipe
 from xrm_control import app
 from xrm_control.app.service import Manager, Progress, ServiceListener, left_behind, unit
-from xrm_control.core.events import FrameMissing, RunFolderMade, RunHeld, StateEntered
+from xrm_control.core.events import FrameMissing, RunAborted, RunFolderMade, RunHeld, StateEntered
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import RunState
 from xrm_control.storage.journal import Journal
@@ -159,6 +159,11 @@ def test_a_whole_run_tells_how_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
         journal.set_state(RunState.SCANNING, t_s=1e4, utc="2026-01-01T00:00:00+00:00")
     assert left_behind(night.folder.parent, sha256) == night.folder
     assert left_behind(night.folder.parent, "0" * 64) is None
+    for name, goes_on in (("SIGTERM", True), ("abort by somebody", False), ("Ctrl-C", False)):
+        with Journal.open(night.folder / "journal.sqlite") as journal:
+            journal.set_state(RunState.ABORTED, t_s=2e4, utc="2026-01-01T00:00:00+00:00")
+            journal.record_event(RunAborted.kind, f"ended by {name}", t_s=2e4)
+        assert (left_behind(night.folder.parent, sha256) is not None) is goes_on
     assert left_behind(tmp_path / "nowhere", sha256) is None
 
 

@@ -28,6 +28,7 @@ from xrm_control.core.events import (
     StateEntered,
 )
 from xrm_control.core.states import ENDING, ENDS, WORKING, RunState
+from xrm_control.processing.achieved import ended_by_the_machine
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -150,17 +151,21 @@ def told_to_manager(events: EventStream, longest_s: float) -> Iterator[None]:
 
 
 def left_behind(out: Path, recipe_sha256: str) -> Path | None:
-    """The newest run of a recipe in `out`, if it died or was ended by a signal; None if it came to another end."""
+    """The newest run of a recipe in `out`, if it died or was ended by the machine.
+
+    None if it came to another end, or somebody wanted it to end.
+    """
     for path in sorted((one for one in out.glob("*") if (one / "journal.sqlite").is_file()), reverse=True):
         try:
             with JournalReader.open(RunFolder.open(path).journal) as journal:
                 ours, state = journal.run().recipe_sha256 == recipe_sha256, journal.state()
+                wanted = state is not None and state.state is RunState.ABORTED and not ended_by_the_machine(journal)
         except DataError:
             # What cannot be read is not gone on with by itself.
             continue
         if ours:
             over = state is not None and state.state in (RunState.DONE, RunState.FAILED, RunState.PAUSED)
-            return None if over else path
+            return None if over or wanted else path
     return None
 
 

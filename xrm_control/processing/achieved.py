@@ -130,6 +130,14 @@ def _ended_by(journal: JournalQueries, kind: str) -> list[str]:
     ]
 
 
+def ended_by_the_machine(journal: JournalQueries) -> bool:
+    """Whether a run was aborted by what a machine that shuts down sends, or a terminal that closes, and by nobody's
+    wish: it may be gone on with unasked.
+    """
+    texts = [event.text for event in journal.events_of(RunAborted.kind)]
+    return bool(texts) and any(name in texts[-1] for name in ("SIGTERM", "a closed terminal", "cancellation"))
+
+
 def left_undone(run: Achieved) -> list[str]:
     """What a run that died, or was stopped, had begun, or planned, and not finished."""
     left = [f"{roi} was not scanned to its end" for roi in run.rois if roi not in run.lives]

@@ -10,10 +10,11 @@ from pathlib import Path
 from xrm_control.contracts.queue import Item
 from xrm_control.contracts.results import RESULTS
 from xrm_control.core.errors import DataError, XrmError
-from xrm_control.core.events import RunAborted, RunFailed, SafeStateFailed, SafeStateVerified
+from xrm_control.core.events import RunFailed, SafeStateFailed, SafeStateVerified
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState, Verdict
+from xrm_control.processing.achieved import ended_by_the_machine
 from xrm_control.processing.schedule import Obstacle
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader
 from xrm_control.storage.queue_folder import ItemFolder
@@ -86,7 +87,7 @@ def code_on_record(run: Path) -> int | None:
             return ExitCode.OK if _verdict(run) is Verdict.COMPLETE else ExitCode.PARTLY
         if state is RunState.FAILED:
             return ExitCode.FAILURE
-        if state is RunState.ABORTED and not _by_the_machine(journal):
+        if state is RunState.ABORTED and not ended_by_the_machine(journal):
             return ExitCode.INTERRUPTED
         if state is RunState.PAUSED and folder.results.exists():
             return ExitCode.RESUMABLE
@@ -98,12 +99,6 @@ def _left_safe(journal: JournalQueries) -> bool:
     failed = [at.t_s for at in journal.events_of(SafeStateFailed.kind)]
     verified = [at.t_s for at in journal.events_of(SafeStateVerified.kind)]
     return not failed or max(verified, default=-1.0) > max(failed)
-
-
-def _by_the_machine(journal: JournalQueries) -> bool:
-    """Ended by what a machine that shuts down sends, or a terminal that closes, and by nobody's wish."""
-    texts = [event.text for event in journal.events_of(RunAborted.kind)]
-    return bool(texts) and any(name in texts[-1] for name in ("SIGTERM", "a closed terminal", "cancellation"))
 
 
 def _finished(run: Path | None, code: int, reason: str) -> Ending:
