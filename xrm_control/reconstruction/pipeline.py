@@ -154,7 +154,8 @@ class Prepared:
         pixel_um = float(content["pixel_size_um"])
         column_px, uncertainty_px = map(float, content["axis"])
         axis = RotationAxis(column_px, uncertainty_px, tuple((int(one), int(other)) for one, other in content["pairs"]))
-        half = bool(content["half"])
+        # Parts that were begun before there was such a thing are gone on with.
+        half = "half" in content and bool(content["half"])
         if "dark" not in content:
             return cls(pixel_um, axis, None, half)
         return cls(
