@@ -31,11 +31,6 @@ DRIVER = (
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
-@pytest.fixture
 def process(bench: Bench) -> Iterator[Any]:
     """A process that runs the queue; those that are left are ended."""
     started: list[subprocess.Popen[str]] = []

@@ -21,11 +21,6 @@ from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
 def order(bench: Bench) -> list[str]:
     found = look(bench.queue)
     names = {item.number: item.name for item in found.items}

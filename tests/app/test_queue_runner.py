@@ -32,11 +32,6 @@ DRIVER = (
 )
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
-
-
 def page(bench: Bench) -> Morning:
     return MORNING.read(bench.queue / "morning.json")
 
