@@ -15,36 +15,37 @@ from xrm_control.processing.schedule import Slot, at
 
 
 def view(found: Listing) -> list[Table | str]:
-    """What is ahead in the order of its turn, then what is over; and the whole in words."""
-    table = Table("", "item", "state", "priority", "begins", "ends", "takes", "remark", title=f"Queue {found.path}",
+    """What is ahead in the order of its turn, then what is over; what there is to say of each; the whole in words."""
+    table = Table("", "item", "state", "priority", "begins", "ends", "takes", title=f"Queue {found.path}",
                   title_justify="left")  # fmt: skip
+    remarks: list[str] = []
     slots = found.schedule.by_number
     items = {item.number: item for item in found.items}
     for slot in found.schedule.slots:
-        table.add_row(*_ahead(items[slot.number], slot))
+        item = items[slot.number]
+        begin, end = ("", "") if slot.obstacle is not None else (_day(slot.begin), _day(slot.end))
+        table.add_row(str(item.number), item.name, item.state, str(item.priority), begin, end, duration(slot.seconds))
+        remarks += _said_of(item, _remark(item, slot))
     over = [item for item in found.items if item.state not in AHEAD and item.state is not ItemState.REMOVED]
     if slots and over:
         table.add_section()
     for item in over:
-        table.add_row(
-            str(item.number), item.name, item.state, str(item.priority), "", _day(item.history[-1].utc), "", item.reason
-        )
-    return [table, *_words(found)]
+        table.add_row(str(item.number), item.name, item.state, str(item.priority), "", _day(item.history[-1].utc), "")
+        remarks += _said_of(item, item.reason)
+    return [table, *remarks, *_words(found)]
 
 
-def _ahead(item: Item, slot: Slot) -> tuple[str, ...]:
-    begin, end, takes = _day(slot.begin), _day(slot.end), duration(slot.seconds)
+def _said_of(item: Item, remark: str) -> list[str]:
+    return [f"item {item.number} ({item.name}): {remark}"] if remark else []
+
+
+def _remark(item: Item, slot: Slot) -> str:
     if slot.obstacle is not None:
-        begin, end = "", ""
-        remark = (
-            f"will not be begun: it {slot.obstacle.reason}"
-            if slot.obstacle.reason.startswith("would")
-            else (f"will not be begun: {slot.obstacle.reason}")
-        )
-    else:
-        remark = f"by {_day(item.deadline)}" if item.deadline is not None else ""
-        remark = remark or (item.reason if item.state is not ItemState.WAITING or item.begun else "")
-    return str(item.number), item.name, str(item.state), str(item.priority), begin, end, takes, remark
+        reason = slot.obstacle.reason
+        return f"will not be begun: {'it ' if reason.startswith('would') else ''}{reason}"
+    if item.deadline is not None:
+        return f"by {_day(item.deadline)}"
+    return item.reason if item.state is not ItemState.WAITING or item.begun else ""
 
 
 def _day(moment: datetime) -> str:
