@@ -29,7 +29,9 @@ _POLICY = (
     "form-action 'self'"
 )
 # Reports carry their own styles and pictures, and no scripts of the server's.
-_REPORT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts"
+_REPORT_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts"
+)
 
 
 class Role(StrEnum):
@@ -89,7 +91,9 @@ class Gate:
     def _refused(self, scope: Scope, headers: Headers) -> ASGIApp | Role:
         host, method = headers.get("host", ""), scope["method"]
         if host.lower() not in self._access.hosts:
-            return _no(421, "this server is not reached under that name", value=host, remedy="use the address that it told")
+            return _no(
+                421, "this server is not reached under that name", value=host, remedy="use the address that it told"
+            )
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return _no(403, "another site's page may not ask", value=origin)
@@ -136,7 +140,9 @@ def _remembered(token: str) -> ASGIApp:
     return answer
 
 
-def _no(status: int, what: str, value: str | None = None, limit: str | None = None, remedy: str | None = None) -> ASGIApp:
+def _no(
+    status: int, what: str, value: str | None = None, limit: str | None = None, remedy: str | None = None
+) -> ASGIApp:
     told = Refusal(what=what, value=None if value is None else value[:200], limit=limit, remedy=remedy)
     return JSONResponse(told.model_dump(), status_code=status)
 

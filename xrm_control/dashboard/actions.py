@@ -17,7 +17,8 @@ def actions(summary: RunSummary, *, skippable: bool) -> tuple[ActionView, ...]:
     """Each action. skippable: whether a region is left that can be set aside."""
     state = None if summary.state is None else summary.state.state
     return tuple(
-        ActionView(name=name, possible=not reason, reason=reason) for name, reason in _reasons(summary, state, skippable)
+        ActionView(name=name, possible=not reason, reason=reason)
+        for name, reason in _reasons(summary, state, skippable)
     )
 
 
@@ -27,7 +28,10 @@ def _reasons(summary: RunSummary, state: RunState | None, skippable: bool) -> It
     paused = state is RunState.PAUSED
     yield PAUSE, over or nobody or ("the run is paused already" if paused else "")
     yield CONTINUE, over or nobody or ("" if paused else "the run is not paused")
-    yield RESUME, "a process carries the run out" if summary.alive else ("the run is done" if state is RunState.DONE else "")
+    yield (
+        RESUME,
+        "a process carries the run out" if summary.alive else ("the run is done" if state is RunState.DONE else ""),
+    )
     yield SKIP, over or ("" if skippable else "no region is left to be skipped")
     yield ADD, over
     yield UNTIL, over

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xrm_control.contracts.results import RunResults
+from xrm_control.contracts.trust import Evidence, TrustVerdict
 from xrm_control.core.errors import XrmError
 from xrm_control.core.events import SafeStateFailed
 from xrm_control.core.states import Level, RoiState, RunState
@@ -31,7 +32,7 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
         yield Alarm(
             level=Level.ERROR,
             cause=f"the run died in state {'idle' if state is None else state.state}",
-            evidence=f"last sign of life {summary.last_sign_utc or 'unknown'}, {at}; {summary.total.kept} frames are safe",
+            evidence=f"last sign of life {summary.last_sign_utc or 'unknown'}, {at}; {summary.total.kept} frames kept",
             cure="look whether the shutter is closed and the axes are at rest, then go on with the run",
             action=RESUME,
         )
@@ -97,13 +98,13 @@ def _of_regions(summary: RunSummary) -> Iterator[Alarm]:
 def _of_results(results: RunResults | None) -> Iterator[Alarm]:
     for roi, quality in () if results is None else results.quality.items():
         for check in quality.checks:
-            if check.verdict is not None and check.verdict != "pass":
-                numbers = "; ".join(
-                    f"{one.name} {'unknown' if one.value is None else f'{one.value:.4g}'}{f' ({one.limit})' if one.limit else ''}"
-                    for one in check.evidence
-                )
+            if check.verdict not in (None, TrustVerdict.PASS):
+                numbers = "; ".join(map(_number, check.evidence))
                 yield Alarm(
-                    level=Level.WARNING, cause=f"{roi}: {check.reason}", evidence=numbers or check.check, cure=check.remedy
+                    level=Level.WARNING,
+                    cause=f"{roi}: {check.reason}",
+                    evidence=numbers or check.check,
+                    cure=check.remedy,
                 )
 
 
@@ -115,3 +116,8 @@ def _of_the_disk(free_bytes: int) -> Iterator[Alarm]:
             evidence=f"{free_bytes / 1e9:.2f} GB are free",
             cure="free some space: the run stops safely before it is full, and can be gone on with",
         )
+
+
+def _number(one: Evidence) -> str:
+    value = "unknown" if one.value is None else f"{one.value:.4g}"
+    return f"{one.name} {value} ({one.limit})" if one.limit else f"{one.name} {value}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xrm_control.contracts.plan import PLAN
+from xrm_control.contracts.quality import FOREIGN_QUALITY, ForeignQuality
 from xrm_control.contracts.results import REGION_RESULTS, RegionResults
 from xrm_control.contracts.rois import ROIS, RoiRecord, RoisDocument
 from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.core.errors import XrmError
-from xrm_control.core.states import FrameKind, FrameOutcome, RoiState
 from xrm_control.core.frame_id import MOSAIC
+from xrm_control.core.states import FrameKind, FrameOutcome, RoiState
 from xrm_control.dashboard.models import MosaicView, Regions, RegionView, TileView
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import RoiStateRecord, StageProgress
@@ -89,7 +90,7 @@ def _region(
     place, life, frames = folder.roi(roi.name), lives.get(roi.name), progress.get(roi.name)
     done, planned = (frames.done, frames.planned) if frames is not None else (0, 0)
     results = _results(folder, roi.name) if life is not None and life.state is RoiState.REPORTED else None
-    quality = None if results is None else results.quality.get(roi.name)
+    quality = None if results is None else _quality(folder, roi.name)
     diameter = None if results is None else results.population.quantities.get("equivalent_diameter_um")
     voided = None if results is None else results.population.voided_fraction
     return RegionView(
@@ -121,6 +122,13 @@ def _region(
 def _results(folder: RunFolder, roi: str) -> RegionResults | None:
     try:
         return REGION_RESULTS.read(folder.roi(roi).results)
+    except XrmError:
+        return None
+
+
+def _quality(folder: RunFolder, roi: str) -> ForeignQuality | None:
+    try:
+        return FOREIGN_QUALITY.read(folder.roi(roi).quality)
     except XrmError:
         return None
 

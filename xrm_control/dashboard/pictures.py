@@ -91,4 +91,4 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=8)
 def _mean(paths: tuple[str, ...]) -> NDArray[np.float32]:
-    return np.mean([_read(Path(path)) for path in paths], axis=0, dtype=np.float32)
+    return np.stack([_read(Path(path)) for path in paths]).mean(axis=0, dtype=np.float32)

@@ -46,7 +46,9 @@ class RunsFolder:
         found = [
             card
             for card in self._cards()
-            if all(word in f"{card.name} {card.recipe_name} {card.sample} {card.started_utc}".casefold() for word in words)
+            if all(
+                word in f"{card.name} {card.recipe_name} {card.sample} {card.started_utc}".casefold() for word in words
+            )
             and (verdict is None or card.verdict is verdict)
         ]
         present = {card.name for card in found}

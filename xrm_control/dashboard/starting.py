@@ -81,6 +81,8 @@ class Starter:
                     return journal.parent.name
             if process.poll() is not None:
                 said = words.read_text("utf-8", "replace")[-_LONGEST_WORDS:].strip()
-                raise CommandRefusal(said or "the run ended before it had begun", value=f"exit code {process.returncode}")
+                raise CommandRefusal(
+                    said or "the run ended before it had begun", value=f"exit code {process.returncode}"
+                )
             pause(_LOOK_EVERY_S)
         raise CommandRefusal("the run has not begun", value=f"{_BEGUN_WITHIN_S:g} s", remedy="look at the list of runs")

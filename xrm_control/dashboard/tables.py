@@ -38,5 +38,3 @@ def table(folder: RunFolder, name: Literal["particles", "voids"], offset: int, l
 
 def _column(column: Column) -> TableColumn:
     return TableColumn(name=column.name, heading=column.label, unit=column.unit, meaning=column.meaning)
-
-

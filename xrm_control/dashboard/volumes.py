@@ -50,7 +50,9 @@ def planes(place: RoiFolder) -> Planes:
 
 def section(place: RoiFolder, plane: Plane, index: int) -> Section:
     """A plane in grey, 8 bits. Raises DataError outside of the volume."""
-    return Section(grey(_plane(_opened(place.volume).data, plane, index), _window(str(place.volume), _stamp(place.volume))))
+    return Section(
+        grey(_plane(_opened(place.volume).data, plane, index), _window(str(place.volume), _stamp(place.volume)))
+    )
 
 
 def label_section(place: RoiFolder, plane: Plane, index: int) -> Section:

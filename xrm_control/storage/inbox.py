@@ -41,7 +41,7 @@ class Inbox:
     def written(command: Command, on_behalf_of: str = "", request: str = "") -> tuple[str, Letter]:
         """A command as a letter of this process's user, and its number; numbers sort by time.
 
-        on_behalf_of: whoever has told this process; request: what the sender calls the letter, of letters, digits and -.
+        on_behalf_of: whoever has told this process; request: the sender's name for it, of letters, digits and -.
         """
         now = utc_now()
         user = f"{getpass.getuser()}@{socket.gethostname()}"

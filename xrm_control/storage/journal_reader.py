@@ -206,9 +206,7 @@ class JournalQueries:
 
     def events_before(self, before: int | None, limit: int) -> list[tuple[int, EventRecord]]:
         """(id, event) of the newest `limit` events with an id below `before` (None: of all), in order."""
-        rows = self._rows(
-            "SELECT * FROM event WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2", (before, limit)
-        )
+        rows = self._rows("SELECT * FROM event WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2", (before, limit))
         return [(row["id"], _event(row)) for row in reversed(rows)]
 
     def last_event_id(self) -> int:
@@ -217,7 +215,17 @@ class JournalQueries:
 
     def version_of_data(self) -> tuple[int, ...]:
         """Numbers that change with every row that is added."""
-        tables = ("attempt", "committed", "rejected", "missing", "event", "run_state", "roi_state", "artifact", "planned_frame")
+        tables = (
+            "attempt",
+            "committed",
+            "rejected",
+            "missing",
+            "event",
+            "run_state",
+            "roi_state",
+            "artifact",
+            "planned_frame",
+        )
         rows = self._rows(" UNION ALL ".join(f"SELECT coalesce(max(rowid), 0) AS n FROM {table}" for table in tables))
         return tuple(int(row["n"]) for row in rows)
 
