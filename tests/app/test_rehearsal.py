@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from xrm_control import app
+from xrm_control.app.comparison import compare
 from xrm_control.app.queue import items
 from xrm_control.app.queue.items import Wanted
 from xrm_control.app.rehearsal import Wish, rehearse
@@ -198,3 +199,22 @@ def test_what_cannot_be_rehearsed(night: Path, tmp_path: Path, wish: Wish, words
 def test_a_run_is_no_rehearsal(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no rehearsal"):
         read(tmp_path)
+
+
+def test_a_night_is_laid_beside_its_rehearsal(calm: tuple[Path, Rehearsal], stormy: tuple[Path, Rehearsal]) -> None:
+    """The stormy one stands for the real night: its hold and its retaken frame are found, and nothing else."""
+    run = stormy[0] / str(stormy[1].items[0].nights[0].run)
+    found = compare(run, calm[0])
+    assert found.rehearsed
+    # The frame without light was a projection: its region gets the dose of one more.
+    assert {(one.stage, one.what) for one in found.deviations} == {
+        ("roi-01", "retaken"),
+        ("roi-01", "dose"),
+        ("roi-02", "time"),
+    }
+    assert not found.unexplained
+    (time,) = [one for one in found.deviations if one.what == "time"]
+    assert "held: beam lost" in time.because[0]
+    assert any("itself a rehearsed run" in note for note in found.notes)
+    same = compare(run, run)
+    assert (same.deviations, same.rehearsed) == ((), False)
