@@ -20,7 +20,8 @@ from xrm_control.core.states import Verdict
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document, load_text
 
-MAP = Path(__file__).parents[2] / "recipes" / "instruments" / "simulated_ioc.yaml"
+RECIPES = Path(__file__).parents[2] / "recipes"
+MAP = RECIPES / "instruments" / "simulated_ioc.yaml"
 NIGHT = {
     "name": "short_night",
     "instrument": {"backend": "simulated", "seed": 3},
@@ -142,6 +143,18 @@ def test_a_twin_is_the_same_recipe_in_writing(night: Path, images: bool) -> None
     assert twin.recipe.alerts.on == ()
     assert not twin.start.read
     assert "stands nowhere" in twin.start.note
+
+
+@pytest.mark.parametrize("images", [True, False])
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_twin_of_each_recipe_is_in_order(path: Path, images: bool) -> None:
+    loaded = app.load(path)
+    twin = twin_of(loaded.recipe, images=images)
+    recipe, source = load_text(text_of(twin.recipe, path.name), Recipe, {}, name=path.name)
+    plan, real = app.check(app.Loaded(recipe, source.text, path, source)), app.check(loaded)
+    assert plan.total_s == pytest.approx(real.total_s, rel=1e-6)
+    assert plan.dose_per_scan_gy == pytest.approx(real.dose_per_scan_gy)
+    assert [stage.frames for stage in plan.stages] == [stage.frames for stage in real.stages]
 
 
 def test_the_twin_of_a_site_has_its_axes_and_opens_nothing(tmp_path: Path) -> None:

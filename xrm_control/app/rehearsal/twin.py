@@ -10,7 +10,7 @@ import yaml
 
 from xrm_control.acquisition.conditions import DISK_FREE
 from xrm_control.compute.inline import Inline
-from xrm_control.contracts.rehearsal import Start
+from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND, Start
 from xrm_control.core.errors import InstrumentUnreachable, RecipeError
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 from xrm_control.devices.rehearsed import RehearsalBackend, TwinCamera, twin_axis
@@ -59,7 +59,11 @@ def twin_of(recipe: Recipe, *, images: bool) -> Twin:
     start = _start(recipe, about)
     own = recipe.instrument if isinstance(recipe.instrument, SimulatedBackend) else None
     settings: dict[str, object] = {} if own is None else own.model_dump(exclude={"backend"})
-    settings |= {"stands_for": about.name[:200], "rendering": images and settings.get("rendering", True)}
+    settings |= {
+        "backend": REHEARSAL_BACKEND,
+        "stands_for": about.name[:200],
+        "rendering": images and settings.get("rendering", True),
+    }
     camera = about.camera
     if own is None:
         _require_picture(camera, images=images)
@@ -90,19 +94,27 @@ def twin_of(recipe: Recipe, *, images: bool) -> Twin:
     if not images:
         scan = recipe.scan.model_copy(update={"projections": recipe.scan.projection_count(about.camera)})
         output = recipe.output.model_copy(update={"keep_free_gb": 0.0})
-        parts |= {"scan": scan, "output": output, "compute": Inline()}
+        # Nothing is reconstructed: rows and columns of another detector's frames would only be refused.
+        fewer = about.camera.width_px / camera.width_px
+        axis = recipe.reconstruction.rotation_axis
+        volumes = recipe.reconstruction.model_copy(
+            update={"rows": None, "rotation_axis": axis if isinstance(axis, str) else axis / fewer}
+        )
+        parts |= {"scan": scan, "output": output, "compute": Inline(kind="inline"), "reconstruction": volumes}
     return Twin(recipe.model_copy(update=parts), start, tuple(notes))
 
 
 def text_of(recipe: Recipe, of: str) -> str:
-    """The recipe as a document that gives it again."""
-    body = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    """The recipe as a document that gives it again; what was not said stays unsaid: not all goes with everything."""
+    body = yaml.safe_dump(
+        recipe.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True, width=120
+    )
     return f"# REHEARSAL of {of}: played on the twin, no data.\n{body}"
 
 
 def _start(recipe: Recipe, about: InstrumentDescription) -> Start:
     """Where the axes stand, asked of the instrument; where it cannot be asked, at home."""
-    home = dict.fromkeys(_AXES, 0.0)
+    home: dict[str, float] = dict.fromkeys(_AXES, 0.0)
     try:
         found: Mapping[str, float] | None = recipe.instrument.positions()
     except InstrumentUnreachable as error:
