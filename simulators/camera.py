@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.description import CameraDescription
-from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM
+from simulators.optics import DETECTOR_PX, PIXEL_UM
 from simulators.seeding import generator
 
 BIT_DEPTH = 16
@@ -19,7 +19,10 @@ _FEW = 10.0
 
 @dataclass(frozen=True)
 class CameraConfig:
-    """counts = photons * gain + dark offset, read noise (counts, rms), hot pixels (counts per second each)."""
+    """counts = photons * gain + dark offset, read noise (counts, rms), hot pixels (counts per second each).
+
+    width_px, height_px, pixel_um: unbinned; another detector than the usual one shows blobs only (`simulators.sketch`).
+    """
 
     gain: float
     dark_offset: float = 220.0
@@ -27,10 +30,14 @@ class CameraConfig:
     hot_pixels: int = 9
     hot_counts_per_s: float = 9000.0
     readout_s: tuple[tuple[int, float], ...] = ((1, 1.0), (2, 0.5), (4, 0.2), (8, 0.08))
+    width_px: int = DETECTOR_PX
+    height_px: int = DETECTOR_PX
+    pixel_um: float = PIXEL_UM
 
     def describe(self) -> CameraDescription:
         """What a driver publishes."""
-        return CameraDescription(DETECTOR_PX, DETECTOR_PX, PIXEL_UM, BINNINGS, dict(self.readout_s), BIT_DEPTH)
+        readout_s = dict(self.readout_s)
+        return CameraDescription(self.width_px, self.height_px, self.pixel_um, tuple(readout_s), readout_s, BIT_DEPTH)
 
 
 class Sensor:
@@ -44,9 +51,9 @@ class Sensor:
         self._begun = (round(1000 * begun_s),) if begun_s else ()
 
     def image(self, photons: NDArray[np.float64], exposure_s: float, number: int) -> NDArray[np.uint16]:
-        """Counts of frame `number`; photons is the expectation (size, size)."""
+        """Counts of frame `number`; photons is the expectation (rows, columns)."""
         c = self._config
-        size = photons.shape[0]
+        rows, columns = photons.shape
         if self._noise:
             arrived = photons_arrived(generator(self._seed, "photons", number, *self._begun), photons)
             counts = c.gain * arrived + c.dark_offset
@@ -55,7 +62,7 @@ class Sensor:
         else:
             counts = c.gain * photons + c.dark_offset
         row, column, strength = self._hot
-        np.add.at(counts, (row * size // DETECTOR_PX, column * size // DETECTOR_PX), strength * exposure_s)
+        np.add.at(counts, (row * rows // DETECTOR_PX, column * columns // DETECTOR_PX), strength * exposure_s)
         return np.clip(np.rint(counts), 0, FULL_SCALE).astype(np.uint16)
 
     @cached_property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from simulators.camera import CameraConfig
 from simulators.description import AxisName
 from simulators.faults import Fault
+from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisConfig
 from simulators.specimen import SpecimenConfig
 
@@ -31,6 +32,7 @@ class MicroscopeConfig:
     noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
     rendering: off, a specimen of blobs stands in for the one that would be looked at (see `simulators.sketch`).
     begun_s: when it was switched on; noise does not repeat itself after that.
+    energy_kev: that it calls its own; attenuation is that of 5.4 keV.
     """
 
     seed: int = 1
@@ -53,6 +55,7 @@ class MicroscopeConfig:
     axes: tuple[tuple[AxisName, AxisConfig], ...] = AXES
     faults: tuple[Fault, ...] = ()
     begun_s: float = 0.0
+    energy_kev: float = ENERGY_KEV
 
 
 def standing_still(config: MicroscopeConfig) -> MicroscopeConfig:

@@ -33,6 +33,7 @@ A `hidden` flux or offset shows in no status; else the source reads the flux, an
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -151,7 +152,7 @@ class FaultScript:
             if fault.kind not in kinds or not fits(fault):
                 continue
             if fault.at_s is not None:
-                first = 1 + sum(begin < fault.at_s for begin in begins_s)
+                first = 1 + bisect_left(begins_s, fault.at_s)
                 hit = first <= number < first + fault.times
             elif fault.move is not None:
                 hit = fault.move <= number < fault.move + fault.times

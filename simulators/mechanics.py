@@ -19,7 +19,9 @@ from simulators.trajectory import Segment, brake, reach_time, stop_position, tra
 
 @dataclass(frozen=True)
 class AxisConfig:
-    """One axis in its units (um or deg) and seconds; hard limits lie outside the soft ones."""
+    """One axis in its units (um or deg) and seconds; hard limits lie outside the soft ones; start: where it rests when
+    it is switched on.
+    """
 
     units: str
     low_limit: float
@@ -35,6 +37,7 @@ class AxisConfig:
     following_lag_s: float = 0.002
     ringing: float = 0.0
     resolution: float = 0.001
+    start: float = 0.0
 
     def describe(self) -> AxisDescription:
         """The part that a controller publishes."""
@@ -61,17 +64,19 @@ class _Outcome:
 
 
 class AxisModel:
-    """One axis, resting at 0 at time 0; all its past positions stay known, so an exposure can be integrated later."""
+    """One axis, resting at its start at time 0; all its past positions stay known, so that exposures can be integrated
+    later.
+    """
 
     def __init__(self, name: str, config: AxisConfig, seed: int, faults: FaultScript) -> None:
         self.name = name
         self.config = config
         self._seed = seed
         self._faults = faults
-        self._segments = [Segment(0.0, 0.0, 0.0)]
+        self._segments = [Segment(0.0, 0.0, config.start)]
         self._starts = [0.0]
         self._begins_s: list[float] = []
-        self._target = 0.0
+        self._target = config.start
         self._acceleration = config.acceleration
         self._outcome = _Outcome(0.0, 0.0)
         self._motions: list[Motion] = []
@@ -155,6 +160,16 @@ class AxisModel:
     def motions(self) -> tuple[Motion, ...]:
         """All motions so far, and those already ordered, in order."""
         return tuple(self._motions)
+
+    def motions_within(self, begin_s: float, end_s: float) -> list[Motion]:
+        """Those that were under way at some moment between two times, in order; each ends before the next one does."""
+        found: list[Motion] = []
+        for motion in reversed(self._motions):
+            if motion.end_s <= begin_s:
+                break
+            if motion.begin_s < end_s:
+                found.append(motion)
+        return found[::-1]
 
     @property
     def _offsets(self) -> list[Fault]:

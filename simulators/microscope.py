@@ -30,10 +30,9 @@ from simulators.drift import RunOut, ThermalDrift
 from simulators.errors import Disconnected, SimulationError
 from simulators.faults import Fault, FaultScript
 from simulators.imaging import View, mean_transmission
-from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisModel
 from simulators.monitors import Monitors
-from simulators.optics import BINNINGS, DETECTOR_PX, PIXEL_UM, Illumination
+from simulators.optics import PIXEL_UM, Illumination
 from simulators.seeding import generator
 from simulators.sketch import transmission
 from simulators.source import Shutter, Source, without
@@ -75,6 +74,7 @@ class Microscope:
         self._sensor = Sensor(self._camera, config.seed, config.noise, config.begun_s)
         self._binning, self._exposure_s = 8, 1.0
         self._taken: list[_Taken] = []
+        self._begins_s: list[float] = []
         self._counter = 0
         self._armed = False
         self._settings: list[SettingChange] = []
@@ -92,7 +92,7 @@ class Microscope:
     def describe(self) -> MicroscopeDescription:
         """Axes, camera, shutter and energy; static, and needs no specimen."""
         axes: dict[AxisName, Any] = {name: axis.describe() for name, axis in self.config.axes}
-        return MicroscopeDescription(axes, self._camera.describe(), self.config.shutter_s, ENERGY_KEV)
+        return MicroscopeDescription(axes, self._camera.describe(), self.config.shutter_s, self.config.energy_kev)
 
     def move(
         self,
@@ -163,8 +163,9 @@ class Microscope:
     def configure_camera(self, binning: int, exposure_s: float, t_s: float) -> None:
         """For the exposures that follow; ValueError for a binning the camera lacks or an exposure of no time."""
         self._connected(t_s)
-        if binning not in BINNINGS:
-            raise ValueError(f"camera: binning {binning} is not one of {', '.join(map(str, BINNINGS))}")
+        binnings = dict(self._camera.readout_s)
+        if binning not in binnings:
+            raise ValueError(f"camera: binning {binning} is not one of {', '.join(map(str, binnings))}")
         if not 0.0 < exposure_s < float("inf"):
             raise ValueError(f"camera: exposure {exposure_s} s is not positive")
         self._binning, self._exposure_s = binning, float(exposure_s)
@@ -190,7 +191,8 @@ class Microscope:
         self._connected(t_s)
         if self._taken and t_s < self._taken[-1].ready_s:
             raise SimulationError(f"camera: busy until {self._taken[-1].ready_s:.3f} s, asked at {t_s:.3f} s")
-        fault = self._faults.frame([*(taken.begin_s for taken in self._taken), t_s])
+        self._begins_s.append(t_s)
+        fault = self._faults.frame(self._begins_s)
         if fault is not None:
             self._interfere(fault, t_s)
         end_s = t_s + self._exposure_s
@@ -234,7 +236,7 @@ class Microscope:
             image[generator(self.config.seed, "nan", number).random(image.shape) < 0.05] = np.nan
         if taken.fault == "wrong_shape_frame":
             image = image[: -(len(image) // 8)]
-        pixel_um = PIXEL_UM * shown.binning
+        pixel_um = self._camera.pixel_um * shown.binning
         return CameraFrame(image, number, shown.unique_id, taken.begin_s, taken.end_s, shown.binning, pixel_um)
 
     def add_fault(self, fault: Fault) -> None:
@@ -252,12 +254,7 @@ class Microscope:
     def latched(self, begin_s: float, end_s: float) -> Latched:
         """What somebody who follows every status would have seen between two times that are past."""
         self._connected(end_s)
-        motions = [
-            motion
-            for axis in self._axes.values()
-            for motion in axis.motions()
-            if motion.begin_s < end_s and motion.end_s > begin_s
-        ]
+        motions = [motion for axis in self._axes.values() for motion in axis.motions_within(begin_s, end_s)]
         open_s = sum(b - a for a, b in self._shutter.open_periods(begin_s, end_s))
         lit = without([(begin_s, end_s)], self._source.dark_periods() + self._front_end.closed_periods())
         lit_s = sum(b - a for a, b in lit)
@@ -341,20 +338,23 @@ class Microscope:
         if taken.fault == "light_leak_frame":
             lit = [(taken.begin_s, taken.end_s)]
         lit_s = 0.0 if taken.fault == "dark_frame" else self._source.bright_s(lit)
-        size = DETECTOR_PX // taken.binning
-        photons = np.zeros((size, size))
+        shape = self._camera.height_px // taken.binning, self._camera.width_px // taken.binning
+        photons = np.zeros(shape)
         if lit_s > 0.0:
             begin_s, end_s = lit[0][0], lit[-1][1]
             middle_s = 0.5 * (begin_s + end_s)
             c = self.config
-            flux = c.photons_per_pixel_s * (taken.binning / 8) ** 2 * self._source.flux(middle_s)
-            photons = flux * lit_s * self._light.image(size, middle_s)
+            pixels = (taken.binning * self._camera.pixel_um / (8 * PIXEL_UM)) ** 2
+            flux = c.photons_per_pixel_s * pixels * self._source.flux(middle_s)
+            photons = flux * lit_s * self._light.image(shape, middle_s)
             photons *= self._transmission(begin_s, end_s, taken.binning)
         return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
 
     def _transmission(self, begin_s: float, end_s: float, binning: int) -> NDArray[np.float64]:
         if not self.config.rendering:
-            return transmission(self.config.seed, self._view(0.5 * (begin_s + end_s)), binning)
+            rows, columns = self._camera.height_px // binning, self._camera.width_px // binning
+            view = self._view(0.5 * (begin_s + end_s))
+            return transmission(self.config.seed, view, (rows, columns), self._camera.pixel_um * binning)
         return mean_transmission(self.specimen, self._view, begin_s, end_s, binning, self.config.blur_fwhm_um)
 
     def _interfere(self, fault: Fault, t_s: float) -> None:

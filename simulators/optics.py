@@ -80,13 +80,13 @@ class Illumination:
     wander: float
     seed: int
 
-    def image(self, size: int, t_s: float) -> NDArray[np.float64]:
-        """Relative intensity (size, size) at t_s; its maximum is about 1."""
+    def image(self, shape: tuple[int, int], t_s: float) -> NDArray[np.float64]:
+        """Relative intensity (rows, columns) at t_s; its maximum is about 1."""
         if self.unevenness == 0.0:
-            return np.ones((size, size))
+            return np.ones(shape)
         phases = generator(self.seed, "illumination").uniform(0.0, 2.0 * math.pi, 10)
-        axis = (np.arange(size) - 0.5 * (size - 1)) / (0.5 * size)
-        v, u = axis[:, None], axis[None, :]
+        down, across = ((np.arange(size) - 0.5 * (size - 1)) / (0.5 * size) for size in shape)
+        v, u = down[:, None], across[None, :]
         shift_u = 0.15 * math.cos(phases[0]) + self.wander * math.sin(2.0 * math.pi * t_s / 1900.0 + phases[1])
         shift_v = 0.15 * math.sin(phases[0]) + self.wander * math.sin(2.0 * math.pi * t_s / 2700.0 + phases[2])
         image = 1.0 - 0.5 * self.unevenness * ((u - shift_u) ** 2 + (v - shift_v) ** 2)

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.imaging import View
-from simulators.optics import DETECTOR_PX, PIXEL_UM
 from simulators.seeding import generator
 
 # Where blobs lie: across, down and along the beam, in um from the middle of a strip of 320 um.
@@ -33,18 +32,22 @@ def blobs(seed: int) -> NDArray[np.float64]:
     return found[np.argsort(found[:, 1])]
 
 
-def transmission(seed: int, view: View, binning: int) -> NDArray[np.float64]:
-    """Transmission (size, size) of the blobs as seen from a pose."""
-    half_um, reach_um = 0.5 * DETECTOR_PX * PIXEL_UM, 3.5 * _SEEN_UM
+def transmission(seed: int, view: View, shape: tuple[int, int], pixel_um: float) -> NDArray[np.float64]:
+    """Transmission (rows, columns) of the blobs as seen from a pose; `pixel_um` of the binned pixels."""
+    across_um, half_um, reach_um = 0.5 * shape[1] * pixel_um, 0.5 * shape[0] * pixel_um, 3.5 * _SEEN_UM
+    theta = math.radians(view.theta_deg)
+    aside_um = abs(view.x_um * math.cos(theta) + view.z_um * math.sin(theta))
+    if aside_um > _ACROSS_UM * abs(math.cos(theta)) + _DEPTH_UM * abs(math.sin(theta)) + across_um:
+        # Beside the strip, as a solid one would stand at this angle.
+        return np.ones(shape)
     known = blobs(seed)
     first, last = np.searchsorted(known[:, 1], (view.y_um - half_um - reach_um, view.y_um + half_um + reach_um))
     x, y, z, sigma, depth = known[first:last].T
-    right = x - view.x_um + (z - view.z_um) * math.radians(view.theta_deg) + view.lateral_um
+    right = x - view.x_um + (z - view.z_um) * theta + view.lateral_um
     down = y - view.y_um + view.vertical_um
-    seen = np.abs(right) < half_um + reach_um
+    seen = np.abs(right) < across_um + reach_um
     right, down, sigma, depth = (one[seen, None] for one in (right, down, sigma, depth))
-    size = DETECTOR_PX // binning
-    pixels_um = (np.arange(size) - 0.5 * (size - 1)) * PIXEL_UM * binning
-    columns = np.exp(-0.5 * ((pixels_um - right) / sigma) ** 2).astype(np.float32)
-    rows = (depth * np.exp(-0.5 * ((pixels_um - down) / sigma) ** 2)).astype(np.float32)
+    rows_um, columns_um = ((np.arange(size) - 0.5 * (size - 1)) * pixel_um for size in shape)
+    columns = np.exp(-0.5 * ((columns_um - right) / sigma) ** 2).astype(np.float32)
+    rows = (depth * np.exp(-0.5 * ((rows_um - down) / sigma) ** 2)).astype(np.float32)
     return np.exp(-(rows.T @ columns)).astype(np.float64)

@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from simulators.faults import FRAME_KINDS, MOTION_KINDS, PERIOD_KINDS
+from simulators.storms import drawn as fault_of
 
 FOV_UM = 65.536
-AXES = ("x", "y", "theta")
 Trouble = dict[str, Any]
 """kind, and what that kind needs: of a fault its fields, of the others see `_OTHERS`."""
 
@@ -103,26 +103,8 @@ def drawn(chance: random.Random, kind: str, frames: int) -> Trouble:
     """One trouble of a kind, somewhere in a night of so many frames."""
     if kind in _OTHERS:
         return _OTHERS[kind](chance, frames)
-    at_s = _at(chance, frames)
-    fault: Trouble = {"kind": kind, "at_s": at_s}
-    if kind in PERIOD_KINDS:
-        fault["duration_s"] = round(chance.choice((0.5, 3.0, 20.0, 120.0)) * chance.uniform(0.5, 1.5), 2)
-    else:
-        fault["times"] = chance.choice((1, 1, 1, 2, 3, 9))
-    if kind in (*MOTION_KINDS, "offset", "nudge_frame", "shove_frame"):
-        fault["axis"] = chance.choice(AXES)
-    if kind in ("offset", "nudge_frame", "shove_frame"):
-        fault["amount"] = chance.choice((-1, 1)) * chance.choice((0.02, 0.3, 2.0, 30.0))
-    if kind in ("value", "no_value"):
-        # Of something that no recipe here watches: it must change nothing.
-        fault["value"] = "temperature"
-    if kind == "value":
-        fault["amount"] = chance.choice((-1, 1)) * chance.choice((0.5, 5.0))
-    if kind in ("flux", "exposure_frame"):
-        fault["factor"] = chance.choice((0.2, 0.45, 0.9, 1.5))
-    if kind in ("flux", "offset"):
-        fault["hidden"] = chance.random() < 0.3
-    return fault
+    # A value that no recipe here watches: it must change nothing.
+    return fault_of(chance, kind, frames * _SECONDS_PER_FRAME)
 
 
 def _at(chance: random.Random, frames: int) -> float:

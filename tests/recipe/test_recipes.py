@@ -23,11 +23,17 @@ def test_each_recipe_is_in_order(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "rois", "projections"),
-    [("nmc811_screening", 4, 141), ("nmc622_statistics", 1, 141), ("high_resolution", 1, 1571), ("overnight", 12, 141)],
+    [("nmc811_screening", 4, 141), ("nmc622_statistics", 1, 141), ("high_resolution", 1, 1571), ("overnight", 32, 282)],
 )
 def test_what_they_plan(name: str, rois: int, projections: int) -> None:
     plan = app.check(app.load(RECIPES / f"{name}.yaml"))
     assert (plan.rois, plan.projections) == (rois, projections)
+
+
+def test_a_night_is_twelve_hours() -> None:
+    plan = app.check(app.load(RECIPES / "overnight.yaml"))
+    assert 11.5 < plan.total_s / 3600 < 12.5
+    assert not plan.warnings
 
 
 def test_the_papers_times() -> None:

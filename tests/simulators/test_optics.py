@@ -43,7 +43,7 @@ def test_a_point_is_150_nm_wide() -> None:
 
 def test_illumination_is_uneven_smooth_and_drifts_slowly() -> None:
     light = Illumination(0.15, 0.05, seed=1)
-    now, later = light.image(128, 0.0), light.image(128, 300.0)
+    now, later = light.image((128, 128), 0.0), light.image((128, 128), 300.0)
     assert 0.10 < 1 - now.min() / now.max() < 0.30
     assert np.abs(np.diff(now, axis=0)).max() < 0.01
     assert 1e-4 < np.abs(later / now - 1).max() < 0.02

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from xrm_control.cli import alert, arguments, commands, service, streams
+from xrm_control.cli import alert, arguments, commands, compare, rehearse, service, streams
 from xrm_control.cli.files import analyze, export, reconstruct
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
@@ -347,6 +347,8 @@ def states() -> None:
 cli.command()(ioc)
 alert.register(cli)
 service.register(cli)
+rehearse.register(cli)
+compare.register(cli)
 commands.register(cli, lambda run, speed, json_: _go_on(run, speed, json_))
 
 

@@ -82,7 +82,8 @@ def status_table(summary: RunSummary) -> Table:
     when = f" at {duration(summary.last_t_s)}" if summary.last_t_s is not None else ""
     table = Table(
         "stage", "done", "planned", "kept", "retaken", "missing", "ROI",
-        title=f"{summary.run.name}: {state}{when}", title_justify="left",
+        title=f"{'REHEARSAL, no data: ' if summary.run.rehearsal else ''}{summary.run.name}: {state}{when}",
+        title_justify="left",
     )  # fmt: skip
     for stage in summary.stages:
         frames = summary.frames[stage.roi]

@@ -54,6 +54,18 @@ class Backend(Spec):
         """The names of the values that conditions may watch, and their units; None: a site's own, known there alone."""
         return {}
 
+    @property
+    def shows_sample(self) -> bool:
+        """Whether its frames show the sample: where they do not, nothing is reconstructed or measured."""
+        return True
+
+    def positions(self) -> Mapping[str, float] | None:
+        """Where the axes stand, in um and degrees, without moving anything or taking control; those that can be read.
+
+        None: an instrument that stands nowhere until it is opened. Raises InstrumentUnreachable.
+        """
+        return None
+
     def speed(self) -> float:
         """How many times faster than the wall clock the instrument's own time passes; 1 for a real one.
 

@@ -18,6 +18,7 @@ from simulators.config import MicroscopeConfig, standing_still
 from simulators.errors import Disconnected
 from simulators.microscope import Microscope
 from simulators.monitors import VALUES
+from simulators.optics import PIXEL_UM
 from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
@@ -95,7 +96,11 @@ class SimulatedBackend(Backend):
 
     def _microscope(self, begun_s: float = 0.0) -> Microscope:
         """Switched on at begun_s: what was scripted for before is over."""
-        config = MicroscopeConfig(
+        config = self._config(begun_s)
+        return Microscope(standing_still(config) if self.still else config)
+
+    def _config(self, begun_s: float) -> MicroscopeConfig:
+        return MicroscopeConfig(
             seed=self.seed,
             specimen=SpecimenConfig(preset=self.specimen),
             noise=self.noise,
@@ -105,7 +110,6 @@ class SimulatedBackend(Backend):
             faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
             begun_s=begun_s,
         )
-        return Microscope(standing_still(config) if self.still else config)
 
 
 class SimulatedInstrument(ComposedInstrument):
@@ -367,8 +371,8 @@ def _description(microscope: Microscope) -> InstrumentDescription:
         microscope.counts_per_photon,
         microscope.dark_counts,
     )
-    # The simulator states its flux per pixel at binning 8.
-    flux_per_um2_s = microscope.config.photons_per_pixel_s / camera.binned_pixel_um(8) ** 2
+    # The simulator states its flux per usual pixel at binning 8, whatever camera it carries.
+    flux_per_um2_s = microscope.config.photons_per_pixel_s / (8 * PIXEL_UM) ** 2
     return InstrumentDescription(
         "simulated microscope", axes, camera, about.shutter_s, about.energy_kev, flux_per_um2_s, _CLEARANCE_UM
     )

@@ -34,6 +34,8 @@ from xrm_control.storage.run_folder import RunFolder
 
 _FOUND_AFTER_A_PAUSE = (RunResumed.kind, SampleCompared.kind, ScanBegunAnew.kind)
 _NAMED = 5  # missing frames that a reason names
+NOT_LOOKED_AT = "not measured: its frames show no sample"
+"""Why a region of an instrument without pictures is set aside: nothing was to be found out there."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,10 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
 
 def shortcomings(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
     """Why a run is not a full success; empty when it is."""
-    reasons = [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items()]
+    reasons = [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT]
     # What a region lacks that is set aside is said with it.
-    missing = [frame for frame in run.missing if frame.group not in run.quarantined]
+    told = {roi for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT}
+    missing = [frame for frame in run.missing if frame.group not in told]
     if missing:
         reasons.append(f"{len(missing)} frames are missing: {', '.join(missing[:_NAMED])}")
     planned = recipe.roi.planned()

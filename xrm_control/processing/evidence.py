@@ -63,7 +63,7 @@ def _told(folder: RunFolder, journal: JournalQueries, cost: ItemCost) -> Evidenc
         run="",
         used_s=journal.last_t_s() or 0.0,
         standing_s=_standing_s(journal),
-        holds=_holds(journal),
+        holds=holds(journal),
         resumed=len(journal.events_of(RunResumed.kind)),
         retaken=journal.accounting().retaken,
         frames=frames,
@@ -106,7 +106,8 @@ def _standing_s(journal: JournalQueries) -> float:
     return sum(end - record.t_s for record, end in zip(states, ends, strict=False) if record.state in WAITING)
 
 
-def _holds(journal: JournalQueries) -> tuple[Hold, ...]:
+def holds(journal: JournalQueries) -> tuple[Hold, ...]:
+    """Each hold with its reason, in order."""
     released = [event.t_s for event in journal.events_of(RunReleased.kind)]
     return tuple(
         Hold(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND
 from xrm_control.reporting.formatting import utc_text
 from xrm_control.reporting.run_data import Beside, RunData, read_run
 from xrm_control.reporting.sections.accuracy import accuracy_section
@@ -60,6 +61,7 @@ def render(run: RunData) -> str:
         recipe_name=None if run.results is None else run.results.recipe_name,
         started=None if run.results is None else utc_text(run.results.started_utc),
         simulated=run.results is not None and run.results.simulated,
+        rehearsal=run.results is not None and run.results.backend == REHEARSAL_BACKEND,
         verdict=verdict(run),
         pauses=pauses(run),
         incidents=incidents(run),

@@ -30,6 +30,8 @@ _STEP = 1.2
 _FITS_AGAIN = (0.5, 0.5)
 """Least share of its own squares that a sphere must explain, for each search through what is left over."""
 
+_STAND_IN_PITCH_UM, _STAND_INS_UM = 16.0, (6.0, 8.0, 10.0, 12.0, 14.0)
+
 _LEAST_EVIDENCE = 40.0
 """Least fall of chi-squared for a particle to be believed (better than 6 sigma)."""
 
@@ -47,6 +49,24 @@ class Particle2D:
     equivalent_diameter_um: float
     peak_thickness_um: float
     touches_edge: bool
+
+
+def stand_ins(mosaic: MosaicMap) -> tuple[Particle2D, ...]:
+    """Particles of several sizes at even distances all over a mosaic, for one that shows no sample: a strategy then has
+    something to choose from everywhere.
+    """
+    (left, right), (top, bottom) = mosaic.x_um, mosaic.y_um
+    half = _STAND_IN_PITCH_UM / 2
+    places = [
+        (x, y)
+        for y in np.arange(top + half, bottom - half, _STAND_IN_PITCH_UM)
+        for x in np.arange(left + half, right - half, _STAND_IN_PITCH_UM)
+    ]
+    sizes_um = (_STAND_INS_UM[number % len(_STAND_INS_UM)] for number in range(len(places)))
+    return tuple(
+        Particle2D(float(x), float(y), size_um, size_um, touches_edge=False)
+        for (x, y), size_um in zip(places, sizes_um, strict=True)
+    )
 
 
 def find_particles(

@@ -74,6 +74,11 @@ class RunContext:
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="disk")
 
     @property
+    def shows_sample(self) -> bool:
+        """See `Backend.shows_sample`."""
+        return self.recipe.instrument.shows_sample
+
+    @property
     def description(self) -> InstrumentDescription:
         """Static facts of the instrument."""
         return self.instrument.describe()

@@ -10,6 +10,7 @@ from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.core.errors import StorageError, XrmError
 from xrm_control.core.events import ReconstructionWarned, RegionDoubted, RoiQuarantined, RowsReconstructed
 from xrm_control.core.states import RoiState
+from xrm_control.processing.achieved import NOT_LOOKED_AT
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.processing.scans import RunScan
 from xrm_control.processing.trust.judging import TrustJob, judge_region
@@ -40,6 +41,8 @@ class Following:
 
     def prepare(self) -> None:
         """Have workers ready when the first scan has ended."""
+        if not self._run.shows_sample:
+            return
         self._warming = self._warming or asyncio.create_task(self._warm_up(), name="warm up")
 
     def follow(self, roi: Roi) -> None:
@@ -79,6 +82,9 @@ class Following:
         def told(done: int, of: int) -> None:
             run.events.emit(RowsReconstructed(name, done, of))
 
+        if not run.shows_sample:
+            run.set_roi_state(name, RoiState.QUARANTINED, NOT_LOOKED_AT)
+            return
         try:
             run.set_roi_state(name, RoiState.RECONSTRUCTING)
             handed = await reconstruct_roi(run.workers, self._job(roi), told)

@@ -16,7 +16,7 @@ _FACING_DEG = 3.0
 
 async def compare_with_mosaic(run: RunContext, roi: Roi, mosaic: Mosaic) -> str | None:
     """Hold the view nearest to 0 degrees against the mosaic; None unless the region has moved, else by how much."""
-    shown = await run.on_disk(_near_zero, run, roi)
+    shown = await run.on_disk(_near_zero, run, roi) if run.shows_sample else None
     if shown is None:
         run.events.emit(RoiNotCompared(roi.name, "no view near 0 degrees"))
         return None

@@ -20,7 +20,7 @@ from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.recipe.planning import planned_mosaic
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.named_places import Place, check_places, cover, require_inside, roi_at
-from xrm_control.roi.particles2d import Particle2D, find_particles
+from xrm_control.roi.particles2d import Particle2D, find_particles, stand_ins
 from xrm_control.roi.strategy import Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
 from xrm_control.session.stages import record_artifact, require_reach, told
@@ -209,6 +209,8 @@ async def _record(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2
 
 
 async def _draw(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D], rois: tuple[Roi, ...]) -> None:
+    if not run.shows_sample:
+        return
     frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
     circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
     await aside(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
@@ -220,6 +222,8 @@ def _map(mosaic: Mosaic) -> MosaicMap:
 
 
 def _particles(run: RunContext, chart: MosaicMap) -> Sequence[Particle2D]:
+    if not run.shows_sample:
+        return stand_ins(chart)
     return find_particles(chart, run.recipe.sample.mu_per_um(run.description.energy_kev))
 
 

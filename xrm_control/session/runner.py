@@ -358,9 +358,11 @@ class Runner:
         run.events.emit(ReportBegun())
         results = await run.on_disk(sum_up, run.folder, run.journal, run.recipe, verdict, reasons)
         await run.on_disk(lambda: run.folder.write_text(run.folder.results, RESULTS.text(results), replace=True))
-        text = await run.on_disk(build_report, run.folder.path)
-        await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))
+        made = [("results.json", "results")]
+        if run.shows_sample:
+            text = await run.on_disk(build_report, run.folder.path)
+            await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))
+            made.append(("report.html", "report"))
         tables = await run.on_disk(write_run_tables, run.folder, achieved(run.folder, run.journal).reported)
-        made = [(path.name, "table") for path in tables]
-        for name, kind in (*made, ("results.json", "results"), ("report.html", "report")):
+        for name, kind in (*((path.name, "table") for path in tables), *made):
             stages.record_artifact(run, name, kind)

@@ -212,6 +212,8 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncGenerator[L
         run.folder.roi(roi).preview,
         run.events,
     )
+    if not run.shows_sample:
+        live.close()
     try:
         with run.events.listening(live.hear, "the preview"):
             yield live

@@ -16,6 +16,7 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, RunState
+from xrm_control.storage.journal_accounts import AccountQueries
 from xrm_control.storage.records import (
     Accounting,
     Artifact,
@@ -45,7 +46,7 @@ _ACCOUNTING = ", ".join(
 )
 
 
-class JournalQueries:
+class JournalQueries(AccountQueries):
     """The read side, shared by the writer and by readers: one connection, one caller at a time."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from xrm_control.contracts.outcomes import FrameOutcomes
+from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ENDS, FrameKind, Level, RoiState, RunState
@@ -22,6 +23,11 @@ class RunRecord:
     backend: str
     simulated: bool
     started_utc: str
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether it was played on a twin: nothing of it is data."""
+        return self.backend == REHEARSAL_BACKEND
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The only user of pyepics. What is which PV stands in a map (recipes/instruments/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -53,6 +54,13 @@ class EpicsBackend(Backend):
 
         access.prepare(self.map)
         return site.examine(self.map, needs, expose=expose)
+
+    def positions(self) -> Mapping[str, float]:
+        """See `Backend.positions`: read-backs, believed unless INVALID."""
+        from xrm_control.devices.epics import access, site_positions
+
+        access.prepare(self.map)
+        return site_positions.positions(self.map)
 
     def speed(self) -> float:
         """See `Backend.speed`: asked of the map's `supervision.speed`, which only a simulation has."""

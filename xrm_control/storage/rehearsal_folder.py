@@ -1,0 +1,74 @@
+"""The folder of a rehearsal: apart from all runs, and its name says what it is."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xrm_control.contracts.rehearsal import REHEARSAL
+from xrm_control.core.errors import DataError
+from xrm_control.storage.durable import free_bytes, make_folder, storage_error
+
+_MEMORY = Path("/dev/shm")
+# Of what is free in memory, a night may take so much.
+_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class RehearsalFolder:
+    """One rehearsal; `path` is absolute."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str, written: datetime, token: str) -> RehearsalFolder:
+        """Make ``root/<UTC time>_rehearsal-of-<name>_<token>``. StorageError when it cannot be made."""
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:60] or "recipe"
+        path = root.absolute() / f"{written.astimezone(UTC):%Y%m%dT%H%M%SZ}_rehearsal-of-{stem}_{token}"
+        make_folder(path)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RehearsalFolder:
+        """An existing one, by its folder or a file in it. DataError when `path` is none."""
+        place = path.absolute()
+        found = cls(place if place.is_dir() else place.parent)
+        if not found.document.is_file():
+            raise DataError(f"is no rehearsal: it holds no {REHEARSAL.name}", where=str(path))
+        return found
+
+    @property
+    def document(self) -> Path:
+        return self.path / REHEARSAL.name
+
+    @property
+    def page(self) -> Path:
+        return self.path / "rehearsal.html"
+
+    @property
+    def runs(self) -> Path:
+        """Of the nights that are kept."""
+        return self.path / "runs"
+
+    @contextlib.contextmanager
+    def stage(self, need_bytes: int, *, quickly: bool) -> Iterator[Path]:
+        """A place to play a night in, gone afterwards; `quickly`: in memory where there is room, as it is no data."""
+        roomy = quickly and _MEMORY.is_dir() and need_bytes < _SHARE * free_bytes(_MEMORY)
+        with tempfile.TemporaryDirectory(prefix=".playing-", dir=_MEMORY if roomy else self.path) as place:
+            yield Path(place)
+
+    def keep(self, run: Path) -> str:
+        """Take a night's run over from where it was played; returns its place in this folder."""
+        make_folder(self.runs)
+        target = self.runs / run.name
+        try:
+            shutil.move(run, target)
+        except OSError as error:
+            raise storage_error("the rehearsed run cannot be kept", target, error) from error
+        return target.relative_to(self.path).as_posix()
