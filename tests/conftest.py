@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control import app
@@ -26,13 +27,14 @@ LONGEST = (
     "compute/test_dask_losses.py", "processing/test_reanalysis.py", "system/test_signal_storm.py",
     "devices/epics/test_shutter.py", "system/test_owner_races.py", "devices/test_conformance.py",
     "devices/epics/test_connecting.py", "session/test_ending.py", "api/test_runs.py",
-    "reconstruction/test_iterative.py", "devices/epics/test_site.py", "compute/test_dask.py", "reconstruction/test_bad_input.py",
-    "session/test_handoff_runs.py", "simulators/ioc/test_detector_clients.py", "simulators/ioc/test_process.py",
-    "devices/epics/test_stopping.py", "simulators/ioc/test_supervision.py", "processing/test_outcomes.py",
-    "session/test_conditions.py", "session/test_placing.py", "api/test_notebook.py", "devices/epics/test_control.py",
-    "plugins/test_members.py", "processing/test_command.py", "session/test_status_publisher.py",
-    "session/test_command_sequences.py", "processing/test_volumes.py", "system/test_wall_clock.py",
-    "vendor_backend/test_acme.py", "test_witness.py", "reporting/test_report.py", "reconstruction/test_tv.py",
+    "reconstruction/test_iterative.py", "devices/epics/test_site.py", "compute/test_dask.py",
+    "reconstruction/test_bad_input.py", "session/test_handoff_runs.py", "simulators/ioc/test_detector_clients.py",
+    "simulators/ioc/test_process.py", "devices/epics/test_stopping.py", "simulators/ioc/test_supervision.py",
+    "processing/test_outcomes.py", "session/test_conditions.py", "session/test_placing.py", "api/test_notebook.py",
+    "devices/epics/test_control.py", "plugins/test_members.py", "processing/test_command.py",
+    "session/test_status_publisher.py", "session/test_command_sequences.py", "processing/test_volumes.py",
+    "system/test_wall_clock.py", "vendor_backend/test_acme.py", "test_witness.py", "reporting/test_report.py",
+    "reconstruction/test_tv.py",
 )  # fmt: skip
 
 
@@ -84,6 +86,14 @@ def _signals_as_in_a_terminal() -> None:
     """What a shell makes the jobs in its background ignore, and nohup all of them, they and their children heed."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def white_figures() -> Iterator[None]:
+    """For runs whose pictures nobody looks at: figures are made, encoded and written as ever, and not drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "draw", lambda *_: None)
+        yield
 
 
 class BrokenPromise(BaseException):

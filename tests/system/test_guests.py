@@ -28,6 +28,8 @@ from xrm_control.core.states import Verdict
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 __all__ = ["xrm"]
 
 # Seven projections are too few to see a particle: the region is set aside, whoever looks on.
