@@ -18,9 +18,9 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> ScanJob:
     return scan_job(tmp_path_factory.mktemp("scan"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def there(request: pytest.FixtureRequest) -> Iterator[Dask]:
-    """Somebody's cluster of two processes, which it starts again when they die; its scheduler picks a free port."""
+    """Somebody's cluster of two processes; its scheduler picks a free port."""
     with (
         dask.config.set(getattr(request, "param", {})),
         local_cluster(n_workers=2, threads_per_worker=1, memory_limit=None) as cluster,
