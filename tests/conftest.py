@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.figure import Figure
 
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control import app
@@ -20,18 +19,18 @@ from xrm_control.devices.simulated import SimulatedInstrument
 # Files that take more than about 20 s each, the longest first.
 LONGEST = (
     "system/test_channel_access_faults.py", "system/test_acceptance.py", "system/test_kills.py",
-    "system/test_short_runs.py", "processing/test_results.py", "session/test_commands.py", "session/test_resuming.py",
+    "system/test_short_runs.py", "processing/test_results.py", "session/test_commands.py", "session/test_conditions.py",
     "system/test_failing_disk.py", "processing/trust/test_checks.py", "system/test_guests.py",
     "devices/epics/test_exposure.py", "system/test_interrupts.py", "devices/epics/test_sites.py",
     "system/test_handoff_ends.py", "system/test_queue.py", "system/test_reconstruct_files.py",
     "compute/test_dask_losses.py", "processing/test_reanalysis.py", "system/test_signal_storm.py",
     "devices/epics/test_shutter.py", "system/test_owner_races.py", "devices/test_conformance.py",
-    "devices/epics/test_connecting.py", "session/test_ending.py", "api/test_runs.py",
-    "reconstruction/test_iterative.py", "devices/epics/test_site.py", "compute/test_dask.py",
-    "reconstruction/test_bad_input.py", "session/test_handoff_runs.py", "simulators/ioc/test_detector_clients.py",
-    "simulators/ioc/test_process.py", "devices/epics/test_stopping.py", "simulators/ioc/test_supervision.py",
-    "processing/test_outcomes.py", "session/test_conditions.py", "session/test_placing.py", "api/test_notebook.py",
-    "devices/epics/test_control.py", "plugins/test_members.py", "processing/test_command.py",
+    "devices/epics/test_connecting.py", "session/test_ending.py", "session/test_policies.py",
+    "session/test_resuming.py", "api/test_runs.py", "reconstruction/test_iterative.py", "devices/epics/test_site.py",
+    "compute/test_dask.py", "reconstruction/test_bad_input.py", "session/test_handoff_runs.py",
+    "simulators/ioc/test_detector_clients.py", "simulators/ioc/test_process.py", "devices/epics/test_stopping.py",
+    "simulators/ioc/test_supervision.py", "processing/test_outcomes.py", "session/test_placing.py",
+    "api/test_notebook.py", "devices/epics/test_control.py", "plugins/test_members.py", "processing/test_command.py",
     "session/test_status_publisher.py", "session/test_command_sequences.py", "processing/test_volumes.py",
     "system/test_wall_clock.py", "vendor_backend/test_acme.py", "test_witness.py", "reporting/test_report.py",
     "reconstruction/test_tv.py",
@@ -92,7 +91,7 @@ def _signals_as_in_a_terminal() -> None:
 def white_figures() -> Iterator[None]:
     """For runs whose pictures nobody looks at: figures are made, encoded and written as ever, and not drawn."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "draw", lambda *_: None)
+        patch.setattr("matplotlib.figure.Figure.draw", lambda *_: None)
         yield
 
 
