@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import xraydb
 
 from xrm_control import app
 from xrm_control.core.errors import RecipeError, SafetyRefusal, StorageError
@@ -47,6 +48,20 @@ def test_the_papers_trade_off() -> None:
     assert 100 < fine.frame_bytes / coarse.frame_bytes < 1000
     assert fine.volume_bytes / coarse.volume_bytes == 512
     assert coarse.volume_bytes == pytest.approx(4.19e6, rel=0.01)
+    # A pixel of half the side sees a quarter of the photons: views and flats take four times their second.
+    for row, times in zip(rows, (64, 16, 4, 1), strict=True):
+        assert row.scan_same_counts_s - row.scan_s == pytest.approx((row.projections + 20) * 1.0 * (times - 1))
+
+
+def test_the_dose_by_hand() -> None:
+    """What a gram at the surface takes up: photons, their energy, and the share that a gram stops, by xraydb."""
+    loaded = app.load(NMC811)
+    about = loaded.recipe.instrument.describe()
+    per_cm = xraydb.material_mu("LiNi0.8Mn0.1Co0.1O2", 1e3 * about.energy_kev, density=4.78)
+    joule_per_cm2_s = about.flux_per_um2_s * 1e8 * about.energy_kev * 1e3 * 1.602176634e-19
+    gray_per_s = 1e3 * joule_per_cm2_s * per_cm / 4.78
+    in_beam_s = 141 * (1.0 + about.camera.readout_s[8])
+    assert app.check(loaded).dose_per_scan_gy == pytest.approx(gray_per_s * in_beam_s, rel=0.01)
 
 
 @pytest.mark.parametrize("kind", ["grid", "most_particles", "varied_sizes"])

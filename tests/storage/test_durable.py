@@ -211,6 +211,21 @@ def test_space_is_asked_of_the_nearest_folder_that_exists(tmp_path: Path) -> Non
         require_free(tmp_path, 10**15, reserve_bytes=1000)
 
 
+def test_each_new_folder_is_flushed_in_the_one_that_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[Path] = []
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        flushed.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    make_folder(tmp_path / "a" / "b" / "c")
+    assert flushed == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    make_folder(tmp_path / "a" / "b")
+    assert len(flushed) == 3
+
+
 def test_folders(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b" / "c").is_dir()
     assert part_path(tmp_path / "a.tif").name == "a.tif.part"
