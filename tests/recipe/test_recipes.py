@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_the_papers_trade_off() -> None:
     # A pixel of half the side sees a quarter of the photons: views and flats take four times their second.
     for row, times in zip(rows, (64, 16, 4, 1), strict=True):
         assert row.scan_same_counts_s - row.scan_s == pytest.approx((row.projections + 20) * 1.0 * (times - 1))
+
+
+def test_each_region_more_costs_its_frames_and_its_volume() -> None:
+    plans = [app.check(app.load(NMC811, {"roi.count": str(count)})) for count in (1, 2, 3)]
+    second, third = (more.disk_bytes - fewer.disk_bytes for fewer, more in pairwise(plans))
+    frames_bytes = next(stage.bytes for stage in plans[-1].stages if stage.name == "roi-03")
+    # 128 x 128 x 128 voxels of four bytes, and what is measured in them.
+    assert frames_bytes + 4 * 128**3 < third < frames_bytes + 20 * 128**3
+    assert second == pytest.approx(third, rel=0.01)
 
 
 def test_the_dose_by_hand() -> None:
