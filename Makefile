@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
-# Tests wait a good part of their time, for other processes and for instruments that keep their own.
+# Tests wait a good part of their time, for other processes and for instruments that keep their own. There are more of
+# them than CPUs: threads of OpenBLAS, which wait for each other in busy loops, would only take time from the others.
 TESTERS := $(shell expr $(CPUS) + 1)
 
 .PHONY: demo test lint columns docs bench soak busy mutants hunt setup clean
@@ -13,7 +14,7 @@ demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
 
 test: lint
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""Every run in this process on a simulated microscope has its witness: see `trace_invariants`."""
+"""Every run in this process on a simulated microscope has its witness: see `trace_invariants`.
+
+Workers of pytest-xdist begin with the longest files, so that none of them is left alone with one at the end.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,39 @@ import pytest
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control import app
 from xrm_control.devices.simulated import SimulatedInstrument
+
+# Files that take more than about 20 s each, the longest first.
+LONGEST = (
+    "system/test_channel_access_faults.py", "system/test_acceptance.py", "system/test_kills.py",
+    "system/test_short_runs.py", "processing/test_results.py", "session/test_commands.py", "session/test_conditions.py",
+    "system/test_failing_disk.py", "processing/trust/test_checks.py", "system/test_guests.py",
+    "devices/epics/test_exposure.py", "system/test_interrupts.py", "devices/epics/test_sites.py",
+    "system/test_handoff_ends.py", "system/test_queue.py", "system/test_reconstruct_files.py",
+    "compute/test_dask_losses.py", "processing/test_reanalysis.py", "system/test_signal_storm.py",
+    "devices/epics/test_shutter.py", "system/test_owner_races.py", "devices/test_conformance.py",
+    "devices/epics/test_connecting.py", "session/test_ending.py", "session/test_policies.py",
+    "session/test_resuming.py", "api/test_runs.py", "reconstruction/test_iterative.py", "devices/epics/test_site.py",
+    "compute/test_dask.py", "reconstruction/test_bad_input.py", "session/test_handoff_runs.py",
+    "simulators/ioc/test_detector_clients.py", "simulators/ioc/test_process.py", "devices/epics/test_stopping.py",
+    "simulators/ioc/test_supervision.py", "processing/test_outcomes.py", "session/test_placing.py",
+    "api/test_notebook.py", "devices/epics/test_control.py", "plugins/test_members.py", "processing/test_command.py",
+    "session/test_status_publisher.py", "session/test_command_sequences.py", "processing/test_volumes.py",
+    "system/test_wall_clock.py", "vendor_backend/test_acme.py", "test_witness.py", "reporting/test_report.py",
+    "reconstruction/test_tv.py",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to the workers in the order of collection, not those with the most tests first."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest first, where others run beside."""
+    if hasattr(config, "workerinput"):
+        places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,6 +85,14 @@ def _signals_as_in_a_terminal() -> None:
     """What a shell makes the jobs in its background ignore, and nohup all of them, they and their children heed."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def white_figures() -> Iterator[None]:
+    """For runs whose pictures nobody looks at: figures are made, encoded and written as ever, and not drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.draw", lambda *_: None)
+        yield
 
 
 class BrokenPromise(BaseException):

@@ -18,6 +18,8 @@ from xrm_control.core.events import RunHeld
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.simulated import SimulatedInstrument
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 
 @asynccontextmanager
 async def _open_shutter(engine: Any) -> AsyncIterator[None]:

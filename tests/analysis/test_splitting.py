@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from tests.analysis.phantoms import MU, Body, ball, render
 from xrm_control.analysis.splitting import SplitSpec, fill_enclosed, split
@@ -53,3 +54,15 @@ def test_fill_enclosed_is_six_connected() -> None:
     assert fill_enclosed(shell)[3, 3, 4], "a way over an edge is no leak"
     shell[2, 3, 4] = False
     assert not fill_enclosed(shell)[3, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("neck_ratio", None, 1), ("min_dynamic_voxels", 0, 1000), ("smoothing_voxels", 0, 5)]
+)
+def test_settings_end_where_they_mean_nothing_more(name: str, least: float | None, most: float) -> None:
+    """A neck wider than the particle, say."""
+    for value in (most, *(() if least is None else (least,))):
+        assert getattr(SplitSpec.model_validate({name: value}), name) == value
+    for value in (1.01 * most, 0.0 if least is None else least - 0.01):
+        with pytest.raises(ValidationError):
+            SplitSpec.model_validate({name: value})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
 from xrm_control.core.errors import (
@@ -31,6 +32,13 @@ def on(session: Session, *faults: dict[str, Any], **settings: Any) -> Any:
         return await session(backend.open(clock), clock)
 
     return run(main(), VIRTUAL)
+
+
+@pytest.mark.parametrize("offset_um", [-20.0, 20.0])
+def test_the_rotation_axis_stays_on_the_detector(offset_um: float) -> None:
+    assert SimulatedBackend(axis_offset_um=offset_um).axis_offset_um == offset_um
+    with pytest.raises(ValidationError, match="axis_offset_um"):
+        SimulatedBackend(axis_offset_um=1.01 * offset_um)
 
 
 @pytest.mark.parametrize(("axis", "target"), [("x", 123.4), ("y", -260.0), ("z", 80.0), ("theta", -90.0)])

@@ -2,6 +2,8 @@
 
 `--record` runs the tests once, or those that are named, and keeps in build/mutants which functions each of them enters;
 a fault is then met by the tests that enter its function, the shortest first. Without a recording it takes hours.
+What became of each fault is kept there too: `--go-on` meets those that were not met yet, `--survivors` those that no
+test found, and both sum up all.
 
 Ends with an error when fewer than nine in ten are found, or fewer than three in four of any room. A survivor that
 changes nothing anybody could observe stands in `judged.py` with the reason, and does not count.
@@ -23,6 +25,7 @@ from tests.mutants.judged import EQUIVALENT
 from tests.mutants.mutant import Mutant
 from tests.mutants.planted import planted
 from tests.mutants.reached import RECORDINGS, load, record
+from tests.mutants.verdicts import Verdicts
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {
@@ -44,6 +47,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="at once")
     parser.add_argument("--list", action="store_true", help="name them and end")
     parser.add_argument("--record", nargs="*", metavar="TESTS", help="which functions they enter, all if none is named")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--go-on", action="store_true", help="those that no earlier hunt has met")
+    again.add_argument("--survivors", action="store_true", help="those that survived an earlier hunt")
     asked = parser.parse_args()
     if asked.record is not None:
         with copy_of(ROOT) as copy:
@@ -58,6 +64,12 @@ def main() -> int:
     reached = load(ROOT / RECORDINGS)
     # Named before the hunt, which may take longer than the tree stays as it is.
     names = {mutant: mutant.name(ROOT) for mutant in mutants}
+    kept = Verdicts(ROOT / RECORDINGS / "verdicts.tsv")
+    known: list[Verdict] = []
+    if asked.go_on or asked.survivors:
+        over = [m for m in mutants if kept.knows(names[m]) and not (asked.survivors and kept.by(names[m]) is None)]
+        known = [Verdict(mutant, kept.by(names[mutant])) for mutant in over]
+        mutants = [m for m in mutants if m not in over and (asked.go_on or kept.knows(names[m]))]
     with ExitStack() as stack, ThreadPoolExecutor(asked.jobs) as pool:
         copies: SimpleQueue[Path] = SimpleQueue()
         for _ in range(asked.jobs):
@@ -69,12 +81,13 @@ def main() -> int:
                 found = judge(mutants[number], copy, reached)
             finally:
                 copies.put(copy)
+            kept.add(names[found.mutant], found.by)
             how = f"found by {found.by}" if found.by else "SURVIVED"
             print(f"{number + 1} of {len(mutants)}: {names[found.mutant]}: {how}", flush=True)
             return found
 
         verdicts = list(pool.map(one, range(len(mutants))))
-    return _sum_up(verdicts, names)
+    return _sum_up([*known, *verdicts], names)
 
 
 def _sum_up(verdicts: list[Verdict], names: dict[Mutant, str]) -> int:

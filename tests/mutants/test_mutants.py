@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from tests.mutants.__main__ import ROOMS
+from tests.mutants.__main__ import ROOMS, main
 from tests.mutants.generated import draw, mutants_of
-from tests.mutants.hunt import groups_of, judge
+from tests.mutants.hunt import Verdict, groups_of, judge
 from tests.mutants.mutant import Mutant
 from tests.mutants.planted import planted
+from tests.mutants.reached import RECORDINGS
+from tests.mutants.verdicts import Verdicts
 
 ROOT = Path(__file__).parents[2]
 SOURCE = """
@@ -70,3 +73,44 @@ def test_a_fault_is_found_by_a_test_that_looks_and_by_no_other(tmp_path: Path, t
     found = judge(fault, tmp_path)
     assert (found.by is not None) is by
     assert (tmp_path / "xrm_control/core/half.py").read_text() == SOURCE
+
+
+def test_what_became_of_each_is_kept_and_the_latest_word_counts(tmp_path: Path) -> None:
+    kept = Verdicts(tmp_path / "build" / "verdicts.tsv")
+    assert not kept.knows("half.py:5: / -> *")
+    kept.add("half.py:5: / -> *", None)
+    kept.add("half.py:3: > -> >=", "tests/core/test_half.py::test_half")
+    again = Verdicts(tmp_path / "build" / "verdicts.tsv")
+    assert (again.knows("half.py:5: / -> *"), again.by("half.py:5: / -> *")) == (True, None)
+    assert again.by("half.py:3: > -> >=") == "tests/core/test_half.py::test_half"
+    again.add("half.py:5: / -> *", "tests/core/test_half.py::test_quarter")
+    now = Verdicts(tmp_path / "build" / "verdicts.tsv")
+    assert now.by("half.py:5: / -> *") == "tests/core/test_half.py::test_quarter"
+
+
+@pytest.mark.parametrize(("asked", "met"), [("--go-on", ["c"]), ("--survivors", ["b"])])
+def test_a_hunt_goes_on_where_it_was_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, asked: str, met: list[str]
+) -> None:
+    """Of three faults one was found and one survived before; all are summed up."""
+    faults = [Mutant(f"xrm_control/core/{name}.py", "", "", name) for name in "abc"]
+    kept = Verdicts(tmp_path / RECORDINGS / "verdicts.tsv")
+    kept.add("a", "tests/core/test_a.py::test_a")
+    kept.add("b", None)
+    seen: list[str] = []
+
+    def judged(mutant: Mutant, root: Path, reached: object) -> Verdict:
+        seen.append(mutant.what)
+        return Verdict(mutant, "tests/core/test_now.py::test_now")
+
+    monkeypatch.setattr(Mutant, "name", lambda self, root: self.what)
+    for name, value in {
+        "ROOT": tmp_path, "planted": lambda: faults, "draw": lambda *_: [], "judge": judged,
+        "copy_of": lambda root: nullcontext(root),
+    }.items():  # fmt: skip
+        monkeypatch.setattr(f"tests.mutants.__main__.{name}", value)
+    monkeypatch.setattr("sys.argv", ["mutants", asked])
+    main()
+    assert seen == met
+    assert Verdicts(tmp_path / RECORDINGS / "verdicts.tsv").by(met[0]) == "tests/core/test_now.py::test_now"
+    assert f"core               2 of   {3 if asked == '--go-on' else 2}" in capsys.readouterr().out

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from typing import Any
 
 import pytest
@@ -23,7 +26,15 @@ TWO: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    folder = tmp_path_factory.mktemp("ended")
-    outcome = app.run(app.load(write_recipe(folder, **TWO)), folder / "runs", None)
-    assert outcome.exit_code == ExitCode.OK
-    return RunFolder.open(outcome.folder)
+    """Made by whichever worker of pytest-xdist comes first; the others wait for it, and each has a copy of its own."""
+    place = tmp_path_factory.getbasetemp()
+    runs = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "ended-runs"
+    with runs.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not runs.exists():
+            made = tmp_path_factory.mktemp("made")
+            outcome = app.run(app.load(write_recipe(made, **TWO)), made / "runs", None)
+            assert outcome.exit_code == ExitCode.OK
+            (made / "runs").rename(runs)
+    (run,) = shutil.copytree(runs, tmp_path_factory.mktemp("ended") / "runs").iterdir()
+    return RunFolder.open(run)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from xrm_control import app
 from xrm_control.core.events import RunResumed, StageBegun, StageEnded
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind, RunState
-from xrm_control.processing.achieved import achieved
+from xrm_control.processing.achieved import Achieved, achieved, shortcomings
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import PlannedFrame, RunRecord
 from xrm_control.storage.run_folder import RunFolder
 
+RECIPE = Path(__file__).parents[2] / "recipes" / "nmc811_screening.yaml"
 Step = tuple[float, RunState | str]
 MAPPED: list[Step] = [(0, RunState.CONNECTING), (5, RunState.MOSAICKING), (5, "begun mosaic"), (45, "ended mosaic")]
 
@@ -87,3 +90,42 @@ def _happened(journal: Journal, t_s: float, what: RunState | str) -> None:
     kinds: dict[str, Any] = {"begun": StageBegun.kind, "ended": StageEnded.kind, "resumed": RunResumed.kind}
     data = {"stood_s": float(name)} if verb == "resumed" else {"stage": name}
     journal.record_event(kinds[verb], name, t_s=t_s, data=data)
+
+
+FOUND = Achieved(
+    mosaic_s=40.0, particles_in_mosaic=100, rois=("roi-01", "roi-02", "roi-03"), scan_s={}, lives={}, added=(),
+    reported=(), quarantined={}, missing=(), open_frames=0, total_s=500.0,
+)  # fmt: skip
+ASIDE = {"roi-02": "the camera dreamt"}
+
+
+def lost(roi: str, count: int) -> tuple[FrameId, ...]:
+    return tuple(FrameId.projection(roi, number) for number in range(count))
+
+
+# Of three regions that the recipe wants: what a run has achieved, and what it falls short of.
+SHORT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "nothing": ({}, ()),
+    "two were found": ({"rois": ("roi-01", "roi-02")}, ("2 of 3 regions were found",)),
+    "two were found, and one was added": ({"added": ("roi-03",)}, ("2 of 3 regions were found",)),
+    "one more was added": ({"rois": (*FOUND.rois, "roi-04"), "added": ("roi-04",)}, ()),
+    "none are chosen yet": ({"rois": ()}, ()),
+    "two frames": ({"missing": lost("roi-01", 2)}, ("2 frames are missing: roi-01/proj_0000, roi-01/proj_0001",)),
+    "more frames than are named": (
+        {"missing": lost("roi-03", 7)},
+        ("7 frames are missing: " + ", ".join(f"roi-03/proj_000{number}" for number in range(5)),),
+    ),
+    "frames of a region that is set aside": (
+        {"missing": lost("roi-02", 2), "quarantined": ASIDE}, ("roi-02 is set aside: the camera dreamt",)
+    ),
+    "of another one too": (
+        {"missing": lost("roi-02", 2) + lost("roi-01", 1), "quarantined": ASIDE},
+        ("roi-02 is set aside: the camera dreamt", "1 frames are missing: roi-01/proj_0000"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "reasons"), SHORT.values(), ids=SHORT)
+def test_what_a_run_falls_short_of(changes: dict[str, Any], reasons: tuple[str, ...]) -> None:
+    recipe = app.load(RECIPE, {"roi.count": "3"}).recipe
+    assert shortcomings(replace(FOUND, **changes), recipe) == reasons

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.scan_on_disk import ROI, scan_job
+from xrm_control.compute.inline import Inline
+from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.core.clock import VIRTUAL, run
 from xrm_control.core.errors import AnalysisError, DataError
-from xrm_control.processing.regions import analyse_roi
+from xrm_control.processing.regions import analyse_roi, reconstruct_roi
 from xrm_control.recipe.handoff import TakerSpec, find_core
+from xrm_control.storage.durable import publish_file
+from xrm_control.storage.run_folder import RunFolder
 
 TABLE = (
     "particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,touches_boundary,weight\n"
     "1,roi-01,0.5,-1,2e-1,113.1,6,0,1\n"
 )
-HANDOFF = (
+SAID = (
     '{"volume": "volume.ome.tif", "voxel_size_um": 0.5, "units": "1/um", "roi": "roi-01", '
     '"quality": {"rotation_axis_px": 63.5}}'
 )
@@ -37,7 +45,7 @@ assert sys.stdin.read() == ""
 def place(tmp_path: Path) -> Path:
     folder = tmp_path / "roi-01"
     folder.mkdir()
-    (folder / "handoff.json").write_text(HANDOFF)
+    (folder / "handoff.json").write_text(SAID)
     return folder
 
 
@@ -125,3 +133,33 @@ def test_a_core_of_another_package_takes_the_hand_off_in_a_process_of_its_own(pl
         analyse_roi(place / "handoff.json", place, TakerSpec(core="dies"))
     with pytest.raises(AnalysisError, match=r"analysis core hangs was ended, it took too long .*limit 2 s"):
         analyse_roi(place / "handoff.json", place, TakerSpec(core="hangs", timeout_s=2))
+
+
+# Of 48 rows of half a micrometre, centred at stage y = 20 um: the rows that are made, and the centre of the volume.
+SLABS = [(None, 20.0), ((16, 32), 20.0), ((0, 16), 12.0), ((40, 48), 30.0)]
+
+
+@pytest.mark.parametrize(("rows", "centre_y_um"), SLABS)
+def test_a_slab_is_where_its_rows_are_and_handed_over_when_all_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: tuple[int, int] | None, centre_y_um: float
+) -> None:
+    whole = scan_job(tmp_path)
+    job = replace(whole, reconstruction=whole.reconstruction.model_copy(update={"rows": rows}))
+    named: list[str] = []
+
+    def spy(part: Path, final: Path, **words: Any) -> Path:
+        named.append(final.name)
+        return publish_file(part, final, **words)
+
+    monkeypatch.setattr("xrm_control.processing.regions.publish_file", spy)
+
+    async def main() -> None:
+        with Inline().open() as workers:
+            await reconstruct_roi(workers, job)
+
+    run(main(), VIRTUAL)
+    handoff = HANDOFF.read(RunFolder.open(job.scan.run).roi(ROI).handoff)
+    centre = handoff.centre_stage_um
+    assert (centre.x, centre.y, centre.z) == (10, pytest.approx(centre_y_um), 30)
+    assert handoff.shape == (48 if rows is None else rows[1] - rows[0], 64, 64)
+    assert (named[-1], named.count("handoff.json")) == ("handoff.json", 1)

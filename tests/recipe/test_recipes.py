@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import xraydb
 
 from xrm_control import app
 from xrm_control.core.errors import RecipeError, SafetyRefusal, StorageError
@@ -53,6 +55,29 @@ def test_the_papers_trade_off() -> None:
     assert 100 < fine.frame_bytes / coarse.frame_bytes < 1000
     assert fine.volume_bytes / coarse.volume_bytes == 512
     assert coarse.volume_bytes == pytest.approx(4.19e6, rel=0.01)
+    # A pixel of half the side sees a quarter of the photons: views and flats take four times their second.
+    for row, times in zip(rows, (64, 16, 4, 1), strict=True):
+        assert row.scan_same_counts_s - row.scan_s == pytest.approx((row.projections + 20) * 1.0 * (times - 1))
+
+
+def test_each_region_more_costs_its_frames_and_its_volume() -> None:
+    plans = [app.check(app.load(NMC811, {"roi.count": str(count)})) for count in (1, 2, 3)]
+    second, third = (more.disk_bytes - fewer.disk_bytes for fewer, more in pairwise(plans))
+    frames_bytes = next(stage.bytes for stage in plans[-1].stages if stage.name == "roi-03")
+    # 128 x 128 x 128 voxels of four bytes, and what is measured in them.
+    assert frames_bytes + 4 * 128**3 < third < frames_bytes + 20 * 128**3
+    assert second == pytest.approx(third, rel=0.01)
+
+
+def test_the_dose_by_hand() -> None:
+    """What a gram at the surface takes up: photons, their energy, and the share that a gram stops, by xraydb."""
+    loaded = app.load(NMC811)
+    about = loaded.recipe.instrument.describe()
+    per_cm = xraydb.material_mu("LiNi0.8Mn0.1Co0.1O2", 1e3 * about.energy_kev, density=4.78)
+    joule_per_cm2_s = about.flux_per_um2_s * 1e8 * about.energy_kev * 1e3 * 1.602176634e-19
+    gray_per_s = 1e3 * joule_per_cm2_s * per_cm / 4.78
+    in_beam_s = 141 * (1.0 + about.camera.readout_s[8])
+    assert app.check(loaded).dose_per_scan_gy == pytest.approx(gray_per_s * in_beam_s, rel=0.01)
 
 
 @pytest.mark.parametrize("kind", ["grid", "most_particles", "varied_sizes"])
@@ -96,5 +121,6 @@ def test_a_short_range_with_a_given_axis_is_no_trouble() -> None:
 def test_a_disk_that_would_fill_is_refused_with_need_and_room() -> None:
     plan = app.check(app.load(NMC811))
     check_disk(plan, plan.disk_bytes + 2_000_000_001, 2.0, "here")
-    with pytest.raises(StorageError, match=r"would fill.*GB free"):
-        check_disk(plan, plan.disk_bytes, 2.0, "here")
+    for free_bytes in (plan.disk_bytes, plan.disk_bytes + 1_999_000_000):
+        with pytest.raises(StorageError, match=r"would fill.*GB free"):
+            check_disk(plan, free_bytes, 2.0, "here")

@@ -7,6 +7,7 @@ import io
 import matplotlib.image
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import PARTICLE_COLUMNS
@@ -144,6 +145,19 @@ def test_roses_of_any_number(count: int) -> None:
     sample = Sample(rows, radii, np.full(count, np.nan))
     for picture in (rose_figure(sample, "xz", 5.0), plane_diameters_figure(sample), local_roughness_figure(sample)):
         assert np.ptp(pixels(picture)) > 0.5
+
+
+def test_the_sample_is_marked_among_all_particles() -> None:
+    """Two of the sample: two marks in two colours, and nothing else changes."""
+    every_um, roughness, floor_um = np.linspace(4, 12, 30), np.linspace(0.2, 0.8, 30), np.full(30, np.nan)
+    none, two = (
+        pixels(roughness_figure(every_um, roughness, sample_um, sample, floor_um, 1.0))
+        for sample_um, sample in ((np.zeros(0), np.zeros(0)), (np.array([6.0, 10.0]), np.array([0.6, 0.4])))
+    )
+    marks, count = ndimage.label(np.abs(two - none).max(-1) > 0.1)
+    assert count == 2
+    colours = {tuple(np.round(np.median(two[marks == mark][:, :3], axis=0), 1)) for mark in (1, 2)}
+    assert len(colours) == 2
 
 
 def test_same_data_same_bytes() -> None:

@@ -18,7 +18,7 @@ from xrm_control.roi.strategies.grid import Centre, Grid
 from xrm_control.roi.strategies.manual import Manual, Position
 from xrm_control.roi.strategies.most_particles import MostParticles
 from xrm_control.roi.strategies.varied_sizes import VariedSizes
-from xrm_control.roi.strategy import Limits, MosaicMap, Roi, RoiStrategy
+from xrm_control.roi.strategy import Limits, MosaicMap, Roi, RoiStrategy, allowed_um
 
 ANY = TypeAdapter(Annotated[RoiStrategy, Family("xrm_control.roi.strategies")])
 FOV = 64.0
@@ -116,6 +116,26 @@ def test_fewer_than_asked_come_with_the_reason() -> None:
     rois = VariedSizes(count=4).choose(particles, blank(150, 66), FOV, FREE)
     assert len(rois) == 2
     assert all("2 of 4 asked for" in roi.reason for roi in rois)
+
+
+# Of a mosaic of 400 by 300 um, limits of x, limits of y -> where the centre of a window may lie.
+ROOM_X, ROOM_Y = 200 - FOV / 2, 150 - FOV / 2
+ALLOWED = [
+    ((-1e9, 1e9), (-1e9, 1e9), (-ROOM_X, ROOM_X), (-ROOM_Y, ROOM_Y)),
+    ((-50, 60), (-20, 30), (-50, 60), (-20, 30)),
+    ((-50, 1e9), (-1e9, 30), (-50, ROOM_X), (-ROOM_Y, 30)),
+    ((-1e9, 60), (-20, 1e9), (-ROOM_X, 60), (-20, ROOM_Y)),
+]
+
+
+@pytest.mark.parametrize(("x", "y", "allowed_x", "allowed_y"), ALLOWED)
+def test_where_a_window_may_lie(
+    x: tuple[float, float], y: tuple[float, float], allowed_x: tuple[float, float], allowed_y: tuple[float, float]
+) -> None:
+    mosaic = blank(400, 300)
+    found_x, found_y = allowed_um(mosaic, FOV, Limits(x, y))
+    assert found_x == pytest.approx(allowed_x, abs=mosaic.pixel_size_um)
+    assert found_y == pytest.approx(allowed_y, abs=mosaic.pixel_size_um)
 
 
 def test_limits_bind_and_the_rest_of_the_mosaic_is_used() -> None:

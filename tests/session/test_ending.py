@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -141,15 +142,16 @@ def test_an_instrument_that_is_taken_away_in_mid_run_is_commanded_no_more(tmp_pa
 
 
 def test_a_failing_safe_state_is_tried_again(tmp_path: Path) -> None:
-    tries: list[int] = []
+    """Every five seconds."""
+    tries: list[float] = []
 
     class Reluctant(SimulatedInstrument):
         async def make_safe(self) -> SafeState:
-            tries.append(1)
+            tries.append(self._clock.now_s())
             if len(tries) < 3:
                 raise RuntimeError("a fault of the backend")
             return await super().make_safe()
 
     night = Night(tmp_path, Reluctant)
     assert night.error is None
-    assert len(tries) == 3
+    assert [then - before for before, then in pairwise(tries)] == pytest.approx([5.0, 5.0])

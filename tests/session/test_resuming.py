@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,48 +77,68 @@ class Life:
     def journal(self) -> JournalReader:
         return JournalReader.open(self.folder.journal)
 
+    def copied(self, folder: Path) -> Life:
+        """The same life elsewhere, with a folder and ears of its own."""
+        other = copy.copy(self)
+        other.heard = []
+        other.folder = RunFolder(Path(shutil.copytree(self.folder.path, folder / "runs" / self.folder.path.name)))
+        return other
 
-def test_it_goes_on_at_the_first_frame_that_is_open(tmp_path: Path) -> None:
-    life = Life(tmp_path)
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """Whoever goes on with it takes a copy."""
+    return Life(tmp_path_factory.mktemp("ended"))
+
+
+@pytest.fixture
+def life(ended: Life, tmp_path: Path) -> Life:
+    return ended.copied(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def gone_on(ended: Life, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """Gone on with to its end; it is only looked at."""
+    life = ended.copied(tmp_path_factory.mktemp("gone_on"))
     assert life.resume() == ENDED
-    (resumed,) = life.events(RunResumed)
-    assert (resumed.state, resumed.kept, resumed.stood_s) == ("aborted", len(life.kept), life.ended_s)
-    taken = [event.frame for event in life.events(FrameKept)]
+    return life
+
+
+def test_it_goes_on_at_the_first_frame_that_is_open(gone_on: Life) -> None:
+    (resumed,) = gone_on.events(RunResumed)
+    assert (resumed.state, resumed.kept, resumed.stood_s) == ("aborted", len(gone_on.kept), gone_on.ended_s)
+    taken = [event.frame for event in gone_on.events(FrameKept)]
     assert taken[0] == f"roi-01/proj_{TAKEN:04d}"
-    assert not set(taken) & set(life.kept)
-    with life.journal() as journal:
+    assert not set(taken) & set(gone_on.kept)
+    with gone_on.journal() as journal:
         now = {plan.frame_id: frame.sha256 for plan, frame in journal.stored_frames()}
-        assert {name: now[name] for name in life.kept} == life.kept
+        assert {name: now[name] for name in gone_on.kept} == gone_on.kept
         assert journal.accounting().complete
         states = [record.state for record in journal.states()]
     assert states[-1] is RunState.DONE
     assert states.count(RunState.HOMING) == 2
 
 
-def test_the_first_new_frame_comes_within_ten_seconds_of_homing(tmp_path: Path) -> None:
-    life = Life(tmp_path)
-    life.resume()
-    homed_s = next(event.t_s for event in life.events(StateEntered) if event.state is RunState.HOMING)
-    assert life.events(FrameKept)[0].t_s - homed_s < 10.0 + 6.0
+def test_the_first_new_frame_comes_within_ten_seconds_of_homing(gone_on: Life) -> None:
+    homed_s = next(event.t_s for event in gone_on.events(StateEntered) if event.state is RunState.HOMING)
+    assert gone_on.events(FrameKept)[0].t_s - homed_s < 10.0 + 6.0
 
 
-def test_two_views_are_taken_again_and_compared(tmp_path: Path) -> None:
+def test_two_views_are_taken_again_and_compared(gone_on: Life) -> None:
     """The last one, and one that sees along its beam; the comparisons are files of the run and none of its frames."""
-    life = Life(tmp_path)
-    life.resume()
-    compared = life.events(SampleCompared)
+    compared = gone_on.events(SampleCompared)
     assert [one.frame for one in compared] == ["roi-01/proj_0002", "roi-01/proj_0000"]
     for one in compared:
         assert (one.x_um, one.y_um) == pytest.approx((0.0, 0.0), abs=0.15)
         assert one.flux_ratio == pytest.approx(1.0, abs=0.01)
-    checks = sorted(life.folder.checks.iterdir(), reverse=True)
+    checks = sorted(gone_on.folder.checks.iterdir(), reverse=True)
     for one, check in zip(compared, checks, strict=True):
-        before = tifffile.imread(life.folder.frame_path(FrameId(one.frame)))
+        before = tifffile.imread(gone_on.folder.frame_path(FrameId(one.frame)))
         # The same sample, and another exposure of it.
         correlation = np.corrcoef(tifffile.imread(check).ravel(), before.ravel())[0, 1]
         assert 0.9 < correlation < 0.9999
-    with life.journal() as journal:
-        assert {journal.artifacts()[life.folder.relative(check)].kind for check in checks} == {"check"}
+    with gone_on.journal() as journal:
+        assert {journal.artifacts()[gone_on.folder.relative(check)].kind for check in checks} == {"check"}
 
 
 # The run is ended at 20.8 s, its last view at -30 degrees, and gone on with there; homing takes three seconds.
@@ -220,7 +242,7 @@ def test_a_mosaic_that_would_not_fit_is_begun_anew(tmp_path: Path, meanwhile: di
         assert {plan.frame_id for plan, frame in journal.stored_frames("") if frame.attempt == 2} == set(life.kept)
 
 
-def test_limits_that_were_narrowed_hold_for_what_is_ahead_alone(tmp_path: Path) -> None:
+def test_limits_that_were_narrowed_hold_for_what_is_ahead_alone(life: Life) -> None:
     """The mosaic reached 33 um to the left; the region is scanned in the middle, its flats to the right."""
 
     class Narrowed(SimulatedInstrument):
@@ -230,13 +252,12 @@ def test_limits_that_were_narrowed_hold_for_what_is_ahead_alone(tmp_path: Path) 
             x = dataclasses.replace(about.axes["x"], low_limit=-20.0)
             self._description = dataclasses.replace(about, axes={**about.axes, "x": x})
 
-    life = Life(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedBackend, "open", lambda self, clock: Narrowed(self._microscope(clock.begun_s), clock))
         assert life.resume() == ENDED
 
 
-def test_what_was_kept_is_known_again(tmp_path: Path) -> None:
+def test_what_was_kept_is_known_again(life: Life) -> None:
     """The first view after the pause shows no light: only the darks of before tell."""
 
     def open_(self: SimulatedBackend, clock: Clock) -> SimulatedInstrument:
@@ -245,7 +266,6 @@ def test_what_was_kept_is_known_again(tmp_path: Path) -> None:
         microscope.add_fault(Fault(kind="dark_frame", frames=(3,)))
         return SimulatedInstrument(microscope, clock)
 
-    life = Life(tmp_path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedBackend, "open", open_)
         assert life.resume() == ENDED
@@ -254,8 +274,7 @@ def test_what_was_kept_is_known_again(tmp_path: Path) -> None:
     assert "no light" in retaken.text
 
 
-def test_a_damaged_frame_is_taken_again(tmp_path: Path) -> None:
-    life = Life(tmp_path)
+def test_a_damaged_frame_is_taken_again(life: Life) -> None:
     path = life.folder.frame_path(next(name for name in life.kept if name == "roi-01/proj_0001"))
     path.write_bytes(path.read_bytes()[:-100])
     assert life.resume() == ENDED
@@ -275,9 +294,8 @@ def test_wherever_it_was_ended_it_comes_to_its_end(tmp_path: Path, ended_after: 
         assert journal.accounting().kept == (4 + 1 + 1) + (7 + 2 + 1)
 
 
-def test_a_run_that_is_done_is_left_as_it_is(tmp_path: Path) -> None:
-    life = Life(tmp_path)
-    assert life.resume() == ENDED
+def test_a_run_that_is_done_is_left_as_it_is(gone_on: Life, tmp_path: Path) -> None:
+    life = gone_on.copied(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in life.folder.path.rglob("*") if path.is_file()}
     assert life.resume() == ENDED
     assert life.heard == []
@@ -285,8 +303,7 @@ def test_a_run_that_is_done_is_left_as_it_is(tmp_path: Path) -> None:
     assert {name for name in before if before[name] != after.get(name)} <= {life.folder.lock_file}
 
 
-def test_twice_ended_it_goes_on_twice(tmp_path: Path) -> None:
-    life = Life(tmp_path)
+def test_twice_ended_it_goes_on_twice(life: Life) -> None:
 
     def again(event: AnyEvent) -> None:
         if isinstance(event, FrameKept) and event.frame == "roi-01/proj_0004":
@@ -300,15 +317,13 @@ def test_twice_ended_it_goes_on_twice(tmp_path: Path) -> None:
         assert journal.accounting().retaken <= 2
 
 
-def test_nobody_goes_on_with_a_run_that_somebody_carries_out(tmp_path: Path) -> None:
-    life = Life(tmp_path)
+def test_nobody_goes_on_with_a_run_that_somebody_carries_out(life: Life) -> None:
     with life.folder.lock(), pytest.raises(ResourceLocked):
         life.resume()
     assert life.heard == []
 
 
-def test_another_recipe_in_its_folder_is_refused(tmp_path: Path) -> None:
-    life = Life(tmp_path)
+def test_another_recipe_in_its_folder_is_refused(life: Life) -> None:
     text = life.folder.recipe.read_text()
     life.folder.recipe.write_text(text.replace("projections: 7", "projections: 9"))
     with pytest.raises(DataError, match="not the one that the run was begun with"):
@@ -317,8 +332,7 @@ def test_another_recipe_in_its_folder_is_refused(tmp_path: Path) -> None:
     assert life.resume() == ENDED
 
 
-def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
-    life = Life(tmp_path)
+def test_a_damaged_journal_is_refused(life: Life) -> None:
     data = bytearray(life.folder.journal.read_bytes())
     data[4096 * 2 : 4096 * 4] = b"\xff" * 8192
     life.folder.journal.write_bytes(data)
@@ -326,12 +340,10 @@ def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
         life.resume()
 
 
-def test_what_it_took_is_summed_over_both_sittings(tmp_path: Path) -> None:
+def test_what_it_took_is_summed_over_both_sittings(gone_on: Life) -> None:
     """The pause is no time of the scan; the frames of both sittings are."""
-    life = Life(tmp_path)
-    life.resume()
-    results = app.resume(life.folder.path).results
-    with Journal.open(life.folder.journal) as journal:
+    results = app.resume(gone_on.folder.path).results
+    with Journal.open(gone_on.folder.journal) as journal:
         attempts = [t for (t,) in journal._connection.execute("SELECT t_s FROM attempt WHERE frame_id LIKE 'roi-01/%'")]
     scan_s = results.instrument_times.scan_s["roi-01"]
     whole_s = max(attempts) - min(attempts)
@@ -339,14 +351,12 @@ def test_what_it_took_is_summed_over_both_sittings(tmp_path: Path) -> None:
     assert whole_s - gap_s < scan_s < whole_s - gap_s + 13.0
 
 
-def test_results_and_report_tell_of_the_pause_and_what_was_found(tmp_path: Path) -> None:
-    life = Life(tmp_path)
-    life.resume()
-    (pause,) = app.resume(life.folder.path).results.pauses
-    assert (pause.from_s, pause.to_s) == (life.ended_s, life.ended_s)
+def test_results_and_report_tell_of_the_pause_and_what_was_found(gone_on: Life) -> None:
+    (pause,) = app.resume(gone_on.folder.path).results.pauses
+    assert (pause.from_s, pause.to_s) == (gone_on.ended_s, gone_on.ended_s)
     resumed, *compared = pause.found
     assert "gone on with, from aborted at 20.8 s; 11 frames are kept" in resumed
     assert [text.partition(" ")[0] for text in compared] == ["roi-01/proj_0002", "roi-01/proj_0000"]
-    page = life.folder.report.read_text()
+    page = gone_on.folder.report.read_text()
     assert "Paused from 20.8 s to 20.8 s of its time" in page
     assert "roi-01/proj_0002 taken again: " in page

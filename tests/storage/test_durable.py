@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -209,6 +210,41 @@ def test_space_is_asked_of_the_nearest_folder_that_exists(tmp_path: Path) -> Non
     require_free(tmp_path, 1000, reserve_bytes=1000)
     with pytest.raises(StorageError, match=r"not enough space .*free.*1000000\.0 GB needed and 1\.0 kB kept"):
         require_free(tmp_path, 10**15, reserve_bytes=1000)
+
+
+@pytest.mark.parametrize("own_name", [False, True])
+def test_a_file_written_in_a_block_is_flushed_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_name: bool
+) -> None:
+    fsync, target = os.fsync, tmp_path / "a.png"
+    seen: list[tuple[str, bool, int]] = []
+
+    def spy(descriptor: int) -> None:
+        about = os.fstat(descriptor)
+        folder = stat.S_ISDIR(about.st_mode)
+        seen.append(("folder" if folder else "file", target.exists(), 0 if folder else about.st_size))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    with durable_file(target, "the picture", own_name=own_name) as file:
+        file.write(b"x" * 17)
+    # All of it, and then its name.
+    assert seen == [("file", False, 17), ("folder", True, 0)]
+
+
+def test_each_new_folder_is_flushed_in_the_one_that_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[Path] = []
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        flushed.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    make_folder(tmp_path / "a" / "b" / "c")
+    assert flushed == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    make_folder(tmp_path / "a" / "b")
+    assert len(flushed) == 3
 
 
 def test_folders(tmp_path: Path) -> None:

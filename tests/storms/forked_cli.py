@@ -1,6 +1,7 @@
 """`xrm` in processes that start at once: `python -m tests.storms.forked_cli` imports the program, then forks.
 
 With a seed it also makes the powder of the simulated microscope: together that is most of what a short run costs.
+Figures stay white, though their files are written as ever.
 
 An order is a line of JSON: arguments, environment, and where standard error goes: a file, a pipe whose reader is a file
 that may be taken away (`fifo`), or a terminal of its own (`pty`, the slave's path). Answers: the process id; to
@@ -86,11 +87,14 @@ def forked_cli(seed: int | None = None) -> Iterator[ForkedCli]:
 
 
 def _serve() -> None:
+    from matplotlib.figure import Figure
+
     import xrm_control.session.runner  # noqa: F401  imported by a run when it begins
     from simulators.powder import make_specimen
     from simulators.specimen import SpecimenConfig
     from xrm_control.cli.main import main
 
+    setattr(Figure, "draw", lambda *_: None)  # noqa: B010  other arguments than its own
     for seed in sys.argv[1:]:
         make_specimen(SpecimenConfig(), int(seed))
     while line := sys.stdin.readline():

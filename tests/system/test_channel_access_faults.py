@@ -29,6 +29,8 @@ from xrm_control.devices.epics import supervision
 from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 # Slow enough that a thread hits the middle of a motion or an exposure.
 SLOW, FAST = 4.0, 40.0
 

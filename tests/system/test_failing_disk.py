@@ -184,22 +184,6 @@ def test_the_command_says_what_failed_and_ends(tmp_path: Path, part: str, error:
     assert "error:" in done.stderr.splitlines()[-1]
 
 
-def test_standard_error_on_a_full_disk_ends_no_run(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, **SHORTEST)
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "xrm_control.cli", "run", str(recipe), "--out", str(tmp_path / "runs")],
-            stdout=subprocess.PIPE,
-            stderr=full,
-            timeout=HANGS_AFTER_S,
-        )
-    (folder,) = (tmp_path / "runs").iterdir()
-    with JournalReader.open(folder / "journal.sqlite") as journal:
-        state = journal.state()
-    assert state is not None
-    assert (done.returncode, state.state) == (0, RunState.DONE)
-
-
 # Alone, the n-th call of the disk is some call of a part: the series of the whole disk has those of all parts.
 SERIES = [*itertools.product(PARTS, ("EIO", "ENOSPC", "EROFS"), [False]), ("disk", "EIO", True)]
 

@@ -28,12 +28,15 @@ from xrm_control.core.states import Verdict
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 __all__ = ["xrm"]
 
 # Seven projections are too few to see a particle: the region is set aside, whoever looks on.
 UNDISTURBED = 5
 # Slow enough that a reader of its messages meets the run in its scan.
 SPEED = "8"
+FULL = Path("/dev/full")
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +62,10 @@ def started(folder: Path, *options: str, **streams: Any) -> Iterator[subprocess.
                 process.kill()
 
 
-def started_at_once(cli: ForkedCli, folder: Path, out: Path, err: Path) -> int:
+def started_at_once(cli: ForkedCli, folder: Path, out: Path, err: Path, *options: str) -> int:
     """The same in a process that has the program and the powder already; its process id."""
-    return cli.start(["run", str(write_recipe(folder, **SMALL)), "--out", str(folder / "runs")], {}, out, err)
+    recipe = write_recipe(folder, **SMALL)
+    return cli.start(["run", str(recipe), "--out", str(folder / "runs"), *options], {}, out, err)
 
 
 def run_in(folder: Path) -> Path:
@@ -98,9 +102,9 @@ def test_a_reader_who_has_seen_enough(cli: ForkedCli, tmp_path: Path) -> None:
     assert kinds.count(ListenerFailed.kind) == kinds.count(ListenerLost.kind) == 1
 
 
-def test_a_full_disk_behind_both(cli: ForkedCli, tmp_path: Path) -> None:
-    full = Path("/dev/full")
-    kinds = assert_undisturbed(cli.wait(started_at_once(cli, tmp_path, full, full)), tmp_path)
+@pytest.mark.parametrize("out", [FULL, Path(os.devnull)], ids=["both", "standard error"])
+def test_a_full_disk_behind(cli: ForkedCli, tmp_path: Path, out: Path) -> None:
+    kinds = assert_undisturbed(cli.wait(started_at_once(cli, tmp_path, out, FULL)), tmp_path)
     assert kinds.count(ListenerFailed.kind) == kinds.count(ListenerLost.kind) == 1
 
 
@@ -205,20 +209,23 @@ def test_events_that_cannot_be_recorded_end_nothing(
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def killed(cli: ForkedCli, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was killed in the middle of its scan; while it lived, that was said."""
     folder = tmp_path_factory.mktemp("killed")
-    with started(folder, "--speed", SPEED, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        for line in process.stderr or ():
+    fifo = folder / "stderr"
+    os.mkfifo(fifo)
+    process = started_at_once(cli, folder, Path(os.devnull), fifo, "--speed", SPEED)
+    with fifo.open() as stderr:
+        for line in stderr:
             if "roi-01 projections" in line:
                 break
         run = run_in(folder)
-        os.kill(process.pid, signal.SIGSTOP)
+        os.kill(process, signal.SIGSTOP)
         for _ in range(3):
             summary = app.status(run)
-            assert (summary.alive, summary.process, summary.died) == (True, process.pid, False)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+            assert (summary.alive, summary.process, summary.died) == (True, process, False)
+        os.kill(process, signal.SIGKILL)
+        assert cli.wait(process) == -signal.SIGKILL
     return run
 
 

@@ -39,6 +39,8 @@ from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 
 def carry_out(folder: Path, **changes: Any) -> Outcome:
     return app.run(app.load(write_recipe(folder, **changes)), folder / "runs", None)

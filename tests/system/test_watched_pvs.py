@@ -26,6 +26,8 @@ from xrm_control.core.events import (
 )
 from xrm_control.storage.journal import JournalReader
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 
 @pytest.fixture(scope="module")
 def ioc() -> Iterator[IocProcess]:

@@ -82,6 +82,10 @@ def test_a_fault_raises_its_check(case: str) -> None:
     assert name in found, found
     assert words in found[name].text
     assert found[name].remedy
+    if name == "motion":
+        numbers = {one.name: one.value for one in found[name].evidence}
+        both = np.hypot(numbers["sideways, rms, px"], numbers["along the axis, rms, px"])
+        assert numbers["displacement of views, rms, px"] == pytest.approx(both)
 
 
 def test_a_check_that_cannot_be_made_is_a_doubt() -> None:
