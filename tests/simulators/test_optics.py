@@ -47,13 +47,13 @@ def test_illumination_is_uneven_smooth_and_drifts_slowly() -> None:
     assert 0.10 < 1 - now.min() / now.max() < 0.30
     assert np.abs(np.diff(now, axis=0)).max() < 0.01
     assert 1e-4 < np.abs(later / now - 1).max() < 0.02
-    assert np.ptp(Illumination(0.0, 0.05, seed=1).image(128, 0.0)) == 0.0
+    assert np.ptp(Illumination(0.0, 0.05, seed=1).image((128, 128), 0.0)) == 0.0
 
 
 def test_illumination_is_the_same_spot_at_every_binning() -> None:
     light = Illumination(0.15, 0.05, seed=1)
-    fine = light.image(1024, 50.0).reshape(128, 8, 128, 8).mean((1, 3))
-    assert np.abs(fine - light.image(128, 50.0)).max() < 1e-3
+    fine = light.image((1024, 1024), 50.0).reshape(128, 8, 128, 8).mean((1, 3))
+    assert np.abs(fine - light.image((128, 128), 50.0)).max() < 1e-3
 
 
 @pytest.mark.parametrize("photons", [20.0, 1000.0])

@@ -83,7 +83,7 @@ def test_a_fault_raises_its_check(case: str) -> None:
     assert words in found[name].text
     assert found[name].remedy
     if name == "motion":
-        numbers = {one.name: one.value for one in found[name].evidence}
+        numbers = {one.name: one.value or 0.0 for one in found[name].evidence}
         both = np.hypot(numbers["sideways, rms, px"], numbers["along the axis, rms, px"])
         assert numbers["displacement of views, rms, px"] == pytest.approx(both)
 
