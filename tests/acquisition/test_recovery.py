@@ -16,6 +16,7 @@ from xrm_control.acquisition.recovery import gather_or_cancel
 from xrm_control.acquisition.steps import FrameStep
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
 from xrm_control.core.errors import (
+    DeviceError,
     InstrumentUnreachable,
     MotionInterrupted,
     SafetyRefusal,
@@ -116,6 +117,31 @@ def test_the_camera_may_count_anew_after_it_was_lost() -> None:
     assert bench.outcomes() == ALL_KEPT
     assert cameras[0].configured == [(8, 1.0), (1, 0.5), (8, 1.0)]
     assert {frame.image.shape for frame in bench.sink.kept.values()} == {(128, 128)}
+
+
+def test_a_camera_that_comes_back_with_another_size_ends_the_run() -> None:
+    """Somebody has set its region meanwhile: its frames would not fit those before."""
+
+    class Cropped:
+        def __init__(self, camera: Any) -> None:
+            self._camera, self._times = camera, 0
+
+        async def configure(self, binning: int, exposure_s: float) -> Any:
+            self._times += 1
+            settings = await self._camera.configure(binning, exposure_s)
+            return settings if self._times == 1 else replace(settings, shape=(128, 120))
+
+        async def expose(self) -> CameraFrame:
+            return await self._camera.expose()
+
+    def make(instrument: SimulatedInstrument) -> SimulatedInstrument:
+        instrument.camera = Cropped(instrument.camera)  # type: ignore[assignment]
+        return instrument
+
+    bench = Bench({"kind": "disconnect", "at_s": 8.0, "duration_s": 5.0}, change=make)
+    with pytest.raises(DeviceError, match=r"another size of its frames \(value \(128, 120\), limit \(128, 128\)\)"):
+        bench.run(STEPS)
+    assert bench.sink.kept
 
 
 def test_limits_are_looked_at_again_when_the_instrument_is_back() -> None:

@@ -110,3 +110,20 @@ def test_no_colours_where_none_are_wanted(xrm: Any, monkeypatch: pytest.MonkeyPa
 
 def test_a_console_is_never_narrower_than_a_number() -> None:
     assert PlainConsole(file=StringIO(), width=0).width == LEAST_WIDTH
+
+
+def test_a_plan_in_the_units_that_stand_beside_its_numbers() -> None:
+    plan = app.check(app.load(Path(NMC811)))
+    stages, facts = (
+        [[str(cell) for cell in column.cells] for column in table.columns] for table in tables.plan_tables(plan)
+    )
+    told = dict(zip(*facts, strict=True))
+    # Pixels of 64 nm, eight by eight; 128 of them a side.
+    assert (told["pixel"], told["field of view"]) == ("512 nm", "65.5 um")
+    assert told["projections per scan"] == "141"
+    assert told["limits theta"].endswith(" deg")
+    assert told["limits x"].endswith(" um")
+    dose, unit = told["surface dose per scan"].split()
+    assert (float(dose), unit) == (pytest.approx(plan.dose_per_scan_gy, rel=0.01), "Gy")
+    names, frames, *_ = stages
+    assert (names[-1], int(frames[-1])) == ("total", sum(int(count) for count in frames[:-1]))

@@ -17,6 +17,13 @@ from tests.mutants.mutant import Mutant
 # Built files stand outside of git; a recording is a folder of names.txt (one function a line) and rows.tsv.
 RECORDINGS = Path("build", "mutants")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+# What an interpreter carries out that sees nothing but itself (-I) tells nothing.
+_PROBED = """
+try:
+    from xrm_reached import reach as _reach, seen as _seen
+except ImportError:
+    _reach, _seen = (lambda number: None), ()
+"""
 
 
 @dataclass
@@ -99,7 +106,7 @@ def instrument(copy: Path) -> list[str]:
         if len(names) > before:
             after = [isinstance(one, ast.ImportFrom) and one.module == "__future__" for one in tree.body]
             at = after.index(True) + 1 if True in after else int(ast.get_docstring(tree) is not None)
-            tree.body[at:at] = ast.parse("from xrm_reached import reach as _reach, seen as _seen").body
+            tree.body[at:at] = ast.parse(_PROBED).body
             file.write_text(ast.unparse(ast.fix_missing_locations(tree)), encoding="utf-8")
     shutil.copy2(Path(__file__).with_name("probe.py"), copy / "xrm_reached.py")
     return names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import matplotlib.image
 import numpy as np
@@ -154,9 +155,8 @@ def test_the_sample_is_marked_among_all_particles() -> None:
         pixels(roughness_figure(every_um, roughness, sample_um, sample, floor_um, 1.0))
         for sample_um, sample in ((np.zeros(0), np.zeros(0)), (np.array([6.0, 10.0]), np.array([0.6, 0.4])))
     )
-    found = ndimage.label(np.abs(two - none).max(-1) > 0.1)
-    assert isinstance(found, tuple)
-    marks, count = found
+    labelled: Any = ndimage.label(np.abs(two - none).max(-1) > 0.1)
+    marks, count = labelled
     assert count == 2
     colours = {tuple(np.round(np.median(two[marks == mark][:, :3], axis=0), 1)) for mark in (1, 2)}
     assert len(colours) == 2
