@@ -1,0 +1,105 @@
+// What is known of one run: fetched once, then kept up by its stream; hidden tabs let go of the stream and catch up.
+import { get, runPath } from "./api.js";
+import { Stream } from "./stream.js";
+
+const HIDDEN_MS = 60000; // a browser has six connections to a server for all its tabs
+
+/** Emits "run", "mosaic", "regions", "lines" (detail: new lines), "connection" (detail: "" or why lost). */
+export class RunStore extends EventTarget {
+  /** @param {string} name */
+  constructor(name) {
+    super();
+    this.name = name;
+    this.run = null;
+    this.mosaic = { tiles: [], picture: "" };
+    this.regions = [];
+    this.lastId = 0;
+    /** @type {any[]} the newest lines, in order; older ones are fetched by who wants them */
+    this.lines = [];
+    this.closing = new AbortController();
+    this.onVisibility = () => this.visibility();
+    document.addEventListener("visibilitychange", this.onVisibility);
+  }
+
+  /** The first answer; throws RefusedError when there is no such run. */
+  async open() {
+    const options = { signal: this.closing.signal };
+    const [run, lines] = await Promise.all([get(runPath(this.name), options), get(`${runPath(this.name, "lines")}?limit=200`, options)]);
+    this.run = run;
+    this.lines = lines.lines;
+    this.lastId = lines.lines.length ? lines.lines[lines.lines.length - 1].id : lines.last_id;
+    this.tell("run");
+    this.tell("lines", lines.lines);
+    await this.refresh(["mosaic", "regions"]);
+    if (!this.closing.signal.aborted) this.connect();
+  }
+
+  /** Fetch parts anew; what fails is tried again with the next connection. */
+  async refresh(parts = ["run", "mosaic", "regions"]) {
+    await Promise.all(parts.map(async (part) => {
+      try {
+        this.take(part, await get(part === "run" ? runPath(this.name) : runPath(this.name, part), { signal: this.closing.signal }));
+      } catch { /* the banner tells of a lost connection */ }
+    }));
+  }
+
+  connect() {
+    this.stream?.close();
+    this.stream = new Stream(this.name, {
+      after: () => this.lastId,
+      message: (message) => this.hear(message),
+      open: (again) => { this.tell("connection", ""); if (again) void this.refresh(); },
+      lost: (why) => this.tell("connection", why),
+    });
+  }
+
+  hear({ event, data }) {
+    let content;
+    try { content = JSON.parse(data); } catch { return; }
+    if (event === "line") this.add(content);
+    else this.take(event, content);
+  }
+
+  /** A line counts once, whatever the stream sends again. */
+  add(line) {
+    if (!(line.id > this.lastId)) return;
+    this.lastId = line.id;
+    this.lines.push(line);
+    if (this.lines.length > 400) this.lines.splice(0, this.lines.length - 200);
+    this.tell("lines", [line]);
+  }
+
+  take(part, content) {
+    if (part === "run") this.run = content;
+    else if (part === "mosaic") this.mosaic = content;
+    else if (part === "regions") this.regions = content.regions;
+    else return;
+    this.tell(part);
+  }
+
+  tell(type, detail = null) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  action(name) {
+    return this.run?.actions.find((a) => a.name === name) ?? { name, possible: false, reason: "the run does not know it" };
+  }
+
+  visibility() {
+    clearTimeout(this.hiding);
+    if (document.hidden) {
+      this.hiding = setTimeout(() => { this.stream?.close(); this.asleep = true; }, HIDDEN_MS);
+    } else if (this.asleep) {
+      this.asleep = false;
+      void this.refresh();
+      this.connect();
+    }
+  }
+
+  close() {
+    this.closing.abort();
+    clearTimeout(this.hiding);
+    this.stream?.close();
+    document.removeEventListener("visibilitychange", this.onVisibility);
+  }
+}
