@@ -18,17 +18,24 @@ __all__ = ["Abort", "Add", "Command", "Continue", "Pause", "Skip", "Stop", "Unti
 
 ANSWERED_WITHIN_S = 20.0
 _LOOK_EVERY_S, _LATE_S = 0.02, 1.0
+_WAITS = "waits until the run is gone on with: `xrm continue`"
 
 
-def send(path: Path, command: Command, within_s: float = ANSWERED_WITHIN_S) -> str:
+def send(
+    path: Path, command: Command, within_s: float = ANSWERED_WITHIN_S, on_behalf_of: str = "", request: str = ""
+) -> str:
     """What a run says to a command. Of a run that nobody carries out, places to add and regions to skip wait for
     whoever goes on with it.
+
+    on_behalf_of: whoever wants it, where that is not this process's user; request: what the sender calls it; sent again
+    under the same name, it is not done again, and has the same answer.
 
     Raises CommandRefusal with the reason; CommandUnanswered when no answer came in time; StorageError.
     """
     folder = RunFolder.open(path)
     inbox = Inbox(folder)
-    if folder.holder() is None:
+    known = inbox.sent(request) if request else None
+    if known is None and folder.holder() is None:
         state = _state(folder)
         if state is RunState.DONE or not isinstance(command, Add | Skip | Until):
             raise CommandRefusal(
@@ -37,9 +44,11 @@ def send(path: Path, command: Command, within_s: float = ANSWERED_WITHIN_S) -> s
                 value=state or "not begun",
                 remedy="start its recipe anew" if state is RunState.DONE else "`xrm continue` goes on with it",
             )
-        inbox.post(command)
-        return "waits until the run is gone on with: `xrm continue`"
-    reply = _reply(folder, inbox, inbox.post(command), within_s)
+        inbox.post(command, on_behalf_of, request)
+        return _WAITS
+    if known is not None and folder.holder() is None and inbox.reply(known) is None:
+        return _WAITS
+    reply = _reply(folder, inbox, known or inbox.post(command, on_behalf_of, request), within_s)
     if not reply.accepted:
         raise CommandRefusal(reply.text, where=folder.name)
     return reply.text

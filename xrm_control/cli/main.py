@@ -16,6 +16,7 @@ from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand
 from xrm_control.cli.plain import PlainConsole, widen_environment
 from xrm_control.cli.queue import queue
+from xrm_control.cli.serve import serve
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 from xrm_control.core.exit_code import ExitCode
 
@@ -277,6 +278,7 @@ def status(
         raise typer.Exit(ExitCode.DIED)
 
 
+cli.command()(serve)
 cli.command(cls=KindsCommand)(reconstruct)
 cli.command(cls=KindsCommand)(analyze)
 cli.command(cls=KindsCommand)(export)

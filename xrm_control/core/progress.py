@@ -58,8 +58,7 @@ class RunProgress:
         if self.state in ENDS:
             return 0.0
         working_s = now_s - self._held_s - (now_s - self._held_from_s if self._held_from_s is not None else 0)
-        outstanding_s = self._planned_s * max(0, self.images - self.collected) / max(1, self.images)
-        return max(outstanding_s, self._planned_s - working_s)
+        return remaining_s(self._planned_s, self.images, self.collected, working_s)
 
     def _entered(self, state: RunState, now_s: float) -> None:
         """Time in `held` and `paused` is not in the plan."""
@@ -67,3 +66,9 @@ class RunProgress:
             self._held_s += now_s - self._held_from_s
         self._held_from_s = now_s if state in WAITING else None
         self.state = state
+
+
+def remaining_s(planned_s: float, images: int, kept: int, worked_s: float) -> float:
+    """What is left of a plan of so many images; of a run behind its plan at least what its outstanding frames take."""
+    outstanding_s = planned_s * max(0, images - kept) / max(1, images)
+    return max(outstanding_s, planned_s - worked_s, 0.0)

@@ -11,7 +11,7 @@ from xrm_control.core.states import FrameKind, FrameOutcome, Level, RunState, Ve
 
 
 class RunCard(Record):
-    """A run in the list of runs. particles: whole ones, None while nothing is summed up; verdict: None before its end."""
+    """A run in the list. particles: whole ones, None while nothing is summed up; verdict: None before its end."""
 
     name: str
     recipe_name: str
@@ -53,8 +53,8 @@ class ActionView(Record):
 
 
 class Alarm(Record):
-    """Something that wants an eye. cause: what happened; evidence: with which numbers, when; cure: what to do, in words;
-    action: the name of the action that does it, "" where no button can.
+    """Something that wants an eye. cause: what happened; evidence: with which numbers, when; cure: what to do, in
+    words; action: the name of the action that does it, "" where no button can.
     """
 
     level: Level

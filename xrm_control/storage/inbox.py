@@ -38,16 +38,27 @@ class Inbox:
         self._answered = self._path / "answered"
 
     @staticmethod
-    def written(command: Command) -> tuple[str, Letter]:
-        """A command as a letter of this process's user, and its number; numbers sort by time."""
-        now = utc_now()
-        by = f"{getpass.getuser()}@{socket.gethostname()}"
-        letter = Letter(command=command, by=by[:200], sent_utc=now.isoformat(timespec="milliseconds"))
-        return f"{now:%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(3)}", letter
+    def written(command: Command, on_behalf_of: str = "", request: str = "") -> tuple[str, Letter]:
+        """A command as a letter of this process's user, and its number; numbers sort by time.
 
-    def post(self, command: Command) -> str:
+        on_behalf_of: whoever has told this process; request: the sender's name for it, of letters, digits and -.
+        """
+        now = utc_now()
+        user = f"{getpass.getuser()}@{socket.gethostname()}"
+        by = f"{on_behalf_of} by {user}" if on_behalf_of else user
+        letter = Letter(command=command, by=by[:200], sent_utc=now.isoformat(timespec="milliseconds"))
+        return f"{now:%Y%m%dT%H%M%S%fZ}-{request or secrets.token_hex(3)}", letter
+
+    def sent(self, request: str) -> str | None:
+        """The number of the letter that its sender called `request`; None where there is none."""
+        for place in (self._path, self._answered):
+            for path in place.glob(f"*-{request}.json"):
+                return path.stem
+        return None
+
+    def post(self, command: Command, on_behalf_of: str = "", request: str = "") -> str:
         """Send a command; returns the letter's number. Raises StorageError."""
-        number, letter = self.written(command)
+        number, letter = self.written(command, on_behalf_of, request)
         make_folder(self._path)
         write_durable(self._path / f"{number}.json", LETTER.text(letter).encode())
         return number

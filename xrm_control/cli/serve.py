@@ -1,0 +1,51 @@
+"""``xrm serve``: the operator's window in a browser."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xrm_control.cli.plain import PlainConsole
+from xrm_control.core.errors import RecipeError
+
+_err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
+
+
+def serve(
+    runs: Annotated[Path, typer.Argument(help="folder that holds the runs")] = Path("runs"),
+    host: Annotated[
+        str, typer.Option(help="address to listen on; another than this machine's needs a token")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8010,
+    recipes: Annotated[
+        Path | None,
+        typer.Option(help="folder of the recipes that may be started; none: ./recipes, or the program's own"),
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="another name under which it is reached, as of a gateway")
+    ] = None,
+    token: Annotated[bool, typer.Option("--token", help="ask for a token on this machine too")] = False,
+) -> None:
+    """Show runs in a browser, live, and act on them. It is a guest of the runs: its end ends none.
+
+    Tokens are made anew at each start, unless the environment has XRM_OPERATOR_TOKEN and XRM_VIEWER_TOKEN.
+    """
+    try:
+        from xrm_control.dashboard import serving
+    except ModuleNotFoundError as error:
+        raise RecipeError(
+            f"{error.name} is not installed", where="xrm serve", remedy="pip install 'xrm_control[window]'"
+        ) from error
+    from xrm_control.app import starter
+    from xrm_control.storage.durable import make_folder
+
+    make_folder(runs.absolute())
+    place = recipes or (Path("recipes") if Path("recipes").is_dir() else Path(str(starter.recipes())))
+    if not place.is_dir():
+        raise RecipeError("is no folder", where="--recipes", value=str(place))
+    address = serving.Address(host, port, tuple(name or ()))
+    access = serving.access_for(address, os.environ, token=token)
+    serving.serve(runs.absolute(), place.absolute(), address, access, _err.print)

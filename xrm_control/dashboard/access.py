@@ -1,0 +1,172 @@
+"""Who may do what: hosts, origins and tokens, asked before anything else is.
+
+A page of another site must not reach this server through the browser of somebody who may: the Host must be one that it
+was started for (against DNS rebinding), a request that changes something must come from its own pages, with a header
+that no form can set (against forged requests), and no page may frame it or run a script that is not its own.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from xrm_control.dashboard.models import Refusal
+
+CLIENT_HEADER = "x-xrm-client"
+COOKIE = "xrm_token"
+LONGEST_BODY = 256_000
+_SAFE = ("GET", "HEAD")
+_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self'"
+)
+# Reports carry their own styles and pictures, and no scripts of the server's.
+_REPORT_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; sandbox allow-scripts"
+)
+
+
+class Role(StrEnum):
+    """What somebody may do: look, or act as well."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Access:
+    """hosts: names (with port, as browsers send them) under which the server is to be reached; without tokens
+    everybody who reaches it is an operator.
+    """
+
+    hosts: frozenset[str]
+    operator_token: str = ""
+    viewer_token: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether no token is needed."""
+        return not self.operator_token
+
+    def role(self, token: str) -> Role | None:
+        """What the bearer of a token may do; None: nothing."""
+        if self.open or _same(token, self.operator_token):
+            return Role.OPERATOR
+        return Role.VIEWER if self.viewer_token and _same(token, self.viewer_token) else None
+
+
+class Gate:
+    """ASGI: lets through what may come through, and puts the protecting headers on every answer."""
+
+    def __init__(self, inner: ASGIApp, access: Access) -> None:
+        self._inner, self._access = inner, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._inner(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *_protection(scope["path"])]
+            await send(message)
+
+        refused = self._refused(scope, headers)
+        if isinstance(refused, Role):
+            scope.setdefault("state", {})["role"] = refused
+            await self._inner(scope, _bounded(receive), protected)
+        else:
+            await refused(scope, receive, protected)
+
+    def _refused(self, scope: Scope, headers: Headers) -> ASGIApp | Role:
+        host, method = headers.get("host", ""), scope["method"]
+        if host.lower() not in self._access.hosts:
+            return _no(
+                421, "this server is not reached under that name", value=host, remedy="use the address that it told"
+            )
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return _no(403, "another site's page may not ask", value=origin)
+        if method not in _SAFE and not headers.get(CLIENT_HEADER):
+            return _no(403, f"the header {CLIENT_HEADER} is missing", remedy="send it with any text of your own")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > LONGEST_BODY:
+            return _no(413, "the request is too long", value=length, limit=str(LONGEST_BODY))
+        asked = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        role = self._access.role(asked or _token(headers))
+        if role is None:
+            return _no(401, "a token is needed", remedy="open the address that `xrm serve` has printed")
+        if asked and method == "GET" and scope["path"] == "/" and not self._access.open:
+            return _remembered(asked)
+        if method not in _SAFE and role is not Role.OPERATOR:
+            return _no(403, "viewers may look, and not act", remedy="open the operators' address")
+        return role
+
+
+def hosts_of(names: Iterable[str], port: int) -> frozenset[str]:
+    """What browsers send as Host for those names."""
+    return frozenset(f"{f'[{name}]' if ':' in name else name}:{port}".lower() for name in names)
+
+
+def _same(given: str, known: str) -> bool:
+    return hmac.compare_digest(given.encode(), known.encode())
+
+
+def _token(headers: Headers) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if cookie is None else cookie.value
+
+
+def _remembered(token: str) -> ASGIApp:
+    """The token leaves the address, and with it the browser's history."""
+    answer = RedirectResponse("/", status_code=303)
+    answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", max_age=30 * 24 * 3600)
+    return answer
+
+
+def _no(
+    status: int, what: str, value: str | None = None, limit: str | None = None, remedy: str | None = None
+) -> ASGIApp:
+    told = Refusal(what=what, value=None if value is None else value[:200], limit=limit, remedy=remedy)
+    return JSONResponse(told.model_dump(), status_code=status)
+
+
+def _protection(path: str) -> list[tuple[bytes, bytes]]:
+    policy = _REPORT_POLICY if path.endswith(".html") else _POLICY
+    return [
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"cross-origin-resource-policy", b"same-origin"),
+        (b"cache-control", b"no-cache" if path.startswith("/static/") else b"no-store"),
+    ]
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A body without a length, or with a false one, ends where it becomes too long."""
+    left = LONGEST_BODY
+
+    async def bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return message if left >= 0 else {"type": "http.disconnect"}
+
+    return bounded

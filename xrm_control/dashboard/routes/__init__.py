@@ -1,0 +1,1 @@
+"""The addresses of the server: to look, to watch, to act."""

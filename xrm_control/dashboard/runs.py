@@ -1,0 +1,115 @@
+"""The runs of one folder: found, opened by name, and told in a line each. Nothing outside of that folder is reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.core.errors import DataError, XrmError
+from xrm_control.core.states import ENDS, RunState, Verdict
+from xrm_control.dashboard.models import RunCard, Runs
+from xrm_control.storage.journal_reader import JournalReader
+from xrm_control.storage.run_folder import RunFolder
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}")
+_Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass
+class RunsFolder:
+    """`root`: an existing folder whose entries are runs. Cards are kept until a run's files change."""
+
+    root: Path
+    _known: dict[str, tuple[_Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[_Stamp, bool, RunCard]])
+
+    def names(self) -> list[str]:
+        """The newest first."""
+        try:
+            entries = [entry.parent.name for entry in self.root.glob("*/journal.sqlite")]
+        except OSError as error:
+            raise DataError(f"cannot be looked at: {error.strerror}", where=str(self.root)) from error
+        return sorted((name for name in entries if NAME.fullmatch(name)), reverse=True)
+
+    def open(self, name: str) -> RunFolder:
+        """The run of that name. Raises DataError for what is none, or leads elsewhere."""
+        place = self.root / name
+        if not NAME.fullmatch(name) or place.is_symlink() or not (place / "journal.sqlite").is_file():
+            raise DataError("there is no such run", where=str(self.root), value=name[:80])
+        return RunFolder.open(place)
+
+    def list(self, search: str = "", verdict: Verdict | None = None, offset: int = 0, limit: int = 50) -> Runs:
+        """The runs whose name, recipe, sample or start contains all words of `search`."""
+        words = search.casefold().split()
+        found = [
+            card
+            for card in self._cards()
+            if all(
+                word in f"{card.name} {card.recipe_name} {card.sample} {card.started_utc}".casefold() for word in words
+            )
+            and (verdict is None or card.verdict is verdict)
+        ]
+        present = {card.name for card in found}
+        if not words and verdict is None:
+            self._known = {name: known for name, known in self._known.items() if name in present}
+        return Runs(runs=tuple(found[offset : offset + limit]), total=len(found))
+
+    def _cards(self) -> Iterator[RunCard]:
+        for name in self.names():
+            folder = RunFolder(self.root / name)
+            stamp, alive = _stamp(folder), folder.holder() is not None
+            known = self._known.get(name)
+            if known is None or known[:2] != (stamp, alive):
+                known = self._known[name] = (stamp, alive, card_of(folder, alive=alive))
+            yield known[2]
+
+
+def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
+    """A run in a line; one whose folder cannot be read says why."""
+    try:
+        with JournalReader.open(folder.journal) as journal:
+            run, state, frames = journal.run(), journal.state(), journal.accounting()
+    except XrmError as error:
+        return RunCard(
+            name=folder.name, recipe_name="", sample="", started_utc="", state=None, alive=alive, died=not alive,
+            simulated=False, kept=0, planned=0, particles=None, verdict=None, problem=str(error)[:500],
+        )  # fmt: skip
+    present = None if state is None else state.state
+    results = results_of(folder)
+    return RunCard(
+        name=folder.name,
+        recipe_name=run.recipe_name,
+        sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
+        started_utc=run.started_utc,
+        state=present,
+        alive=alive,
+        died=not alive and present not in (*ENDS, RunState.PAUSED),
+        simulated=run.simulated,
+        kept=frames.kept,
+        planned=frames.planned,
+        particles=None if results is None else results.counts.whole_particles,
+        verdict=None if results is None else results.verdict.status,
+    )
+
+
+def results_of(folder: RunFolder) -> RunResults | None:
+    """results.json of a run; None while there is none that can be read."""
+    try:
+        return RESULTS.read(folder.results) if folder.results.is_file() else None
+    except XrmError:
+        return None
+
+
+def _stamp(folder: RunFolder) -> _Stamp:
+    """What changes with a run's files."""
+    stamp: list[tuple[int, int]] = []
+    for path in (folder.journal, folder.journal.with_name(f"{folder.journal.name}-wal"), folder.results):
+        try:
+            about = path.stat()
+        except OSError:
+            stamp.append((0, 0))
+        else:
+            stamp.append((about.st_mtime_ns, about.st_size))
+    return tuple(stamp)

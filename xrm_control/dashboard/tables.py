@@ -1,0 +1,40 @@
+"""A run's tables with what their columns mean."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from xrm_control.contracts.column import Column
+from xrm_control.core.errors import DataError
+from xrm_control.core.states import RoiState
+from xrm_control.dashboard.models import Table, TableColumn
+from xrm_control.processing.measured import read_measured
+from xrm_control.storage.journal_reader import JournalReader
+from xrm_control.storage.run_folder import RunFolder
+
+
+def table(folder: RunFolder, name: Literal["particles", "voids"], offset: int, limit: int) -> Table:
+    """Rows of all regions that have been measured so far. Raises DataError where a table cannot be read."""
+    with JournalReader.open(folder.journal) as journal:
+        rois = sorted(roi for roi, life in journal.roi_states().items() if life.state is RoiState.REPORTED)
+    if not rois:
+        return Table(columns=(), rows=(), total=0)
+    measured = read_measured(folder, rois)
+    rows = measured.particles if name == "particles" else measured.voids
+    if rows is None:
+        raise DataError("nobody looked for voids in this run", where=folder.name)
+    texts = {column.name for column in rows.columns if column.is_text}
+    told = rows.records()[offset : offset + limit]
+    return Table(
+        columns=tuple(map(_column, rows.columns)),
+        rows=tuple(
+            tuple(value if name in texts or not math.isnan(float(value)) else None for name, value in row.items())
+            for row in told
+        ),
+        total=len(rows),
+    )
+
+
+def _column(column: Column) -> TableColumn:
+    return TableColumn(name=column.name, heading=column.label, unit=column.unit, meaning=column.meaning)

@@ -1,0 +1,114 @@
+"""A run as the page shows it, from its journal and files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+
+from xrm_control import app
+from xrm_control.contracts.plan import PLAN
+from xrm_control.core.errors import XrmError
+from xrm_control.core.events import RunReplanned
+from xrm_control.core.progress import remaining_s
+from xrm_control.core.states import ENDS, WAITING, FrameKind, RoiState, RunState
+from xrm_control.dashboard.actions import actions
+from xrm_control.dashboard.alarms import alarms
+from xrm_control.dashboard.models import FrameView, RunView, StageView
+from xrm_control.dashboard.runs import results_of
+from xrm_control.processing.achieved import pauses
+from xrm_control.storage.journal_reader import JournalReader
+from xrm_control.storage.records import PlannedFrame, RunSummary, StateRecord, StoredFrame
+from xrm_control.storage.run_folder import RunFolder
+
+
+def look(folder: RunFolder) -> RunView:
+    """The run as it stands. Raises DataError where its journal cannot be read."""
+    summary = app.status(folder.path)
+    with JournalReader.open(folder.journal) as journal:
+        states, plans = journal.states(), journal.events_of(RunReplanned.kind)
+        last, flats = journal.last_frame(), journal.first_and_last(FrameKind.FLAT)
+        stood_s = sum(pause.to_s - pause.from_s for pause in pauses(journal))
+    results = results_of(folder)
+    planned_s, images = _planned(folder, summary)
+    if plans:
+        images, planned_s = int(plans[-1].data["images"]), float(plans[-1].data["planned_s"])
+    now_s, state = summary.last_t_s or 0.0, summary.state
+    since_s = now_s - state.t_s if state is not None and state.state in WAITING else 0.0
+    over = summary.ended or images == 0
+    free = shutil.disk_usage(folder.path).free
+    return RunView(
+        name=summary.run.name,
+        recipe_name=summary.run.recipe_name,
+        sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
+        simulated=summary.run.simulated,
+        started_utc=summary.run.started_utc,
+        state=None if state is None else state.state,
+        state_reason="" if state is None else state.reason,
+        state_utc=None if state is None else state.utc,
+        before_waiting=_before(states),
+        alive=summary.alive,
+        died=summary.died,
+        ended=summary.ended,
+        verdict=None if results is None or not summary.ended else results.verdict.status,
+        reasons=() if results is None else results.verdict.reasons,
+        t_s=now_s,
+        planned_s=planned_s,
+        remaining_s=None if over else remaining_s(planned_s, images, summary.total.kept, now_s - stood_s - since_s),
+        kept=summary.total.kept,
+        planned=max(images, summary.total.planned),
+        retaken=summary.total.retaken,
+        missing=summary.total.missing,
+        stages=tuple(
+            StageView(name=one.stage, roi=one.roi, done=one.done, planned=one.planned) for one in summary.stages
+        ),
+        last_frame=None if last is None else frame_view(*last),
+        flux=_flux(flats),
+        actions=actions(summary, skippable=_skippable(summary)),
+        alarms=alarms(summary, folder, results, free),
+        disk_free_bytes=free,
+        report=folder.report.is_file(),
+        results=results is not None,
+    )
+
+
+def frame_view(plan: PlannedFrame, frame: StoredFrame) -> FrameView:
+    """A kept frame. picture: relative to the run's address."""
+    return FrameView(
+        frame_id=str(frame.frame_id),
+        kind=plan.kind,
+        theta_deg=frame.exposure.actual.theta_deg,
+        mean_counts=frame.mean_counts,
+        t_s=frame.exposure.t_end_s,
+        picture=f"frames/{frame.frame_id}.png",
+    )
+
+
+def _planned(folder: RunFolder, summary: RunSummary) -> tuple[float, int]:
+    """Seconds and images as planned at the beginning."""
+    try:
+        plan = PLAN.read(folder.plan)
+    except XrmError:
+        return 0.0, summary.total.planned
+    return plan.total_s, sum(stage.frames for stage in plan.stages)
+
+
+def _before(states: Sequence[StateRecord]) -> RunState | None:
+    """The state in which the run was before it came to wait, or to an end that is none of its own."""
+    if not states or states[-1].state not in (*WAITING, RunState.FAILED, RunState.ABORTED):
+        return None
+    working = [one.state for one in states if one.state not in (*WAITING, *ENDS, RunState.ABORTING, RunState.FAILING)]
+    return working[-1] if working else None
+
+
+def _skippable(summary: RunSummary) -> bool:
+    """Whether a region is left that is not over."""
+    names = {stage.roi for stage in summary.stages if stage.roi}
+    over = {roi for roi, life in summary.rois.items() if life.state in (RoiState.REPORTED, RoiState.QUARANTINED)}
+    return bool(names - over)
+
+
+def _flux(flats: tuple[StoredFrame, StoredFrame] | None) -> float | None:
+    if flats is None:
+        return None
+    first, last = (flat.mean_counts for flat in flats)
+    return last / first if first and last else None
