@@ -40,6 +40,9 @@ export const clientId = (() => {
 /** Path of a run's resource; every part is escaped. */
 export const runPath = (run, ...parts) => ["/api/runs", run, ...parts].map((p, i) => (i ? encodeURIComponent(String(p)) : p)).join("/");
 
+/** Address of a picture that a run's answer names: its own, or relative to the run. */
+export const pictureAt = (run, name) => (!name || name.startsWith("/") ? name : `${runPath(run)}/${name}`);
+
 const reads = new Set();
 
 /** Give up all that is being read at the moment, so that an action finds a free connection. */

@@ -1,5 +1,5 @@
 // Who is in control: shown in the head of the page; taken explicitly from somebody, silently from nobody.
-import { get, post } from "./api.js";
+import { clientId, get, post } from "./api.js";
 import { ask } from "./dialog.js";
 import { el, put } from "./dom.js";
 import { say, sayError } from "./said.js";
@@ -11,7 +11,7 @@ class ControlState extends EventTarget {
   now = null;
 
   async refresh() {
-    try { this.take(await get("/api/control", { timeoutMs: 8000 })); } catch { /* shown as not known */ }
+    try { this.take(await get(`/api/control?client=${encodeURIComponent(clientId)}`, { timeoutMs: 8000 })); } catch { /* shown as not known */ }
   }
 
   take(control) {

@@ -1,5 +1,5 @@
 // What is known of one run: fetched once, then kept up by its stream; hidden tabs let go of the stream and catch up.
-import { get, runPath } from "./api.js";
+import { get, pictureAt, runPath } from "./api.js";
 import { Stream } from "./stream.js";
 
 const HIDDEN_MS = 60000; // a browser has six connections to a server for all its tabs
@@ -25,10 +25,9 @@ export class RunStore extends EventTarget {
   async open() {
     const options = { signal: this.closing.signal };
     const [run, lines] = await Promise.all([get(runPath(this.name), options), get(`${runPath(this.name, "lines")}?limit=200`, options)]);
-    this.run = run;
+    this.take("run", run);
     this.lines = lines.lines;
     this.lastId = lines.lines.length ? lines.lines[lines.lines.length - 1].id : lines.last_id;
-    this.tell("run");
     this.tell("lines", lines.lines);
     await this.refresh(["mosaic", "regions"]);
     if (!this.closing.signal.aborted) this.connect();
@@ -70,9 +69,11 @@ export class RunStore extends EventTarget {
   }
 
   take(part, content) {
-    if (part === "run") this.run = content;
-    else if (part === "mosaic") this.mosaic = content;
-    else if (part === "regions") this.regions = content.regions;
+    const at = (name) => pictureAt(this.name, name);
+    if (part === "run") this.run = { ...content, last_frame: content.last_frame && { ...content.last_frame, picture: at(content.last_frame.picture) } };
+    else if (part === "mosaic") this.mosaic = { ...content, picture: at(content.picture), tiles: content.tiles.map((tile) => ({ ...tile, picture: at(tile.picture) })) };
+    else if (part === "regions") this.regions = content.regions.map((region) => ({ ...region, preview: at(region.preview) }));
+    else if (part === "trouble") return this.tell("connection", content.what);
     else return;
     this.tell(part);
   }

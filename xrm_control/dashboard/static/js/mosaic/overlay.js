@@ -50,12 +50,13 @@ export class Overlay {
     attribute(g, "class", `region${region.name === this.chosen ? " chosen" : ""}${region.name === this.hovered ? " hovered" : ""}`);
     const share = region.planned > 0 ? region.done / region.planned : 0;
     const busy = region.state === "scanning";
-    const roomy = w > 46;
-    text(g.nameText, roomy || region.name === this.hovered || region.name === this.chosen ? region.name : "");
+    const inside = w > 64;
+    const told = w > 22 || region.name === this.hovered || region.name === this.chosen;
+    text(g.nameText, told ? region.name : "");
     text(g.stateText, w > 76 ? `${style.word.split(",")[0]}${busy ? ` ${Math.round(100 * share)} %` : ""}` : "");
     for (const [node, dy] of [[g.nameText, 14], [g.stateText, 28]]) {
-      attribute(node, "x", x + 5);
-      attribute(node, "y", y + dy);
+      attribute(node, "x", inside ? x + 5 : x - 1);
+      attribute(node, "y", inside ? y + dy : y - 5);
       attribute(node, "fill", style.colour);
     }
     for (const [key, value] of [["x", x], ["y", y + h - 4], ["width", busy ? w * share : 0], ["height", 4]]) attribute(g.doneBar, key, value);

@@ -50,9 +50,9 @@ class RunPage {
     this.layer = new ParticleLayer(name, this.mosaic);
     this.badge = el("strong", { class: "badge" });
     this.left = el("span", { class: "left-time" });
-    this.links = el("span", { class: "row" });
+    this.links = this.states.beside;
     this.cardPlace = el("div", { class: "card-place" });
-    this.bar = el("div", { class: "run-bar" }, el("div", { class: "run-head" }, this.badge, this.left, this.links), this.actions.element);
+    this.bar = el("div", { class: "run-bar" }, el("div", { class: "run-head" }, this.badge, this.left), this.actions.element);
     this.element = el("div", { class: "run" }, this.bar, this.states.element, this.alarms.element,
       el("div", { class: "run-grid" }, this.mosaic.element,
         el("div", { class: "side" }, this.cardPlace, this.progress.element, this.list.element, this.frame.element), this.log.element));

@@ -37,8 +37,8 @@ export class RegionCard {
       ["Mean diameter", region.equivalent_diameter_um === null ? null : um(region.equivalent_diameter_um)],
       ["Trust", region.state === "waiting" || region.state === "scanning" ? null : TRUST[region.trust] ?? region.trust],
       ["Doubts", region.doubts.length ? el("ul", {}, region.doubts.map((d) => el("li", {}, d))) : null],
-      ["Chosen because", region.reason || null],
-      ["State because", region.why || null],
+      ["Chosen because", region.why || null],
+      ["State because", region.reason || null],
       ["Added by", region.added_by || null],
     ];
     const state = JSON.stringify([region, this.orders.may("skip")]);

@@ -22,7 +22,8 @@ export class StateLine {
   constructor() {
     this.steps = CHAIN.map((state) => el("li", { data: { state } }, el("span", { class: "dot", "aria-hidden": "true" }), el("span", { class: "step-name" }, state)));
     this.reason = el("p", { class: "state-reason" });
-    this.element = el("section", { class: "states", "aria-label": "State of the run" }, el("ol", { class: "chain" }, this.steps), this.reason);
+    /** beside the reason: what the page wants to put there */ this.beside = el("span", { class: "row" });
+    this.element = el("section", { class: "states", "aria-label": "State of the run" }, el("ol", { class: "chain" }, this.steps), el("div", { class: "state-row" }, this.reason, this.beside));
   }
 
   update(run) {
