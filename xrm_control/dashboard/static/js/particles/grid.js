@@ -2,6 +2,12 @@
 import { attribute, el, put, text } from "../dom.js";
 import { number } from "../format.js";
 
+/** Four digits, zeros at the end kept, so that points stand under each other. */
+function aligned(value) {
+  const size = Math.abs(value);
+  return Number.isInteger(value) || size >= 1e4 || size < 1e-3 ? number(value, 4) : value.toPrecision(4);
+}
+
 const ROW_PX = 28;
 const SPARE = 10;
 
@@ -71,7 +77,7 @@ export class Grid {
     this.shown.forEach((column, i) => {
       const value = row[column.at];
       const cell = i ? node.children[i] : node.children[0].firstChild;
-      text(cell, typeof value === "number" ? number(value, 4) : value === null ? "" : String(value));
+      text(cell, typeof value === "number" ? aligned(value) : value === null ? "" : String(value));
       attribute(node.children[i], "class", typeof value === "number" ? "num" : null);
     });
   }

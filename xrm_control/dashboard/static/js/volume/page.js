@@ -1,5 +1,6 @@
 // Slices of a region's volume: three planes with one cross-hair, one contrast, played at 30 a second.
 import { get, runPath } from "../api.js";
+import { lookup } from "../colour.js";
 import { coalesced, el, put, text } from "../dom.js";
 import { number } from "../format.js";
 import { PlaneStore } from "./planes.js";
@@ -61,9 +62,7 @@ class Viewer {
 
   drawRamp(map) {
     this.ramped = map;
-    this.slices.xy.draw(this.at, map, false);
-    const table = this.tables[map];
-    if (!table) { this.ramped = ""; setTimeout(this.redraw, 200); return; }
+    const table = (this.tables[map] ??= lookup(map));
     const image = new ImageData(256, 1);
     new Uint32Array(image.data.buffer).set(table);
     this.ramp.getContext("2d")?.putImageData(image, 0, 0);
