@@ -71,7 +71,7 @@ def test_reading_stays_put_while_lines_come_and_older_ones_are_fetched(page: Pag
     assert log.evaluate("(log) => log.scrollTop") == top
     page.locator(".pill").click()
     assert shown(page, 601)[-1] == 601
-    page.get_by_label("show").select_option("warning")
+    page.locator(".log-panel select").select_option("warning")
     until(page, "document.querySelectorAll('.line').length === 1")
 
 

@@ -3,13 +3,14 @@ import { el, put, text } from "./dom.js";
 
 const place = () => /** @type {HTMLElement} */ (document.getElementById("said"));
 
-/** Say something for some seconds. @param {"good"|"bad"|""} kind */
-export function say(words, kind = "") {
+/** Say something for some seconds, or until the note is removed. @param {"good"|"bad"|""} kind */
+export function say(words, kind = "", { lasts = false } = {}) {
   const note = el("div", { class: `note ${kind}` }, el("span", {}, words),
     el("button", { class: "quiet", type: "button", "aria-label": "Dismiss", on: { click: () => note.remove() } }, "×"));
   place().append(note);
   while (place().children.length > 4) place().firstElementChild?.remove();
-  setTimeout(() => note.remove(), kind === "bad" ? 20000 : 6000);
+  if (!lasts) setTimeout(() => note.remove(), kind === "bad" ? 20000 : 6000);
+  return note;
 }
 
 /** An error of an action. */

@@ -60,7 +60,7 @@ export class Mosaic extends EventTarget {
   }
 
   /** The box that is asked about, or null. */
-  draft(box) { this.overlay.draft = box; this.draw(); }
+  draft(box) { this.overlay.draft = box; attribute(this.empty, "data-quiet", box !== null); this.draw(); }
 
   drawMode(on) {
     this.gestures.drawing = on && !this.drawButton.hasAttribute("aria-disabled");

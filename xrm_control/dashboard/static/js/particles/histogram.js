@@ -2,7 +2,7 @@
 import { el, put, text } from "../dom.js";
 import { number } from "../format.js";
 import uPlot from "../../vendor/uplot/uPlot.min.js";
-import { histogram, quantile } from "./table.js";
+import { histogram, mean, quantile, weighed } from "./table.js";
 
 /** The colour of a class of the style sheet, as canvases need it. */
 export function colourOf(className) {
@@ -37,13 +37,15 @@ export class HistogramPanel {
   show(rows) {
     this.rows = rows;
     const column = this.table.columns[Number(this.select.value)];
-    const found = rows.map((row) => row[Number(this.select.value)]).filter((v) => Number.isFinite(v)).sort((a, b) => a - b);
+    const at = Number(this.select.value);
+    const found = weighed(this.table, rows, at);
     this.plot?.destroy();
     this.plot = null;
     put(this.place);
     if (!found.length || !column) return void text(this.words, "No number to show.");
     const unit = column.unit ? ` ${column.unit}` : "";
-    const said = `${number(found.length)} values; D10 ${number(quantile(found, 0.1))}, D50 ${number(quantile(found, 0.5))}, D90 ${number(quantile(found, 0.9))}${unit}; mean ${number(found.reduce((a, b) => a + b, 0) / found.length)}${unit}`;
+    const { mean: middle, error } = mean(found);
+    const said = `${number(found.length)} particles; mean ${number(middle)}${error === null ? "" : ` ± ${number(error, 2)}`}${unit} (standard error), D10 ${number(quantile(found, 0.1))}, D50 ${number(quantile(found, 0.5))}, D90 ${number(quantile(found, 0.9))}${unit}. Weighted as in the report.`;
     text(this.words, said);
     this.place.setAttribute("aria-label", `Histogram of ${column.heading}: ${said}`);
     const [edges, counts] = histogram(found, Math.max(6, Math.min(40, Math.ceil(Math.sqrt(found.length)))));
@@ -51,7 +53,7 @@ export class HistogramPanel {
     this.plot = new uPlot({
       width: this.place.clientWidth || 360, height: 240, legend: { show: false }, cursor: { y: false },
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(1, high * 1.08)] } },
-      axes: [axis(`${column.heading}${unit}`), axis("particles")],
+      axes: [axis(`${column.heading}${unit}`), axis("weight of particles")],
       series: [{}, { label: "particles", stroke: colourOf("accent-probe"), fill: colourOf("fill-probe"), paths: uPlot.paths.bars({ size: [1, Infinity] }), points: { show: false } }],
     }, [middles, counts], this.place);
   }

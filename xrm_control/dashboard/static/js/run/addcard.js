@@ -14,7 +14,7 @@ export class AddCard extends EventTarget {
       return el("label", { class: "field" }, label, input);
     };
     /** @type {Record<string, any>} */ this.inputs = {};
-    const fields = [field("x_um", "x (µm)"), field("y_um", "y (µm)"), field("width_um", "width (µm)"), field("height_um", "height (µm)")];
+    const fields = [field("x_um", "x, µm"), field("y_um", "y, µm"), field("width_um", "width, µm"), field("height_um", "height, µm")];
     this.price = el("div", { class: "price", "aria-live": "polite" });
     this.add = el("button", { type: "submit", class: "primary" }, "Add");
     this.element = el("form", { class: "panel card add-card", "aria-labelledby": "add-head", on: { submit: (e) => { e.preventDefault(); void this.confirm(); } } },

@@ -23,6 +23,9 @@ export class Orders {
   /** Send an order. @returns {Promise<boolean>} whether it was taken */
   async send(command, { quiet = false } = {}) {
     const urgent = command.kind === "abort";
+    let note = null;
+    // A run answers when it comes round to it, which may take a while.
+    const late = setTimeout(() => { note = say(`${command.kind}: sent, waiting for the run's answer …`, "", { lasts: true }); }, 700);
     if (urgent) { dropPictures(); dropReads(); }
     try {
       if (!urgent && command.kind !== "pause") await control.ensure();
@@ -36,6 +39,8 @@ export class Orders {
       sayError(error);
       return false;
     } finally {
+      clearTimeout(late);
+      note?.remove();
       void control.refresh();
       void this.store.refresh(["run"]);
     }
