@@ -61,7 +61,9 @@ def page(browser: Browser) -> Iterator[Page]:
     page.set_default_timeout(15_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None)
+    page.on(
+        "console", lambda m: complaints.append(m.text) if m.type == "error" and "Failed to load" not in m.text else None
+    )
     yield page
     context.close()
     assert complaints == []

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 
-
 import xrm_control
 from tests.dashboard.browser import fake_run as fake
 
@@ -47,7 +46,11 @@ class World:
 
     def commands(self, kind: str) -> list[Any]:
         """Commands of a kind that were carried out."""
-        return [body["command"] for path, body in self.posts if path.endswith("/commands") and body["command"]["kind"] == kind]
+        return [
+            body["command"]
+            for path, body in self.posts
+            if path.endswith("/commands") and body["command"]["kind"] == kind
+        ]
 
     def control(self, client: str) -> dict[str, Any]:
         return {"holder": self.holder, "since_utc": None, "you": bool(client) and client == self.holder_client,
@@ -107,7 +110,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.bytes(fake.picture(int(match[1])), "image/png")
         if re.fullmatch(r"regions/[\w-]+/planes", part):
             side = fake.SIDE
-            return self.json({"shape": [side] * 3, "voxel_size_um": 0.5, "low_per_um": 0.0, "high_per_um": 0.05, "labels": True})
+            return self.json(
+                {"shape": [side] * 3, "voxel_size_um": 0.5, "low_per_um": 0.0, "high_per_um": 0.05, "labels": True}
+            )
         if match := re.fullmatch(r"regions/[\w-]+/(planes|labels)/(xy|xz|yz)/(\d+)", part):
             about = {"X-Rows": str(fake.SIDE), "X-Columns": str(fake.SIDE)}
             return self.bytes(fake.plane(match[1], match[2], int(match[3])), "application/octet-stream", about)

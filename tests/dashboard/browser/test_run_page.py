@@ -115,7 +115,9 @@ def test_what_is_refused_is_said_and_can_be_mended(page: Page, site: Site) -> No
     opened(page, site)
     wait_for_tile(page, 11)
     page.mouse.dblclick(*px(page, 60, 60))
-    expect(page.locator(".price")).to_contain_text("x_um: the place is outside of the stage (9000, limit 2000). Choose a place inside")
+    expect(page.locator(".price")).to_contain_text(
+        "x_um: the place is outside of the stage (9000, limit 2000). Choose a place inside"
+    )
     expect(page.get_by_role("button", name="Add", exact=True)).to_have_attribute("aria-disabled", "true")
 
 
@@ -190,7 +192,13 @@ def test_hostile_names_stay_text(page: Page, site: Site) -> None:
 def test_an_alarm_has_cause_evidence_cure_and_the_button(page: Page, site: Site) -> None:
     opened(page, site)
     site.run.alarms = [
-        {"level": "warning", "cause": "the flux fell", "evidence": "to 41 % of the first flat", "cure": "pause, and look at the source", "action": "pause"}
+        {
+            "level": "warning",
+            "cause": "the flux fell",
+            "evidence": "to 41 % of the first flat",
+            "cure": "pause, and look at the source",
+            "action": "pause",
+        }
     ]
     site.run.touch()
     alarm = page.locator(".alarm")

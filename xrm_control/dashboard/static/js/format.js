@@ -24,12 +24,13 @@ export const um = (value, digits = 4) => (value === null || value === undefined 
 
 export const percent = (value, digits = 3) => (value === null || value === undefined ? "–" : `${number(value, digits)} %`);
 
-/** A duration in s as 4 s, 12 min 5 s, 3 h 20 min, 2 d 4 h. */
+/** A duration in s as 4 s, 2 min 5 s, 12 min, 3 h 20 min, 2 d 4 h. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
   const s = Math.max(0, Math.round(seconds));
   if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ""}`;
+  if (s < 600) return `${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ""}`;
+  if (s < 3600) return `${Math.round(s / 60)} min`;
   if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }

@@ -66,7 +66,9 @@ function theme(step) {
   if (next === "auto") delete root.dataset.theme;
   else root.dataset.theme = next;
   try { localStorage.setItem("xrm-theme", next); } catch { /* for this visit only */ }
-  text(themeButton, `Theme: ${next}`);
+  text(themeButton, `◐ ${next}`);
+  attribute(themeButton, "aria-label", `Theme: ${next}`);
+  attribute(themeButton, "title", "Theme: automatic, light or dark (t)");
   dispatchEvent(new Event("xrm-theme"));
 }
 

@@ -13,7 +13,7 @@ export function draw(context, view, mosaic, discs, again) {
   context.fillRect(0, 0, view.width, view.height);
   const stitched = mosaic.picture ? wanted(mosaic.picture, again) : null;
   // Tiles stay until the stitched picture is here.
-  for (const tile of mosaic.tiles) drawTile(context, view, tile, !stitched, again);
+  for (const tile of mosaic.tiles) drawTile(context, view, tile, !stitched, mosaic.picture ? null : again);
   if (stitched) {
     const [x, y] = view.toPx(mosaic.x0_um, mosaic.y0_um);
     context.imageSmoothingEnabled = view.scale * (mosaic.width_um / stitched.width) < 2;
@@ -41,7 +41,8 @@ function drawTile(context, view, tile, fill, again) {
   const [x, y, w, h] = rectangle(view, tile);
   const seen = x < view.width && y < view.height && x + w > 0 && y + h > 0;
   if (fill && tile.picture) {
-    const bitmap = wanted(small(tile.picture), again);
+    // With a stitched picture on its way no more tiles are fetched.
+    const bitmap = again ? wanted(small(tile.picture), again) : pictureNow(small(tile.picture));
     if (bitmap && seen) {
       context.imageSmoothingEnabled = w / bitmap.width < 2;
       context.drawImage(bitmap, x, y, w, h);
@@ -108,7 +109,7 @@ function axes(context, view) {
   for (let i = Math.ceil(left / step); i * step <= right; i++) {
     const [x] = view.toPx(i * step, 0);
     context.fillRect(Math.round(x), 0, 1, 4);
-    if (x > 60 && x < view.width - 24) label(tidy(i * step), x, 6);
+    if (x > 84 && x < view.width - 24) label(tidy(i * step), x, 6);
   }
   context.textAlign = "left";
   context.textBaseline = "middle";

@@ -77,7 +77,7 @@ export class Grid {
     this.shown.forEach((column, i) => {
       const value = row[column.at];
       const cell = i ? node.children[i] : node.children[0].firstChild;
-      text(cell, typeof value === "number" ? aligned(value) : value === null ? "" : String(value));
+      text(cell, typeof value === "number" ? (column.name === "particle_id" ? String(value) : aligned(value)) : value === null ? "" : String(value));
       attribute(node.children[i], "class", typeof value === "number" ? "num" : null);
     });
   }

@@ -25,7 +25,7 @@ export class AddCard extends EventTarget {
 
   /** @param {{x_um: number, y_um: number, width_um?: number, height_um?: number}} box */
   open(box) {
-    for (const [key, input] of Object.entries(this.inputs)) input.value = box[key] === undefined ? "" : String(Math.round(box[key] * 100) / 100);
+    for (const [key, input] of Object.entries(this.inputs)) input.value = box[key] === undefined ? "" : String(Math.round(box[key] * 10) / 10);
     this.ask();
     this.add.focus({ preventScroll: true });
   }

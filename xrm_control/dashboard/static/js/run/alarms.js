@@ -11,12 +11,14 @@ export class Alarms {
     this.act = act;
     this.may = may;
     this.known = new Set();
+    this.none = el("p", { class: "muted none" }, "No alarm.");
     this.list = el("ul", { class: "alarm-list" });
-    this.element = el("section", { class: "alarms", "aria-label": "Alarms", hidden: true }, this.list);
+    this.element = el("section", { class: "alarms", "aria-label": "Alarms", tabindex: 0 }, this.none, this.list);
   }
 
   update(alarms) {
-    this.element.hidden = alarms.length === 0;
+    this.none.hidden = alarms.length > 0;
+    attribute(this.element, "data-alarms", alarms.length || null);
     keyed(this.list, alarms, (a) => JSON.stringify([a.cause, a.action]), (a) => this.make(a), (node, a) => {
       attribute(node, "data-level", a.level);
       text(node.sign, SIGN[a.level] ?? a.level);

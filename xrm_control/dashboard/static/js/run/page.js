@@ -53,9 +53,10 @@ class RunPage {
     this.links = this.states.beside;
     this.cardPlace = el("div", { class: "card-place" });
     this.bar = el("div", { class: "run-bar" }, el("div", { class: "run-head" }, this.badge, this.left), this.actions.element);
-    this.element = el("div", { class: "run" }, this.bar, this.states.element, this.alarms.element,
+    this.element = el("div", { class: "run" }, this.bar, this.states.element,
       el("div", { class: "run-grid" }, this.mosaic.element,
         el("div", { class: "side" }, this.cardPlace, this.progress.element, this.list.element, this.frame.element), this.log.element));
+    this.states.row.append(this.alarms.element);
     put(main, this.element);
     this.listen();
   }

@@ -23,7 +23,7 @@ export class StateLine {
     this.steps = CHAIN.map((state) => el("li", { data: { state } }, el("span", { class: "dot", "aria-hidden": "true" }), el("span", { class: "step-name" }, state)));
     this.reason = el("p", { class: "state-reason" });
     /** beside the reason: what the page wants to put there */ this.beside = el("span", { class: "row" });
-    this.element = el("section", { class: "states", "aria-label": "State of the run" }, el("ol", { class: "chain" }, this.steps), el("div", { class: "state-row" }, this.reason, this.beside));
+    this.element = el("section", { class: "states", "aria-label": "State of the run" }, el("ol", { class: "chain" }, this.steps), (this.row = el("div", { class: "state-row" }, el("div", { class: "state-words" }, this.reason, this.beside))));
   }
 
   update(run) {
