@@ -10,9 +10,9 @@ import pytest
 from tests.session.scripted import SMALL
 from tests.system.conftest import write_recipe
 from xrm_control import app
-from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause
+from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause, Reply
 from xrm_control.core.errors import CommandRefusal, Interrupted
-from xrm_control.core.events import AnyEvent, FrameKept
+from xrm_control.core.events import AnyEvent, FrameKept, RunFolderMade
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import RunState
 from xrm_control.storage.inbox import Inbox
@@ -96,3 +96,34 @@ def test_virtual_time_stands_still_for_people(tmp_path: Path) -> None:
     assert outcome.exit_code == ExitCode.PARTLY
     (pause,) = outcome.results.pauses
     assert pause.to_s == pytest.approx(pause.from_s, abs=0.5)
+
+
+def test_sent_before_the_run_listens_it_is_heard_all_the_same(tmp_path: Path) -> None:
+    """From the moment on that the run holds its folder, a command is one to a run that lives."""
+    asked: list[str] = []
+
+    def hear(event: AnyEvent) -> None:
+        if isinstance(event, RunFolderMade):
+            asked.append(Inbox(RunFolder(Path(event.path))).post(Abort()))
+
+    with pytest.raises(Interrupted, match="abort by"):
+        app.run(app.load(write_recipe(tmp_path, **SMALL)), tmp_path / "runs", "10", hear)
+    (path,) = (tmp_path / "runs").iterdir()
+    reply = Inbox(RunFolder(path)).reply(asked[0])
+    assert reply is not None
+    assert reply.accepted, reply.text
+    assert app.status(path).total.kept == 0
+
+
+def test_the_same_request_is_carried_out_once(tmp_path: Path) -> None:
+    """A browser that asks again, because it heard no answer, is given the first one."""
+    path, _ = carried_out(tmp_path, "10", Pause(), Continue())
+    inbox = Inbox(RunFolder(path))
+    number = inbox.post(Pause(), "Ada", "a-request-1")
+    assert inbox.sent("a-request-1") == number
+    assert "Ada by " in inbox.read(number).by
+    inbox.answer(number, Reply(accepted=False, text="too late"))
+    for _ in range(2):
+        with pytest.raises(CommandRefusal, match="too late"):
+            app.send(path, Pause(), request="a-request-1")
+    assert inbox.waiting() == ()

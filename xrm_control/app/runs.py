@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +96,8 @@ def resume(
     """
     folder, wanted = RunFolder.open(path, unbegun=True), _until(until)
     with folder.lock(), _told_with(folder):
+        # From here on whoever sends a command sends it to this process, however long that takes to listen.
+        lying = Inbox(folder).waiting()
         if not Journal.was_begun(folder.journal):
             code = _begin_again(folder, speed, listener, wanted, operator)
             return Outcome(folder.path, code, RESULTS.read(folder.results))
@@ -104,7 +106,7 @@ def resume(
         if state is not None and state.state is RunState.DONE:
             return Outcome(folder.path, _done_with(folder), RESULTS.read(folder.results))
         with Journal.open(folder.journal) as journal:
-            code = _go_on(folder, journal, speed, listener, wanted, operator)
+            code = _go_on(folder, journal, speed, listener, wanted, operator, lying)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
 
@@ -168,6 +170,7 @@ def _go_on(
     listener: Listener | None,
     until: Until | None,
     operator: Operator | None,
+    lying: Collection[str],
 ) -> int:
     if until is not None and until.stage in journal.roi_states():
         raise RecipeError(
@@ -195,7 +198,7 @@ def _go_on(
     stood_s = journal.last_t_s() or 0.0
     # A real instrument has lived on meanwhile; a simulated one stands still while nobody looks.
     passed_s = 0.0 if record.simulated else (utc_now() - started).total_seconds() * float(tempo)
-    carried = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news, until, operator)
+    carried = Carried(recipe, folder, journal, cost, started, max(stood_s, passed_s), news, until, operator, lying)
     return _carry_out(carried, tempo, listener)
 
 
@@ -212,7 +215,8 @@ class Carried:
     """A run to be carried out by this process.
 
     begun_s: instrument time at which it is begun, or gone on with; news: what has happened before there was anybody to
-    tell; until: the stage after which it ends; operator: sends commands in the run's own time, in place of its mailbox.
+    tell; until: the stage after which it ends; operator: sends commands in the run's own time, not through the mailbox;
+    lying: letters that had come before this process took the run up.
     """
 
     recipe: Recipe
@@ -224,6 +228,7 @@ class Carried:
     news: tuple[AnyEvent, ...] = ()
     until: Until | None = None
     operator: Operator | None = None
+    lying: Collection[str] = ()
 
 
 def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> int:
@@ -261,7 +266,10 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
             for event in (*run.news, RunReplanned(frames, run.cost.total_s)):
                 events.emit(event)
             try:
-                begun_with = [*_lying_there(inbox), *([] if run.until is None else [inbox.written(run.until)])]
+                begun_with = [
+                    *_lying_there(inbox, run.lying),
+                    *([] if run.until is None else [inbox.written(run.until)]),
+                ]
                 async with alerting(folder, recipe.alerts, events):
                     return await Runner(context, letters, begun_with, from_outside=run.operator is None).run()
             finally:
@@ -278,9 +286,9 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
         ) from error
 
 
-def _lying_there(inbox: Inbox) -> Iterator[tuple[str, Letter]]:
+def _lying_there(inbox: Inbox, lying: Collection[str]) -> Iterator[tuple[str, Letter]]:
     """What was sent while nobody carried the run out, by number; what makes no sense any more is refused."""
-    for number in inbox.waiting():
+    for number in lying:
         with suppress(DataError):
             letter = inbox.read(number)
             if isinstance(letter.command, Add | Skip | Until):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from xrm_control.app.queue.process import PROGRAM
@@ -24,7 +25,6 @@ class Starter:
     """For the runs in `root`. What was asked for is on file in ``root/.window``, so that nothing is started twice."""
 
     root: Path
-    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list[subprocess.Popen[bytes]])
 
     def run(self, recipe: Path, settings: Sequence[str], request: str) -> str:
         """Start a recipe; the name of its run. Raises CommandRefusal with what it says where it ends at once."""
@@ -39,7 +39,6 @@ class Starter:
         return self._begin(["resume", str(folder.path)], request)
 
     def _begin(self, arguments: Sequence[str], request: str) -> str:
-        self._processes = [process for process in self._processes if process.poll() is None]
         note = self.root / ".window" / f"{request}.json"
         if note.exists():
             return self._known(note)
@@ -58,7 +57,8 @@ class Starter:
                 )
         except OSError as error:
             raise storage_error("no process can be started", note, error) from error
-        self._processes.append(process)
+        # Somebody has to take note of its end, or the kernel keeps it.
+        threading.Thread(target=process.wait, daemon=True).start()
         name = self._awaited(process, words)
         write_durable(note, json.dumps({"run": name}).encode() + b"\n", replace=True)
         return name
