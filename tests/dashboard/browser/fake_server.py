@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-
 import xrm_control
 from tests.dashboard.browser import fake_run as fake
 
@@ -193,7 +192,8 @@ class Handler(BaseHTTPRequestHandler):
                     sent[name] = text
                     yield f"event: {name}\ndata: {text}\n\n"
             with run.changed:
-                run.changed.wait_for(lambda: run.version != version, timeout=0.5)
+                if run.version == version:
+                    run.changed.wait(0.5)
             yield ": ping\n\n"
 
     def file(self, name: str) -> None:

@@ -13,6 +13,7 @@ from tests.dashboard.browser.fake_run import COLUMNS, HOSTILE, ROWS, TILE_UM
 # Of the mosaic's canvas: how many pixels have the grey of a tile's picture.
 PIXELS_OF = """(grey) => {
   const canvas = document.querySelector(".mosaic-canvas");
+  if (!canvas) return 0;
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let n = 0;
   for (let i = 0; i < data.length; i += 4) if (data[i] === grey && data[i + 1] === grey && data[i + 2] === grey) n++;
@@ -110,8 +111,12 @@ def test_from_a_cold_page_to_a_region_in_three_clicks(page: Page, site: Site) ->
 def test_what_is_refused_is_said_and_can_be_mended(page: Page, site: Site) -> None:
     site.run.keep_tiles(COLUMNS * ROWS)
     site.world.refuse["cost"] = {
-        "what": "the place is outside of the stage", "where": "x_um", "value": "9000", "limit": "2000", "remedy": "choose a place inside",
-    }  # fmt: skip
+        "what": "the place is outside of the stage",
+        "where": "x_um",
+        "value": "9000",
+        "limit": "2000",
+        "remedy": "choose a place inside",
+    }
     opened(page, site)
     wait_for_tile(page, 11)
     page.mouse.dblclick(*px(page, 60, 60))

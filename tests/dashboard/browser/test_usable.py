@@ -8,19 +8,35 @@ from playwright.sync_api import Browser, Page, expect
 from tests.dashboard.browser.conftest import Site
 
 ROUTES = ["#/", "#/run/demo", "#/run/demo/volume/roi-01", "#/run/demo/particles", "#/compare/demo/demo"]
-NAMELESS = """() => [...document.querySelectorAll("button, a[href], input, select, textarea, [role=button], [role=img], progress")]
-.filter((n) => n.checkVisibility()).filter((n) => !(n.getAttribute("aria-label") || n.textContent.trim() || n.labels?.length || n.title))
-.map((n) => n.outerHTML.slice(0, 120))"""
+NAMELESS = """() => {
+  const named = (n) => n.getAttribute("aria-label") || n.textContent.trim() || n.labels?.length || n.title;
+  return [...document.querySelectorAll("button, a[href], input, select, [role=button], [role=img], progress")]
+    .filter((n) => n.checkVisibility() && !named(n)).map((n) => n.outerHTML.slice(0, 120));
+}"""
 # Text against what it stands on, as WCAG 2 has it; canvases are left out.
 FAINT = """() => {
-  const canvas = document.createElement("canvas"); canvas.width = canvas.height = 1;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const rgba = (css) => { pen.clearRect(0, 0, 1, 1); pen.fillStyle = css; pen.fillRect(0, 0, 1, 1); return [...pen.getImageData(0, 0, 1, 1).data]; };
-  const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (n) => { for (; n; n = n.parentElement) { const c = rgba(getComputedStyle(n).backgroundColor); if (c[3] === 255) return c; } return [255, 255, 255]; };
+  const rgba = (css) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = css;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+  const ground = (n) => {
+    for (; n; n = n.parentElement) {
+      const colour = rgba(getComputedStyle(n).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+  };
   const found = new Set();
   for (const n of document.querySelectorAll("body *")) {
-    if (!n.checkVisibility() || n.closest("svg, .mosaic-stage, .slice-stage, .sr-only") || ![...n.childNodes].some((c) => c.nodeType === 3 && c.data.trim())) continue;
+    if (!n.checkVisibility() || n.closest("svg, .mosaic-stage, .slice-stage, .sr-only")) continue;
+    if (![...n.childNodes].some((c) => c.nodeType === 3 && c.data.trim())) continue;
     const [a, b] = [light(rgba(getComputedStyle(n).color)), light(ground(n))];
     const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (contrast < 4.5) found.add(`${n.tagName}.${n.className}: ${contrast.toFixed(2)}`);
@@ -34,7 +50,7 @@ def furnish(site: Site) -> None:
     for state in ("reported", "scanning", "waiting", "quarantined"):
         site.run.add_region(30, 30, state=state, particles=20, voided_percent=12.5, trust="doubt")
     site.run.alarms = [
-        {"level": level, "cause": f"{level} of something", "evidence": "with numbers", "cure": "do this", "action": "pause"}
+        {"level": level, "cause": f"{level} there", "evidence": "with numbers", "cure": "do this", "action": "pause"}
         for level in ("error", "warning", "info")
     ]  # fmt: skip
     for level in ("info", "warning", "error"):

@@ -4,7 +4,7 @@ import { control } from "../control.js";
 import { dropPictures } from "../pictures.js";
 import { say, sayError } from "../said.js";
 
-const TRIES = 4;
+const TRIES = 6;
 
 export class Orders {
   /** @param {import("../runstore.js").RunStore} store */
@@ -46,13 +46,13 @@ export class Orders {
     }
   }
 
-  /** Again under the same number when the server was not reached: it is carried out once. */
+  /** Again under the same number when the server or the run did not answer: it is carried out once. */
   async tried(path, body, urgent) {
     for (let left = TRIES - 1; ; left--) {
       try {
         return await post(path, body, { urgent, timeoutMs: urgent ? 8000 : 30000 });
       } catch (error) {
-        const lost = error instanceof RefusedError && error.status === 0;
+        const lost = error instanceof RefusedError && (error.status === 0 || error.status === 504);
         if (!lost || left <= 0) throw error;
         await new Promise((done) => setTimeout(done, 500));
       }
