@@ -2,7 +2,7 @@
 
 const AT_ONCE = 2;
 const TIMEOUT_MS = 20000;
-const KEPT = 600;
+const ROOM_BYTES = 160e6;
 
 /** @type {Map<string, ImageBitmap>} oldest first */
 const cache = new Map();
@@ -30,8 +30,27 @@ export function picture(url) {
   return promise;
 }
 
-/** The picture if it is here. */
-export const pictureNow = (url) => cache.get(url);
+/** The picture if it is here; what is asked for is kept longest. */
+export function pictureNow(url) {
+  const bitmap = cache.get(url);
+  if (bitmap) {
+    cache.delete(url);
+    cache.set(url, bitmap);
+  }
+  return bitmap;
+}
+
+/** Let go of one picture. */
+function forget(url) {
+  const bitmap = cache.get(url);
+  if (!bitmap) return;
+  cache.delete(url);
+  bytes -= size(bitmap);
+  bitmap.close();
+}
+
+const size = (bitmap) => 4 * bitmap.width * bitmap.height;
+let bytes = 0;
 
 /** Forget all pictures that are still to come. */
 export function dropPictures() {
@@ -42,8 +61,7 @@ export function dropPictures() {
 /** Forget the pictures themselves too. */
 export function forgetPictures() {
   dropPictures();
-  for (const bitmap of cache.values()) bitmap.close();
-  cache.clear();
+  for (const url of [...cache.keys()]) forget(url);
 }
 
 function pump() {
@@ -59,10 +77,10 @@ async function load(url) {
     if (!response.ok) throw new Error(`no picture: ${response.status}`);
     const bitmap = await createImageBitmap(await response.blob());
     cache.set(url, bitmap);
-    while (cache.size > KEPT) {
-      const [oldest, old] = cache.entries().next().value;
-      cache.delete(oldest);
-      old.close();
+    bytes += size(bitmap);
+    for (const oldest of [...cache.keys()]) {
+      if (bytes <= ROOM_BYTES || oldest === url) break;
+      forget(oldest);
     }
     return bitmap;
   } finally {
@@ -72,33 +90,50 @@ async function load(url) {
   }
 }
 
-/** A canvas that shows a picture, fitted; it keeps its size while pictures change. */
+/** A canvas that shows one picture after the other, the newest wish first; it keeps its size while they change. */
 export function frameCanvas(className, label) {
   const canvas = document.createElement("canvas");
   canvas.className = className;
   canvas.width = canvas.height = 1;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
-  let wanted = "";
-  return {
-    canvas,
-    /** @param {string} url @param {string} name @returns {Promise<boolean>} whether it came */
-    async show(url, name) {
-      canvas.setAttribute("aria-label", name);
-      if (url === wanted) return true;
-      wanted = url;
-      if (!url) { canvas.width = canvas.height = 1; return false; }
+  let shown = "", busy = false;
+  /** @type {{url: string, name: string} | null} */ let newest = null;
+
+  /** One at a time: frames come faster than pictures on a slow line. */
+  async function work() {
+    if (busy) return;
+    busy = true;
+    while (newest) {
+      const { url, name } = newest;
+      newest = null;
       try {
         const bitmap = await picture(url);
-        if (wanted !== url) return true;
         canvas.width = bitmap.width;
         canvas.height = bitmap.height;
         canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
-        return true;
+        canvas.setAttribute("aria-label", name);
+        forget(url);
       } catch {
-        if (wanted === url) wanted = "";
-        return false;
+        if (shown === url) shown = ""; // asked for again with the next change
       }
+    }
+    busy = false;
+  }
+
+  return {
+    canvas,
+    /** @param {string} url @param {string} name */
+    show(url, name) {
+      if (!url || url === shown) return;
+      shown = url;
+      newest = { url, name };
+      void work();
+    },
+    /** Nothing, until the next picture is there. */
+    blank() {
+      shown = "";
+      canvas.width = canvas.height = 1;
     },
   };
 }

@@ -2,7 +2,10 @@
 import { get, pictureAt, runPath } from "./api.js";
 import { Stream } from "./stream.js";
 
-const HIDDEN_MS = 60000; // a browser has six connections to a server for all its tabs
+// A browser has six connections to a server for all its tabs: who is not looked at needs none.
+const HIDDEN_MS = 5000;
+const HIDDEN_LOOK_MS = 20000;
+const YIELD_MS = 2500;
 
 /** Emits "run", "mosaic", "regions", "lines" (detail: new lines), "connection" (detail: "" or why lost). */
 export class RunStore extends EventTarget {
@@ -17,6 +20,9 @@ export class RunStore extends EventTarget {
     /** @type {any[]} the newest lines, in order; older ones are fetched by who wants them */
     this.lines = [];
     this.closing = new AbortController();
+    // An abort in any tab: all let go of their streams, so that it finds a connection.
+    this.channel = new BroadcastChannel("xrm-yield");
+    this.channel.addEventListener("message", () => this.stream?.rest(YIELD_MS));
     this.onVisibility = () => this.visibility();
     document.addEventListener("visibilitychange", this.onVisibility);
   }
@@ -70,10 +76,11 @@ export class RunStore extends EventTarget {
 
   take(part, content) {
     const at = (name) => pictureAt(this.name, name);
+    if (this.troubled && part === "run") { this.troubled = false; this.tell("connection", ""); }
     if (part === "run") this.run = { ...content, last_frame: content.last_frame && { ...content.last_frame, picture: at(content.last_frame.picture) } };
     else if (part === "mosaic") this.mosaic = { ...content, picture: at(content.picture), tiles: content.tiles.map((tile) => ({ ...tile, picture: at(tile.picture) })) };
     else if (part === "regions") this.regions = content.regions.map((region) => ({ ...region, preview: at(region.preview) }));
-    else if (part === "trouble") return this.tell("connection", content.what);
+    else if (part === "trouble") { this.troubled = true; return this.tell("connection", content.what); }
     else return;
     this.tell(part);
   }
@@ -86,10 +93,17 @@ export class RunStore extends EventTarget {
     return this.run?.actions.find((a) => a.name === name) ?? { name, possible: false, reason: "the run does not know it" };
   }
 
+  /** Free the connections of all tabs for a moment. */
+  yieldAll() {
+    this.stream?.rest(YIELD_MS);
+    this.channel.postMessage("");
+  }
+
   visibility() {
+    clearInterval(this.looking);
     clearTimeout(this.hiding);
     if (document.hidden) {
-      this.hiding = setTimeout(() => { this.stream?.close(); this.asleep = true; }, HIDDEN_MS);
+      this.hiding = setTimeout(() => { this.stream?.close(); this.asleep = true; this.looking = setInterval(() => void this.refresh(["run"]), HIDDEN_LOOK_MS); }, HIDDEN_MS);
     } else if (this.asleep) {
       this.asleep = false;
       void this.refresh();
@@ -100,6 +114,8 @@ export class RunStore extends EventTarget {
   close() {
     this.closing.abort();
     clearTimeout(this.hiding);
+    clearInterval(this.looking);
+    this.channel.close();
     this.stream?.close();
     document.removeEventListener("visibilitychange", this.onVisibility);
   }

@@ -54,6 +54,12 @@ export class Stream {
     this.skipWait?.();
   }
 
+  /** Let go of the connection for so long: somebody has need of it. */
+  rest(ms) {
+    this.resting = ms;
+    this.controller?.abort();
+  }
+
   /** Connect anew at once. */
   again() {
     this.tries = 0;
@@ -70,8 +76,9 @@ export class Stream {
         why = error instanceof Error && error.name === "AbortError" ? "nothing was heard" : error instanceof Error ? error.message : String(error);
       }
       if (this.closed) return;
-      this.on.lost(why);
-      const wait = WAITS_MS[Math.min(this.tries++, WAITS_MS.length - 1)] * (0.8 + 0.4 * Math.random());
+      if (!this.resting) this.on.lost(why);
+      const wait = this.resting || WAITS_MS[Math.min(this.tries++, WAITS_MS.length - 1)] * (0.8 + 0.4 * Math.random());
+      this.resting = 0;
       await new Promise((done) => { this.skipWait = () => done(null); setTimeout(done, wait); });
     }
   }

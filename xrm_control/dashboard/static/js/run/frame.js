@@ -16,19 +16,6 @@ export class LastFrame {
     if (!frame) return;
     text(this.name, frame.frame_id);
     text(this.facts, `${frame.kind}${frame.kind === "projection" ? `, θ = ${frame.theta_deg.toFixed(2)}°` : ""}, mean ${number(frame.mean_counts, 4)} counts, at ${duration(frame.t_s)}`);
-    void this.show(frame);
-  }
-
-  /** One picture at a time: frames come faster than pictures on a slow line. */
-  async show(frame) {
-    this.newest = frame;
-    if (this.busy) return;
-    this.busy = true;
-    while (this.newest) {
-      const next = this.newest;
-      this.newest = null;
-      await this.picture.show(next.picture, `Frame ${next.frame_id}`);
-    }
-    this.busy = false;
+    this.picture.show(frame.picture, `Frame ${frame.frame_id}`);
   }
 }

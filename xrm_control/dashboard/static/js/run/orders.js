@@ -26,7 +26,7 @@ export class Orders {
     let note = null;
     // A run answers when it comes round to it, which may take a while.
     const late = setTimeout(() => { note = say(`${command.kind}: sent, waiting for the run's answer …`, "", { lasts: true }); }, 700);
-    if (urgent) { dropPictures(); dropReads(); }
+    if (urgent) { this.store.yieldAll(); dropPictures(); dropReads(); }
     try {
       if (!urgent && command.kind !== "pause") await control.ensure();
       const path = command.kind === "resume" ? "resume" : "commands";

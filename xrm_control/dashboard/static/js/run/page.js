@@ -82,7 +82,7 @@ class RunPage {
     text(this.badge, word);
     attribute(this.badge, "data-tone", tone);
     text(this.left, run.remaining_s !== null && !run.ended ? `${duration(run.remaining_s)} left` : run.ended && run.verdict ? `verdict: ${run.verdict}` : "");
-    const headed = JSON.stringify([run.name, run.recipe_name, run.sample, run.simulated, run.report, run.results, run.state]);
+    const headed = JSON.stringify([run.name, run.recipe_name, run.sample, run.simulated, run.report, run.results, run.state, run.alarms]);
     if (headed !== this.headed) this.head(run);
     this.headed = headed;
     this.states.update(run);
@@ -103,7 +103,8 @@ class RunPage {
   head(run) {
     const sample = run.sample && run.sample !== run.recipe_name ? ` · ${run.sample}` : "";
     this.title(el("span", { class: "run-name", title: run.name }, run.recipe_name || run.name, el("span", { class: "muted" }, sample)), run.simulated ? el("span", { class: "chip" }, "simulated") : "");
-    document.title = `${standing(run).word} · ${run.recipe_name} · xrm`;
+    const grave = run.alarms.filter((a) => a.level === "error" || a.level === "warning").length;
+    document.title = `${grave ? `▲${grave} ` : ""}${standing(run).word} · ${run.recipe_name} · xrm`;
     const file = (name) => `/api/runs/${encodeURIComponent(run.name)}/files/${name}`;
     put(this.links, run.report ? el("a", { class: "button", href: file("report.html"), target: "_blank", rel: "noopener" }, "Report") : "",
       run.results ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/particles` }, "Particle table") : "");

@@ -48,6 +48,6 @@ export class Progress {
     const voided = measured.filter((r) => r.voided_percent !== null && r.particles > 0);
     const total = measured.reduce((sum, r) => sum + r.particles, 0);
     const share = voided.reduce((sum, r) => sum + r.voided_percent * r.particles, 0) / Math.max(1, voided.reduce((sum, r) => sum + r.particles, 0));
-    text(c.particles, measured.length ? `${number(total)} whole${voided.length ? `, ${percent(share, 2)} with voids` : ""}` : "none measured yet");
+    text(c.particles, measured.length ? `${number(total)} whole${voided.length ? `, about ${percent(share, 2)} with voids` : ""}` : "none measured yet");
   }
 }

@@ -23,11 +23,13 @@ export class RegionCard {
   }
 
   update(region) {
+    if (region.name !== this.region?.name) this.picture.blank();
     this.region = region;
     const style = regionStyle(region.state);
     put(this.head, region.name, " ", el("span", { class: "muted" }, style.word.split(",")[0]));
     this.picture.canvas.hidden = !region.preview;
-    void this.picture.show(region.preview, `Preview of ${region.name}`);
+    // It grows under one address while the region is scanned.
+    if (region.preview) this.picture.show(`${region.preview}?v=${region.state}-${region.done}`, `Preview of ${region.name}`);
     const rows = [
       ["Place", `x ${um(region.x_um)}, y ${um(region.y_um)}, z ${um(region.z_um)}`],
       ["Size", `${number(region.width_um, 3)} × ${um(region.height_um, 3)}`],
