@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,7 +17,7 @@ from xrm_control.cli.ioc_command import ioc
 from xrm_control.cli.kinds import KindsCommand
 from xrm_control.cli.plain import PlainConsole, widen_environment
 from xrm_control.cli.queue import queue
-from xrm_control.cli.serve import serve
+from xrm_control.cli.serve import beside, serve
 from xrm_control.core.errors import Interrupted, RecipeError, XrmError
 from xrm_control.core.exit_code import ExitCode
 
@@ -170,6 +171,9 @@ def run(
     go_on: Annotated[
         bool, typer.Option("--go-on", help="go on with the newest run of this recipe in there, where it died")
     ] = False,
+    window: Annotated[
+        bool, typer.Option("--serve", help="show it in a browser meanwhile: `xrm serve` beside the run, until its end")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
     """Carry a recipe out, from sample to report."""
@@ -178,7 +182,7 @@ def run(
 
     loaded = app.load(recipe, arguments.overrides(set_))
     died = app.left_behind(out, loaded.recipe.sha256()) if go_on else None
-    with progress.display(_err) as listener:
+    with beside(out) if window else nullcontext(), progress.display(_err) as listener:
         if died is None:
             outcome = app.run(loaded, out, speed, listener, until)
         else:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +15,7 @@ import typer
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import RecipeError
 
+_ENDS_WITHIN_S = 5.0
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -49,3 +54,24 @@ def serve(
     address = serving.Address(host, port, tuple(name or ()))
     access = serving.access_for(address, os.environ, token=token)
     serving.serve(runs.absolute(), place.absolute(), address, access, _err.print)
+
+
+@contextmanager
+def beside(runs: Path) -> Iterator[None]:
+    """While the block runs, a process of its own shows the runs in a browser; its fate is none of the block's."""
+    command = [sys.executable, "-P", "-m", "xrm_control.cli", "serve", str(runs)]
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    except OSError as error:
+        _err.print(f"the window cannot be shown: {error.strerror}")
+    try:
+        yield
+    finally:
+        if process is not None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_ENDS_WITHIN_S)
+            if process.poll() is None:
+                process.kill()
+                process.wait()

@@ -13,6 +13,7 @@ from xrm_control.app.queue.process import PROGRAM
 from xrm_control.core.clock import pause, stopwatch
 from xrm_control.core.errors import CommandRefusal, DataError, ResourceLocked
 from xrm_control.storage.durable import make_folder, storage_error, write_durable
+from xrm_control.storage.journal import Journal
 from xrm_control.storage.run_folder import RunFolder
 
 _BEGUN_WITHIN_S = 60.0
@@ -77,7 +78,7 @@ class Starter:
         waited_s = stopwatch()
         while waited_s() < _BEGUN_WITHIN_S:
             for journal in sorted(self.root.glob("*/journal.sqlite"), reverse=True)[:50]:
-                if RunFolder(journal.parent).holder() == str(process.pid):
+                if RunFolder(journal.parent).holder() == str(process.pid) and Journal.was_begun(journal):
                     return journal.parent.name
             if process.poll() is not None:
                 said = words.read_text("utf-8", "replace")[-_LONGEST_WORDS:].strip()
