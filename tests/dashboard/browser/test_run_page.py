@@ -133,6 +133,7 @@ def test_impossible_actions_are_greyed_and_say_why(page: Page, site: Site) -> No
     expect(go).to_have_attribute("title", "nothing is paused")
     expect(go).to_have_accessible_description("nothing is paused")
     go.click(force=True)
+    expect(page.locator(".note")).to_contain_text("Continue: nothing is paused")
     page.get_by_role("button", name="Pause").click()
     expect(page.locator(".badge").first).to_have_text("paused")
     expect(page.locator(".chain .here")).to_have_text("scanning · paused")

@@ -1,10 +1,11 @@
 // The bar of actions: what cannot be done now is greyed and says why; abort is always there.
 import { attribute, el, put, text } from "../dom.js";
+import { say } from "../said.js";
 
-/** A button that stays reachable while it is off, so that its reason can be read. */
+/** A button that stays reachable while it is off, so that its reason can be read, and told where there is no hovering. */
 function button(name, label, keys, act, className = "") {
   const reason = el("span", { class: "sr-only", id: `why-${name}` });
-  const node = el("button", { type: "button", class: className, "aria-describedby": reason.id, "aria-keyshortcuts": keys || null, on: { click: () => { if (!node.hasAttribute("aria-disabled")) act(); } } }, label);
+  const node = el("button", { type: "button", class: className, "aria-describedby": reason.id, "aria-keyshortcuts": keys || null, on: { click: () => (node.hasAttribute("aria-disabled") ? say(`${node.textContent}: ${node.title}`) : act()) } }, label);
   return { name, node, reason, hint: keys };
 }
 
@@ -17,7 +18,7 @@ export class ActionBar {
     this.orders = orders;
     this.on = on;
     const send = (kind) => () => void orders.send({ kind });
-    this.after = el("select", { "aria-label": "Stop after", on: { change: () => {} } }, [["frame", "this frame"], ["scan", "this scan"], ["region", "this region"]].map(([v, w]) => el("option", { value: v }, w)));
+    this.after = el("select", { "aria-label": "Stop after" }, [["frame", "this frame"], ["scan", "this scan"], ["region", "this region"]].map(([v, w]) => el("option", { value: v }, w)));
     this.stage = el("select", { "aria-label": "End the run after" });
     this.buttons = [
       button("pause", "Pause", "p", send("pause")),

@@ -40,6 +40,8 @@ export class Slice {
     this.wanted = `${index}/${labels}/${map}`;
     const mine = this.wanted;
     this.place(at);
+    // Most of the time one plane moves and two stand still.
+    if (mine === this.painted) return;
     let grey = store.now("planes", this.plane, index), marks = labels ? store.now("labels", this.plane, index) : null;
     if (!grey || (labels && !marks)) {
       const late = setTimeout(() => { this.wait.hidden = false; }, 150);
@@ -54,6 +56,7 @@ export class Slice {
     this.wait.hidden = true;
     text(this.wait, "loading …");
     this.paint(grey, marks, map);
+    this.painted = mine;
     this.shown = { grey, marks };
   }
 
