@@ -39,8 +39,13 @@ export function lookup(name) {
   });
 }
 
-/** Colour of a label: the same one for the same number, neighbours apart. Packed like `lookup`. */
-export function labelColour(label) {
+/** @type {Uint32Array | null} */ let labels = null;
+
+/** Colours of all labels of 16 bits, packed like `lookup`. */
+export const labelTable = () => (labels ??= Uint32Array.from({ length: 65536 }, (_, label) => labelColour(label)));
+
+/** Colour of a label: the same one for the same number, neighbours apart. */
+function labelColour(label) {
   const hue = (label * 137.508) % 360;
   const f = (n) => { const k = (n + hue / 30) % 12; return Math.round(255 * (0.58 - 0.38 * Math.max(-1, Math.min(k - 3, 9 - k, 1)))); };
   return (255 << 24) | (f(4) << 16) | (f(8) << 8) | f(0);

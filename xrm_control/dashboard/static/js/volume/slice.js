@@ -1,6 +1,6 @@
 // One plane on the page: pixels through a colour map, labels over them, cross-hair, wheel, slider.
 import { attribute, el, text } from "../dom.js";
-import { labelColour, lookup } from "../colour.js";
+import { labelTable, lookup } from "../colour.js";
 import { number } from "../format.js";
 
 /** Axes of each plane: rows down, columns across, index along. As positions in (z, y, x). */
@@ -122,15 +122,13 @@ export class Slice {
 
 /** Outlines of labels in their colours; the one that is lit is filled. */
 function overlay(words, labels, columns, lit) {
-  const colours = new Map();
+  const colours = labelTable();
   for (let i = 0; i < words.length; i++) {
     const label = labels[i];
-    if (!label) continue;
-    const edge = labels[i - 1] !== label || labels[i + 1] !== label || labels[i - columns] !== label || labels[i + columns] !== label;
-    if (!edge && label !== lit) continue;
-    let colour = colours.get(label);
-    if (colour === undefined) colours.set(label, (colour = labelColour(label)));
-    words[i] = edge ? (label === lit ? 0xffffffff : colour) : mix(words[i], colour);
+    if (label === 0) continue;
+    if (labels[i - 1] !== label || labels[i + 1] !== label || labels[i - columns] !== label || labels[i + columns] !== label)
+      words[i] = label === lit ? 0xffffffff : colours[label];
+    else if (label === lit) words[i] = mix(words[i], colours[label]);
   }
 }
 
