@@ -178,6 +178,16 @@ def test_abort_is_one_click_while_all_else_hangs(page: Page, site: Site) -> None
     expect(page.locator(".badge").first).to_have_text("aborted")
 
 
+def test_abort_finds_a_connection_though_tabs_hold_them_all(page: Page, site: Site) -> None:
+    opened(page, site)
+    for _ in range(5):  # a browser has six connections to a server
+        opened(page.context.new_page(), site)
+    page.get_by_role("button", name="Abort").click()
+    expect(page.locator(".note.good")).to_contain_text("abort: taken")
+    expect(page.locator(".badge").first).to_have_text("aborted")
+    expect(page.context.pages[-1].locator(".badge").first).to_have_text("aborted")
+
+
 def test_hostile_names_stay_text(page: Page, site: Site) -> None:
     site.run.recipe_name = HOSTILE
     site.run.reason = HOSTILE

@@ -11,7 +11,7 @@ const FIRST = ["particle_id", "roi", "equivalent_diameter_um", "sphericity", "vo
 
 /** @returns {Promise<import("../main.js").Page>} */
 export async function open(main, [run], { title, query }) {
-  title(el("a", { href: `#/run/${encodeURIComponent(run)}` }, run), " · particles");
+  title(el("a", { class: "run-name", href: `#/run/${encodeURIComponent(run)}` }, run), el("span", { class: "nowrap" }, "· particles"));
   const table = await get(`${runPath(run, "tables", "particles")}?limit=100000`, { timeoutMs: 60000 });
   if (!table.rows.length) {
     put(main, el("section", { class: "empty" }, el("h2", {}, "No particle yet"), el("p", {}, "Particles come with the first region that is measured."), el("p", {}, el("a", { class: "button", href: `#/run/${encodeURIComponent(run)}` }, "To the run"))));

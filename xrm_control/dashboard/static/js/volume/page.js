@@ -11,7 +11,7 @@ const PLAY_MS = 1000 / 30;
 
 /** @returns {Promise<import("../main.js").Page>} */
 export async function open(main, [run, roi], { title, query }) {
-  title(el("a", { href: `#/run/${encodeURIComponent(run)}` }, run), ` · slices of ${roi}`);
+  title(el("a", { class: "run-name", href: `#/run/${encodeURIComponent(run)}` }, run), el("span", { class: "nowrap" }, `· slices of ${roi}`));
   const about = await get(runPath(run, "regions", roi, "planes"), { timeoutMs: 60000 });
   return new Viewer(main, run, roi, about, query);
 }
