@@ -1,0 +1,115 @@
+"""Runs, slices, particles, comparison: what a newcomer wants to know is found in a real browser."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.dashboard.browser.conftest import Site, until
+from tests.dashboard.browser.fake_run import PARTICLES, SIDE, FakeRun
+
+GREY_OF_XY = (
+    """() => document.querySelector("[data-plane=xy] canvas")?.getContext("2d").getImageData(1, 1, 1, 1).data[0]"""
+)
+
+# Whether a pixel on the edge of the label is in colour.
+COLOURED = """() => {
+  const pen = document.querySelector("[data-plane=xy] canvas").getContext("2d");
+  const [r, g, b] = pen.getImageData(6, 6, 1, 1).data;
+  return r !== g || g !== b;
+}"""
+
+
+def test_runs_are_searched_opened_and_two_compared(page: Page, site: Site) -> None:
+    site.world.runs["other"] = FakeRun(name="other", recipe_name="nmc622_statistics")
+    page.goto(f"{site.url}/#/")
+    expect(page.locator(".list tbody tr")).to_have_count(2)
+    button = page.get_by_role("button", name="Compare two")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    page.get_by_label("Compare demo").check()
+    page.get_by_label("Compare other").check()
+    button.click()
+    expect(page.locator(".numbers")).to_contain_text("Mean equivalent diameter")
+    assert page.locator(".u-wrap canvas").count() == 2
+    page.goto(f"{site.url}/#/")
+    page.get_by_label("Search runs").fill("oth")
+    expect(page.locator(".list tbody tr")).to_have_count(1)
+    page.get_by_label("Search runs").fill("nothing of that name")
+    expect(page.locator(".empty")).to_contain_text("No run matches")
+    page.get_by_label("Search runs").fill("")
+    page.locator(".list a").first.click()
+    expect(page.locator(".mosaic-stage")).to_be_visible()
+
+
+def test_slices_step_jump_and_play_with_the_usual_keys(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/run/demo/volume/roi-01")
+    middle = (SIDE - 1) // 2
+    until(page, f"({GREY_OF_XY})() === {10 * middle}")
+    for key, index in [
+        ("ArrowRight", middle + 1),
+        ("Home", 0),
+        ("PageDown", 10),
+        ("End", SIDE - 1),
+        ("ArrowLeft", SIDE - 2),
+    ]:
+        page.keyboard.press(key)
+        until(page, f"({GREY_OF_XY})() === {10 * index % 256}")
+    expect(page.locator("[data-plane=xy] .slice-caption")).to_contain_text(f"{SIDE - 1} of {SIDE}, z = ")
+    page.keyboard.press(" ")
+    until(page, "Number(document.querySelector('.volume').dataset.played) > 30")
+    page.keyboard.press(" ")
+    page.keyboard.press("l")
+    until(page, f"({COLOURED})()")
+
+
+def test_a_click_in_one_plane_moves_the_two_others(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/run/demo/volume/roi-01")
+    stage = page.locator("[data-plane=xy] .slice-stage")
+    box = stage.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] * 3.5 / SIDE, box["y"] + box["height"] * 20.5 / SIDE)
+    expect(page.locator("[data-plane=yz] .slice-caption")).to_contain_text(f"4 of {SIDE}, x = ")
+    expect(page.locator("[data-plane=xz] .slice-caption")).to_contain_text(f"21 of {SIDE}, y = ")
+
+
+def test_the_largest_particle_is_the_first_row_and_is_turned(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/run/demo/particles")
+    first = page.locator(".grid-row").first
+    expect(first).to_contain_text(str(PARTICLES))
+    assert page.locator(".grid-row").count() < 100, "only the rows in sight are on the page"
+    page.locator(".grid-scroll").evaluate("(grid) => { grid.scrollTop = grid.scrollHeight; }")
+    expect(page.locator(".grid-row").last).to_contain_text("1.001")
+    page.locator(".grid-scroll").evaluate("(grid) => { grid.scrollTop = 0; }")
+    first.click()
+    mesh = page.locator(".mesh-canvas")
+    expect(mesh).to_be_visible()
+    drawn = int(mesh.get_attribute("data-drawn") or 0)
+    box = mesh.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 90, steps=4)
+    page.mouse.up()
+    until(page, f"Number(document.querySelector('.mesh-canvas').dataset.drawn) > {drawn}")
+    expect(page.get_by_role("link", name="Its slice")).to_have_attribute(
+        "href", f"#/run/demo/volume/roi-01?x=0&y=0&z=0&label={PARTICLES}"
+    )
+
+
+def test_filters_by_limit_and_sorts_by_column(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/run/demo/particles")
+    page.get_by_label("Filter:").fill("d>12.99 voids=0")
+    # d = 1 + i/1000 > 12.99: the last ten; every third has no void.
+    expect(page.locator(".table-panel .muted").first).to_contain_text("4 of 12")
+    page.locator(".grid th button", has_text="particle").first.click()
+    expect(page.locator(".grid-row").first).to_contain_text("12000")
+    page.locator(".grid th button", has_text="particle").first.click()
+    expect(page.locator(".grid-row").first).to_contain_text("11991")
+    page.get_by_label("Filter:").fill("nothing")
+    expect(page.locator(".grid-scroll")).to_contain_text("No particle matches")
+
+
+def test_what_is_not_there_is_said(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/run/never")
+    expect(page.locator("main")).to_contain_text("there is no such run")
+    page.goto(f"{site.url}/#/nowhere")
+    expect(page.locator("main")).to_contain_text("no such page")

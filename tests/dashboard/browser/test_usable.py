@@ -1,0 +1,111 @@
+"""For everybody: names of controls, contrast in both themes, a phone's width, the keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.browser.conftest import Site
+
+ROUTES = ["#/", "#/run/demo", "#/run/demo/volume/roi-01", "#/run/demo/particles", "#/compare/demo/demo"]
+NAMELESS = """() => {
+  const named = (n) => n.getAttribute("aria-label") || n.textContent.trim() || n.labels?.length || n.title;
+  return [...document.querySelectorAll("button, a[href], input, select, [role=button], [role=img], progress")]
+    .filter((n) => n.checkVisibility() && !named(n)).map((n) => n.outerHTML.slice(0, 120));
+}"""
+# Text against what it stands on, as WCAG 2 has it; canvases are left out.
+FAINT = """() => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  const rgba = (css) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = css;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+  const ground = (n) => {
+    for (; n; n = n.parentElement) {
+      const colour = rgba(getComputedStyle(n).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = new Set();
+  for (const n of document.querySelectorAll("body *")) {
+    if (!n.checkVisibility() || n.closest("svg, .mosaic-stage, .slice-stage, .sr-only")) continue;
+    if (![...n.childNodes].some((c) => c.nodeType === 3 && c.data.trim())) continue;
+    const [a, b] = [light(rgba(getComputedStyle(n).color)), light(ground(n))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) found.add(`${n.tagName}.${n.className}: ${contrast.toFixed(2)}`);
+  }
+  return [...found];
+}"""
+
+
+def furnish(site: Site) -> None:
+    site.run.keep_tiles(5)
+    for state in ("reported", "scanning", "waiting", "quarantined"):
+        site.run.add_region(30, 30, state=state, particles=20, voided_percent=12.5, trust="doubt")
+    site.run.alarms = [
+        {"level": level, "cause": f"{level} there", "evidence": "with numbers", "cure": "do this", "action": "pause"}
+        for level in ("error", "warning", "info")
+    ]  # fmt: skip
+    for level in ("info", "warning", "error"):
+        site.run.say("a line", level)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast_and_controls_have_names(browser: Browser, site: Site, scheme: str) -> None:
+    furnish(site)
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 860})  # type: ignore[arg-type]
+    page = context.new_page()
+    for route in ROUTES:
+        page.goto(f"{site.url}/{route}")
+        expect(page.locator(".loading")).to_have_count(0)
+        page.wait_for_timeout(400)
+        assert page.evaluate(FAINT) == [], route
+        assert page.evaluate(NAMELESS) == [], route
+    context.close()
+
+
+def test_a_phone_needs_no_scrolling_sideways_and_shows_abort(browser: Browser, site: Site) -> None:
+    furnish(site)
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    for route in ROUTES:
+        page.goto(f"{site.url}/{route}")
+        expect(page.locator(".loading")).to_have_count(0)
+        page.wait_for_timeout(400)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, route
+    page.goto(f"{site.url}/#/run/demo")
+    expect(page.get_by_role("button", name="Abort")).to_be_in_viewport()
+    page.mouse.wheel(0, 3000)
+    expect(page.get_by_role("button", name="Abort")).to_be_in_viewport()
+    context.close()
+
+
+def test_nothing_jumps_when_an_alarm_comes(page: Page, site: Site) -> None:
+    site.run.keep_tiles(2)
+    page.goto(f"{site.url}/#/run/demo")
+    expect(page.locator(".badge").first).not_to_be_empty()
+    page.wait_for_timeout(500)
+    before = page.locator(".mosaic-stage").bounding_box()
+    furnish(site)
+    site.run.touch()
+    expect(page.locator(".alarm")).to_have_count(3)
+    assert page.locator(".mosaic-stage").bounding_box() == before
+
+
+def test_the_theme_is_chosen_and_kept(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.keyboard.press("t")
+    page.keyboard.press("t")
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(ground) == dark

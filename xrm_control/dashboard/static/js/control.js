@@ -1,0 +1,74 @@
+// Who is in control: shown in the head of the page; taken explicitly from somebody, silently from nobody.
+import { clientId, get, post } from "./api.js";
+import { ask } from "./dialog.js";
+import { el, put } from "./dom.js";
+import { say, sayError } from "./said.js";
+import { utc, local } from "./format.js";
+
+/** Emits "change". */
+class ControlState extends EventTarget {
+  /** @type {{holder: string, since_utc: string|null, you: boolean, role: string, local: boolean} | null} */
+  now = null;
+
+  async refresh() {
+    try { this.take(await get(`/api/control?client=${encodeURIComponent(clientId)}`, { timeoutMs: 8000 })); } catch { /* shown as not known */ }
+  }
+
+  take(control) {
+    const changed = JSON.stringify(control) !== JSON.stringify(this.now);
+    this.now = control;
+    if (changed) this.dispatchEvent(new Event("change"));
+  }
+
+  /** Why this page may not act, "" when it may (control is then taken with the action). */
+  get why() {
+    if (!this.now) return "";
+    if (this.now.role === "viewer") return "You are a viewer: looking only";
+    if (this.now.holder && !this.now.you) return `${this.now.holder} is in control: take over first`;
+    return "";
+  }
+
+  /** Before an action: take what nobody has. Throws RefusedError. */
+  async ensure() {
+    if (this.now?.you || this.now?.holder || this.now?.role === "viewer") return;
+    this.take(await post("/api/control/take", { name: myName() || "operator" }));
+  }
+}
+
+export const control = new ControlState();
+
+function myName() {
+  try { return localStorage.getItem("xrm-name") ?? ""; } catch { return ""; }
+}
+
+async function takeOver() {
+  const holder = control.now?.holder;
+  const name = await ask("Take control", holder && !control.now?.you ? `${holder} is in control now, and will see that you took over.` : "Others see this name.", "Your name", myName(), holder && !control.now?.you ? "Take over" : "Take control");
+  if (!name) return;
+  try { localStorage.setItem("xrm-name", name); } catch { /* asked again next time */ }
+  try {
+    control.take(await post("/api/control/take", { name }));
+    say("You are in control.", "good");
+  } catch (error) { sayError(error); }
+}
+
+async function release() {
+  try { control.take(await post("/api/control/release")); } catch (error) { sayError(error); }
+}
+
+/** Show it in its place, and keep it up. */
+export function mountControl(place) {
+  const draw = () => {
+    const now = control.now;
+    if (!now) return put(place, el("span", { class: "muted" }, "control: not known"));
+    const who = now.you ? `In control: ${now.holder || "you"} (you)` : now.holder ? `In control: ${now.holder}` : "Nobody in control";
+    const button = now.role === "viewer" ? el("span", { class: "chip" }, "viewer")
+      : now.you ? el("button", { class: "quiet", type: "button", on: { click: release } }, "Release")
+        : el("button", { class: "quiet", type: "button", on: { click: takeOver } }, now.holder ? "Take over" : "Take control");
+    return put(place, el("span", { class: now.you ? "who you" : "who", title: now.since_utc ? `since ${local(now.since_utc)} (${utc(now.since_utc)})` : "" }, who), button);
+  };
+  control.addEventListener("change", draw);
+  draw();
+  void control.refresh();
+  setInterval(() => { if (!document.hidden) void control.refresh(); }, 10000);
+}

@@ -1,0 +1,104 @@
+// The frame around the pages: which one the address names, theme, help, keys for all of them.
+import { control, mountControl } from "./control.js";
+import { help } from "./dialog.js";
+import { attribute, el, put, text, typing } from "./dom.js";
+import { connection, errorPanel } from "./said.js";
+import { get } from "./api.js";
+
+/** @typedef {{close: () => void, key?: (event: KeyboardEvent) => boolean}} Page */
+
+const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+const where = /** @type {HTMLElement} */ (document.getElementById("where"));
+/** @type {Page | null} */ let page = null;
+let visit = 0;
+
+/** Routes: what the address after # may be, and who draws it. */
+const ROUTES = [
+  { match: /^\/$/, name: "runs", load: () => import("./runs.js") },
+  { match: /^\/run\/([^/]+)$/, name: "run", load: () => import("./run/page.js") },
+  { match: /^\/run\/([^/]+)\/volume\/([^/]+)$/, name: "volume", load: () => import("./volume/page.js") },
+  { match: /^\/run\/([^/]+)\/particles$/, name: "particles", load: () => import("./particles/page.js") },
+  { match: /^\/compare\/([^/]+)\/([^/]+)$/, name: "compare", load: () => import("./compare.js") },
+  { match: /^\/launch$/, name: "launch", load: () => import("./launch.js") },
+];
+
+async function go() {
+  const [path, query = ""] = (location.hash.slice(1) || "/").split("?");
+  const mine = ++visit;
+  page?.close();
+  page = null;
+  connection("");
+  put(where);
+  main.className = "";
+  put(main, el("p", { class: "loading" }, "Loading …"));
+  const route = ROUTES.find((r) => r.match.test(path));
+  for (const link of document.querySelectorAll(".nav a")) attribute(link, "aria-current", /** @type {any} */ (link).dataset.page === route?.name ? "page" : null);
+  if (!route) {
+    put(main, errorPanel(Object.assign(new Error("There is no such page."), { status: 404 })));
+    return;
+  }
+  try {
+    const parts = (path.match(route.match) ?? []).slice(1).map(decodeURIComponent);
+    const module = await route.load();
+    if (mine !== visit) return;
+    main.className = `page-${route.name}`;
+    const opened = await module.open(main, parts, { title, query: new URLSearchParams(query) });
+    if (mine !== visit) opened.close();
+    else page = opened;
+  } catch (error) {
+    if (mine === visit) put(main, errorPanel(error, go));
+  }
+}
+
+/** The page's name in the head and in the tab. @param {...any} words */
+function title(words, ...more) {
+  put(where, words, ...more);
+  document.title = `${where.textContent} · xrm`;
+}
+
+const THEMES = ["auto", "light", "dark"];
+const themeButton = /** @type {HTMLElement} */ (document.getElementById("theme"));
+
+function theme(step) {
+  const root = document.documentElement;
+  const now = root.dataset.theme ?? "auto";
+  const next = THEMES[(THEMES.indexOf(now) + step) % THEMES.length];
+  if (next === "auto") delete root.dataset.theme;
+  else root.dataset.theme = next;
+  try { localStorage.setItem("xrm-theme", next); } catch { /* for this visit only */ }
+  text(themeButton, `◐ ${next}`);
+  attribute(themeButton, "aria-label", `Theme: ${next}`);
+  attribute(themeButton, "title", "Theme: automatic, light or dark (t)");
+  dispatchEvent(new Event("xrm-theme"));
+}
+
+let went = false;
+function keys(event) {
+  if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (page?.key?.(event)) { event.preventDefault(); return; }
+  if (went && (event.key === "r" || event.key === "n")) location.hash = event.key === "r" ? "#/" : "#/launch";
+  else if (event.key === "?") help();
+  else if (event.key === "t") theme(1);
+  went = event.key === "g";
+}
+
+/** A cold page with one run alive opens it. */
+async function start() {
+  if (!location.hash) {
+    try {
+      const { runs } = await get("/api/runs?limit=10", { timeoutMs: 4000 });
+      const alive = runs.filter((run) => run.alive);
+      if (alive.length === 1) history.replaceState(null, "", `#/run/${encodeURIComponent(alive[0].name)}`);
+    } catch { /* the list of runs tells it */ }
+  }
+  await go();
+}
+
+theme(0);
+themeButton.addEventListener("click", () => theme(1));
+document.getElementById("help")?.addEventListener("click", help);
+addEventListener("keydown", keys);
+addEventListener("hashchange", go);
+mountControl(/** @type {HTMLElement} */ (document.getElementById("control")));
+addEventListener("visibilitychange", () => { if (!document.hidden) void control.refresh(); });
+void start();

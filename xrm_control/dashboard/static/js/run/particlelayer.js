@@ -1,0 +1,58 @@
+// Particles on the mosaic, coloured by a number that is chosen.
+import { get, runPath } from "../api.js";
+import { css, viridis } from "../colour.js";
+import { el, put, text } from "../dom.js";
+import { number } from "../format.js";
+import { sayError } from "../said.js";
+import { columnIndex } from "../particles/table.js";
+
+export class ParticleLayer {
+  /** @param {string} run @param {import("../mosaic/mosaic.js").Mosaic} mosaic */
+  constructor(run, mosaic) {
+    this.run = run;
+    this.mosaic = mosaic;
+    this.select = el("select", { "aria-label": "Particles coloured by", on: { change: () => void this.show() } }, el("option", { value: "" }, "particles: off"));
+    this.legend = el("span", { class: "legend", hidden: true });
+    this.element = el("span", { class: "layer", hidden: true }, this.select, this.legend);
+    mosaic.tools.append(this.element);
+    this.element.addEventListener("pointerdown", () => void this.fill());
+    this.element.addEventListener("focusin", () => void this.fill());
+  }
+
+  offer(results) { this.element.hidden = !results; }
+
+  /** The columns, once they are asked for. */
+  async fill() {
+    if (this.table) return;
+    this.table = get(`${runPath(this.run, "tables", "particles")}?limit=100000`, { timeoutMs: 60000 });
+    try {
+      const table = await this.table;
+      const numeric = table.columns.filter((c, i) => !c.name.endsWith("_u") && table.rows.slice(0, 50).some((row) => typeof row[i] === "number"));
+      this.select.append(...numeric.map((c) => el("option", { value: c.name, title: c.meaning }, `${c.heading}${c.unit ? ` (${c.unit})` : ""}`)));
+    } catch (error) {
+      this.table = null;
+      sayError(error);
+    }
+  }
+
+  async show() {
+    const name = this.select.value;
+    const table = await this.table;
+    if (!name || !table) {
+      this.mosaic.discs = null;
+      this.legend.hidden = true;
+      this.mosaic.draw();
+      return;
+    }
+    const [x, y, d, at] = ["stage_x_um", "stage_y_um", "equivalent_diameter_um", name].map((n) => columnIndex(table, n));
+    const values = table.rows.map((row) => row[at]).filter((v) => Number.isFinite(v)).sort((a, b) => a - b);
+    const low = values[Math.floor(0.02 * (values.length - 1))] ?? 0, high = values[Math.ceil(0.98 * (values.length - 1))] ?? 1;
+    const colour = (v) => (Number.isFinite(v) ? css(viridis(high > low ? (v - low) / (high - low) : 0.5)) : "#9aa5b0");
+    this.mosaic.discs = x < 0 || y < 0 ? [] : table.rows.filter((row) => Number.isFinite(row[x]) && Number.isFinite(row[y])).map((row) => ({ x_um: row[x], y_um: row[y], diameter_um: row[d] ?? 2, colour: colour(row[at]) }));
+    const unit = table.columns[at].unit;
+    put(this.legend, el("span", {}, number(low, 3)), el("span", { class: "ramp", "aria-hidden": "true" }), el("span", {}, `${number(high, 3)} ${unit}`));
+    this.legend.hidden = false;
+    if (x < 0 || y < 0) text(this.legend, "no places on the stage in this table");
+    this.mosaic.draw();
+  }
+}

@@ -1,0 +1,53 @@
+// How far the run and its stages are, and the conditions: flux, disk.
+import { attribute, el, keyed, put, text } from "../dom.js";
+import { bytes, clockIn, duration, number, percent } from "../format.js";
+
+function bar(label) {
+  const node = el("div", { class: "bar-row" }, el("span", { class: "bar-name" }), el("progress", { max: 1, value: 0, "aria-label": label }), el("span", { class: "bar-count" }));
+  [node.nameText, node.bar, node.count] = node.children;
+  return node;
+}
+
+function setBar(node, name, done, planned) {
+  text(node.nameText, name);
+  const share = planned > 0 ? Math.min(1, done / planned) : 0;
+  if (node.bar.value !== share) node.bar.value = share;
+  attribute(node.bar, "aria-valuetext", `${done} of ${planned} frames`);
+  text(node.count, `${number(done)} / ${number(planned)}`);
+}
+
+export class Progress {
+  constructor() {
+    this.whole = bar("Frames of the run");
+    this.stages = el("div", { class: "stages" });
+    this.facts = el("dl", { class: "facts" });
+    this.element = el("section", { class: "panel progress", "aria-labelledby": "progress-head" }, el("h2", { id: "progress-head" }, "Progress"), this.whole, this.stages, this.facts);
+    /** @type {Record<string, HTMLElement>} */ this.cells = {};
+    for (const [key, name] of [["remaining", "Remaining"], ["time", "Instrument time"], ["retaken", "Retaken / missing"], ["flux", "Flux, of the first flat"], ["disk", "Disk free"], ["particles", "Particles so far"]]) {
+      this.cells[key] = el("dd", {}, "–");
+      this.facts.append(el("div", {}, el("dt", {}, name), this.cells[key]));
+    }
+  }
+
+  update(run, regions) {
+    setBar(this.whole, "Run", run.kept + run.missing, run.planned);
+    const scans = run.stages.filter((s) => s.roi);
+    const rest = run.stages.filter((s) => !s.roi);
+    const busy = scans.filter((s) => s.done < s.planned && s.done > 0).slice(0, 2);
+    const rows = [...rest.map((s) => [s.name, s.name, s.done, s.planned]), ...busy.map((s) => [s.roi, s.roi, s.done, s.planned])];
+    keyed(this.stages, rows, (r) => r[0], (r) => bar(`Frames of ${r[1]}`), (node, r) => setBar(node, r[1], r[2], r[3]));
+    const c = this.cells;
+    put(c.remaining, run.remaining_s === null ? (run.ended ? "ended" : "–") : [duration(run.remaining_s), el("span", { class: "muted" }, ` until ${clockIn(run.remaining_s)}`)]);
+    text(c.time, `${duration(run.t_s)} of ${duration(run.planned_s)}`);
+    text(c.retaken, `${number(run.retaken)} / ${number(run.missing)}`);
+    attribute(c.retaken, "class", run.missing > 0 ? "warned" : null);
+    text(c.flux, run.flux === null ? "–" : percent(100 * run.flux));
+    attribute(c.flux, "class", run.flux !== null && run.flux < 0.8 ? "warned" : null);
+    text(c.disk, bytes(run.disk_free_bytes));
+    const measured = regions.filter((r) => r.particles !== null);
+    const voided = measured.filter((r) => r.voided_percent !== null && r.particles > 0);
+    const total = measured.reduce((sum, r) => sum + r.particles, 0);
+    const share = voided.reduce((sum, r) => sum + r.voided_percent * r.particles, 0) / Math.max(1, voided.reduce((sum, r) => sum + r.particles, 0));
+    text(c.particles, measured.length ? `${number(total)} whole${voided.length ? `, about ${percent(share, 2)} with voids` : ""}` : "none measured yet");
+  }
+}

@@ -1,0 +1,114 @@
+// The list of runs: found by name, sample, recipe, verdict; one is opened, two are compared.
+import { get } from "./api.js";
+import { attribute, el, put, text } from "./dom.js";
+import { local, number, utc } from "./format.js";
+import { errorPanel } from "./said.js";
+import { standing } from "./run/states.js";
+
+const PAGE = 50;
+const VERDICTS = ["complete", "doubt", "incomplete", "aborted", "failed"];
+
+/** @returns {Promise<import("./main.js").Page>} */
+export async function open(main, _parts, { title }) {
+  title("Runs");
+  const page = new RunsPage(main);
+  await page.load();
+  return page;
+}
+
+class RunsPage {
+  constructor(main) {
+    this.runs = [];
+    this.total = 0;
+    /** @type {Set<string>} */ this.picked = new Set();
+    this.search = el("input", { type: "search", placeholder: "name, sample, recipe", "aria-label": "Search runs", on: { input: () => this.later() } });
+    this.verdict = el("select", { "aria-label": "Verdict", on: { change: () => void this.load() } }, el("option", { value: "" }, "any verdict"), VERDICTS.map((v) => el("option", { value: v }, v)));
+    this.count = el("span", { class: "muted", role: "status" });
+    this.compare = el("button", { type: "button", "aria-disabled": "true", on: { click: () => this.go() } }, "Compare two");
+    this.body = el("tbody", {});
+    this.table = el("table", { class: "list" }, el("thead", {}, el("tr", {}, ["", "Recipe", "Sample", "Started", "State", "Frames", "Particles", "Verdict"].map((h) => el("th", { scope: "col" }, h || el("span", { class: "sr-only" }, "Compare"))))), this.body);
+    this.more = el("button", { type: "button", hidden: true, on: { click: () => void this.load(this.runs.length) } }, "Older runs");
+    this.note = el("div", {});
+    this.root = el("section", { class: "panel" }, el("div", { class: "panel-head wrap" }, el("h1", {}, "Runs"), this.count, this.search, this.verdict, this.compare, el("a", { class: "button", href: "#/launch" }, "New run …")),
+      el("div", { class: "scroll-x" }, this.table), this.note, this.more);
+    put(main, this.root);
+    this.timer = setInterval(() => { if (!document.hidden && this.runs.length <= PAGE) void this.load(); }, 4000);
+  }
+
+  later() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => void this.load(), 200);
+  }
+
+  async load(offset = 0) {
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    const query = new URLSearchParams({ search: this.search.value.trim(), offset: String(offset), limit: String(PAGE) });
+    if (this.verdict.value) query.set("verdict", this.verdict.value);
+    try {
+      const { runs, total } = await get(`/api/runs?${query}`, { signal: asking.signal });
+      if (asking.signal.aborted) return;
+      this.runs = offset ? [...this.runs, ...runs] : runs;
+      this.total = total;
+      put(this.note);
+      this.draw();
+    } catch (error) {
+      if (!asking.signal.aborted && !this.closed) put(this.note, errorPanel(error, () => this.load()));
+    }
+  }
+
+  draw() {
+    text(this.count, `${number(this.runs.length)} of ${number(this.total)}`);
+    const drawn = JSON.stringify(this.runs);
+    if (drawn !== this.before) put(this.body, this.runs.map((run) => this.row(run)));
+    this.before = drawn;
+    this.more.hidden = this.runs.length >= this.total;
+    this.table.hidden = this.runs.length === 0;
+    if (!this.runs.length) {
+      const searched = this.search.value || this.verdict.value;
+      put(this.note, el("div", { class: "empty" }, el("h2", {}, searched ? "No run matches" : "No run yet"),
+        el("p", {}, searched ? "Search for less, or take off the filter." : "Start one here, or with xrm run on this machine: it shows up by itself."), searched ? "" : el("p", {}, el("a", { class: "button", href: "#/launch" }, "New run …"))));
+    }
+    this.offer();
+  }
+
+  row(run) {
+    const { word, tone } = run.problem ? { word: "unreadable", tone: "bad" } : standing({ ...run, before_waiting: null });
+    const to = `#/run/${encodeURIComponent(run.name)}`;
+    const pick = el("input", { type: "checkbox", checked: this.picked.has(run.name), "aria-label": `Compare ${run.name}`, on: { change: () => this.pick(run.name, pick) } });
+    const open = (event) => { if (!(event.target instanceof Element && event.target.closest("a, input, label"))) location.hash = to; };
+    return el("tr", { class: "link-row", on: { click: open } },
+      el("td", {}, pick), el("td", {}, el("a", { href: to, title: run.name }, run.recipe_name || run.name), run.simulated ? [" ", el("span", { class: "chip" }, "simulated")] : ""),
+      el("td", {}, run.sample), el("td", { title: utc(run.started_utc) }, local(run.started_utc, { day: true, seconds: false })),
+      el("td", {}, el("span", { class: "badge small", data: { tone } }, word), run.problem ? el("div", { class: "refused small" }, run.problem) : ""),
+      el("td", { class: "num" }, el("span", { title: `${run.kept} of ${run.planned} frames` }, run.planned ? `${number(run.kept)} / ${number(run.planned)}` : "–")),
+      el("td", { class: "num" }, number(run.particles)), el("td", {}, run.verdict ?? "–"));
+  }
+
+  pick(name, box) {
+    if (box.checked) this.picked.add(name);
+    else this.picked.delete(name);
+    this.offer();
+  }
+
+  offer() {
+    const n = this.picked.size;
+    attribute(this.compare, "aria-disabled", n === 2 ? null : "true");
+    attribute(this.compare, "title", n === 2 ? null : `Choose two runs with their boxes; ${n} chosen`);
+  }
+
+  go() {
+    if (this.picked.size === 2) location.hash = `#/compare/${[...this.picked].map(encodeURIComponent).join("/")}`;
+  }
+
+  key(event) {
+    if (event.key === "/") { this.search.focus(); return true; }
+    return false;
+  }
+
+  close() {
+    this.closed = true;
+    clearInterval(this.timer);
+    this.asking?.abort();
+  }
+}
