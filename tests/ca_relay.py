@@ -17,6 +17,7 @@ from contextlib import contextmanager
 _HEADER = struct.Struct(">HHHHII")
 _SEARCH = 6
 _USE_SENDER = 0xFFFFFFFF
+_MOST_CLIENTS = 100
 
 
 class Relay:
@@ -46,7 +47,7 @@ class Relay:
         """No more relaying; all its sockets are closed."""
         self._ended.set()
         self._through.set()
-        for one in self._sockets:
+        for one in list(self._sockets):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
@@ -56,6 +57,11 @@ class Relay:
         clients: dict[socket.socket, tuple[str, int]] = {}
         sockets: dict[tuple[str, int], socket.socket] = {}
         while not self._ended.is_set():
+            # Whoever has not asked for long has found what it wanted, or is gone.
+            while len(sockets) > _MOST_CLIENTS:
+                gone = sockets.pop(next(iter(sockets)))
+                del clients[gone]
+                gone.close()
             readable, _, _ = select.select([self._udp, *clients], [], [], 0.2)
             for one in readable:
                 try:
@@ -92,10 +98,20 @@ class Relay:
             except OSError:
                 continue
             self._sockets += [client, server]
-            for pair in ((client, server), (server, client)):
-                for one in pair:
-                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+            for one in (client, server):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._circuit, args=(client, server), daemon=True).start()
+
+    def _circuit(self, client: socket.socket, server: socket.socket) -> None:
+        """Both ways, until either end leaves."""
+        back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+        back.start()
+        self._pump(client, server)
+        back.join()
+        for one in (client, server):
+            one.close()
+            with contextlib.suppress(ValueError):
+                self._sockets.remove(one)
 
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
