@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.evidence import BAND_HIGH_PX, BAND_LOW_PX, RegionEvidence
 from xrm_control.reconstruction.filters import banded, moved
 
 _MOST_VIEWS = 48
-_LOW_PX, _HIGH_PX = 1.0, 6.0
 _SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
 _ROUNDS = 3
 
@@ -42,7 +41,7 @@ def moves(evidence: RegionEvidence) -> Moves | None:
     theta = evidence.theta_deg[looks.views[chosen]]
     pixel_um = evidence.scan.pixel_size_um * looks.bin
     projected = evidence.projector.project(volume, theta) * np.float32(pixel_um)
-    recorded = evidence.integrals[chosen][:, : projected.shape[1]]
+    recorded = evidence.banded[chosen][:, : projected.shape[1]]
     side = projected.shape[2]
     half = _SEEN * min(evidence.projector.axis_px, side - 1 - evidence.projector.axis_px)
     low, high = (round(evidence.projector.axis_px + sign * half) for sign in (-1, 1))
@@ -55,9 +54,10 @@ def moves(evidence: RegionEvidence) -> Moves | None:
 def _registered(
     recorded: NDArray[np.floating], projected: NDArray[np.floating], inner: tuple[slice, slice]
 ) -> tuple[float, float, float]:
-    """(right, down, standard error) of `recorded` against `projected`, by least squares (Lucas and Kanade 1981)."""
-    # Without noise, and without what varies slowly: tape, beam, and matter beyond the field.
-    fixed, model = (banded(image, _LOW_PX, _HIGH_PX) for image in (recorded, projected))
+    """(right, down, standard error) of `recorded`, banded, against `projected`, by least squares (Lucas and Kanade
+    1981).
+    """
+    fixed, model = recorded, banded(projected, BAND_LOW_PX, BAND_HIGH_PX)
     right = down = error = 0.0
     for _ in range(_ROUNDS):
         here = moved(model, down, right)
