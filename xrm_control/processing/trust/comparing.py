@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xrm_control.processing.trust.evidence import BAND_HIGH_PX, BAND_LOW_PX, RegionEvidence
 from xrm_control.reconstruction.filters import banded, moved
 
-_MOST_VIEWS = 48
+_MOST_VIEWS, _TRACKED = 48, 36
 _SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
 _ROUNDS = 3
 
@@ -38,6 +38,27 @@ def moves(evidence: RegionEvidence) -> Moves | None:
     candidates = np.flatnonzero(bright >= np.median(bright))
     count = len(candidates)
     chosen = candidates[np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(int))]
+    return _compared(evidence, volume, chosen)
+
+
+def tracks(evidence: RegionEvidence) -> Moves | None:
+    """Of views from the whole turn against the particles as they were segmented, which are solid and sharp: the volume
+    itself agrees with each view, wherever it has moved. None without labels.
+    """
+    solid, high, low = (
+        evidence.small_solid,
+        evidence.quality.particle_mode_per_um,
+        evidence.quality.background_mode_per_um,
+    )
+    if solid is None or high is None or low is None:
+        return None
+    count = len(evidence.looks.views)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _TRACKED)).round().astype(int))
+    return _compared(evidence, solid * np.float32(high - low), chosen)
+
+
+def _compared(evidence: RegionEvidence, volume: NDArray[np.float32], chosen: NDArray[np.int64]) -> Moves:
+    looks = evidence.looks
     theta = evidence.theta_deg[looks.views[chosen]]
     pixel_um = evidence.scan.pixel_size_um * looks.bin
     projected = evidence.projector.project(volume, theta) * np.float32(pixel_um)

@@ -141,6 +141,16 @@ class RegionEvidence:
         return _binned(self.volume, self.looks.bin)
 
     @cached_property
+    def small_solid(self) -> Images | None:
+        """Share of particles in the voxels of `small_volume`; None without labels, or where rows were left out."""
+        if self.labels is None or self.labels.shape[0] != self.scan.projections.shape[1]:
+            return None
+        solid = np.asarray(self.labels) > 0
+        if self.phases is not None:
+            solid &= np.asarray(self.phases) == 1
+        return _binned(solid, self.looks.bin)
+
+    @cached_property
     def projector(self) -> Projector:
         """Along the rays of `looks`, through volumes of its pixel."""
         return Projector(self.looks.images.shape[2], (self.axis_px + 0.5) / self.looks.bin - 0.5)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.reconstruction.filters import local_means
+from xrm_control.reconstruction.filters import local_means, medians
 
 _LEAST_VIEWS = 12
 _FARTHEST_PX = 4.0  # an edge of the field may move so far between neighbours; beyond, they have little in common
@@ -40,8 +40,6 @@ class Differences:
 
 def differences(evidence: RegionEvidence) -> Differences | str:
     """Why there is nothing to compare, in its place."""
-    from scipy.ndimage import median_filter
-
     looks = evidence.looks
     theta = evidence.theta_deg[looks.views]
     order = np.argsort(theta, kind="stable")
@@ -53,7 +51,7 @@ def differences(evidence: RegionEvidence) -> Differences | str:
     if np.radians(usual) * side / 2 > _FARTHEST_PX:
         return "neighbouring views lie too far apart"
     banded = evidence.banded
-    rows, columns = (np.arange(_BLOCK_PX // 2, n - _BLOCK_PX // 4, _BLOCK_PX // 2) for n in banded.shape[1:])
+    rows, columns = _middles(banded.shape[1]), _middles(banded.shape[2])
     grid = np.ix_(rows, columns)
     whole = np.empty(len(steps))
     blocks = np.empty((len(steps), len(rows), len(columns)), np.float32)
@@ -64,14 +62,14 @@ def differences(evidence: RegionEvidence) -> Differences | str:
         blocks[pair] = local_means(squared, _BLOCK_PX)[grid]
         lit[pair] = local_means(looks.images[order[pair]], _BLOCK_PX)[grid] > _DARK_BLOCK
     # Where a view is missing the next one has turned farther; where two share an angle, less.
-    around_deg = np.maximum(median_filter(steps, _AROUND, mode="nearest"), 1e-9)
+    around_deg = np.maximum(medians(steps, _AROUND), 1e-9)
     farther = np.maximum(steps / around_deg, 1.0) ** 2
     whole, blocks = whole / farther, blocks / farther[:, None, None]
-    usually = median_filter(whole, _AROUND, mode="nearest")
+    usually = medians(whole, _AROUND)
     if not usually.max() > 0:
         return "the views do not differ"
     least = 1e-6 * usually.max()
-    around = median_filter(blocks, (_AROUND, 1, 1), mode="nearest")
+    around = medians(blocks, _AROUND)
     there = np.maximum(around, np.median(blocks, axis=(1, 2))[:, None, None])
     there = np.maximum(there, least).reshape(len(steps), -1)
     ratios = blocks.reshape(len(steps), -1) / there
@@ -95,3 +93,8 @@ def differences(evidence: RegionEvidence) -> Differences | str:
         places=places.astype(np.int64),
         elsewhere=elsewhere,
     )
+
+
+def _middles(size: int) -> NDArray[np.int64]:
+    """Of blocks that overlap by half."""
+    return np.arange(_BLOCK_PX // 2, size - _BLOCK_PX // 4, _BLOCK_PX // 2, dtype=np.int64)
