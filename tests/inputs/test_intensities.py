@@ -58,6 +58,13 @@ LEFT_OUT: dict[str, tuple[dict[str, Change], tuple[str, ...], str]] = {
     "the left half black": ({"projections": put(0, np.s_[9, :, :20])}, ("views", "9"), "a part of it is black"),
     "the right quarter black": ({"projections": put(100, np.s_[9, :, 30:])}, ("views", "9"), "a part of it is black"),
     "a few rows black": ({"projections": put(0, np.s_[9, 4:8])}, ("views", "9"), "a part of it is black"),
+    "two neighbours half black": ({"projections": put(100, np.s_[9:11, :10])}, ("views", "9 10"), "a part of it is"),
+    "with noise": (
+        {"projections": put(lambda f: 95 + np.arange(f.size).reshape(f.shape) % 9, np.s_[9:11, :10])},
+        ("views", "9 10"),
+        "a part of it is black",
+    ),
+    "three of them": ({"projections": put(0, np.s_[20:23, :, 20:])}, ("views", "20 21 22"), "a part of it is black"),
     "half the beam in a view": ({"projections": put(powder(0.5), 20)}, ("views", "20"), "in other light"),
     "twice the beam in a view": ({"projections": put(powder(2.0), 20)}, ("views", "20"), "in other light"),
     "no beam but noise": (
@@ -96,6 +103,11 @@ def test_a_frame_is_left_out_by_name(
     assert mu == pytest.approx(MU, rel=0.025)
     assert radius_um == pytest.approx(RADIUS_UM, rel=0.03)
     assert says in "; ".join(found.origins.notes)
+
+
+@pytest.mark.parametrize(("place", "views"), [(np.s_[:2, :10], (0, 1)), (np.s_[-2:, :10], (59, 60))])
+def test_at_the_ends_of_the_turn_too(place: Any, views: tuple[int, ...]) -> None:
+    assert judge(changed(ball_scan(), projections=put(100, place))).views == views
 
 
 REFUSED: dict[str, tuple[dict[str, Change], str]] = {

@@ -30,3 +30,18 @@ def median_of_neighbours(lines: NDArray[np.floating], size: int) -> NDArray[np.f
     from scipy.ndimage import median_filter
 
     return np.asarray(median_filter(np.asarray(lines, np.float64), (1, size), mode="nearest"), np.float64)
+
+
+def medians(values: NDArray[np.floating], size: int) -> NDArray[np.float64]:
+    """(n, ...) -> (n, ...): of `size` values around each, along the first axis."""
+    from scipy.ndimage import median_filter
+
+    sizes = (size, *(1,) * (values.ndim - 1))
+    return np.asarray(median_filter(np.asarray(values, np.float64), sizes, mode="nearest"), np.float64)
+
+
+def local_means(image: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    """(r, c) -> (r, c): of `size` x `size` pixels around each."""
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(uniform_filter(np.asarray(image, np.float32), size, mode="nearest"), np.float32)

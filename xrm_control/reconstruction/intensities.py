@@ -23,6 +23,7 @@ _BLOCKS = 16  # a side
 _AT_A_TIME = 16
 _MOST_COUNTS = 2.0**32
 _SATURATED_SHARE = 0.02
+_BLACK, _LIT = 0.01, 0.2  # transmission of a block
 _CLOSE_DEG = 5.0  # between views that show much the same
 _MOST_LEFT_OUT = 0.25
 _BRIGHTEST, _REMARKABLE = 1.15, 1.03  # transmission of air
@@ -224,6 +225,11 @@ def _bad_views(
     sound = np.flatnonzero(~equal & ~full)
     black, unlike = np.zeros(len(seen), bool), np.zeros(len(seen), bool)
     order = sound[np.argsort(theta_deg[sound], kind="stable")]
+    lit_below, lit_above = _nearest_lit(seen[order])
+    steps = np.diff(theta_deg[order])
+    step_deg = float(np.median(steps)) if len(steps) else 0.0
+    # Two neighbours that are black alike stand between views three steps apart.
+    close_deg = max(_CLOSE_DEG, 3.5 * step_deg) if step_deg <= _CLOSE_DEG else _CLOSE_DEG
     for place, view in enumerate(order):
         beside = order[[max(place - 1, 0), min(place + 1, len(order) - 1)]]
         beside = beside[beside != view]
@@ -233,9 +239,15 @@ def _bad_views(
             continue
         near = bool(np.abs(theta_deg[beside] - theta_deg[view]).max() <= _CLOSE_DEG)
         around = np.sort(seen[beside], axis=0)
-        dark_blocks = (seen[view] < 0.01) & (around[0] > 0.2)
-        # Far from its neighbours a view may be dark by right, but not without any noise at the level of the dark.
-        dark_blocks &= near | views.even[view]
+        # Its neighbours may be black as well: in each block the nearest views on both sides that are not count.
+        dark_blocks = (seen[view] < _BLACK) & _lit_beside(
+            seen,
+            np.abs(theta_deg - theta_deg[view]) <= close_deg,
+            order,
+            lit_below[place],
+            lit_above[place],
+            views.even[view],
+        )
         black[view] = dark_blocks.mean() >= 1 / 16
         clear = around[0] > 0.5
         if near and clear.mean() >= 0.25:
@@ -264,6 +276,41 @@ def _bad_views(
         *_named("view", np.flatnonzero(unlike), "in other light than its neighbours", theta_deg),
     ]
     return tuple(np.flatnonzero(out).tolist()), notes
+
+
+def _nearest_lit(seen: Blocks) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each view and block the place of the nearest view before it, and after it, that is not black there; -1 and n
+    where there is none.
+    """
+    count = len(seen)
+    number = np.arange(count)[:, None, None]
+    lit = seen >= _BLACK
+    below = np.maximum.accumulate(np.where(lit, number, -1), axis=0)
+    above = np.minimum.accumulate(np.where(lit, number, count)[::-1], axis=0)[::-1]
+    return below, above
+
+
+def _lit_beside(
+    seen: Blocks,
+    close: NDArray[np.bool_],
+    order: NDArray[np.int64],
+    below: NDArray[np.int64],
+    above: NDArray[np.int64],
+    even: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Blocks of a view where the lit views beside it have light, on both sides where there are any.
+
+    Far from them a view may be dark by right, but not without any noise at the level of the dark.
+    """
+    rows, columns = np.indices(below.shape)
+    sides = np.zeros(below.shape, int)
+    lit = np.zeros(below.shape, int)
+    for beside in (below, above):
+        there = (beside >= 0) & (beside < len(order))
+        view = order[np.clip(beside, 0, len(order) - 1)]
+        sides += there
+        lit += there & (close[view] | even) & (seen[view, rows, columns] > _LIT)
+    return (lit > 0) & (lit == sides)
 
 
 def _named(what: str, numbers: NDArray[np.intp], why: str, theta_deg: NDArray[np.float64] | None = None) -> list[str]:

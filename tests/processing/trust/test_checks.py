@@ -63,6 +63,9 @@ CASES = {
     "flats exposed for less": ("transmission", "transmission above 1", altered(faults.dim_flats)),
     "saturated flats": ("frames", "saturated", altered(faults.saturated_flats(1, 2))),
     "views half black": ("frames", "black", altered(faults.black_views(30, 60))),
+    "two neighbouring views half black": ("frames", "black", altered(faults.black_views(60, 61))),
+    "a slip of 2 px in mid-scan": ("continuity", "slip", altered(faults.shifted_views(lambda n: 2.0 * (n > 60)))),
+    "a drift of 3 px over the scan": ("drift", "drift", altered(faults.shifted_views(lambda n: 3.0 * n / 120))),
     "a dense bed": ("starved_rays", "dense bed", lambda: Region(faults.dense_bed())),
     "two materials": ("mu_spread", "spread of mu", lambda: Region(faults.two_materials())),
     "an axis that is stated wrong": ("axis_halves", "axis used is 3", lambda: Region(

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.evidence import BAND_HIGH_PX, BAND_LOW_PX, RegionEvidence
 from xrm_control.reconstruction.filters import banded, moved
 
-_MOST_VIEWS = 48
-_LOW_PX, _HIGH_PX = 1.0, 6.0
+_MOST_VIEWS, _TRACKED = 48, 36
 _SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
 _ROUNDS = 3
 
@@ -39,10 +38,31 @@ def moves(evidence: RegionEvidence) -> Moves | None:
     candidates = np.flatnonzero(bright >= np.median(bright))
     count = len(candidates)
     chosen = candidates[np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(int))]
+    return _compared(evidence, volume, chosen)
+
+
+def tracks(evidence: RegionEvidence) -> Moves | None:
+    """Of views from the whole turn against the particles as they were segmented, which are solid and sharp: the volume
+    itself agrees with each view, wherever it has moved. None without labels.
+    """
+    solid, high, low = (
+        evidence.small_solid,
+        evidence.quality.particle_mode_per_um,
+        evidence.quality.background_mode_per_um,
+    )
+    if solid is None or high is None or low is None:
+        return None
+    count = len(evidence.looks.views)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _TRACKED)).round().astype(int))
+    return _compared(evidence, solid * np.float32(high - low), chosen)
+
+
+def _compared(evidence: RegionEvidence, volume: NDArray[np.float32], chosen: NDArray[np.int64]) -> Moves:
+    looks = evidence.looks
     theta = evidence.theta_deg[looks.views[chosen]]
     pixel_um = evidence.scan.pixel_size_um * looks.bin
     projected = evidence.projector.project(volume, theta) * np.float32(pixel_um)
-    recorded = evidence.integrals[chosen][:, : projected.shape[1]]
+    recorded = evidence.banded[chosen][:, : projected.shape[1]]
     side = projected.shape[2]
     half = _SEEN * min(evidence.projector.axis_px, side - 1 - evidence.projector.axis_px)
     low, high = (round(evidence.projector.axis_px + sign * half) for sign in (-1, 1))
@@ -55,9 +75,10 @@ def moves(evidence: RegionEvidence) -> Moves | None:
 def _registered(
     recorded: NDArray[np.floating], projected: NDArray[np.floating], inner: tuple[slice, slice]
 ) -> tuple[float, float, float]:
-    """(right, down, standard error) of `recorded` against `projected`, by least squares (Lucas and Kanade 1981)."""
-    # Without noise, and without what varies slowly: tape, beam, and matter beyond the field.
-    fixed, model = (banded(image, _LOW_PX, _HIGH_PX) for image in (recorded, projected))
+    """(right, down, standard error) of `recorded`, banded, against `projected`, by least squares (Lucas and Kanade
+    1981).
+    """
+    fixed, model = recorded, banded(projected, BAND_LOW_PX, BAND_HIGH_PX)
     right = down = error = 0.0
     for _ in range(_ROUNDS):
         here = moved(model, down, right)

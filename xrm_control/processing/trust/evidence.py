@@ -14,6 +14,7 @@ from xrm_control.contracts.rois import MosaicRecord, RoiRecord
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
+from xrm_control.reconstruction.filters import banded
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preprocess import references_of, transmission
 from xrm_control.reconstruction.projecting import Projector
@@ -44,6 +45,7 @@ class Looks:
 
 STARVED_QUANTA = 8.0
 BRIGHT_EXCESS, BRIGHT_SIGMAS = 0.02, 5.0
+BAND_LOW_PX, BAND_HIGH_PX = 1.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,11 @@ class RegionEvidence:
         return -np.log(np.maximum(self.looks.images, 1e-3)).astype(np.float32)
 
     @cached_property
+    def banded(self) -> Images:
+        """`integrals` without noise, and without what varies slowly: tape, beam, and matter beyond the field."""
+        return np.stack([banded(image, BAND_LOW_PX, BAND_HIGH_PX) for image in self.integrals]).astype(np.float32)
+
+    @cached_property
     def whole(self) -> Rows | None:
         """Particles that the field does not cut."""
         return (
@@ -132,6 +139,16 @@ class RegionEvidence:
         if self.volume is None or self.volume.shape[0] != self.scan.projections.shape[1]:
             return None
         return _binned(self.volume, self.looks.bin)
+
+    @cached_property
+    def small_solid(self) -> Images | None:
+        """Share of particles in the voxels of `small_volume`; None without labels, or where rows were left out."""
+        if self.labels is None or self.labels.shape[0] != self.scan.projections.shape[1]:
+            return None
+        solid = np.asarray(self.labels) > 0
+        if self.phases is not None:
+            solid &= np.asarray(self.phases) == 1
+        return _binned(solid, self.looks.bin)
 
     @cached_property
     def projector(self) -> Projector:

@@ -1,0 +1,126 @@
+"""Views that do not follow from their neighbours, in scans whose line integrals are known in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.processing.trust import faults
+from tests.processing.trust.faults import AXIS_PX, PIXEL_UM, THETA, Alter, Ball, bed, integrals_of, scan
+from tests.reconstruction.phantoms import scan_of
+from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.trust import CheckResult, TrustVerdict
+from xrm_control.processing.trust.checks.continuity import ContinuityCheck
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.scan import ScanData
+
+
+def judged(scan: ScanData) -> CheckResult:
+    """By what is in the views alone."""
+    evidence = RegionEvidence(
+        scan=scan,
+        spec=faults.AUTO,
+        quality=QualityMetrics(rotation_axis_px=AXIS_PX),
+        particles=None,
+        volume=None,
+        labels=None,
+        phases=None,
+        roi=None,
+        mosaic=None,
+        sample=faults.SAMPLE,
+        energy_kev=faults.ENERGY_KEV,
+        field_um=faults.COLUMNS * PIXEL_UM,
+        useful_diameter_um=36,
+    )
+    return ContinuityCheck().look(evidence)
+
+
+def from_view(number: int, balls: list[Ball], others: list[Ball], axis_px: float = AXIS_PX) -> ScanData:
+    """The sample is `balls` up to a view, and `others`, or about another axis, from there on."""
+    before, after = integrals_of(balls)[:number], integrals_of(others, axis_px=axis_px)[number:]
+    return scan_of(np.concatenate([before, after]), THETA, PIXEL_UM, noise_seed=3)
+
+
+def one_moved(number: int, by_um: tuple[float, float, float]) -> ScanData:
+    """The ball next to the middle of the field, which nothing leaves."""
+    balls = bed(1)
+    one = min(range(len(balls)), key=lambda n: np.hypot(balls[n].x_um, balls[n].z_um))
+    ball = balls[one]
+    there = replace(ball, x_um=ball.x_um + by_um[0], y_um=ball.y_um + by_um[1], z_um=ball.z_um + by_um[2])
+    return from_view(number, balls, [*balls[:one], there, *balls[one + 1 :]])
+
+
+def turned(number: int, by_deg: float) -> ScanData:
+    """The rotation slips by an angle, which its encoder does not see."""
+    theta = THETA + by_deg * (np.arange(len(THETA)) >= number)
+    return scan_of(integrals_of(bed(2), theta), THETA, PIXEL_UM, noise_seed=4)
+
+
+def repeated(*numbers: int) -> Alter:
+    """Views that are the one before them, to the bit."""
+
+    def alter(scan: ScanData) -> ScanData:
+        views = np.array(scan.projections[:])
+        for number in numbers:
+            views[number] = views[number - 1]
+        return replace(scan, projections=views)
+
+    return alter
+
+
+def stood_still(first: int, end: int) -> ScanData:
+    """The stage stops turning for some views, and is where it should be afterwards."""
+    theta = np.array(THETA)
+    theta[first:end] = theta[first]
+    return scan_of(integrals_of(bed(0), theta), THETA, PIXEL_UM, noise_seed=5)
+
+
+FAULTS = {
+    "a slip of 2 px in the middle": ("slip", lambda: from_view(60, bed(0), bed(0), AXIS_PX + 2)),
+    "a slip of 2 px early": ("slip", lambda: from_view(25, bed(1), bed(1), AXIS_PX - 2)),
+    "a slip of the rotation by 4 degrees": ("slip", lambda: turned(70, 4.0)),
+    "one view elsewhere": ("slip", lambda: faults.shifted_views(lambda n: 2.0 * (n == 45))(scan())),
+    "a particle that moves 2 um across": ("something moved", lambda: one_moved(60, (2.0, 0, 0))),
+    "a particle that sinks 2 um": ("something moved", lambda: one_moved(50, (0, 0, 2.0))),
+    "a particle that is gone": ("something moved", lambda: one_moved(70, (0, 0, 1000.0))),
+    "a view twice": ("the same again", lambda: repeated(40)(scan())),
+    "seven views the same": ("the same again", lambda: repeated(*range(80, 87))(scan())),
+    "a stage that stood still for one view": ("the same again", lambda: stood_still(30, 32)),
+    "a stage that stood still for eight": ("slip", lambda: stood_still(90, 99)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_view_that_does_not_follow_from_its_neighbours_is_a_doubt(fault: str) -> None:
+    words, made = FAULTS[fault]
+    found = judged(made())
+    assert found.verdict is TrustVerdict.DOUBT, found
+    assert found.reason.startswith(words), found.reason
+
+
+SOUND = {
+    **{f"bed {seed}": (lambda seed=seed: scan(seed)) for seed in range(8)},
+    "a dense bed": lambda: scan(3, 60),
+    "large particles": lambda: scan(4, 10, (8.0, 14.0)),
+    "one view is missing": lambda: scan().without([50]),
+    "some views are missing": lambda: scan().without([20, 21, 50, 77, 78, 79]),
+    "golden angles": lambda: golden(),
+}  # fmt: skip
+
+
+def golden() -> ScanData:
+    theta = np.sort((np.arange(121) * 111.246) % 180) - 90
+    return scan_of(integrals_of(bed(1), theta), theta, PIXEL_UM, noise_seed=6)
+
+
+@pytest.mark.parametrize("case", SOUND)
+def test_a_sound_scan_is_none(case: str) -> None:
+    found = judged(SOUND[case]())
+    assert found.verdict is TrustVerdict.PASS, found
+
+
+@pytest.mark.parametrize("step", [6, 20])
+def test_of_views_far_apart_nothing_is_said(step: int) -> None:
+    assert judged(faults.every(step)(scan())).verdict is None

@@ -1,0 +1,78 @@
+"""Views that do not follow from their neighbours."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from xrm_control.contracts.trust import CheckResult
+from xrm_control.processing.trust.check import TrustCheck
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.neighbours import Differences, differences
+
+_JUMP, _STILL, _LOCAL = 1.8, 0.5, 4.5
+_ELSEWHERE = 1.5
+
+
+class ContinuityCheck(TrustCheck):
+    """A slip of stage or sample, a particle that has moved, a stage that stood still, a frame in another's place.
+
+    The volume hides them: each part of the views agrees with its own part of the volume.
+    """
+
+    kind: Literal["continuity"] = "continuity"
+    source: ClassVar[str] = (
+        "change between neighbours over that of the pairs around: 0.79 to 1.47 in sound scans, in one place up to "
+        "3.1; a slip of 2 px 2 to 12, a particle that moves 4 px 5 to 60, a view twice 0 to 0.2"
+    )
+
+    def look(self, evidence: RegionEvidence) -> CheckResult:
+        """See `TrustCheck.look`."""
+        found = differences(evidence)
+        if isinstance(found, str):
+            return self.nothing(found)
+        jump, local = int(np.argmax(found.change)), int(np.argmax(np.nan_to_num(found.local)))
+        alike = np.where(found.even, found.change, 1.0)
+        still = np.flatnonzero(alike < _STILL)
+        numbers = {
+            "largest change between neighbours": (float(found.change[jump]), f"at most {_JUMP:g}"),
+            "smallest": (float(alike.min()), f"at least {_STILL:g}"),
+            "largest in one place": (float(np.nan_to_num(found.local)[local]), f"at most {_LOCAL:g}"),
+        }
+        if len(still):
+            return self.doubt(
+                f"the same again: {_named(evidence, found, int(still[0]))}"
+                + (f" and {len(still) - 1} more pairs" if len(still) > 1 else "")
+                + f" differ less than views do that are {_step(evidence, found):.2g} degrees apart",
+                "the stage stood still, or a frame was stored twice: look at both, and take the region again",
+                numbers,
+            )
+        moved = found.local[local] > _LOCAL and found.elsewhere[local] < _ELSEWHERE
+        if found.change[jump] > _JUMP and not (moved and local == jump):
+            jumps = int(np.count_nonzero(found.change > _JUMP))
+            return self.doubt(
+                f"slip: {_named(evidence, found, jump)} differ {found.change[jump]:.1f} times as much as pairs around"
+                + (f" (so do {jumps - 1} more)" if jumps > 1 else ""),
+                "stage or sample has slipped there, or stood still before, or one view shows something else: look at "
+                "both, and take the region again",
+                numbers,
+            )
+        if moved:
+            row, column = found.places[local]
+            return self.doubt(
+                f"something moved: between {_named(evidence, found, local)} around row {row}, column {column} changes "
+                f"{found.local[local]:.1f} times as much as before and after",
+                "a particle has moved: leave those there out, fix the powder better, take the region again",
+                numbers,
+            )
+        return self.passed("each view follows from its neighbours", numbers)
+
+
+def _named(evidence: RegionEvidence, found: Differences, pair: int) -> str:
+    one, other = found.views[pair]
+    return f"views {one} and {other} ({evidence.theta_deg[one]:.1f} and {evidence.theta_deg[other]:.1f} degrees)"
+
+
+def _step(evidence: RegionEvidence, found: Differences) -> float:
+    return float(np.median(np.diff(np.sort(evidence.theta_deg[found.views[:, 0]]))))

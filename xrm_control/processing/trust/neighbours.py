@@ -1,0 +1,100 @@
+"""How much each view differs from the next one, beside how much views around it do: what turns changes smoothly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.filters import local_means, medians
+
+_LEAST_VIEWS = 12
+_FARTHEST_PX = 4.0  # an edge of the field may move so far between neighbours; beyond, they have little in common
+_AROUND = 9  # pairs
+_BLOCK_PX = 16
+_REACH = 3  # half blocks around the place of the largest change
+_LIKE_STEP = 1.2
+_DARK_SHARE = 0.3  # of the views: their noise has heavy tails
+_DARK_BLOCK = 0.4  # transmission: edge-on many particles lie behind one another, and soon do no more
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Of n pairs of neighbours by angle, all without unit.
+
+    views (n, 2): their numbers. change (n,): squared difference over the median of the pairs around; even (n,):
+    whether their step is like that of the pairs around. local (n,): the most of any block of 16 x 16 pixels, at
+    (row, column) in `places` (n, 2) of the detector; nan for dark views. elsewhere (n,): change of what lies
+    farther from there.
+    """
+
+    views: NDArray[np.int64]
+    change: NDArray[np.float64]
+    even: NDArray[np.bool_]
+    local: NDArray[np.float64]
+    places: NDArray[np.int64]
+    elsewhere: NDArray[np.float64]
+
+
+def differences(evidence: RegionEvidence) -> Differences | str:
+    """Why there is nothing to compare, in its place."""
+    looks = evidence.looks
+    theta = evidence.theta_deg[looks.views]
+    order = np.argsort(theta, kind="stable")
+    steps = np.diff(theta[order])
+    if len(order) < _LEAST_VIEWS:
+        return "too few views"
+    usual = float(np.median(steps))
+    side = looks.images.shape[2]
+    if np.radians(usual) * side / 2 > _FARTHEST_PX:
+        return "neighbouring views lie too far apart"
+    banded = evidence.banded
+    rows, columns = _middles(banded.shape[1]), _middles(banded.shape[2])
+    grid = np.ix_(rows, columns)
+    whole = np.empty(len(steps))
+    blocks = np.empty((len(steps), len(rows), len(columns)), np.float32)
+    lit = np.empty(blocks.shape, bool)
+    for pair in range(len(steps)):
+        squared = (banded[order[pair + 1]] - banded[order[pair]]) ** 2
+        whole[pair] = squared.mean()
+        blocks[pair] = local_means(squared, _BLOCK_PX)[grid]
+        lit[pair] = local_means(looks.images[order[pair]], _BLOCK_PX)[grid] > _DARK_BLOCK
+    # Where a view is missing the next one has turned farther; where two share an angle, less.
+    around_deg = np.maximum(medians(steps, _AROUND), 1e-9)
+    farther = np.maximum(steps / around_deg, 1.0) ** 2
+    whole, blocks = whole / farther, blocks / farther[:, None, None]
+    usually = medians(whole, _AROUND)
+    if not usually.max() > 0:
+        return "the views do not differ"
+    least = 1e-6 * usually.max()
+    around = medians(blocks, _AROUND)
+    there = np.maximum(around, np.median(blocks, axis=(1, 2))[:, None, None])
+    there = np.maximum(there, least).reshape(len(steps), -1)
+    ratios = blocks.reshape(len(steps), -1) / there
+    ratios[~lit.reshape(ratios.shape)] = 0.0
+    worst = ratios.argmax(axis=1)
+    elsewhere = np.empty(len(steps))
+    for pair, place in enumerate(worst):
+        row, column = divmod(int(place), len(columns))
+        away = np.ones(blocks.shape[1:], bool)
+        away[max(row - _REACH, 0) : row + _REACH + 1, max(column - _REACH, 0) : column + _REACH + 1] = False
+        away = away if away.any() else ~away
+        elsewhere[pair] = blocks[pair][away].sum() / max(float(around[pair][away].sum()), least)
+    light = looks.images.mean(axis=(1, 2))[order]
+    dark = np.minimum(light[1:], light[:-1]) < np.quantile(light, _DARK_SHARE)
+    places = np.stack([rows[worst // len(columns)], columns[worst % len(columns)]], axis=1) * looks.bin
+    return Differences(
+        views=np.stack([looks.views[order[:-1]], looks.views[order[1:]]], axis=1),
+        change=whole / np.maximum(usually, least),
+        even=(steps <= _LIKE_STEP * around_deg) & (steps * _LIKE_STEP >= around_deg),
+        local=np.where(dark, np.nan, ratios.max(axis=1)),
+        places=places.astype(np.int64),
+        elsewhere=elsewhere,
+    )
+
+
+def _middles(size: int) -> NDArray[np.int64]:
+    """Of blocks that overlap by half."""
+    return np.arange(_BLOCK_PX // 2, size - _BLOCK_PX // 4, _BLOCK_PX // 2, dtype=np.int64)
