@@ -150,7 +150,7 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
     return FoundScan(
         FileScan(source.absolute(), told, normalised, out),
         (views - len(out.views), rows, columns),
-        recorded.origins.noting(*out.notes),
+        recorded.origins.noting(*out.notes, *out.remarks),
     )
 
 
