@@ -48,7 +48,7 @@ def test_the_judge_knows_a_sound_scan(tmp_path: Path) -> None:
     [
         (Ended(-1, traceback="ValueError: x"), "traceback"),
         (Ended(0, out="{}", cpu_s=3.0), "slow"),
-        (Ended(1, err="error"), "without a place"),
+        (Ended(2, err="error"), "without a place"),
         (Ended(7, err="error: a: b"), "exit code 7"),
         (Ended(2, err="error: a: b\nTraceback (most recent call last)"), "leaked"),
     ],
