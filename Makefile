@@ -8,7 +8,7 @@ CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # them than CPUs: threads of OpenBLAS, which wait for each other in busy loops, would only take time from the others.
 TESTERS := $(shell expr $(CPUS) + 1)
 
-.PHONY: demo test lint columns docs bench soak busy mutants hunt setup clean
+.PHONY: demo test lint columns docs bench soak busy mutants hunt fuzz setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -60,6 +60,10 @@ mutants: $(READY)
 # `.venv/bin/python -m tests.hunt --replay tests/hunt/found/NAME.yaml`, and `--help` for a part of them.
 hunt: $(READY)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.hunt --nights 20000 --jobs $(CPUS) --page
+
+# Damaged and lying files and recipes through the user's commands, one seed each; `--help` for a part of them. Hours.
+fuzz: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --count 2000
 
 setup: $(READY)
 

@@ -212,12 +212,25 @@ def test_a_mistake_is_told_with_the_line_of_its_file_and_all_are_told_at_once(tm
         assert any(line.startswith(f"{path}:{number}: {key}: ") and " -> " in line for line in said), said
 
 
-def test_an_instrument_that_says_nothing_of_its_optics_is_taken_at_the_recipes_word() -> None:
-    epics = {"instrument": "{backend: epics}", "safety.clearance_um": "9000"}
-    (warning,) = check(epics)
-    assert "rests on this number alone" in warning
-    with pytest.raises(RecipeError, match="at most 20000"):
-        check({**epics, "safety.clearance_um": "20001"})
+_EPICS = {"instrument": "{backend: epics}"}
+
+
+@pytest.mark.parametrize(("known", "says"), [("3000", "wider than the instrument's"), ("null", "does not say where")])
+def test_no_number_of_a_recipe_widens_the_envelope(known: str, says: str) -> None:
+    wide = {**_EPICS, "instrument.map.clearance_um": known, "safety.clearance_um": "9000"}
+    with pytest.raises(SafetyRefusal, match=says):
+        check(wide)
+    assert not check({**_EPICS, "instrument.map.clearance_um": "9000", "safety.clearance_um": "9000"})
+    assert not check({**wide, "safety.clearance_um": "2900"})
+
+
+def test_a_map_that_says_what_a_photon_counts_bounds_exposures() -> None:
+    with pytest.raises(RecipeError, match=r"saturates the camera.*limit 1\.57 s"):
+        check({**_EPICS, "scan.exposure_s": "3.5"})
+    with pytest.raises(RecipeError, match=r"saturates the camera.*4095 counts"):
+        check({**_EPICS, "instrument.map.camera.full_scale": "4095"})
+    (warning,) = check({**_EPICS, "instrument.map.camera.counts_per_photon": "null", "scan.exposure_s": "3.5"})
+    assert "nobody has said what a photon counts" in warning
 
 
 def full_share(exposure_s: float, binning: int) -> float:

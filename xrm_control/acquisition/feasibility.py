@@ -203,6 +203,14 @@ def _light(stage: str, binning: int, exposure_s: float, instrument: InstrumentDe
             Level.ERROR if photons < 1 else Level.WARNING,
         )
     longest_s = longest_exposure_s(binning, instrument)
+    if longest_s is None and stage == "scan":
+        yield Diagnostic(
+            fields,
+            "nobody has said what a photon counts in this camera: that flats saturate is seen at the first only",
+            f"{exposure_s:g} s at binning {binning}",
+            remedy="write the camera's counts_per_photon into the map: the variance of flats over their mean",
+            level=Level.WARNING,
+        )
     if longest_s is not None and exposure_s > _NEAR_FULL * longest_s:
         full = exposure_s > longest_s
         yield Diagnostic(

@@ -16,7 +16,12 @@ from xrm_control.contracts.handoff import HANDOFF, RecipeReference
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.core.errors import DataError
 from xrm_control.core.geometry import Pose
+from xrm_control.core.memory import require_memory
 from xrm_control.core.sample import SampleSpec
+
+# Of a voxel, as of any file (docs/how-to/files.md); and of what stored numbers are multiplied with.
+_VOXELS_UM = (0.005, 100.0)
+_SCALES = (1e-12, 1e12)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,22 @@ def read_handoff(path: Path) -> AnalysisInput:
                 limit=expected[:12],
                 remedy="reconstruct again",
             )
+    if not _VOXELS_UM[0] <= spec.voxel_size_um <= _VOXELS_UM[1]:
+        raise DataError(
+            "a voxel of that size makes no sense",
+            where=f"{path}, voxel_size_um",
+            value=f"{spec.voxel_size_um:g} um",
+            limit=f"{_VOXELS_UM[0]:g} to {_VOXELS_UM[1]:g} um",
+            remedy="write it in um",
+        )
+    if not _SCALES[0] <= spec.attenuation_scale <= _SCALES[1]:
+        raise DataError(
+            "no stored number becomes an attenuation so",
+            where=f"{path}, attenuation_scale",
+            value=f"{spec.attenuation_scale:g}",
+            limit=f"{_SCALES[0]:g} to {_SCALES[1]:g}",
+            remedy="write what the volume's numbers are multiplied with to give 1/um",
+        )
     volume = load_volume(volume_path)
     if spec.shape is not None and volume.shape != spec.shape:
         raise DataError("shape differs from the hand-off", where=str(volume_path), value=volume.shape, limit=spec.shape)
@@ -89,12 +110,25 @@ def load_volume(path: Path) -> NDArray[np.number]:
     import tifffile
 
     try:
+        there = path.is_file()
+    except (OSError, ValueError) as error:  # a name too long, or with a zero byte
+        raise DataError(
+            f"the volume cannot be read: {error}", where=str(path)[:200], remedy="give a TIFF stack"
+        ) from error
+    if not there:
+        what = "is no regular file" if path.exists() else "No such file or directory"
+        raise DataError(f"the volume cannot be read: {what}", where=str(path)[:200], remedy="give a TIFF stack")
+    try:
         with tifffile.TiffFile(path) as file:
+            require_memory(file.series[0].nbytes, str(path))
             volume = file.asarray(series=0)
-    except OSError as error:
-        raise DataError(f"the volume cannot be read: {error.strerror or error}", where=str(path)) from error
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError) as error:
-        raise DataError(f"the volume cannot be read: {error}", where=str(path), remedy="give a TIFF stack") from error
+    except DataError:
+        raise
+    except Exception as error:  # tags, XML, compression: damaged files raise whatever their parsers do
+        what = str(error) or type(error).__name__
+        raise DataError(f"the volume cannot be read: {what}", where=str(path), remedy="give a TIFF stack") from error
+    if volume.dtype.kind not in "uif":
+        raise DataError("a volume holds real numbers", where=str(path), value=volume.dtype)
     volume = np.squeeze(volume)
     if volume.ndim != 3:
         raise DataError("a volume has three dimensions (z, y, x)", where=str(path), value=f"shape {volume.shape}")

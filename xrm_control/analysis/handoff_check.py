@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from xrm_control.contracts.column import Column
+from xrm_control.contracts.column import Column, number
 from xrm_control.contracts.columns import COLUMNS, STANDARD, ColumnsDocument
 from xrm_control.contracts.document import read_object
 from xrm_control.contracts.quality import FOREIGN_QUALITY
@@ -26,6 +27,7 @@ from xrm_control.core.errors import AnalysisError, DataError
 RESULTS, PARTICLES, VOIDS = "results.json", "particles.csv", "voids.csv"
 _MOST_BYTES = 256_000_000
 _MOST_FAULTS = 20
+_CLOSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -193,12 +195,30 @@ class _Table:
         for column in self._columns:
             if column.name in at and not column.fits(cell := cells[at[column.name]]):
                 self._fault("the table has a cell that cannot be used", row, column.name, cell, column.wanted)
+        self._sizes(row, cells, at)
         own = cells[at[self._id]]
         if own in self.ids:
             self._fault(f"the table has an id twice, first in row {self.ids[own]}", row, self._id, own)
         self.ids.setdefault(own, row)
         if self._id == Void.void_id.name:
             self._references.append((row, cells[at[Void.particle_id.name]]))
+
+    def _sizes(self, row: int, cells: list[str], at: Mapping[str, int]) -> None:
+        """Volume and diameter tell the same size twice: where they do not agree, columns or units were mixed up."""
+        names = (Particle.volume_um3.name, Particle.equivalent_diameter_um.name)
+        if any(name not in at for name in names):
+            return
+        volume, diameter = (number(cells[at[name]]) for name in names)
+        if volume > 0 and diameter > 0:
+            expected = (6 * volume / math.pi) ** (1 / 3)
+            if abs(diameter / expected - 1) > _CLOSE:
+                self._fault(
+                    "the equivalent diameter is not that of the sphere of the same volume",
+                    row,
+                    names[1],
+                    f"{diameter:g}",
+                    f"{expected:.4g}, from {names[0]} {volume:g}; to {_CLOSE:.0%}",
+                )
 
     def _fault(
         self,

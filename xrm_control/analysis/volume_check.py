@@ -17,10 +17,15 @@ _MOST_OBLONG = 5.0
 _ENOUGH = 30  # voxels for a mean
 _CLEAR_SIGMAS = 3.5
 _BRIGHTER, _DARKER, _GLARING = 1.4, 0.65, 4.0
+_LEAST_SLICES = 3
+_LARGEST = 1e15  # of counts summed over a detector, far above any grey value
 
 
 def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
     """Raise DataError for a volume (z, y, x) that cannot be one of particles on a darker ground."""
+    if len(volume) < _LEAST_SLICES:
+        raise DataError("so few slices are no volume", value=len(volume), limit=f"at least {_LEAST_SLICES}")
+    _refuse_absurd(volume)
     inside = volume[:, field.inside]
     least, most = inside.min(axis=1), inside.max(axis=1)
     if least.min() == most.max():
@@ -31,6 +36,56 @@ def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
     _refuse_inverted(volume, field, level)
     _refuse_empty_slices(inside, least == most, bright)
     _refuse_odd_slices(inside, bright)
+    _refuse_repeated_slices(inside)
+    if field.box:
+        _refuse_empty_planes(volume)
+
+
+def _refuse_absurd(volume: NDArray[np.number]) -> None:
+    """Numbers that no reconstruction gives, whatever its unit; beside them all others would be one value."""
+    largest = float(max(abs(float(volume.min())), abs(float(volume.max()))))
+    if largest > _LARGEST:
+        raise DataError(
+            "a value is no grey value of any unit: the file is damaged, or of another type",
+            value=f"{largest:.3g}",
+            limit=f"{_LARGEST:g}",
+            remedy="copy the volume anew, or write it in 1/um",
+        )
+
+
+def _noisy(plane: NDArray[np.number]) -> bool:
+    """Whether no value is that of half of the plane: two such planes are never the same by chance."""
+    return bool(np.unique(plane, return_counts=True)[1].max() < 0.5 * plane.size)
+
+
+def _refuse_repeated_slices(inside: NDArray[np.number]) -> None:
+    """Slices with noise that are the same to the last digit: one was written for another."""
+    same = [z for z in range(1, len(inside)) if np.array_equal(inside[z], inside[z - 1])]
+    if 4 * len(same) > len(inside):
+        return  # enlarged along z
+    for z in same:
+        ends = all(n in same for n in range(1, z)) or all(n in same for n in range(z, len(inside)))
+        # At the ends resampling repeats what it has.
+        if not ends and _noisy(inside[z]):
+            raise DataError(
+                "two slices are the same to the last digit: one was written in the place of another",
+                where=f"slices {z - 1} and {z}",
+                remedy="bring the right slices, or crop these away",
+            )
+
+
+def _refuse_empty_planes(volume: NDArray[np.number]) -> None:
+    """Rows or columns of one value through all slices, where others have noise."""
+    for axis, what in ((1, "row"), (2, "column")):
+        over = tuple(n for n in range(3) if n != axis)
+        empty = np.flatnonzero(volume.min(axis=over) == volume.max(axis=over))
+        if empty.size and _noisy(np.take(volume, int(np.argmax(volume.max(axis=over))), axis=axis)):
+            raise DataError(
+                f"a {what} holds one value alone in all slices: it is missing",
+                where=f"{what} {empty[0]}" + (f" and {len(empty) - 1} more" if len(empty) > 1 else ""),
+                value=f"{np.take(volume, int(empty[0]), axis=axis).flat[0]:g}",
+                remedy="bring the missing data, or crop it away",
+            )
 
 
 def _refuse_glaring_slices(inside: NDArray[np.number]) -> None:
@@ -60,7 +115,7 @@ def _refuse_empty_slices(inside: NDArray[np.number], empty: NDArray[np.bool_], b
     if not numbers.size:
         return
     typical = inside[int(np.flatnonzero(~empty)[(~empty).sum() // 2])]
-    noisy = np.unique(typical, return_counts=True)[1].max() < 0.5 * typical.size
+    noisy = _noisy(typical)
     area = np.count_nonzero(bright, axis=1)
     for first, last in _runs(numbers):
         before, after = first - 1, last + 1

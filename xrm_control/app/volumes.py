@@ -97,6 +97,9 @@ def reconstruct(
     require_new_file(target, replace=replace)
     spec.method.check_machine()
     found = scan_in(source, told or ScanOptions(), normalised)
+    for doubt in spec.preprocess.diagnose(found.shape[2]):
+        if doubt.refuses:
+            raise doubt.error(", ".join(doubt.fields))
     job = VolumeJob(found.scan, spec, found.shape, parts_folder(target.absolute()))
     # The parts and, at the end, the whole beside them.
     require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
@@ -150,7 +153,7 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
     return FoundScan(
         FileScan(source.absolute(), told, normalised, out),
         (views - len(out.views), rows, columns),
-        recorded.origins.noting(*out.notes),
+        recorded.origins.noting(*out.notes, *out.remarks),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar, cast
@@ -86,13 +87,37 @@ def read_object(path: Path) -> dict[str, Any]:
     def refuse(name: str) -> None:
         raise ValueError(f"{name} is no JSON")
 
+    if path.exists() and not path.is_file():
+        raise ValueError("is no regular file")  # nobody waits for the writer of a pipe, nor for the end of a device
+    raw = path.read_bytes()
     try:
-        content: object = json.loads(path.read_bytes(), parse_constant=refuse)
+        content: object = json.loads(raw, parse_constant=refuse, object_pairs_hook=_said_once)
     except RecursionError as error:
         raise ValueError("too deep") from error
+    if b"\\ud" in raw.lower():
+        _refuse_half_characters(content)
     if not isinstance(content, dict):
         raise ValueError(f"holds a {type(content).__name__}, not an object")
     return cast("dict[str, Any]", content)
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What says a thing twice says nothing of which is meant."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the key {twice[:60]!r} stands twice")
+    return content
+
+
+def _refuse_half_characters(content: object) -> None:
+    """A lone surrogate can be read, and never be written again."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("holds half a character (a lone surrogate)") from error
+    except RecursionError as error:
+        raise ValueError("too deep") from error
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from xrm_control.core.errors import SafetyRefusal
 from xrm_control.core.geometry import Pose
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
-from xrm_control.core.states import Level
 from xrm_control.devices.protocols import AxisDescription, InstrumentDescription
 
 # Condenser and objective stand within two centimetres of the sample: with a larger number there would be no envelope.
@@ -60,11 +59,11 @@ def diagnose_clearance(spec: SafetySpec, instrument: InstrumentDescription) -> I
     elif known is None and spec.clearance_um > USUAL_CLEARANCE_UM:
         yield Diagnostic(
             ("safety.clearance_um",),
-            "the instrument's map does not say where its optics are: the envelope rests on this number alone",
+            "the instrument's map does not say where its optics are, and no recipe may give them more room",
             f"{spec.clearance_um:g} um",
-            f"{USUAL_CLEARANCE_UM:g} um if nobody measured it",
-            "measure the distance from the rotation axis to the nearest optic, and leave room for the strip's swing",
-            Level.WARNING,
+            f"{USUAL_CLEARANCE_UM:g} um where nobody measured it",
+            "measure the distance from the rotation axis to the nearest optic, and write it as clearance_um of the map",
+            safety=True,
         )
 
 

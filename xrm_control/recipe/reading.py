@@ -46,6 +46,8 @@ def read_text(path: Path) -> str:
         raise _missing_file(path) from error
     except IsADirectoryError as error:
         raise _folder(path) from error
+    except RecipeError:
+        raise
     except (OSError, ValueError) as error:
         raise RecipeError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=str(path)) from error
     _check_content(path, raw)

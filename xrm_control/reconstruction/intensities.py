@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import FrameKind
+from xrm_control.reconstruction.angle_order import diagnose_order
 from xrm_control.reconstruction.references import flat_sets
 from xrm_control.reconstruction.scan import ScanData, refuse_bad_frames
 
@@ -26,7 +27,7 @@ _SATURATED_SHARE = 0.02
 _BLACK, _LIT = 0.01, 0.2  # transmission of a block
 _CLOSE_DEG = 5.0  # between views that show much the same
 _MOST_LEFT_OUT = 0.25
-_BRIGHTEST, _REMARKABLE = 1.15, 1.03  # transmission of air
+_BRIGHTEST, _REMARKABLE, _DIM = 1.15, 1.03, 0.95  # transmission of air
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,11 @@ class LeftOut:
     flats: tuple[int, ...] = ()
     darks: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  # what may well be right, and is said of files of unknown make
 
     def of(self, scan: ScanData) -> ScanData:
         """The scan without them."""
-        return scan.without(self.views, self.flats, self.darks, self.notes)
+        return scan.without(self.views, self.flats, self.darks, (*self.notes, *self.remarks))
 
 
 NOTHING_LEFT_OUT = LeftOut()
@@ -63,7 +65,9 @@ def judge(scan: ScanData) -> LeftOut:
     if scan.normalised:
         _refuse_no_transmissions(views.blocks)
         out, notes = _bad_views(views, views.blocks, np.zeros(1), np.asarray(scan.theta_deg, float))
-        return LeftOut(views=out, notes=(*notes, *_level(np.delete(views.blocks, out, axis=0), normalised=True)))
+        good = np.delete(views.blocks, out, axis=0)
+        order = diagnose_order(good, np.delete(np.asarray(scan.theta_deg, float), out))
+        return LeftOut(views=out, notes=(*notes, *_level(good, normalised=True), *order))
     flats, darks = _look(scan.flats, "flats"), _look(scan.darks, "darks")
     bad_darks, dark, dark_notes = _bad_darks(darks, flats)
     bad_flats, net, flat_notes = _bad_flats(flats, dark)
@@ -73,8 +77,11 @@ def judge(scan: ScanData) -> LeftOut:
         light = np.asarray(scan.light, float) / np.mean(scan.flat_light)
     seen = (views.blocks - dark) / beam / light[:, None, None]
     bad_views, view_notes = _bad_views(views, seen, dark, np.asarray(scan.theta_deg, float))
-    level = _level(np.delete(seen, bad_views, axis=0), normalised=False)
-    return LeftOut(bad_views, bad_flats, bad_darks, (*dark_notes, *flat_notes, *view_notes, *level))
+    good = np.delete(seen, bad_views, axis=0)
+    level = _level(good, normalised=False)
+    order = diagnose_order(good, np.delete(np.asarray(scan.theta_deg, float), bad_views))
+    notes = (*dark_notes, *flat_notes, *view_notes, *level, *order)
+    return LeftOut(bad_views, bad_flats, bad_darks, notes, _dim(good))
 
 
 def _beam_at(scan: ScanData, net: Blocks, bad: tuple[int, ...]) -> Blocks:
@@ -352,6 +359,14 @@ def _level(seen: Blocks, *, normalised: bool) -> list[str]:
             remedy="flats of another exposure or another type of numbers: give others (--references)",
         )
     return [f"transmission reaches {high:.3f}: flats and projections do not fit well"] if high > _REMARKABLE else []
+
+
+def _dim(seen: Blocks) -> tuple[str, ...]:
+    """Said where the flats' beam is seen nowhere in the views: by right, if the sample fills the field."""
+    high = float(np.quantile(seen, 0.995)) if seen.size else 1.0
+    if high >= _DIM:
+        return ()
+    return (f"transmission is {high:.3f} at most: the sample fills the field, or the flats had more light",)
 
 
 def _refuse_no_transmissions(seen: Blocks) -> None:

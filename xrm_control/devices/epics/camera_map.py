@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from xrm_control.core.model import Spec
 from xrm_control.devices.epics.status import PvName, Text
@@ -51,6 +51,9 @@ class TiffFrames(_FileFrames):
 Frames = Annotated[ArrayFrames | Hdf5Frames | TiffFrames, Field(discriminator="kind")]
 
 
+_LATER = ("full_scale", "counts_per_photon", "offset_counts")
+
+
 class Region(Spec):
     """The part of the sensor that is the full frame, in unbinned pixels of the sensor."""
 
@@ -76,6 +79,18 @@ class CameraMap(Spec):
     has_binning: bool = Field(default=True, description="false: no BinX and BinY; binning 1 is all there is")
     flip_rows: bool = Field(default=False, description="the first row is the bottom of the picture")
     flip_columns: bool = False
+    full_scale: int = Field(default=65_535, gt=0, le=2**32 - 1, description="counts of a full pixel")
+    counts_per_photon: float | None = Field(
+        default=None, gt=0, le=1e6, description="of a detected photon; none: what saturates is known at the first frame"
+    )
+    offset_counts: float = Field(default=0.0, ge=0, le=1e6, description="counts of the dark")
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the counts where nothing is said of them: maps from before keep their hash."""
+        content: dict[str, Any] = said(self)
+        silent = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in content.items() if name not in silent}
 
     @model_validator(mode="after")
     def _possible(self) -> CameraMap:

@@ -23,6 +23,7 @@ from xrm_control.devices.epics.camera_map import ArrayFrames, CameraMap, Hdf5Fra
 from xrm_control.devices.epics.shutter_map import BladeMap, ShutterMap
 from xrm_control.devices.epics.status import Command, PvName, Status
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
+from xrm_control.devices.safety import MOST_CLEARANCE_UM
 
 __all__ = [
     "ArrayFrames",
@@ -120,12 +121,19 @@ class PvMap(Spec):
     watched: dict[str, PvName] = Field(
         default={}, max_length=100, description="names for values that a recipe's conditions may watch, and their PVs"
     )
+    clearance_um: float | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_CLEARANCE_UM,
+        description="along the beam from the rotation axis to the nearest optic; recipes may narrow it, never widen it",
+    )
 
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without names for watched values where there are none: recipes from before keep their hash."""
+        """Without what was added later where it says nothing: recipes from before keep their hash."""
         content: dict[str, Any] = said(self)
-        return content if self.watched else {name: value for name, value in content.items() if name != "watched"}
+        silent = {name for name in ("watched", "clearance_um") if not getattr(self, name)}
+        return {name: value for name, value in content.items() if name not in silent}
 
     @field_validator("axes", mode="before")
     @classmethod
@@ -161,7 +169,13 @@ class PvMap(Spec):
     def describe(self) -> InstrumentDescription:
         """What planning may know without asking the instrument."""
         camera = CameraDescription(
-            self.camera.width_px, self.camera.height_px, self.camera.pixel_size_um, dict(self.camera.readout_s)
+            self.camera.width_px,
+            self.camera.height_px,
+            self.camera.pixel_size_um,
+            dict(self.camera.readout_s),
+            self.camera.full_scale,
+            self.camera.counts_per_photon,
+            self.camera.offset_counts,
         )
         return InstrumentDescription(
             self.name,
@@ -170,6 +184,7 @@ class PvMap(Spec):
             self.shutter.total_s,
             self.source.energy_kev,
             self.source.flux_per_um2_s,
+            self.clearance_um,
         )
 
 

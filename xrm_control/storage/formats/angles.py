@@ -10,6 +10,7 @@ from xrm_control.storage.formats.scan_file import ScanOptions
 from xrm_control.storage.formats.units import angles_deg
 
 _MOST_BYTES = 10_000_000
+_MOST_DEG = 1e5  # a few hundred turns
 
 
 def stated_angles(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]:
@@ -29,6 +30,15 @@ def stated_angles(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], s
         )
     if told.angle_unit is not None:
         raise DataError("--start and --end are in degrees", where="--angle-unit", remedy="leave it out")
+    for option, value in (("--start", told.start_deg), ("--end", told.end_deg)):
+        if not abs(value) <= _MOST_DEG:
+            raise DataError(
+                "is no angle of a view",
+                where=option,
+                value=f"{value:g} degrees",
+                limit=f"a finite number within {_MOST_DEG:g}",
+                remedy="e.g. --start 0 --end 180",
+            )
     theta = np.linspace(told.start_deg, told.end_deg, views)
     return theta, f"--start {told.start_deg:g} and --end {told.end_deg:g}, evenly spaced"
 

@@ -25,8 +25,11 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"cannot be read as HDF5: {error}", where=str(path)) from error
+    except DataError:
+        raise
+    except Exception as error:  # damaged files raise whatever the library does
+        what = str(error) or type(error).__name__
+        raise DataError(f"cannot be read as HDF5: {what}", where=str(path), remedy="copy it anew") from error
 
 
 def has_paths(path: Path, *wanted: str) -> bool:

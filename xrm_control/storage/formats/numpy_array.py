@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.core.memory import require_memory
@@ -27,6 +29,7 @@ class NumpyArray(VolumeFormat):
         try:
             # The header first: what it announces may be neither in the file nor fit into memory.
             announced = np.load(path, mmap_mode="r", allow_pickle=False)
+            _refuse_more(path, announced)
             require_memory(announced.nbytes, str(path))
             values = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -34,3 +37,16 @@ class NumpyArray(VolumeFormat):
                 raise
             raise DataError(f"cannot be read as a NumPy array: {error}", where=str(path)) from error
         return VolumeFile.of_cubes(values, told_voxel(told_um))
+
+
+def _refuse_more(path: Path, announced: NDArray[Any]) -> None:
+    """Raise DataError for a file that is longer than its header says: something was put in, and all is shifted."""
+    offset = getattr(announced, "offset", None)
+    if offset is not None and path.stat().st_size > offset + announced.nbytes:
+        raise DataError(
+            "the file is longer than its header says: it is damaged, or holds more than one array",
+            where=str(path),
+            value=f"{path.stat().st_size} bytes",
+            limit=f"{offset + announced.nbytes}",
+            remedy="save the volume anew, alone in its file",
+        )

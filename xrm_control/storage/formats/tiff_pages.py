@@ -18,8 +18,6 @@ from xrm_control.core.errors import DataError
 
 SUFFIXES = (".tif", ".tiff")
 _WHITE_IS_ZERO = 0
-# What tifffile may raise on a damaged file, besides its own error.
-_DAMAGED = (tifffile.TiffFileError, OSError, ValueError, KeyError, IndexError, TypeError, OverflowError, MemoryError)
 
 
 @contextmanager
@@ -37,8 +35,9 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         said.refuse(path)
     except DataError:
         raise
-    except _DAMAGED as error:
-        raise DataError(f"cannot be read as TIFF: {error}", where=str(path)) from error
+    except Exception as error:  # tags, XML, compression: damaged files raise whatever their parsers do
+        what = str(error) or type(error).__name__
+        raise DataError(f"cannot be read as TIFF: {what}", where=str(path), remedy="copy it anew") from error
     finally:
         tifffile.logger().removeHandler(said)
 

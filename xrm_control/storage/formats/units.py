@@ -33,6 +33,7 @@ SMALLEST_UM, LARGEST_UM = 0.005, 100.0
 _LENGTHS = ("um", "nm", "mm", "m", "angstrom", "cm")
 _ANGLES = {"degree": "degrees", "radian": "radians", "mrad": "milliradians", "turn": "turns", "gon": "gon"}
 _NARROW_DEG = 20.0
+_MOST_DEG = 1e7  # counts of an encoder, or a number that was damaged
 # Spans of an angular range that a scan has by intent, in degrees.
 _SCANS_DEG = (90, 120, 140, 150, 160, 180, 360, 720)
 
@@ -142,6 +143,15 @@ def angles_deg(values: NDArray[Any], unit: str, where: str, told: str | None = N
             remedy="state it yourself, e.g. --angle-unit deg",
         )
     bare = np.asarray(values, float)
+    absurd = np.flatnonzero(np.abs(bare * scale) > _MOST_DEG)
+    if absurd.size:
+        raise DataError(
+            "is no angle of a view",
+            where=f"{where}, view {absurd[0]}",
+            value=f"{bare.flat[absurd[0]]:g} {stated or '(degrees, assumed)'}",
+            limit=f"within {_MOST_DEG:g} degrees",
+            remedy="mend the angles, or state their unit: --angle-unit",
+        )
     if told is None:
         _refuse_range(bare, scale, unit, where)
     origin = f"{told}, by --angle-unit" if told else f"in {unit}" if unit else "without a unit and taken as degrees"

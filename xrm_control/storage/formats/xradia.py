@@ -71,8 +71,13 @@ def _container(path: Path) -> Iterator[Container]:
     try:
         with olefile.OleFileIO(str(path)) as container:
             yield container
-    except OSError as error:
-        raise DataError(f"cannot be read as an OLE2 container: {error}", where=str(path)) from error
+    except DataError:
+        raise
+    except Exception as error:  # damaged containers raise whatever the library does
+        what = str(error) or type(error).__name__
+        raise DataError(
+            f"cannot be read as an OLE2 container: {what}", where=str(path), remedy="copy it anew"
+        ) from error
 
 
 class Container(Protocol):
