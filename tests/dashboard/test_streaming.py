@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ class Heard:
     data: str
 
 
-def heard(address: str, run: str, after: int, last_event_id: str = "") -> Iterator[Heard]:
+def heard(address: str, run: str, after: int, last_event_id: str = "") -> Generator[Heard]:
     """The stream of a run, from line `after` on, until the caller has enough."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.errors import DataError, XrmError
+from xrm_control.core.events import RunReplanned
 from xrm_control.core.states import ENDS, RunState, Verdict
 from xrm_control.dashboard.models import RunCard, Runs
 from xrm_control.storage.journal_reader import JournalReader
@@ -71,6 +72,7 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
     try:
         with JournalReader.open(folder.journal) as journal:
             run, state, frames = journal.run(), journal.state(), journal.accounting()
+            plans = journal.events_of(RunReplanned.kind)
     except XrmError as error:
         return RunCard(
             name=folder.name, recipe_name="", sample="", started_utc="", state=None, alive=alive, died=not alive,
@@ -88,7 +90,7 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
         died=not alive and present not in (*ENDS, RunState.PAUSED),
         simulated=run.simulated,
         kept=frames.kept,
-        planned=frames.planned,
+        planned=max(frames.planned, int(plans[-1].data["images"]) if plans else 0),
         particles=None if results is None else results.counts.whole_particles,
         verdict=None if results is None else results.verdict.status,
     )
