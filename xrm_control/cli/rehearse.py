@@ -28,7 +28,7 @@ def rehearse(
         "rehearsals"
     ),
     without_images: Annotated[
-        bool, typer.Option("--without-images", help="nothing rendered or measured: a night in about a minute")
+        bool, typer.Option("--without-images", help="nothing rendered or measured: milliseconds a frame")
     ] = False,
     nights: Annotated[
         int, typer.Option(help="play it so often, with a seed each; from 3 on they give the quantiles")
