@@ -269,7 +269,8 @@ def structure(path: Path, rng: np.random.Generator, mutant: Mutant) -> None:
         names: list[str] = []
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         name = str(rng.choice(names))
-        values, attributes = file[name][()], dict(file[name].attrs)
+        whole: Any = file[name]
+        values, attributes = whole[()], dict(whole.attrs)
         act = str(
             rng.choice(
                 ["gone", "text", "group", "dangling", "external", "packed", "empty", "four", "scalar", "unwritten",
@@ -309,8 +310,8 @@ def structure(path: Path, rng: np.random.Generator, mutant: Mutant) -> None:
             odd: Any = words[_some(rng, len(words))]
             attributes["units"] = odd if rng.random() < 0.5 else rng.choice([np.nan, 7.0, 1e300], 3)
         elif act == "resizable" and np.ndim(values):
-            file.create_dataset(name, data=values, maxshape=(None,) * np.ndim(values), chunks=True)
-            file[name].resize(len(values) + 7, axis=0)
+            longer = file.create_dataset(name, data=values, maxshape=(None,) * np.ndim(values), chunks=True)
+            longer.resize(len(values) + 7, axis=0)
         elif act == "complex":
             file[name] = np.asarray(values).astype(complex)
         elif act == "renamed":

@@ -142,7 +142,7 @@ def tif(folder: Path, rng: np.random.Generator) -> Mutant:
     way, kind = rng.random(), str(rng.choice(["ome", "imagej", "plain"]))
     values = spoilt(rng, mutant) if way < 0.4 else volume()
     if values.dtype.kind == "c" or values.dtype.itemsize == 8:
-        values = values.real.astype(np.float32)
+        values = np.real(values).astype(np.float32)
         mutant.expect = Expect.FREE
     if kind == "imagej" and (values.dtype.kind == "i" or (values.dtype.itemsize == 2 and values.dtype.kind == "f")):
         kind = "plain"

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
 
 MOST_CPU_S = 2.0
 _MOST_WALL_S = 40.0  # a busy machine is no fault; what waits for nothing is
@@ -36,7 +37,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._pipe: Connection | None = None
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: ForkProcess | None = None
 
     def run(self, arguments: list[str]) -> Ended:
         """`xrm ARGUMENTS`, as from a terminal."""
@@ -63,8 +64,9 @@ class Worker:
 
     def _start(self) -> None:
         here, there = multiprocessing.Pipe()
-        self._process = multiprocessing.get_context("fork").Process(target=_serve, args=(there,), daemon=True)
-        self._process.start()
+        process = multiprocessing.get_context("fork").Process(target=_serve, args=(there,), daemon=True)
+        process.start()
+        self._process = process
         there.close()
         self._pipe = here
 
@@ -72,7 +74,7 @@ class Worker:
 def _serve(pipe: Connection) -> None:
     with open("/proc/self/statm", encoding="ascii") as file:
         own = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (own + _MOST_BYTES,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (own + _MOST_BYTES, own + _MOST_BYTES))
     while True:
         try:
             arguments = pipe.recv()
