@@ -115,3 +115,18 @@ def test_beyond_this_machine_a_token_is_needed(
     assert access.open is open_
     assert open_ or len(access.operator_token) >= 16
     assert access.operator_token != access.viewer_token or open_
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("scope.lab.example", 200),
+        ("scope.lab.example:8010", 200),
+        ("other.lab.example", 421),
+        ("scope.lab.example:80", 421),
+    ],
+)
+def test_a_gateway_is_reached_under_its_name(served: Any, tmp_path: Path, host: str, status: int) -> None:
+    access = access_for(Address(names=("Scope.lab.example",)), {}, token=False)
+    headers = {"host": host, "origin": f"https://{host}"}
+    assert served(tmp_path, access).get("/api/runs", headers=headers).status_code == status

@@ -51,7 +51,9 @@ def access_for(address: Address, environment: Mapping[str, str], *, token: bool)
     own = (*_LOCAL, address.host, *address.names)
     if not address.local:
         own = (*own, socket.gethostname(), socket.getfqdn())
-    return Access(hosts_of(own, address.port), operator, viewer)
+    # A gateway has the usual port, which browsers leave out, or one of its own, which belongs to the name then.
+    gateways = frozenset(name.lower() for name in address.names)
+    return Access(hosts_of(own, address.port) | gateways, operator, viewer)
 
 
 def serve(root: Path, recipes: Path, address: Address, access: Access, tell: Callable[[str], object]) -> None:

@@ -23,7 +23,7 @@ from xrm_control.storage.run_folder import RunFolder
 
 def look(folder: RunFolder) -> RunView:
     """The run as it stands. Raises DataError where its journal cannot be read."""
-    summary = app.status(folder.path)
+    summary = app.glance(folder.path)
     with JournalReader.open(folder.journal) as journal:
         states, plans = journal.states(), journal.events_of(RunReplanned.kind)
         last, flats = journal.last_frame(), journal.first_and_last(FrameKind.FLAT)

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 _EVERY_S = 0.25
 # Of the time between two looks a look takes this share at most.
-_SHARE = 0.1
+_SHARE = 0.04
 # What changes without a row in the journal: whether it lives, the disk, a preview.
 _ANYWAY_S = 2.0
 

@@ -283,12 +283,13 @@ class JournalQueries(AccountQueries):
         """State, progress, accounting, ROI states, last event: one consistent look at the run."""
         with self._snapshot():
             last_event = next((_event(row) for row in self._rows("SELECT * FROM event ORDER BY id DESC LIMIT 1")), None)
+            frames = self.accounting_by_roi()
             return RunSummary(
                 run=self.run(),
                 state=self.state(),
                 stages=self.progress(),
-                frames=self.accounting_by_roi(),
-                total=self.accounting(),
+                frames=frames,
+                total=sum(frames.values(), Accounting()),
                 rois=self.roi_states(),
                 last_event=last_event,
                 last_t_s=self.last_t_s(),

@@ -164,6 +164,16 @@ class Accounting:
     open: int = 0
     retaken: int = 0
 
+    def __add__(self, other: Accounting) -> Accounting:
+        """Of both together."""
+        return Accounting(
+            self.planned + other.planned,
+            self.kept + other.kept,
+            self.missing + other.missing,
+            self.open + other.open,
+            self.retaken + other.retaken,
+        )
+
     @property
     def complete(self) -> bool:
         """True when every planned frame is kept."""
