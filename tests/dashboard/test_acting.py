@@ -164,3 +164,19 @@ def test_a_recipe_is_checked_planned_and_started_once(served: Any, tmp_path: Pat
         "/api/runs", json={**start, "settings": {"scan.projections": -3}, "request": "request-4000002"}
     )
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("place", "status", "words"),
+    [
+        ({"x_um": 0.0, "y_um": 0.0}, 400, "overlaps that of roi-01"),
+        ({"x_um": 4000.0, "y_um": 0.0}, 400, "leaves the mosaic"),
+        ({"x_um": 0.0, "y_um": 0.0, "width_um": 900.0}, 400, "leaves the mosaic"),
+        ({"x_um": 0.0, "y_um": 0.0, "width_um": -1.0}, 422, "greater than 0"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_before_it_is_confirmed(
+    served: Any, ended: Path, place: dict[str, float], status: int, words: str
+) -> None:
+    answer = served(ended.parent).post(f"/api/runs/{ended.name}/cost", json=place)
+    assert (answer.status_code, words in answer.json()["what"]) == (status, True), answer.text
