@@ -27,11 +27,15 @@ _PARTLY = 0.2  # of the columns
 
 @dataclass(frozen=True)
 class RotationAxis:
-    """column_px: absolute, pixel centres at whole numbers. uncertainty_px: one sigma. pairs: views compared."""
+    """column_px: absolute, pixel centres at whole numbers. uncertainty_px: one sigma. pairs: views compared.
+
+    noise_px: the part of the uncertainty that noise in the views makes, whatever else parts one pair from another.
+    """
 
     column_px: float
     uncertainty_px: float
     pairs: tuple[tuple[int, int], ...]
+    noise_px: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,13 @@ def find_rotation_axis(transmissions: NDArray[np.float32], theta_deg: NDArray[np
         shifts.append(match.shift_px - drift.shift_px)
         errors.append(math.hypot(match.uncertainty_px, drift.uncertainty_px))
     spread = np.std(shifts, ddof=1) if len(shifts) > 1 else 0.0
-    error = max(float(np.median(errors)), float(spread)) / math.sqrt(len(shifts))
+    noise = float(np.median(errors))
+    error = max(noise, float(spread)) / math.sqrt(len(shifts))
     return RotationAxis(
         column_px=(columns - 1) / 2 + float(np.median(shifts)) / 2,
         uncertainty_px=error / 2,
         pairs=tuple(pairs),
+        noise_px=noise / math.sqrt(len(shifts)) / 2,
     )
 
 

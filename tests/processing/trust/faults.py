@@ -238,6 +238,15 @@ def tilted() -> ScanData:
     return scan_of(np.concatenate(parts, axis=1), THETA, PIXEL_UM, noise_seed=1)
 
 
+def full_turn(moves_px: float) -> ScanData:
+    """Views over 360 degrees; the axis moves steadily by so much from the first to the last."""
+    theta = np.linspace(-180, 180, 2 * VIEWS - 1)
+    balls = bed()
+    axes = AXIS_PX + moves_px * np.linspace(0, 1, len(theta))
+    views = [integrals_of(balls, theta[n : n + 1], float(axis_px)) for n, axis_px in enumerate(axes)]
+    return scan_of(np.concatenate(views), theta, PIXEL_UM, noise_seed=3)
+
+
 def cracked() -> ScanData:
     """A crack of 1.5 um through the largest particle."""
     ball = Ball(0, 0, 0, 7.0, MU)

@@ -11,6 +11,7 @@ from tests.processing.trust import faults
 from tests.processing.trust.faults import Region, evidence_of, scan
 from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
 from xrm_control.processing.trust.check import TrustCheck, all_checks
+from xrm_control.processing.trust.checks.axis_halves import AxisHalvesCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.judging import judged
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
@@ -74,6 +75,8 @@ CASES = {
     "particles that were promised": ("expected_particles", "promised", lambda: Region(scan(), expected=120)),
     "particles that nobody promised": ("expected_particles", "promised", lambda: Region(scan(), expected=0)),
     "a detector that is tilted": ("axis_halves", "between halves", lambda: Region(faults.tilted())),
+    "an axis that moves during a full turn": ("axis_halves", "first and last pairs", lambda: Region(
+        faults.full_turn(4.0))),
     "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
 }  # fmt: skip
 
@@ -89,6 +92,12 @@ def test_a_fault_raises_its_check(case: str) -> None:
         numbers = {one.name: one.value or 0.0 for one in found[name].evidence}
         both = np.hypot(numbers["sideways, rms, px"], numbers["along the axis, rms, px"])
         assert numbers["displacement of views, rms, px"] == pytest.approx(both)
+
+
+def test_a_full_turn_whose_axis_stays_is_not_doubted_for_it() -> None:
+    (found,) = judged(evidence_of(Region(faults.full_turn(0.0))), (AxisHalvesCheck(),))
+    assert found.verdict is TrustVerdict.PASS, found
+    assert any(one.name.startswith("first and last pairs") for one in found.evidence)
 
 
 def test_a_check_that_cannot_be_made_is_a_doubt() -> None:
