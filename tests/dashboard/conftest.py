@@ -50,13 +50,13 @@ def served(tmp_path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def listening(root: Path, recipes: Path, access: Access | None = None) -> Iterator[str]:
+def listening(root: Path, recipes: Path, access: Access | None = None, queue: Path | None = None) -> Iterator[str]:
     """The server on a port of its own; its address."""
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         port = place.getsockname()[1]
         about = access or Access(hosts_of(("127.0.0.1",), port))
-        config = uvicorn.Config(create_app(root, recipes, about), log_level="error", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(create_app(root, recipes, about, queue), log_level="error", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [place]})
         thread.start()

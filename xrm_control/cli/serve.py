@@ -29,6 +29,7 @@ def serve(
         Path | None,
         typer.Option(help="folder of the recipes that may be started; none: ./recipes, or the program's own"),
     ] = None,
+    queue: Annotated[Path, typer.Option(help="folder of the queue that is shown too")] = Path("queue"),
     name: Annotated[
         list[str] | None, typer.Option(help="another name under which it is reached, as of a gateway")
     ] = None,
@@ -53,7 +54,7 @@ def serve(
         raise RecipeError("is no folder", where="--recipes", value=str(place))
     address = serving.Address(host, port, tuple(name or ()))
     access = serving.access_for(address, os.environ, token=token)
-    serving.serve(runs.absolute(), place.absolute(), address, access, _err.print)
+    serving.serve(runs.absolute(), place.absolute(), address, access, _err.print, queue.absolute())
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,25 +21,33 @@ _Stamp = tuple[tuple[int, int], ...]
 
 @dataclass
 class RunsFolder:
-    """`root`: an existing folder whose entries are runs. Cards are kept until a run's files change."""
+    """`root`: an existing folder whose entries are runs. Cards are kept until a run's files change.
+
+    further: other folders of runs, as a queue's items have them.
+    """
 
     root: Path
+    further: Callable[[], Sequence[Path]] = tuple
     _known: dict[str, tuple[_Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[_Stamp, bool, RunCard]])
 
     def names(self) -> list[str]:
         """The newest first."""
         try:
-            entries = [entry.parent.name for entry in self.root.glob("*/journal.sqlite")]
+            entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
         except OSError as error:
             raise DataError(f"cannot be looked at: {error.strerror}", where=str(self.root)) from error
-        return sorted((name for name in entries if NAME.fullmatch(name)), reverse=True)
+        return sorted((entry.name for entry in entries if NAME.fullmatch(entry.name)), reverse=True)
 
     def open(self, name: str) -> RunFolder:
         """The run of that name. Raises DataError for what is none, or leads elsewhere."""
-        place = self.root / name
-        if not NAME.fullmatch(name) or place.is_symlink() or not (place / "journal.sqlite").is_file():
-            raise DataError("there is no such run", where=str(self.root), value=name[:80])
-        return RunFolder.open(place)
+        for root in self._places() if NAME.fullmatch(name) else ():
+            place = root / name
+            if not place.is_symlink() and (place / "journal.sqlite").is_file():
+                return RunFolder.open(place)
+        raise DataError("there is no such run", where=str(self.root), value=name[:80])
+
+    def _places(self) -> tuple[Path, ...]:
+        return (self.root, *self.further())
 
     def list(self, search: str = "", verdict: Verdict | None = None, offset: int = 0, limit: int = 50) -> Runs:
         """The runs whose name, recipe, sample or start contains all words of `search`."""
@@ -59,7 +67,7 @@ class RunsFolder:
 
     def _cards(self) -> Iterator[RunCard]:
         for name in self.names():
-            folder = RunFolder(self.root / name)
+            folder = self.open(name)
             stamp, alive = _stamp(folder), folder.holder() is not None
             known = self._known.get(name)
             if known is None or known[:2] != (stamp, alive):

@@ -29,6 +29,7 @@ from xrm_control.dashboard.access import Access, Gate
 from xrm_control.dashboard.control import Helm
 from xrm_control.dashboard.drafts import Recipes, refusal
 from xrm_control.dashboard.models import Refusal
+from xrm_control.dashboard.queues import runs_of
 from xrm_control.dashboard.runs import RunsFolder
 from xrm_control.dashboard.starting import Starter
 from xrm_control.dashboard.watching import Watch
@@ -45,6 +46,7 @@ class Window:
     recipes: Recipes
     access: Access
     starter: Starter
+    queue: Path | None = None
     helm: Helm = field(default_factory=Helm)
     lookers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_LOOKERS, "look"))
     actors: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_ACTORS, "act"))
@@ -60,11 +62,12 @@ class Window:
         return self.watches[name]
 
 
-def create_app(root: Path, recipes: Path, access: Access) -> FastAPI:
-    """root: the folder of the runs; recipes: of those that may be started."""
-    from xrm_control.dashboard.routes import acting, looking, streaming
+def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = None) -> FastAPI:
+    """root: the folder of the runs; recipes: of those that may be started; queue: whose items' runs are shown too."""
+    from xrm_control.dashboard.routes import acting, looking, queueing, streaming
 
-    window = Window(RunsFolder(root), Recipes(recipes, root), access, Starter(root))
+    runs = RunsFolder(root, lambda: runs_of(queue))
+    window = Window(runs, Recipes(recipes, root), access, Starter(root), queue)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +80,7 @@ def create_app(root: Path, recipes: Path, access: Access) -> FastAPI:
         lifespan=lifespan, responses={code: {"model": Refusal} for code in (400, 403, 404, 409, 413, 422, 504)},
     )  # fmt: skip
     app.state.window = window
-    for routes in (looking, streaming, acting):
+    for routes in (looking, streaming, acting, queueing):
         app.include_router(routes.router)
     static = resources.files("xrm_control") / "dashboard" / "static"
     page = Path(str(static)) / "index.html"

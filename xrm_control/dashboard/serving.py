@@ -56,7 +56,14 @@ def access_for(address: Address, environment: Mapping[str, str], *, token: bool)
     return Access(hosts_of(own, address.port) | gateways, operator, viewer)
 
 
-def serve(root: Path, recipes: Path, address: Address, access: Access, tell: Callable[[str], object]) -> None:
+def serve(
+    root: Path,
+    recipes: Path,
+    address: Address,
+    access: Access,
+    tell: Callable[[str], object],
+    queue: Path | None = None,
+) -> None:
     """Until Ctrl-C. Raises ResourceLocked where the address is taken."""
     shown = f"[{address.host}]" if ":" in address.host else address.host
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -76,7 +83,7 @@ def serve(root: Path, recipes: Path, address: Address, access: Access, tell: Cal
             tell(f"operators: {base}?token={access.operator_token}")
             tell(f"viewers:   {base}?token={access.viewer_token}")
         config = uvicorn.Config(
-            create_app(root, recipes, access), log_level="warning", access_log=False, timeout_graceful_shutdown=2,
-            server_header=False,
+            create_app(root, recipes, access, queue), log_level="warning", access_log=False, server_header=False,
+            timeout_graceful_shutdown=2,
         )  # fmt: skip
         uvicorn.Server(config).run(sockets=[listener])

@@ -19,6 +19,7 @@ const ROUTES = [
   { match: /^\/run\/([^/]+)\/volume\/([^/]+)$/, name: "volume", load: () => import("./volume/page.js") },
   { match: /^\/run\/([^/]+)\/particles$/, name: "particles", load: () => import("./particles/page.js") },
   { match: /^\/compare\/([^/]+)\/([^/]+)$/, name: "compare", load: () => import("./compare.js") },
+  { match: /^\/queue$/, name: "queue", load: () => import("./queue.js") },
   { match: /^\/launch$/, name: "launch", load: () => import("./launch.js") },
 ];
 

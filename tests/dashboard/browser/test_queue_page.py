@@ -1,0 +1,70 @@
+"""The queue before its real server: seen, moved by dragging and by keys, skipped and tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.queues import Bench
+from tests.dashboard.browser.conftest import until
+from tests.dashboard.conftest import listening
+from xrm_control.core.queue_states import ItemState
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[tuple[str, Bench]]:
+    bench = Bench(tmp_path)
+    for name in ("first", "second", "third"):
+        bench.add(name)
+    (tmp_path / "runs").mkdir()
+    with listening(tmp_path / "runs", tmp_path, queue=bench.queue) as address:
+        yield address, bench
+
+
+def order(bench: Bench) -> list[str]:
+    return [item.name for item in sorted(bench.items().values(), key=lambda item: (-item.priority, item.position))]
+
+
+def rows(page: Page) -> list[str]:
+    return [
+        cell.split()[-1]
+        for cell in page.locator("table.list").first.locator("tbody tr td:first-child").all_inner_texts()
+    ]
+
+
+def test_an_item_is_dragged_before_another(page: Page, night: tuple[str, Bench]) -> None:
+    address, bench = night
+    page.goto(f"{address}/#/queue")
+    expect(page.get_by_text("3 ahead", exact=False)).to_be_visible()
+    assert rows(page) == ["first", "second", "third"]
+    body = page.locator("table.list").first.locator("tbody tr")
+    body.nth(2).drag_to(body.nth(0))
+    until(page, "document.querySelector('table.list tbody td').textContent.includes('third')")
+    assert order(bench) == ["third", "first", "second"]
+    page.get_by_role("button", name="Down: item 3").click()
+    until(page, "document.querySelector('table.list tbody td').textContent.includes('first')")
+    assert order(bench) == ["first", "third", "second"]
+
+
+def test_what_is_skipped_is_over_and_can_be_tried_again(page: Page, night: tuple[str, Bench]) -> None:
+    address, bench = night
+    page.goto(f"{address}/#/queue")
+    page.get_by_role("button", name="Skip: item 2").click()
+    again = page.get_by_role("button", name="Try again: item 2")
+    expect(again).to_be_visible()
+    assert bench.states()["second"] is ItemState.SKIPPED
+    again.click()
+    expect(page.get_by_role("button", name="Skip: item 2")).to_be_visible()
+    assert bench.states()["second"] is ItemState.WAITING
+
+
+def test_greyed_with_the_reason_where_nobody_runs_it(page: Page, night: tuple[str, Bench]) -> None:
+    address, _ = night
+    page.goto(f"{address}/#/queue")
+    stop = page.get_by_role("button", name="End after the item in hand")
+    expect(stop).to_have_attribute("aria-disabled", "true")
+    expect(stop).to_have_attribute("title", "nobody runs the queue")
+    expect(page.get_by_role("button", name="Up: item 1")).to_have_attribute("title", "it stands there already")

@@ -1,0 +1,73 @@
+"""The queue: what is ahead, and changes of it. Whoever runs it takes them up at its next look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from xrm_control.app.queue import items
+from xrm_control.core.errors import DataError
+from xrm_control.dashboard.models import Move, QueueView, Said
+from xrm_control.dashboard.queues import morning_of, queue_view
+from xrm_control.dashboard.routes.asking import Client, Here, aside
+from xrm_control.dashboard.server import Window
+
+router = APIRouter()
+
+
+def _queue(here: Window) -> Path:
+    if here.queue is None:
+        raise DataError("this window shows no queue", remedy="start it with `xrm serve --queue FOLDER`")
+    return here.queue
+
+
+@router.get("/api/queue")
+async def view(here: Here) -> QueueView:
+    """The queue as it stands."""
+    return await aside(here.lookers, lambda: queue_view(_queue(here)))
+
+
+@router.get("/api/queue/morning.html", response_class=FileResponse)
+async def morning(here: Here) -> FileResponse:
+    """Its page for the morning."""
+    path = morning_of(_queue(here))
+    if not path.is_file():
+        raise DataError("there is no such page yet", where=str(path), remedy="`xrm queue report` writes it")
+    return FileResponse(path, media_type="text/html; charset=utf-8")
+
+
+@router.post("/api/queue/items/{number}/move")
+async def move(here: Here, number: int, where: Move, client: Client) -> Said:
+    """Give an item another place."""
+    here.helm.require(client)
+    before, after = (None if other is None else str(other) for other in (where.before, where.after))
+
+    def act() -> Said:
+        item = items.move(_queue(here), str(number), before=before, after=after, first=where.first)
+        return Said(text=f"item {item.number} ({item.name}) has its new place")
+
+    return await aside(here.actors, act)
+
+
+@router.post("/api/queue/items/{number}/skip")
+async def skip(here: Here, number: int, client: Client) -> Said:
+    """Do not carry an item out, or not any further."""
+    by = here.helm.require(client)
+    return Said(text=(await aside(here.actors, lambda: items.skip(_queue(here), str(number), f"by {by}")))[1])
+
+
+@router.post("/api/queue/items/{number}/retry")
+async def retry(here: Here, number: int, client: Client) -> Said:
+    """Let an item wait for its turn again."""
+    here.helm.require(client)
+    item = await aside(here.actors, lambda: items.retry(_queue(here), str(number)))
+    return Said(text=f"item {item.number} ({item.name}) waits for its turn again")
+
+
+@router.post("/api/queue/stop")
+async def stop(here: Here, client: Client) -> Said:
+    """Let whoever runs the queue end after the item in hand."""
+    here.helm.require(client)
+    return Said(text=await aside(here.actors, lambda: items.stop(_queue(here))))
