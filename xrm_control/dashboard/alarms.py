@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xrm_control.contracts.results import RunResults
 from xrm_control.contracts.trust import Evidence, TrustVerdict
 from xrm_control.core.errors import XrmError
-from xrm_control.core.events import SafeStateFailed
+from xrm_control.core.events import SafeStateFailed, SafeStateVerified
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.dashboard.actions import CONTINUE, RESUME
 from xrm_control.dashboard.models import Alarm
@@ -31,7 +31,7 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
     if summary.died:
         yield Alarm(
             level=Level.ERROR,
-            cause=f"the run died in state {'idle' if state is None else state.state}",
+            cause=f"the run died in state {RunState.IDLE if state is None else state.state}",
             evidence=f"last sign of life {summary.last_sign_utc or 'unknown'}, {at}; {summary.total.kept} frames kept",
             cure="look whether the shutter is closed and the axes are at rest, then go on with the run",
             action=RESUME,
@@ -62,7 +62,7 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
         case RunState.FAILED | RunState.ABORTED:
             yield Alarm(
                 level=Level.ERROR if state.state is RunState.FAILED else Level.WARNING,
-                cause=f"the run {'failed' if state.state is RunState.FAILED else 'was aborted'}",
+                cause="an error has ended the run" if state.state is RunState.FAILED else "the run was aborted",
                 evidence=state.reason or (summary.last_event.text if summary.last_event is not None else at),
                 cure="mend the cause, then go on with the run: nothing that was kept is taken again",
                 action=RESUME,
@@ -76,7 +76,7 @@ def _not_safe(folder: RunFolder) -> str:
     try:
         with JournalReader.open(folder.journal) as journal:
             failed = journal.events_of(SafeStateFailed.kind)
-            verified = journal.events_of("safe.verified") if failed else []
+            verified = journal.events_of(SafeStateVerified.kind) if failed else []
     except XrmError:
         return ""
     if not failed or any(event.t_s > failed[-1].t_s for event in verified):

@@ -11,13 +11,13 @@ from xrm_control.contracts.rois import ROIS, RoiRecord, RoisDocument
 from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.core.errors import XrmError
 from xrm_control.core.frame_id import MOSAIC
-from xrm_control.core.states import FrameKind, FrameOutcome, RoiState
+from xrm_control.core.states import FrameKind, FrameOutcome, RoiState, RunState
 from xrm_control.dashboard.models import MosaicView, Regions, RegionView, TileView
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import RoiStateRecord, StageProgress
 from xrm_control.storage.run_folder import RunFolder
 
-WAITING, SCANNING = "waiting", "scanning"
+WAITING, SCANNING = "waiting", str(RunState.SCANNING)
 # Of the paper's camera, where a plan does not tell.
 _FIELD_UM = 65.5
 
