@@ -112,7 +112,7 @@ def test_a_run_is_exported_by_them(theirs: Installed, tmp_path: Path) -> None:
 
 def test_doctor_lists_them(theirs: Installed) -> None:
     found = {item["what"]: item["found"] for item in json.loads(theirs.xrm("doctor", "--json").stdout)}
-    assert found["backends"] == "elsewhere, epics, simulated"
+    assert found["backends"] == "elsewhere, epics, rehearsal, simulated"
     assert found["exporters"] == "angles, data_exchange, nxtomo"
     assert found["metrics"] == "elongation, radii, roughness, shape, size"
 

@@ -78,7 +78,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("scan: !!python/object:os.system {}", "tags (tag:yaml.org,2002:python/object:os.sy...) are not accepted"),
     ("---", "a second document starts here"),
     ("instrument: {backend: zeiss}", "unknown backend 'zeiss'"),
-    ("instrument: {seed: 1}", "instrument: needs a 'backend' (backends: epics, simulated)"),
+    ("instrument: {seed: 1}", "instrument: needs a 'backend' (backends: epics, rehearsal, simulated)"),
     ("instrument: {backend: simulated, specimen: nmc532}", "expected 'nmc811', 'nmc622' or 'empty'"),
     ("roi: most_particles", "write {kind: most_particles}"),
     ("roi: {kind: manual}", "roi.positions: is missing"),
