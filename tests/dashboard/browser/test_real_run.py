@@ -27,7 +27,9 @@ LONG_MS = 180_000  # on a busy machine
 @pytest.fixture
 def living(tmp_path: Path) -> Iterator[Path]:
     """A run that somebody carries out, on the wall clock; ended by the test's end at the latest."""
-    loaded, root = app.load(write_recipe(tmp_path, **SMALL)), tmp_path / "runs"
+    # Wide enough for one more window beside the recipe's own.
+    recipe = write_recipe(tmp_path, **{**SMALL, "mosaic": {**SMALL["mosaic"], "columns": 4}})
+    loaded, root = app.load(recipe), tmp_path / "runs"
 
     def carry_out() -> None:
         with suppress(Interrupted):
@@ -73,9 +75,9 @@ def test_a_living_run_is_watched_and_acted_on(page: Page, living: Path, tmp_path
         box = page.locator(".mosaic-stage").bounding_box()
         assert box
         page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        expect(page.locator(".cost")).to_contain_text("Gy", timeout=LONG_MS)
-        page.get_by_label("x, µm").fill("40")
+        page.get_by_label("x, µm").fill("80")
         page.get_by_label("y, µm").fill("-30")
+        expect(page.locator(".cost")).to_contain_text("Gy", timeout=LONG_MS)
         add = page.get_by_role("button", name="Add", exact=True)
         expect(add).not_to_have_attribute("aria-disabled", "true", timeout=LONG_MS)
         add.click()
@@ -84,7 +86,7 @@ def test_a_living_run_is_watched_and_acted_on(page: Page, living: Path, tmp_path
         expect(badge).not_to_have_text("paused", timeout=LONG_MS)
         page.get_by_role("button", name="Abort").click()
         expect(badge).to_have_text(re.compile("abort"), timeout=LONG_MS)
-        expect(page.locator(".log")).to_contain_text("add (40, -30) um")
+        expect(page.locator(".log")).to_contain_text("add (80, -30) um")
         expect(page.locator(".log")).to_contain_text("abort")
 
 
