@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fuzz import recipes, scans, tables, volumes
+from tests.fuzz import recipes, scans, scans_of_others, tables, volumes
 from tests.fuzz.judge import findings, kind_of
 from tests.fuzz.mutant import Mutant
 from tests.fuzz.worker import Ended, Worker
@@ -21,8 +21,8 @@ FOUND = Path(__file__).with_name("found")
 KINDS: dict[str, Callable[[Path, np.random.Generator], Mutant]] = {
     "h5": partial(scans.hdf5, kind="h5"),
     "nx": partial(scans.hdf5, kind="nx"),
-    "txrm": scans.txrm,
-    "tif": lambda folder, rng: (scans.pictures if rng.random() < 0.4 else volumes.tif)(folder, rng),
+    "txrm": scans_of_others.txrm,
+    "tif": lambda folder, rng: (scans_of_others.pictures if rng.random() < 0.4 else volumes.tif)(folder, rng),
     "npy": volumes.npy,
     "csv": tables.tables,
     "json": tables.handoff,

@@ -8,11 +8,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-import tifffile
 
 from tests.fuzz.mutant import Expect, Mutant, damage_file
 from tests.inputs.files import PIXEL_UM, THETA, Quantity, ball_scan, changed, data_exchange, nxtomo_content, write_hdf5
-from tests.inputs.ole import xradia
 
 VIEWS = len(THETA)
 # Spellings and how many um they are; None: no length at all.
@@ -37,7 +35,7 @@ def scan() -> Scan:
     }
 
 
-def _some(rng: np.random.Generator, count: int) -> int:
+def some(rng: np.random.Generator, count: int) -> int:
     return int(rng.integers(0, count))
 
 
@@ -63,19 +61,19 @@ def angles(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
         if factor in (0.9, 1.1):
             mutant.must(Expect.FREE)  # a rotation that is calibrated wrongly agrees with itself
     elif act == "nan":
-        theta[_some(rng, VIEWS)] = rng.choice([np.nan, np.inf, -np.inf, 1e300])
+        theta[some(rng, VIEWS)] = rng.choice([np.nan, np.inf, -np.inf, 1e300])
         mutant.must(Expect.REFUSED)
     elif act == "same":
         theta[:] = theta[0]
         mutant.must(Expect.REFUSED)
     elif act == "short":
-        theta = theta[: _some(rng, VIEWS)]
+        theta = theta[: some(rng, VIEWS)]
         mutant.must(Expect.REFUSED)
     elif act == "long":
-        theta = np.append(theta, theta[: 1 + _some(rng, 5)])
+        theta = np.append(theta, theta[: 1 + some(rng, 5)])
         mutant.must(Expect.REFUSED)
     elif act == "step":
-        first = 1 + _some(rng, VIEWS - 2)
+        first = 1 + some(rng, VIEWS - 2)
         theta[first:] += rng.uniform(-40, 40)
     else:
         theta = np.radians(theta)
@@ -87,7 +85,7 @@ def angles(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
 def views(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
     """Something is wrong with projections."""
     frames: Frames = one["views"]
-    number = _some(rng, VIEWS)
+    number = some(rng, VIEWS)
     acts = ["zero", "repeat", "swap", "shift", "dim", "full", "nan", "type", "up", "mirror", "turn", "lose", "half"]
     act = str(rng.choice([*acts, "block", "wrap", "scale", "as flats", "invert", "less", "crop", "noise", "gap"]))
     if act == "zero":
@@ -95,17 +93,17 @@ def views(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
     elif act == "repeat":
         frames[number] = frames[number - 1]
     elif act == "swap":
-        other = _some(rng, VIEWS)
+        other = some(rng, VIEWS)
         frames[[number, other]] = frames[[other, number]]
     elif act == "shift":
-        frames[number] = np.roll(frames[number], _some(rng, 10), axis=int(rng.integers(0, 2)))
+        frames[number] = np.roll(frames[number], some(rng, 10), axis=int(rng.integers(0, 2)))
     elif act == "dim":
         frames[number] = (frames[number] * rng.uniform(0, 1)).astype(frames.dtype)
     elif act == "full":
         frames[number:] = 65535
     elif act == "nan":
         frames = frames.astype(np.float32)
-        frames[number, _some(rng, frames.shape[1])] = rng.choice([np.nan, np.inf])
+        frames[number, some(rng, frames.shape[1])] = rng.choice([np.nan, np.inf])
         mutant.must(Expect.REFUSED)
     elif act == "type":
         frames = frames.astype(str(rng.choice(["float32", ">u2", "int32", ">f8", "uint64", "float16"])))
@@ -115,10 +113,10 @@ def views(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
     elif act == "turn":
         frames = frames.transpose(*rng.permutation(3))
     elif act == "lose":
-        frames = np.delete(frames, np.s_[number : number + 1 + _some(rng, 20)], axis=0)
+        frames = np.delete(frames, np.s_[number : number + 1 + some(rng, 20)], axis=0)
         mutant.must(Expect.REFUSED)
     elif act == "half":
-        frames[number:] = np.roll(frames[number:], 1 + _some(rng, 12), axis=2)
+        frames[number:] = np.roll(frames[number:], 1 + some(rng, 12), axis=2)
     elif act == "block":
         frames[number:] = 0
     elif act == "wrap":
@@ -133,13 +131,13 @@ def views(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
     elif act == "less":
         frames = frames.astype(np.uint8)
     elif act == "crop":
-        frames = frames[:, :, : frames.shape[2] - 1 - _some(rng, 20)]
+        frames = frames[:, :, : frames.shape[2] - 1 - some(rng, 20)]
         mutant.must(Expect.REFUSED)
     elif act == "noise":
         frames = rng.integers(0, 65535, frames.shape).astype(np.uint16)
         mutant.must(Expect.FREE)  # another sample, of noise
     else:
-        keep = np.r_[0:number, min(VIEWS, number + 1 + _some(rng, 30)) : VIEWS]
+        keep = np.r_[0:number, min(VIEWS, number + 1 + some(rng, 30)) : VIEWS]
         frames, one["theta"] = frames[keep], one["theta"][keep]
     one["views"] = frames
     mutant.did.append(f"views {act} {number}")
@@ -154,14 +152,14 @@ def references(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
         white, black = black, white
         mutant.must(Expect.REFUSED)
     elif act == "sample":
-        white = one["views"][:: 1 + _some(rng, 20)].copy()
+        white = one["views"][:: 1 + some(rng, 20)].copy()
     elif act == "dark":
-        white[_some(rng, len(white)) :] = black[0]
+        white[some(rng, len(white)) :] = black[0]
     elif act == "none":
         white = None
         mutant.must(Expect.REFUSED)
     elif act == "one":
-        white[_some(rng, len(white))] = rng.choice([0, 65535, 1000, 40000])
+        white[some(rng, len(white))] = rng.choice([0, 65535, 1000, 40000])
     elif act == "scale":
         white = (white * float(rng.choice([0.5, 0.8, 0.9, 1.25, 2, 16, 0.01]))).astype(np.float32)
         mutant.must(
@@ -169,12 +167,12 @@ def references(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
         )  # a beam that fell by a tenth looks the same; far off is refused, as `test_intensities` has
     elif act == "nan":
         white = white.astype(np.float32)
-        white[0, _some(rng, white.shape[1])] = np.nan
+        white[0, some(rng, white.shape[1])] = np.nan
         mutant.must(Expect.REFUSED)
     elif act == "type":
         white = white.astype(str(rng.choice(["float32", ">u2", "int32", "float64"])))
     elif act == "shape":
-        white = white[:, :, : -1 - _some(rng, 10)]
+        white = white[:, :, : -1 - some(rng, 10)]
         mutant.must(Expect.REFUSED)
     elif act == "zero":
         white[:] = 0
@@ -183,7 +181,7 @@ def references(one: Scan, rng: np.random.Generator, mutant: Mutant) -> None:
         black = white + 1
         mutant.must(Expect.REFUSED)
     else:
-        white = np.roll(white, 1 + _some(rng, 10), axis=2)
+        white = np.roll(white, 1 + some(rng, 10), axis=2)
     one["flats"], one["darks"] = white, black
     mutant.did.append(f"references {act}")
 
@@ -215,7 +213,7 @@ def hdf5(folder: Path, rng: np.random.Generator, kind: str) -> Mutant:
     mutant = Mutant(["reconstruct", str(path)])
     one, way = scan(), rng.random()
     if way < 0.6:
-        CONTENT[_some(rng, len(CONTENT))](one, rng, mutant)
+        CONTENT[some(rng, len(CONTENT))](one, rng, mutant)
     content = _data_exchange(one) if kind == "h5" else _nxtomo(one, rng, mutant)
     write_hdf5(path, {name: item for name, item in content.items() if item is not None})
     if 0.6 <= way < 0.8:
@@ -254,7 +252,7 @@ def _nxtomo(one: Scan, rng: np.random.Generator, mutant: Mutant) -> dict[str, An
         content["entry/sample/rotation_angle"] = Quantity(angle.value[: len(one["theta"])], "degree")
     if rng.random() < 0.1:
         key = content["entry/instrument/detector/image_key"].copy()
-        key[_some(rng, len(key)) :] = rng.choice([-1, 0, 1, 2, 3, 7])
+        key[some(rng, len(key)) :] = rng.choice([-1, 0, 1, 2, 3, 7])
         content["entry/instrument/detector/image_key"] = key
         mutant.did.append("other keys")
     content["entry/instrument/detector/x_pixel_size"] = Quantity(one["pixel"], one["unit"])
@@ -307,7 +305,7 @@ def structure(path: Path, rng: np.random.Generator, mutant: Mutant) -> None:
         elif act == "attribute":
             file[name] = values
             words = ["a", "", "\u7fff", "1/0", "m" * 3000]
-            odd: Any = words[_some(rng, len(words))]
+            odd: Any = words[some(rng, len(words))]
             attributes["units"] = odd if rng.random() < 0.5 else rng.choice([np.nan, 7.0, 1e300], 3)
         elif act == "resizable" and np.ndim(values):
             longer = file.create_dataset(name, data=values, maxshape=(None,) * np.ndim(values), chunks=True)
@@ -324,91 +322,6 @@ def structure(path: Path, rng: np.random.Generator, mutant: Mutant) -> None:
                 item.attrs[key] = value
         mutant.did.append(f"{name} {act}")
         mutant.voxel_um = -1.0 if "pixel" in name or "resolution" in name else mutant.voxel_um  # whatever it says now
-
-
-def txrm(folder: Path, rng: np.random.Generator) -> Mutant:
-    """An Xradia scan with its reference."""
-    path = folder / "scan.txrm"
-    mutant = Mutant(["reconstruct", str(path)])
-    one, way = scan(), rng.random()
-    one["views"] = np.maximum(one["views"].astype(int) - 100, 0).astype(np.uint16)
-    one["flats"] = (one["flats"] - 100).astype(np.uint16)
-    facts: dict[str, Any] = {}
-    if way < 0.5:
-        act = CONTENT[_some(rng, len(CONTENT))]
-        act(one, rng, mutant)
-        if mutant.did[0] == "angles long":
-            mutant.expect = Expect.SAME  # the software writes more of them than images
-        if mutant.did[0].startswith(("unit", "references swap", "references bright", "views nan", "angles short")):
-            mutant.expect = Expect.FREE if mutant.did[0].startswith(("unit", "references")) else mutant.expect
-            mutant.voxel_um = None
-    elif way < 0.75:
-        name, value = _odd_fact(rng)
-        facts[name] = value
-        mutant.did.append(f"{name} is {value!r:.60}")
-        mutant.voxel_um = -1.0 if name == "PixelSize" else None
-        if name in ("ReferenceData__ExpTime", "ExpTimes", "Energy"):
-            mutant.must(Expect.FREE)  # another exposure is what the file says
-    frames = np.ascontiguousarray(one["views"])
-    if str(frames.dtype) not in ("uint16", "float32", "uint8"):
-        frames = frames.astype(np.float32)
-    mean = None if one["flats"] is None else np.asarray(one["flats"], float).mean(axis=0).astype(np.float32)
-    own: dict[str, Any] = {
-        "Angles": one["theta"], "PixelSize": one["pixel"], "ExpTimes": np.ones(VIEWS, "<f4"), "Energy": 5400.0,
-        "ReferenceData__Image": mean, "ReferenceData__DataType": np.int32(10), "ReferenceData__ExpTime": 1.0,
-    }  # fmt: skip
-    xradia(path, frames, **(own | facts))
-    if way >= 0.75:
-        damage_file(path, rng, mutant)
-    return mutant
-
-
-def _odd_fact(rng: np.random.Generator) -> tuple[str, Any]:
-    name = str(
-        rng.choice(
-            ["Angles", "PixelSize", "ExpTimes", "Energy", "ImageWidth", "ImageHeight", "NoOfImages", "ImagesTaken",
-             "DataType", "ReferenceData__Image", "ReferenceData__DataType", "ReferenceData__ExpTime", "StoRADistance"]
-        )
-    )  # fmt: skip
-    whole = name in ("ImageWidth", "ImageHeight", "NoOfImages", "ImagesTaken", "DataType", "ReferenceData__DataType")
-    if whole:
-        odd = rng.choice([0, 1, -1, 2**31 - 1, 60, 62, 20, 40, 3, 5, 11])
-        return name, (None if rng.random() < 0.2 else np.int32(odd))
-    values: list[Any] = [None, np.nan, np.inf, 0.0, -1.0, 1e30, np.zeros(0), np.zeros(7), np.full(VIEWS, np.nan), 5.0]
-    return name, values[_some(rng, len(values))]
-
-
-def pictures(folder: Path, rng: np.random.Generator) -> Mutant:
-    """Projections as TIFF: a folder, or one file of pages with its references in a second."""
-    one, way = scan(), rng.random()
-    mutant = Mutant([])
-    if way < 0.5:
-        act = (angles, views, references)[_some(rng, 3)]
-        act(one, rng, mutant)
-    flats, views_ = folder / "flats.tif", folder / "views.tif"
-    if one["flats"] is None or (
-        one["darks"] is not None and np.shape(one["darks"]) == np.shape(one["flats"]) and way < 0.1
-    ):
-        one["flats"] = scan()["flats"]
-        mutant.expect = Expect.FREE
-    white = np.clip(np.asarray(one["flats"], float) - 100, 0, None).astype(np.float32)
-    tifffile.imwrite(flats, white, photometric="minisblack", metadata=None)
-    frames = np.asarray(one["views"])
-    shown = frames.astype(np.float32) - 100
-    options: dict[str, Any] = {"photometric": str(rng.choice(["minisblack"] * 9 + ["miniswhite"]))}
-    if options["photometric"] == "miniswhite":
-        mutant.did.append("white is zero")
-    tifffile.imwrite(views_, shown, metadata=None, **options)
-    if way >= 0.6:
-        damage_file(views_ if rng.random() < 0.7 else flats, rng, mutant)
-    list_ = folder / "angles.txt"
-    list_.write_text("\n".join(f"{float(value):.6f}" for value in one["theta"]))
-    if 0.5 <= way < 0.6:
-        damage_file(list_, rng, mutant)
-    mutant.arguments = [
-        "reconstruct", str(views_), "--angles", str(list_), "--references", str(flats), "--pixel-size-um", "0.5",
-    ]  # fmt: skip
-    return mutant
 
 
 def check_sound(folder: Path) -> Path:

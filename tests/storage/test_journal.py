@@ -212,6 +212,17 @@ def test_summary_is_what_status_needs(journal: Journal, commit: Commit, folder: 
     assert json.loads(json.dumps(summary.as_dict()))["total"]["open"] == 4
 
 
+def test_the_newest_frame_is_one_that_counts(journal: Journal, commit: Commit) -> None:
+    """A frame that turned out to be odd after it had been committed is none that anybody is shown."""
+    assert journal.last_frame() is None
+    first, odd = FrameId.projection("roi-01", 0), FrameId.projection("roi-01", 1)
+    commit(journal, first)
+    commit(journal, odd)
+    assert [frame.frame_id for _, frame in filter(None, [journal.last_frame()])] == [odd]
+    journal.retake(odd, "odd among its neighbours", t_s=12.0)
+    assert [frame.frame_id for _, frame in filter(None, [journal.last_frame()])] == [first]
+
+
 def test_a_reader_in_another_process_sees_the_live_journal(journal: Journal, commit: Commit, folder: RunFolder) -> None:
     commit(journal, FRAME)
     script = (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
-from typing import Any
 
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind, FrameOutcome
+from xrm_control.storage.journal_rows import Questions
 
 _AXES = {"x": "x_um", "y": "y_um", "z": "z_um", "theta": "theta_deg"}
 
@@ -49,11 +48,8 @@ class Step:
     end_s: float
 
 
-class AccountQueries:
+class AccountQueries(Questions):
     """Questions of sums, for any reader of a journal."""
-
-    def _rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
-        raise NotImplementedError
 
     def kinds_of_stages(self) -> list[KindOfStage]:
         """Every stage that was begun, by kind of frame, in planned order."""

@@ -14,16 +14,16 @@ from urllib.parse import quote
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.core.errors import DataError
 from xrm_control.core.frame_id import FrameId
-from xrm_control.core.geometry import Pose
-from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, RunState
+from xrm_control.core.states import FrameKind, FrameOutcome, RoiState, RunState
 from xrm_control.storage.journal_accounts import AccountQueries
+from xrm_control.storage.journal_latest import LatestQueries
+from xrm_control.storage.journal_rows import event_of, planned_of, stored_of
 from xrm_control.storage.records import (
     Accounting,
     Artifact,
     ArtifactKind,
     ChainLink,
     EventRecord,
-    Exposure,
     PlannedFrame,
     RoiStateRecord,
     RunRecord,
@@ -46,7 +46,7 @@ _ACCOUNTING = ", ".join(
 )
 
 
-class JournalQueries(AccountQueries):
+class JournalQueries(AccountQueries, LatestQueries):
     """The read side, shared by the writer and by readers: one connection, one caller at a time."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -121,7 +121,7 @@ class JournalQueries(AccountQueries):
             "SELECT * FROM planned_frame WHERE (?1 IS NULL OR roi = ?1) AND (?2 IS NULL OR stage = ?2) ORDER BY rowid",
             (roi, stage),
         )
-        return [_planned(row) for row in rows]
+        return [planned_of(row) for row in rows]
 
     def open_frames(self, roi: str | None = None) -> list[PlannedFrame]:
         """Planned frames without an outcome, in planned order."""
@@ -130,7 +130,7 @@ class JournalQueries(AccountQueries):
             f" WHERE outcome = '{FrameOutcome.OPEN}' AND (?1 IS NULL OR p.roi = ?1) ORDER BY p.rowid",
             (roi,),
         )
-        return [_planned(row) for row in rows]
+        return [planned_of(row) for row in rows]
 
     def exposures(self, roi: str) -> int:
         """How often a projection of a region was exposed, or was about to be, whatever came of it."""
@@ -161,7 +161,7 @@ class JournalQueries(AccountQueries):
 
     def kept_frame(self, frame_id: FrameId) -> StoredFrame | None:
         """The frame that counts, or None while there is none."""
-        return next((_stored(row) for row in self._rows("SELECT * FROM kept WHERE frame_id = ?", (frame_id,))), None)
+        return next((stored_of(row) for row in self._rows("SELECT * FROM kept WHERE frame_id = ?", (frame_id,))), None)
 
     def stored_frames(
         self, roi: str | None = None, *, kept_only: bool = True
@@ -174,70 +174,16 @@ class JournalQueries(AccountQueries):
             (roi,),
         )
         plans = {plan.frame_id: plan for plan in self.planned_frames(roi)}
-        return [(plans[frame.frame_id], frame) for frame in map(_stored, rows)]
-
-    def last_frame(self) -> tuple[PlannedFrame, StoredFrame] | None:
-        """The newest frame that counts, with its plan; None while there is none."""
-        return next(iter(self._frames("1", "c.rowid DESC", 1)), None)
-
-    def first_and_last(self, kind: FrameKind) -> tuple[StoredFrame, StoredFrame] | None:
-        """The first and the newest frame of a kind, of the newest frame's stage; None while there is none."""
-        newest = next(iter(self._frames("p.kind = ?1", "c.rowid DESC", 1, (kind,))), None)
-        if newest is None:
-            return None
-        plan, last = newest
-        first = self._frames("p.kind = ?1 AND p.stage = ?2", "c.rowid", 1, (kind, plan.stage))
-        return first[0][1], last
-
-    def _frames(
-        self, where: str, order: str, limit: int, parameters: tuple[Any, ...] = ()
-    ) -> list[tuple[PlannedFrame, StoredFrame]]:
-        """Committed frames, those that were rejected later too: a look at what comes in need not ask for that."""
-        rows = self._rows(
-            f"SELECT c.* FROM committed AS c JOIN planned_frame AS p USING (frame_id) WHERE {where}"
-            f" ORDER BY {order} LIMIT {limit}",
-            parameters,
-        )
-        frames = [_stored(row) for row in rows]
-        plans = {name: self._planned_frame(name) for name in {frame.frame_id for frame in frames}}
-        return [(plans[frame.frame_id], frame) for frame in frames]
-
-    def _planned_frame(self, frame_id: FrameId) -> PlannedFrame:
-        return _planned(self._rows("SELECT * FROM planned_frame WHERE frame_id = ?", (frame_id,))[0])
-
-    def events_before(self, before: int | None, limit: int) -> list[tuple[int, EventRecord]]:
-        """(id, event) of the newest `limit` events with an id below `before` (None: of all), in order."""
-        rows = self._rows("SELECT * FROM event WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2", (before, limit))
-        return [(row["id"], _event(row)) for row in reversed(rows)]
-
-    def last_event_id(self) -> int:
-        """The number of the newest event; 0 while there is none."""
-        return int(self._rows("SELECT coalesce(max(id), 0) AS id FROM event")[0]["id"])
-
-    def version_of_data(self) -> tuple[int, ...]:
-        """Numbers that change with every row that is added."""
-        tables = (
-            "attempt",
-            "committed",
-            "rejected",
-            "missing",
-            "event",
-            "run_state",
-            "roi_state",
-            "artifact",
-            "planned_frame",
-        )
-        rows = self._rows(" UNION ALL ".join(f"SELECT coalesce(max(rowid), 0) AS n FROM {table}" for table in tables))
-        return tuple(int(row["n"]) for row in rows)
+        return [(plans[frame.frame_id], frame) for frame in map(stored_of, rows)]
 
     def events(self, after: int = 0, limit: int = 1000) -> list[tuple[int, EventRecord]]:
         """(id, event) of at most `limit` events with an id above `after`, in order."""
         rows = self._rows("SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
-        return [(row["id"], _event(row)) for row in rows]
+        return [(row["id"], event_of(row)) for row in rows]
 
     def events_of(self, kind: str) -> list[EventRecord]:
         """All events of one kind, in order."""
-        return [_event(row) for row in self._rows("SELECT * FROM event WHERE kind = ? ORDER BY id", (kind,))]
+        return [event_of(row) for row in self._rows("SELECT * FROM event WHERE kind = ? ORDER BY id", (kind,))]
 
     def last_t_s(self) -> float | None:
         """The latest instrument time in the journal; None in an empty one."""
@@ -282,7 +228,7 @@ class JournalQueries(AccountQueries):
     def summary(self) -> RunSummary:
         """State, progress, accounting, ROI states, last event: one consistent look at the run."""
         with self._snapshot():
-            last_event = next((_event(row) for row in self._rows("SELECT * FROM event ORDER BY id DESC LIMIT 1")), None)
+            newest = self.events_before(None, 1)
             frames = self.accounting_by_roi()
             return RunSummary(
                 run=self.run(),
@@ -291,7 +237,7 @@ class JournalQueries(AccountQueries):
                 frames=frames,
                 total=sum(frames.values(), Accounting()),
                 rois=self.roi_states(),
-                last_event=last_event,
+                last_event=newest[0][1] if newest else None,
                 last_t_s=self.last_t_s(),
             )
 
@@ -379,38 +325,3 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
             limit=" or ".join(map(str, READABLE)),
             remedy="use the version of xrm_control that made it",
         )
-
-
-def _event(row: sqlite3.Row) -> EventRecord:
-    return EventRecord(row["t_s"], Level(row["level"]), row["kind"], row["text"], json.loads(row["data"]), row["utc"])
-
-
-def _pose(row: sqlite3.Row) -> Pose:
-    return Pose(row["x_um"], row["y_um"], row["z_um"], row["theta_deg"])
-
-
-def _planned(row: sqlite3.Row) -> PlannedFrame:
-    return PlannedFrame(
-        FrameId(row["frame_id"]),
-        row["stage"],
-        FrameKind(row["kind"]),
-        row["number"],
-        _pose(row),
-        row["exposure_s"],
-        row["binning"],
-        row["roi"],
-    )
-
-
-def _stored(row: sqlite3.Row) -> StoredFrame:
-    return StoredFrame(
-        frame_id=FrameId(row["frame_id"]),
-        attempt=row["attempt"],
-        path=row["path"],
-        bytes=row["bytes"],
-        shape=(row["rows"], row["columns"]),
-        dtype=row["dtype"],
-        sha256=row["sha256"],
-        exposure=Exposure(_pose(row), row["t_start_s"], row["t_end_s"], row["unique_id"]),
-        mean_counts=row["mean_counts"],
-    )
