@@ -31,9 +31,10 @@ def stage(name: str = ROI, **changes: Any) -> StageAccount:
 
 def story(*stages: StageAccount, verdict: Verdict = Verdict.COMPLETE, **more: Any) -> Story:
     account = Account(
-        run="r", recipe_name="r", recipe_sha256="0", rehearsal=False, state=RunState.DONE, verdict=verdict,
-        reasons=more.pop("reasons", ()), total_s=500.0, standing_s=0.0, resumed=0, disk_bytes=1, particles=None,
-        whole_particles=None, ahead=0, stages=stages, holds=(), extremes=more.pop("extremes", {}),
+        run="r", recipe_name="r", recipe_sha256="0", rehearsal=more.pop("rehearsal", False), state=RunState.DONE,
+        verdict=verdict, reasons=more.pop("reasons", ()), total_s=500.0, standing_s=0.0, resumed=0, disk_bytes=1,
+        particles=more.pop("particles", None), whole_particles=None, ahead=0, stages=stages,
+        holds=(), extremes=more.pop("extremes", {}),
     )  # fmt: skip
     return Story(account, **more)
 
@@ -108,6 +109,26 @@ def test_a_region_that_nobody_expected() -> None:
     added = only(story(stage()), story(*two, added={"roi-02": "op@console"}), "stage")
     assert added.because == ("added by op@console",)
     assert only(story(stage()), story(*two), "stage").unexplained
+    # That it lies at a place of its own is no reason why there is one more.
+    here, there = {ROI: (0.0, 0.0)}, {ROI: (0.0, 0.0), "roi-02": (90.0, 0.0)}
+    assert only(story(stage(), places=here), story(*two, places=there), "stage").unexplained
+
+
+@pytest.mark.parametrize(
+    ("rehearsal", "regions", "because"),
+    [
+        (True, 1, ("the twin carries a powder of its own",)),
+        (True, 2, ("in one of the nights only: roi-02", "the twin carries a powder of its own")),
+        (False, 2, ("in one of the nights only: roi-02",)),
+        (False, 1, ()),
+    ],
+)
+def test_another_number_of_particles(rehearsal: bool, regions: int, because: tuple[str, ...]) -> None:
+    """Two runs of the same regions should count alike: that they do not is nobody's powder."""
+    stages = (stage(), stage("roi-02"))[:regions]
+    found = only(story(stage(), particles=40, rehearsal=rehearsal), story(*stages, particles=44), "particles")
+    assert found.because == because
+    assert bool(found.unexplained) is not bool(because)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from xrm_control.contracts.morning import Evidence, Morning, MorningItem
 from xrm_control.core.queue_states import AHEAD, GOOD, UNDONE, ItemState
 from xrm_control.core.states import RoiState
 from xrm_control.reporting.formatting import MISSING, duration, figure, group
+from xrm_control.reporting.pages import page
 from xrm_control.reporting.sections.components import Cell, Table, table
 from xrm_control.reporting.sections.summary import Headline, Verdict
 
@@ -56,18 +55,12 @@ class Card:
 
 def build_page(morning: Morning, queue: Path) -> str:
     """The page as text. queue: the folder that it will lie in, from which pictures are taken."""
-    environment = Environment(
-        loader=PackageLoader("xrm_control.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     shown = [item for item in morning.items if item.state is not ItemState.REMOVED]
     done = [_card(item, queue) for item in shown if item.state in GOOD]
     undone = [_card(item, queue) for item in shown if item.state in UNDONE]
     ahead = [_card(item, queue) for item in shown if item.state in AHEAD]
-    return environment.get_template("morning.html").render(
+    return page(
+        "morning.html",
         title=Path(morning.queue).name,
         written=_moment(morning.written),
         simulated=morning.ahead_s > _MOST_AHEAD_S,

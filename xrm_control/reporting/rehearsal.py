@@ -6,13 +6,12 @@ import base64
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from xrm_control.contracts.account import Account
 from xrm_control.contracts.rehearsal import Night, Quantiles, Rehearsal, RehearsedItem
 from xrm_control.core.states import Verdict as Ended
 from xrm_control.reporting.formatting import MISSING, duration, figure, group
 from xrm_control.reporting.morning import Card, Link, Thumbnail
+from xrm_control.reporting.pages import page
 from xrm_control.reporting.sections.components import Cell, Table, table
 from xrm_control.reporting.sections.summary import Headline, Verdict
 
@@ -22,14 +21,8 @@ _GB = 1e9
 
 def build_page(found: Rehearsal, folder: Path) -> str:
     """The page as text. folder: the rehearsal's, in which it will lie and from which pictures are taken."""
-    environment = Environment(
-        loader=PackageLoader("xrm_control.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("rehearsal.html").render(
+    return page(
+        "rehearsal.html",
         title=Path(found.of).name,
         written=f"{found.written.astimezone():%Y-%m-%d %H:%M:%S}",
         images=found.images,

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND
 from xrm_control.reporting.formatting import utc_text
+from xrm_control.reporting.pages import page
 from xrm_control.reporting.run_data import Beside, RunData, read_run
 from xrm_control.reporting.sections.accuracy import accuracy_section
 from xrm_control.reporting.sections.instrument import beside_paper
@@ -34,13 +33,6 @@ def build_report(run: Path, beside: Beside | None = None, doubts: Sequence[str] 
 
 def render(run: RunData) -> str:
     """The page for a run as read."""
-    environment = Environment(
-        loader=PackageLoader("xrm_control.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sample = sample_of(run)
     sections = [
         section
@@ -56,7 +48,8 @@ def render(run: RunData) -> str:
         )
         if section is not None
     ]
-    return environment.get_template("report.html").render(
+    return page(
+        "report.html",
         title=run.folder.name if run.results is None else run.results.run,
         recipe_name=None if run.results is None else run.results.recipe_name,
         started=None if run.results is None else utc_text(run.results.started_utc),
