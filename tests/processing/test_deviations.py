@@ -56,7 +56,7 @@ def test_a_hold_explains_its_time() -> None:
     assert not one.unexplained
 
 
-@pytest.mark.parametrize(("extra_s", "left"), [(4.0, ""), (40.0, "+40 s"), (-60.0, "-60 s")])
+@pytest.mark.parametrize(("extra_s", "left"), [(4.0, ""), (40.0, "+40.0 s"), (-60.0, "-60.0 s")])
 def test_time_beyond_what_is_told_is_unexplained(extra_s: float, left: str) -> None:
     found = story(stage(end_s=1120.0 + extra_s, standing_s=720.0), waits=(Wait(200.0, 920.0, "held: beam lost"),))
     assert only(story(stage()), found, "time").unexplained == left

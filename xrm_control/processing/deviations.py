@@ -8,6 +8,7 @@ from xrm_control.contracts.account import Account, StageAccount
 from xrm_control.contracts.comparison import Aspect, Deviation, StagePair
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.processing.story import Story, counted
+from xrm_control.reporting.formatting import duration
 
 # Below these nothing is called a deviation: seconds, and shares of what was expected.
 _TIME_S, _TIME, _DOSE, _DISK, _FLUX = 5.0, 0.02, 0.01, 0.05, 0.05
@@ -94,7 +95,7 @@ def _time(was: StageAccount, now: StageAccount, expected: Story, found: Story) -
             lasted_s = min(wait.end_s, stage.end_s) - max(wait.begin_s, stage.begin_s)
             if lasted_s > 0:
                 explained_s += sign * lasted_s
-                because.append(f"{whose}{_seconds(lasted_s)} {wait.reason}")
+                because.append(f"{whose}{duration(lasted_s)} {wait.reason}")
     step_s = (now.seconds - now.standing_s) / max(1, now.exposures)
     more = now.exposures - was.exposures
     if more:
@@ -105,7 +106,7 @@ def _time(was: StageAccount, now: StageAccount, expected: Story, found: Story) -
     if max(abs(longer_s), abs(rest_s)) <= tolerance_s:
         return
     left = f"{_signed(rest_s)}" if abs(rest_s) > tolerance_s else ""
-    yield _deviation(now.name, "time", _seconds(was.seconds), _seconds(now.seconds), because, left)
+    yield _deviation(now.name, "time", duration(was.seconds), duration(now.seconds), because, left)
 
 
 def _attempts(was: StageAccount, now: StageAccount, expected: Story, found: Story) -> Iterator[Deviation]:
@@ -186,13 +187,5 @@ def _deviation(stage: str, what: Aspect, expected: str, found: str, because: Ite
     return Deviation(stage=stage, what=what, expected=expected, found=found, because=tuple(because), unexplained=left)
 
 
-def _seconds(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"
-
-
 def _signed(seconds: float) -> str:
-    return f"{'-' if seconds < 0 else '+'}{_seconds(abs(seconds))}"
+    return f"{'-' if seconds < 0 else '+'}{duration(abs(seconds))}"
