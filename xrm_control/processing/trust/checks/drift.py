@@ -30,8 +30,8 @@ class DriftCheck(TrustCheck):
 
     kind: Literal["drift"] = "drift"
     source: ClassVar[str] = (
-        "1.8 px and five standard errors of this scan's own fit: 1.2 px rms and at most 2.6 px, with errors of 0.4 to "
-        "0.6 px, in 22 sound scans; 1.9 to 4.6 px with a drift of 3 px"
+        "1.8 px and five standard errors of this scan's own fit: 1.0 px rms and at most 2.6 px, with errors of 0.4 to "
+        "0.6 px, in 21 sound scans; 1.9 to 4.6 px with a drift of 3 px"
     )
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
