@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.dashboard.conftest import listening
 from tests.session.scripted import SMALL
 from tests.system.conftest import write_recipe
 from xrm_control import app
@@ -94,6 +97,26 @@ def test_pause_continue_add_skip_and_abort(served: Any, living: Path) -> None:
     while (view := client.get(f"/api/runs/{living.name}").json())["alive"]:
         threading.Event().wait(0.02)
     assert {one["name"] for one in view["actions"] if one["possible"]} >= {"resume"}
+
+
+def test_sent_twice_at_the_same_time_it_is_done_once(living: Path, tmp_path: Path) -> None:
+    """As by a browser that asks again on another connection before it has heard an answer."""
+    body = json.dumps(wish("pause", 5000001)).encode()
+    with listening(living.parent, tmp_path) as address:
+
+        def post() -> None:
+            headers = {CLIENT_HEADER: "a-tab", "Content-Type": "application/json"}
+            asked = urllib.request.Request(f"{address}/api/runs/{living.name}/commands", body, headers)
+            with suppress(urllib.error.HTTPError), urllib.request.urlopen(asked, timeout=60) as answer:
+                answer.read()
+
+        threads = [threading.Thread(target=post) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    letters = list((living / "commands").rglob("*-request-5000001.json"))
+    assert len(letters) == 1
 
 
 def test_who_is_not_in_control_may_only_look_pause_and_abort(served: Any, living: Path) -> None:

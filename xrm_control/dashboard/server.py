@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from xrm_control.core.errors import (
     SafetyRefusal,
     XrmError,
 )
+from xrm_control.core.tasks import begin
 from xrm_control.core.version import __version__
 from xrm_control.dashboard.access import Access, Gate
 from xrm_control.dashboard.control import Helm
@@ -52,6 +54,21 @@ class Window:
     actors: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_ACTORS, "act"))
     watchers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WATCHERS, "watch"))
     watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
+    under_way: dict[str, asyncio.Task[str]] = field(default_factory=dict[str, asyncio.Task[str]])
+
+    async def once(self, request: str, act: Callable[[], str]) -> str:
+        """What comes of an act, in a thread. Asked for again while it is under way, the same one is waited for: what
+        has been done before is known by its files, and what is being done by this.
+        """
+        if request not in self.under_way:
+            self.under_way[request] = begin(self._acted(request, act))
+        return await asyncio.shield(self.under_way[request])
+
+    async def _acted(self, request: str, act: Callable[[], str]) -> str:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.actors, act)
+        finally:
+            del self.under_way[request]
 
     def watch(self, name: str) -> Watch:
         """The one look at a run. Raises DataError where there is no such run."""

@@ -36,7 +36,9 @@ async def command(here: Here, run: str, wish: Wish, client: Client) -> Said:
     """Send a command to a run; what it says. The same request again is not carried out twice."""
     by = here.helm.require(client, wish.command)
     folder = here.runs.open(run)
-    text = await aside(here.actors, lambda: app.send(folder.path, wish.command, on_behalf_of=by, request=wish.request))
+    text = await here.once(
+        wish.request, lambda: app.send(folder.path, wish.command, on_behalf_of=by, request=wish.request)
+    )
     return Said(text=text)
 
 
@@ -45,7 +47,7 @@ async def resume(here: Here, run: str, wanted: Request, client: Client) -> Said:
     """Go on with a run that nobody carries out, in a process of its own."""
     here.helm.require(client)
     folder = here.runs.open(run)
-    return Said(text=await aside(here.actors, lambda: here.starter.resume(folder, wanted.request)))
+    return Said(text=await here.once(wanted.request, lambda: here.starter.resume(folder, wanted.request)))
 
 
 @router.post("/api/runs")
@@ -60,7 +62,7 @@ async def start(here: Here, draft: Start, client: Client) -> Said:
         settings = [f"{path}={value}" for path, value in overrides(draft.settings).items()]
         return here.starter.run(here.recipes.path(draft.file), settings, draft.request)
 
-    return Said(text=await aside(here.actors, begin))
+    return Said(text=await here.once(draft.request, begin))
 
 
 @router.post("/api/drafts/check")
