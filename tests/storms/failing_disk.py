@@ -4,15 +4,18 @@
 itself, so that all is imported; then each line of JSON on its standard input is a run in a forked child, answered by a
 line about how the run ended and what the instrument was doing when the program let go of it. The instrument lives in
 the child's memory, out of the disk's reach. What takes most of a run's time and is done in memory alone is left out:
-the specimen's shadows are computed once for all, and figures stay white, though their files are written as ever.
+the specimen's shadows, growing slices, the search for particles and their measures are computed once for all that get
+the same pictures, and figures stay white, though their files are written as ever.
 """
 
 from __future__ import annotations
 
 import errno
 import functools
+import hashlib
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -194,17 +197,41 @@ def _serve(recipe: Path) -> None:
 
 
 def _compute_once(specimen: Any) -> None:
-    """Shadows of the specimen are remembered by pose; figures stay white, and are encoded and written as ever."""
+    """What a pure function has answered once it is not asked again; figures stay white, and are written as ever."""
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
+
+    from xrm_control.analysis import core
+    from xrm_control.processing import live
+    from xrm_control.processing import regions as processing
+    from xrm_control.roi import particles2d
 
     specimen.attenuation = _remembering(specimen.attenuation)
-    setattr(Figure, "draw", lambda *_: None)  # noqa: B010  other arguments than its own
+    core.analyze_volume = _knowing(core.analyze_volume)
+    particles2d._search = _knowing(particles2d._search)
+    live.preview_png = processing.preview_png = _knowing(live.preview_png)
+    # Other arguments than their own.
+    setattr(Figure, "draw", lambda *_: None)  # noqa: B010
+    setattr(Figure, "get_tightbbox", lambda *_, **__: Bbox.from_bounds(0, 0, 2, 2))  # noqa: B010
 
 
 def _remembering(attenuation: Callable[..., Any]) -> Callable[..., Any]:
     """The same array for the same arguments, the caller's own."""
     known = functools.cache(attenuation)
     return lambda *pose: known(*pose).copy()
+
+
+def _knowing(pure: Callable[..., Any]) -> Callable[..., Any]:
+    """The same answer to the same arguments, arrays among them, the caller's own."""
+    known: dict[bytes, bytes] = {}
+
+    def answer(*arguments: Any, **words: Any) -> Any:
+        asked = hashlib.sha256(pickle.dumps((arguments, words))).digest()
+        if asked not in known:
+            known[asked] = pickle.dumps(pure(*arguments, **words))
+        return pickle.loads(known[asked])
+
+    return answer
 
 
 def _carry_out(loaded: Any, specimen: Any, fault: Fault, out: Path, *, resume: bool) -> Ending:
