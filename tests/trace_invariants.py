@@ -7,7 +7,8 @@
   within its tolerance all the while.
 - At the end the axes are at rest and the shutter is closed, or the run says that they are not.
 
-An instrument that cannot be reached cannot be commanded: what lies in such a time is not held against the program.
+An instrument that cannot be reached cannot be commanded: what lies in such a time is not held against the program. Nor
+is a shutter that was told to close and does not, where the program says so at once.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from xrm_control.core.events import (
     SafeStateFailed,
     SafeStateLeft,
     SafeStateVerified,
+    ShutterStaysOpen,
     StageBegun,
     StageEnded,
 )
@@ -76,6 +78,7 @@ class Said:
     taking: Sequence[Span] = ()
     unreachable: Sequence[Span] = field(default=())
     safe: bool = True
+    sticks_s: Sequence[float] = ()
 
 
 def violations(trace: Trace, said: Said, tolerance: dict[str, float]) -> list[str]:
@@ -102,7 +105,9 @@ def _shutter(trace: Trace, said: Said) -> Iterable[str]:
                 span = f"{open_s:.2f} to {closed_s:.2f} s"
                 yield f"the shutter was open, {span}, in the hold of {begin:.2f} to {end:.2f} s"
         for begin, end in said.taking:
-            if begin <= open_s <= end and closed_s > end + SHUTTER_S and not _during(end, away) and said.safe:
+            told = any(abs(end - told_s) <= SHUTTER_S for told_s in said.sticks_s)
+            left = begin <= open_s <= end and closed_s > end + SHUTTER_S
+            if left and not told and not _during(end, away) and said.safe:
                 yield f"the shutter was left open at {end:.2f} s, when no more frames were being taken"
 
 
@@ -201,6 +206,7 @@ def said_in(folder: Path) -> Said:
         _merged(_stages(events, ways_out)),
         _unreachable(events, end_s),
         safe,
+        [event.t_s for event in events if event.kind == ShutterStaysOpen.kind],
     )
 
 

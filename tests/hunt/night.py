@@ -22,7 +22,7 @@ from tests.hunt.case import Case, Trouble, name_of
 from tests.hunt.crew import Crew
 from tests.hunt.disk import Disk, Killed
 from tests.hunt.disk import Trouble as DiskTrouble
-from tests.hunt.promises import Ledger, of_the_night, of_the_sitting
+from tests.hunt.promises import Ledger, of_the_death, of_the_night, of_the_sitting
 from tests.hunt.quick import without_processing
 from xrm_control import app
 from xrm_control.app import runs
@@ -161,6 +161,8 @@ class _Night:
             self._run = None
             disk.root = self._place / str(played.sittings)
             return f"nothing was begun: {error or code}"
+        if killed:
+            played.findings += of_the_death(self._run, disk)
         if self._crew.hung:
             played.findings.append("did not come to an end in 6 h of its own time")
         if self._state() is not None and (error is None or isinstance(error, XrmError)):

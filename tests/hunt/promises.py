@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.hunt.disk import Disk
 from tests.hunt.quick import NOT_MEASURED
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control.contracts.results import RESULTS
@@ -76,6 +77,32 @@ def of_the_sitting(
         # A shutter that sticks was told to close, and is told of.
         said = replace(said, holds=())
     yield from violations(trace, said, tolerances(microscope))
+
+
+def of_the_death(run: Path, disk: Disk) -> Iterator[str]:
+    """Promises of a folder as a process left it that was killed, before anybody goes on with it.
+
+    What the journal says is on the disk is there; a file that was replaced since, and could not be recorded, is whole.
+    """
+    folder = RunFolder(run)
+    try:
+        with JournalReader.open(folder.journal) as journal:
+            committed = [frame for _, frame in journal.stored_frames(kept_only=False)]
+            artifacts = list(journal.artifacts().values())
+    except XrmError:
+        # Died before anything was in it.
+        return
+    for frame in committed:
+        path = run / frame.path
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != frame.sha256:
+            yield f"{frame.path} was committed, and is not there as committed when the process is dead"
+    for artifact in artifacts:
+        path = run / artifact.path
+        if path.name in disk.unrecorded:
+            continue
+        whole = {artifact.sha256} | disk.published.get(path.name, set())
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() not in whole:
+            yield f"{artifact.path} was recorded, and is not there, or not whole, when the process is dead"
 
 
 def _out_of_reach(instrument: SimulatedInstrument) -> bool:

@@ -6,6 +6,7 @@ Session, acquisition, journal, recovery and commands are the program's own. Each
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,9 +76,9 @@ def _no_picture(_mosaic: Any, _rois: Any, _particles: Any, path: Path) -> None:
 
 
 def _but_for_processing(run: Achieved, recipe: Recipe, place: RunFolder) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict on a run; that nothing was measured is no reason here."""
-    reasons = tuple(reason for reason in _ended(run, recipe, place)[1] if NOT_MEASURED not in reason)
-    return (Verdict.INCOMPLETE if reasons else Verdict.COMPLETE), reasons
+    """The verdict on a run; that nothing was measured is no reason here, nor an excuse for frames that are missing."""
+    measured = {roi: reason for roi, reason in run.quarantined.items() if NOT_MEASURED not in reason}
+    return _ended(dataclasses.replace(run, quarantined=measured), recipe, place)
 
 
 @contextlib.contextmanager

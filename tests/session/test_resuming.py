@@ -274,6 +274,25 @@ def test_what_was_kept_is_known_again(life: Life) -> None:
     assert "no light" in retaken.text
 
 
+def test_references_of_earlier_regions_are_known_again(tmp_path: Path) -> None:
+    """Light leaks into the only dark of the second region: the darks of the first one tell, and nobody else can."""
+    places = {"roi": {"kind": "manual", "positions": [{"x_um": -32.8, "y_um": 0}, {"x_um": 32.8, "y_um": 0}]}}
+    life = Life(tmp_path, "roi-01/proj_0006", **places)
+
+    def open_(self: SimulatedBackend, clock: Clock) -> SimulatedInstrument:
+        microscope = self._microscope(clock.begun_s)
+        # Two views are compared, the first region's last flat is taken, then the second one's dark.
+        microscope.add_fault(Fault(kind="light_leak_frame", frames=(4,)))
+        return SimulatedInstrument(microscope, clock)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedBackend, "open", open_)
+        assert life.resume() == ENDED
+    (retaken,) = life.events(FrameRetaken)
+    assert retaken.frame == "roi-02/dark_0000"
+    assert "differs from the other darks" in retaken.text
+
+
 def test_a_damaged_frame_is_taken_again(life: Life) -> None:
     path = life.folder.frame_path(next(name for name in life.kept if name == "roi-01/proj_0001"))
     path.write_bytes(path.read_bytes()[:-100])

@@ -46,7 +46,7 @@ from xrm_control.core.events import (
 )
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import REFERENCES
+from xrm_control.core.states import REFERENCES, FrameKind
 from xrm_control.core.tasks import begin
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
 from xrm_control.devices.safety import Guard
@@ -125,6 +125,15 @@ class Engine:
         """
         self._checker.recall(step, image, confirmed=confirmed)
         self._second.taken(step, attempt)
+
+    @property
+    def knows_references(self) -> bool:
+        """Whether a dark or flat with the present settings of the camera is known."""
+        return self._checker.light.knows_references
+
+    def recall_reference(self, kind: FrameKind, image: NDArray[Any]) -> None:
+        """A dark or flat that an earlier acquisition kept, with the same settings: what follows is held against it."""
+        self._checker.light.earlier(kind, image)
 
     async def run(self, steps: Iterable[FrameStep]) -> None:
         """Carry out `steps` in order. On return each has one outcome: kept or declared missing.

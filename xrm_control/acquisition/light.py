@@ -89,6 +89,18 @@ class Light:
         parts = whole.reshape(whole.shape[0] // rows, rows, -1, columns).mean(axis=(1, 3), dtype=np.float64)
         return Look(float(parts.mean()) - floor, float(np.percentile(image, 99)) - floor, parts - floor)
 
+    @property
+    def knows_references(self) -> bool:
+        """Whether any dark or flat with the present setting is remembered."""
+        return bool(self._known.darks or self._known.flats)
+
+    def earlier(self, kind: FrameKind, image: NDArray[Any]) -> None:
+        """A dark or flat of an acquisition before this one, with the same setting: darks before flats."""
+        if kind == FrameKind.DARK:
+            self._known.darks.append(dark_level(image))
+        else:
+            self._known.flats.append(self.look(image))
+
     def dark(self) -> tuple[float, float] | None:
         """Level and noise of the darks: of this acquisition where there are any, else of those before.
 

@@ -36,6 +36,9 @@ from xrm_control.storage.artifacts import record_file
 from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import ArtifactKind
 
+# Of each kind, the newest: as many as tell one that is odd from the others.
+_REFERENCES_RECALLED = 10
+
 
 async def connect(run: RunContext) -> None:
     """Reach every device, and write down what it says of itself."""
@@ -121,6 +124,8 @@ async def recall(
     run: RunContext, acquisition: Acquisition, hear: Callable[[FrameKept], Awaitable[None]] | None = None
 ) -> None:
     """Know again what is kept of an acquisition that was begun before; `hear` is told of each frame, as if it came."""
+    if not run.engine.knows_references:
+        await _recall_references(run, acquisition)
     confirmed_s = {str(event.data["frame"]): event.t_s for event in run.journal.events_of(FrameConfirmed.kind)}
     for step, frame in run.kept(acquisition):
         image = await run.on_disk(read_frame, run.folder, frame)
@@ -128,6 +133,19 @@ async def recall(
         run.engine.recall(step, frame.attempt, image, confirmed=sure)
         if hear is not None:
             await hear(FrameKept(step.frame_id, step.kind, step.index, frame.exposure.actual.theta_deg, image))
+
+
+async def _recall_references(run: RunContext, acquisition: Acquisition) -> None:
+    """Whoever goes on with a run knows the darks and flats of the acquisitions before it, as whoever began it did."""
+    setting = (acquisition.binning, acquisition.exposure_s)
+    for kind in REFERENCES:
+        alike = [
+            frame
+            for plan, frame in run.journal.stored_frames()
+            if plan.kind == kind and plan.stage != acquisition.stage and (plan.binning, plan.exposure_s) == setting
+        ]
+        for frame in alike[-_REFERENCES_RECALLED:]:
+            run.engine.recall_reference(kind, await run.on_disk(read_frame, run.folder, frame))
 
 
 def require_reach(run: RunContext, acquisition: Acquisition) -> None:
