@@ -143,11 +143,20 @@ def _clock(chance: random.Random, _: int) -> Trouble:
     return {"kind": "clock_jump", "sitting": chance.randint(1, 3), "hours": chance.choice((-30, -1, 1, 30))}
 
 
+def _freeze(chance: random.Random, frames: int) -> Trouble:
+    return {"kind": "freeze", "at_s": _at(chance, frames), "for_s": chance.choice((2.0, 30.0, 120.0))}
+
+
 _OTHERS: dict[str, Callable[[random.Random, int], Trouble]] = {
     **{kind: _command(kind) for kind in COMMANDS},
     **{f"disk {error}": _disk(error) for error in ("EIO", "ENOSPC", "EROFS")},
     "kill": _death("kill"),
     "power_cut": _death("power_cut"),
     "clock_jump": _clock,
+    "freeze": _freeze,
+    "flush": _death("flush"),
+    "early_kill": lambda chance, _: {"kind": "early_kill", "at": chance.randint(1, 25)},
+    "skip_held": lambda chance, frames: {"kind": "skip_held", "at_s": _at(chance, frames)},
 }
-KINDS = (*MOTION_KINDS, *PERIOD_KINDS, *FRAME_KINDS, *_OTHERS)
+INSTRUMENT_KINDS = (*MOTION_KINDS, *PERIOD_KINDS, *FRAME_KINDS)
+KINDS = (*INSTRUMENT_KINDS, *_OTHERS)

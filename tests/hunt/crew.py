@@ -1,4 +1,7 @@
-"""Who is there at night: an operator by script, and the morning, when somebody lets a run that is paused go on."""
+"""Who is there at night: an operator by script, and the morning, when somebody lets a run that is paused go on.
+
+And a machine that lets the whole program wait, for half a minute say, while the instrument goes on.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from collections.abc import Iterator
 from pydantic import TypeAdapter
 
 from tests.hunt.case import Trouble
-from xrm_control.contracts.commands import Abort, Command, Continue, Letter
+from xrm_control.contracts.commands import Abort, Command, Continue, Letter, Skip
 from xrm_control.core.clock import Clock
-from xrm_control.core.events import AnyEvent, StateEntered
+from xrm_control.core.events import AnyEvent, StageBegun, StateEntered
 from xrm_control.core.states import RunState
 from xrm_control.session.runner import Hear
 
 BY = "night@console"
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Command)
-_MORNING_S, _TOO_LONG_S = 1800.0, 6 * 3600.0
+_MORNING_S, _TOO_LONG_S, _LOOKS_EVERY_S = 1800.0, 6 * 3600.0, 3.0
 
 
 class Crew:
@@ -29,6 +32,11 @@ class Crew:
     def __init__(self, troubles: tuple[Trouble, ...]) -> None:
         commands = [trouble for trouble in troubles if trouble["kind"] == "command"]
         self._script = sorted(commands, key=lambda trouble: trouble["at_s"])
+        freezes = [trouble for trouble in troubles if trouble["kind"] == "freeze"]
+        self._freezes = sorted(freezes, key=lambda trouble: trouble["at_s"])
+        self._skips = sorted(trouble["at_s"] for trouble in troubles if trouble["kind"] == "skip_held")
+        self._roi = ""
+        self.skipped = 0
         self._sent = 0
         self._state = RunState.IDLE
         self.calm = False
@@ -37,21 +45,32 @@ class Crew:
 
     @property
     def left(self) -> int:
-        """Commands that nobody has sent yet."""
-        return len(self._script)
+        """Commands that nobody has sent yet, and waits that are to come."""
+        return len(self._script) + len(self._freezes)
 
     def watch(self, event: AnyEvent) -> None:
         """What the run shows."""
         if isinstance(event, StateEntered):
             self._state = event.state
+        elif isinstance(event, StageBegun) and str(event.stage).startswith("roi-"):
+            self._roi = str(event.stage).split()[0]
 
     @contextlib.contextmanager
     def __call__(self, clock: Clock, hear: Hear) -> Iterator[None]:
-        task = asyncio.ensure_future(self._shift(clock, hear))
+        parts = (self._shift(clock, hear), self._freeze(clock), self._skip_what_is_held(clock, hear))
+        tasks = [asyncio.ensure_future(part) for part in parts]
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
+
+    async def _freeze(self, clock: Clock) -> None:
+        loop = asyncio.get_running_loop()
+        while self._freezes and not self.calm:
+            await clock.sleep_until(self._freezes[0]["at_s"])
+            # Nobody is called meanwhile; whatever has come due is, at once, afterwards.
+            loop._now_s += self._freezes.pop(0)["for_s"]  # type: ignore[attr-defined]
 
     async def _shift(self, clock: Clock, hear: Hear) -> None:
         begun_s = clock.now_s()
@@ -64,6 +83,15 @@ class Crew:
                 await self._send(hear, Continue())
         self.hung = True
         await self._send(hear, Abort())
+
+    async def _skip_what_is_held(self, clock: Clock, hear: Hear) -> None:
+        """Somebody who sees that a region is held, and does not want to wait for it."""
+        while self._skips and not self.calm:
+            await clock.sleep_until(max(self._skips[0], clock.now_s() + _LOOKS_EVERY_S))
+            if self._state is RunState.HELD and self._roi:
+                self._skips.pop(0)
+                self.skipped += 1
+                await self._send(hear, Skip(roi=self._roi))
 
     async def _send(self, hear: Hear, command: Command) -> None:
         self._sent += 1

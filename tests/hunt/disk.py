@@ -54,6 +54,7 @@ class Trouble:
 @dataclass
 class Disk:
     """Watches `root`. `kill_at`: the step before which the process dies; `power`: and with it the machine.
+    flushes: from each of these steps on the first fsync of a file fails.
 
     left: where the folder is as the dead process left it. published: by name, the hashes of all that was given it;
     unrecorded: the names that were given since the journal's last commit.
@@ -62,12 +63,14 @@ class Disk:
     root: Path
     chance: random.Random
     troubles: tuple[Trouble, ...] = ()
+    flushes: tuple[int, ...] = ()
     kill_at: int | None = None
     power: bool = False
     steps: int = 0
     dead: bool = False
     left: Path | None = None
     failed: int = 0
+    unflushed: int = 0
     names: list[str] = field(default_factory=list)
     _lock: Any = field(default_factory=threading.RLock)
     _synced: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -98,6 +101,12 @@ class Disk:
             self.dead, self.kill_at = True, None
             self.left = self._as_left()
             raise Killed
+        late = [at for at in self.flushes if at <= self.steps]
+        if late and name.startswith("fsync ") and "." in name:
+            self.flushes = tuple(at for at in self.flushes if at != late[0])
+            self.failed += 1
+            self.unflushed += 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         for trouble in self.troubles:
             if trouble.at <= self.steps < trouble.at + trouble.times:
                 self.failed += 1
@@ -149,9 +158,10 @@ class Disk:
             else:
                 shutil.copy2(source, target)
         else:
-            # Nobody flushed it: it may be whole, short or empty.
+            # Nobody flushed it: it may be whole, short or empty, or of its length and zeros from somewhere on.
             content = source.read_bytes()
-            target.write_bytes(content[: self.chance.choice((0, len(content) // 2, len(content)))])
+            kept = content[: self.chance.choice((0, len(content) // 2, len(content)))]
+            target.write_bytes(kept.ljust(len(content), b"\0") if self.chance.random() < 0.5 else kept)
         if self.power and source.name == "journal.sqlite-wal" and self._careless():
             os.truncate(target, status.st_size // 2)
 

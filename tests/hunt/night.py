@@ -18,7 +18,7 @@ import yaml
 
 from simulators.faults import PERIOD_KINDS, Fault
 from simulators.trace import Trace
-from tests.hunt.case import Case, Trouble, name_of
+from tests.hunt.case import INSTRUMENT_KINDS, Case, Trouble, name_of
 from tests.hunt.crew import Crew
 from tests.hunt.disk import Disk, Killed
 from tests.hunt.disk import Trouble as DiskTrouble
@@ -37,6 +37,7 @@ from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import JournalReader
 
 MEMORY = Path("/dev/shm")
+_DEATHS = ("kill", "power_cut", "early_kill")
 _MOST_SITTINGS, _CPU_S = 25, 90.0
 _FAULT_FIELDS = {one.name for one in fields(Fault)}
 BASE: dict[str, Any] = {
@@ -81,12 +82,13 @@ class _Night:
         self._played = Played(case)
         self._crew = Crew(case.troubles)
         self._ledger = Ledger()
-        self._faults = [one for one in case.troubles if name_of(one) == one["kind"] and "at_s" in one]
-        self._deaths = sorted((one for one in case.troubles if one["kind"] in ("kill", "power_cut")), key=_at)
+        self._faults = [one for one in case.troubles if one["kind"] in INSTRUMENT_KINDS]
+        self._deaths = sorted((one for one in case.troubles if one["kind"] in _DEATHS), key=_at)
         troubles = (
             DiskTrouble(one["error"], one["at"], one["times"]) for one in case.troubles if one["kind"] == "disk"
         )
-        self._disk = Disk(place / "0", random.Random(f"{case.seed} what is found"), tuple(troubles))
+        flushes = tuple(sorted(one["at"] for one in case.troubles if one["kind"] == "flush"))
+        self._disk = Disk(place / "0", random.Random(f"{case.seed} what is found"), tuple(troubles), flushes)
         self._instrument: SimulatedInstrument | None = None
         self._run: Path | None = None
 
@@ -143,7 +145,7 @@ class _Night:
             with disk.watching(), _bounded():
                 code = self._carry_out()
         except Killed:
-            played.met.add("power_cut" if disk.power else "kill")
+            played.met.add(self._deaths[0]["kind"])
         except XrmError as raised:
             error, code = raised, raised.exit_code
         except BaseException as raised:  # noqa: BLE001  whatever comes out of it is what is looked for
@@ -180,7 +182,7 @@ class _Night:
         disk.kill_at = self._deaths[0]["at"] if self._deaths else None
         disk.power = bool(self._deaths) and self._deaths[0]["kind"] == "power_cut"
         if self._calm:
-            disk.troubles, self._faults = (), []
+            disk.troubles, disk.flushes, self._faults = (), (), []
 
     def _carry_out(self) -> int:
         if self._run is not None:
@@ -203,8 +205,12 @@ class _Night:
         if self._instrument is not None:
             now_s = self._instrument._clock.now_s()
             met |= {one["kind"] for one in self._faults if one["at_s"] <= now_s}
-            sent = [one for one in self._case.troubles if one["kind"] == "command"]
+            sent = [one for one in self._case.troubles if one["kind"] in ("command", "freeze")]
             met |= {name_of(one) for one in sent if one["at_s"] <= now_s}
+        if self._disk.unflushed:
+            met.add("flush")
+        if self._crew.skipped:
+            met.add("skip_held")
         if disk_failed:
             met |= {f"disk {one.error}" for one in self._disk.troubles if one.at <= steps}
         jumps = [one for one in self._case.troubles if one["kind"] == "clock_jump"]

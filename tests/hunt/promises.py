@@ -120,6 +120,10 @@ def of_the_night(run: Path, ledger: Ledger, end: str) -> Iterator[str]:
         lives = journal.roi_states()
         rows = journal._connection.execute("SELECT frame_id, count(*) FROM attempt GROUP BY frame_id").fetchall()
     yield from _nothing_lost(folder, ledger, committed)
+    known = {frame.path for frame in committed.values()}
+    for path in folder.frames.rglob("*.tif*"):
+        if folder.relative(path) not in known:
+            yield f"{folder.relative(path)} lies among the frames, and the journal knows nothing of it"
     for name in ledger.told - {name for name, _ in committed}:
         yield f"{name} was shown as kept, and the journal knows of no file"
     for plan, frame in kept:
