@@ -281,11 +281,12 @@ class Draft(Record):
 
 
 class DraftView(Record):
-    """What is wrong with a draft (nothing: it can be started), and what it will cost."""
+    """What is wrong with a draft (nothing: it can be started), and what it will cost; rehearse: whether it can be."""
 
     faults: tuple[Refusal, ...]
     warnings: tuple[str, ...]
     plan: Plan | None
+    rehearse: ActionView | None = None
 
 
 class Start(Draft):

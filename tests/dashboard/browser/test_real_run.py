@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.dashboard.browser.conftest import until
 from tests.dashboard.conftest import listening
 from tests.session.scripted import SMALL
-from tests.system.conftest import write_recipe
+from tests.system.conftest import SHORT, write_recipe
 from tests.system.test_failing_disk import SHORTEST
 from xrm_control import app
 from xrm_control.contracts.commands import Abort
@@ -93,7 +93,8 @@ def test_a_living_run_is_watched_and_acted_on(page: Page, living: Path, tmp_path
 def test_a_recipe_is_checked_planned_and_started(page: Page, tmp_path: Path) -> None:
     recipes = tmp_path / "recipes"
     recipes.mkdir()
-    write_recipe(recipes, **SHORTEST)
+    # With noise: without, and without images, all pixels of a frame are the same, which is refused.
+    write_recipe(recipes, **{**SHORTEST, "instrument": SHORT["instrument"]})
     with listening(tmp_path / "runs", recipes) as url:
         page.goto(f"{url}/#/launch")
         page.locator(".recipe").click()
@@ -105,6 +106,13 @@ def test_a_recipe_is_checked_planned_and_started(page: Page, tmp_path: Path) -> 
         expect(page.locator("#set-scan-projections-fault")).to_contain_text("at least 2", timeout=LONG_MS)
         expect(start).to_have_attribute("aria-disabled", "true")
         field.fill("31")
+        expect(start).not_to_have_attribute("aria-disabled", "true", timeout=LONG_MS)
+        page.get_by_role("button", name="Rehearse").click()
+        expect(page.locator(".rehearsed .facts")).to_contain_text("complete", timeout=LONG_MS)
+        expect(page.locator(".rehearsed .warned")).to_be_hidden()
+        page.locator("#set-scan-projections").fill("33")
+        expect(page.locator(".rehearsed .warned")).to_contain_text("with other settings than those now")
+        page.locator("#set-scan-projections").fill("31")
         expect(start).not_to_have_attribute("aria-disabled", "true", timeout=LONG_MS)
         start.click()
         expect(page).to_have_url(re.compile("#/run/"), timeout=LONG_MS)
