@@ -83,7 +83,7 @@ class Window:
 
 def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = None) -> FastAPI:
     """root: the folder of the runs; recipes: of those that may be started; queue: whose items' runs are shown too."""
-    from xrm_control.dashboard.routes import acting, looking, nights, queueing, rehearsals, streaming
+    from xrm_control.dashboard.routes import acting, charts, looking, nights, queueing, rehearsals, streaming
 
     runs = RunsFolder(root, lambda: runs_of(queue))
     window = Window(runs, Recipes(recipes, root), access, Starter(root), Rehearser(root), queue)
@@ -100,7 +100,7 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
         lifespan=lifespan, responses={code: {"model": Refusal} for code in (400, 403, 404, 409, 413, 422, 504)},
     )  # fmt: skip
     app.state.window = window
-    for routes in (looking, streaming, acting, rehearsals, nights, queueing):
+    for routes in (looking, streaming, acting, rehearsals, nights, charts, queueing):
         app.include_router(routes.router)
     static = resources.files("xrm_control") / "dashboard" / "static"
     page = Path(str(static)) / "index.html"

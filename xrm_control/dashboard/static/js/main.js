@@ -20,6 +20,8 @@ const ROUTES = [
   { match: /^\/run\/([^/]+)\/particles$/, name: "particles", load: () => import("./particles/page.js") },
   { match: /^\/compare\/([^/]+)\/([^/]+)$/, name: "compare", load: () => import("./compare.js") },
   { match: /^\/night(?:\/([\d-]+))?$/, name: "night", load: () => import("./night.js") },
+  { match: /^\/run\/([^/]+)\/trends$/, name: "trends", load: () => import("./trends.js") },
+  { match: /^\/batches$/, name: "batches", load: () => import("./chart.js") },
   { match: /^\/queue$/, name: "queue", load: () => import("./queue.js") },
   { match: /^\/launch$/, name: "launch", load: () => import("./launch.js") },
 ];
@@ -74,7 +76,7 @@ function theme(step) {
   dispatchEvent(new Event("xrm-theme"));
 }
 
-const PLACES = { r: "#/", n: "#/launch", m: "#/night" };
+const PLACES = { r: "#/", n: "#/launch", m: "#/night", b: "#/batches" };
 let went = false;
 function keys(event) {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
