@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.browser.conftest import until
+from tests.dashboard.browser.test_usable import FAINT, NAMELESS
 from tests.dashboard.conftest import listening
 from tests.session.scripted import SMALL
 from tests.system.conftest import SHORT, write_recipe
@@ -46,6 +47,11 @@ def living(tmp_path: Path) -> Iterator[Path]:
     thread.join()
 
 
+def readable(page: Page) -> None:
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(FAINT) == []
+
+
 # The first: the run that has ended is carried out in this thread, before the browser has an event loop in it.
 def test_an_ended_run_is_looked_at(page: Page, ended: Path, tmp_path: Path) -> None:
     with listening(ended.parent, tmp_path) as url:
@@ -62,6 +68,19 @@ def test_an_ended_run_is_looked_at(page: Page, ended: Path, tmp_path: Path) -> N
         until(page, "document.querySelector('.mesh-canvas')?.dataset.drawn > 0")
         page.goto(f"{url}/#/compare/{ended.name}/{ended.name}")
         expect(page.locator(".numbers")).to_contain_text("Whole particles")
+        page.goto(f"{url}/#/run/{ended.name}/trends")
+        expect(page.locator(".timeplot canvas").first).to_be_visible()
+        page.locator(".timeplot").first.focus()
+        page.keyboard.press("Home")
+        expect(page.locator(".reading").first).to_contain_text("100 % of the first")
+        readable(page)
+        page.goto(f"{url}/#/")
+        page.locator(".list a.plain").click()
+        expect(page.locator(".night-card")).to_contain_text("1 of 1 regions measured")
+        readable(page)
+        page.goto(f"{url}/#/batches?number=n_of_none")
+        expect(page.locator(".empty")).to_contain_text("No run states this number")
+        readable(page)
 
 
 def test_a_living_run_is_watched_and_acted_on(page: Page, living: Path, tmp_path: Path) -> None:
