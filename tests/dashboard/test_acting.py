@@ -78,8 +78,8 @@ def test_pause_continue_add_skip_and_abort(served: Any, living: Path) -> None:
     view = client.get(f"/api/runs/{living.name}").json()
     possible = {action["name"]: action["possible"] for action in view["actions"]}
     assert possible == {
-        "pause": False, "continue": True, "resume": False, "skip": possible["skip"], "add": True, "until": True,
-        "stop": True, "abort": True,
+        "pause": False, "continue": True, "resume": False, "skip": possible["skip"], "order": False, "add": True,
+        "until": True, "stop": True, "abort": True,
     }  # fmt: skip
     assert any("paused" in alarm["cause"] and alarm["action"] == "continue" for alarm in view["alarms"])
     cost = client.post(f"/api/runs/{living.name}/cost", json={"x_um": 0, "y_um": 0, "width_um": 100, "height_um": 60})

@@ -11,7 +11,7 @@ from tests.session.operators import BY, Operator
 from tests.session.scripted import SMALL, with_faults
 from tests.system.conftest import write_recipe
 from xrm_control import app
-from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause, Skip, Stop, Until
+from xrm_control.contracts.commands import Abort, Add, Command, Continue, Order, Pause, Skip, Stop, Until
 from xrm_control.contracts.results import RESULTS
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import Interrupted, UnusableData
@@ -162,9 +162,12 @@ def test_who_uses_the_instrument_meanwhile_is_told_of(tmp_path: Path) -> None:
 REFUSED: list[tuple[Command, float, str]] = [
     (Continue(), IN_MOSAIC_S, "not paused"),
     (Skip(roi="roi-01"), IN_MOSAIC_S, "none is chosen yet"),
+    (Order(rois=("roi-01",)), IN_MOSAIC_S, "no such region (value roi-01) -> the regions: none is chosen yet"),
     (Until(stage="tea"), IN_MOSAIC_S, "no such stage"),
     (Continue(), IN_SCAN_S, "not paused"),
     (Skip(roi="roi-07"), IN_SCAN_S, "no such region (value roi-07) -> the regions: roi-01"),
+    (Order(rois=("roi-07",)), IN_SCAN_S, "no such region (value roi-07) -> the regions: roi-01"),
+    (Order(rois=("roi-01",)), IN_SCAN_S, "its scan has begun (value roi-01) -> those that wait: none"),
     (Until(stage="mosaic"), IN_SCAN_S, "is over already"),
     (Until(stage="roi-09"), IN_SCAN_S, "no such stage"),
     (Add(x_um=0.0, y_um=5.0), IN_SCAN_S, "overlaps that of roi-01"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xrm_control import app
 from xrm_control.api.tables import Row, as_frame, records
-from xrm_control.contracts.commands import Abort, Add, Continue, Pause, Skip, Stop
+from xrm_control.contracts.commands import Abort, Add, Continue, Order, Pause, Skip, Stop
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.states import Verdict
 from xrm_control.exports.writing import ExportedFile
@@ -91,6 +91,10 @@ class Run(Found):
     def skip(self, roi: str) -> str:
         """Set a region aside."""
         return app.send(self.folder, Skip(roi=roi))
+
+    def order(self, *rois: str) -> str:
+        """Scan these regions first of those that wait, in this order; the others follow as they stood."""
+        return app.send(self.folder, Order(rois=rois))
 
     def add(
         self, x_um: float, y_um: float, z_um: float | None = None, *, box_um: tuple[float, float] | None = None

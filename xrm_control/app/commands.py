@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xrm_control.app.runs import Outcome, resume
-from xrm_control.contracts.commands import Abort, Add, Command, Continue, Pause, Reply, Skip, Stop, Until
+from xrm_control.contracts.commands import Abort, Add, Command, Continue, Order, Pause, Reply, Skip, Stop, Until
 from xrm_control.core.clock import pause, stopwatch
 from xrm_control.core.errors import CommandRefusal, CommandUnanswered
 from xrm_control.core.events import Listener
@@ -14,7 +14,7 @@ from xrm_control.storage.inbox import Inbox
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
-__all__ = ["Abort", "Add", "Command", "Continue", "Pause", "Skip", "Stop", "Until", "go_on", "send"]
+__all__ = ["Abort", "Add", "Command", "Continue", "Order", "Pause", "Skip", "Stop", "Until", "go_on", "send"]
 
 ANSWERED_WITHIN_S = 20.0
 _LOOK_EVERY_S, _LATE_S = 0.02, 1.0
@@ -24,8 +24,8 @@ _WAITS = "waits until the run is gone on with: `xrm continue`"
 def send(
     path: Path, command: Command, within_s: float = ANSWERED_WITHIN_S, on_behalf_of: str = "", request: str = ""
 ) -> str:
-    """What a run says to a command. Of a run that nobody carries out, places to add and regions to skip wait for
-    whoever goes on with it.
+    """What a run says to a command. Of a run that nobody carries out, places to add, regions to skip and their
+    order wait for whoever goes on with it.
 
     on_behalf_of: whoever wants it, where that is not this process's user; request: what the sender calls it; sent again
     under the same name, it is not done again, and has the same answer.
@@ -37,7 +37,7 @@ def send(
     known = inbox.sent(request) if request else None
     if known is None and folder.holder() is None:
         state = _state(folder)
-        if state is RunState.DONE or not isinstance(command, Add | Skip | Until):
+        if state is RunState.DONE or not isinstance(command, Add | Skip | Order | Until):
             raise CommandRefusal(
                 "nobody carries the run out",
                 where=str(folder.path),

@@ -20,7 +20,7 @@ from xrm_control.app.alerts import alerting
 from xrm_control.app.outcome import Outcome
 from xrm_control.app.recipes import Loaded, load, plan
 from xrm_control.app.service import told_to_manager
-from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Reply, Skip, Until
+from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Order, Reply, Skip, Until
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
 from xrm_control.contracts.results import RESULTS
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
@@ -291,7 +291,7 @@ def _lying_there(inbox: Inbox, lying: Collection[str]) -> Iterator[tuple[str, Le
     for number in lying:
         with suppress(DataError):
             letter = inbox.read(number)
-            if isinstance(letter.command, Add | Skip | Until):
+            if isinstance(letter.command, Add | Skip | Order | Until):
                 yield number, letter
             else:
                 inbox.answer(number, Reply(accepted=False, text="it came while nobody carried the run out"))

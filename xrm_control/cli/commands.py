@@ -27,7 +27,7 @@ _BOX = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*[xX]\s*(\d+(?:\.\d*)?|\.\d+)")
 
 def register(cli: typer.Typer, go_on: GoOn) -> None:
     """Add the commands to `cli`; `go_on` carries out `continue`."""
-    for command in (pause, skip, until, stop, abort):
+    for command in (pause, skip, order, until, stop, abort):
         cli.command()(command)
     # A place may begin with a minus.
     cli.command(context_settings={"ignore_unknown_options": True})(add)
@@ -69,6 +69,21 @@ def skip(
 
     _require_name(roi, "ROI")
     _send(run, Skip(roi=roi), json_)
+
+
+def order(
+    run: _RunPath,
+    rois: Annotated[list[str], typer.Argument(metavar="ROI...", help="regions: roi-04 roi-02", show_default=False)],
+    json_: _AsJson = False,
+) -> None:
+    """Scan these regions first of those that wait, in this order; the others follow as they stood."""
+    from xrm_control.app.commands import Order
+
+    for roi in rois:
+        _require_name(roi, "ROI")
+    if twice := [roi for roi in rois if rois.count(roi) > 1]:
+        raise RecipeError("is named twice", where="ROI", value=twice[0], remedy="name each region once")
+    _send(run, Order(rois=tuple(rois)), json_)
 
 
 def add(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from xrm_control.contracts.document import Document, JsonFile, Record
 
@@ -45,6 +45,25 @@ class Skip(Record):
     @property
     def text(self) -> str:
         return f"skip {self.roi}"
+
+
+class Order(Record):
+    """Scan these regions first of those that wait, in this order; the others follow as they stood."""
+
+    kind: Literal["order"] = "order"
+    rois: tuple[Annotated[str, Field(pattern=_ROI)], ...] = Field(min_length=1, max_length=99)
+
+    @field_validator("rois")
+    @classmethod
+    def _each_once(cls, rois: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [roi for roi in rois if rois.count(roi) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice")
+        return rois
+
+    @property
+    def text(self) -> str:
+        return f"order {' '.join(self.rois)}"
 
 
 class Add(Record):
@@ -99,7 +118,7 @@ class Abort(Record):
         return "abort"
 
 
-Command = Annotated[Pause | Continue | Skip | Add | Until | Stop | Abort, Field(discriminator="kind")]
+Command = Annotated[Pause | Continue | Skip | Order | Add | Until | Stop | Abort, Field(discriminator="kind")]
 
 
 class Letter(Document):

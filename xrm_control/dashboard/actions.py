@@ -8,21 +8,21 @@ from xrm_control.core.states import ENDING, ENDS, RunState
 from xrm_control.dashboard.models import ActionView
 from xrm_control.storage.records import RunSummary
 
-PAUSE, CONTINUE, RESUME, SKIP, ADD, UNTIL, STOP, ABORT = NAMES = (
-    "pause", "continue", "resume", "skip", "add", "until", "stop", "abort",
+PAUSE, CONTINUE, RESUME, SKIP, ORDER, ADD, UNTIL, STOP, ABORT = NAMES = (
+    "pause", "continue", "resume", "skip", "order", "add", "until", "stop", "abort",
 )  # fmt: skip
 
 
-def actions(summary: RunSummary, *, skippable: bool) -> tuple[ActionView, ...]:
-    """Each action. skippable: whether a region is left that can be set aside."""
+def actions(summary: RunSummary, *, skippable: bool, waiting: int = 0) -> tuple[ActionView, ...]:
+    """Each action. skippable: whether a region is left that can be set aside; waiting: how many are not begun."""
     state = None if summary.state is None else summary.state.state
     return tuple(
         ActionView(name=name, possible=not reason, reason=reason)
-        for name, reason in _reasons(summary, state, skippable)
+        for name, reason in _reasons(summary, state, skippable, waiting)
     )
 
 
-def _reasons(summary: RunSummary, state: RunState | None, skippable: bool) -> Iterator[tuple[str, str]]:
+def _reasons(summary: RunSummary, state: RunState | None, skippable: bool, waiting: int) -> Iterator[tuple[str, str]]:
     over = _over(summary, state)
     nobody = "" if summary.alive else "nobody carries the run out"
     paused = state is RunState.PAUSED
@@ -33,6 +33,7 @@ def _reasons(summary: RunSummary, state: RunState | None, skippable: bool) -> It
         "a process carries the run out" if summary.alive else ("the run is done" if state is RunState.DONE else ""),
     )
     yield SKIP, over or ("" if skippable else "no region is left to be skipped")
+    yield ORDER, over or ("" if waiting > 1 else "fewer than two regions wait for their scan")
     yield ADD, over
     yield UNTIL, over
     yield STOP, over or nobody

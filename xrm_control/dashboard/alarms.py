@@ -16,6 +16,7 @@ from xrm_control.storage.records import RunSummary
 from xrm_control.storage.run_folder import RunFolder
 
 LOW_DISK_BYTES = 5_000_000_000
+DISK_FULL = "the disk is nearly full"
 _MOST = 20
 
 
@@ -112,7 +113,7 @@ def _of_the_disk(free_bytes: int) -> Iterator[Alarm]:
     if free_bytes < LOW_DISK_BYTES:
         yield Alarm(
             level=Level.WARNING,
-            cause="the disk is nearly full",
+            cause=DISK_FULL,
             evidence=f"{free_bytes / 1e9:.2f} GB are free",
             cure="free some space: the run stops safely before it is full, and can be gone on with",
         )

@@ -13,7 +13,10 @@ from xrm_control.core.states import FrameKind, FrameOutcome, Level, RunState, Ve
 
 
 class RunCard(Record):
-    """A run in the list. particles: whole ones, None while nothing is summed up; verdict: None before its end."""
+    """A run in the list. particles: whole ones, None while nothing is summed up; verdict: None before its end.
+
+    last_utc: when its present state began; campaign: queue and item that it is of, "" for a run of its own.
+    """
 
     name: str
     recipe_name: str
@@ -28,6 +31,8 @@ class RunCard(Record):
     particles: int | None
     verdict: Verdict | None
     problem: str = Field(default="", description="why its folder cannot be read")
+    last_utc: str | None = None
+    campaign: str = ""
 
 
 class Runs(Record):
@@ -281,11 +286,12 @@ class Draft(Record):
 
 
 class DraftView(Record):
-    """What is wrong with a draft (nothing: it can be started), and what it will cost."""
+    """What is wrong with a draft (nothing: it can be started), and what it will cost; rehearse: whether it can be."""
 
     faults: tuple[Refusal, ...]
     warnings: tuple[str, ...]
     plan: Plan | None
+    rehearse: ActionView | None = None
 
 
 class Start(Draft):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from xrm_control.contracts.results import RESULTS, RunResults
@@ -49,19 +50,32 @@ class RunsFolder:
     def _places(self) -> tuple[Path, ...]:
         return (self.root, *self.further())
 
-    def list(self, search: str = "", verdict: Verdict | None = None, offset: int = 0, limit: int = 50) -> Runs:
-        """The runs whose name, recipe, sample or start contains all words of `search`."""
+    def list(
+        self,
+        search: str = "",
+        verdict: Verdict | None = None,
+        offset: int = 0,
+        limit: int = 50,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Runs:
+        """The runs whose name, recipe, sample, campaign or start contains all words of `search`, and that were carried
+        out at a time between `since` and `until`.
+        """
         words = search.casefold().split()
         found = [
             card
             for card in self._cards()
             if all(
-                word in f"{card.name} {card.recipe_name} {card.sample} {card.started_utc}".casefold() for word in words
+                word in f"{card.name} {card.recipe_name} {card.sample} {card.campaign} {card.started_utc}".casefold()
+                for word in words
             )
             and (verdict is None or card.verdict is verdict)
+            and _within(card, since, until)
         ]
         present = {card.name for card in found}
-        if not words and verdict is None:
+        if not words and verdict is None and since is None and until is None:
             self._known = {name: known for name, known in self._known.items() if name in present}
         return Runs(runs=tuple(found[offset : offset + limit]), total=len(found))
 
@@ -71,8 +85,12 @@ class RunsFolder:
             stamp, alive = _stamp(folder), folder.holder() is not None
             known = self._known.get(name)
             if known is None or known[:2] != (stamp, alive):
-                known = self._known[name] = (stamp, alive, card_of(folder, alive=alive))
+                known = self._known[name] = (stamp, alive, self._card(folder, alive=alive))
             yield known[2]
+
+    def _card(self, folder: RunFolder, *, alive: bool) -> RunCard:
+        card = card_of(folder, alive=alive)
+        return card if folder.path.parent == self.root else card.model_copy(update={"campaign": _campaign(folder)})
 
 
 def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
@@ -101,7 +119,26 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
         planned=max(frames.planned, int(plans[-1].data["images"]) if plans else 0),
         particles=None if results is None else results.counts.whole_particles,
         verdict=None if results is None else results.verdict.status,
+        last_utc=None if state is None else state.utc,
     )
+
+
+def _campaign(folder: RunFolder) -> str:
+    """Queue and item: a run of an item lies in ``QUEUE/items/ITEM/runs``."""
+    item = folder.path.parent.parent
+    return f"{item.parent.parent.name} {item.name}"
+
+
+def _within(card: RunCard, since: datetime | None, until: datetime | None) -> bool:
+    """Whether it was carried out in that time; one whose times are not known was in none."""
+    if since is None and until is None:
+        return True
+    try:
+        begun = datetime.fromisoformat(card.started_utc)
+        last = begun if card.last_utc is None else datetime.fromisoformat(card.last_utc)
+    except ValueError:
+        return False
+    return (until is None or begun < until) and (since is None or card.alive or max(begun, last) >= since)
 
 
 def results_of(folder: RunFolder) -> RunResults | None:

@@ -32,6 +32,7 @@ from xrm_control.dashboard.control import Helm
 from xrm_control.dashboard.drafts import Recipes, refusal
 from xrm_control.dashboard.models import Refusal
 from xrm_control.dashboard.queues import runs_of
+from xrm_control.dashboard.rehearsing import Rehearser
 from xrm_control.dashboard.runs import RunsFolder
 from xrm_control.dashboard.starting import Starter
 from xrm_control.dashboard.watching import Watch
@@ -48,6 +49,7 @@ class Window:
     recipes: Recipes
     access: Access
     starter: Starter
+    rehearser: Rehearser
     queue: Path | None = None
     helm: Helm = field(default_factory=Helm)
     lookers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_LOOKERS, "look"))
@@ -81,14 +83,15 @@ class Window:
 
 def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = None) -> FastAPI:
     """root: the folder of the runs; recipes: of those that may be started; queue: whose items' runs are shown too."""
-    from xrm_control.dashboard.routes import acting, looking, queueing, streaming
+    from xrm_control.dashboard.routes import acting, charts, looking, nights, queueing, rehearsals, streaming
 
     runs = RunsFolder(root, lambda: runs_of(queue))
-    window = Window(runs, Recipes(recipes, root), access, Starter(root), queue)
+    window = Window(runs, Recipes(recipes, root), access, Starter(root), Rehearser(root), queue)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        window.rehearser.cancel()
         for pool in (window.lookers, window.actors, window.watchers):
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -97,7 +100,7 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
         lifespan=lifespan, responses={code: {"model": Refusal} for code in (400, 403, 404, 409, 413, 422, 504)},
     )  # fmt: skip
     app.state.window = window
-    for routes in (looking, streaming, acting, queueing):
+    for routes in (looking, streaming, acting, rehearsals, nights, charts, queueing):
         app.include_router(routes.router)
     static = resources.files("xrm_control") / "dashboard" / "static"
     page = Path(str(static)) / "index.html"

@@ -14,6 +14,7 @@ from xrm_control.core.states import ENDS, WAITING, FrameKind, RoiState, RunState
 from xrm_control.dashboard.actions import actions
 from xrm_control.dashboard.alarms import alarms
 from xrm_control.dashboard.models import FrameView, RunView, StageView
+from xrm_control.dashboard.mosaic import rois_of
 from xrm_control.dashboard.runs import results_of
 from xrm_control.processing.achieved import pauses
 from xrm_control.storage.journal_reader import JournalReader
@@ -63,7 +64,7 @@ def look(folder: RunFolder) -> RunView:
         ),
         last_frame=None if last is None else frame_view(*last),
         flux=_flux(flats),
-        actions=actions(summary, skippable=_skippable(summary)),
+        actions=actions(summary, skippable=_skippable(summary), waiting=_waiting(folder, summary)),
         alarms=alarms(summary, folder, results, free),
         disk_free_bytes=free,
         report=folder.report.is_file(),
@@ -98,6 +99,13 @@ def _before(states: Sequence[StateRecord]) -> RunState | None:
         return None
     working = [one.state for one in states if one.state not in (*WAITING, *ENDS, RunState.ABORTING, RunState.FAILING)]
     return working[-1] if working else None
+
+
+def _waiting(folder: RunFolder, summary: RunSummary) -> int:
+    """How many regions are chosen and not begun."""
+    known = rois_of(folder)
+    begun = {stage.roi for stage in summary.stages} | set(summary.rois)
+    return 0 if known is None else sum(roi.name not in begun for roi in known.rois)
 
 
 def _skippable(summary: RunSummary) -> bool:

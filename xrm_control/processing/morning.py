@@ -10,6 +10,7 @@ from pathlib import Path
 from xrm_control.contracts.morning import Evidence, Morning, MorningItem, Totals
 from xrm_control.contracts.queue import Item, QueueSettings
 from xrm_control.core.queue_states import AHEAD, ItemState
+from xrm_control.core.states import RunState
 from xrm_control.storage.queue_folder import Contents, ItemFolder, QueueFolder
 
 MOSAIC_PICTURE, PARTICLE_PICTURE = "mosaic.jpg", "particle.jpg"
@@ -100,6 +101,16 @@ def _next(queue: Path, place: ItemFolder, item: Item, run: Path | None) -> Itera
         case ItemState.WAITING | ItemState.RUNNING | ItemState.HELD | ItemState.PAUSED | ItemState.REMOVED:
             # The queue goes on with them.
             return
+
+
+def next_of_run(run: Path, state: RunState | None, *, alive: bool) -> tuple[str, ...]:
+    """What to do about a run that is no queue's, as commands to copy."""
+    where = shlex.quote(str(run))
+    if alive:
+        return (f"xrm status {where} --watch",)
+    if state is RunState.DONE:
+        return (f"xrm verify {where}",)
+    return (f"xrm status {where}", f"xrm resume {where}")
 
 
 def _next_of_queue(

@@ -16,6 +16,7 @@ from xrm_control.contracts.commands import (
     Command,
     Continue,
     Letter,
+    Order,
     Pause,
     Reply,
     Skip,
@@ -31,6 +32,7 @@ from xrm_control.core.tasks import begin
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.roi.strategy import Roi
 from xrm_control.session.context import RunContext
+from xrm_control.session.ordering import record_order, reordered, require_waiting, waiting_of
 from xrm_control.session.regions import Wanted, add, require_possible, those_of
 from xrm_control.session.resuming import Found, fit_together, look_again
 from xrm_control.session.safe_state import stand_safe
@@ -78,6 +80,7 @@ class Commands:
         self._end: Wish | None = None
         self._skips: dict[str, Wish] = {}
         self._adds: list[Wish] = []
+        self._orders: list[Wish] = []
         self._over: set[str] = set()
         self._closed = False
         self._adding = asyncio.Lock()
@@ -91,6 +94,8 @@ class Commands:
                     self._adds.append(wish)
                 case Skip(roi=roi):
                     self._skips[roi] = wish
+                case Order():
+                    self._orders.append(wish)
                 case Until():
                     self._end = wish
                 case Pause() | Continue() | Stop() | Abort():
@@ -136,6 +141,10 @@ class Commands:
         for name, wish in list(self._skips.items()):
             if name not in self._run.journal.roi_states():
                 self._set_aside(wish, name)
+        for wish in self._orders:
+            if isinstance(wish.command, Order):
+                await self._order(wish, wish.command)
+        self._orders.clear()
         self.reached(_ROIS)
 
     def reached(self, stage: str) -> None:
@@ -264,6 +273,9 @@ class Commands:
                 return "goes on"
             case Skip(roi=roi):
                 return self._may_skip(command, roi)
+            case Order():
+                require_waiting(command, self._names(), self._run.journal)
+                return "the order is changed" if self.rois else "the order is changed when the run comes to its regions"
             case Add():
                 if self.rois:
                     return "is added"
@@ -317,6 +329,10 @@ class Commands:
                 self._set_aside(wish, roi)
             case Skip(roi=roi):
                 self._skips[roi] = wish
+            case Order() as order if self.rois:
+                return f"scanned next: {', '.join(await self._order(wish, order))}"
+            case Order():
+                self._orders.append(wish)
             case Add() as place if self.rois:
                 names = ", ".join(roi.name for roi in await self._add(place, wish.by))
                 self._done(wish, f"as {names}")
@@ -339,6 +355,20 @@ class Commands:
             new = await add(self._run, self._mosaic, Wanted(place, by), self.rois)
             self.rois += new
         return new
+
+    async def _order(self, wish: Wish, order: Order) -> list[str]:
+        """Change the order of the regions that wait; those, as they are scanned from now on. Raises StorageError."""
+        async with self._adding:
+            before = self.rois
+            self.rois = reordered(before, order, self._run.journal)
+            try:
+                await record_order(self._run, self.rois)
+            except XrmError:
+                self.rois = before
+                raise
+        waiting = waiting_of([roi.name for roi in self.rois], self._run.journal)
+        self._done(wish, f"scanned next: {', '.join(waiting) or 'none'}")
+        return waiting
 
     def _set_aside(self, wish: Wish, roi: str) -> None:
         reason = f"skipped by {wish.by}"

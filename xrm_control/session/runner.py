@@ -193,8 +193,10 @@ class Runner:
         await commands.chosen(await regions.pick(run, mosaic, commands.wanted, commands.refused))
         scanned = 0
         while not await commands.close(scanned):
-            for roi in commands.rois[scanned:]:
-                await commands.wait(roi.name)
+            while scanned < len(commands.rois):
+                await commands.wait(commands.rois[scanned].name)
+                # Meanwhile somebody may have changed their order.
+                roi = commands.rois[scanned]
                 await self._scan(commands, roi, mosaic, found)
                 commands.reached(roi.name)
                 scanned += 1

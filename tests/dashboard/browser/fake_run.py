@@ -16,7 +16,7 @@ TILE_UM = 60.0
 COLUMNS, ROWS = 4, 3
 SIDE = 24
 PARTICLES = 12_000
-ACTIONS = ("pause", "continue", "resume", "skip", "add", "until", "stop", "abort")
+ACTIONS = ("pause", "continue", "resume", "skip", "order", "add", "until", "stop", "abort")
 STARTED = "2026-11-26T18:00:00+00:00"
 
 

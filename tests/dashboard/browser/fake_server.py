@@ -156,6 +156,12 @@ class Handler(BaseHTTPRequestHandler):
         elif command["kind"] == "continue":
             run.state, run.impossible = "scanning", {"continue": "nothing is paused", "resume": "it runs"}
             run.say("scanning", kind="run.state")
+        elif command["kind"] == "order":
+            place = {name: at for at, name in enumerate(command["rois"])}
+            waiting = [region for region in run.regions if not region["planned"]]
+            waiting.sort(key=lambda region: place.get(region["name"], len(place)))
+            run.regions = [region for region in run.regions if region["planned"]] + waiting
+            run.say("order")
         elif command["kind"] == "add":
             run.add_region(command["x_um"], command["y_um"], command.get("width_um") or 50.0)
             run.say(f"roi-{len(run.regions):02d} added")

@@ -12,9 +12,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.browser.conftest import until
+from tests.dashboard.browser.test_usable import FAINT, NAMELESS
 from tests.dashboard.conftest import listening
 from tests.session.scripted import SMALL
-from tests.system.conftest import write_recipe
+from tests.system.conftest import SHORT, write_recipe
 from tests.system.test_failing_disk import SHORTEST
 from xrm_control import app
 from xrm_control.contracts.commands import Abort
@@ -46,6 +47,11 @@ def living(tmp_path: Path) -> Iterator[Path]:
     thread.join()
 
 
+def readable(page: Page) -> None:
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(FAINT) == []
+
+
 # The first: the run that has ended is carried out in this thread, before the browser has an event loop in it.
 def test_an_ended_run_is_looked_at(page: Page, ended: Path, tmp_path: Path) -> None:
     with listening(ended.parent, tmp_path) as url:
@@ -62,6 +68,19 @@ def test_an_ended_run_is_looked_at(page: Page, ended: Path, tmp_path: Path) -> N
         until(page, "document.querySelector('.mesh-canvas')?.dataset.drawn > 0")
         page.goto(f"{url}/#/compare/{ended.name}/{ended.name}")
         expect(page.locator(".numbers")).to_contain_text("Whole particles")
+        page.goto(f"{url}/#/run/{ended.name}/trends")
+        expect(page.locator(".timeplot canvas").first).to_be_visible()
+        page.locator(".timeplot").first.focus()
+        page.keyboard.press("Home")
+        expect(page.locator(".reading").first).to_contain_text("100 % of the first")
+        readable(page)
+        page.goto(f"{url}/#/")
+        page.locator(".list a.plain").click()
+        expect(page.locator(".night-card")).to_contain_text("1 of 1 regions measured")
+        readable(page)
+        page.goto(f"{url}/#/batches?number=n_of_none")
+        expect(page.locator(".empty")).to_contain_text("No run states this number")
+        readable(page)
 
 
 def test_a_living_run_is_watched_and_acted_on(page: Page, living: Path, tmp_path: Path) -> None:
@@ -93,7 +112,8 @@ def test_a_living_run_is_watched_and_acted_on(page: Page, living: Path, tmp_path
 def test_a_recipe_is_checked_planned_and_started(page: Page, tmp_path: Path) -> None:
     recipes = tmp_path / "recipes"
     recipes.mkdir()
-    write_recipe(recipes, **SHORTEST)
+    # With noise: without, and without images, all pixels of a frame are the same, which is refused.
+    write_recipe(recipes, **{**SHORTEST, "instrument": SHORT["instrument"]})
     with listening(tmp_path / "runs", recipes) as url:
         page.goto(f"{url}/#/launch")
         page.locator(".recipe").click()
@@ -105,6 +125,13 @@ def test_a_recipe_is_checked_planned_and_started(page: Page, tmp_path: Path) -> 
         expect(page.locator("#set-scan-projections-fault")).to_contain_text("at least 2", timeout=LONG_MS)
         expect(start).to_have_attribute("aria-disabled", "true")
         field.fill("31")
+        expect(start).not_to_have_attribute("aria-disabled", "true", timeout=LONG_MS)
+        page.get_by_role("button", name="Rehearse").click()
+        expect(page.locator(".rehearsed .facts")).to_contain_text("complete", timeout=LONG_MS)
+        expect(page.locator(".rehearsed .warned")).to_be_hidden()
+        page.locator("#set-scan-projections").fill("33")
+        expect(page.locator(".rehearsed .warned")).to_contain_text("with other settings than those now")
+        page.locator("#set-scan-projections").fill("31")
         expect(start).not_to_have_attribute("aria-disabled", "true", timeout=LONG_MS)
         start.click()
         expect(page).to_have_url(re.compile("#/run/"), timeout=LONG_MS)

@@ -31,6 +31,12 @@ def report(queue: Path) -> tuple[Path, Morning]:
     return folder.morning_html, made
 
 
+def as_of_now(queue: Path) -> Morning:
+    """What the page would tell now; nothing is written. Raises DataError for what is no queue."""
+    folder = QueueFolder.open(queue)
+    return _made(folder, running=folder.runner() is not None)
+
+
 def note_evidence(folder: QueueFolder, item: Item, tell: Tell) -> None:
     """Keep what an item's run shows, with its pictures."""
     from xrm_control.reporting.morning_pictures import mosaic_picture, particle_picture

@@ -13,7 +13,7 @@ from xrm_control.contracts.document import Record
 from xrm_control.core.errors import RecipeError
 from xrm_control.dashboard.costs import cost_of
 from xrm_control.dashboard.drafts import overrides
-from xrm_control.dashboard.models import Control, Cost, Draft, DraftView, Said, Start, Take, Wish
+from xrm_control.dashboard.models import ActionView, Control, Cost, Draft, DraftView, Said, Start, Take, Wish
 from xrm_control.dashboard.routes.asking import Asker, Client, Here, aside
 
 router = APIRouter()
@@ -68,7 +68,10 @@ async def start(here: Here, draft: Start, client: Client) -> Said:
 @router.post("/api/drafts/check")
 async def check(here: Here, draft: Draft) -> DraftView:
     """What is wrong with a draft, and what it will cost; nothing is done."""
-    return await aside(here.lookers, lambda: here.recipes.check(draft))
+    view = await aside(here.lookers, lambda: here.recipes.check(draft))
+    reason = here.rehearser.obstacle(view.plan)
+    rehearse = ActionView(name="rehearse", possible=not reason, reason=reason)
+    return view.model_copy(update={"rehearse": rehearse})
 
 
 @router.post("/api/control/take")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
+from pydantic import AwareDatetime
 
 from xrm_control.core.states import Level, Verdict
 from xrm_control.dashboard import metrics
@@ -41,11 +42,13 @@ async def list_runs(
     here: Here,
     search: Annotated[str, Query(max_length=200)] = "",
     verdict: Verdict | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Runs:
-    """The newest first."""
-    return await aside(here.lookers, lambda: here.runs.list(search, verdict, offset, limit))
+    """The newest first; since, until: those that were carried out at a time between them."""
+    return await aside(here.lookers, lambda: here.runs.list(search, verdict, offset, limit, since=since, until=until))
 
 
 @router.get("/api/runs/{run}")

@@ -26,11 +26,11 @@ export async function ask(title, words, label, value, confirm) {
 }
 
 const KEYS = [
-  ["?", "this help"], ["g r", "runs"], ["g n", "new run"], ["t", "theme: automatic, light, dark"],
+  ["?", "this help"], ["g r", "runs"], ["g n", "new run"], ["g m", "the night, in the morning"], ["g b", "batch against batch"], ["t", "theme: automatic, light, dark"],
   ["Run page", null],
   ["drag, arrows", "move the mosaic"], ["wheel, pinch, + −", "zoom"], ["0", "all of it"],
   ["b", "draw a box (or Shift and drag, or double-click for one window)"], ["Esc", "leave it"],
-  ["p / c", "pause / continue"], ["Shift + A", "abort at once"], ["n / N", "next / previous region"],
+  ["p / c", "pause / continue"], ["Shift + A", "abort at once"], ["n / N", "next / previous region"], ["Alt + ↑ ↓", "on a region that waits: scan it earlier, later"],
   ["Slices", null],
   ["← →, wheel", "slice by slice"], ["PageUp PageDown", "ten slices"], ["Home End", "first, last"],
   ["Space", "play"], ["1 2 3", "plane xy, xz, yz"], ["l", "labels"],

@@ -3,6 +3,7 @@ import { get, newRequest, post, RefusedError, told } from "./api.js";
 import { control } from "./control.js";
 import { attribute, el, put, text } from "./dom.js";
 import { bytes, clockIn, dose, duration, number } from "./format.js";
+import { RehearsalPanel } from "./rehearsal.js";
 import { errorPanel, say, sayError } from "./said.js";
 
 /** Sections that are open from the start: what changes from run to run. */
@@ -27,7 +28,8 @@ class LaunchPage {
     this.settings = el("section", { class: "panel", hidden: true, "aria-labelledby": "settings-head" }, el("div", { class: "panel-head wrap" }, el("h2", { id: "settings-head" }, "Settings"), this.find), this.form);
     this.verdict = el("div", { "aria-live": "polite" }, el("p", { class: "muted" }, recipes.length ? "Choose a recipe." : "There is no recipe here. Start the server with --recipes FOLDER."));
     this.start = el("button", { type: "button", class: "primary", "aria-disabled": "true", on: { click: () => void this.begin() } }, "Start run");
-    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.start);
+    this.rehearsal = new RehearsalPanel(() => (this.recipe ? this.draft : null));
+    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.rehearsal.element, this.start);
     put(main, el("div", { class: "launch" }, el("div", { class: "run" },
       el("section", { class: "panel" }, el("h1", {}, "New run"), el("div", { class: "recipes" }, this.cards)), this.settings), this.plan));
   }
@@ -88,6 +90,7 @@ class LaunchPage {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     this.ready(false, "it is being checked");
+    this.rehearsal.may("it is being checked");
     try {
       const view = await post("/api/drafts/check", this.draft, { signal: asking.signal, timeoutMs: 60000 });
       if (!asking.signal.aborted) this.show(view);
@@ -96,7 +99,8 @@ class LaunchPage {
     }
   }
 
-  show({ faults, warnings, plan }) {
+  show({ faults, warnings, plan, rehearse }) {
+    this.rehearsal.may(rehearse ? rehearse.reason : "");
     for (const { input, fault } of this.fields.values()) { text(fault, ""); attribute(input, "aria-invalid", null); }
     const elsewhere = faults.filter((fault) => {
       const path = [...this.fields.keys()].filter((p) => (fault.where ?? "").includes(p)).sort((a, b) => b.length - a.length)[0];
@@ -152,6 +156,7 @@ class LaunchPage {
   close() {
     clearTimeout(this.timer);
     this.asking?.abort();
+    this.rehearsal.close();
   }
 }
 

@@ -19,6 +19,9 @@ const ROUTES = [
   { match: /^\/run\/([^/]+)\/volume\/([^/]+)$/, name: "volume", load: () => import("./volume/page.js") },
   { match: /^\/run\/([^/]+)\/particles$/, name: "particles", load: () => import("./particles/page.js") },
   { match: /^\/compare\/([^/]+)\/([^/]+)$/, name: "compare", load: () => import("./compare.js") },
+  { match: /^\/night(?:\/([\d-]+))?$/, name: "night", load: () => import("./night.js") },
+  { match: /^\/run\/([^/]+)\/trends$/, name: "trends", load: () => import("./trends.js") },
+  { match: /^\/batches$/, name: "batches", load: () => import("./chart.js") },
   { match: /^\/queue$/, name: "queue", load: () => import("./queue.js") },
   { match: /^\/launch$/, name: "launch", load: () => import("./launch.js") },
 ];
@@ -39,7 +42,7 @@ async function go() {
     return;
   }
   try {
-    const parts = (path.match(route.match) ?? []).slice(1).map(decodeURIComponent);
+    const parts = (path.match(route.match) ?? []).slice(1).map((part) => (part === undefined ? part : decodeURIComponent(part)));
     const module = await route.load();
     if (mine !== visit) return;
     main.className = `page-${route.name}`;
@@ -73,11 +76,12 @@ function theme(step) {
   dispatchEvent(new Event("xrm-theme"));
 }
 
+const PLACES = { r: "#/", n: "#/launch", m: "#/night", b: "#/batches" };
 let went = false;
 function keys(event) {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (page?.key?.(event)) { event.preventDefault(); return; }
-  if (went && (event.key === "r" || event.key === "n")) location.hash = event.key === "r" ? "#/" : "#/launch";
+  if (went && PLACES[event.key]) location.hash = PLACES[event.key];
   else if (event.key === "?") help();
   else if (event.key === "t") theme(1);
   went = event.key === "g";

@@ -17,6 +17,7 @@ import { ParticleLayer } from "./particlelayer.js";
 import { Progress } from "./progress.js";
 import { RegionCard } from "./regioncard.js";
 import { RegionList } from "./regions.js";
+import { Reorder } from "./reorder.js";
 import { standing, StateLine } from "./states.js";
 
 /** @returns {Promise<import("../main.js").Page>} */
@@ -43,7 +44,7 @@ class RunPage {
     this.frame = new LastFrame();
     this.log = new Log(name);
     this.alarms = new Alarms((action, alarm) => this.cure(action, alarm), (action) => this.orders.may(action));
-    this.list = new RegionList({ choose: (region) => this.choose(region), hover: (region) => this.mosaic.hover(region, false) });
+    this.list = new RegionList({ choose: (region) => this.choose(region), hover: (region) => this.mosaic.hover(region, false) }, new Reorder(this.orders));
     this.card = new RegionCard(name, this.orders, () => this.choose(""));
     this.adding = new AddCard(this.orders);
     this.actions = new ActionBar(this.orders, { add: () => this.wish(this.middle()), skip: () => this.skip(), regions: () => this.store.regions });
@@ -107,7 +108,8 @@ class RunPage {
     document.title = `${grave ? `▲${grave} ` : ""}${standing(run).word} · ${run.recipe_name} · xrm`;
     const file = (name) => `/api/runs/${encodeURIComponent(run.name)}/files/${name}`;
     put(this.links, run.report ? el("a", { class: "button", href: file("report.html"), target: "_blank", rel: "noopener" }, "Report") : "",
-      run.results ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/particles` }, "Particle table") : "");
+      run.results ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/particles` }, "Particle table") : "",
+      el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/trends` }, "Trends"));
   }
 
   choose(name) {

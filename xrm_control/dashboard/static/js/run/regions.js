@@ -4,13 +4,14 @@ import { number, percent } from "../format.js";
 import { regionStyle } from "../colour.js";
 
 export class RegionList {
-  /** @param {{choose: (name: string) => void, hover: (name: string) => void}} on */
-  constructor(on) {
+  /** @param {{choose: (name: string) => void, hover: (name: string) => void}} on @param {import("./reorder.js").Reorder} order */
+  constructor(on, order) {
     this.on = on;
+    this.order = order;
     this.rows = el("ul", { class: "regions-list" });
     this.count = el("span", { class: "muted" });
     this.empty = el("p", { class: "muted" }, "None yet. Draw a box on the mosaic, or double-click it, to have a place scanned; the recipe's strategy chooses others.");
-    this.element = el("section", { class: "panel regions", "aria-labelledby": "regions-head" }, el("div", { class: "panel-head" }, el("h2", { id: "regions-head" }, "Regions"), this.count), this.empty, this.rows);
+    this.element = el("section", { class: "panel regions", "aria-labelledby": "regions-head" }, el("div", { class: "panel-head" }, el("h2", { id: "regions-head" }, "Regions"), this.count), this.empty, order.hint, this.rows);
   }
 
   update(regions, chosen) {
@@ -30,6 +31,7 @@ export class RegionList {
       text(node.trust, r.trust === "pass" ? "✓" : r.trust === "doubt" ? "?" : r.trust === "redo" ? "↻" : "");
       attribute(node.trust, "title", r.trust ? `trust: ${r.trust}${r.doubts.length ? `: ${r.doubts.join("; ")}` : ""}` : null);
     });
+    this.order.update(regions, [...this.rows.children]);
   }
 
   make(name) {
@@ -39,6 +41,7 @@ export class RegionList {
     const node = el("li", {}, button);
     node.button = button;
     node.trust = trust;
+    this.order.furnish(node, name);
     return node;
   }
 }
