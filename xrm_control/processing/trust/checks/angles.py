@@ -11,6 +11,7 @@ from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.reconstructor import angular_gaps
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
 _MISSING_DEG, _REDO_DEG = 3.0, 60.0
 _FEW = 0.5
@@ -52,3 +53,20 @@ class AnglesCheck(TrustCheck):
                 numbers,
             )
         return self.passed(f"{views} views, no gap", numbers)
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        gaps = angular_gaps(evidence.theta_deg)
+        views = np.sort(evidence.theta_deg % 180.0)
+        spans = [(gap.from_deg, gap.to_deg) for gap in gaps]
+        # One that goes on beyond 180 begins again at 0.
+        spans += [(0.0, high - 180.0) for _, high in spans if high > 180.0]
+        steps = Series(views[:-1], np.diff(views), "to the next view")
+        return Chart(
+            "Angles of the views, and gaps",
+            "angle modulo 180 (degrees)",
+            "step (degrees)",
+            (steps,),
+            spans=tuple((low, min(high, 180.0)) for low, high in spans),
+        )

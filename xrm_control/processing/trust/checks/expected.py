@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
 _FACTOR, _SIGMAS = 2.0, 3.0
 
@@ -41,3 +42,16 @@ class ExpectedCheck(TrustCheck):
             "noise or artefacts taken for particles: look at the slices, the flats and the threshold",
             numbers,
         )  # fmt: skip
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        if evidence.roi is None or evidence.whole is None or evidence.particles is None:
+            return None
+        counts = evidence.roi.expected_particles, len(evidence.whole), len(evidence.particles)
+        names = "promised by the mosaic", "whole", "cut ones too"
+        bars = tuple(
+            Series([at], [count], f"{name}: {count}", style="bars", odd=at == 0)
+            for at, (count, name) in enumerate(zip(counts, names, strict=True))
+        )
+        return Chart("Particles", "", "count", bars)
