@@ -37,12 +37,13 @@ class AxisHalvesCheck(TrustCheck):
         except DataError:
             return self.nothing("no two views half a turn apart")
         seen = transmission(evidence.scan, evidence.spec.preprocess, views=views, references=evidence.references)
-        rows = seen.values.shape[1]
+        values = evidence.straight(seen.values)
+        rows = values.shape[1]
         if rows < _LEAST_ROWS:
             return self.nothing("too few rows")
         stated = evidence.quality.rotation_axis_uncertainty_px or 0.0
         try:
-            halves = _halves(seen.values, theta[views])
+            halves = _halves(values, theta[views])
         except DataError as error:
             return self.doubt(f"no axis in half of the data: {error.what}", "look at the views at 0 and 180 degrees")
         upper, lower = halves[0].ends
@@ -83,6 +84,7 @@ class AxisHalvesCheck(TrustCheck):
         one, other = pairs[0]
         views = np.array([one, other])
         seen = transmission(evidence.scan, evidence.spec.preprocess, views=views, references=evidence.references).values
+        seen = evidence.straight(seen)
         first, second = (-np.log(np.maximum(image, 0.02)) for image in seen)
         from_axis = moved(first[:, ::-1], 0.0, 2 * evidence.axis_px - (first.shape[1] - 1))
         most = max(float(np.percentile(np.abs(second), 99)) / 2, 1e-6)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
+import numpy as np
+
+from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
@@ -25,7 +28,10 @@ class ExpectedCheck(TrustCheck):
             return self.nothing("no mosaic to compare with")
         if evidence.spec.rows is not None:
             return self.nothing("only some rows are reconstructed")
-        expected, found, every = evidence.roi.expected_particles, len(evidence.whole), len(evidence.particles)
+        # Of a volume that is wider than the window, what lies in the window.
+        within = np.abs(evidence.whole.numbers(Particle.x_um)) <= evidence.roi.width_um / 2
+        inside = np.abs(evidence.particles.numbers(Particle.x_um)) <= evidence.roi.width_um / 2
+        expected, found, every = evidence.roi.expected_particles, int(within.sum()), int(inside.sum())
         chance = _SIGMAS * math.sqrt(max(expected, 1))
         least, most = expected / _FACTOR - chance, expected * _FACTOR + chance + _FACTOR
         numbers = {

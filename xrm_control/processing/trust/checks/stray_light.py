@@ -11,11 +11,13 @@ from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.filters import banded
+from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
 _LIMIT, _MOST_CHANCE = 0.97, 0.02
 _VIEWS = 9
 _LOW_PX, _HIGH_PX = 1.0, 6.0
+_SEEN = 0.6
 
 
 class StrayLightCheck(TrustCheck):
@@ -32,7 +34,7 @@ class StrayLightCheck(TrustCheck):
         if rays is None:
             return self.nothing("the analysis has left no labels or levels")
         chords, integrals = rays
-        slopes = [_slope(one, other, evidence.projector.axis_px) for one, other in zip(chords, integrals, strict=True)]
+        slopes = [_slope(one, other, evidence.projector) for one, other in zip(chords, integrals, strict=True)]
         slopes = [slope for slope in slopes if slope is not None]
         if len(slopes) < 3:
             return self.nothing("too few particles in the face-on views")
@@ -62,10 +64,9 @@ class StrayLightCheck(TrustCheck):
         if found is None or high is None or low is None:
             return None
         chords, integrals = found
-        axis_px = evidence.projector.axis_px
-        slopes = [_slope(one, other, axis_px) for one, other in zip(chords, integrals, strict=True)]
+        slopes = [_slope(one, other, evidence.projector) for one, other in zip(chords, integrals, strict=True)]
         at = len(chords) // 2
-        inner = _inner(chords.shape[2], axis_px)
+        inner = _inner(evidence.projector)
         x, y = (banded(image, _LOW_PX, _HIGH_PX)[inner].ravel() for image in (chords[at], integrals[at]))
         ends = np.array([x.min(), x.max()])
         slope = float(np.median([slope for slope in slopes if slope is not None] or [np.nan]))
@@ -91,14 +92,13 @@ class StrayLightCheck(TrustCheck):
         return chords, evidence.integrals[face_on][:, : chords.shape[1]]
 
 
-def _inner(side: int, axis_px: float) -> tuple[slice, slice]:
-    half = 0.6 * min(axis_px, side - 1 - axis_px)
-    return np.s_[:, round(axis_px - half) : round(axis_px + half)]
+def _inner(projector: Projector) -> tuple[slice, slice]:
+    return np.s_[:, slice(*projector.inner(_SEEN))]
 
 
-def _slope(chords: np.ndarray, integrals: np.ndarray, axis_px: float) -> float | None:
+def _slope(chords: np.ndarray, integrals: np.ndarray, projector: Projector) -> float | None:
     """Of integrals over chords, both rid of what varies slowly; within the columns where the cylinder is deep."""
-    inner = _inner(chords.shape[1], axis_px)
+    inner = _inner(projector)
     if np.count_nonzero(chords[inner] > 0) < 50:
         return None
     x, y = (banded(image, _LOW_PX, _HIGH_PX)[inner].ravel() for image in (chords, integrals))
