@@ -30,7 +30,7 @@ class Projector:
 
     def project(self, volume: NDArray[np.float32], theta_deg: NDArray[np.floating]) -> NDArray[np.float32]:
         """volume (z, side, side) -> (n, z, columns): sums along the rays, in units of the volume times a pixel."""
-        from scipy.sparse import coo_array
+        from scipy.sparse import csc_array
 
         line = np.arange(self.side) - self.middle_px
         y, x = np.meshgrid(line, line, indexing="ij")
@@ -38,16 +38,18 @@ class Projector:
         x, y = x.ravel()[inside], y.ravel()[inside]
         values = np.ascontiguousarray(volume.reshape(len(volume), -1)[:, inside].T, np.float32)
         out = np.empty((len(theta_deg), len(volume), self.columns), np.float32)
-        numbers = np.arange(len(inside))
+        # Each pixel has two entries, in its own column of the matrix: nothing is to be sorted. Rows beyond both edges
+        # of the detector take what misses it.
+        ends = 2 * np.arange(len(inside) + 1, dtype=np.int32)
+        rows, shares = np.empty((len(inside), 2), np.int32), np.empty((len(inside), 2), np.float32)
+        shape = (self.columns + 2, len(inside))
         for target, theta in zip(out, np.radians(theta_deg), strict=True):
             u = self.axis_px + x * np.cos(theta) - y * np.sin(theta)
-            first = np.floor(u).astype(np.int64)
-            share = (u - first).astype(np.float32)
-            columns = np.concatenate([first, first + 1])
-            shares = np.concatenate([1 - share, share])
-            ok = (columns >= 0) & (columns < self.columns)
-            matrix = coo_array(
-                (shares[ok], (columns[ok], np.concatenate([numbers, numbers])[ok])), shape=(self.columns, len(inside))
-            ).tocsr()
-            target[...] = (matrix @ values).T
+            first = np.floor(u)
+            shares[:, 1] = u - first
+            shares[:, 0] = 1 - shares[:, 1]
+            rows[:, 0] = np.clip(first + 1, 0, self.columns + 1)
+            rows[:, 1] = np.clip(first + 2, 0, self.columns + 1)
+            matrix = csc_array((shares.ravel(), rows.ravel(), ends), shape=shape)
+            target[...] = (matrix @ values)[1:-1].T
         return out

@@ -74,6 +74,14 @@ def find_tilt(transmissions: NDArray[np.float32], pairs: Sequence[tuple[int, int
     return Tilt(deg, u_deg, float(np.median([one[2] for one in best])), matters)
 
 
+def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The best correlation of two transmissions (rows, columns) over shifts along the rows, without noise and what
+    varies slowly; 0 where one of them shows nothing.
+    """
+    first, second = (_prepared(np.asarray(image, np.float64)) for image in (one, other))
+    return _correlated(first, second)[0] if first.std() > 0 and second.std() > 0 else 0.0
+
+
 def levelled(
     images: NDArray[np.float32], tilt_deg: float, *, first_row: int = 0, rows: int | None = None
 ) -> NDArray[np.float32]:

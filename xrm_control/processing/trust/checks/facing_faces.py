@@ -74,7 +74,7 @@ class FacingFacesCheck(TrustCheck):
     def _pairs(self, evidence: RegionEvidence) -> list[tuple[float, int, int]]:
         """Share of the smaller cross-section over which two whole particles face each other, with their numbers."""
         size = _thinning(evidence)
-        labels = np.asarray(evidence.labels)[::size, ::size, ::size].astype(np.int64)
+        labels = np.asarray(evidence.labels)[::size, ::size, ::size].astype(np.int32)
         voxel_um = evidence.scan.pixel_size_um * size
         areas = _facing_areas(labels)
         if evidence.particles is None:
@@ -98,7 +98,7 @@ def _thinning(evidence: RegionEvidence) -> int:
     return 1 if evidence.labels is None else max(1, -(-max(evidence.labels.shape) // 256))
 
 
-def _facing_areas(labels: NDArray[np.int64]) -> dict[tuple[int, int], float]:
+def _facing_areas(labels: NDArray[np.int32]) -> dict[tuple[int, int], float]:
     """Area in voxels of the plane patch between any two labels that are at most `_REACH` voxels apart."""
     base = int(labels.max()) + 1
     found: dict[int, list[float]] = {}
@@ -114,7 +114,7 @@ def _facing_areas(labels: NDArray[np.int64]) -> dict[tuple[int, int], float]:
             between = free if step > 1 else True
             met = (near > 0) & (far > 0) & (near != far) & between
             low, high = np.minimum(near[met], far[met]), np.maximum(near[met], far[met])
-            for key, count in zip(*np.unique(low * base + high, return_counts=True), strict=True):
+            for key, count in zip(*np.unique(low.astype(np.int64) * base + high, return_counts=True), strict=True):
                 counts[int(key)] = counts.get(int(key), 0) + int(count)
         for key, count in counts.items():
             found.setdefault(key, [0.0, 0.0, 0.0])[axis] = float(count)
