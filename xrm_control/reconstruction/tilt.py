@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def levelled(
     height, columns = images.shape[1:]
     middle = np.array([((height if rows is None else rows) - 1) / 2 - first_row, (columns - 1) / 2])
     turn = _turn(math.radians(tilt_deg))
-    offset = middle - turn @ middle
+    offset: Any = middle - turn @ middle
     out = np.empty_like(images)
     for target, image in zip(out, images, strict=True):
         affine_transform(image, turn, offset, output=target, order=3, mode="nearest")
@@ -142,7 +143,7 @@ def _refined(
     likeness = -1.0
     for _ in range(_ROUNDS):
         here = _warped(moving, angle, down, right)
-        slope_y, slope_x = np.gradient(here)
+        slope_y, slope_x = (np.asarray(one, np.float64) for one in np.gradient(here))
         side = math.ceil(abs(math.sin(angle)) * rows / 2) + 4
         left, end = side + math.ceil(max(right, 0.0)), columns - side - math.ceil(max(-right, 0.0))
         edge = math.ceil(abs(math.sin(angle)) * columns / 2 + abs(down)) + 4
@@ -175,7 +176,7 @@ def _warped(image: NDArray[np.float64], angle: float, down: float, right: float)
 
     middle = (np.array(image.shape) - 1) / 2
     turn = _turn(-angle)
-    offset = middle - turn @ (middle + np.array([down, right]))
+    offset: Any = middle - turn @ (middle + np.array([down, right]))
     return np.asarray(affine_transform(image, turn, offset, order=1, mode="nearest"), np.float64)
 
 
