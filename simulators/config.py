@@ -21,6 +21,12 @@ _ROTATION = AxisConfig(
 AXES: tuple[tuple[AxisName, AxisConfig], ...] = (("x", _LINEAR), ("y", _LINEAR), ("z", _FOCUS), ("theta", _ROTATION))
 
 
+def turning_fully(axes: tuple[tuple[AxisName, AxisConfig], ...]) -> tuple[tuple[AxisName, AxisConfig], ...]:
+    """The same axes, with a rotation that goes all the way round."""
+    full = {"low_limit": -365.0, "high_limit": 365.0, "low_hard_limit": -370.0, "high_hard_limit": 370.0}
+    return tuple((name, replace(axis, **full) if name == "theta" else axis) for name, axis in axes)
+
+
 @dataclass(frozen=True)
 class MicroscopeConfig:
     """Everything that makes one simulated instrument; two with equal configurations behave equally to the bit.

@@ -12,6 +12,7 @@ UNTYPED = re.compile(r"\b(dict|Mapping|MutableMapping)\[str, (Any|object)\]")
 
 # How many signatures and fields of a module, and which border they stand at.
 BORDERS: dict[str, tuple[int, str]] = {
+    "acquisition/tomography.py": (1, "the recipe's file"),
     "analysis/handoff.py": (1, "settings of the built-in core, as handoff.json holds them"),
     "app/__init__.py": (1, "the JSON schema"),
     "app/volumes.py": (1, "what is printed, and the JSON of --json"),

@@ -21,6 +21,12 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 NMC811 = RECIPES / "nmc811_screening.yaml"
 GIVEN = {"reconstruction.rotation_axis": "63.5"}
 
+# A field of 105 um.
+WIDE = {
+    "instrument.rotation": "full", "scan.start_deg": "0", "scan.end_deg": "360", "scan.axis_offset_um": "20",
+    "scan.useful_diameter_um": "60", "roi": "{kind: manual, positions: [{x_um: 0, y_um: 0}]}",
+}  # fmt: skip
+
 # Options over the shipped recipe; the field that is blamed; what is said of it.
 REFUSED: list[tuple[dict[str, str], str, str]] = [
     # The strip decides where flats are taken.
@@ -40,6 +46,15 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"mosaic.exposure_s": "7"}, "mosaic.exposure_s=7", "saturates"),
     ({"mosaic.exposure_s": "0.0005"}, "mosaic.exposure_s", "less than one photon.*0.5 photons a pixel"),
     ({"scan.exposure_s": "0.02", "scan.binning": "1"}, "scan.exposure_s", "0.312 photons a pixel"),
+    # Half acquisition.
+    (WIDE | {"scan.axis_offset_um": "30"}, "scan.axis_offset_um=30", "hardly overlap"),
+    (WIDE | {"scan.axis_offset_um": "2000", "scan.binning": "1"}, "scan.axis_offset_um", "hardly overlap"),
+    (WIDE | {"scan.end_deg": "180"}, "scan.end_deg", "needs a full turn"),
+    (WIDE | {"roi": "{kind: grid, rows: 1, columns: 2, pitch_um: 70}"}, "roi", "twice"),
+    (WIDE | {"roi": "{kind: varied_sizes, count: 3}"}, "roi", "twice"),
+    (WIDE | {"reconstruction.half_acquisition": "false"}, "reconstruction.half_acquisition", "one side of the region"),
+    (WIDE | {"reconstruction.rotation_axis": "63.5"}, "reconstruction.rotation_axis", "not where the scan keeps it"),
+    (WIDE | {"scan.useful_diameter_um": "110"}, "scan.useful_diameter_um", "larger than the field.*105.536"),
     # Regions.
     ({"roi": "{kind: manual, positions: [{x_um: 150, y_um: 0}]}"}, "roi.positions[0]", "leaves the mosaic.*163.84"),
     ({"roi": "{kind: manual, positions: [{x_um: 0, y_um: 9}, {x_um: 9, y_um: -240}]}"}, "roi.positions[1]", "-240"),
@@ -107,6 +122,7 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
 ]
 
 UNSAFE: list[tuple[dict[str, str], str, str]] = [
+    (WIDE | {"instrument.rotation": "half"}, "scan.end_deg", "axis theta .*95"),
     ({"safety.clearance_um": "3001"}, "safety.clearance_um", "wider than the instrument's.*limit 3000 um"),
     ({"safety.clearance_um": "100"}, "safety.clearance_um", "too close to the optics"),
     ({"sample.strip_width_um": "4000"}, "sample.strip_width_um", "axis x would leave its limits.*for the flats"),
@@ -177,6 +193,7 @@ def test_shipped_recipes_are_beyond_doubt(path: Path) -> None:
 
 
 SOUND = [
+    WIDE,
     {"sample": "{strip_width_um: 30}", "mosaic": "{columns: 1, clear_margin_um: 18}", "scan.clear_margin_um": "18"},
     {"sample.strip_width_um": "400"},
     {"scan.exposure_s": "1.4"},

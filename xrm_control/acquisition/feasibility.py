@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from xrm_control.acquisition.mosaic import MosaicSpec
+from xrm_control.acquisition.offset import diagnose_offset
 from xrm_control.acquisition.tomography import TomographySpec, projections_for
 from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.sample import SampleSpec
@@ -32,10 +33,10 @@ def diagnose_scan(scan: TomographySpec, instrument: InstrumentDescription, regio
     """Of a scan of each of so many regions."""
     camera = instrument.camera
     yield from _diameter(scan, camera)
-    angles = tuple(_angles(scan))
+    angles = (*_angles(scan), *diagnose_offset(scan, camera))
     yield from angles
     # A count that follows from what is wrong already says nothing more.
-    if scan.useful_diameter_um <= camera.field_of_view_um:
+    if scan.useful_diameter_um <= scan.width_um(camera):
         yield from _sampling(scan, camera, explained=any(one.refuses for one in angles))
         yield from _frames(scan, camera, regions)
         yield from scan.references.diagnose(scan.projection_count(camera))
@@ -81,12 +82,12 @@ def elongation(range_deg: float) -> float:
 
 
 def _diameter(scan: TomographySpec, camera: CameraDescription) -> Iterator[Diagnostic]:
-    if scan.useful_diameter_um > camera.field_of_view_um:
+    if scan.useful_diameter_um > scan.width_um(camera):
         yield Diagnostic(
             ("scan.useful_diameter_um",),
             "the useful diameter is larger than the field of view",
             f"{scan.useful_diameter_um:g} um",
-            f"{camera.field_of_view_um:g} um",
+            f"{scan.width_um(camera):g} um",
             "what is beyond the field is not measured; the paper uses 46 um of 65.5",
         )
 
@@ -143,7 +144,7 @@ def _sampling(scan: TomographySpec, camera: CameraDescription, *, explained: boo
         return
     per_half_turn = count * 180 / (scan.end_deg - scan.start_deg)
     # Particles lie all over the field, whatever diameter is called useful.
-    diameter_um = max(scan.useful_diameter_um, camera.field_of_view_um / 2)
+    diameter_um = max(scan.useful_diameter_um, scan.width_um(camera) / 2)
     needed = projections_for(diameter_um, pixel_um)
     resolved_um = math.pi / 2 * diameter_um / per_half_turn
     value = f"{count} over {scan.end_deg - scan.start_deg:g} degrees, {per_half_turn:.0f} to a half turn"

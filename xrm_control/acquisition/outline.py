@@ -83,6 +83,8 @@ def scan_outline(
     at, kinds, numbers = at[sequence], kinds[sequence], numbers[sequence]
     poses = np.tile(np.array((centre.x_um, centre.y_um, centre.z_um, 0.0)), (len(at), 1))
     poses[:, 3] = angles[order[np.minimum(at, count - 1)]]
+    poses[:, 0] -= spec.axis_offset_um * np.cos(np.radians(poses[:, 3]))
+    poses[:, 2] -= spec.axis_offset_um * np.sin(np.radians(poses[:, 3]))
     aside = kinds != _PROJECTION
     poses[aside] = clear_poses(poses[aside], sample, camera.field_of_view_um, spec.clear_margin_um)
     return Outline(roi, spec.binning, spec.exposure_s, poses, kinds, numbers)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from xrm_control.acquisition.order import ORDERS, ProjectionOrder
 from xrm_control.acquisition.orders.sequential import Sequential
@@ -15,7 +15,7 @@ from xrm_control.acquisition.schemes.both import Both
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.frame_id import FrameId
-from xrm_control.core.geometry import Pose
+from xrm_control.core.geometry import Pose, seen_beside
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
@@ -56,6 +56,20 @@ class TomographySpec(Spec):
         default=5.0, gt=0, le=1000, description="a region found farther beside its place in the mosaic is quarantined"
     )
 
+    axis_offset_um: float = Field(
+        default=0.0,
+        ge=-10_000,
+        le=10_000,
+        description="half acquisition: how far right of the middle the region's centre is kept while it turns, by x "
+        "and z; a full turn then shows a field wider by twice as much",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is as it always was: recipes from before there was such a setting keep their hash."""
+        content: dict[str, Any] = said(self)
+        return {name: value for name, value in content.items() if name != "axis_offset_um" or value}
+
     @model_validator(mode="after")
     def _angles(self) -> TomographySpec:
         if not self.start_deg < self.end_deg:
@@ -68,6 +82,10 @@ class TomographySpec(Spec):
             half_turn = projections_for(self.useful_diameter_um, camera.binned_pixel_um(self.binning))
             return max(2, round(half_turn * (self.end_deg - self.start_deg) / 180))
         return self.projections
+
+    def width_um(self, camera: CameraDescription) -> float:
+        """Of what is reconstructed: the field of view, and wider where the axis is kept off its middle."""
+        return camera.field_of_view_um + 2 * abs(self.axis_offset_um)
 
     def check_angles(self, camera: CameraDescription, tolerance_deg: float) -> None:
         """Raise RecipeError when the rotation axis, `tolerance_deg` exact, cannot tell neighbouring angles apart."""
@@ -98,7 +116,7 @@ class TomographySpec(Spec):
             steps.append(FrameStep(name, kind, index, pose, shutter_open=kind != FrameKind.DARK))
 
         def at(theta_deg: float) -> Pose:
-            return Pose(centre.x_um, centre.y_um, centre.z_um, theta_deg)
+            return seen_beside(centre, theta_deg, self.axis_offset_um)
 
         flats = 0
         for done in range(len(order) + 1):

@@ -34,6 +34,8 @@ def plan_tables(plan: Plan) -> tuple[Table, Table]:
     facts.add_row("projections per scan", str(plan.projections))
     facts.add_row("pixel", f"{plan.pixel_size_um * 1000:.0f} nm")
     facts.add_row("field of view", f"{plan.field_of_view_um:.1f} um")
+    if plan.volume_width_um is not None and plan.volume_width_um > plan.field_of_view_um:
+        facts.add_row("width of the volumes", f"{plan.volume_width_um:.1f} um, by half acquisition")
     facts.add_row("memory at the peak", size(plan.memory_bytes))
     facts.add_row("surface dose per scan", f"{plan.dose_per_scan_gy:.3g} Gy")
     facts.add_row(

@@ -36,6 +36,7 @@ class PlanWarning(Record):
 class Plan(Record):
     """The cost of a recipe. Disk counts frames, volumes and tables; dose is what the powder absorbs at its surface.
 
+    volume_width_um: of what is reconstructed, wider than the field of view in half acquisition; None in old plans.
     limits: of each axis, low and high, in um and degrees; total_s: instrument time of the whole run; warnings: what
     was doubtful about the recipe before anything moved.
     """
@@ -45,6 +46,7 @@ class Plan(Record):
     projections: int
     pixel_size_um: float
     field_of_view_um: float
+    volume_width_um: float | None = None
     disk_bytes: int
     memory_bytes: int
     dose_per_scan_gy: float

@@ -38,6 +38,7 @@ class QualityMetrics(Record):
     rotation_axis_offset_px: Figure = _figure("distance of the rotation axis from the middle of the detector")
     rotation_axis_uncertainty_px: Figure = _figure("standard uncertainty of the rotation axis; 0: given in the recipe")
     rotation_axis_pairs: Figure = _figure("pairs of views half a turn apart from which the axis was found; 0: given")
+    detector_tilt_deg: Figure = _figure("tilt of the detector against the rotation axis, put right; without: none")
     transmission_mean: Figure = _figure("mean transmission over all views and pixels")
     transmission_darkest_view: Figure = _figure("mean transmission of the darkest view")
     air_level: Figure = _figure("transmission beside the sample; 1 where references fit")

@@ -57,6 +57,17 @@ def lateral_um(x_um: float, z_um: float, theta_deg: float) -> float:
     return x_um * math.cos(theta) + z_um * math.sin(theta)
 
 
+def seen_beside(centre: Pose, theta_deg: float, right_um: float) -> Pose:
+    """The stage position at which the sample point `centre` is seen `right_um` right of the axis's image, at theta.
+
+    The point's way about the axis is so taken back by x and z: it turns about an axis that is imaged there.
+    """
+    theta = math.radians(theta_deg)
+    return Pose(
+        centre.x_um - right_um * math.cos(theta), centre.y_um, centre.z_um - right_um * math.sin(theta), theta_deg
+    )
+
+
 def projected_half_width_um(width_um: float, thickness_um: float, theta_deg: float) -> float:
     """Half the width of the shadow of a box `width_um` (x) by `thickness_um` (z) turned by theta, in um."""
     theta = math.radians(theta_deg)

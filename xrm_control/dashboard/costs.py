@@ -28,7 +28,9 @@ def cost_of(folder: RunFolder, add: Add) -> Cost:
     if known is not None:
         for place in places:
             require_inside(place, _extent(known.mosaic), fov_um)
-    check_places([*_standing(folder), *places], Limits(plan.limits["x"], plan.limits["y"]), fov_um)
+    check_places(
+        [*_standing(folder), *places], Limits(plan.limits["x"], plan.limits["y"]), fov_um, plan.volume_width_um
+    )
     scans = [stage for stage in plan.stages if stage.name.startswith("roi-")]
     mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
     mean_bytes = sum(stage.bytes for stage in scans) / max(1, len(scans))

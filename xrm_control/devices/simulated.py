@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from simulators.config import MicroscopeConfig, standing_still
+from simulators.config import AXES, MicroscopeConfig, standing_still, turning_fully
 from simulators.errors import Disconnected
 from simulators.microscope import Microscope
 from simulators.monitors import VALUES
@@ -68,14 +68,17 @@ class SimulatedBackend(Backend):
     axis_offset_um: float | None = Field(
         default=None, ge=-20, le=20, description="rotation axis off the detector's centre; none: drawn from the seed"
     )
+    rotation: Literal["half", "full"] = Field(
+        default="half", description="how far the rotation goes: half, +-95 degrees; full, +-365"
+    )
     faults: tuple[FaultSpec, ...] = ()
 
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        as_ever = {"still": False, "rendering": True}
-        return {name: value for name, value in content.items() if name not in as_ever or value is not as_ever[name]}
+        as_ever = {"still": False, "rendering": True, "rotation": "half"}
+        return {name: value for name, value in content.items() if name not in as_ever or value != as_ever[name]}
 
     @property
     def simulated(self) -> bool:
@@ -107,6 +110,7 @@ class SimulatedBackend(Backend):
             rendering=self.rendering,
             illumination_unevenness=MicroscopeConfig.illumination_unevenness if self.rendering else 0.0,
             axis_offset_um=self.axis_offset_um,
+            axes=AXES if self.rotation == "half" else turning_fully(AXES),
             faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
             begun_s=begun_s,
         )

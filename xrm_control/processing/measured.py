@@ -65,11 +65,18 @@ def write_run_tables(folder: RunFolder, rois: Sequence[str]) -> tuple[Path, ...]
 
 
 def compare_with_truth(
-    folder: RunFolder, place: RunFolder, rois: Sequence[str], measured: Measured, columns_px: int, pixel_um: float
+    folder: RunFolder,
+    place: RunFolder,
+    rois: Sequence[str],
+    measured: Measured,
+    columns_px: int,
+    pixel_um: float,
+    axis_offset_um: float = 0.0,
 ) -> TruthMatch | None:
     """The regions of a simulated run against its truth.json; None where there is none, or nothing was measured.
 
-    place: where the regions' hand-offs are; columns_px, pixel_um: of the scans' detector images.
+    place: where the regions' hand-offs are; columns_px, pixel_um: of the scans' detector images; axis_offset_um: how
+    far right of the instrument's axis the regions' own was kept.
     """
     if not folder.truth.is_file() or not len(measured.particles):
         return None
@@ -84,7 +91,7 @@ def compare_with_truth(
         centre = handoff.centre_stage_um
         fields.append(Field(roi, Pose(centre.x, centre.y, centre.z, 0.0), handoff.shape, handoff.voxel_size_um))
         axis_error_px[roi] = rotation_axis_error_px(
-            handoff.rotation_axis_px, columns_px, truth.rotation_axis.offset_um, pixel_um
+            handoff.rotation_axis_px, columns_px, truth.rotation_axis.offset_um + axis_offset_um, pixel_um
         )
     found = match_truth(measured.particles, measured.voids, truth, fields)
     return found.model_copy(update={"rotation_axis_error_px": axis_error_px})

@@ -80,7 +80,13 @@ def sum_up(
         population=pooled.population,
         quality=quality,
         truth=compare_with_truth(
-            folder, place, regions, measured, camera.width_px // binning, camera.binned_pixel_um(binning)
+            folder,
+            place,
+            regions,
+            measured,
+            camera.width_px // binning,
+            camera.binned_pixel_um(binning),
+            recipe.scan.axis_offset_um,
         ),
         verdict=RunVerdict(status=verdict, reasons=reasons),
         pauses=pauses(journal),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from xrm_control.acquisition.conditions import diagnose_conditions
 from xrm_control.acquisition.feasibility import diagnose_mosaic, diagnose_scan
+from xrm_control.acquisition.offset import diagnose_apart
 from xrm_control.contracts.plan import Plan
 from xrm_control.core.diagnostics import Diagnostic, collected
 from xrm_control.core.errors import RecipeError, SafetyRefusal
@@ -20,6 +21,7 @@ from xrm_control.recipe.planning import (
     likely_count,
     planned_mosaic,
     possible_binnings,
+    volume_side_px,
 )
 from xrm_control.recipe.source import Source
 from xrm_control.roi.strategy import Limits
@@ -43,6 +45,7 @@ def diagnose(recipe: Recipe, instrument: InstrumentDescription) -> tuple[Diagnos
         limits = Limits(guard.limits["x"], guard.limits["y"])
         mosaic = planned_mosaic(recipe.mosaic, instrument.camera)
         found += recipe.roi.diagnose(mosaic, instrument.camera.field_of_view_um, limits, recipe.sample)
+        found += diagnose_apart(recipe.scan, recipe.roi.planned(), instrument.camera)
         # Steps can be walked where there are not too many of them.
         if not any(one.refuses and one.fields[0].startswith("scan.") for one in found):
             found += diagnose_paths(recipe, instrument, guard)
@@ -108,11 +111,14 @@ def _of_volume(recipe: Recipe, instrument: InstrumentDescription) -> Iterator[Di
     camera, scan = instrument.camera, recipe.scan
     rows, columns = camera.height_px // scan.binning, camera.width_px // scan.binning
     pixel_um = camera.binned_pixel_um(scan.binning)
-    found = list(recipe.reconstruction.diagnose((rows, columns), pixel_um, scan.useful_diameter_um))
+    found = list(
+        recipe.reconstruction.diagnose((rows, columns), pixel_um, scan.useful_diameter_um, scan.axis_offset_um)
+    )
     yield from found
     if not recipe.handoff.foreign and not any(one.refuses for one in found):
         first, end = recipe.reconstruction.rows_of(rows)
-        yield from recipe.analysis.diagnose((end - first, columns, columns), pixel_um)
+        side = volume_side_px(scan, camera)
+        yield from recipe.analysis.diagnose((end - first, side, side), pixel_um)
     materials: list[Diagnostic] = []
     with collected(materials):
         mu_per_um = recipe.sample.mu_per_um(instrument.energy_kev)

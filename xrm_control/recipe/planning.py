@@ -10,7 +10,7 @@ from itertools import chain
 from xrm_control.acquisition.mosaic import MosaicSpec
 from xrm_control.acquisition.outline import Outline, mosaic_outline, outline_end, scan_outline
 from xrm_control.acquisition.steps import TimeState, cost_of_frames, move_s
-from xrm_control.acquisition.tomography import projections_for
+from xrm_control.acquisition.tomography import TomographySpec, projections_for
 from xrm_control.contracts.plan import Plan, StagePlan
 from xrm_control.core.cost import Cost
 from xrm_control.core.diagnostics import Diagnostic
@@ -73,11 +73,13 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         projections=recipe.scan.projection_count(camera),
         pixel_size_um=camera.binned_pixel_um(recipe.scan.binning),
         field_of_view_um=camera.field_of_view_um,
+        volume_width_um=recipe.scan.width_um(camera),
         disk_bytes=sum(stage.bytes for stage in stages) + volumes.disk_bytes + volumes.scratch_bytes + _REPORT_BYTES,
         memory_bytes=_memory_bytes(recipe, volumes),
         dose_per_scan_gy=_dose_gy(recipe, instrument),
         particles_in_mosaic=round(PARTICLES_PER_FIELD * tiles * area),
-        particles_per_volume=PARTICLES_PER_FIELD,
+        # Powder lies in a layer along x: what is wider holds so many more.
+        particles_per_volume=round(PARTICLES_PER_FIELD * recipe.scan.width_um(camera) / camera.field_of_view_um),
         limits=dict(guard.limits),
         total_s=sum(stage.seconds for stage in stages),
     )
@@ -268,8 +270,14 @@ def _volume_cost(recipe: Recipe, camera: CameraDescription) -> Cost:
     rows, columns = camera.height_px // recipe.scan.binning, camera.width_px // recipe.scan.binning
     first, end = recipe.reconstruction.rows_of(rows)
     shape = (recipe.scan.projection_count(camera), rows, columns)
-    made = recipe.reconstruction.cost(shape, sixteen_bit=recipe.output.volume_16bit)
-    return made if recipe.handoff.foreign else made.then(recipe.analysis.cost((end - first, columns, columns)))
+    side = volume_side_px(recipe.scan, camera)
+    made = recipe.reconstruction.cost(shape, side=side, sixteen_bit=recipe.output.volume_16bit)
+    return made if recipe.handoff.foreign else made.then(recipe.analysis.cost((end - first, side, side)))
+
+
+def volume_side_px(scan: TomographySpec, camera: CameraDescription) -> int:
+    """Columns of a slice: those of the detector, and more where opposite views are put side by side."""
+    return round(scan.width_um(camera) / camera.binned_pixel_um(scan.binning))
 
 
 def _memory_bytes(recipe: Recipe, volumes: Cost) -> int:

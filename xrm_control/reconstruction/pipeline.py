@@ -7,7 +7,7 @@ any order; `reconstruct_scan` does all of it in memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -29,8 +29,14 @@ from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals
 from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, AxisPx, Reconstructor, angular_gaps
 from xrm_control.reconstruction.references import References
-from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, views_for_axis
+from xrm_control.reconstruction.rotation_axis import (
+    RotationAxis,
+    find_rotation_axis,
+    opposite_pairs,
+    views_for_axis,
+)
 from xrm_control.reconstruction.scan import ScanData, check_scan
+from xrm_control.reconstruction.tilt import edge_rows, find_tilt, levelled, reach_px
 from xrm_control.reconstruction.warnings import collect_warnings, warn
 
 # Of a slab of rows, from counts to slices, with what is held of its part; measured at 1024 columns and 1571 views.
@@ -39,6 +45,8 @@ _BYTES_PER_PIXEL = 80
 _ALLOCATED = 1.6
 # What is read at once: a file of packed frames is unpacked whole for each part.
 _PART_SLABS = 4
+# How far beside the middle an instrument may image its axis.
+_ALIGNED_SHARE = 0.1
 
 
 class ReconstructionSpec(Spec):
@@ -56,6 +64,11 @@ class ReconstructionSpec(Spec):
         description="A full turn with the axis near an edge, put together to views of twice the width; auto: where the "
         "axis of a full turn lies far off the middle.",
     )
+    detector_tilt_deg: Literal["auto"] | Annotated[float, Field(ge=-15, le=15)] = Field(
+        default="auto",
+        description="How far the detector is turned about the beam against the rotation axis, from rows to columns; "
+        "auto: found from opposite views, and put right where it is sure and matters.",
+    )
     preprocess: PreprocessSpec = PreprocessSpec()
     memory_gb: float = Field(
         default=2.0, gt=0, le=1000, description="About what one worker may take; a large scan is made in parts."
@@ -65,16 +78,18 @@ class ReconstructionSpec(Spec):
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        return {name: value for name, value in content.items() if name != "half_acquisition" or value != "auto"}
+        later = ("half_acquisition", "detector_tilt_deg")
+        return {name: value for name, value in content.items() if name not in later or value != "auto"}
 
-    def cost(self, shape: tuple[int, int, int], *, sixteen_bit: bool = False) -> Cost:
+    def cost(self, shape: tuple[int, int, int], *, side: int | None = None, sixteen_bit: bool = False) -> Cost:
         """Of a scan of shape (views, rows, columns): the volume, float32, its parts meanwhile, and one worker's memory.
 
+        side: columns of a slice, where they are more than the detector's.
         Raises as `parts_of`.
         """
         views, _, columns = shape
         parts = parts_of(self, shape)
-        slice_bytes = 4 * columns**2
+        slice_bytes = 4 * max(columns, side or 0) ** 2
         rows = parts[-1][1] - parts[0][0]
         most = max(end - first for first, end in parts)
         slab = min(most, _slab_rows(self, shape))
@@ -86,15 +101,39 @@ class ReconstructionSpec(Spec):
             memory_bytes=int(_ALLOCATED * (_BYTES_PER_PIXEL * views * slab * columns + band + most * slice_bytes)),
         )
 
-    def diagnose(self, shape: tuple[int, int], pixel_size_um: float, useful_diameter_um: float) -> Iterator[Diagnostic]:
-        """Of frames of `shape` (rows, columns): slab and rotation axis must lie on the detector."""
+    def diagnose(
+        self, shape: tuple[int, int], pixel_size_um: float, useful_diameter_um: float, axis_offset_um: float = 0.0
+    ) -> Iterator[Diagnostic]:
+        """Of frames of `shape` (rows, columns): slab and rotation axis must lie on the detector.
+
+        axis_offset_um: how far right of the middle the axis is meant to be.
+        """
         rows, columns = shape
         found: list[Diagnostic] = []
         with collected(found):
             self.rows_of(rows)
         yield from found
         yield from self.preprocess.diagnose(columns)
+        if axis_offset_um and self.half_acquisition is False:
+            yield Diagnostic(
+                ("reconstruction.half_acquisition", "scan.axis_offset_um"),
+                "each view shows one side of the region alone, and its opposite is not to be used",
+                f"axis {axis_offset_um:g} um off the middle",
+                "auto",
+                "leave half_acquisition out, or scan with axis_offset_um: 0",
+            )
         if self.rotation_axis == "auto":
+            return
+        if axis_offset_um:
+            wanted = (columns - 1) / 2 + axis_offset_um / pixel_size_um
+            if abs(self.rotation_axis - wanted) > _ALIGNED_SHARE * columns:
+                yield Diagnostic(
+                    ("reconstruction.rotation_axis", "scan.axis_offset_um"),
+                    "the rotation axis is not where the scan keeps it",
+                    f"column {self.rotation_axis:g} of {columns}",
+                    f"about {wanted:.1f}, {axis_offset_um:g} um off the middle",
+                    "columns count from 0 at the scan's binning; auto finds the axis",
+                )
             return
         # The axis is in the field, and so is half the useful diameter at least on its shorter side.
         room_um = (min(self.rotation_axis, columns - 1 - self.rotation_axis) + 0.5) * pixel_size_um
@@ -129,13 +168,14 @@ class ReconstructionSpec(Spec):
 @dataclass(frozen=True)
 class Prepared:
     """What every part needs to know of the whole. references: None for projections that are transmissions already;
-    half: whether opposite views are put together.
+    half: whether opposite views are put together. doubts: what was seen and could not be put right, in words.
     """
 
     pixel_size_um: float
     axis: RotationAxis
     references: References | None
     half: bool = False
+    doubts: tuple[str, ...] = ()
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """For an .npz file; `from_arrays` leads back."""
@@ -143,6 +183,8 @@ class Prepared:
         content = {
             "pixel_size_um": np.array(self.pixel_size_um),
             "axis": np.array([axis.column_px, axis.uncertainty_px]),
+            "tilt_deg": np.array(axis.tilt_deg),
+            "doubts": np.array(self.doubts, np.str_),
             "pairs": np.array(axis.pairs, np.int64).reshape(-1, 2),
             "half": np.array(self.half),
         }
@@ -153,11 +195,14 @@ class Prepared:
         """What `as_arrays` gave. Raises KeyError for anything else."""
         pixel_um = float(content["pixel_size_um"])
         column_px, uncertainty_px = map(float, content["axis"])
-        axis = RotationAxis(column_px, uncertainty_px, tuple((int(one), int(other)) for one, other in content["pairs"]))
         # Parts that were begun before there was such a thing are gone on with.
         half = "half" in content and bool(content["half"])
+        tilt_deg = float(content["tilt_deg"]) if "tilt_deg" in content else 0.0
+        doubts = tuple(str(one) for one in content.get("doubts", np.empty(0, np.str_)))
+        pairs = tuple((int(one), int(other)) for one, other in content["pairs"])
+        axis = RotationAxis(column_px, uncertainty_px, pairs, tilt_deg=tilt_deg)
         if "dark" not in content:
-            return cls(pixel_um, axis, None, half)
+            return cls(pixel_um, axis, None, half, doubts)
         return cls(
             pixel_um,
             axis,
@@ -170,6 +215,7 @@ class Prepared:
                 read_counts=float(content["read_counts"]),
             ),
             half,
+            doubts,
         )
 
 
@@ -208,16 +254,55 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
     if spec.rotation_axis != "auto":
         if not 0 <= spec.rotation_axis <= columns - 1:
             raise _axis_off(spec.rotation_axis, columns)
-        stated = RotationAxis(float(spec.rotation_axis), 0.0, ())
-        return Prepared(pixel_um, stated, references, _is_half(scan, spec, stated))
+        tilt_deg, doubts = _tilt_beside_stated_axis(scan, spec, references)
+        stated = RotationAxis(float(spec.rotation_axis), 0.0, (), tilt_deg=tilt_deg)
+        return Prepared(pixel_um, stated, references, _is_half(scan, spec, stated), doubts)
     theta = np.asarray(scan.theta_deg, float)
     # All rows, whichever are wanted: a few say less about the axis than the whole detector does.
     views = views_for_axis(theta)
-    seen = transmission(scan, spec.preprocess, views=views, references=references)
-    axis = find_rotation_axis(seen.values, theta[views])
+    seen = transmission(scan, spec.preprocess, views=views, references=references).values
+    tilt_deg, doubts = _tilt(spec, seen, opposite_pairs(theta[views]))
+    if tilt_deg:
+        seen = levelled(seen, tilt_deg)
+    axis = find_rotation_axis(seen, theta[views])
     pairs = tuple((int(views[one]), int(views[other])) for one, other in axis.pairs)
-    axis = replace(axis, pairs=pairs)
-    return Prepared(pixel_um, axis, references, _is_half(scan, spec, axis))
+    axis = replace(axis, pairs=pairs, tilt_deg=tilt_deg)
+    return Prepared(pixel_um, axis, references, _is_half(scan, spec, axis), doubts)
+
+
+def _tilt(
+    spec: ReconstructionSpec, seen: NDArray[np.float32], pairs: Sequence[tuple[int, int]]
+) -> tuple[float, tuple[str, ...]]:
+    """Degrees to be put right, and what is doubtful about them; seen: the transmissions that the pairs are among."""
+    if spec.detector_tilt_deg != "auto":
+        return float(spec.detector_tilt_deg), ()
+    found = find_tilt(seen, pairs)
+    if found is None or not found.matters:
+        return 0.0, ()
+    if found.sure:
+        return found.deg, ()
+    if not found.doubtful:
+        return 0.0, ()
+    doubt = (
+        f"detector tilt: opposite views look turned by {found.text}, which is not sure; nothing was put right: level "
+        "the camera, or state reconstruction.detector_tilt_deg"
+    )
+    return 0.0, (doubt,)
+
+
+def _tilt_beside_stated_axis(
+    scan: ScanData, spec: ReconstructionSpec, references: References | None
+) -> tuple[float, tuple[str, ...]]:
+    theta = np.asarray(scan.theta_deg, float)
+    try:
+        pairs = opposite_pairs(theta)[:1]
+    except DataError:
+        pairs = []
+    if spec.detector_tilt_deg != "auto" or not pairs:
+        return _tilt(spec, np.empty((0, 0, 0), np.float32), ())
+    views = np.array(pairs[0])
+    seen = transmission(scan, spec.preprocess, views=views, references=references).values
+    return _tilt(spec, seen, ((0, 1),))
 
 
 def _is_half(scan: ScanData, spec: ReconstructionSpec, axis: RotationAxis) -> bool:
@@ -244,7 +329,8 @@ def reconstruct_rows(
     """A part of the volume, (rows, columns, columns) in 1/um, and what its rows say; worked on in slabs."""
     views, count, columns = scan.projections.shape
     theta_deg = np.asarray(scan.theta_deg, float)
-    halo = _halo(spec, scan)
+    tilt_deg = prepared.axis.tilt_deg
+    halo = _halo(spec, scan) + (reach_px(tilt_deg, count, columns) if tilt_deg else 0)
     axis_px: AxisPx = prepared.axis.column_px
     halves = half_acquisition(theta_deg, columns, prepared.axis.column_px) if prepared.half else None
     if spec.preprocess.apply_shifts and scan.shifts_px is not None:
@@ -255,7 +341,7 @@ def reconstruct_rows(
                 remedy="set it to false",
             )
         # What is to be moved to the right has its axis further to the left.
-        axis_px = axis_px - np.asarray(scan.shifts_px, float)[:, 0]
+        axis_px = axis_px if tilt_deg else axis_px - np.asarray(scan.shifts_px, float)[:, 0]
     read = max(0, rows[0] - halo), min(count, rows[1] + halo)
     band = _band(scan, read)
     references = prepared.references.of_rows(slice(*read)) if prepared.references else None
@@ -265,13 +351,16 @@ def reconstruct_rows(
     for first, end in _split(rows, _slab_rows(spec, (views, count, columns))):
         low, high = max(read[0], first - halo), min(read[1], end + halo)
         outer = slice(low - read[0], high - read[0])
-        transmitted = transmission(band, spec.preprocess, rows=outer, references=references, sideways=False)
+        transmitted = transmission(band, spec.preprocess, rows=outer, references=references, sideways=bool(tilt_deg))
         own = slice(first - low, end - low)
         found = QualitySums.of(transmitted, own)
+        if tilt_deg:
+            transmitted = replace(transmitted, values=levelled(transmitted.values, tilt_deg, first_row=low, rows=count))
         sinograms = line_integrals(transmitted, spec.preprocess)
         del transmitted
         with collect_warnings() as said:
             _warn_of_geometry(theta_deg, halves)
+            _warn_of_tilt(prepared, (count, columns))
             if halves is None:
                 sinograms, angles, axis = sinograms[own], theta_deg, axis_px
             else:
@@ -321,6 +410,19 @@ def _warn_of_geometry(theta_deg: NDArray[np.float64], halves: HalfAcquisition | 
         warn(
             f"limited angle: {missing:.0f} of 180 degrees have no view ({', '.join(gap.text for gap in gaps[:3])}); "
             "edges and voids along these directions are lost, and mu may be some percent off (least with cgls and tv)"
+        )
+
+
+def _warn_of_tilt(prepared: Prepared, shape: tuple[int, int]) -> None:
+    """Say what was put right, and what could not be; shape: (rows, columns) of the detector."""
+    for doubt in prepared.doubts:
+        warn(doubt)
+    tilt_deg = prepared.axis.tilt_deg
+    if tilt_deg:
+        cut = min(edge_rows(tilt_deg, shape[1]), shape[0] // 2)
+        warn(
+            f"detector tilt: turned back by {tilt_deg:.2f} degrees; of the {cut} uppermost and lowest rows of the "
+            "detector a part was never seen, and what lies there is continued from the edge"
         )
 
 

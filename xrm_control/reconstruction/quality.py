@@ -99,4 +99,6 @@ class QualitySums:
             "camera_gain_counts": self.gain_counts,
             "camera_noise_counts": self.read_counts,
         }
+        # Of a detector that stands straight nothing is said.
+        metrics |= {"detector_tilt_deg": axis.tilt_deg} if axis.tilt_deg else {}
         return {name: float(value) for name, value in metrics.items()}

@@ -30,12 +30,14 @@ class RotationAxis:
     """column_px: absolute, pixel centres at whole numbers. uncertainty_px: one sigma. pairs: views compared.
 
     noise_px: the part of the uncertainty that noise in the views makes, whatever else parts one pair from another.
+    tilt_deg: of the detector against it; the column is that of views that are turned back by it.
     """
 
     column_px: float
     uncertainty_px: float
     pairs: tuple[tuple[int, int], ...]
     noise_px: float = 0.0
+    tilt_deg: float = 0.0
 
 
 @dataclass(frozen=True)

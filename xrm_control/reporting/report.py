@@ -17,7 +17,7 @@ from xrm_control.reporting.sections.provenance import provenance_section, qualit
 from xrm_control.reporting.sections.regions import mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
 from xrm_control.reporting.sections.summary import headlines, incidents, pauses, reanalysis, verdict
-from xrm_control.reporting.sections.trust import trust_section
+from xrm_control.reporting.sections.trust import evidence_pictures, trust_section
 
 
 def build_report(run: Path, beside: Beside | None = None, doubts: Sequence[str] = ()) -> str:
@@ -56,6 +56,7 @@ def render(run: RunData) -> str:
         simulated=run.results is not None and run.results.simulated,
         rehearsal=run.results is not None and run.results.backend == REHEARSAL_BACKEND,
         verdict=verdict(run),
+        evidence=evidence_pictures(run),
         pauses=pauses(run),
         incidents=incidents(run),
         reanalysis=reanalysis(run),

@@ -27,10 +27,14 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class RegionData:
-    """One region of interest: its entry in rois.json, its tables, volumes and quality (None where not there)."""
+    """One region of interest: its entry in rois.json, its tables, volumes and quality (None where not there).
+
+    tables: the folder of its tables and pictures.
+    """
 
     name: str
     place: RoiRecord | None
+    tables: Path
     particles: Rows | None = None
     voids: Rows | None = None
     volume: Stack | None = None
@@ -136,7 +140,7 @@ def _region(
     summed = QualityMetrics() if results is None else results.quality.get(name, QualityMetrics())
     if not own.is_dir():
         problems.append(f"{name}: no folder; the region was not scanned, or nothing of it has been written")
-        return RegionData(name, place, quality=summed)
+        return RegionData(name, place, own, quality=summed)
 
     def expected(file: str) -> bool:
         return not foreign or (own / file).exists()
@@ -156,6 +160,7 @@ def _region(
     return RegionData(
         name=name,
         place=place,
+        tables=own,
         particles=_table(own / "particles.csv", known.particles, problems),
         voids=_table(own / "voids.csv", known.voids, problems) if expected("voids.csv") else None,
         volume=_stack(folder / name / "volume.ome.tif", problems),

@@ -24,8 +24,11 @@ class Place:
     where: str
 
 
-def check_places(places: Sequence[Place], limits: Limits, fov_um: float) -> None:
-    """Raise SafetyRefusal for a place beyond the limits, RecipeError for two whose windows overlap."""
+def check_places(places: Sequence[Place], limits: Limits, fov_um: float, width_um: float | None = None) -> None:
+    """Raise SafetyRefusal for a place beyond the limits, RecipeError for two whose windows overlap.
+
+    width_um: of what is reconstructed, where that is more than the window.
+    """
     for place in places:
         for axis, value, (low, high) in (("x", place.x_um, limits.x_um), ("y", place.y_um, limits.y_um)):
             if not low <= value <= high:
@@ -38,7 +41,16 @@ def check_places(places: Sequence[Place], limits: Limits, fov_um: float) -> None
                 )
     for i, one in enumerate(places):
         for two in places[i + 1 :]:
-            apart = max(abs(one.x_um - two.x_um), abs(one.y_um - two.y_um))
+            apart_x, apart_y = abs(one.x_um - two.x_um), abs(one.y_um - two.y_um)
+            apart = max(apart_x, apart_y)
+            if width_um and apart_x < width_um * (1 - 1e-9) and apart_y < fov_um * (1 - 1e-9) <= apart:
+                raise RecipeError(
+                    f"the volume overlaps that of {one.where}: particles would be counted twice",
+                    where=two.where,
+                    value=f"{apart_x:g} um apart in x, {apart_y:g} in y",
+                    limit=f"{width_um:g} um in x, or {fov_um:g} um in y",
+                    remedy="move one of them, or leave it out",
+                )
             if apart < fov_um * (1 - 1e-9):
                 raise RecipeError(
                     f"the window overlaps that of {one.where}",

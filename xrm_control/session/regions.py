@@ -164,7 +164,7 @@ def _placed(
     # What is set aside stands in nobody's way.
     gone = {name for name, life in run.journal.roi_states().items() if life.state in ROI_ENDS and life.reason}
     there = [Place(roi.x_um, roi.y_um, roi.z_um, roi.name) for roi in present if roi.name not in gone]
-    check_places([*there, *places], _limits(run), fov_um)
+    check_places([*there, *places], _limits(run), fov_um, run.recipe.scan.width_um(run.description.camera))
     centres_um = np.array([(place.x_um, place.y_um) for place in places])
     held = whole_inside(particles, centres_um, fov_um, run.recipe.roi.margin_um).sum(axis=1)
     rois = tuple(

@@ -230,7 +230,8 @@ async def preview(run: RunContext, acquisition: Acquisition) -> AsyncGenerator[L
         run.folder.roi(roi).preview,
         run.events,
     )
-    if not run.shows_sample:
+    # Of half views alone, slices would show half of the region.
+    if not run.shows_sample or run.recipe.scan.axis_offset_um:
         live.close()
     try:
         with run.events.listening(live.hear, "the preview"):

@@ -10,6 +10,7 @@ from xrm_control.contracts.trust import CheckResult, Evidence, TrustVerdict
 from xrm_control.core.family import Family
 from xrm_control.core.model import Spec
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Drawing
 
 Numbers = Mapping[str, float | tuple[float, str]]
 
@@ -25,6 +26,10 @@ class TrustCheck(Spec):
     @abstractmethod
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """Judge one region by what there is of it."""
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """What shows it, asked for where the check speaks against the numbers; None without."""
+        return None
 
     def passed(self, reason: str, numbers: Numbers | None = None) -> CheckResult:
         """Nothing speaks against the numbers. numbers: by name, with their limits in words where they have one."""

@@ -13,6 +13,7 @@ from xrm_control.reconstruction.filters import banded, moved
 _MOST_VIEWS, _TRACKED = 48, 36
 _SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
 _ROUNDS = 3
+_DARK = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ def moves(evidence: RegionEvidence) -> Moves | None:
         return None
     looks = evidence.looks
     bright = looks.images.mean(axis=(1, 2))
+    if evidence.projector.side != evidence.projector.columns:
+        # Beside the axis a view along the strip shows much air, and the strip all the darker.
+        bright = np.quantile(looks.images, _DARK, axis=(1, 2))
     candidates = np.flatnonzero(bright >= np.median(bright))
     count = len(candidates)
     chosen = candidates[np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(int))]
@@ -64,8 +68,7 @@ def _compared(evidence: RegionEvidence, volume: NDArray[np.float32], chosen: NDA
     projected = evidence.projector.project(volume, theta) * np.float32(pixel_um)
     recorded = evidence.banded[chosen][:, : projected.shape[1]]
     side = projected.shape[2]
-    half = _SEEN * min(evidence.projector.axis_px, side - 1 - evidence.projector.axis_px)
-    low, high = (round(evidence.projector.axis_px + sign * half) for sign in (-1, 1))
+    low, high = evidence.projector.inner(_SEEN)
     inner = np.s_[2:-2, max(low, 2) : min(high, side - 2)]
     found = [_registered(one, other, inner) for one, other in zip(recorded, projected, strict=True)]
     right, down, u = (np.array(column) * looks.bin for column in zip(*found, strict=True))

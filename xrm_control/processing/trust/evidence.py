@@ -15,13 +15,15 @@ from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
 from xrm_control.reconstruction.filters import banded
+from xrm_control.reconstruction.half_acquisition import is_full_turn
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preprocess import references_of, transmission
 from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.tilt import levelled
 
-_MOST_VIEWS = 256
+_MOST_VIEWS = 256  # of half a turn
 _MOST_COLUMNS = 256
 _VIEWS_AT_A_TIME = 32
 
@@ -85,11 +87,18 @@ class RegionEvidence:
         stated = self.quality.rotation_axis_px
         return (self.scan.projections.shape[2] - 1) / 2 if stated is None else stated
 
+    def straight(self, values: Images) -> Images:
+        """Views (n, rows, columns) turned back as the reconstruction has turned them."""
+        tilt_deg = self.quality.detector_tilt_deg
+        return levelled(values, tilt_deg) if tilt_deg else values
+
     @cached_property
     def looks(self) -> Looks:
-        """All views of a small scan, some of a large one."""
+        """All views of a small scan, every second or so of a large one."""
         count, _, columns = self.scan.projections.shape
-        chosen = np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(np.int64))
+        # In even steps: what changes from view to view is compared.
+        most = _MOST_VIEWS * (2 if is_full_turn(self.theta_deg) else 1)
+        chosen = np.arange(0, count, -(-count // most), dtype=np.int64)
         size = -(-columns // _MOST_COLUMNS)
         images: list[Images] = []
         starved: list[NDArray[np.float64]] = []
@@ -113,7 +122,7 @@ class RegionEvidence:
             spread = 1.4826 * float(np.median(np.abs(np.diff(values, axis=1)))) / 2**0.5
             limit = 1 + BRIGHT_EXCESS + BRIGHT_SIGMAS * np.maximum(0.0 if noise is None else noise[sound], spread)
             bright.append((values > limit).mean(axis=1))
-            images.append(_smaller(seen.values, size))
+            images.append(_smaller(self.straight(seen.values), size))
         return Looks(np.concatenate(images), chosen, np.concatenate(starved), np.concatenate(bright), size)
 
     @cached_property
@@ -153,7 +162,11 @@ class RegionEvidence:
     @cached_property
     def projector(self) -> Projector:
         """Along the rays of `looks`, through volumes of its pixel."""
-        return Projector(self.looks.images.shape[2], (self.axis_px + 0.5) / self.looks.bin - 0.5)
+        size, columns = self.looks.bin, self.scan.projections.shape[2]
+        side = columns if self.volume is None else self.volume.shape[2]
+        # In means of pixels; what is left over at the end is dropped, and the middle stays where it is.
+        axis_px, middle_px = ((place + 0.5) / size - 0.5 for place in (self.axis_px, (side - 1) / 2))
+        return Projector(side // size, axis_px, columns // size, middle_px)
 
 
 def _smaller(images: Images, size: int) -> Images:

@@ -26,6 +26,7 @@ from xrm_control.recipe.document import Recipe
 from xrm_control.storage.durable import durable_file
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
+PICTURE = "trust-{}.png"
 _FAILURES = (XrmError, ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
 
 
@@ -49,7 +50,7 @@ class TrustJob:
 def judge_region(job: TrustJob) -> QualityMetrics:
     """Judge a region and write down what was found; returns its figures with the verdict."""
     evidence = gather(job)
-    results = judged(evidence)
+    results = tuple(pictured(one, evidence, job.out) for one in judged(evidence))
     foreign = job.recipe.handoff.foreign
     path = job.out / QUALITY.name
     stated: QualityDocument = ForeignQuality()
@@ -67,6 +68,29 @@ def judged(evidence: RegionEvidence, checks: tuple[TrustCheck, ...] | None = Non
     found = [_looked(check, evidence) for check in (all_checks() if checks is None else checks)]
     order = (TrustVerdict.REDO, TrustVerdict.DOUBT, TrustVerdict.PASS, None)
     return tuple(sorted(found, key=lambda one: (order.index(one.verdict), one.check)))
+
+
+def pictured(result: CheckResult, evidence: RegionEvidence, out: Path) -> CheckResult:
+    """With a picture of what a check rests on, beside quality.json, where it speaks against the numbers."""
+    path = out / PICTURE.format(result.check)
+    path.unlink(missing_ok=True)
+    if result.verdict not in (TrustVerdict.DOUBT, TrustVerdict.REDO):
+        return result
+    check = next((one for one in all_checks() if one.model_dump()["kind"] == result.check), None)
+    try:
+        with np.errstate(all="ignore"):
+            drawing = None if check is None else check.picture(evidence)
+        if drawing is None:
+            return result
+        from xrm_control.reporting.figures.drawn import png
+
+        picture = png(drawing, result.check)
+    except _FAILURES:
+        # The sentence stands without it.
+        return result
+    with durable_file(path, "the picture of a check", replace=True) as file:
+        file.write(picture)
+    return result.model_copy(update={"picture": path.name})
 
 
 def _looked(check: TrustCheck, evidence: RegionEvidence) -> CheckResult:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.evidence import Images, RegionEvidence
 from xrm_control.reconstruction.filters import local_means, medians
+from xrm_control.reconstruction.half_acquisition import is_full_turn
 
 _LEAST_VIEWS = 12
 _FARTHEST_PX = 4.0  # an edge of the field may move so far between neighbours; beyond, they have little in common
+_FARTHEST_WIDE_PX = 2.5  # where each view shows one side alone, and its far end moves fastest
 _AROUND = 9  # pairs
 _BLOCK_PX = 16
+_ALONG = 0.1
 _REACH = 3  # half blocks around the place of the largest change
 _LIKE_STEP = 1.2
 _DARK_SHARE = 0.3  # of the views: their noise has heavy tails
@@ -47,8 +50,10 @@ def differences(evidence: RegionEvidence) -> Differences | str:
     if len(order) < _LEAST_VIEWS:
         return "too few views"
     usual = float(np.median(steps))
-    side = looks.images.shape[2]
-    if np.radians(usual) * side / 2 > _FARTHEST_PX:
+    axis_px, side = evidence.projector.axis_px, looks.images.shape[2]
+    reach = max(axis_px, side - 1 - axis_px, side / 2)
+    wide = evidence.projector.side != evidence.projector.columns
+    if np.radians(usual) * reach > (_FARTHEST_WIDE_PX if wide else _FARTHEST_PX):
         return "neighbouring views lie too far apart"
     banded = evidence.banded
     rows, columns = _middles(banded.shape[1]), _middles(banded.shape[2])
@@ -82,17 +87,33 @@ def differences(evidence: RegionEvidence) -> Differences | str:
         away[max(row - _REACH, 0) : row + _REACH + 1, max(column - _REACH, 0) : column + _REACH + 1] = False
         away = away if away.any() else ~away
         elsewhere[pair] = blocks[pair][away].sum() / max(float(around[pair][away].sum()), least)
-    light = looks.images.mean(axis=(1, 2))[order]
+    light = _light(looks.images, theta)[order]
     dark = np.minimum(light[1:], light[:-1]) < np.quantile(light, _DARK_SHARE)
     places = np.stack([rows[worst // len(columns)], columns[worst % len(columns)]], axis=1) * looks.bin
     return Differences(
         views=np.stack([looks.views[order[:-1]], looks.views[order[1:]]], axis=1),
-        change=whole / np.maximum(usually, least),
+        change=np.where(_along(light, theta), 1.0, whole / np.maximum(usually, least)),
         even=(steps <= _LIKE_STEP * around_deg) & (steps * _LIKE_STEP >= around_deg),
         local=np.where(dark, np.nan, ratios.max(axis=1)),
         places=places.astype(np.int64),
         elsewhere=elsewhere,
     )
+
+
+def _light(images: Images, theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How dark each view is (n,): of a full turn where it is darkest, since beside an axis near the edge of the field a
+    view along the strip shows much air.
+    """
+    if is_full_turn(theta_deg):
+        return np.quantile(images, _ALONG, axis=(1, 2)).astype(np.float64)
+    return images.mean(axis=(1, 2)).astype(np.float64)
+
+
+def _along(light: NDArray[np.float64], theta_deg: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Pairs of the darkest tenth of a full turn: a strip that is passed along its length changes fast there, and
+    smoothly nowhere."""
+    darkest = np.minimum(light[1:], light[:-1]) < np.quantile(light, _ALONG)
+    return darkest & is_full_turn(theta_deg)
 
 
 def _middles(size: int) -> NDArray[np.int64]:

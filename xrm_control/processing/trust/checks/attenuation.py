@@ -10,6 +10,7 @@ from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _LIMIT = 0.06
 _LEAST_PARTICLES = 3
@@ -53,3 +54,20 @@ class AttenuationCheck(TrustCheck):
             "another material or density than stated (sample.formula), or flats that do not fit",
             numbers,
         )  # fmt: skip
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        if evidence.whole is None:
+            return None
+        mu = evidence.whole.numbers(Particle.mean_attenuation_per_um)
+        d_um = evidence.whole.numbers(Particle.equivalent_diameter_um)
+
+        table = evidence.sample.mu_per_um(evidence.energy_kev)
+        return Chart(
+            "Attenuation of the whole particles",
+            "diameter (µm)",
+            "mu (1/µm)",
+            (Series(d_um, mu, "measured"),),
+            (Limit(table, f"tabulated, {evidence.sample.formula}"),),
+        )

@@ -13,8 +13,10 @@ from xrm_control.contracts.trust import CheckResult
 from xrm_control.core.errors import DataError
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.filters import moved
 from xrm_control.reconstruction.preprocess import transmission
 from xrm_control.reconstruction.rotation_axis import RotationAxis, find_rotation_axis, opposite_pairs, views_for_axis
+from xrm_control.reporting.figures.drawing import Drawing, Panel, Panels
 
 _LIMIT_PX, _SIGMAS = 0.5, 4.0
 _LEAST_ROWS = 16
@@ -35,12 +37,13 @@ class AxisHalvesCheck(TrustCheck):
         except DataError:
             return self.nothing("no two views half a turn apart")
         seen = transmission(evidence.scan, evidence.spec.preprocess, views=views, references=evidence.references)
-        rows = seen.values.shape[1]
+        values = evidence.straight(seen.values)
+        rows = values.shape[1]
         if rows < _LEAST_ROWS:
             return self.nothing("too few rows")
         stated = evidence.quality.rotation_axis_uncertainty_px or 0.0
         try:
-            halves = _halves(seen.values, theta[views])
+            halves = _halves(values, theta[views])
         except DataError as error:
             return self.doubt(f"no axis in half of the data: {error.what}", "look at the views at 0 and 180 degrees")
         upper, lower = halves[0].ends
@@ -68,6 +71,28 @@ class AxisHalvesCheck(TrustCheck):
             f"(limit {halves[0].limit_px:.2f})",
             "reconstruction.rotation_axis: auto, or look at the views at 0 and 180 degrees",
             numbers,
+        )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        theta = evidence.theta_deg
+        try:
+            pairs = opposite_pairs(theta)
+        except DataError:
+            return None
+        one, other = pairs[0]
+        views = np.array([one, other])
+        seen = transmission(evidence.scan, evidence.spec.preprocess, views=views, references=evidence.references).values
+        seen = evidence.straight(seen)
+        first, second = (-np.log(np.maximum(image, 0.02)) for image in seen)
+        from_axis = moved(first[:, ::-1], 0.0, 2 * evidence.axis_px - (first.shape[1] - 1))
+        most = max(float(np.percentile(np.abs(second), 99)) / 2, 1e-6)
+        return Panels(
+            (
+                Panel(f"-ln T at {theta[other]:.1f} degrees", second),
+                Panel("less its mirrored opposite", second - from_axis, window=(-most, most)),
+            )
         )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _LARGE, _SHARE = 0.5, 0.10
 
@@ -41,4 +42,20 @@ class CoarseTailCheck(TrustCheck):
             f"{evidence.field_um:.0f} um",
             "Dv50 and what follows from it hold for the smaller ones alone: use a larger field, or the mosaic's sizes",
             numbers,
+        )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        if evidence.mosaic is None or not evidence.mosaic.diameters_um:
+            return None
+        d_um = np.sort(evidence.mosaic.diameters_um)
+        share = np.cumsum(d_um**3) / np.sum(d_um**3)
+        return Chart(
+            "Volume of the mosaic's particles",
+            "diameter (µm)",
+            "share in smaller ones",
+            (Series(d_um, share, style="line"), Series(d_um, share)),
+            (Limit(1 - _SHARE),),
+            (Limit(_LARGE * evidence.field_um, "half the field"),),
         )

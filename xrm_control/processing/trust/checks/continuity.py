@@ -10,9 +10,11 @@ from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.neighbours import Differences, differences
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Panel, Panels, Series
 
 _JUMP, _STILL, _LOCAL = 1.8, 0.5, 4.5
 _ELSEWHERE = 1.5
+_SHOWN_PX = 24
 
 
 class ContinuityCheck(TrustCheck):
@@ -68,10 +70,42 @@ class ContinuityCheck(TrustCheck):
             )
         return self.passed("each view follows from its neighbours", numbers)
 
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        found = differences(evidence)
+        if isinstance(found, str):
+            return None
+        local = int(np.argmax(np.nan_to_num(found.local)))
+        alike = np.where(found.even, found.change, 1.0)
+        if alike.min() >= _STILL and found.local[local] > _LOCAL and found.elsewhere[local] < _ELSEWHERE:
+            return _two_views(evidence, found, local)
+        middles = evidence.theta_deg[found.views].mean(axis=1)
+        odd = (found.change > _JUMP) | (alike < _STILL)
+        change = Series(middles, found.change), Series(middles[odd], found.change[odd], odd=True)
+        return Chart(
+            "Change from view to view", "angle (degrees)", "change / usual", change, (Limit(_JUMP), Limit(_STILL))
+        )
+
 
 def _named(evidence: RegionEvidence, found: Differences, pair: int) -> str:
     one, other = found.views[pair]
     return f"views {one} and {other} ({evidence.theta_deg[one]:.1f} and {evidence.theta_deg[other]:.1f} degrees)"
+
+
+def _two_views(evidence: RegionEvidence, found: Differences, pair: int) -> Panels:
+    """Where something has moved: what changes there between two views, and between the two before."""
+    size, (row, column) = evidence.looks.bin, found.places[pair]
+    at = {int(view): place for place, view in enumerate(evidence.looks.views)}
+    rows, columns = evidence.looks.images.shape[1:]
+    low, left = max(row // size - _SHOWN_PX, 0), max(column // size - _SHOWN_PX, 0)
+    here = np.s_[low : min(row // size + _SHOWN_PX, rows), left : min(column // size + _SHOWN_PX, columns)]
+    changes = {
+        f"change, view {one} to {other}": (evidence.banded[at[int(other)]] - evidence.banded[at[int(one)]])[here]
+        for one, other in (found.views[max(pair - 1, 0)], found.views[pair])
+    }
+    most = float(np.percentile(np.abs(list(changes.values())[-1]), 99.5))
+    return Panels(tuple(Panel(name, change, window=(-most, most)) for name, change in changes.items()))
 
 
 def _step(evidence: RegionEvidence, found: Differences) -> float:

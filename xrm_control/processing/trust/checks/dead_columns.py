@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.filters import median_of_neighbours
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _LIMIT, _SIGMAS, _BAD = 0.03, 8.0, 0.5
 _VIEWS, _NEIGHBOURS = 24, 9
@@ -24,10 +26,7 @@ class DeadColumnsCheck(TrustCheck):
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
         looks = evidence.looks
-        # A column of the camera is off in every row of every view; an edge of a particle in few of them.
-        chosen = np.unique(np.linspace(0, len(looks.images) - 1, _VIEWS).round().astype(int))
-        lines = looks.images[chosen].reshape(-1, looks.images.shape[2])
-        off = np.median(lines / np.maximum(median_of_neighbours(lines, _NEIGHBOURS), 1e-3), axis=0) - 1
+        off = self._deviations(evidence)
         usual = 1.4826 * float(np.median(np.abs(off)))
         stripes = np.flatnonzero(np.abs(off) > max(_LIMIT, _SIGMAS * usual)) * looks.bin
         bridged = np.empty(0, np.int64)
@@ -48,3 +47,34 @@ class DeadColumnsCheck(TrustCheck):
             "reconstruction.preprocess.ring_window_px: 21, and have the camera looked at",
             numbers,
         )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        off = self._deviations(evidence)
+        columns = np.arange(len(off)) * evidence.looks.bin
+        usual = 1.4826 * float(np.median(np.abs(off)))
+        limit = max(_LIMIT, _SIGMAS * usual)
+        odd = np.abs(off) > limit
+        if evidence.references is not None:
+            bad = np.flatnonzero(evidence.references.bad.mean(axis=0) > _BAD) // evidence.looks.bin
+            odd[bad[bad < len(odd)]] = True
+        series = (
+            Series(columns, off, style="line"),
+            Series(columns[odd], off[odd], "do not follow, or bridged", odd=True),
+        )
+        return Chart(
+            "Columns against their neighbours",
+            "column of the detector",
+            "deviation",
+            series,
+            (Limit(limit), Limit(-limit)),
+        )
+
+    def _deviations(self, evidence: RegionEvidence) -> NDArray[np.float64]:
+        """(c,): of each column from the median of those around, relative, in the middle of many rows and views."""
+        looks = evidence.looks
+        # A column of the camera is off in every row of every view; an edge of a particle in few of them.
+        chosen = np.unique(np.linspace(0, len(looks.images) - 1, _VIEWS).round().astype(int))
+        lines = looks.images[chosen].reshape(-1, looks.images.shape[2])
+        return np.median(lines / np.maximum(median_of_neighbours(lines, _NEIGHBOURS), 1e-3), axis=0) - 1

@@ -12,6 +12,7 @@ from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.comparing import tracks
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
 _LIMIT_PX, _ERRORS = 1.8, 5.0
 _LEAST_VIEWS, _LEAST_SPAN_DEG = 24, 150.0
@@ -63,6 +64,25 @@ class DriftCheck(TrustCheck):
             "let stage and sample warm up and settle; take the region again",
             numbers,
         )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        found = tracks(evidence)
+        if found is None:
+            return None
+        time = np.asarray(evidence.scan.time_s, float)[found.views]
+        ok = np.isfinite(found.u) & np.isfinite(time)
+        angle = np.radians(evidence.theta_deg[found.views[ok]])
+        since = (time[ok] - time[ok].min()) / max(float(np.ptp(time[ok])), 1e-9) - 0.5
+        size = evidence.looks.bin
+        drift_px, _ = _drift(np.degrees(angle), time[ok], found.right[ok], found.u[ok] / size, size)
+        circles = np.column_stack([np.cos(angle), np.sin(angle), np.ones_like(angle)])
+        rest = found.right[ok] - drift_px * since
+        left = found.right[ok] - circles @ np.asarray(np.linalg.lstsq(circles, rest, rcond=None)[0], np.float64)
+        minutes = (time[ok] - time[ok].min()) / 60
+        series = Series(minutes, left, "particles"), Series(minutes, drift_px * since, "drift", style="line", odd=True)
+        return Chart("Way sideways, less circles", "time (min)", "to the right (px)", series)
 
 
 def _drift(

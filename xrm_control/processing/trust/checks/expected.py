@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
+import numpy as np
+
+from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
 _FACTOR, _SIGMAS = 2.0, 3.0
 
@@ -24,7 +28,10 @@ class ExpectedCheck(TrustCheck):
             return self.nothing("no mosaic to compare with")
         if evidence.spec.rows is not None:
             return self.nothing("only some rows are reconstructed")
-        expected, found, every = evidence.roi.expected_particles, len(evidence.whole), len(evidence.particles)
+        # Of a volume that is wider than the window, what lies in the window.
+        within = np.abs(evidence.whole.numbers(Particle.x_um)) <= evidence.roi.width_um / 2
+        inside = np.abs(evidence.particles.numbers(Particle.x_um)) <= evidence.roi.width_um / 2
+        expected, found, every = evidence.roi.expected_particles, int(within.sum()), int(inside.sum())
         chance = _SIGMAS * math.sqrt(max(expected, 1))
         least, most = expected / _FACTOR - chance, expected * _FACTOR + chance + _FACTOR
         numbers = {
@@ -41,3 +48,16 @@ class ExpectedCheck(TrustCheck):
             "noise or artefacts taken for particles: look at the slices, the flats and the threshold",
             numbers,
         )  # fmt: skip
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        if evidence.roi is None or evidence.whole is None or evidence.particles is None:
+            return None
+        counts = evidence.roi.expected_particles, len(evidence.whole), len(evidence.particles)
+        names = "promised by the mosaic", "whole", "cut ones too"
+        bars = tuple(
+            Series([at], [count], f"{name}: {count}", style="bars", odd=at == 0)
+            for at, (count, name) in enumerate(zip(counts, names, strict=True))
+        )
+        return Chart("Particles", "", "count", bars)

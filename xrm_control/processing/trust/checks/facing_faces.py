@@ -12,6 +12,7 @@ from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Drawing, Panel, Panels
 
 _REACH = 4  # voxels across
 _LIMIT = 0.8
@@ -31,22 +32,7 @@ class FacingFacesCheck(TrustCheck):
         """See `TrustCheck.look`."""
         if evidence.labels is None or evidence.particles is None or not len(evidence.particles):
             return self.nothing("the analysis has left no labels")
-        size = max(1, -(-max(evidence.labels.shape) // 256))
-        labels = np.asarray(evidence.labels[::size, ::size, ::size]).astype(np.int64)
-        voxel_um = evidence.scan.pixel_size_um * size
-        areas = _facing_areas(labels)
-        # Of one that is cut the cross-section is not known.
-        whole = evidence.particles.where(~evidence.particles.flags(Particle.touches_boundary))
-        ids = np.array(whole.ids(Particle.particle_id))
-        d_um = dict(zip(ids.tolist(), whole.numbers(Particle.equivalent_diameter_um), strict=True))
-        pairs: list[tuple[float, int, int]] = []
-        for (one, other), area in areas.items():
-            if one not in d_um or other not in d_um:
-                continue
-            smaller = min(d_um[one], d_um[other]) / voxel_um
-            if smaller > 2 * _REACH:
-                pairs.append((area / (math.pi / 4 * smaller**2), one, other))
-        pairs.sort(reverse=True)
+        pairs = self._pairs(evidence)
         odd = [pair for pair in pairs if pair[0] > _LIMIT]
         numbers = {
             "pairs that face each other": (float(len(odd)), "0"),
@@ -62,8 +48,57 @@ class FacingFacesCheck(TrustCheck):
             numbers,
         )
 
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
 
-def _facing_areas(labels: NDArray[np.int64]) -> dict[tuple[int, int], float]:
+        if evidence.labels is None or evidence.volume is None:
+            return None
+        pairs = self._pairs(evidence)
+        if not pairs:
+            return None
+        _, one, other = pairs[0]
+        labels, size = np.asarray(evidence.labels), _thinning(evidence)
+        both = np.argwhere(np.isin(labels[::size, ::size, ::size], (one, other))) * size
+        middle = np.rint(both.mean(axis=0)).astype(int)
+        ends = [slice(max(low - 6, 0), high + 7) for low, high in zip(both.min(axis=0), both.max(axis=0), strict=True)]
+        # Across each axis of the volume; a crack shows in two of the three.
+        cuts = {"xy": (int(middle[0]), ends[1], ends[2]), "xz": (ends[0], int(middle[1]), ends[2]),
+                "yz": (ends[0], ends[1], int(middle[2]))}  # fmt: skip
+        return Panels(
+            tuple(
+                Panel(f"{plane}, {one} and {other}", np.asarray(evidence.volume[cut]), labels[cut])
+                for plane, cut in cuts.items()
+            )
+        )
+
+    def _pairs(self, evidence: RegionEvidence) -> list[tuple[float, int, int]]:
+        """Share of the smaller cross-section over which two whole particles face each other, with their numbers."""
+        size = _thinning(evidence)
+        labels = np.asarray(evidence.labels)[::size, ::size, ::size].astype(np.int32)
+        voxel_um = evidence.scan.pixel_size_um * size
+        areas = _facing_areas(labels)
+        if evidence.particles is None:
+            return []
+        # Of one that is cut the cross-section is not known.
+        whole = evidence.particles.where(~evidence.particles.flags(Particle.touches_boundary))
+        ids = np.array(whole.ids(Particle.particle_id))
+        d_um = dict(zip(ids.tolist(), whole.numbers(Particle.equivalent_diameter_um), strict=True))
+        pairs: list[tuple[float, int, int]] = []
+        for (one, other), area in areas.items():
+            if one not in d_um or other not in d_um:
+                continue
+            smaller = min(d_um[one], d_um[other]) / voxel_um
+            if smaller > 2 * _REACH:
+                pairs.append((area / (math.pi / 4 * smaller**2), one, other))
+        return sorted(pairs, reverse=True)
+
+
+def _thinning(evidence: RegionEvidence) -> int:
+    """So many voxels are one step, so that 256 of them span the volume."""
+    return 1 if evidence.labels is None else max(1, -(-max(evidence.labels.shape) // 256))
+
+
+def _facing_areas(labels: NDArray[np.int32]) -> dict[tuple[int, int], float]:
     """Area in voxels of the plane patch between any two labels that are at most `_REACH` voxels apart."""
     base = int(labels.max()) + 1
     found: dict[int, list[float]] = {}
@@ -79,7 +114,7 @@ def _facing_areas(labels: NDArray[np.int64]) -> dict[tuple[int, int], float]:
             between = free if step > 1 else True
             met = (near > 0) & (far > 0) & (near != far) & between
             low, high = np.minimum(near[met], far[met]), np.maximum(near[met], far[met])
-            for key, count in zip(*np.unique(low * base + high, return_counts=True), strict=True):
+            for key, count in zip(*np.unique(low.astype(np.int64) * base + high, return_counts=True), strict=True):
                 counts[int(key)] = counts.get(int(key), 0) + int(count)
         for key, count in counts.items():
             found.setdefault(key, [0.0, 0.0, 0.0])[axis] = float(count)

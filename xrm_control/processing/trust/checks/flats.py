@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.filters import banded
+from xrm_control.reconstruction.references import References
+from xrm_control.reporting.figures.drawing import Drawing, Panel, Panels
 
 _LIMIT, _REDO = 0.02, 0.06
 _LOW_PX, _HIGH_PX = 1.5, 8.0
@@ -28,15 +31,7 @@ class FlatsCheck(TrustCheck):
         """See `TrustCheck.look`."""
         if evidence.references is None:
             return self.nothing("the projections are transmissions already")
-        references, size = evidence.references, evidence.looks.bin
-        beam = np.asarray(references.beams.mean(axis=0), np.float64)
-        if references.bad.any():
-            beam = np.where(references.bad, np.median(beam), beam)
-        rows, columns = evidence.looks.images.shape[1:]
-        small = beam[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
-        mean_log = -evidence.integrals.mean(axis=0)
-        of_flats = banded(np.log(np.maximum(small, 1e-6)), _LOW_PX, _HIGH_PX)
-        of_views = banded(mean_log, _LOW_PX, _HIGH_PX)
+        of_flats, of_views = self._structures(evidence, evidence.references)
         spread = float(of_flats.std())
         together: np.float64 = ((of_flats - of_flats.mean()) * (of_views - of_views.mean())).mean()
         shared = max(0.0, -float(together)) / max(spread, 1e-9)
@@ -54,3 +49,30 @@ class FlatsCheck(TrustCheck):
             "take the flats beside the strip (sample.strip_width_um, scan.references), and the region again",
             numbers,
         )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        if evidence.references is None:
+            return None
+        of_flats, of_views = self._structures(evidence, evidence.references)
+        most = max(float(np.percentile(np.abs(of_flats), 99)), 1e-6)
+        return Panels(
+            (
+                Panel("structure of the flats", of_flats, window=(-most, most)),
+                Panel("of all views, inverted", -of_views, window=(-most, most)),
+            )
+        )
+
+    def _structures(
+        self, evidence: RegionEvidence, references: References
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of the logarithm of the flats and of the mean of all views (r, c), without noise and slow changes."""
+        size = evidence.looks.bin
+        beam = np.asarray(references.beams.mean(axis=0), np.float64)
+        if references.bad.any():
+            beam = np.where(references.bad, np.median(beam), beam)
+        rows, columns = evidence.looks.images.shape[1:]
+        small = beam[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
+        of_flats = banded(np.log(np.maximum(small, 1e-6)), _LOW_PX, _HIGH_PX)
+        return of_flats, banded(-evidence.integrals.mean(axis=0), _LOW_PX, _HIGH_PX)

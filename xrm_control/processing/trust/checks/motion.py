@@ -10,6 +10,7 @@ from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.comparing import moves
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _RMS_PX, _STEP_PX = 0.2, 1.0
 _LEAST_VIEWS = 8
@@ -55,4 +56,21 @@ class MotionCheck(TrustCheck):
             f"({evidence.theta_deg[view]:.1f} degrees) {most:.1f} px (limits {rms_limit:.2f} and {step_limit:.1f})",
             "let the stage settle and warm up (scan order: interlaced shows drift), or apply measured shifts",
             numbers,
+        )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        found = moves(evidence)
+        if found is None:
+            return None
+        sound = np.isfinite(found.u) & (found.u < 1.0)
+        theta = evidence.theta_deg[found.views[sound]]
+        series = Series(theta, found.right[sound], "to the right"), Series(theta, found.down[sound], "down", odd=True)
+        return Chart(
+            "Views against the volume's projections",
+            "angle (degrees)",
+            "displacement (px)",
+            series,
+            (Limit(_STEP_PX), Limit(-_STEP_PX)),
         )

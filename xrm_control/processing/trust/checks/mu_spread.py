@@ -11,6 +11,7 @@ from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _DEVIATION, _SIGMAS, _SHARE = 0.10, 5.0, 0.10
 _LEAST_PARTICLES, _LEAST_VOXELS = 4, 10.0
@@ -50,4 +51,26 @@ class MuSpreadCheck(TrustCheck):
             f"than {100 * _DEVIATION:g} % ({low:.4f} to {high:.4f})",
             "more than one material: sizes of the odd ones are off; give each its threshold (analysis.threshold)",
             numbers,
+        )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        if evidence.whole is None:
+            return None
+        mu = evidence.whole.numbers(Particle.mean_attenuation_per_um)
+        d_um = evidence.whole.numbers(Particle.equivalent_diameter_um)
+
+        large = np.isfinite(mu) & (d_um >= _LEAST_VOXELS * evidence.scan.pixel_size_um)
+        middle = float(np.median(mu[large]))
+        limits = (
+            Limit((1 - _DEVIATION) * middle, f"{100 * _DEVIATION:g} % from the median"),
+            Limit((1 + _DEVIATION) * middle),
+        )
+        return Chart(
+            "Attenuation of the whole particles",
+            "diameter (µm)",
+            "mu (1/µm)",
+            (Series(d_um[large], mu[large]),),
+            limits,
         )

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import STARVED_QUANTA, RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _LIMIT, _REDO = 0.01, 0.10
 
@@ -35,4 +36,17 @@ class StarvedCheck(TrustCheck):
             f"{100 * _LIMIT:g} %), so sound particles may look voided",
             "expose for longer, choose a thinner region or a narrower strip; do not trust voids here",
             numbers,
+        )
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        looks = evidence.looks
+        share = Series(evidence.theta_deg[looks.views], 100 * looks.starved)
+        return Chart(
+            f"Rays that fewer than {STARVED_QUANTA:g} photons pass",
+            "angle (degrees)",
+            "share of the rays (%)",
+            (share,),
+            (Limit(100 * _LIMIT, "limit of the mean"),),
         )

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.filters import banded
+from xrm_control.reconstruction.projecting import Projector
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
 _LIMIT, _MOST_CHANCE = 0.97, 0.02
 _VIEWS = 9
 _LOW_PX, _HIGH_PX = 1.0, 6.0
+_SEEN = 0.6
 
 
 class StrayLightCheck(TrustCheck):
@@ -25,27 +29,12 @@ class StrayLightCheck(TrustCheck):
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
-        labels, volume = evidence.labels, evidence.small_volume
         contrast = evidence.quality.particle_mode_per_um, evidence.quality.background_mode_per_um
-        if labels is None or volume is None or None in contrast:
+        rays = None if None in contrast else self._rays(evidence)
+        if rays is None:
             return self.nothing("the analysis has left no labels or levels")
-        looks = evidence.looks
-        transmitted = looks.images.mean(axis=(1, 2))
-        theta = evidence.theta_deg[looks.views]
-        bright = np.argsort(transmitted)[::-1][: max(_VIEWS, len(theta) // 3)]
-        face_on = np.sort(bright)[:: max(1, len(bright) // _VIEWS)][:_VIEWS]
-        solid = np.asarray(labels) > 0
-        if evidence.phases is not None:
-            solid &= np.asarray(evidence.phases) == 1
-        size = looks.bin
-        share = solid.astype(np.float32)
-        if size > 1:
-            z, y, x = (n // size for n in share.shape)
-            share = share[: z * size, : y * size, : x * size].reshape(z, size, y, size, x, size).mean(axis=(1, 3, 5))
-        pixel_um = evidence.scan.pixel_size_um * size
-        chords = evidence.projector.project(share, theta[face_on]) * np.float32(pixel_um)
-        integrals = evidence.integrals[face_on][:, : chords.shape[1]]
-        slopes = [_slope(one, other, evidence.projector.axis_px) for one, other in zip(chords, integrals, strict=True)]
+        chords, integrals = rays
+        slopes = [_slope(one, other, evidence.projector) for one, other in zip(chords, integrals, strict=True)]
         slopes = [slope for slope in slopes if slope is not None]
         if len(slopes) < 3:
             return self.nothing("too few particles in the face-on views")
@@ -67,12 +56,49 @@ class StrayLightCheck(TrustCheck):
             numbers,
         )
 
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
 
-def _slope(chords: np.ndarray, integrals: np.ndarray, axis_px: float) -> float | None:
+        high, low = evidence.quality.particle_mode_per_um, evidence.quality.background_mode_per_um
+        found = self._rays(evidence)
+        if found is None or high is None or low is None:
+            return None
+        chords, integrals = found
+        slopes = [_slope(one, other, evidence.projector) for one, other in zip(chords, integrals, strict=True)]
+        at = len(chords) // 2
+        inner = _inner(evidence.projector)
+        x, y = (banded(image, _LOW_PX, _HIGH_PX)[inner].ravel() for image in (chords[at], integrals[at]))
+        ends = np.array([x.min(), x.max()])
+        slope = float(np.median([slope for slope in slopes if slope is not None] or [np.nan]))
+        lines = (
+            Series(x, y),
+            Series(ends, slope * ends, "face-on views", style="line"),
+            Series(ends, (high - low) * ends, "contrast of the volume", style="line", odd=True),
+        )
+        return Chart("Face-on line integrals over chords", "chord in particles (µm), banded", "-ln T, banded", lines)
+
+    def _rays(self, evidence: RegionEvidence) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Of some face-on views (n, r, c): lengths of the rays in particles in um, and line integrals."""
+        solid = evidence.small_solid
+        if solid is None or evidence.small_volume is None:
+            return None
+        looks = evidence.looks
+        transmitted = looks.images.mean(axis=(1, 2))
+        theta = evidence.theta_deg[looks.views]
+        bright = np.argsort(transmitted)[::-1][: max(_VIEWS, len(theta) // 3)]
+        face_on = np.sort(bright)[:: max(1, len(bright) // _VIEWS)][:_VIEWS]
+        pixel_um = evidence.scan.pixel_size_um * looks.bin
+        chords = evidence.projector.project(solid, theta[face_on]) * np.float32(pixel_um)
+        return chords, evidence.integrals[face_on][:, : chords.shape[1]]
+
+
+def _inner(projector: Projector) -> tuple[slice, slice]:
+    return np.s_[:, slice(*projector.inner(_SEEN))]
+
+
+def _slope(chords: np.ndarray, integrals: np.ndarray, projector: Projector) -> float | None:
     """Of integrals over chords, both rid of what varies slowly; within the columns where the cylinder is deep."""
-    side = chords.shape[1]
-    half = 0.6 * min(axis_px, side - 1 - axis_px)
-    inner = np.s_[:, round(axis_px - half) : round(axis_px + half)]
+    inner = _inner(projector)
     if np.count_nonzero(chords[inner] > 0) < 50:
         return None
     x, y = (banded(image, _LOW_PX, _HIGH_PX)[inner].ravel() for image in (chords, integrals))

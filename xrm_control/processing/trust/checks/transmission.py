@@ -9,6 +9,7 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import BRIGHT_EXCESS, BRIGHT_SIGMAS, RegionEvidence
+from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series, histogram
 
 _DOUBT, _REDO = 1e-3, 0.05  # share of pixels
 
@@ -34,3 +35,16 @@ class TransmissionCheck(TrustCheck):
         reason = f"transmission above 1 in {100 * share:.2g} % of the pixels (limit {limit}; {100 * _DOUBT:g} %)"
         remedy = "the flats were taken in powder, in another beam or with another exposure: see where they are taken"
         return (self.redo if share > _REDO else self.doubt)(reason, remedy, numbers)
+
+    def picture(self, evidence: RegionEvidence) -> Drawing | None:
+        """See `TrustCheck.picture`."""
+
+        values, counts = histogram(evidence.looks.images)
+        return Chart(
+            "Transmission of all views",
+            "transmission",
+            "pixels",
+            (Series(values, np.maximum(counts, 0.8), style="bars"),),
+            upright=(Limit(1.0, "the beam"), Limit(1 + BRIGHT_EXCESS)),
+            log=True,
+        )
