@@ -197,7 +197,7 @@ class Lines(Record):
 class Planes(Record):
     """What a volume offers: shape (z, y, x), voxel size, and the values (1/um) that grey 0 and 255 stand for."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...] = Field(min_length=3, max_length=3)
     voxel_size_um: float | None
     low_per_um: float
     high_per_um: float
@@ -276,7 +276,7 @@ class Setting(Record):
 class Draft(Record):
     """A recipe to be checked, planned or started. settings: path -> value, in place of the file's."""
 
-    file: str = Field(max_length=200)
+    file: str = Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.ya?ml$")
     settings: dict[str, float | int | str | bool | None] = Field(default_factory=dict, max_length=200)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from xrm_control.contracts.column import Column
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import RoiState
+from xrm_control.dashboard.files import inside
 from xrm_control.dashboard.models import Table, TableColumn
 from xrm_control.processing.measured import read_measured
 from xrm_control.storage.journal_reader import JournalReader
@@ -18,6 +19,8 @@ def table(folder: RunFolder, name: Literal["particles", "voids"], offset: int, l
     """Rows of all regions that have been measured so far. Raises DataError where a table cannot be read."""
     with JournalReader.open(folder.journal) as journal:
         rois = sorted(roi for roi, life in journal.roi_states().items() if life.state is RoiState.REPORTED)
+    if not all(inside(folder.roi(roi).path, folder.path) for roi in rois):
+        raise DataError("a region lies elsewhere", where=folder.name)
     if not rois:
         return Table(columns=(), rows=(), total=0)
     measured = read_measured(folder, rois)
