@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,10 +36,15 @@ from xrm_control.storage.journal_reader import JournalReader
 
 DISCONNECTS = int(os.environ.get("XRM_DISCONNECTS", "200"))
 PROGRAM = [sys.executable, "-m", "xrm_control.cli"]
-QUIET: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 BLOBS = {"instrument": {**SHORT["instrument"], "rendering": False}}
 TROUBLES = ("drop", "drop", "reload", "reload", "kill")
 _PATIENCE_S = 120.0
+
+
+def quiet(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A process that says nothing."""
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
 
 
 def until(true: Callable[[], object]) -> None:
@@ -62,7 +67,7 @@ class Server:
     def start(self) -> None:
         """And wait until it listens."""
         command = [*PROGRAM, "serve", str(self.root), "--port", str(self.port), "--queue", str(self.root / "no-queue")]
-        self.process = subprocess.Popen(command, **QUIET)
+        self.process = quiet(command)
         until(self.listens)
 
     def kill(self) -> None:
@@ -166,7 +171,7 @@ def living(folder: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     """A run of more frames than anybody waits for."""
     scan = {**SMALL["scan"], "projections": 3000}
     recipe, root = write_recipe(folder, **{**SMALL, **BLOBS, "scan": scan}), folder / "runs"
-    process = subprocess.Popen([*PROGRAM, "run", str(recipe), "--out", str(root), "--speed", "4"], **QUIET)
+    process = quiet([*PROGRAM, "run", str(recipe), "--out", str(root), "--speed", "4"])
     try:
         until(lambda: list(root.glob("*/journal.sqlite")))
         (journal,) = root.glob("*/journal.sqlite")
