@@ -67,7 +67,9 @@ class Alarm(Record):
 
 
 class FrameView(Record):
-    """A frame that was kept. picture: its address; t_s: instrument time at the end of its exposure."""
+    """A frame that was kept. picture: its address; file: relative to the run's folder; t_s: instrument time at the end
+    of its exposure.
+    """
 
     frame_id: str
     kind: FrameKind
@@ -75,6 +77,7 @@ class FrameView(Record):
     mean_counts: Figure
     t_s: float
     picture: str
+    file: str
 
 
 class RunView(Record):
@@ -84,6 +87,7 @@ class RunView(Record):
     """
 
     name: str
+    folder: str = Field(description="where it lies, on the server's machine")
     recipe_name: str
     sample: str
     simulated: bool

@@ -94,7 +94,7 @@ class Window:
 
 def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = None) -> FastAPI:
     """root: the folder of the runs; recipes: of those that may be started; queue: whose items' runs are shown too."""
-    from xrm_control.dashboard.routes import acting, looking, queueing, streaming
+    from xrm_control.dashboard.routes import acting, again, looking, queueing, streaming
 
     runs = RunsFolder(root, lambda: runs_of(queue))
     window = Window(runs, Recipes(recipes, root), access, Starter(root), queue)
@@ -110,7 +110,7 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
         lifespan=lifespan, redirect_slashes=False, responses={code: {"model": Refusal} for code in REFUSED},
     )  # fmt: skip
     app.state.window = window
-    for routes in (looking, streaming, acting, queueing):
+    for routes in (looking, streaming, acting, again, queueing):
         app.include_router(routes.router)
     static = resources.files("xrm_control") / "dashboard" / "static"
     page = Path(str(static)) / "index.html"

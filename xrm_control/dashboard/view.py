@@ -38,6 +38,7 @@ def look(folder: RunFolder) -> RunView:
     free = shutil.disk_usage(folder.path).free
     return RunView(
         name=summary.run.name,
+        folder=str(folder.path.absolute()),
         recipe_name=summary.run.recipe_name,
         sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
         simulated=summary.run.simulated,
@@ -80,6 +81,7 @@ def frame_view(plan: PlannedFrame, frame: StoredFrame) -> FrameView:
         mean_counts=frame.mean_counts,
         t_s=frame.exposure.t_end_s,
         picture=f"frames/{frame.frame_id}.png",
+        file=frame.path,
     )
 
 

@@ -18,6 +18,7 @@ const ROUTES = [
   { match: /^\/run\/([^/]+)$/, name: "run", load: () => import("./run/page.js") },
   { match: /^\/run\/([^/]+)\/volume\/([^/]+)$/, name: "volume", load: () => import("./volume/page.js") },
   { match: /^\/run\/([^/]+)\/particles$/, name: "particles", load: () => import("./particles/page.js") },
+  { match: /^\/run\/([^/]+)\/again$/, name: "again", load: () => import("./again.js") },
   { match: /^\/compare\/([^/]+)\/([^/]+)$/, name: "compare", load: () => import("./compare.js") },
   { match: /^\/queue$/, name: "queue", load: () => import("./queue.js") },
   { match: /^\/launch$/, name: "launch", load: () => import("./launch.js") },
