@@ -84,8 +84,11 @@ class Analyst:
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
 
+        known: dict[str, object] = {"arguments": list(arguments), "process": process.pid}
+        write_durable(note, json.dumps(known).encode() + b"\n", replace=True)
+
         def see_out() -> None:
-            known = {"arguments": list(arguments), "exit": process.wait()}
+            known["exit"] = process.wait()
             with suppress(XrmError):
                 write_durable(note, json.dumps(known).encode() + b"\n", replace=True)
 
@@ -100,7 +103,8 @@ class Analyst:
             arguments = known.get("arguments") or []
             if arguments[:2] != ["reanalyze", str(folder.path)] or known.get("exit") in _GOOD:
                 continue
-            state = "failed" if "exit" in known else "under way" if busy else "ended without a word"
+            lives = busy or _lives(known.get("process"))
+            state = "failed" if "exit" in known else "under way" if lives else "ended without a word"
             yield Trial(settings=tuple(arguments[3::2]), state=state, words=_words(note))
 
 
@@ -160,6 +164,13 @@ def _noted(note: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
+
+
+def _lives(process: object) -> bool:
+    try:
+        return isinstance(process, int) and Path(f"/proc/{process}").exists()
+    except OSError:
+        return False
 
 
 def _words(note: Path) -> str:
