@@ -122,7 +122,8 @@ def measurements(analyst: Analyst, folder: RunFolder) -> Measurements:
     for place in sorted(folder.reanalyses.glob("*/results.json")):
         with suppress(XrmError):
             key = place.parent.name
-            found.append(_measured(key, RESULTS.read(place), f"reanalyses/{key}/report.html"))
+            there = place.with_name("report.html").is_file()
+            found.append(_measured(key, RESULTS.read(place), f"reanalyses/{key}/report.html" if there else ""))
     trials = tuple(trial for trial, _ in zip(analyst.trials(folder), range(_MOST_TRIALS), strict=False))
     return Measurements(measurements=tuple(found), trials=trials, obstacle=obstacle(folder))
 

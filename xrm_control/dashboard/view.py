@@ -37,7 +37,7 @@ def look(folder: RunFolder) -> RunView:
     over = summary.ended or images == 0
     free = shutil.disk_usage(folder.path).free
     return RunView(
-        name=summary.run.name,
+        name=folder.name,  # by which it is asked for, also where somebody has renamed the folder
         folder=str(folder.path.absolute()),
         recipe_name=summary.run.recipe_name,
         sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
