@@ -63,7 +63,7 @@ def test_launch_stop_compare_and_measure_again(page: Page, ended: Path, tmp_path
         stop = button(page, "Stop after")
         expect(stop).not_to_have_attribute("aria-disabled", "true", timeout=LONG_MS)
         stop.click()
-        expect(page.get_by_text("the run was stopped")).to_be_visible(timeout=LONG_MS)
+        expect(page.get_by_text("the run was stopped", exact=True)).to_be_visible(timeout=LONG_MS)
 
 
 def test_why_held_the_largest_how_many_voided_what_happened_and_where(page: Page, site: Site) -> None:
