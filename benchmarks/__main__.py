@@ -20,6 +20,7 @@ from benchmarks import (
     reconstruction,
     rendering,
     whole_volume,
+    window,
 )
 from benchmarks.timing import Row
 
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "growing": growing,
     "after_the_scan": after_the_scan,
     "whole_volume": whole_volume,
+    "window": window,
 }
 
 

@@ -195,6 +195,7 @@ def test_a_recipe_is_checked_planned_and_started_once(served: Any, tmp_path: Pat
         ({"x_um": 0.0, "y_um": 0.0}, 400, "overlaps that of roi-01"),
         ({"x_um": 4000.0, "y_um": 0.0}, 400, "leaves the mosaic"),
         ({"x_um": 0.0, "y_um": 0.0, "width_um": 900.0}, 400, "leaves the mosaic"),
+        ({"x_um": 0.0, "y_um": 0.0, "width_um": 1e300}, 400, "too many regions"),
         ({"x_um": 0.0, "y_um": 0.0, "width_um": -1.0}, 422, "greater than 0"),
     ],
 )

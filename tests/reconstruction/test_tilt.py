@@ -148,7 +148,8 @@ def test_parts_are_the_whole() -> None:
     prepared = prepare(tilted, ReconstructionSpec())
     part, _ = reconstruct_rows(tilted, ReconstructionSpec(), prepared, (30, 41))
     assert part == pytest.approx(whole.volume[30:41], abs=2e-4 * MU * 20)
-    assert len(parts_of(ReconstructionSpec(), tilted.projections.shape)) == 1
+    views, rows, columns = tilted.projections.shape
+    assert len(parts_of(ReconstructionSpec(), (views, rows, columns))) == 1
 
 
 def test_what_is_prepared_goes_through_a_file() -> None:

@@ -172,6 +172,7 @@ REFUSED: list[tuple[Command, float, str]] = [
     (Until(stage="roi-09"), IN_SCAN_S, "no such stage"),
     (Add(x_um=0.0, y_um=5.0), IN_SCAN_S, "overlaps that of roi-01"),
     (Add(x_um=900.0, y_um=0.0), IN_SCAN_S, "leaves the mosaic"),
+    (Add(x_um=0.0, y_um=0.0, width_um=1e12), IN_SCAN_S, "too many regions"),
     (Add(x_um=0.0, y_um=0.0, width_um=5000.0, height_um=5000.0), IN_SCAN_S, "too many regions"),
     (Pause(), IN_SCAN_S + 2, ""),
     (Pause(), IN_SCAN_S + 2.01, "paused already"),

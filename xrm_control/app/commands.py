@@ -35,6 +35,14 @@ def send(
     folder = RunFolder.open(path)
     inbox = Inbox(folder)
     known = inbox.sent(request) if request else None
+    if known is not None and (letter := inbox.letter(known)) is not None and letter.command != command:
+        raise CommandRefusal(
+            "this request was for something else",
+            where=request,
+            value=command.text,
+            limit=letter.command.text,
+            remedy="give each request a name of its own",
+        )
     if known is None and folder.holder() is None:
         state = _state(folder)
         if state is RunState.DONE or not isinstance(command, Add | Skip | Order | Until):

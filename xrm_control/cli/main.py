@@ -271,14 +271,15 @@ def status(
 ) -> None:
     """How far a run has come, and whether it lives: exit code 8 for one that died without an end."""
     from xrm_control import app
-    from xrm_control.cli import tables
+    from xrm_control.cli import tables, watching
 
     if watch and not json_:
-        summary = tables.watch(_out, lambda: app.status(run))
+        died = watching.watch(_out, run).died
     else:
         summary = app.status(run)
         _json(summary.as_dict()) if json_ else _out.print(tables.status_view(summary))
-    if summary.died:
+        died = summary.died
+    if died:
         raise typer.Exit(ExitCode.DIED)
 
 

@@ -53,7 +53,12 @@ class PlainConsole(Console):
 
     def render_str(self, text: str, **settings: Any) -> Text:
         """See `rich.console.Console`: every string that is printed passes here."""
-        return super().render_str(text.translate(_CONTROL), **settings)
+        return super().render_str(visible(text), **settings)
+
+
+def visible(text: str) -> str:
+    """A text in which nothing commands a terminal."""
+    return text.translate(_CONTROL)
 
 
 def widen_environment() -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.plan import Plan
-from xrm_control.core.clock import pause
 from xrm_control.core.states import RunState
 from xrm_control.recipe.planning import TradeOff
 from xrm_control.storage.records import RunSummary
@@ -152,17 +150,6 @@ def life(summary: RunSummary) -> str:
         "nothing is lost of these; whether shutter and axes are safe is not known: look at the instrument, "
         "then `xrm resume` goes on with it; `xrm report` sums up what there is"
     )
-
-
-def watch(console: Console, ask: Callable[[], RunSummary]) -> RunSummary:
-    """Show a run's status again every two seconds, until it has ended or died; returns the last one."""
-    with Live(console=console, auto_refresh=False) as live:
-        while True:
-            summary = ask()
-            live.update(status_view(summary), refresh=True)
-            if summary.ended or summary.stopped or summary.died:
-                return summary
-            pause(2.0)
 
 
 def duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator
 
 from xrm_control.contracts.document import Document, JsonFile, Record
 
@@ -16,7 +16,18 @@ REGION = re.compile(r"roi-\d{2,}")
 _ROI = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
-class Pause(Record):
+def _told_by_kind(schema: dict[str, JsonValue]) -> None:
+    """Which command is meant is always written: among several there is no usual one."""
+    required = schema.setdefault("required", [])
+    if isinstance(required, list):
+        required.insert(0, "kind")
+
+
+class _Sent(Record):
+    model_config = ConfigDict(json_schema_extra=_told_by_kind)
+
+
+class Pause(_Sent):
     """Stand still, in the safe state, after the frame in flight."""
 
     kind: Literal["pause"] = "pause"
@@ -26,7 +37,7 @@ class Pause(Record):
         return "pause"
 
 
-class Continue(Record):
+class Continue(_Sent):
     """Go on after a pause."""
 
     kind: Literal["continue"] = "continue"
@@ -36,7 +47,7 @@ class Continue(Record):
         return "continue"
 
 
-class Skip(Record):
+class Skip(_Sent):
     """Set a region aside: it is not scanned, or not any further."""
 
     kind: Literal["skip"] = "skip"
@@ -47,7 +58,7 @@ class Skip(Record):
         return f"skip {self.roi}"
 
 
-class Order(Record):
+class Order(_Sent):
     """Scan these regions first of those that wait, in this order; the others follow as they stood."""
 
     kind: Literal["order"] = "order"
@@ -66,7 +77,7 @@ class Order(Record):
         return f"order {' '.join(self.rois)}"
 
 
-class Add(Record):
+class Add(_Sent):
     """Scan one more place: the window around it, or as many windows as cover a box of width and height around it.
 
     Stage position in um; without z_um the one of the recipe's strategy.
@@ -85,7 +96,7 @@ class Add(Record):
         return f"add ({self.x_um:g}, {self.y_um:g}) um{box}"
 
 
-class Until(Record):
+class Until(_Sent):
     """End the run when a stage has come to its end: ``mosaic``, ``rois`` (their choice), or the scan of a region."""
 
     kind: Literal["until"] = "until"
@@ -96,7 +107,7 @@ class Until(Record):
         return f"until {self.stage}"
 
 
-class Stop(Record):
+class Stop(_Sent):
     """End the run after the frame in flight, after the scan or mosaic in progress, or after the region in progress (in
     the mosaic: after the first region)."""
 
@@ -108,7 +119,7 @@ class Stop(Record):
         return f"stop after this {self.after}"
 
 
-class Abort(Record):
+class Abort(_Sent):
     """End the run now: the exposure in flight is lost, what computes is ended."""
 
     kind: Literal["abort"] = "abort"

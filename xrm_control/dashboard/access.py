@@ -7,6 +7,7 @@ that no form can set (against forged requests), and no page may frame it or run 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +25,7 @@ from xrm_control.dashboard.models import Refusal
 CLIENT_HEADER = "x-xrm-client"
 COOKIE = "xrm_token"
 LONGEST_BODY = 256_000
+BODY_WITHIN_S = 20.0
 _SAFE = ("GET", "HEAD")
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
@@ -95,7 +98,7 @@ class Gate:
                 421, "this server is not reached under that name", value=host, remedy="use the address that it told"
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _host_of(origin) != host.lower():
             return _no(403, "another site's page may not ask", value=origin)
         if method not in _SAFE and not headers.get(CLIENT_HEADER):
             return _no(403, f"the header {CLIENT_HEADER} is missing", remedy="send it with any text of your own")
@@ -116,6 +119,13 @@ class Gate:
 def hosts_of(names: Iterable[str], port: int) -> frozenset[str]:
     """What browsers send as Host for those names."""
     return frozenset(f"{f'[{name}]' if ':' in name else name}:{port}".lower() for name in names)
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _same(given: str, known: str) -> bool:
@@ -144,7 +154,8 @@ def _no(
     status: int, what: str, value: str | None = None, limit: str | None = None, remedy: str | None = None
 ) -> ASGIApp:
     told = Refusal(what=what, value=None if value is None else value[:200], limit=limit, remedy=remedy)
-    return JSONResponse(told.model_dump(), status_code=status)
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse(told.model_dump(), status_code=status, headers=headers)
 
 
 def _protection(path: str) -> list[tuple[bytes, bytes]]:
@@ -160,13 +171,20 @@ def _protection(path: str) -> list[tuple[bytes, bytes]]:
 
 
 def _bounded(receive: Receive) -> Receive:
-    """A body without a length, or with a false one, ends where it becomes too long."""
-    left = LONGEST_BODY
+    """A body without a length, or with a false one, ends where it becomes too long; one that trickles in, in time."""
+    left, whole, ends_s = LONGEST_BODY, False, asyncio.get_running_loop().time() + BODY_WITHIN_S
 
     async def bounded() -> Message:
-        nonlocal left
-        message = await receive()
+        nonlocal left, whole
+        try:
+            async with asyncio.timeout_at(None if whole else ends_s):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, "the request did not come to its end in time") from None
+        whole = whole or not message.get("more_body", False)
         left -= len(message.get("body", b""))
-        return message if left >= 0 else {"type": "http.disconnect"}
+        if left < 0:
+            raise HTTPException(413, "the request is too long")
+        return message
 
     return bounded

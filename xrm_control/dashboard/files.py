@@ -29,6 +29,11 @@ TYPES = {
 def file_of(folder: RunFolder, name: str) -> Path:
     """Raises DataError for what is not there, not for browsers, or leads out of the run's folder."""
     path = folder.path / name
-    if not _ALLOWED.fullmatch(name) or not path.is_file() or not path.resolve().is_relative_to(folder.path.resolve()):
+    if not _ALLOWED.fullmatch(name) or not path.is_file() or not inside(path, folder.path):
         raise DataError("there is no such file to look at", where=folder.name, value=name[:80])
     return path
+
+
+def inside(path: Path, folder: Path) -> bool:
+    """Whether a path, with all links followed, is one of the folder's."""
+    return path.resolve().is_relative_to(folder.resolve())

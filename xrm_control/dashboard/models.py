@@ -72,7 +72,9 @@ class Alarm(Record):
 
 
 class FrameView(Record):
-    """A frame that was kept. picture: its address; t_s: instrument time at the end of its exposure."""
+    """A frame that was kept. picture: its address; file: relative to the run's folder; t_s: instrument time at the end
+    of its exposure.
+    """
 
     frame_id: str
     kind: FrameKind
@@ -80,6 +82,7 @@ class FrameView(Record):
     mean_counts: Figure
     t_s: float
     picture: str
+    file: str
 
 
 class RunView(Record):
@@ -89,6 +92,7 @@ class RunView(Record):
     """
 
     name: str
+    folder: str = Field(description="where it lies, on the server's machine")
     recipe_name: str
     sample: str
     simulated: bool
@@ -202,7 +206,7 @@ class Lines(Record):
 class Planes(Record):
     """What a volume offers: shape (z, y, x), voxel size, and the values (1/um) that grey 0 and 255 stand for."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...] = Field(min_length=3, max_length=3)
     voxel_size_um: float | None
     low_per_um: float
     high_per_um: float
@@ -281,7 +285,7 @@ class Setting(Record):
 class Draft(Record):
     """A recipe to be checked, planned or started. settings: path -> value, in place of the file's."""
 
-    file: str = Field(max_length=200)
+    file: str = Field(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.ya?ml$")
     settings: dict[str, float | int | str | bool | None] = Field(default_factory=dict, max_length=200)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from xrm_control.core.errors import DataError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind
+from xrm_control.dashboard.files import inside
 from xrm_control.reporting.volumes import DAMAGE
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
@@ -35,6 +36,8 @@ def frame_png(folder: RunFolder, frame_id: str, width: int) -> bytes:
         darks = [one.path for plan, one in journal.stored_frames("") if plan.kind is FrameKind.DARK]
     if frame is None:
         raise DataError("this frame is not kept", where=folder.name, value=frame_id)
+    if not inside(folder.path / frame.path, folder.path):
+        raise DataError("this frame lies elsewhere", where=folder.name, value=frame_id)
     image = _read(folder.path / frame.path)
     if name.kind is FrameKind.TILE and flats and darks:
         flat, dark = (_mean(tuple(str(folder.path / path) for path in paths)) for paths in (flats, darks))

@@ -81,7 +81,11 @@ class RunsFolder:
 
     def _cards(self) -> Iterator[RunCard]:
         for name in self.names():
-            folder = self.open(name)
+            try:
+                folder = self.open(name)
+            except DataError:
+                # A link to elsewhere, or gone since.
+                continue
             stamp, alive = _stamp(folder), folder.holder() is not None
             known = self._known.get(name)
             if known is None or known[:2] != (stamp, alive):

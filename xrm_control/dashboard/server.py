@@ -14,6 +14,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from xrm_control.core.clock import Clock, utc_now
 from xrm_control.core.errors import (
@@ -39,6 +41,8 @@ from xrm_control.dashboard.watching import Watch
 
 # What a viewer asks for, what an operator wants, what is looked at all the time: none waits for another.
 _LOOKERS, _ACTORS, _WATCHERS = 4, 8, 2
+REFUSED = (400, 401, 403, 404, 405, 408, 409, 413, 421, 422, 429, 504)
+"""The statuses of refusals, each told as a `Refusal`."""
 
 
 @dataclass
@@ -56,15 +60,24 @@ class Window:
     actors: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_ACTORS, "act"))
     watchers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WATCHERS, "watch"))
     watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
-    under_way: dict[str, asyncio.Task[str]] = field(default_factory=dict[str, asyncio.Task[str]])
+    under_way: dict[str, tuple[object, asyncio.Task[str]]] = field(
+        default_factory=dict[str, tuple[object, asyncio.Task[str]]]
+    )
 
-    async def once(self, request: str, act: Callable[[], str]) -> str:
+    async def once(self, request: str, what: object, act: Callable[[], str]) -> str:
         """What comes of an act, in a thread. Asked for again while it is under way, the same one is waited for: what
         has been done before is known by its files, and what is being done by this.
+
+        what: the act as it was asked for. Raises CommandRefusal where another one of the same name is under way.
         """
         if request not in self.under_way:
-            self.under_way[request] = begin(self._acted(request, act))
-        return await asyncio.shield(self.under_way[request])
+            self.under_way[request] = what, begin(self._acted(request, act))
+        known, task = self.under_way[request]
+        if known != what:
+            raise CommandRefusal(
+                "this request is something else's", where=request, remedy="give each request a name of its own"
+            )
+        return await asyncio.shield(task)
 
     async def _acted(self, request: str, act: Callable[[], str]) -> str:
         try:
@@ -83,7 +96,16 @@ class Window:
 
 def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = None) -> FastAPI:
     """root: the folder of the runs; recipes: of those that may be started; queue: whose items' runs are shown too."""
-    from xrm_control.dashboard.routes import acting, charts, looking, nights, queueing, rehearsals, streaming
+    from xrm_control.dashboard.routes import (
+        acting,
+        again,
+        charts,
+        looking,
+        nights,
+        queueing,
+        rehearsals,
+        streaming,
+    )
 
     runs = RunsFolder(root, lambda: runs_of(queue))
     window = Window(runs, Recipes(recipes, root), access, Starter(root), Rehearser(root), queue)
@@ -97,10 +119,10 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
 
     app = FastAPI(
         title="xrm_control", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
-        lifespan=lifespan, responses={code: {"model": Refusal} for code in (400, 403, 404, 409, 413, 422, 504)},
+        lifespan=lifespan, redirect_slashes=False, responses={code: {"model": Refusal} for code in REFUSED},
     )  # fmt: skip
     app.state.window = window
-    for routes in (looking, streaming, acting, rehearsals, nights, charts, queueing):
+    for routes in (looking, streaming, acting, again, rehearsals, nights, charts, queueing):
         app.include_router(routes.router)
     static = resources.files("xrm_control") / "dashboard" / "static"
     page = Path(str(static)) / "index.html"
@@ -108,6 +130,7 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
     app.mount("/static", StaticFiles(directory=str(static)))
     app.add_exception_handler(XrmError, _told)
     app.add_exception_handler(RequestValidationError, _misunderstood)
+    app.add_exception_handler(HTTPException, _not_so)
     app.add_middleware(Gate, access=access)
     return app
 
@@ -126,6 +149,19 @@ def _misunderstood(_: Request, error: Exception) -> JSONResponse:
     where = ".".join(map(str, first["loc"]))
     told = Refusal(what=str(first["msg"]), where=where, value=repr(first.get("input"))[:200])
     return JSONResponse(told.model_dump(), status_code=422)
+
+
+def _not_so(request: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses: no such address, not in this way, no JSON."""
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        routes = [one for one in request.app.router.routes if isinstance(one, Route)]
+        here = [one.methods or () for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+        headers["allow"] = ", ".join(sorted({method for methods in here for method in methods}))
+    told = Refusal(what=error.detail[:1].lower() + error.detail[1:], where=request.url.path[:200])
+    return JSONResponse(told.model_dump(), status_code=error.status_code, headers=headers)
 
 
 def status_of(error: XrmError) -> int:

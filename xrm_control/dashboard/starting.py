@@ -12,8 +12,10 @@ from pathlib import Path
 from xrm_control.app.queue.process import PROGRAM
 from xrm_control.core.clock import pause, stopwatch
 from xrm_control.core.errors import CommandRefusal, DataError, ResourceLocked
+from xrm_control.core.states import RunState
 from xrm_control.storage.durable import make_folder, storage_error, write_durable
 from xrm_control.storage.journal import Journal
+from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
 _BEGUN_WITHIN_S = 60.0
@@ -37,15 +39,19 @@ class Starter:
         holder = folder.holder()
         if holder is not None:
             raise ResourceLocked("a process carries the run out", where=folder.name, value=holder)
+        with JournalReader.open(folder.journal) as journal:
+            state = journal.state()
+        if state is not None and state.state is RunState.DONE:
+            raise CommandRefusal("the run is done", where=folder.name)
         return self._begin(["resume", str(folder.path)], request)
 
     def _begin(self, arguments: Sequence[str], request: str) -> str:
         note = self.root / ".window" / f"{request}.json"
         if note.exists():
-            return self._known(note)
+            return self._known(note, arguments)
         make_folder(note.parent)
         # Whoever comes second with the same request finds this, whatever becomes of this process.
-        write_durable(note, b"{}\n")
+        write_durable(note, json.dumps({"arguments": list(arguments)}).encode() + b"\n")
         words = note.with_suffix(".txt")
         try:
             with words.open("wb") as output:
@@ -61,14 +67,20 @@ class Starter:
         # Somebody has to take note of its end, or the kernel keeps it.
         threading.Thread(target=process.wait, daemon=True).start()
         name = self._awaited(process, words)
-        write_durable(note, json.dumps({"run": name}).encode() + b"\n", replace=True)
+        known = {"arguments": list(arguments), "run": name}
+        write_durable(note, json.dumps(known).encode() + b"\n", replace=True)
         return name
 
-    def _known(self, note: Path) -> str:
+    def _known(self, note: Path, arguments: Sequence[str]) -> str:
         try:
-            name = json.loads(note.read_bytes()).get("run")
-        except (OSError, ValueError) as error:
+            known = json.loads(note.read_bytes())
+            name, asked = known.get("run"), known.get("arguments", list(arguments))
+        except (OSError, ValueError, AttributeError) as error:
             raise DataError("cannot be read", where=note.name) from error
+        if asked != list(arguments):
+            raise CommandRefusal(
+                "this request was for something else", where=note.stem, remedy="give each request a name of its own"
+            )
         if not isinstance(name, str):
             raise CommandRefusal("this was asked for before, and has not begun", where=note.stem)
         return name

@@ -38,7 +38,8 @@ def look(folder: RunFolder) -> RunView:
     over = summary.ended or images == 0
     free = shutil.disk_usage(folder.path).free
     return RunView(
-        name=summary.run.name,
+        name=folder.name,  # by which it is asked for, also where somebody has renamed the folder
+        folder=str(folder.path.absolute()),
         recipe_name=summary.run.recipe_name,
         sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
         simulated=summary.run.simulated,
@@ -81,6 +82,7 @@ def frame_view(plan: PlannedFrame, frame: StoredFrame) -> FrameView:
         mean_counts=frame.mean_counts,
         t_s=frame.exposure.t_end_s,
         picture=f"frames/{frame.frame_id}.png",
+        file=frame.path,
     )
 
 

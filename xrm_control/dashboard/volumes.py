@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.dashboard.files import inside
 from xrm_control.dashboard.models import Planes
 from xrm_control.dashboard.pictures import grey
 from xrm_control.reporting.figures.slices import grey_window
@@ -119,7 +120,7 @@ def _box(labels: NDArray[np.generic], particle: int, where: str) -> tuple[slice,
 
 
 def _opened(path: Path) -> Stack:
-    if not path.is_file():
+    if not path.is_file() or not inside(path, path.parent.parent):
         raise DataError("this is not there yet", where=f"{path.parent.name}/{path.name}")
     return _open(str(path), _stamp(path))
 

@@ -97,7 +97,7 @@ class _Auditor:
         self._links()
         self._results()
         self._unrecorded()
-        died = not self._alive and (state is None or state.state not in ENDS)
+        died = not self._alive and (state is None or state.state not in (*ENDS, RunState.PAUSED))
         if not done:
             self._unfinished(died, "the beginning" if state is None else state.state.value)
         end = self._audit.chain_end()

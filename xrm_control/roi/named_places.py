@@ -103,9 +103,23 @@ def inside_mosaic(place: Place, mosaic: Extent, fov_um: float) -> bool:
     )
 
 
+_MOST_WINDOWS = 1000
+
+
 def cover(centre: Place, width_um: float, height_um: float, fov_um: float) -> list[Place]:
-    """The fewest windows side by side that cover a box around `centre`, row by row."""
+    """The fewest windows side by side that cover a box around `centre`, row by row.
+
+    Raises RecipeError for a box that no mosaic holds: its windows would fill the memory before anybody looks at them.
+    """
     columns, rows = (max(1, math.ceil(size / fov_um - 1e-6)) for size in (width_um, height_um))
+    if columns * rows > _MOST_WINDOWS:
+        raise RecipeError(
+            "too many regions for one box",
+            where=centre.where,
+            value=f"{width_um:g} by {height_um:g} um",
+            limit=f"{_MOST_WINDOWS} windows of {fov_um:g} um",
+            remedy="draw a smaller box",
+        )
     return [
         replace(
             centre,

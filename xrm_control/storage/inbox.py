@@ -53,7 +53,16 @@ class Inbox:
         """The number of the letter that its sender called `request`; None where there is none."""
         for place in (self._path, self._answered):
             for path in place.glob(f"*-{request}.json"):
-                return path.stem
+                # Another's name may end with this one.
+                if path.stem.partition("-")[2] == request:
+                    return path.stem
+        return None
+
+    def letter(self, number: str) -> Letter | None:
+        """A letter that was sent, whether it is answered or not; None where it cannot be read any more."""
+        for place in (self._path, self._answered):
+            with contextlib.suppress(DataError):
+                return LETTER.read(place / f"{number}.json")
         return None
 
     def post(self, command: Command, on_behalf_of: str = "", request: str = "") -> str:

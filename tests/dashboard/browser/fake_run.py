@@ -72,7 +72,8 @@ class FakeRun:
         """RunView."""
         done = sum(region["done"] for region in self.regions)
         return {
-            "name": self.name, "recipe_name": self.recipe_name, "sample": "NMC811", "simulated": True,
+            "name": self.name, "folder": "/data/runs/demo", "recipe_name": self.recipe_name, "sample": "NMC811",
+            "simulated": True,
             "started_utc": STARTED, "state": self.state, "state_reason": self.reason, "state_utc": STARTED,
             "before_waiting": "scanning" if self.state in ("paused", "held", "aborted", "failed") else None,
             "alive": self.alive, "died": False, "ended": not self.alive, "verdict": None, "reasons": [],
@@ -82,6 +83,7 @@ class FakeRun:
             "last_frame": None if not self.tiles else {
                 "frame_id": f"mosaic/tile_{self.tiles - 1:02d}", "kind": "tile", "theta_deg": 0.0,
                 "mean_counts": 37000.0, "t_s": 100.0, "picture": f"frames/mosaic/tile_{self.tiles - 1:02d}.png",
+                "file": f"frames/mosaic/tile_{self.tiles - 1:02d}.tif",
             },
             "flux": 0.99,
             "actions": [

@@ -37,7 +37,9 @@ async def command(here: Here, run: str, wish: Wish, client: Client) -> Said:
     by = here.helm.require(client, wish.command)
     folder = here.runs.open(run)
     text = await here.once(
-        wish.request, lambda: app.send(folder.path, wish.command, on_behalf_of=by, request=wish.request)
+        wish.request,
+        (run, wish.command),
+        lambda: app.send(folder.path, wish.command, on_behalf_of=by, request=wish.request),
     )
     return Said(text=text)
 
@@ -47,13 +49,16 @@ async def resume(here: Here, run: str, wanted: Request, client: Client) -> Said:
     """Go on with a run that nobody carries out, in a process of its own."""
     here.helm.require(client)
     folder = here.runs.open(run)
-    return Said(text=await here.once(wanted.request, lambda: here.starter.resume(folder, wanted.request)))
+    act = here.once(wanted.request, (run, "resume"), lambda: here.starter.resume(folder, wanted.request))
+    return Said(text=await act)
 
 
 @router.post("/api/runs")
 async def start(here: Here, draft: Start, client: Client) -> Said:
     """Start a recipe; the name of its run."""
     here.helm.require(client)
+
+    here.recipes.path(draft.file)
 
     def begin() -> str:
         faults = here.recipes.check(draft).faults
@@ -62,7 +67,7 @@ async def start(here: Here, draft: Start, client: Client) -> Said:
         settings = [f"{path}={value}" for path, value in overrides(draft.settings).items()]
         return here.starter.run(here.recipes.path(draft.file), settings, draft.request)
 
-    return Said(text=await here.once(draft.request, begin))
+    return Said(text=await here.once(draft.request, draft, begin))
 
 
 @router.post("/api/drafts/check")

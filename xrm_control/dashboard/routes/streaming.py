@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, HTTPException, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from xrm_control.dashboard.models import Refusal
@@ -14,6 +14,8 @@ from xrm_control.dashboard.watching import Watch
 
 router = APIRouter()
 _PING_S = 15
+MOST_VIEWERS = 200
+"""Of one server: more could leave none of its connections to those who act."""
 
 
 @router.get("/api/runs/{run}/stream", response_class=EventSourceResponse)
@@ -26,7 +28,9 @@ async def stream(
     """`line`: each line of the log with a number above `after`, or above Last-Event-ID; `run`, `mosaic`, `regions`: as
     they stand, each when it has changed; `trouble`: why the run cannot be looked at.
     """
-    since = int(last_event_id) if last_event_id.isascii() and last_event_id.isdecimal() else after
+    since = min(int(last_event_id), 2**53) if last_event_id.isascii() and last_event_id.isdecimal() else after
+    if sum(watch.viewers for watch in here.watches.values()) >= MOST_VIEWERS:
+        raise HTTPException(429, f"{MOST_VIEWERS} look on already: close some of the pages that are open")
     return EventSourceResponse(_told(here.watch(run), since), ping=_PING_S, send_timeout=30)
 
 

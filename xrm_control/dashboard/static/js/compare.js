@@ -32,11 +32,14 @@ class ComparePage {
     this.sides = sides;
     this.plots = el("div", { class: "plots" });
     this.draw = () => this.plot();
+    /** @type {string[]} what is further apart than chance makes it */ this.apart = [];
+    const figures = this.figures();
+    const short = this.apart.length ? `Clearly apart: ${this.apart.join("; ")}.` : `No mean is more than ${FAR} standard errors apart.`;
     const head = (side, i) => el("th", { scope: "col" }, el("a", { class: i ? "key-b" : "key-a", href: `#/run/${encodeURIComponent(side.name)}`, title: `${side.name}, ${utc(side.run.started_utc)}` }, side.run.recipe_name), el("div", { class: "muted small" }, local(side.run.started_utc, { day: true, seconds: false })));
-    put(main, el("div", { class: "compare" }, el("h1", {}, "Comparison"), this.plots,
+    put(main, el("div", { class: "compare" }, el("h1", {}, "Comparison"), el("p", {}, short), this.plots,
       el("section", { class: "panel" }, el("div", { class: "scroll-x" }, el("table", { class: "list numbers" },
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Whole particles"), sides.map(head), el("th", { scope: "col" }, "Difference"))),
-        el("tbody", {}, this.figures()))),
+        el("tbody", {}, figures))),
       el("p", { class: "muted small pad" }, `Weighted as in the report; ± standard error between particles. Bold: more than ${FAR} standard errors apart. Confidence intervals stand in each report.`))));
     addEventListener("xrm-theme", this.draw);
     this.sized = new ResizeObserver(() => this.plot());
@@ -52,7 +55,12 @@ class ComparePage {
       return el("td", { class: far ? "far" : "" }, `${y - x > 0 ? "+" : ""}${number(y - x, 3)} ${unit}`, x ? el("span", { class: "muted" }, ` (${number((100 * (y - x)) / x, 2)} %)`) : "");
     };
     const count = (name, f) => row(name, this.sides.map((s) => number(f(s))), gap(f(a), f(b), ""));
-    const meanRow = (name, title, unit, [x, y]) => row(name, [x, y].map((m) => (m.mean === null ? "–" : `${number(m.mean)}${m.error === null ? "" : ` ± ${number(m.error, 2)}`} ${unit}`)), gap(x.mean, y.mean, unit, x.error !== null && y.error !== null ? Math.hypot(x.error, y.error) : null), title);
+    const meanRow = (name, title, unit, [x, y]) => {
+      const sigma = x.error !== null && y.error !== null ? Math.hypot(x.error, y.error) : 0;
+      if (sigma > 0 && Math.abs(y.mean - x.mean) > FAR * sigma) this.apart.push(`${name.replace(/^Mean /, "")} is ${y.mean > x.mean ? "larger" : "smaller"} in the second run`);
+      return meanCells(name, title, unit, [x, y]);
+    };
+    const meanCells = (name, title, unit, [x, y]) => row(name, [x, y].map((m) => (m.mean === null ? "–" : `${number(m.mean)}${m.error === null ? "" : ` ± ${number(m.error, 2)}`} ${unit}`)), gap(x.mean, y.mean, unit, x.error !== null && y.error !== null ? Math.hypot(x.error, y.error) : null), title);
     const columns = MEANS.map((name) => a.table.columns[columnIndex(a.table, name)]).filter((c) => c && columnIndex(b.table, c.name) >= 0);
     const trust = (side) => ["pass", "doubt", "redo"].map((t) => [side.regions.filter((r) => r.trust === t).length, t]).filter(([n]) => n).map(([n, t]) => `${n} ${t}`).join(", ") || "–";
     return [

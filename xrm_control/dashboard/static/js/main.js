@@ -18,6 +18,7 @@ const ROUTES = [
   { match: /^\/run\/([^/]+)$/, name: "run", load: () => import("./run/page.js") },
   { match: /^\/run\/([^/]+)\/volume\/([^/]+)$/, name: "volume", load: () => import("./volume/page.js") },
   { match: /^\/run\/([^/]+)\/particles$/, name: "particles", load: () => import("./particles/page.js") },
+  { match: /^\/run\/([^/]+)\/again$/, name: "again", load: () => import("./again.js") },
   { match: /^\/compare\/([^/]+)\/([^/]+)$/, name: "compare", load: () => import("./compare.js") },
   { match: /^\/night(?:\/([\d-]+))?$/, name: "night", load: () => import("./night.js") },
   { match: /^\/run\/([^/]+)\/trends$/, name: "trends", load: () => import("./trends.js") },

@@ -1,5 +1,6 @@
 // The card of one particle: its numbers, its surface in 3-D with voids inside, the way to its slice.
-import { getBytes, runPath } from "../api.js";
+import { get, getBytes, runPath } from "../api.js";
+import { command } from "../copied.js";
 import { el, put, text } from "../dom.js";
 import { number } from "../format.js";
 import { columnIndex } from "./table.js";
@@ -16,7 +17,8 @@ export class ParticleCard {
     this.place = el("div", { class: "mesh" });
     this.words = el("p", { class: "muted small", role: "status" });
     this.body = el("dl", { class: "facts" });
-    this.element = el("section", { class: "panel card" }, el("div", { class: "panel-head" }, this.head, this.link, el("button", { type: "button", class: "quiet", "aria-label": "Close", on: { click: close } }, "×")), this.place, this.words, this.body);
+    this.raw = el("div", { class: "pad" });
+    this.element = el("section", { class: "panel card" }, el("div", { class: "panel-head" }, this.head, this.link, el("button", { type: "button", class: "quiet", "aria-label": "Close", on: { click: close } }, "×")), this.place, this.words, this.body, this.raw);
   }
 
   cell(row, name) {
@@ -34,7 +36,16 @@ export class ParticleCard {
       const told = name === "touches_boundary" ? (Number(value) ? "cut by the border" : "whole") : `${number(value)}${u ? ` ± ${number(u, 2)}` : ""} ${column.unit}`;
       return el("div", { title: column.meaning }, el("dt", {}, name === "touches_boundary" ? "whole or cut" : column.heading), el("dd", {}, told));
     }));
+    void this.frames(roi);
     await this.surface(row, id, roi);
+  }
+
+  /** Where the raw frames of its region lie. */
+  async frames(roi) {
+    try {
+      this.folder ??= (await get(runPath(this.run))).folder;
+      put(this.raw, el("span", { class: "muted small" }, "Raw frames"), command(`${this.folder}/frames/${roi}`));
+    } catch { /* the card is of use without */ }
   }
 
   async surface(row, id, roi) {

@@ -1,7 +1,7 @@
 // The particle table: sorted, filtered, only the rows in sight on the page; a row opens its card.
 import { get, runPath } from "../api.js";
 import { coalesced, el, put, text } from "../dom.js";
-import { number } from "../format.js";
+import { number, percent } from "../format.js";
 import { ParticleCard } from "./card.js";
 import { Grid } from "./grid.js";
 import { HistogramPanel } from "./histogram.js";
@@ -60,7 +60,9 @@ class ParticlesPage {
     const at = columnIndex(table, this.sort.name);
     this.rows = table.rows.filter((row) => (!this.whole.checked || cut < 0 || !Number(row[cut])) && tests.every((test) => test(row)));
     if (at >= 0) this.rows.sort((a, b) => compare(a[at], b[at], this.sort.falling));
-    text(this.count, `${number(this.rows.length)} of ${number(table.total)}`);
+    const voids = columnIndex(table, "void_count"), hollow = voids < 0 ? 0 : this.rows.filter((row) => Number(row[voids]) > 0).length;
+    const share = this.rows.length ? ` (${percent((100 * hollow) / this.rows.length)})` : "";
+    text(this.count, `${number(this.rows.length)} of ${number(table.total)}${voids < 0 ? "" : `, ${number(hollow)} with voids${share}`}`);
     this.grid.show(this.rows);
     this.histogram.show(this.rows);
   }

@@ -88,7 +88,7 @@ class RunPage {
     this.headed = headed;
     this.states.update(run);
     this.progress.update(run, regions);
-    this.frame.update(run.last_frame);
+    this.frame.update(run.last_frame, run.folder);
     this.alarms.update(run.alarms);
     this.actions.update();
     const may = this.orders.may("add");
@@ -97,7 +97,7 @@ class RunPage {
     this.mosaic.set(this.store.mosaic, regions);
     this.list.update(regions, this.chosen);
     const region = regions.find((r) => r.name === this.chosen);
-    if (region) this.card.update(region);
+    if (region) this.card.update(region, run.folder);
     this.layer.offer(run.results);
   }
 
@@ -109,6 +109,7 @@ class RunPage {
     const file = (name) => `/api/runs/${encodeURIComponent(run.name)}/files/${name}`;
     put(this.links, run.report ? el("a", { class: "button", href: file("report.html"), target: "_blank", rel: "noopener" }, "Report") : "",
       run.results ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/particles` }, "Particle table") : "",
+      run.results ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/again` }, "Measure again") : "",
       el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/trends` }, "Trends"));
   }
 
@@ -119,7 +120,7 @@ class RunPage {
     this.mosaic.choose(this.chosen);
     put(this.cardPlace, region ? this.card.element : "");
     if (region) {
-      this.card.update(region);
+      this.card.update(region, this.store.run?.folder);
       this.mosaic.reveal(region);
       if (innerWidth < 900) this.card.element.scrollIntoView({ block: "nearest" });
     }

@@ -2,6 +2,7 @@
 import { attribute, el, put } from "../dom.js";
 import { number, percent, um } from "../format.js";
 import { frameCanvas } from "../pictures.js";
+import { command } from "../copied.js";
 import { regionStyle } from "../colour.js";
 
 const TRUST = { pass: "✓ trusted", doubt: "? in doubt", redo: "↻ to be scanned again", "": "nobody looked yet" };
@@ -22,7 +23,7 @@ export class RegionCard {
       this.picture.canvas, this.body, el("div", { class: "row" }, this.skip, this.why, this.links));
   }
 
-  update(region) {
+  update(region, folder) {
     if (region.name !== this.region?.name) this.picture.blank();
     this.region = region;
     const style = regionStyle(region.state);
@@ -42,6 +43,7 @@ export class RegionCard {
       ["Chosen because", region.why || null],
       ["State because", region.reason || null],
       ["Added by", region.added_by || null],
+      ["Raw frames", folder && region.done ? command(`${folder}/frames/${region.name}`) : null],
     ];
     const state = JSON.stringify([region, this.orders.may("skip")]);
     if (state === this.before) return;

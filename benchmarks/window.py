@@ -1,0 +1,99 @@
+"""The window on a run of a whole day, in processor time: what a look, a table and a slice cost, and what stays."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from benchmarks.timing import Row
+from benchmarks.window_day import DAY_S, a_day, say
+from xrm_control.dashboard.lines import lines_after
+from xrm_control.dashboard.mosaic import mosaic_view, regions_view
+from xrm_control.dashboard.tables import table
+from xrm_control.dashboard.view import look
+from xrm_control.dashboard.volumes import section
+from xrm_control.storage.journal import Journal
+from xrm_control.storage.run_folder import RoiFolder
+
+SIDE = 1024
+# Where nothing has to wait for a disk, if there is such a place.
+_MEMORY = Path("/dev/shm")
+# Of one core: the target of a slice viewer, and of what is looked at all the time.
+SLICES_PER_S, SHARE = 30.0, 0.04
+# Written and read one at a time, in steps; a whole day has a hundred times as many.
+STEPS, LINES_A_STEP = 8, 220
+
+
+def rows() -> list[Row]:
+    """A day of 300 regions, the memory while lines come; a volume of 1024^3."""
+    place = _MEMORY if _MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=place) as root:
+        return [*_a_day(Path(root)), *_slices(Path(root))]
+
+
+def _a_day(root: Path) -> list[Row]:
+    folder = a_day(root / "day")
+    looks = _cpu_s(lambda: (look(folder), mosaic_view(folder), regions_view(folder)), 5)
+    first_s = _cpu_s(lambda: table(folder, "particles", 0, 100_000), 1)
+    again_s = _cpu_s(lambda: table(folder, "particles", 0, 100_000), 3)
+    found = [
+        Row("a look for all viewers", "the window", looks, 1.0, "", f"one each {looks / SHARE:.0f} s at most"),
+        Row("12 000 particles, first", "the window", first_s),
+        Row("12 000 particles, again", "the window", again_s, first_s / max(again_s, 1e-9), "first"),
+    ]
+    sizes: list[float] = []
+    with Journal.open(folder.journal) as journal:
+        last = journal.last_event_id()
+        for step in range(STEPS):
+            for number in range(LINES_A_STEP):
+                say(journal, number, DAY_S * (1 + step))
+                for line in lines_after(folder, last):
+                    last = line.id
+            look(folder)
+            gc.collect()
+            sizes.append(_resident_bytes())
+    ratio = sizes[-1] / sizes[0]
+    warn = "" if ratio < 1.1 else "more than a tenth"
+    return [
+        *found,
+        Row(f"memory after {(STEPS - 1) * LINES_A_STEP} lines more", "the window", None, ratio, "before", warn),
+    ]
+
+
+def _slices(root: Path) -> list[Row]:
+    place = RoiFolder(root / "roi-01")
+    place.path.mkdir()
+    plane = np.random.default_rng(1).integers(0, 60_000, (SIDE, SIDE), dtype=np.uint16)
+    with tifffile.TiffWriter(place.volume, bigtiff=True) as out:
+        out.write((plane for _ in range(SIDE)), shape=(SIDE, SIDE, SIDE), dtype=np.uint16, metadata={"axes": "ZYX"})
+    found: list[Row] = []
+    for which in ("xy", "xz", "yz"):
+        numbers = iter(range(100, 1000, 7))
+        each_s = _cpu_s(lambda which=which, numbers=numbers: section(place, which, next(numbers)).data, 20)
+        warn = "" if 1 / each_s >= SLICES_PER_S else "misses its target"
+        found.append(
+            Row(f"slice {which} of {SIDE}^3", "the window", each_s, 1 / each_s / SLICES_PER_S, "30 a second", warn)
+        )
+    return found
+
+
+def _cpu_s(call: Callable[[], object], times: int) -> float:
+    """Processor time of one call, the first of several not counted unless it is the only one."""
+    if times > 1:
+        call()
+    began = time.process_time()
+    for _ in range(times):
+        call()
+    return (time.process_time() - began) / times
+
+
+def _resident_bytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return float(pages * resource.getpagesize())
