@@ -38,6 +38,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced
 from xrm_control.core.events.regions import (
     PreviewBegun,
     PreviewEnded,
@@ -118,6 +119,8 @@ __all__ = [
     "Listener",
     "ListenerFailed",
     "ListenerLost",
+    "MosaicDoubted",
+    "MosaicPlaced",
     "MoveInterrupted",
     "MoveStalled",
     "PauseDisturbed",

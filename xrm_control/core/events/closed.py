@@ -29,6 +29,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced
 from xrm_control.core.events.regions import (
     PreviewBegun,
     PreviewEnded,
@@ -88,6 +89,8 @@ AnyEvent = (
     | InstrumentLost
     | SourceDown
     | MoveStalled
+    | MosaicDoubted
+    | MosaicPlaced
     | MoveInterrupted
     | DeviceTriedAgain
     | ConditionViolated
