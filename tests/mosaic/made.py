@@ -70,7 +70,7 @@ def make(making: Making, seed: int) -> Made:
     field_um = SIDE * PIXEL_UM
     pitch_um = field_um * (1 - making.overlap_percent / 100)
     extent_um = np.array([making.columns, making.rows]) * pitch_um + 1.2 * field_um
-    scene = _scene(random, extent_um, making.cover)
+    scene = scene_of(random, extent_um, making.cover)
     to_true = matrix(making)
     scale = np.array(making.stage_scale)
     places: list[tuple[int, int]] = []
@@ -85,7 +85,7 @@ def make(making: Making, seed: int) -> Made:
         error = random.uniform(-making.error_um, making.error_um, 2) + making.backlash_um * (at < before)
         before = at
         gain = max(0.3, 1 + making.gain * random.standard_normal())
-        image = gain * _seen(scene, extent_um, scale * at + error, to_true)
+        image = gain * seen_of(scene, extent_um, scale * at + error, to_true)
         image = random.poisson(_PHOTONS * image) / _PHOTONS
         if number not in lost:
             tiles.append(Tile(row, column, image.astype(np.float32), *at.tolist()))
@@ -94,7 +94,7 @@ def make(making: Making, seed: int) -> Made:
     return Made(tuple(tiles), np.array(true_um), np.diag(1 / scale) @ to_true, np.array(gains))
 
 
-def _scene(random: np.random.Generator, extent_um: Floats, cover: float) -> NDArray[np.float32]:
+def scene_of(random: np.random.Generator, extent_um: Floats, cover: float) -> NDArray[np.float32]:
     """Transmission on a fine grid about the middle: chords of balls, and the tape."""
     columns, rows = np.ceil(extent_um / _STEP_UM).astype(int)
     chords = np.zeros((rows, columns), np.float32)
@@ -111,7 +111,7 @@ def _scene(random: np.random.Generator, extent_um: Floats, cover: float) -> NDAr
     return np.exp(-_MU_PER_UM * chords - _TAPE)
 
 
-def _seen(scene: NDArray[np.float32], extent_um: Floats, centre_um: Floats, to_true: Floats) -> Floats:
+def seen_of(scene: NDArray[np.float32], extent_um: Floats, centre_um: Floats, to_true: Floats) -> Floats:
     """What a pixel of the camera sees: the mean of the scene over it, by `ndimage.affine_transform`."""
     fine = SIDE * _FINER
     # Rows first; from sub-pixels of the picture to steps of the scene.

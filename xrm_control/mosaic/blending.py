@@ -54,6 +54,25 @@ def blend(
     return image, (x0_um, y0_um)
 
 
+def straightened(image: Picture, picture_to_stage: NDArray[np.floating]) -> Picture:
+    """A picture along the stage's axes about the same middle, in the same pixels; NaN where it showed nothing.
+
+    One of a camera that stands straight is returned as it is.
+    """
+    if np.array_equal(picture_to_stage, np.eye(2)):
+        return image
+    rows, columns = image.shape
+    half = np.abs(picture_to_stage) @ np.array([columns / 2, rows / 2])
+    # As many on each side of the middle as there were: between two pixels, or on one.
+    right, down = (
+        np.arange(2 * int(np.ceil(reach - size / 2)) + size) - (2 * int(np.ceil(reach - size / 2)) + size - 1) / 2
+        for reach, size in zip(half, (columns, rows), strict=True)
+    )
+    flat = np.ones(image.shape)
+    seen, value, _ = _turned(image.astype(np.float64), flat, down, right, np.linalg.inv(picture_to_stage))
+    return np.where(seen, value, np.nan).astype(np.float32)
+
+
 Parts = tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]
 """Of each pixel: whether the tile shows it, its transmission there, and how deep inside the tile it lies."""
 

@@ -21,6 +21,9 @@ LEAST_OVERLAP = 0.04
 UNKNOWN = 0.03
 """Standard uncertainty of a camera's pixel and angle that nobody has measured: 2 % and 2 degrees are usual."""
 
+LEAST_KNOWN = 1e-3
+"""No calibration is believed to better than that: the camera may have been touched since."""
+
 _MOST_RESIDUAL_UM = 0.15
 _REACH_SIGMAS = 2.0
 _MOST_REJECTED = 0.5

@@ -28,6 +28,7 @@ _FLOOR_PX = 0.02
 # A common turn or stretch is believed from that many standard deviations on, and counts from that shift at a tile's
 # rim.
 _SIGMAS, _COUNTS_PX = 3.0, 0.1
+_MANY = 12
 _GAIN_ERROR, _GAIN_PRIOR = 0.003, 0.3
 
 
@@ -132,7 +133,7 @@ def _first_trust(shifts: Floats, apart: Floats, information: Floats, accuracy_px
 
 
 def _excess(square: Floats, trust: Floats, design: Floats, weighted: Floats, normal: Floats) -> float:
-    """By how much pairs disagree over what they promise (chi square per degree of freedom), at least 1.
+    """By how much pairs disagree over what they promise (chi square per degree of freedom), at least 1 where few do.
 
     From the median, which false matches do not move; 1.386 is that of a pair whose promise holds.
     """
@@ -140,7 +141,9 @@ def _excess(square: Floats, trust: Floats, design: Floats, weighted: Floats, nor
     promised = 2.0 * float(trust.sum())
     if promised - used <= 1.0:
         return 1.0
-    return max(1.0, float(np.median(square)) / 1.386 * promised / (promised - used))
+    # Many pairs that agree better than they promise are believed, down to half.
+    least = 0.5 if promised - used >= _MANY else 1.0
+    return max(least, float(np.median(square)) / 1.386 * promised / (promised - used))
 
 
 def _expected(covariance: Floats, centres_px: Floats) -> float:

@@ -50,8 +50,9 @@ class Registration:
 
     @property
     def rotation_deg(self) -> float:
-        """Of the picture's columns, from stage x towards stage y; of a mirrored picture as well."""
-        return float(np.degrees(np.arctan2(self.picture_to_stage[1, 0], self.picture_to_stage[0, 0])))
+        """Of the picture's columns, from stage x towards stage y; of a mirror image, of the picture mirrored back."""
+        across = self.picture_to_stage[:, 0] * np.sign(np.linalg.det(self.picture_to_stage))
+        return float(np.degrees(np.arctan2(across[1], across[0])))
 
     @property
     def scale(self) -> float:

@@ -26,6 +26,7 @@ from xrm_control.core.events import (
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.states import REFERENCES, FrameKind, RunState
 from xrm_control.mosaic.file import write_mosaic
+from xrm_control.mosaic.placement import LEAST_KNOWN, UNKNOWN
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission
 from xrm_control.processing.achieved import achieved
 from xrm_control.processing.live import LivePreview
@@ -172,10 +173,13 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
             tiles.append(Tile(row, column, image, pose.x_um, pose.y_um))
             run.instrument.sign_of_life()
     pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
+    alignment = run.recipe.alignment
     return stitch(
         tiles,
         pixel_um,
         stage_accuracy_um=run.recipe.mosaic.stage_accuracy_um,
+        picture_to_stage=None if alignment is None else np.array(alignment.picture_to_stage),
+        known_to=UNKNOWN if alignment is None else max(alignment.known_to, LEAST_KNOWN),
         told=run.instrument.sign_of_life,
     )
 

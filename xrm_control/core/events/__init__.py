@@ -1,6 +1,7 @@
 """Everything that happens in a run, typed once; and the stream that hands it to whoever listens."""
 
 from xrm_control.core.events.alerts import AlertSent, AlertUndelivered
+from xrm_control.core.events.alignment import AlignmentHeld, AlignmentLook, AlignmentNotHeld
 from xrm_control.core.events.base import Event
 from xrm_control.core.events.closed import AnyEvent
 from xrm_control.core.events.commands import (
@@ -89,6 +90,9 @@ from xrm_control.core.events.stream import EventStream, Listener
 __all__ = [
     "AlertSent",
     "AlertUndelivered",
+    "AlignmentHeld",
+    "AlignmentLook",
+    "AlignmentNotHeld",
     "AnyEvent",
     "AttemptClosed",
     "BudgetSpent",
