@@ -50,7 +50,6 @@ class Achieved:
     """
 
     mosaic_s: float | None
-    mosaic_doubt: str
     particles_in_mosaic: int | None
     rois: tuple[str, ...]
     scan_s: Mapping[str, float]
@@ -61,6 +60,7 @@ class Achieved:
     missing: tuple[FrameId, ...]
     open_frames: int
     total_s: float
+    mosaic_doubt: str = ""
 
 
 def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
