@@ -121,6 +121,12 @@ def _placed(
         picture_to_stage, settled.affine_u, overlaps, rejected, clipped, 100.0 * float(np.std(settled.log_gains)),
         _doubt(residual_um, clipped, len(stage_um), rejected, overlaps, stage_accuracy_um),
     )  # fmt: skip
+    if settled.unborne and not registration.refused:
+        why = (
+            f"{settled.unborne} overlaps hold tiles that no other overlap bears out, with a stage that may be "
+            f"{stage_accuracy_um:g} um off: overlap more"
+        )
+        registration = replace(registration, refused=why)
     known = None if registration.refused else residual_um
     return Placed(stage_um + offsets_um, offsets_um, np.exp(settled.log_gains), known, registration)
 

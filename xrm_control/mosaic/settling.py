@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from xrm_control.mosaic.registration import PairShift
 
@@ -29,6 +31,8 @@ _FLOOR_PX = 0.02
 # rim.
 _SIGMAS, _COUNTS_PX = 3.0, 0.1
 _MANY = 12
+# Where the stage may be farther off, one overlap alone may be taken for another place.
+_AMBIGUOUS_PX = 8.0
 _GAIN_ERROR, _GAIN_PRIOR = 0.003, 0.3
 
 
@@ -39,7 +43,8 @@ class Settled:
     offsets_px (tiles, 2): error of the stage at each tile, in pixels right and down of the picture; affine (2, 2): A,
     and affine_u, its standard uncertainty; residual_px: root mean square distance of the tiles from where they are,
     as it must be expected, but for what turns or stretches all of them alike; rejected: pairs that were not believed;
-    log_gains (tiles,): brightness.
+    log_gains (tiles,): brightness; unborne: overlaps of a
+    stage that errs by much, without which tiles fall apart.
     """
 
     offsets_px: Floats
@@ -48,6 +53,7 @@ class Settled:
     residual_px: float
     rejected: tuple[tuple[int, int], ...]
     log_gains: Floats
+    unborne: int = 0
 
 
 def settle(
@@ -69,7 +75,10 @@ def settle(
     believed = [pair for pair, trust in zip(pairs, found.trust, strict=True) if trust >= _BELIEVED]
     rejected = tuple((p.first, p.second) for p, trust in zip(pairs, found.trust, strict=True) if trust < _BELIEVED)
     residual_px = _expected(found.covariance, centres_px)
-    return Settled(found.offsets, found.affine, free.affine_u, residual_px, rejected, _gains(believed, len(centres_px)))
+    unborne = _bridges(believed, len(centres_px)) if 2 * accuracy_px > _AMBIGUOUS_PX else 0
+    return Settled(
+        found.offsets, found.affine, free.affine_u, residual_px, rejected, _gains(believed, len(centres_px)), unborne
+    )
 
 
 @dataclass(frozen=True)
@@ -156,6 +165,18 @@ def _expected(covariance: Floats, centres_px: Floats) -> float:
         own = covariance[axis::2, axis::2]
         total += float(np.trace(keep @ own @ keep))
     return float(np.sqrt(max(total, 0.0) / tiles))
+
+
+def _bridges(pairs: Sequence[PairShift], tiles: int) -> int:
+    """Overlaps without which the tiles fall apart: what such a one says, no loop of others bears out."""
+
+    def parts(some: Sequence[PairShift]) -> int:
+        links = np.array([(pair.first, pair.second) for pair in some], int).reshape(-1, 2)
+        graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(tiles, tiles))
+        return int(connected_components(graph, directed=False, return_labels=False))
+
+    whole = parts(pairs)
+    return sum(parts([*pairs[:k], *pairs[k + 1 :]]) > whole for k in range(len(pairs)))
 
 
 def _gains(pairs: Sequence[PairShift], tiles: int) -> Floats:
