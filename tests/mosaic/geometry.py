@@ -52,7 +52,9 @@ CASES = {
     "2 deg, 2 %, errors 2 um, overlap 15 %": Case(
         Making(rotation_deg=-2.0, scale=0.98, error_um=2.0, overlap_percent=15.0), 4.0
     ),
-    "stage x 1 %, y -1 %, backlash 2 um": Case(Making(stage_scale=(1.01, 0.99), backlash_um=2.0), 4.0),
+    "stage x 1 %, y -1 %, backlash 2 um, overlap 20 %": Case(
+        Making(stage_scale=(1.01, 0.99), backlash_um=2.0, overlap_percent=20.0), 4.0
+    ),
     "mirrored, calibrated": Case(Making(mirrored=True, rotation_deg=1.0), calibrated=0.003),
     "transposed, calibrated, errors 2 um": Case(Making(transposed=True, error_um=2.0), 4.0, calibrated=0.003),
     "mirrored, nobody said": Case(Making(mirrored=True), refused=True),

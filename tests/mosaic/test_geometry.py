@@ -14,7 +14,7 @@ SHORT = (
     "as drawn, overlap 5 %",
     "errors 5 um, overlap 20 %",
     "2 deg, 2 %, errors 2 um, overlap 15 %",
-    "stage x 1 %, y -1 %, backlash 2 um",
+    "stage x 1 %, y -1 %, backlash 2 um, overlap 20 %",
     "mirrored, calibrated",
     "gain 10 % from tile to tile",
 )
