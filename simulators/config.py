@@ -10,6 +10,7 @@ from simulators.faults import Fault
 from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisConfig
 from simulators.specimen import SpecimenConfig
+from simulators.stand import CameraStand
 
 SHUTTER_S = 0.05
 FRONT_END_S = 1.0
@@ -39,6 +40,8 @@ class MicroscopeConfig:
     rendering: off, a specimen of blobs stands in for the one that would be looked at (see `simulators.sketch`).
     begun_s: when it was switched on; noise does not repeat itself after that.
     energy_kev: that it calls its own; attenuation is that of 5.4 keV.
+    stand: how camera and rotation axis stand against the stage.
+    gain_drift: relative change of the brightness from frame to frame, root mean square, of which no reading tells.
     """
 
     seed: int = 1
@@ -62,6 +65,8 @@ class MicroscopeConfig:
     faults: tuple[Fault, ...] = ()
     begun_s: float = 0.0
     energy_kev: float = ENERGY_KEV
+    stand: CameraStand = field(default_factory=CameraStand)
+    gain_drift: float = 0.0
 
 
 def standing_still(config: MicroscopeConfig) -> MicroscopeConfig:

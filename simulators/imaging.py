@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.optics import DETECTOR_PX, PIXEL_UM, detect, sampling_grid
+from simulators.render import Grid
 from simulators.specimen import Specimen
+from simulators.stand import resampled
 
 _STILL_UM = 0.02
 _MOST_POSES = 16
@@ -36,9 +38,32 @@ class View:
         )
 
 
-def transmission(specimen: Specimen, view: View, binning: int, blur_fwhm_um: float) -> NDArray[np.float64]:
-    """Transmission (size, size) of a specimen at rest: mean over sub-pixels of exp(-line integral), blurred."""
+def transmission(
+    specimen: Specimen,
+    view: View,
+    binning: int,
+    blur_fwhm_um: float,
+    picture_to_axis: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Transmission (size, size) of a specimen at rest: mean over sub-pixels of exp(-line integral), blurred.
+
+    picture_to_axis (2, 2): from (right, down) in the picture to (across, along) the rotation axis; None: the same.
+    """
     grid = sampling_grid(binning)
+    if picture_to_axis is None:
+        passed = _passed(specimen, view, grid)
+    else:
+        passed = resampled(
+            lambda rows, columns: _passed(specimen, view, _sized(grid, rows, columns)),
+            picture_to_axis,
+            (grid.rows, grid.columns),
+            (grid.row_um, grid.column_um),
+        )
+    return detect(passed, grid, DETECTOR_PX // binning, blur_fwhm_um).astype(np.float64)
+
+
+def _passed(specimen: Specimen, view: View, grid: Grid) -> NDArray[np.float32]:
+    """exp(-line integral) on the sub-pixels of a grid."""
     shifted = replace(
         grid,
         first_column_um=grid.first_column_um - view.lateral_um,
@@ -46,7 +71,18 @@ def transmission(specimen: Specimen, view: View, binning: int, blur_fwhm_um: flo
     )
     integral = specimen.attenuation((view.x_um, view.y_um, view.z_um), view.theta_deg, shifted)
     np.negative(integral, out=integral)
-    return detect(np.exp(integral, out=integral), grid, DETECTOR_PX // binning, blur_fwhm_um).astype(np.float64)
+    return np.exp(integral, out=integral)
+
+
+def _sized(grid: Grid, rows: int, columns: int) -> Grid:
+    """The same grid about the same middle with other numbers of rows and columns."""
+    return replace(
+        grid,
+        rows=rows,
+        columns=columns,
+        first_column_um=grid.first_column_um - 0.5 * (columns - grid.columns) * grid.column_um,
+        first_row_edge_um=grid.first_row_edge_um - 0.5 * (rows - grid.rows) * grid.row_um,
+    )
 
 
 def mean_transmission(
@@ -56,6 +92,7 @@ def mean_transmission(
     end_s: float,
     binning: int,
     blur_fwhm_um: float,
+    picture_to_axis: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Transmission averaged from begin_s to end_s; a picture that moves is rendered at several of its poses."""
     views = [view_at(float(t_s)) for t_s in np.linspace(begin_s, end_s, 9)]
@@ -64,5 +101,5 @@ def mean_transmission(
     if moved_um > _STILL_UM:
         poses = min(_MOST_POSES, 2 + math.ceil(moved_um / (0.25 * PIXEL_UM * binning)))
     times_s = begin_s + (np.arange(poses) + 0.5) / poses * (end_s - begin_s)
-    frames = [transmission(specimen, view_at(float(t_s)), binning, blur_fwhm_um) for t_s in times_s]
+    frames = [transmission(specimen, view_at(float(t_s)), binning, blur_fwhm_um, picture_to_axis) for t_s in times_s]
     return np.mean(frames, axis=0)

@@ -21,6 +21,11 @@ from simulators.trajectory import Segment, brake, reach_time, stop_position, tra
 class AxisConfig:
     """One axis in its units (um or deg) and seconds; hard limits lie outside the soft ones; start: where it rests when
     it is switched on.
+
+    What no encoder tells, each off unless set: scale: how far the load goes for each unit that is read back (a lead
+    screw's pitch, a thermal expansion: to 1e-3; a wrong steps-per-um: any); error: by what each move misses besides,
+    root mean square (open-loop stages 1 to 5 um); takes_up: off, a controller that does not approach from below, whose
+    backlash shows after every move down.
     """
 
     units: str
@@ -38,6 +43,9 @@ class AxisConfig:
     ringing: float = 0.0
     resolution: float = 0.001
     start: float = 0.0
+    scale: float = 1.0
+    error: float = 0.0
+    takes_up: bool = True
 
     def describe(self) -> AxisDescription:
         """The part that a controller publishes."""
@@ -48,7 +56,7 @@ class AxisConfig:
             self.speed,
             self.acceleration,
             self.settle_s,
-            self.backlash,
+            self.backlash if self.takes_up else 0.0,
             self.tolerance,
         )
 
@@ -148,10 +156,19 @@ class AxisModel:
         return position + c.ringing * math.sin(2.0 * math.pi * dt / decay_s) * math.exp(-dt / decay_s)
 
     def load(self, t_s: float) -> float:
-        """Position of what the axis carries: the motor, the open backlash gap, and an offset nobody intended."""
-        behind_s = t_s - self.config.following_lag_s
-        gap = self._segment(behind_s).slack_at(behind_s, self.config.backlash)
-        return self.motor(t_s) + gap + sum(f.amount or 0.0 for f in self._offsets if f.lasts_at(t_s))
+        """Position of what the axis carries: the motor, the open backlash gap, and offsets nobody intended."""
+        c = self.config
+        behind_s = t_s - c.following_lag_s
+        gap = self._segment(behind_s).slack_at(behind_s, c.backlash)
+        offsets = sum(f.amount or 0.0 for f in self._offsets if f.lasts_at(t_s))
+        return c.scale * self.motor(t_s) + gap + offsets + self._missed(t_s)
+
+    def _missed(self, t_s: float) -> float:
+        """What the move under way, or the last one, misses without the encoder's knowledge; before any, nothing."""
+        number = self.moves_before(t_s)
+        if self.config.error == 0.0 or number == 0:
+            return 0.0
+        return self.config.error * float(generator(self._seed, f"stage error {self.name}", number).standard_normal())
 
     def offset(self, t_s: float) -> float:
         """The offset that the controller tells of."""
@@ -216,7 +233,8 @@ class AxisModel:
         path = brake(t_s, position, velocity, self._acceleration)
         rest = stop_position(position, velocity, self._acceleration)
         slack = min(max(slack - (rest - position), 0.0), c.backlash)
-        stops = [goal] if slack - (goal - rest) <= 0.0 else [goal - 2.0 * c.backlash, goal]
+        direct = not c.takes_up or slack - (goal - rest) <= 0.0
+        stops = [goal] if direct else [goal - 2.0 * c.backlash, goal]
         for stop in stops:
             path += travel(path[-1].end_s if path else t_s, rest, stop, speed, acceleration)
             rest = stop

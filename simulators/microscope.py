@@ -31,6 +31,7 @@ from simulators.errors import Disconnected, SimulationError
 from simulators.faults import Fault, FaultScript
 from simulators.imaging import View, mean_transmission
 from simulators.mechanics import AxisModel
+from simulators.misplaced import stage_truth
 from simulators.monitors import Monitors
 from simulators.optics import PIXEL_UM, Illumination
 from simulators.seeding import generator
@@ -303,9 +304,9 @@ class Microscope:
 
     def truth(self) -> dict[str, Any]:
         """What an analysis should find: JSON-able; lengths in um in the stage frame."""
-        offset = {"offset_um": self.axis_offset_um}
-        head = {"seed": self.config.seed, "preset": self.config.specimen.preset, "rotation_axis": offset}
-        return {**head, **self.specimen.truth()}
+        axis: dict[str, Any] = {"offset_um": self.axis_offset_um}
+        head = {"seed": self.config.seed, "preset": self.config.specimen.preset, "rotation_axis": axis}
+        return stage_truth({**head, **self.specimen.truth()}, self.config)
 
     @cached_property
     def specimen(self) -> Specimen:
@@ -346,7 +347,7 @@ class Microscope:
             c = self.config
             pixels = (taken.binning * self._camera.pixel_um / (8 * PIXEL_UM)) ** 2
             flux = c.photons_per_pixel_s * pixels * self._source.flux(middle_s)
-            photons = flux * lit_s * self._light.image(shape, middle_s)
+            photons = flux * lit_s * self._light.image(shape, middle_s) * self._gain(taken.number)
             photons *= self._transmission(begin_s, end_s, taken.binning)
         return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
 
@@ -354,8 +355,23 @@ class Microscope:
         if not self.config.rendering:
             rows, columns = self._camera.height_px // binning, self._camera.width_px // binning
             view = self._view(0.5 * (begin_s + end_s))
-            return transmission(self.config.seed, view, (rows, columns), self._camera.pixel_um * binning)
-        return mean_transmission(self.specimen, self._view, begin_s, end_s, binning, self.config.blur_fwhm_um)
+            pixel_um = self._camera.pixel_um * binning
+            return transmission(self.config.seed, view, (rows, columns), pixel_um, self._picture_to_axis)
+        return mean_transmission(
+            self.specimen, self._view, begin_s, end_s, binning, self.config.blur_fwhm_um, self._picture_to_axis
+        )
+
+    @cached_property
+    def _picture_to_axis(self) -> NDArray[np.float64] | None:
+        stand = self.config.stand
+        return None if stand.straight else stand.to_axis() @ stand.matrix()
+
+    def _gain(self, number: int) -> float:
+        """By how much the frame is brighter or darker than anybody knows."""
+        drift = self.config.gain_drift
+        if drift == 0.0:
+            return 1.0
+        return max(0.0, 1.0 + drift * float(generator(self.config.seed, "gain drift", number).standard_normal()))
 
     def _interfere(self, fault: Fault, t_s: float) -> None:
         """What somebody else does before or during the exposure that begins now."""
@@ -378,6 +394,8 @@ class Microscope:
     def _view(self, t_s: float) -> View:
         """How the detector sees the sample at a moment, with all that the encoders do not know."""
         x_um, y_um, z_um, theta_deg = (self._axes[name].load(t_s) for name in get_args(AxisName))
+        if self.config.stand.axis_tilt_deg:
+            x_um, y_um = (self.config.stand.to_axis() @ (x_um, y_um)).tolist()
         lateral_um, vertical_um = self._run_out.at(theta_deg, self._axes["theta"].moves_before(t_s))
         dx_um, dy_um, dz_um = self._drift.at(t_s)
         return View(x_um - dx_um, y_um - dy_um, z_um - dz_um, theta_deg, self.axis_offset_um + lateral_um, vertical_um)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from simulators.imaging import View
 from simulators.seeding import generator
+from simulators.stand import resampled
 
 # Where blobs lie: across, down and along the beam, in um from the middle of a strip of 320 um.
 _ACROSS_UM, _DOWN_UM, _DEPTH_UM = 150.0, 320.0, 10.0
@@ -32,8 +33,24 @@ def blobs(seed: int) -> NDArray[np.float64]:
     return found[np.argsort(found[:, 1])]
 
 
-def transmission(seed: int, view: View, shape: tuple[int, int], pixel_um: float) -> NDArray[np.float64]:
-    """Transmission (rows, columns) of the blobs as seen from a pose; `pixel_um` of the binned pixels."""
+def transmission(
+    seed: int,
+    view: View,
+    shape: tuple[int, int],
+    pixel_um: float,
+    picture_to_axis: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Transmission (rows, columns) of the blobs as seen from a pose; `pixel_um` of the binned pixels.
+
+    picture_to_axis: as in `simulators.imaging.transmission`.
+    """
+    if picture_to_axis is not None:
+        return resampled(
+            lambda rows, columns: transmission(seed, view, (rows, columns), pixel_um),
+            picture_to_axis,
+            shape,
+            (pixel_um, pixel_um),
+        ).astype(np.float64)
     across_um, half_um, reach_um = 0.5 * shape[1] * pixel_um, 0.5 * shape[0] * pixel_um, 3.5 * _SEEN_UM
     theta = math.radians(view.theta_deg)
     aside_um = abs(view.x_um * math.cos(theta) + view.z_um * math.sin(theta))

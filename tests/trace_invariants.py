@@ -17,10 +17,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from simulators.microscope import Microscope
 from simulators.trace import ExposureSeen, Trace
 from xrm_control.core.events import (
+    AlignmentLook,
     InstrumentLost,
     RunHeld,
     RunReleased,
@@ -189,7 +191,10 @@ def said_in(folder: Path) -> Said:
         if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
     ]
     return Said(
-        [Intent(t_s, name, frames[name].target, frames[name].kind != FrameKind.DARK) for name, t_s in attempts],
+        [
+            *(Intent(t_s, name, frames[name].target, frames[name].kind != FrameKind.DARK) for name, t_s in attempts),
+            *(_look(event) for event in events if event.kind == AlignmentLook.kind),
+        ],
         [
             Kept(
                 plan.frame_id,
@@ -208,6 +213,12 @@ def said_in(folder: Path) -> Said:
         safe,
         [event.t_s for event in events if event.kind == ShutterStaysOpen.kind],
     )
+
+
+def _look(event: Any) -> Intent:
+    """A picture of the alignment's check, which the journal tells of before it is exposed."""
+    pose = Pose(*(event.data[name] for name in ("x_um", "y_um", "z_um", "theta_deg")))
+    return Intent(event.t_s, event.text, pose, event.data["lit"])
 
 
 def _spans(events: Sequence, begin: str, end: str, ways_out: Sequence[float], but: str = "\0") -> list[Span]:

@@ -23,6 +23,7 @@ BORDERS: dict[str, tuple[int, str]] = {
     "contracts/plan.py": (1, "plan.json"),
     "contracts/population.py": (1, "quantities by name in results.json"),
     "contracts/quality.py": (3, "figures by name in quality.json"),
+    "acquisition/mosaic.py": (1, "the recipe's file"),
     "core/events/base.py": (1, "an event's row in the journal"),
     "core/family.py": (1, "the JSON schema"),
     "devices/epics/camera_map.py": (1, "the map's file"),

@@ -170,3 +170,12 @@ def test_a_safe_state_that_is_not_reached_says_so() -> None:
 def test_a_fault_that_does_not_exist_is_refused_in_the_recipe(fault: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"fault|earthquake"):
         FaultSpec(**fault)
+
+
+def test_what_is_as_drawn_is_not_told_and_keeps_the_hash() -> None:
+    assert "geometry" not in SimulatedBackend().model_dump()
+    turned = SimulatedBackend.model_validate({"geometry": {"camera": {"rotation_deg": 2.0}, "x": {"backlash_um": 1.0}}})
+    assert turned.model_dump()["geometry"]["camera"]["rotation_deg"] == 2.0
+    assert SimulatedBackend.model_validate(turned.model_dump()) == turned
+    assert turned.describe().axes["x"].backlash == 0.0
+    assert SimulatedBackend().describe().axes["x"].backlash > 0.0

@@ -13,7 +13,8 @@ import tifffile
 
 from xrm_control.core.errors import DataError, StorageError
 from xrm_control.mosaic.picture import draw_mosaic, mosaic_figure
-from xrm_control.mosaic.registration import PairShift, settle
+from xrm_control.mosaic.registration import PairShift
+from xrm_control.mosaic.settling import settle
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission, write_mosaic
 
 PIXEL_UM = 0.5
@@ -168,10 +169,11 @@ def test_one_false_match_does_not_bend_the_rest() -> None:
     pairs = [(i, j) for i in range(9) for j in (i + 1, i + 3) if j < 9 and (j != i + 1 or i % 3 < 2)]
     shifts = [PairShift(i, j, true[j] - true[i], np.eye(2) * 400) for i, j in pairs]
     shifts[4] = PairShift(shifts[4].first, shifts[4].second, shifts[4].shift_px + 3.0, shifts[4].information)
-    offsets, residual = settle(shifts, 9, 4.0)
-    assert np.abs(relative(offsets) - relative(true)).max() < 0.1
-    assert residual is not None
-    assert residual < 0.1
+    centres = np.array([(k % 3, k // 3) for k in range(9)], float) * 50.0
+    settled = settle(shifts, centres, 4.0, 0.0, 32.0)
+    assert np.abs(relative(settled.offsets_px) - relative(true)).max() < 0.1
+    assert settled.residual_px < 0.1
+    assert settled.rejected == ((shifts[4].first, shifts[4].second),)
 
 
 def test_bad_pixels_are_filled_from_the_neighbour_or_left_open() -> None:

@@ -214,3 +214,24 @@ def test_a_speed_or_acceleration_of_no_use_is_refused(speed: float, acceleration
     report = _axis().move(10.0, 0.0, speed=speed, acceleration=acceleration)
     assert not report.accepted
     assert "must be positive" in (report.reason or "")
+
+
+def test_the_encoder_does_not_tell_of_scale_and_error() -> None:
+    axis = _axis(replace(EXACT, scale=1.02, error=2.0))
+    off, t_s = [], 0.0
+    for target in (50.0, -50.0) * 60:
+        t_s = axis.move(target, t_s).ends_s
+        assert axis.state(t_s).position == pytest.approx(target)
+        off.append(axis.load(t_s) - 1.02 * target)
+    assert np.std(off) == pytest.approx(2.0, rel=0.2)
+    assert abs(np.mean(off)) < 0.6
+
+
+def test_backlash_that_nobody_takes_up_shows_after_moves_down() -> None:
+    axis = _axis(replace(LOOSE, takes_up=False))
+    assert axis.config.describe().backlash == 0.0
+    t_s = axis.move(20.0, 0.0).ends_s
+    assert axis.load(t_s) == pytest.approx(20.0)
+    t_s = axis.move(0.0, t_s).ends_s
+    assert axis.state(t_s).position == pytest.approx(0.0)
+    assert axis.load(t_s) == pytest.approx(0.5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from xrm_control.acquisition.references import MOST_MARGIN_UM, clear_pose
 from xrm_control.acquisition.steps import Acquisition, FrameStep
@@ -13,6 +15,8 @@ from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import CameraDescription
+
+_STAGE_ACCURACY_UM = 1.0
 
 
 class MosaicSpec(Spec):
@@ -29,6 +33,20 @@ class MosaicSpec(Spec):
     flats: int = Field(default=3, ge=1, le=100)
     darks: int = Field(default=3, ge=1, le=100)
     clear_margin_um: float = Field(default=10.0, ge=0, le=MOST_MARGIN_UM)
+    stage_accuracy_um: float = Field(
+        default=_STAGE_ACCURACY_UM,
+        gt=0,
+        le=50,
+        description="the farthest that x or y may be off what they read back; bounds what the overlaps may say",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is as it always was: recipes from before there was such a setting keep their hash."""
+        content: dict[str, Any] = said(self)
+        if self.stage_accuracy_um == _STAGE_ACCURACY_UM:
+            content.pop("stage_accuracy_um", None)
+        return content
 
     def pitch_um(self, camera: CameraDescription) -> float:
         """Distance of neighbouring tile centres in um."""

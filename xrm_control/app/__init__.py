@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xrm_control.app.aligned import findings
 from xrm_control.app.recipes import Loaded, check, load, plan, trade_off
+from xrm_control.core.clock import utc_now
 from xrm_control.core.findings import Finding
 from xrm_control.core.lazy import lazy
 from xrm_control.recipe.document import Recipe
@@ -118,7 +120,8 @@ def verify(path: Path, expect: str | None = None) -> Verification:
 def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
     """The recipe's instrument, looked at without moving anything; with `expose` one frame is taken, shutter closed."""
     recipe = loaded.recipe
-    return recipe.instrument.examine(needs_of(recipe, recipe.instrument.describe()), expose=expose)
+    found = recipe.instrument.examine(needs_of(recipe, recipe.instrument.describe()), expose=expose)
+    return [*found, *findings(recipe, utc_now())]
 
 
 def report(path: Path) -> Path:

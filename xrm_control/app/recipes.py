@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from xrm_control.app.aligned import CAMERA, findings
 from xrm_control.contracts.plan import Plan, PlanWarning
+from xrm_control.core.clock import utc_now
 from xrm_control.core.cpus import memory_bytes
 from xrm_control.core.errors import RecipeError
 from xrm_control.recipe.checking import diagnose, diagnose_memory, place, refuse
@@ -42,12 +44,22 @@ def check(loaded: Loaded) -> Plan:
     """
     recipe, instrument = loaded.recipe, loaded.recipe.instrument.describe()
     warnings = refuse(diagnose(recipe, instrument), loaded.source)
+    aligned = tuple(findings(recipe, utc_now()))
+    for one in aligned:
+        if not one.ok:
+            raise RecipeError(f"{one.what} does not fit", where=loaded.path.name, value=one.found, remedy=one.remedy)
     found = make_plan(recipe, instrument)
     told = tuple(
         PlanWarning(where=place(one, loaded.source), what=one.what, value=one.value, limit=one.limit, remedy=one.remedy)
         for one in (*warnings, *diagnose_memory(found, memory_bytes()))
     )
-    return found.model_copy(update={"warnings": told})
+    # Where volumes come from another camera than a level one, whoever starts the night shall know.
+    askew = (
+        PlanWarning(where=one.what, what=one.remedy, value=one.found)
+        for one in aligned
+        if one.note and one.what == CAMERA
+    )
+    return found.model_copy(update={"warnings": (*told, *askew)})
 
 
 def plan(loaded: Loaded, out: Path) -> Plan:

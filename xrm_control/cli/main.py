@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from xrm_control.cli import alert, arguments, commands, compare, rehearse, service, streams
+from xrm_control.cli import alert, arguments, calibrate, commands, compare, rehearse, service, streams
 from xrm_control.cli.files import analyze, export, reconstruct
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
@@ -350,6 +350,7 @@ alert.register(cli)
 service.register(cli)
 rehearse.register(cli)
 compare.register(cli)
+calibrate.register(cli)
 commands.register(cli, lambda run, speed, json_: _go_on(run, speed, json_))
 
 

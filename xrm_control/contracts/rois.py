@@ -7,10 +7,34 @@ from pydantic import Field
 from xrm_control.contracts.document import Document, Figure, JsonFile, Record
 
 
+class RegistrationRecord(Record):
+    """How the tiles were placed, from what neighbours both saw.
+
+    picture_to_stage: rows of the matrix from (right, down) in a picture to (x, y) on the stage, a length over the
+    same by the stated pixel, and its standard uncertainty; rotation_deg, scale: what it amounts to. pairs: neighbours
+    that overlap, rejected: those that were of no use; clipped: tiles that would have to lie farther from their
+    read-back than the stage's stated accuracy; gain_percent: spread of the tiles' brightness. refused: why the
+    residual is not to be relied on, "" where it is; note: what else is worth knowing.
+    """
+
+    picture_to_stage: tuple[tuple[float, float], tuple[float, float]]
+    picture_to_stage_u: tuple[tuple[float, float], tuple[float, float]]
+    rotation_deg: float
+    scale: float
+    pairs: int
+    rejected: int
+    clipped: int
+    gain_percent: float
+    refused: str = ""
+    note: str = ""
+
+
 class MosaicRecord(Record):
     """The stitched mosaic: pixel, stage position of the middle of its first pixel, shape (rows, columns), particles.
 
-    residual_um: by how much neighbouring tiles disagree; None without overlap. diameters_um: of the particles.
+    residual_um: how far a tile must be expected to lie from its place (root mean square), but for what turns or
+    stretches all alike; None where that is not known. diameters_um: of the particles. registration: None in runs of
+    before there was one.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -20,6 +44,7 @@ class MosaicRecord(Record):
     particles: int
     residual_um: Figure = None
     diameters_um: tuple[float, ...] = ()
+    registration: RegistrationRecord | None = None
 
 
 class RoiRecord(Record):

@@ -177,6 +177,10 @@ class SampleMoved(XrmError):
     """What stands in the instrument is not, or not where, what a run that is gone on with had seen."""
 
 
+class CameraMoved(XrmError):
+    """The camera does not stand against the stage as it was calibrated."""
+
+
 class StorageError(XrmError, OSError):
     """Something could not be made durable; the run must stop."""
 

@@ -43,6 +43,7 @@ from xrm_control.devices.protocols import (
     SourceReading,
 )
 from xrm_control.devices.scripted_faults import FaultSpec
+from xrm_control.devices.simulated_geometry import SimulatedGeometry
 
 # An exposure during which the flux fell below this share of what it was at its begin has lost its beam.
 _FLUX_FLOOR = 0.5
@@ -72,13 +73,16 @@ class SimulatedBackend(Backend):
         default="half", description="how far the rotation goes: half, +-95 degrees; full, +-365"
     )
     faults: tuple[FaultSpec, ...] = ()
+    geometry: SimulatedGeometry = Field(
+        default=SimulatedGeometry(), description="how it is put together, where that is not as drawn"
+    )
 
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        as_ever = {"still": False, "rendering": True, "rotation": "half"}
-        return {name: value for name, value in content.items() if name not in as_ever or value != as_ever[name]}
+        as_ever = {"still": False, "rendering": True, "rotation": "half", "geometry": SimulatedGeometry()}
+        return {n: value for n, value in content.items() if n not in as_ever or getattr(self, n) != as_ever[n]}
 
     @property
     def simulated(self) -> bool:
@@ -103,7 +107,7 @@ class SimulatedBackend(Backend):
         return Microscope(standing_still(config) if self.still else config)
 
     def _config(self, begun_s: float) -> MicroscopeConfig:
-        return MicroscopeConfig(
+        config = MicroscopeConfig(
             seed=self.seed,
             specimen=SpecimenConfig(preset=self.specimen),
             noise=self.noise,
@@ -114,6 +118,7 @@ class SimulatedBackend(Backend):
             faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
             begun_s=begun_s,
         )
+        return self.geometry.applied(config)
 
 
 class SimulatedInstrument(ComposedInstrument):

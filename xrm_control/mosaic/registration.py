@@ -1,39 +1,47 @@
-"""How far each tile lies from its stage position, from what neighbouring tiles both saw.
+"""How far one tile lies from its neighbour, from what both of them saw.
 
 Overlaps are strips of a few pixels, where the periodic picture behind phase correlation does not hold. Each pair is
-therefore compared over the pixels that both really saw: normalised cross-correlation at every whole-pixel shift that
-the stage's accuracy allows, then Gauss-Newton on the grey values (Lucas and Kanade 1981), which also says how well
-each direction is known. All pairs together give the tiles' offsets by weighted, reweighted least squares (Huber),
-held by the stage's own accuracy.
+therefore compared over the pixels that both really saw: normalised cross-correlation with masks, at every whole-pixel
+shift within reach (Padfield 2012), then Gauss-Newton on the grey values (Lucas and Kanade 1981), which also says how
+well each direction is known. A pair is believed where one place is far likelier than any other, and what is left of
+the difference there is noise.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
 
 Floats = NDArray[np.floating]
 
 _LEAST_PIXELS = 64
 _LEAST_LIKENESS = 0.3
-_TAKEN_SERIOUSLY = 3.0
-"""Residuals beyond this many standard deviations count linearly, not squared."""
+# Pixels that say the same: a particle's. A likeness counts by how many such there are.
+_ALIKE_PX = 64
+# The next best place, farther than this away, must be less likely than that share of the best.
+_ELSEWHERE_PX, _SECOND = 8, 0.75
+# What is left of the difference, over what the pixels' own noise makes; interpolation leaves a hundredth of the light.
+_MOST_LEFT, _INTERPOLATED = 3.0, 0.01
+_MOST_STEPS, _MOST_FRACTION_PX = 8, 1.5
 
 
 @dataclass(frozen=True)
 class PairShift:
     """Tile `second` lies `shift_px` (x, y) further from tile `first` than the stage said.
 
-    information: inverse covariance of the shift, (2, 2), 1 / px2.
+    information: inverse covariance of the shift, (2, 2), 1 / px2; log_gain: logarithm of the first's brightness over
+    the second's, where both saw the same.
     """
 
     first: int
     second: int
     shift_px: Floats
     information: Floats
+    log_gain: float = 0.0
 
 
 def pair_shift(
@@ -45,25 +53,74 @@ def pair_shift(
     from the first's; reach_px: how far the truth may lie from it.
     """
     one, two = images
-    whole = np.rint(apart_px).astype(int)
-    steps = range(-int(np.ceil(reach_px)), int(np.ceil(reach_px)) + 1)
-    best, likeness = (0, 0), -1.0
-    for dy in steps:
-        for dx in steps:
-            here = _likeness(*_overlap(one, two, whole[0] + dx, whole[1] + dy))
-            if here > likeness:
-                best, likeness = (dx, dy), here
-    if likeness < _LEAST_LIKENESS:
+    start = _whole_shift(one, two, apart_px, reach_px)
+    if start is None:
         return None
-    start = whole + np.array(best)
-    refined = _refine(*_overlap(one, two, int(start[0]), int(start[1])))
+    refined = _refine(one, two, start)
     if refined is None:
         return None
-    fraction, information = refined
-    shift = start + fraction - apart_px
-    if np.hypot(*shift) > reach_px or np.abs(fraction).max() > 1.0:
+    shift = np.array(start) + refined.fraction_px - apart_px
+    if np.hypot(*shift) > reach_px or np.abs(refined.fraction_px).max() > _MOST_FRACTION_PX:
         return None
-    return PairShift(first, second, shift, information)
+    noise = math.hypot(_noise(one), _noise(two)) * _SMOOTHED
+    if refined.left > _MOST_LEFT * math.hypot(noise, _INTERPOLATED):
+        return None
+    return PairShift(first, second, shift, refined.information, refined.log_gain)
+
+
+def _whole_shift(one: Floats, two: Floats, apart_px: Floats, reach_px: float) -> tuple[int, int] | None:
+    """The whole-pixel distance (right, down) within reach at which both are most alike; None where none stands out."""
+    # Less noise, of which a particle's picture has none; what is unseen stays so.
+    likeness, pixels = likeness_map(
+        *(np.where(np.isfinite(image), _Grey.of(image).smooth, np.nan) for image in (one, two))
+    )
+    rows, columns = two.shape
+    down, right = np.indices(likeness.shape) - np.array([rows - 1, columns - 1])[:, None, None]
+    # What lies off by more than the reach on the whole grid may still be within it between the pixels.
+    near = np.maximum(np.abs(right - apart_px[0]), np.abs(down - apart_px[1])) <= math.ceil(reach_px)
+    weight = np.arctanh(np.clip(likeness, 0.0, 0.9999)) * np.sqrt(pixels / _ALIKE_PX)
+    weight[~near | (likeness < _LEAST_LIKENESS)] = 0.0
+    best = np.unravel_index(int(np.argmax(weight)), weight.shape)
+    if weight[best] <= 0:
+        return None
+    elsewhere = np.maximum(np.abs(right - right[best]), np.abs(down - down[best])) > _ELSEWHERE_PX
+    if elsewhere.any() and weight[elsewhere].max() > _SECOND * weight[best]:
+        return None
+    return int(right[best]), int(down[best])
+
+
+def likeness_map(one: Floats, two: Floats) -> tuple[Floats, Floats]:
+    """Normalised cross-correlation over the pixels seen in both, and how many those are, for all shifts of whole
+    pixels: the entry [rows + down - 1, columns + right - 1] (of `two`'s) is that of `two` lying (right, down) from
+    `one`. The correlation is -1 where there are too few, or no contrast.
+    """
+    seen = [np.isfinite(image) for image in (one, two)]
+    level = float(np.mean(one[seen[0]])) if seen[0].any() else 0.0
+    values = [np.where(mask, image - level, 0.0) for mask, image in zip(seen, (one, two), strict=True)]
+    shape = [a + b - 1 for a, b in zip(one.shape, two.shape, strict=True)]
+    size = [fft.next_fast_len(n, real=True) for n in shape]
+    here, there = (
+        [np.asarray(fft.rfft2(part, size)) for part in (mask.astype(np.float64), value, value**2)]
+        for mask, value in ((seen[0], values[0]), (seen[1][::-1, ::-1], values[1][::-1, ::-1]))
+    )
+
+    def summed(first: int, second: int) -> Floats:
+        return np.asarray(fft.irfft2(here[first] * there[second], size))[: shape[0], : shape[1]]
+
+    pixels = np.maximum(np.rint(summed(0, 0)), 0.0)
+    n = np.maximum(pixels, 1.0)
+    left, right = summed(1, 0), summed(0, 1)
+    spread = np.maximum(summed(2, 0) - left**2 / n, 0.0) * np.maximum(summed(0, 2) - right**2 / n, 0.0)
+    enough = (pixels >= _LEAST_PIXELS) & (spread > (1e-7 * n) ** 2)
+    likeness = np.divide(summed(1, 1) - left * right / n, np.sqrt(spread), out=np.full(shape, -1.0), where=enough)
+    return np.clip(likeness, -1.0, 1.0), pixels
+
+
+def _noise(image: Floats) -> float:
+    """Standard deviation of the noise of a pixel, from second differences along the rows, most of which see no edge."""
+    second = image[:, :-2] - 2 * image[:, 1:-1] + image[:, 2:]
+    known = second[np.isfinite(second)]
+    return float(np.median(np.abs(known)) / 0.6745 / math.sqrt(6.0)) if known.size else 0.0
 
 
 def _overlap(one: Floats, two: Floats, right: int, down: int) -> tuple[Floats, Floats]:
@@ -76,35 +133,47 @@ def _overlap(one: Floats, two: Floats, right: int, down: int) -> tuple[Floats, F
     return one[r0:r1, c0:c1], two[r0 - down : r1 - down, c0 - right : c1 - right]
 
 
-def _likeness(a: Floats, b: Floats) -> float:
-    """Normalised cross-correlation over the pixels seen in both; -1 where there are too few, or no contrast."""
-    both = np.isfinite(a) & np.isfinite(b)
-    if both.sum() < _LEAST_PIXELS:
-        return -1.0
-    x, y = a[both] - a[both].mean(), b[both] - b[both].mean()
-    scale = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / scale if scale > 0 else -1.0
+# Of the noise of a pixel, what a Gaussian of 1.2 pixels leaves.
+_SMOOTHING_PX, _SMOOTHED = 1.2, 0.24
+# Variance of the slope of two smoothed images' mean, over that of their difference: 1 / (4 x 8 pi x 1.2^4).
+_SLOPE_NOISE, _LEAST_OWN = 0.0048, 0.2
 
 
-def _refine(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
-    """Sub-pixel part of the shift: a(p) = b(p - shift), with its information matrix; None where nothing holds it."""
-    both = np.isfinite(a) & np.isfinite(b)
-    if min(a.shape) < 4 or both.sum() < _LEAST_PIXELS:
-        return None
-    level = float(np.mean(a[both]))
-    # Both are smoothed alike: noise in the gradient would pull the shift towards zero.
-    left, right = (ndimage.gaussian_filter(np.where(both, image, level), 0.8) for image in (a, b))
+@dataclass(frozen=True)
+class _Refined:
+    """The part of a shift below a pixel, its information, and what is left of the difference (standard deviation)."""
+
+    fraction_px: Floats
+    information: Floats
+    left: float
+    log_gain: float
+
+
+def _refine(one: Floats, two: Floats, start: tuple[int, int]) -> _Refined | None:
+    """Sub-pixel part of the shift of two images beyond `start`; None where nothing holds it.
+
+    Slopes are those of smooth images, differences those of the images as they are: noise in a slope then has no
+    part in the difference at its own pixel, and pulls the shift nowhere, however narrow the overlap.
+    """
+    left, seen = _overlap(one, two, *start)
+    both = np.isfinite(left) & np.isfinite(seen)
     inner = np.asarray(ndimage.binary_erosion(both, iterations=1, border_value=0), bool)
-    if inner.sum() < _LEAST_PIXELS // 2:
+    if min(left.shape) < 4 or both.sum() < _LEAST_PIXELS or inner.sum() < _LEAST_PIXELS // 2:
         return None
-    shift = np.zeros(2)
-    information = np.zeros((2, 2))
-    for _ in range(6):
-        moved = np.asarray(ndimage.shift(right, (shift[1], shift[0]), order=3, mode="nearest"))
-        mean = (left + moved) / 2
-        slope_y, slope_x = _slope(mean, 0), _slope(mean, 1)
-        # Brightness may differ between tiles (the illumination drifts): level and gain are fitted along.
-        design = np.column_stack((-slope_x[inner], -slope_y[inner], moved[inner], np.ones(int(inner.sum()))))
+    here, there = (_Grey.of(image) for image in (one, two))
+    left, left_smooth = (_overlap(image, two, *start)[0] for image in (here.image, here.smooth))
+    shift, information, left_over, log_gain = np.zeros(2), np.zeros((2, 2)), 0.0, 0.0
+    for _ in range(_MOST_STEPS):
+        # The whole of it: what lies beyond the overlap belongs to the picture too.
+        moved, moved_smooth = (
+            _overlap(one, np.asarray(ndimage.shift(image, (shift[1], shift[0]), order=3, mode="nearest")), *start)[1]
+            for image in (there.image, there.smooth)
+        )
+        mean = (left_smooth + moved_smooth) / 2
+        # Brightness may differ between tiles (the illumination drifts): level and gain are fitted along. Of the mean:
+        # noise in one of the two alone would agree with itself in the difference.
+        slopes = (-_slope(mean, 1)[inner], -_slope(mean, 0)[inner])
+        design = np.column_stack((*slopes, mean[inner], np.ones(int(inner.sum()))))
         target = (left - moved)[inner]
         normal = np.asarray(design.T @ design, np.float64)
         if np.linalg.cond(normal[:2, :2]) > 1e6:
@@ -112,55 +181,40 @@ def _refine(a: Floats, b: Floats) -> tuple[Floats, Floats] | None:
         solution = np.linalg.lstsq(design, target, rcond=None)[0]
         spread = float(np.mean((target - design @ solution) ** 2)) + 1e-12
         shape, mixed, light = normal[:2, :2], normal[:2, 2:], normal[2:, 2:]
-        held = shape - mixed @ np.linalg.pinv(light) @ mixed.T
-        # Smoothing made neighbours alike: about one pixel in eight is independent.
-        information = held / spread / 8
+        information = _information(shape - mixed @ np.linalg.pinv(light) @ mixed.T, spread, int(inner.sum()))
+        smooth = (left_smooth - moved_smooth)[inner]
+        left_over = float(np.std(smooth - design @ np.linalg.lstsq(design, smooth, rcond=None)[0]))
+        log_gain = math.log(max(float(left[inner].sum()), 1e-9) / max(float(moved[inner].sum()), 1e-9))
         shift = shift + np.clip(solution[:2], -0.7, 0.7)
         if np.abs(solution[:2]).max() < 1e-3:
             break
-    return shift, information
+    return _Refined(shift, information, left_over, log_gain)
+
+
+def _information(held: Floats, spread: float, pixels: int) -> Floats:
+    """Inverse covariance of a shift that slopes hold; what noise alone adds to their squares holds nothing.
+
+    The sandwich H V^-1 H: H is what the picture's own slopes hold, V the scatter of what was summed up.
+    """
+    values, axes = np.linalg.eigh(held)
+    values = np.maximum(values, 1e-12)
+    own = np.maximum(values - pixels * _SLOPE_NOISE * spread, _LEAST_OWN * values)
+    return (axes * (own**2 / values / spread)) @ axes.T
+
+
+@dataclass(frozen=True)
+class _Grey:
+    """A picture without holes, and the same with less noise."""
+
+    image: Floats
+    smooth: Floats
+
+    @classmethod
+    def of(cls, image: Floats) -> _Grey:
+        seen = np.isfinite(image)
+        filled = np.where(seen, image, float(np.mean(image[seen])) if seen.any() else 0.0)
+        return cls(filled, np.asarray(ndimage.gaussian_filter(filled, _SMOOTHING_PX), np.float64))
 
 
 def _slope(image: Floats, axis: int) -> Floats:
     return np.asarray(np.gradient(image, axis=axis), np.float64)
-
-
-def settle(pairs: list[PairShift], tiles: int, accuracy_px: float, *, rounds: int = 12) -> tuple[Floats, float | None]:
-    """Offsets (tiles, 2) in pixels x, y that fit all pairs best, none beyond `accuracy_px`; and the residual.
-
-    The residual is the root mean square (pixels, per direction) of the pairs that were believed; None without pairs.
-    """
-    if not pairs:
-        return np.zeros((tiles, 2)), None
-    trust = np.ones(len(pairs))
-    offsets = np.zeros((tiles, 2))
-    misfits = np.zeros((len(pairs), 2))
-    for _ in range(rounds):
-        normal = np.eye(2 * tiles) * (2 / accuracy_px) ** 2
-        right = np.zeros(2 * tiles)
-        for pair, share in zip(pairs, trust, strict=True):
-            information = share * _floored(pair.information)
-            i, j = slice(2 * pair.first, 2 * pair.first + 2), slice(2 * pair.second, 2 * pair.second + 2)
-            normal[i, i] += information
-            normal[j, j] += information
-            normal[i, j] -= information
-            normal[j, i] -= information
-            right[j] += information @ pair.shift_px
-            right[i] -= information @ pair.shift_px
-        offsets = np.linalg.solve(normal, right).reshape(tiles, 2)
-        misfits = np.array([offsets[p.second] - offsets[p.first] - p.shift_px for p in pairs])
-        sigmas = np.array([np.sqrt(m @ _floored(p.information) @ m) for m, p in zip(misfits, pairs, strict=True)])
-        sigmas /= max(1.0, float(np.median(sigmas)))
-        # Huber's weight near, and falling off faster far away: a false match must not bend its neighbours.
-        trust = np.minimum(1.0, (_TAKEN_SERIOUSLY / np.maximum(sigmas, 1e-9)) ** 2)
-    length = np.hypot(offsets[:, 0], offsets[:, 1])
-    offsets = offsets * np.minimum(1.0, accuracy_px / np.maximum(length, 1e-12))[:, None]
-    believed = trust > 0.25
-    if not believed.any():
-        return offsets, None
-    return offsets, float(np.sqrt(np.mean(misfits[believed] ** 2)))
-
-
-def _floored(information: Floats) -> Floats:
-    """No pair is believed to better than 0.02 px: interpolation and blur differ between tiles."""
-    return np.linalg.inv(np.linalg.inv(information + 1e-9 * np.eye(2)) + 0.02**2 * np.eye(2))

@@ -28,20 +28,55 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Registration:
+    """What the overlaps say of the tiles, the camera and the stage.
+
+    picture_to_stage (2, 2): from (right, down) in a picture to (x, y) on the stage, a length over the same by the
+    stated pixel; picture_to_stage_u: its standard uncertainty. pairs: neighbours that overlap; rejected: those whose
+    overlap says nothing, or something that the others do not bear out; clipped: tiles that would have to lie farther
+    from their read-back than the stage's stated accuracy; gain_percent: spread of the tiles' brightness, root mean
+    square. refused: why the stated residual must not be relied on, "" where it may; note: what is worth knowing
+    besides.
+    """
+
+    picture_to_stage: NDArray[np.floating]
+    picture_to_stage_u: NDArray[np.floating]
+    pairs: int = 0
+    rejected: int = 0
+    clipped: int = 0
+    gain_percent: float = 0.0
+    refused: str = ""
+    note: str = ""
+
+    @property
+    def rotation_deg(self) -> float:
+        """Of the picture's columns, from stage x towards stage y; of a mirror image, of the picture mirrored back."""
+        across = self.picture_to_stage[:, 0] * np.sign(np.linalg.det(self.picture_to_stage))
+        return float(np.degrees(np.arctan2(across[1], across[0])))
+
+    @property
+    def scale(self) -> float:
+        """A length on the stage over the same by the stated pixel."""
+        return float(np.sqrt(abs(np.linalg.det(self.picture_to_stage))))
+
+
+@dataclass(frozen=True)
 class Mosaic:
     """The stitched map.
 
     image: transmission (rows, columns), NaN where nothing was seen; x0_um, y0_um: stage coordinate of the centre of
     pixel [0, 0], x to the right, y downwards; offsets_um (tiles, 2): x, y by which registration moved each tile, in
-    the order given; residual_um: what the overlaps still disagree by (root mean square), None when not registered.
+    the order given; residual_um: how far a tile must be expected to lie from its place (root mean square), but for what
+    turns or stretches all alike; None when not registered, or when that is not known. registration: how it was found.
     """
 
     image: Picture
     x0_um: float
     y0_um: float
     pixel_size_um: float
-    offsets_um: NDArray[np.float64]
+    offsets_um: NDArray[np.floating]
     residual_um: float | None
+    registration: Registration | None = None
 
 
 def transmission(raw: ArrayLike, flat: ArrayLike, dark: ArrayLike) -> Picture:

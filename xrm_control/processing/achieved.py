@@ -10,7 +10,7 @@ from itertools import pairwise
 from xrm_control.contracts.commands import Continue
 from xrm_control.contracts.commands import Pause as Pausing
 from xrm_control.contracts.results import Pause
-from xrm_control.contracts.rois import ROIS
+from xrm_control.contracts.rois import ROIS, RoisDocument
 from xrm_control.core.events import (
     CommandDone,
     PauseDisturbed,
@@ -42,10 +42,11 @@ NOT_LOOKED_AT = "not measured: its frames show no sample"
 class Achieved:
     """Times in s of instrument time; regions by name.
 
-    mosaic_s: None until it is taken, or where the journal does not tell; particles_in_mosaic: None before the choice of
-    regions; added: the regions that somebody added by hand; scan_s: of the regions whose scan has come to its end;
-    lives: where each scanned region stands; reported: the regions that were measured; quarantined: those set aside, and
-    why; open_frames: planned, and without an outcome.
+    mosaic_doubt: why the mosaic is not to be relied on, "" for nothing. mosaic_s: None until it is taken, or where
+    the journal does not tell; particles_in_mosaic: None before the choice of regions; added: the regions that
+    somebody added by hand; scan_s: of the regions whose scan has come to its end; lives: where each scanned region
+    stands; reported: the regions that were measured; quarantined: those set aside, and why; open_frames: planned, and
+    without an outcome.
     """
 
     mosaic_s: float | None
@@ -59,6 +60,7 @@ class Achieved:
     missing: tuple[FrameId, ...]
     open_frames: int
     total_s: float
+    mosaic_doubt: str = ""
 
 
 def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
@@ -67,6 +69,7 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
     lives = journal.roi_states()
     return Achieved(
         mosaic_s=_mosaic_s(journal),
+        mosaic_doubt=_mosaic_doubt(chosen),
         particles_in_mosaic=chosen.mosaic.particles if chosen else None,
         rois=tuple(roi.name for roi in chosen.rois) if chosen else (),
         added=tuple(roi.name for roi in chosen.rois if roi.added_by) if chosen else (),
@@ -98,7 +101,8 @@ def shortcomings(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
 
 def ended(run: Achieved, recipe: Recipe, place: RunFolder) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a run that came to its end, and its reasons. place: where the regions' tables are."""
-    reasons, doubted = shortcomings(run, recipe), doubts(place, run.reported)
+    reasons = shortcomings(run, recipe)
+    doubted = (*doubts(place, run.reported), *([run.mosaic_doubt] if run.mosaic_doubt else []))
     if reasons:
         return Verdict.INCOMPLETE, (*reasons, *doubted)
     return (Verdict.DOUBT if doubted else Verdict.COMPLETE), doubted
@@ -148,6 +152,12 @@ def left_undone(run: Achieved) -> list[str]:
     if run.open_frames:
         left.append(f"{run.open_frames} planned frames were not taken")
     return left
+
+
+def _mosaic_doubt(chosen: RoisDocument | None) -> str:
+    """Why the mosaic on which regions were chosen is not to be relied on; "" for nothing."""
+    found = None if chosen is None else chosen.mosaic.registration
+    return f"mosaic: {found.refused}" if found is not None and found.refused else ""
 
 
 def _mosaic_s(journal: JournalQueries) -> float | None:

@@ -17,7 +17,8 @@ from xrm_control.alerts.spec import AlertsSpec
 from xrm_control.analysis.spec import AnalysisSpec
 from xrm_control.compute.executor import EXECUTORS, Compute
 from xrm_control.compute.processes import Processes
-from xrm_control.core.model import Spec
+from xrm_control.contracts.alignment import Alignment
+from xrm_control.core.model import InFile, Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.devices.backend import BACKENDS, Backend
 from xrm_control.devices.safety import SafetySpec
@@ -25,7 +26,7 @@ from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.roi.strategy import STRATEGIES, RoiStrategy
 
-_LATER = ("policies", "conditions", "alerts")
+_LATER = ("policies", "conditions", "alerts", "alignment")
 
 
 class OutputSpec(Spec):
@@ -42,6 +43,10 @@ class Recipe(Spec):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$", description="letters, digits, - and _")
     sample: SampleSpec = SampleSpec()
     instrument: Annotated[Backend, BACKENDS]
+    alignment: Annotated[Alignment | None, InFile()] = Field(
+        default=None,
+        description="how the camera stands against the stage: the file that `xrm calibrate` wrote; none: straight",
+    )
     safety: SafetySpec = SafetySpec()
     mosaic: MosaicSpec = MosaicSpec()
     roi: Annotated[RoiStrategy, STRATEGIES]

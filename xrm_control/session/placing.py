@@ -5,6 +5,7 @@ from __future__ import annotations
 from xrm_control.core.events import RoiMoved, RoiNotCompared, RoiPlaced
 from xrm_control.core.events.regions import beside
 from xrm_control.core.states import FrameKind
+from xrm_control.mosaic.blending import straightened
 from xrm_control.mosaic.displacement import displacement
 from xrm_control.mosaic.tiles import Mosaic, Picture, transmission
 from xrm_control.roi.strategy import Roi
@@ -22,6 +23,8 @@ async def compare_with_mosaic(run: RunContext, roi: Roi, mosaic: Mosaic) -> str 
         return None
     image, pixel_um, at_um = shown
     field_um, allowed_um = run.description.camera.field_of_view_um, run.recipe.scan.moved_allowed_um
+    if mosaic.registration is not None:
+        image = await run.on_disk(straightened, image, mosaic.registration.picture_to_stage)
     off = await run.on_disk(displacement, image, pixel_um, at_um, mosaic, field_um / 2)
     if off is None:
         run.events.emit(RoiNotCompared(roi.name, "nothing to recognise there"))

@@ -23,6 +23,7 @@ from xrm_control.roi.named_places import Place, check_places, cover, require_ins
 from xrm_control.roi.particles2d import Particle2D, find_particles, stand_ins
 from xrm_control.roi.strategy import Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
+from xrm_control.session.registered import registration_record
 from xrm_control.session.stages import record_artifact, require_reach, told
 from xrm_control.storage.durable import free_bytes
 
@@ -201,6 +202,7 @@ async def _record(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2
         particles=len(particles),
         residual_um=mosaic.residual_um,
         diameters_um=tuple(round(particle.equivalent_diameter_um, 2) for particle in particles),
+        registration=registration_record(mosaic),
     )
     text = ROIS.text(RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois)))
     await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))

@@ -30,6 +30,7 @@ from xrm_control.processing.results import sum_up
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import regions, stages
+from xrm_control.session.calibration import hold_against
 from xrm_control.session.commands import Commands, RegionSkipped, StopWanted, TakeAgain
 from xrm_control.session.context import RunContext
 from xrm_control.session.endings import end_of
@@ -185,6 +186,9 @@ class Runner:
         await stages.home(run)
         await commands.wait("the mosaic")
         found = await look_again(run)
+        alignment = run.recipe.alignment
+        if alignment is not None and run.shows_sample and not run.journal.stored_frames():
+            await hold_against(run, alignment)
         run.states.go("map")
         mosaic = await self._map(commands, found)
         commands.mapped(mosaic)

@@ -26,11 +26,13 @@ from xrm_control.core.events import (
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.states import REFERENCES, FrameKind, RunState
 from xrm_control.mosaic.file import write_mosaic
+from xrm_control.mosaic.placement import LEAST_KNOWN, UNKNOWN
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission
 from xrm_control.processing.achieved import achieved
 from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.strategy import Roi
+from xrm_control.session import registered
 from xrm_control.session.context import RunContext
 from xrm_control.storage.artifacts import record_file
 from xrm_control.storage.frames import read_frame
@@ -113,6 +115,8 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
             await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
+    if run.shows_sample:
+        registered.tell(run, mosaic)
     if not await run.on_disk(run.recorded, "mosaic.ome.tif"):
         await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
         await run.on_disk(record_artifact, run, "mosaic.ome.tif", "mosaic")
@@ -187,7 +191,15 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
             tiles.append(Tile(row, column, image, pose.x_um, pose.y_um))
             run.instrument.sign_of_life()
     pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
-    return stitch(tiles, pixel_um, told=run.instrument.sign_of_life)
+    alignment = run.recipe.alignment
+    return stitch(
+        tiles,
+        pixel_um,
+        stage_accuracy_um=run.recipe.mosaic.stage_accuracy_um,
+        picture_to_stage=None if alignment is None else np.array(alignment.picture_to_stage),
+        known_to=UNKNOWN if alignment is None else max(alignment.known_to, LEAST_KNOWN),
+        told=run.instrument.sign_of_life,
+    )
 
 
 def split(

@@ -1,6 +1,7 @@
 """Everything that happens in a run, typed once; and the stream that hands it to whoever listens."""
 
 from xrm_control.core.events.alerts import AlertSent, AlertUndelivered
+from xrm_control.core.events.alignment import AlignmentHeld, AlignmentLook, AlignmentNotHeld
 from xrm_control.core.events.base import Event
 from xrm_control.core.events.closed import AnyEvent
 from xrm_control.core.events.commands import (
@@ -38,6 +39,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced
 from xrm_control.core.events.regions import (
     PreviewBegun,
     PreviewEnded,
@@ -88,6 +90,9 @@ from xrm_control.core.events.stream import EventStream, Listener
 __all__ = [
     "AlertSent",
     "AlertUndelivered",
+    "AlignmentHeld",
+    "AlignmentLook",
+    "AlignmentNotHeld",
     "AnyEvent",
     "AttemptClosed",
     "BudgetSpent",
@@ -118,6 +123,8 @@ __all__ = [
     "Listener",
     "ListenerFailed",
     "ListenerLost",
+    "MosaicDoubted",
+    "MosaicPlaced",
     "MoveInterrupted",
     "MoveStalled",
     "PauseDisturbed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xrm_control.core.events.alerts import AlertSent, AlertUndelivered
+from xrm_control.core.events.alignment import AlignmentHeld, AlignmentLook, AlignmentNotHeld
 from xrm_control.core.events.commands import CommandDone, CommandRefused, CommandTaken, PauseDisturbed, RunStopped
 from xrm_control.core.events.conditions import BudgetSpent, ConditionEnded, ConditionViolated, PolicyApplied
 from xrm_control.core.events.frames import (
@@ -29,6 +30,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced
 from xrm_control.core.events.regions import (
     PreviewBegun,
     PreviewEnded,
@@ -88,6 +90,11 @@ AnyEvent = (
     | InstrumentLost
     | SourceDown
     | MoveStalled
+    | AlignmentHeld
+    | AlignmentLook
+    | AlignmentNotHeld
+    | MosaicDoubted
+    | MosaicPlaced
     | MoveInterrupted
     | DeviceTriedAgain
     | ConditionViolated

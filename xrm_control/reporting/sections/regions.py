@@ -46,7 +46,8 @@ def mosaic_section(run: RunData) -> Section:
         why = f"{text(roi.reason)}; {text(roi.expected_particles)} particles expected; at {place} µm"
         rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
-    lead = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
+    missing = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
+    lead = (*missing, *_placing(run))
     head = ("region", "chosen because; centre at stage x, y, z")
     return Section(
         "mosaic",
@@ -54,6 +55,23 @@ def mosaic_section(run: RunData) -> Section:
         lead,
         (table(head, rows, f"Regions of {' and '.join(sorted(sizes))}."),) if rows else (),
         (Shown(picture, "The stitched radiographs with the regions; dark is powder."),) if picture else (),
+    )
+
+
+def _placing(run: RunData) -> tuple[str, ...]:
+    """How well the tiles lie, in a sentence."""
+    mosaic = None if run.rois is None else run.rois.mosaic
+    if mosaic is None or mosaic.registration is None:
+        return ()
+    found = mosaic.registration
+    if found.refused:
+        return (f"The mosaic is not to be relied on: {found.refused}.",)
+    if mosaic.residual_um is None:
+        return (f"{found.note[:1].upper()}{found.note[1:]}.",) if found.note else ()
+    return (
+        f"Tiles lie within {figure(mosaic.residual_um)} µm of their places (root mean square, from {found.pairs} "
+        f"overlaps, {found.rejected} of no use); the camera is turned by {found.rotation_deg:.2f}° and its pixel is "
+        f"{found.scale:.4f} of the stated one, against the stage.",
     )
 
 

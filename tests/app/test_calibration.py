@@ -1,0 +1,150 @@
+"""`xrm calibrate` on the simulator, held against its truth; and what becomes of a run whose camera stands otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from simulators.config import MicroscopeConfig
+from xrm_control import app
+from xrm_control.app.calibration import calibrate
+from xrm_control.contracts.alignment import ALIGNMENT, Alignment
+from xrm_control.contracts.rois import ROIS
+from xrm_control.core.clock import utc_now
+from xrm_control.core.errors import CameraMoved, RecipeError, UnusableData
+from xrm_control.devices.simulated_geometry import SimulatedGeometry
+
+TURNED = {"camera": {"rotation_deg": 2.0, "scale_x": 1.01, "scale_y": 1.01}, "x": {"backlash_um": 1.0}}
+MIRRORED = {"camera": {"rotation_deg": -1.0, "mirrored": True}}
+
+
+def recipe(folder: Path, geometry: dict[str, Any], **more: Any) -> app.Loaded:
+    """Blobs in place of powder: a calibration looks at whatever there is to see."""
+    path = folder / "recipe.yaml"
+    content = {
+        "name": "askew",
+        "instrument": {"backend": "simulated", "rendering": False, "geometry": geometry},
+        "mosaic": {"rows": 2, "columns": 2, "overlap_percent": 15},
+        "roi": {"kind": "most_particles", "count": 1},
+        **more,
+    }
+    path.write_text(yaml.safe_dump(content))
+    return app.load(path)
+
+
+def truth(geometry: dict[str, Any]) -> np.ndarray:
+    return SimulatedGeometry.model_validate(geometry).applied(MicroscopeConfig()).stand.matrix()
+
+
+@pytest.mark.parametrize(("geometry", "mirrored"), [(TURNED, False), (MIRRORED, True)])
+def test_the_camera_is_found_as_it_stands(tmp_path: Path, geometry: dict[str, Any], mirrored: bool) -> None:
+    out = tmp_path / "alignment.yaml"
+    found = calibrate(recipe(tmp_path, geometry), out, mirrored=mirrored)
+    off = np.abs(np.array(found.picture_to_stage) - truth(geometry))
+    assert (off < 4 * np.array(found.picture_to_stage_u)).all()
+    assert off.max() < 0.005
+    assert found.backlash_x_um == pytest.approx(geometry.get("x", {}).get("backlash_um", 0.0), abs=0.1)
+    assert found == ALIGNMENT.read(out)
+    # A recipe takes the file in, and its meaning changes with it.
+    with_it = recipe(tmp_path, geometry, alignment="alignment.yaml")
+    assert with_it.recipe.alignment == found
+    assert with_it.recipe.sha256() != recipe(tmp_path, geometry).recipe.sha256()
+
+
+def test_a_mirror_image_that_nobody_stated_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "alignment.yaml"
+    with pytest.raises(UnusableData, match="mirror image"):
+        calibrate(recipe(tmp_path, MIRRORED), out)
+    assert not out.exists()
+
+
+def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    out = tmp_path / "alignment.yaml"
+    out.write_text("ours")
+    with pytest.raises(RecipeError, match="there already"):
+        calibrate(recipe(tmp_path, TURNED), out)
+    assert out.read_text() == "ours"
+
+
+def stored(folder: Path, geometry: dict[str, Any], **changes: Any) -> Alignment:
+    """As a calibration without errors would have it."""
+    (a, b), (c, d) = truth(geometry).tolist()
+    one = Alignment(
+        instrument="simulated microscope",
+        measured_utc=utc_now(),
+        pixel_size_um=0.064,
+        picture_to_stage=((a, b), (c, d)),
+        picture_to_stage_u=((0.002, 0.002), (0.002, 0.002)),
+        mirrored=a * d - b * c < 0,
+        backlash_x_um=1.0 if "x" in geometry else 0.0,
+    ).model_copy(update=changes)
+    ALIGNMENT.write(folder / "alignment.yaml", one)
+    return one
+
+
+OLD = {
+    "too old": ({"measured_utc": utc_now() - timedelta(days=31)}, "alignment: age"),
+    "of another instrument": ({"instrument": "another"}, "alignment: instrument"),
+    "of another pixel": ({"pixel_size_um": 0.1}, "alignment: pixel"),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_one_that_does_not_fit_is_refused_before_anything_moves(tmp_path: Path, name: str) -> None:
+    changes, what = OLD[name]
+    stored(tmp_path, TURNED, **changes)
+    loaded = recipe(tmp_path, TURNED, alignment="alignment.yaml")
+    with pytest.raises(RecipeError, match=what):
+        app.check(loaded)
+    assert [one.what for one in app.examine(loaded) if not one.ok] == [what]
+
+
+def test_a_matrix_that_mirrors_needs_to_be_stated(tmp_path: Path) -> None:
+    stored(tmp_path, MIRRORED, mirrored=False)
+    with pytest.raises(RecipeError, match="mirror image"):
+        recipe(tmp_path, MIRRORED, alignment="alignment.yaml")
+
+
+def test_a_run_holds_the_alignment_against_known_moves_and_uses_it(tmp_path: Path) -> None:
+    stored(tmp_path, MIRRORED)
+    outcome = app.run(recipe(tmp_path, MIRRORED, alignment="alignment.yaml"), tmp_path / "runs", None, until="rois")
+    registration = ROIS.read(outcome.folder / "rois.json").mosaic.registration
+    assert registration is not None
+    assert np.abs(np.array(registration.picture_to_stage) - truth(MIRRORED)).max() < 0.01
+    assert "stands as calibrated" in (outcome.folder / "log.jsonl").read_text()
+
+
+def test_a_camera_that_was_touched_ends_the_run_before_the_mosaic(tmp_path: Path) -> None:
+    stored(tmp_path, {"camera": {"rotation_deg": 0.0}})
+    touched = recipe(tmp_path, {"camera": {"rotation_deg": 4.0}}, alignment="alignment.yaml")
+    with pytest.raises(CameraMoved, match="um off after a move"):
+        app.run(touched, tmp_path / "runs", None)
+
+
+SCANS = {
+    "level": ({}, []),
+    "turned": ({"camera": {"rotation_deg": 2.0}}, ["an axis along stage y is tilted"]),
+    "mirrored": ({"camera": {"mirrored": True}}, ["mirror images"]),
+}
+
+
+@pytest.mark.parametrize("name", SCANS)
+def test_what_scans_come_to_with_such_a_camera_is_said_before(tmp_path: Path, name: str) -> None:
+    geometry, words = SCANS[name]
+    stored(tmp_path, geometry)
+    warnings = app.check(recipe(tmp_path, geometry, alignment="alignment.yaml")).warnings
+    said = [one.what for one in warnings if one.where == "alignment: camera"]
+    assert len(said) == len(words)
+    assert all(word in text for word, text in zip(words, said, strict=True))
+
+
+def test_an_axis_across_the_picture_cannot_be_reconstructed(tmp_path: Path) -> None:
+    geometry = {"camera": {"transposed": True}}
+    stored(tmp_path, geometry)
+    with pytest.raises(RecipeError, match="lies across the picture"):
+        app.check(recipe(tmp_path, geometry, alignment="alignment.yaml"))
