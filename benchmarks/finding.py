@@ -38,11 +38,11 @@ _USUAL_PER_UM2 = 6e-3
 Make = Callable[[np.random.Generator], Scene]
 
 
-def _single(*layers: Layer, gain: float = 0.0, count: int = 330) -> Make:
+def _single(*layers: Layer, gain: float = 0.0) -> Make:
     """One layer of spheres that rest on the tape, as a prepared strip has it."""
 
     def make(random: np.random.Generator) -> Scene:
-        bodies = [sphere(0, 0, float(d)) for d in sizes(random, count)]
+        bodies = [sphere(0, 0, float(d)) for d in sizes(random, round(6.3e-3 * SIZE_UM[0] * SIZE_UM[1]))]
         return Scene(apart(random, SIZE_UM, bodies, resting=True), SIZE_UM, layers, gain)
 
     return make
@@ -221,6 +221,8 @@ def rows(seeds: int = 20, names: Sequence[str] = ()) -> list[Row]:
 
 
 if __name__ == "__main__":
-    for one in rows(int(sys.argv[1]) if len(sys.argv) > 1 else 20, sys.argv[2:]):
+    asked = tuple(sys.argv[2:]) or tuple(CASES)
+    for name in (name for name in CASES if name.startswith(asked)):
+        one = row(name, int(sys.argv[1]) if len(sys.argv) > 1 else 20)
         told = "  ".join(f"{key} {value}" for key, value in one.figures.items())
         print(f"{one.what:20s} {one.seconds or 0:5.2f} s  {told}", flush=True)

@@ -109,9 +109,7 @@ class Scene:
             gains = 1 + self.gain * random.uniform(-1, 1, (-(-rows // tile), -(-columns // tile)))
             seen *= np.kron(gains, np.ones((tile, tile)))[:rows, :columns]
         image = random.poisson(seen * PHOTONS) / PHOTONS
-        return MosaicMap(
-            image.astype(np.float32), PIXEL_UM, -(columns - 1) / 2 * PIXEL_UM, -(rows - 1) / 2 * PIXEL_UM
-        )
+        return MosaicMap(image.astype(np.float32), PIXEL_UM, -(columns - 1) / 2 * PIXEL_UM, -(rows - 1) / 2 * PIXEL_UM)
 
 
 def sizes(random: np.random.Generator, count: int, median_um: float = 9.0, sigma_ln: float = 0.4) -> Floats:
@@ -129,11 +127,9 @@ def apart(
         own = _circles(body)
         for _ in range(400):
             x, y = (random.uniform(-side / 2, side / 2) for side in size_um)
-            moved = own + (x, y, 0)
+            moved = own + np.array((x, y, 0.0))
             gap = np.hypot(moved[:, None, 0] - circles[:, 0], moved[:, None, 1] - circles[:, 1])
-            least = (
-                2 * np.sqrt(moved[:, None, 2] * circles[:, 2]) if resting else moved[:, None, 2] + circles[:, 2]
-            )
+            least = 2 * np.sqrt(moved[:, None, 2] * circles[:, 2]) if resting else moved[:, None, 2] + circles[:, 2]
             if (gap >= 1.01 * least).all():
                 placed.append(replace(body, x_um=x, y_um=y))
                 circles = np.vstack((circles, moved))
