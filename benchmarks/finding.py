@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from benchmarks.powders import (
     MU_PER_UM,
@@ -147,7 +147,7 @@ def pairs(found: Sequence[Particle2D], true: Sequence[Body]) -> list[tuple[int, 
     if not found or not true:
         return []
     centres = np.array([(b.x_um, b.y_um) for b in true])
-    tree = cKDTree([(p.x_um, p.y_um) for p in found])
+    tree = KDTree([(p.x_um, p.y_um) for p in found])
     close = [
         (float(np.hypot(found[i].x_um - x, found[i].y_um - y)), i, j)
         for j, (x, y) in enumerate(centres.tolist())

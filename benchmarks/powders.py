@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from xrm_control.roi.mosaic_map import MosaicMap
 
@@ -21,7 +21,7 @@ MU_PER_UM, PIXEL_UM, TAPE, PHOTONS = 0.0458, 0.512, 0.14, 1000.0
 _BLUR_UM = 0.38
 _FINE = 3
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Body:
 
 def sphere(x_um: float, y_um: float, diameter_um: float, hollow: float = 0.0) -> Body:
     """A solid or hollow sphere."""
-    return Body(x_um, y_um, (diameter_um / 2,) * 3, hollow=hollow)
+    return Body(x_um, y_um, (diameter_um / 2, diameter_um / 2, diameter_um / 2), hollow=hollow)
 
 
 Layer = Callable[[Floats, Floats, np.random.Generator], Floats]
@@ -219,7 +219,7 @@ def hairs(count: int, width_um: float = 3.0, depth: float = 0.1) -> Layer:
             path = np.cumsum(np.column_stack((np.cos(heading), np.sin(heading))), axis=0)
             path += (random.uniform(-0.5, 0.5) * np.ptp(x_um), random.uniform(-0.5, 0.5) * np.ptp(y_um))
             mesh = np.stack(np.broadcast_arrays(x_um, y_um), axis=-1).reshape(-1, 2)
-            distance, _ = cKDTree(path).query(mesh, distance_upper_bound=width_um / 2)
+            distance, _ = KDTree(path).query(mesh, distance_upper_bound=width_um / 2)
             depth_here = np.sqrt(np.clip(1 - (2 * distance / width_um) ** 2, 0, None))
             total += depth * np.where(np.isfinite(distance), depth_here, 0).reshape(total.shape)
         return total

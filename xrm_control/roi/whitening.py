@@ -54,7 +54,7 @@ def candidates(
 
     shape = residual.shape
     reach = int(radii.max() * (1.3 if len(forms) > 1 else 1.0))
-    padded = tuple(fft.next_fast_len(n + reach + 4, real=True) for n in shape)
+    padded = tuple(int(fft.next_fast_len(n + reach + 4, real=True) or 0) for n in shape)
     image = np.asarray(fft.rfft2(np.where(seen, residual, 0.0).astype(np.float32), padded))
     spectrum = _spectrum(image, padded, int(seen.sum()))
     whitened = image / spectrum
