@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, settle, shadow, take, worths
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.sphere_fit import Spheres, find_spheres, fit_spheres
 from xrm_control.roi.thickness import thickness_map
+from xrm_control.roi.whitening import ANY, ROUND, candidates
 
 SMALLEST_UM = 2.5
 LARGEST_UM = 34.0
@@ -27,8 +28,26 @@ _RIM_PX = 0.5
 _STEP = 1.2
 """Ratio of the diameters that are tried; the fit finds what lies between."""
 
-_FITS_AGAIN = (0.5, 0.5)
-"""Least share of its own squares that a sphere must explain, for each search through what is left over."""
+_BLUR_PX = 0.5
+"""Of a mosaic, until the first particles have shown it."""
+
+_SEARCHES = 10
+"""Most searches through what is left over."""
+
+_LEAST_SIGMA = 4.5
+"""What a candidate must stand out by, in standard deviations of the map without it."""
+
+_SPACING = 0.6
+"""Candidates of one search keep this apart, in sums of their radii; those beneath are for the next one."""
+
+_FEW = 0.03
+"""A search that adds no larger a share is the last."""
+
+_FEW_FREE = 0.1
+"""... and a search for what stands free is followed by one for what does not."""
+
+_LEAST_SHARE = 0.5
+"""Least share of its own squares that a body must explain."""
 
 _STAND_IN_PITCH_UM, _STAND_INS_UM = 16.0, (6.0, 8.0, 10.0, 12.0, 14.0)
 
@@ -89,19 +108,26 @@ def find_particles(
     # A rim that lies a little further out errs where there is no chord: the spread reaches beyond it.
     shape_error = _SHAPE_SPREAD * ndimage.maximum_filter(ndimage.gaussian_filter(chords, 1.0), size=5)
     weight = 1 / (found.variance_um2 / pixel_um**2 + _RIM_PX**2 + shape_error**2)
-    spheres = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um)
+    bodies = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um)
     # The centre of the first coarse pixel lies half a coarse pixel from the mosaic's upper left corner.
     left, top = mosaic.x_um[0] + pixel_um / 2, mosaic.y_um[0] + pixel_um / 2
-    edges = _touching(spheres, weight > 0)
+    edges = _touching(bodies, weight > 0)
     found_particles = [
         Particle2D(
             x_um=left + column * pixel_um,
             y_um=top + row * pixel_um,
-            equivalent_diameter_um=2 * radius * factor ** (1 / 3) * pixel_um,
-            peak_thickness_um=2 * radius * factor * pixel_um,
+            equivalent_diameter_um=diameter * pixel_um,
+            peak_thickness_um=chord * pixel_um,
             touches_edge=bool(edge),
         )
-        for (column, row, radius, factor), edge in zip(spheres.table().tolist(), edges, strict=True)
+        for column, row, diameter, chord, edge in zip(
+            bodies.table[:, COLUMN].tolist(),
+            bodies.table[:, ROW].tolist(),
+            bodies.diameter.tolist(),
+            bodies.chord.tolist(),
+            edges,
+            strict=True,
+        )
     ]
     return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um)))
 
@@ -116,36 +142,67 @@ def _coarser(mosaic: MosaicMap) -> tuple[NDArray[np.float64], float]:
     return blocks.mean(axis=(1, 3)), mosaic.pixel_size_um * n
 
 
-def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: float, largest: float) -> Spheres:
+def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: float, largest: float) -> Bodies:
     """Search, fit, and search again in what is left over (pixels)."""
     largest = max(smallest, min(largest, 1.5 * max(chords.shape)))
     radii = np.geomspace(smallest, largest, 2 + int(np.log(largest / smallest) / np.log(_STEP))) / 2
-    spheres, residual = Spheres.of(np.empty((0, 4))), chords
-    for least in _FITS_AGAIN:
-        more = find_spheres(residual, weight, radii, least_fraction=least, least_fall=_LEAST_EVIDENCE)
-        if not len(more):
-            break
-        spheres = Spheres.of(np.vstack((spheres.table(), more.table())))
-        spheres, residual = fit_spheres(chords, weight, spheres, rounds=4)
-    kept = _believable(spheres, chords.shape, smallest)
-    if kept.all():
-        return spheres
-    return fit_spheres(chords, weight, Spheres.of(spheres.table()[kept]), rounds=2)[0]
+    seen = weight > 0
+    bodies, residual, blur_px = Bodies.none(), chords.copy(), _BLUR_PX
+    crowded = False
+    for number in range(_SEARCHES):
+        forms = ROUND if crowded else ANY
+        wanted = candidates(residual, seen, radii, forms, blur_px, least=_LEAST_SIGMA, spacing=_SPACING)
+        more = take(
+            residual, weight, wanted, blur_px, fraction=_LEAST_SHARE, least_fall=_LEAST_EVIDENCE, crowded=crowded
+        )
+        bodies = settle(residual, weight, bodies.and_also(more), blur_px, rounds=2, choose=not crowded)
+        if number == 0 and len(bodies):
+            blur_px = blur_of(chords, weight, bodies)
+            residual = chords - shadow(bodies, chords.shape, blur_px)
+        bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
+        if len(more) <= (_FEW if crowded else _FEW_FREE) * len(bodies):
+            if crowded:
+                break
+            crowded = True
+    bodies = settle(residual, weight, bodies, blur_px, rounds=2, choose=True)
+    bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
+    bodies = settle(residual, weight, bodies, blur_px, rounds=3)
+    return bodies.where(_inside(bodies, chords.shape))
 
 
-def _believable(spheres: Spheres, shape: tuple[int, ...], smallest: float) -> NDArray[np.bool_]:
-    """Large enough, thick enough for its width, and with its centre in the picture."""
-    size = 2 * spheres.radius * np.cbrt(spheres.factor)
-    inside = (spheres.column > -0.5) & (spheres.column < shape[1] - 0.5)
-    inside &= (spheres.row > -0.5) & (spheres.row < shape[0] - 0.5)
-    return inside & (size >= smallest) & (spheres.factor > 0.5)
+def _kept(
+    chords: NDArray[np.float64],
+    residual: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    bodies: Bodies,
+    blur_px: float,
+    smallest: float,
+) -> tuple[Bodies, NDArray[np.float64]]:
+    """Bodies that can be believed, and what these leave over."""
+    fall, own = worths(residual, weight, bodies, blur_px)
+    good = _believable(bodies, chords.shape, smallest) & (fall > _LEAST_EVIDENCE) & (fall > _LEAST_SHARE * own)
+    kept = bodies.where(good)
+    return kept, residual if good.all() else chords - shadow(kept, chords.shape, blur_px)
 
 
-def _touching(spheres: Spheres, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """True for spheres of which a part lies outside the picture, or a twentieth or more was not seen."""
+def _believable(bodies: Bodies, shape: tuple[int, ...], smallest: float) -> NDArray[np.bool_]:
+    """Large enough, and not wholly beside the picture."""
+    return (bodies.diameter >= smallest) & _inside(bodies, shape, bodies.radius)
+
+
+def _inside(bodies: Bodies, shape: tuple[int, ...], beyond_px: NDArray[np.float64] | float = 0.0) -> NDArray[np.bool_]:
+    """Whether the middle lies in the picture, or no further beside it."""
+    column, row = bodies.table[:, COLUMN], bodies.table[:, ROW]
+    inside = (column > -0.5 - beyond_px) & (column < shape[1] - 0.5 + beyond_px)
+    return inside & (row > -0.5 - beyond_px) & (row < shape[0] - 0.5 + beyond_px)
+
+
+def _touching(bodies: Bodies, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """True for bodies of which a part lies outside the picture, or a twentieth or more was not seen."""
     rows, columns = seen.shape
-    result = np.zeros(len(spheres), bool)
-    for i, (column, row, radius, _) in enumerate(spheres.table()):
+    result = np.zeros(len(bodies), bool)
+    places = zip(bodies.table[:, COLUMN].tolist(), bodies.table[:, ROW].tolist(), bodies.radius.tolist(), strict=True)
+    for i, (column, row, radius) in enumerate(places):
         c0, c1 = int(np.floor(column - radius)), int(np.ceil(column + radius)) + 1
         r0, r1 = int(np.floor(row - radius)), int(np.ceil(row + radius)) + 1
         if c0 < 0 or r0 < 0 or c1 > columns or r1 > rows:
