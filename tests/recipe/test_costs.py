@@ -19,7 +19,8 @@ MEASURE = """
 import json, sys
 import numpy as np
 from xrm_control.analysis.core import AnalysisSpec, analyze_volume
-from xrm_control.reconstruction.pipeline import ReconstructionSpec, parts_of, prepare, reconstruct_rows
+from xrm_control.reconstruction.pipeline import prepare, reconstruct_rows
+from xrm_control.reconstruction.spec import ReconstructionSpec, parts_of
 from xrm_control.reconstruction.scan import ScanData
 
 def memory(name):

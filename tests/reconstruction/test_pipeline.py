@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from tests.reconstruction.phantoms import Ball, coordinates_um, line_integrals, scan_of
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.geometry import Pose, lateral_um, stage_to_volume
-from xrm_control.reconstruction.pipeline import ReconstructionSpec, parts_of, reconstruct_scan
+from xrm_control.reconstruction.pipeline import reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.spec import ReconstructionSpec, parts_of
 
 TOOTH = Path(__file__).parents[2] / ".." / "shared" / "data" / "tooth.h5"
 THETA = np.linspace(-90, 90, 141)

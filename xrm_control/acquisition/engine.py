@@ -119,10 +119,7 @@ class Engine:
         self._second.begin()
 
     def recall(self, step: FrameStep, attempt: int, image: NDArray[Any], *, confirmed: bool = False) -> None:
-        """A frame of this acquisition that was kept by whoever began it: what follows is held against it too.
-
-        confirmed: it was unlike its fellows, and two exposures agreed.
-        """
+        """A frame that whoever began this acquisition kept; confirmed: unlike its fellows, and two exposures agreed."""
         self._checker.recall(step, image, confirmed=confirmed)
         self._second.taken(step, attempt)
 
