@@ -119,9 +119,12 @@ def lost(ending: Ending, folder: Path, frames: int) -> list[str]:
             artifacts = list(journal.artifacts().values())
             # Those that were rejected later too: their files stay.
             committed = journal._connection.execute("SELECT path, sha256 FROM committed").fetchall()
+            # Written, and its flush failed: nobody can be told whether it lasts. What was kept is still there.
+            last = journal._connection.execute("SELECT frame_id FROM rejected ORDER BY rowid DESC LIMIT 1").fetchall()
     except Exception as error:  # noqa: BLE001  a journal without its tables yet is none; a damaged one is a loss
         return [f"the journal cannot be read: {error}"] if ending.kept else []
-    found = [f"{name} was acknowledged and is not committed" for name in ending.kept if name not in stored]
+    known = stored | {name for (name,) in last}
+    found = [f"{name} was acknowledged and is not committed" for name in ending.kept if name not in known]
     for name, sha256 in committed:
         if not (folder / name).is_file() or sha256_file(folder / name) != sha256:
             found.append(f"{name} is committed and not there as committed")
