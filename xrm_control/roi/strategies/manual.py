@@ -18,6 +18,7 @@ from xrm_control.roi.named_places import (
     Place,
     check_places,
     diagnose_places,
+    inside_mosaic,
     require_inside,
     roi_at,
 )
@@ -56,11 +57,14 @@ class Manual(RoiStrategy):
     def choose(
         self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
     ) -> tuple[Roi, ...]:
-        """See `RoiStrategy.choose`; RecipeError for a window that leaves the mosaic."""
+        """See `RoiStrategy.choose`. A window that leaves the mosaic is left out: its tiles may be missing.
+
+        Raises RecipeError when all do.
+        """
         self.check(limits, fov_um)
-        places = self._places()
-        for place in places:
-            require_inside(place, mosaic, fov_um)
+        places = [place for place in self._places() if inside_mosaic(place, mosaic, fov_um)]
+        if not places:
+            require_inside(self._places()[0], mosaic, fov_um)
         centres = np.array([(place.x_um, place.y_um) for place in places])
         held = whole_inside(particles, centres, fov_um, self.margin_um).sum(axis=1)
         if not held.any():
