@@ -212,7 +212,7 @@ def test_manual_window_must_lie_in_the_mosaic_and_hold_something() -> None:
 
 
 def test_a_manual_window_over_missing_tiles_costs_no_other() -> None:
-    """A place beside the planned mosaic is refused by check: one beside the mosaic that was taken is nobody's mistake."""
+    """What leaves the planned mosaic is refused by check; what leaves the mosaic that was taken is nobody's mistake."""
     places = (Position(x_um=0, y_um=0), Position(x_um=130, y_um=0))
     (roi,) = Manual(positions=places).choose(seen((0, 0, 8)), blank(300, 200), FOV, FREE)
     assert (roi.name, roi.x_um) == ("roi-01", 0)
