@@ -18,7 +18,7 @@ from rich.text import Text
 from xrm_control.cli.plain import visible
 from xrm_control.cli.tables import duration, size
 from xrm_control.core.clock import pause
-from xrm_control.core.states import ENDING, ENDS, WAITING, WORKING, Level, RunState
+from xrm_control.core.states import ENDING, ENDS, WAITING, WORKING, Level, RoiState, RunState
 from xrm_control.dashboard.lines import lines_after, lines_before
 from xrm_control.dashboard.models import Alarm, Line, Regions, RegionView, RunView, StageView
 from xrm_control.dashboard.mosaic import regions_view
@@ -31,7 +31,7 @@ _FEW = 6
 _CHAIN = (RunState.IDLE, *WORKING, RunState.FINISHING, RunState.DONE)
 _SIGN = {Level.INFO: " ", Level.WARNING: "!", Level.ERROR: "X"}
 _STYLE = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "bold red"}
-_OVER = ("reported", "quarantined")
+_OVER = (RoiState.REPORTED, RoiState.QUARANTINED)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,10 @@ def _regions(known: Regions) -> Iterator[Words]:
     at_work = [one for one in regions if one.state not in (*_OVER, "waiting")]
     shown = [*at_work, *over, *waiting][:_FEW]
     for one in sorted(shown, key=regions.index):
-        yield f"{one.name:7} {_region(one)}", "yellow" if one.state == "quarantined" or one.trust == "redo" else ""
+        yield (
+            f"{one.name:7} {_region(one)}",
+            "yellow" if one.state == RoiState.QUARANTINED or one.trust == "redo" else "",
+        )
     if len(regions) > len(shown):
         yield f"        and {len(regions) - len(shown)} more", "dim"
 

@@ -3,7 +3,7 @@
 The shadow of any ellipsoid is an ellipse in which the chord falls as sqrt(1 - q^2), q the distance from its middle in
 units of its rim; a shell's is the difference of two. X-rays add up, so overlapping bodies are a sum of shadows: each is
 fitted to what all others leave over, in turn, until all are at rest (Gauss-Seidel on Gauss-Newton's equations).
-Lengths in this module are pixels; thickness maps are chords in pixels.
+The compiled loops are loaded when something is fitted. Lengths are pixels, thickness maps chords in pixels.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-
-from xrm_control.roi import body_kernels as kernels
 
 Floats = NDArray[np.float64]
 
@@ -114,6 +112,8 @@ class Bodies:
 
 def shadow(bodies: Bodies, shape: tuple[int, int], blur_px: float) -> Floats:
     """Sum of the chords of all bodies, (rows, columns), in pixels."""
+    from xrm_control.roi import body_kernels as kernels
+
     total = np.zeros(shape)
     for p in bodies.table:
         kernels.add(total, p, 1.0, blur_px)
@@ -134,6 +134,8 @@ def take(
     chi-squared, strongest first; `residual` is changed in place. weight: 1 / variance per pixel, 0 where nothing was
     seen; crowded: those too that do not stand free and explain their place, as among others that are not found yet.
     """
+    from xrm_control.roi import body_kernels as kernels
+
     table, shape = wanted.table.copy(), wanted.shape.copy()
     kept = np.zeros(len(table), bool)
     for i, p in enumerate(table):
@@ -168,6 +170,8 @@ def settle(
 
     choose: what each one is (`Shape`) is decided anew, by chi-squared and the price of its parameters.
     """
+    from xrm_control.roi import body_kernels as kernels
+
     table, shape = bodies.table.copy(), bodies.shape.copy()
     for _ in range(rounds):
         for i, p in enumerate(table):
@@ -183,6 +187,8 @@ def settle(
 
 
 def _fit(residual: Floats, weight: Floats, p: Floats, kind: Shape, rounds: int, ground: float, blur_px: float):  # type: ignore[no-untyped-def]
+    from xrm_control.roi import body_kernels as kernels
+
     return kernels.fit_one(residual, weight, p, _MEAN[kind], _PRECISION[kind], rounds, ground, blur_px)
 
 
@@ -220,6 +226,8 @@ def fit_alone(residual: Floats, weight: Floats, body: Bodies, blur_px: float) ->
 
 def worths(residual: Floats, weight: Floats, bodies: Bodies, blur_px: float) -> tuple[Floats, Floats]:
     """How much chi-squared would rise without each body, (n,), and the body's own weighted squares, (n,)."""
+    from xrm_control.roi import body_kernels as kernels
+
     found = np.zeros((len(bodies), 2))
     for i, p in enumerate(bodies.table):
         kernels.add(residual, p, 1.0, blur_px)
