@@ -76,8 +76,8 @@ def test_every_method_makes_balls_round_again(method: str) -> None:
         as_volume, as_ratio, as_mu = moments(straight.volume, ball)
         assert ratio == pytest.approx(as_ratio, abs=0.02)
         assert volume == pytest.approx(as_volume, rel=0.02)
-        # cgls and sirt on noise are 2 % high by themselves.
-        assert min(abs(mu - MU), abs(mu - as_mu)) <= 0.01 * MU
+        # cgls and sirt that end at the noise are some per cent high by themselves: no worse than on straight views.
+        assert abs(mu - MU) <= abs(as_mu - MU) + 0.01 * MU
     assert tilted.quality["detector_tilt_deg"] == pytest.approx(4.0, abs=0.1)
     (said,) = (one for one in tilted.warnings if one.startswith("detector tilt"))
     assert f"the {edge_rows(4.0, COLUMNS)} uppermost" in said
