@@ -60,9 +60,9 @@ class Tilt:
 
 
 def find_tilt(transmissions: NDArray[np.float32], pairs: Sequence[tuple[int, int]]) -> Tilt | None:
-    """From pairs of opposite views (i, j) among `transmissions` (n, rows, columns); None where rows are too few."""
-    rows = transmissions.shape[1]
-    if rows < _LEAST_ROWS or not pairs:
+    """From pairs of opposite views (i, j) among `transmissions` (n, rows, columns); None where either are too few."""
+    rows, columns = transmissions.shape[1:]
+    if min(rows, columns) < _LEAST_ROWS or not pairs:
         return None
     found = [_between(transmissions[one][:, ::-1], transmissions[other]) for one, other in pairs[:_MOST_PAIRS]]
     best = [one for one in found if one is not None]
@@ -80,7 +80,8 @@ def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     varies slowly; 0 where one of them shows nothing.
     """
     first, second = (_prepared(np.asarray(image, np.float64)) for image in (one, other))
-    return _correlated(first, second)[0] if first.std() > 0 and second.std() > 0 else 0.0
+    shows = min(first.shape) > 1 and first.std() > 0 and second.std() > 0
+    return _correlated(first, second)[0] if shows else 0.0
 
 
 def levelled(
