@@ -304,9 +304,9 @@ class Microscope:
 
     def truth(self) -> dict[str, Any]:
         """What an analysis should find: JSON-able; lengths in um in the stage frame."""
-        axis: dict[str, Any] = {"offset_um": self.axis_offset_um}
-        head = {"seed": self.config.seed, "preset": self.config.specimen.preset, "rotation_axis": axis}
-        return stage_truth({**head, **self.specimen.truth()}, self.config)
+        head = {"seed": self.config.seed, "preset": self.config.specimen.preset}
+        axis = {"rotation_axis": {"offset_um": self.axis_offset_um}}
+        return stage_truth({**head, **axis, **self.specimen.truth()}, self.config)
 
     @cached_property
     def specimen(self) -> Specimen:
@@ -369,9 +369,8 @@ class Microscope:
     def _gain(self, number: int) -> float:
         """By how much the frame is brighter or darker than anybody knows."""
         drift = self.config.gain_drift
-        if drift == 0.0:
-            return 1.0
-        return max(0.0, 1.0 + drift * float(generator(self.config.seed, "gain drift", number).standard_normal()))
+        draw = generator(self.config.seed, "gain drift", number).standard_normal() if drift else 0.0
+        return max(0.0, 1.0 + drift * float(draw))
 
     def _interfere(self, fault: Fault, t_s: float) -> None:
         """What somebody else does before or during the exposure that begins now."""
