@@ -41,7 +41,6 @@ BORDERS: dict[str, tuple[int, str]] = {
     "recipe/schema_view.py": (13, "the JSON schema"),
     "recipe/source.py": (1, "a YAML file"),
     "reconstruction/astra_session.py": (4, "astra's dictionaries"),
-    "dashboard/again.py": (2, "notes of what was asked for, as files"),
     "reconstruction/spec.py": (1, "the recipe's file"),
     "reconstruction/quality.py": (2, "the file beside a volume's parts"),
     "reporting/sections/components.py": (1, "the template's names"),

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from xrm_control.app.queue.process import PROGRAM
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.clock import pause, stopwatch
 from xrm_control.core.errors import CommandRefusal, DataError, RecipeError, ResourceLocked, XrmError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.dashboard.files import inside
+from xrm_control.dashboard.guests import Guests, Note, lives
 from xrm_control.dashboard.models_again import Measurement, Measurements, Trial
 from xrm_control.dashboard.runs import results_of
-from xrm_control.storage.durable import make_folder, storage_error, write_durable
 from xrm_control.storage.run_folder import RunFolder
 
 _KEY = re.compile(r"[0-9a-f]{4,64}")
 _ANSWERED_WITHIN_S = 15.0
 _LOOK_EVERY_S = 0.1
-_LONGEST_WORDS = 2000
 _MOST_TRIALS = 10
 # Beside a run that is carried out a guest waits.
 _NICENESS = 10
@@ -36,9 +30,9 @@ _GOOD = (int(ExitCode.OK), int(ExitCode.PARTLY))
 
 @dataclass(frozen=True)
 class Analyst:
-    """For the runs in `root`: what was asked for is on file in ``root/.window``, so that nothing is begun twice."""
+    """Has runs measured again by `guests`, each request once."""
 
-    root: Path
+    guests: Guests
 
     def begin(self, folder: RunFolder, settings: Sequence[str], request: str) -> str:
         """Begin, or tell what became of the same request before; in words.
@@ -51,61 +45,28 @@ class Analyst:
                 raise RecipeError(
                     "only what is measured can be changed", where=setting.partition("=")[0], limit="analysis.*"
                 )
-        arguments = ["reanalyze", str(folder.path), *(word for one in settings for word in ("--set", one))]
-        note = self.root / ".window" / f"{request}.json"
-        if note.exists():
-            if _noted(note).get("arguments") != arguments:
-                raise CommandRefusal(
-                    "this request was for something else", where=request, remedy="give each request a name of its own"
-                )
-            return _told(_noted(note), _words(note))
-        if why := obstacle(folder):
-            raise ResourceLocked(why, where=folder.name)
-        make_folder(note.parent)
-        write_durable(note, json.dumps({"arguments": arguments}).encode() + b"\n")
-        self._start(arguments, note)
-        waited_s = stopwatch()
-        while "exit" not in _noted(note) and waited_s() < _ANSWERED_WITHIN_S:
-            pause(_LOOK_EVERY_S)
-        return _told(_noted(note), _words(note))
-
-    def _start(self, arguments: Sequence[str], note: Path) -> None:
-        try:
-            with note.with_suffix(".txt").open("wb") as output:
-                process = subprocess.Popen(
-                    [*PROGRAM, *arguments, "--json"],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=output,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise storage_error("no process can be started", note, error) from error
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
-
-        known: dict[str, object] = {"arguments": list(arguments), "process": process.pid}
-        write_durable(note, json.dumps(known).encode() + b"\n", replace=True)
-
-        def see_out() -> None:
-            known["exit"] = process.wait()
-            with suppress(XrmError):
-                write_durable(note, json.dumps(known).encode() + b"\n", replace=True)
-
-        threading.Thread(target=see_out, daemon=True).start()
+        arguments = ["reanalyze", str(folder.path), *(word for one in settings for word in ("--set", one)), "--json"]
+        note = self.guests.asked(request, arguments)
+        if note is None:
+            if why := obstacle(folder):
+                raise ResourceLocked(why, where=folder.name)
+            self.guests.start(request, arguments, _NICENESS)
+            waited_s = stopwatch()
+            while (note := self.guests.asked(request, arguments)) is not None and note.exit is None:
+                if waited_s() > _ANSWERED_WITHIN_S:
+                    break
+                pause(_LOOK_EVERY_S)
+        return _told(note, self.guests.words(request))
 
     def trials(self, folder: RunFolder) -> Iterator[Trial]:
         """Those of a run that have no result, the newest first."""
-        notes = sorted((self.root / ".window").glob("*.json"), key=_age)
         busy = folder.holder() is not None
-        for note in notes:
-            known = _noted(note)
-            arguments = known.get("arguments") or []
-            if arguments[:2] != ["reanalyze", str(folder.path)] or known.get("exit") in _GOOD:
+        for request, note in self.guests.notes():
+            if note.arguments[:2] != ("reanalyze", str(folder.path)) or note.exit in _GOOD:
                 continue
-            lives = busy or _lives(known.get("process"))
-            state = "failed" if "exit" in known else "under way" if lives else "ended without a word"
-            yield Trial(settings=tuple(arguments[3::2]), state=state, words=_words(note))
+            under_way = note.exit is None and (busy or lives(note))
+            state = "failed" if note.exit is not None else "under way" if under_way else "ended without a word"
+            yield Trial(settings=_settings(note), state=state, words=self.guests.words(request))
 
 
 def obstacle(folder: RunFolder) -> str:
@@ -150,40 +111,14 @@ def _measured(key: str, results: RunResults, report: str) -> Measurement:
     )
 
 
-def _told(known: dict[str, Any], words: str) -> str:
+def _settings(note: Note) -> tuple[str, ...]:
+    return tuple(setting for word, setting in pairwise(note.arguments) if word == "--set")
+
+
+def _told(note: Note | None, words: str) -> str:
     """Raises CommandRefusal where it ended badly."""
-    if "exit" not in known:
+    if note is None or note.exit is None:
         return "the volumes are being measured again; what comes of it will be listed"
-    if known["exit"] not in _GOOD:
-        raise CommandRefusal(words or "it ended without a word", value=f"exit code {known['exit']}")
+    if note.exit not in _GOOD:
+        raise CommandRefusal(words or "it ended without a word", value=f"exit code {note.exit}")
     return "the volumes were measured again"
-
-
-def _noted(note: Path) -> dict[str, Any]:
-    try:
-        known = json.loads(note.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _lives(process: object) -> bool:
-    try:
-        return isinstance(process, int) and Path(f"/proc/{process}").exists()
-    except OSError:
-        return False
-
-
-def _words(note: Path) -> str:
-    try:
-        return note.with_suffix(".txt").read_text("utf-8", "replace")[-_LONGEST_WORDS:].strip()
-    except OSError:
-        return ""
-
-
-def _age(note: Path) -> float:
-    """So that the newest come first."""
-    try:
-        return -note.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -32,6 +32,7 @@ from xrm_control.core.version import __version__
 from xrm_control.dashboard.access import Access, Gate
 from xrm_control.dashboard.control import Helm
 from xrm_control.dashboard.drafts import Recipes, refusal
+from xrm_control.dashboard.guests import Guests
 from xrm_control.dashboard.models import Refusal
 from xrm_control.dashboard.queues import runs_of
 from xrm_control.dashboard.rehearsing import Rehearser
@@ -108,7 +109,7 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
     )
 
     runs = RunsFolder(root, lambda: runs_of(queue))
-    window = Window(runs, Recipes(recipes, root), access, Starter(root), Rehearser(root), queue)
+    window = Window(runs, Recipes(recipes, root), access, Starter(Guests(root)), Rehearser(root), queue)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

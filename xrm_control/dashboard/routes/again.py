@@ -7,6 +7,7 @@ from fastapi.responses import FileResponse
 
 from xrm_control.dashboard.again import Analyst, measurements, report_of
 from xrm_control.dashboard.drafts import overrides
+from xrm_control.dashboard.guests import Guests
 from xrm_control.dashboard.models import Said
 from xrm_control.dashboard.models_again import Again, Measurements
 from xrm_control.dashboard.routes.asking import Client, Here, aside
@@ -17,7 +18,7 @@ router = APIRouter()
 @router.get("/api/runs/{run}/reanalyses")
 async def listed(here: Here, run: str) -> Measurements:
     """What the run found out itself, and what was measured again since."""
-    return await aside(here.lookers, lambda: measurements(Analyst(here.runs.root), here.runs.open(run)))
+    return await aside(here.lookers, lambda: measurements(Analyst(Guests(here.runs.root)), here.runs.open(run)))
 
 
 @router.post("/api/runs/{run}/reanalyses")
@@ -26,7 +27,7 @@ async def begin(here: Here, run: str, wanted: Again, client: Client) -> Said:
     here.helm.require(client)
     folder = here.runs.open(run)
     settings = [f"{path}={value}" for path, value in overrides(wanted.settings).items()]
-    analyst = Analyst(here.runs.root)
+    analyst = Analyst(Guests(here.runs.root))
     act = here.once(wanted.request, (run, wanted), lambda: analyst.begin(folder, settings, wanted.request))
     return Said(text=await act)
 
