@@ -35,6 +35,7 @@ def test_what_is_shown_is_what_the_journal_holds(served: Any, ended: Path) -> No
     times = [point["t_s"] for point in trends["disk"]["points"]]
     assert times == sorted(times)
     assert (trends["beside_x"]["low"], trends["beside_x"]["high"]) == (-5.0, 5.0)
+    assert [point["of"] for point in trends["beside_x"]["points"]] == ["roi-01"]
     assert [point["of"] for point in trends["axis"]["points"]] == ["roi-01"]
     assert view["t_s"] == now_s
     assert all(datetime.fromisoformat(point["utc"]) for point in trends["flux"]["points"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xrm_control.contracts.results import RunResults
 from xrm_control.contracts.trust import Evidence, TrustVerdict
 from xrm_control.core.errors import XrmError
-from xrm_control.core.events import SafeStateFailed, SafeStateVerified
+from xrm_control.core.events import RunAborted, RunFailed, SafeStateFailed, SafeStateVerified
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.dashboard.actions import CONTINUE, RESUME
 from xrm_control.dashboard.models import Alarm
@@ -61,15 +61,25 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
                 action=CONTINUE if summary.alive else RESUME,
             )
         case RunState.FAILED | RunState.ABORTED:
+            failed = state.state is RunState.FAILED
             yield Alarm(
-                level=Level.ERROR if state.state is RunState.FAILED else Level.WARNING,
-                cause="an error has ended the run" if state.state is RunState.FAILED else "the run was aborted",
-                evidence=state.reason or (summary.last_event.text if summary.last_event is not None else at),
+                level=Level.ERROR if failed else Level.WARNING,
+                cause="an error has ended the run" if failed else "the run was aborted",
+                evidence=_newest(folder, RunFailed.kind if failed else RunAborted.kind) or state.reason or at,
                 cure="mend the cause, then go on with the run: nothing that was kept is taken again",
                 action=RESUME,
             )
         case _:
             return
+
+
+def _newest(folder: RunFolder, kind: str) -> str:
+    """What the newest event of a kind says; "" where there is none."""
+    try:
+        with JournalReader.open(folder.journal) as journal:
+            return "".join(event.text for event in journal.events_of(kind)[-1:])
+    except XrmError:
+        return ""
 
 
 def _not_safe(folder: RunFolder) -> str:

@@ -127,7 +127,8 @@ def value_of(results: RunResults, name: str) -> _Found | None:
 def _said(points: Sequence[ChartPoint], counting: int) -> list[str]:
     said = []
     if counting < FEWEST:
-        said.append(f"no limits: {counting} complete runs, and fewer than {FEWEST} would give limits by chance")
+        runs = f"{counting} complete run{'' if counting == 1 else 's'}"
+        said.append(f"no limits: {runs}, and fewer than {FEWEST} would give limits by chance")
     if counting < len(points):
         said.append(f"{len(points) - counting} runs that are not complete are shown, and do not count for the limits")
     if (different := len({one.recipe_sha256 for one in points})) > 1:

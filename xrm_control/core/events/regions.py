@@ -64,7 +64,6 @@ class RoiPlaced(RoiEvent):
     """It is where the mosaic showed it: so far beside in the stage's x and y. correlation: 1 is the same picture."""
 
     kind: ClassVar[str] = "roi.place"
-    level: ClassVar[Level] = Level.DEBUG
 
     x_um: float
     y_um: float

@@ -53,7 +53,7 @@ class ChartPage {
   draw(view) {
     this.forget();
     const { points } = view, unit = view.number.unit || "1";
-    text(this.count, `${number(points.length)} runs${view.left_out ? `, ${number(view.left_out)} more state no such number` : ""}`);
+    text(this.count, `${number(points.length)} run${points.length === 1 ? "" : "s"}${view.left_out ? `, ${number(view.left_out)} more state no such number` : ""}`);
     if (!points.length) {
       return void put(this.body, el("div", { class: "empty" }, el("h2", {}, "No run states this number"), el("p", {}, "Search for less, take another number, or wait for the first run that is measured."), el("p", {}, el("a", { class: "button", href: "#/" }, "All runs"))));
     }

@@ -11,7 +11,7 @@ export class LastFrame {
     this.facts = el("p", { class: "frame-facts" }, "");
     this.file = el("div", {});
     this.element = el("section", { class: "panel frame", "aria-labelledby": "frame-head" }, el("h2", { id: "frame-head" }, "Last frame"),
-      el("div", { class: "frame-body" }, this.picture.canvas, el("div", {}, this.name, this.facts, this.file)));
+      el("div", { class: "frame-body" }, this.picture.canvas, el("div", {}, this.name, this.facts)), this.file);
   }
 
   update(frame, folder) {
