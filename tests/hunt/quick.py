@@ -21,6 +21,7 @@ from xrm_control.mosaic.tiles import Mosaic, Picture
 from xrm_control.processing.achieved import Achieved
 from xrm_control.processing.achieved import ended as _ended
 from xrm_control.recipe.document import Recipe
+from xrm_control.roi.count import Count
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import Particle2D
 from xrm_control.roi.strategy import Roi
@@ -63,11 +64,11 @@ async def _as_in_the_mosaic(_run: RunContext, _roi: Roi, _mosaic: Mosaic) -> Non
     """Nobody moves a region between mosaic and scan, but for what `_where_it_was` finds."""
 
 
-def _one_in_each_place(run: RunContext, chart: MosaicMap) -> tuple[Particle2D, ...]:
+def _one_in_each_place(run: RunContext, chart: MosaicMap) -> tuple[tuple[Particle2D, ...], Count]:
     """A particle in the middle of each place that the recipe names: nobody has to look for them."""
     planned = run.recipe.roi.planned()
     places = () if isinstance(planned, int) else planned
-    return tuple(Particle2D(x, y, 20.0, 20.0, touches_edge=False) for x, y, _ in places)
+    return tuple(Particle2D(x, y, 20.0, 20.0, touches_edge=False) for x, y, _ in places), Count()
 
 
 def _no_picture(_mosaic: Any, _rois: Any, _particles: Any, path: Path) -> None:

@@ -34,7 +34,7 @@ class MosaicRecord(Record):
 
     residual_um: how far a tile must be expected to lie from its place (root mean square), but for what turns or
     stretches all alike; None where that is not known. diameters_um: of the particles. registration: None in runs of
-    before there was one.
+    before there was one. count_doubt: why the particles cannot be counted, "" where nothing speaks against it.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -45,6 +45,7 @@ class MosaicRecord(Record):
     residual_um: Figure = None
     diameters_um: tuple[float, ...] = ()
     registration: RegistrationRecord | None = None
+    count_doubt: str = ""
 
 
 class RoiRecord(Record):

@@ -156,8 +156,12 @@ def left_undone(run: Achieved) -> list[str]:
 
 def _mosaic_doubt(chosen: RoisDocument | None) -> str:
     """Why the mosaic on which regions were chosen is not to be relied on; "" for nothing."""
-    found = None if chosen is None else chosen.mosaic.registration
-    return f"mosaic: {found.refused}" if found is not None and found.refused else ""
+    if chosen is None:
+        return ""
+    placed = chosen.mosaic.registration
+    reasons = (placed.refused if placed is not None else "", chosen.mosaic.count_doubt)
+    said = "; ".join(reason for reason in reasons if reason)
+    return f"mosaic: {said}" if said else ""
 
 
 def _mosaic_s(journal: JournalQueries) -> float | None:

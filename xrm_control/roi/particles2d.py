@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, settle, shadow, take, worths
+from xrm_control.roi.count import Count, judged
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.thickness import thickness_map
 from xrm_control.roi.whitening import ANY, ROUND, candidates
@@ -91,7 +92,15 @@ def stand_ins(mosaic: MosaicMap) -> tuple[Particle2D, ...]:
 def find_particles(
     mosaic: MosaicMap, mu_per_um: float, *, smallest_um: float = SMALLEST_UM, largest_um: float = LARGEST_UM
 ) -> tuple[Particle2D, ...]:
-    """All particles between the two diameters, from top to bottom; empty when there are none.
+    """The particles of `count_particles`."""
+    return count_particles(mosaic, mu_per_um, smallest_um=smallest_um, largest_um=largest_um)[0]
+
+
+def count_particles(
+    mosaic: MosaicMap, mu_per_um: float, *, smallest_um: float = SMALLEST_UM, largest_um: float = LARGEST_UM
+) -> tuple[tuple[Particle2D, ...], Count]:
+    """All particles between the two diameters, from top to bottom, empty when there are none; and how far they account
+    for what the mosaic shows.
 
     mu_per_um: attenuation of the solid. Raises DataError for a senseless mu or size range, AnalysisError for a mosaic
     without a usable pixel.
@@ -129,7 +138,12 @@ def find_particles(
             strict=True,
         )
     ]
-    return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um)))
+    inner = bodies.where(~edges)
+    cut = bodies.where(edges)
+    # Of those that are cut half lies in the mosaic, more or less.
+    area = float(np.pi * ((inner.radius**2).sum() + 0.5 * (cut.radius**2).sum()))
+    count = judged(chords, weight > 0, shadow(bodies, chords.shape, _BLUR_PX), area)
+    return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um))), count
 
 
 def _coarser(mosaic: MosaicMap) -> tuple[NDArray[np.float64], float]:

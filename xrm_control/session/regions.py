@@ -12,15 +12,16 @@ from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import Add
 from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
 from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
-from xrm_control.core.events import RoiChosen, RunReplanned
+from xrm_control.core.events import MosaicDoubted, RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ROI_ENDS, RunState
 from xrm_control.mosaic.picture import draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.recipe.planning import planned_mosaic
+from xrm_control.roi.count import Count
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.named_places import Place, check_places, cover, require_inside, roi_at
-from xrm_control.roi.particles2d import Particle2D, find_particles, stand_ins
+from xrm_control.roi.particles2d import Particle2D, count_particles, stand_ins
 from xrm_control.roi.strategy import Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
 from xrm_control.session.registered import registration_record
@@ -29,6 +30,9 @@ from xrm_control.storage.durable import free_bytes
 
 Result = TypeVar("Result")
 _MOST = 99
+
+Counted = tuple[Sequence[Particle2D], Count]
+"""The particles of a mosaic, and how far they account for what it shows."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ async def pick(
         return before
     chart = _map(mosaic)
     with told(run, RunState.PICKING, 1):
-        particles = await run.on_disk(_particles, run, chart)
+        particles, count = await run.on_disk(_particles, run, chart)
         run.instrument.sign_of_life()
         if wanted:
             rois = _by_hand(run, chart, particles, wanted, refused or (lambda _, __: None))
@@ -67,7 +71,9 @@ async def pick(
             # Built once: what is checked here is what is carried out.
             run.ahead[roi.name] = _reachable(run, roi)
         _replan(run, rois)
-        await _record(run, mosaic, particles, rois)
+        await _record(run, mosaic, (particles, count), rois)
+    if count.doubt:
+        run.events.emit(MosaicDoubted(count.doubt))
     for roi in rois:
         run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
     return rois
@@ -83,7 +89,8 @@ async def _chosen_before(run: RunContext, mosaic: Mosaic, wanted: Sequence[Wante
     if not known:
         record_artifact(run, "rois.json", "rois")
     if not run.recorded("mosaic.png"):
-        await _draw(run, mosaic, await run.on_disk(_particles, run, _map(mosaic)), rois)
+        particles, _ = await run.on_disk(_particles, run, _map(mosaic))
+        await _draw(run, mosaic, particles, rois)
     return rois
 
 
@@ -93,11 +100,11 @@ async def add(run: RunContext, mosaic: Mosaic, wanted: Wanted, present: Sequence
     """
     chart = _map(mosaic)
     # Not in the disk's thread: no frame has to wait for it.
-    particles = await aside(_particles, run, chart)
+    particles, count = await aside(_particles, run, chart)
     rois = _placed(run, chart, particles, wanted, present)
     scans = {roi.name: _reachable(run, roi) for roi in rois}
     _require_room(run, (*present, *rois))
-    await _record(run, mosaic, particles, (*present, *rois))
+    await _record(run, mosaic, (particles, count), (*present, *rois))
     run.ahead |= scans
     _replan(run, (*present, *rois))
     for roi in rois:
@@ -191,8 +198,9 @@ def _require_room(run: RunContext, rois: Sequence[Roi]) -> None:
         )  # fmt: skip
 
 
-async def _record(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D], rois: tuple[Roi, ...]) -> None:
+async def _record(run: RunContext, mosaic: Mosaic, found: Counted, rois: tuple[Roi, ...]) -> None:
     """rois.json and the picture of the mosaic, durable and in the journal."""
+    particles, count = found
     height, width = mosaic.image.shape
     about = MosaicRecord(
         pixel_size_um=mosaic.pixel_size_um,
@@ -203,6 +211,7 @@ async def _record(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2
         residual_um=mosaic.residual_um,
         diameters_um=tuple(round(particle.equivalent_diameter_um, 2) for particle in particles),
         registration=registration_record(mosaic),
+        count_doubt=count.doubt,
     )
     text = ROIS.text(RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois)))
     await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))
@@ -223,10 +232,10 @@ def _map(mosaic: Mosaic) -> MosaicMap:
     return MosaicMap(mosaic.image, mosaic.pixel_size_um, mosaic.x0_um, mosaic.y0_um)
 
 
-def _particles(run: RunContext, chart: MosaicMap) -> Sequence[Particle2D]:
+def _particles(run: RunContext, chart: MosaicMap) -> Counted:
     if not run.shows_sample:
-        return stand_ins(chart)
-    return find_particles(chart, run.recipe.sample.mu_per_um(run.description.energy_kev))
+        return stand_ins(chart), Count()
+    return count_particles(chart, run.recipe.sample.mu_per_um(run.description.energy_kev))
 
 
 def _limits(run: RunContext) -> Limits:

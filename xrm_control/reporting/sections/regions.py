@@ -47,7 +47,7 @@ def mosaic_section(run: RunData) -> Section:
         rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     missing = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
-    lead = (*missing, *_placing(run))
+    lead = (*missing, *_counting(run), *_placing(run))
     head = ("region", "chosen because; centre at stage x, y, z")
     return Section(
         "mosaic",
@@ -56,6 +56,12 @@ def mosaic_section(run: RunData) -> Section:
         (table(head, rows, f"Regions of {' and '.join(sorted(sizes))}."),) if rows else (),
         (Shown(picture, "The stitched radiographs with the regions; dark is powder."),) if picture else (),
     )
+
+
+def _counting(run: RunData) -> tuple[str, ...]:
+    """Why the particles of the mosaic cannot be counted."""
+    doubt = "" if run.rois is None else run.rois.mosaic.count_doubt
+    return (f"The particles of the mosaic cannot be counted: {doubt}.",) if doubt else ()
 
 
 def _placing(run: RunData) -> tuple[str, ...]:

@@ -1,0 +1,72 @@
+"""Whether particles can be counted: mosaics of another generator, of which the program sees all, some or none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import powders
+from xrm_control.roi.count import Count, judged
+from xrm_control.roi.particles2d import count_particles
+
+SIZE_UM = (90.0, 100.0)
+
+
+def layer(random: np.random.Generator, *others: powders.Layer) -> powders.Scene:
+    bodies = [powders.sphere(0, 0, float(d)) for d in powders.sizes(random, 50)]
+    return powders.Scene(powders.apart(random, SIZE_UM, bodies, resting=True), SIZE_UM, others)
+
+
+def deep(random: np.random.Generator, transmission: float) -> powders.Scene:
+    return powders.Scene(powders.anywhere(random, SIZE_UM, transmission), SIZE_UM)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_layer_can_be_counted(seed: int) -> None:
+    found, count = count_particles(layer(np.random.default_rng(seed)).mosaic(seed), powders.MU_PER_UM)
+    assert len(found) == pytest.approx(50, abs=3)
+    assert (count.doubt, count.overlap) == ("", pytest.approx(1.0, abs=0.15))
+    assert count.uneven < 0.05
+
+
+@pytest.mark.parametrize("transmission", [0.6, 0.3, 0.1])
+def test_many_layers_cannot_and_it_is_said(transmission: float) -> None:
+    scene = deep(np.random.default_rng(1), transmission)
+    found, count = count_particles(scene.mosaic(1), powders.MU_PER_UM)
+    assert len(found) < 0.85 * len(scene.bodies)
+    assert count.doubt
+
+
+def test_bubbles_of_an_empty_strip_are_said_to_be_no_count() -> None:
+    scene = powders.Scene((), SIZE_UM, (powders.bubbles(25),))
+    _, count = count_particles(scene.mosaic(1), powders.MU_PER_UM)
+    assert count.doubt
+
+
+def test_an_empty_strip_has_nothing_to_count() -> None:
+    found, count = count_particles(powders.Scene((), SIZE_UM).mosaic(1), powders.MU_PER_UM)
+    assert (found, count.doubt) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (Count(0.12), "12 % of the thickness goes with no particle, limit 10 %"),
+        (Count(0.0, 1.7), "1.7 particles lie above each other on average, limit 1.4"),
+        (Count(0.09, 1.3), ""),
+    ],
+)
+def test_the_doubt_says_value_and_limit(count: Count, words: str) -> None:
+    assert words in count.doubt
+    assert bool(count.doubt) == bool(words)
+
+
+def test_the_figures_are_what_they_say() -> None:
+    shadow = np.zeros((60, 60))
+    shadow[20:40, 20:40] = 10.0
+    seen = np.ones(shadow.shape, bool)
+    seen[:, 50:] = False
+    count = judged(shadow + np.where(seen, 0.5, 1e6), seen, shadow, area=800.0)
+    # Two particles over each other, and half a pixel left over everywhere.
+    assert count.overlap == pytest.approx(2.0)
+    assert count.uneven == pytest.approx(0.5 / 10.5, rel=0.01)
