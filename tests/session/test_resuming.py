@@ -257,19 +257,25 @@ def test_limits_that_were_narrowed_hold_for_what_is_ahead_alone(life: Life) -> N
         assert life.resume() == ENDED
 
 
-def test_what_was_kept_is_known_again(life: Life) -> None:
-    """The first view after the pause shows no light: only the darks of before tell."""
+def retaken_with(life: Life, fault: Fault) -> FrameRetaken:
+    """Gone on with on an instrument with a fault: the one frame that was taken again for it."""
 
     def open_(self: SimulatedBackend, clock: Clock) -> SimulatedInstrument:
         microscope = self._microscope(clock.begun_s)
-        # Two views are compared; the third exposure is the scan's.
-        microscope.add_fault(Fault(kind="dark_frame", frames=(3,)))
+        microscope.add_fault(fault)
         return SimulatedInstrument(microscope, clock)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SimulatedBackend, "open", open_)
         assert life.resume() == ENDED
     (retaken,) = life.events(FrameRetaken)
+    return retaken
+
+
+def test_what_was_kept_is_known_again(life: Life) -> None:
+    """The first view after the pause shows no light: only the darks of before tell."""
+    # Two views are compared; the third exposure is the scan's.
+    retaken = retaken_with(life, Fault(kind="dark_frame", frames=(3,)))
     assert retaken.frame == f"roi-01/proj_{TAKEN:04d}"
     assert "no light" in retaken.text
 
@@ -278,17 +284,8 @@ def test_references_of_earlier_regions_are_known_again(tmp_path: Path) -> None:
     """Light leaks into the only dark of the second region: the darks of the first one tell, and nobody else can."""
     places = {"roi": {"kind": "manual", "positions": [{"x_um": -32.8, "y_um": 0}, {"x_um": 32.8, "y_um": 0}]}}
     life = Life(tmp_path, "roi-01/proj_0006", **places)
-
-    def open_(self: SimulatedBackend, clock: Clock) -> SimulatedInstrument:
-        microscope = self._microscope(clock.begun_s)
-        # Two views are compared, the first region's last flat is taken, then the second one's dark.
-        microscope.add_fault(Fault(kind="light_leak_frame", frames=(4,)))
-        return SimulatedInstrument(microscope, clock)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SimulatedBackend, "open", open_)
-        assert life.resume() == ENDED
-    (retaken,) = life.events(FrameRetaken)
+    # Two views are compared, the first region's last flat is taken, then the second one's dark.
+    retaken = retaken_with(life, Fault(kind="light_leak_frame", frames=(4,)))
     assert retaken.frame == "roi-02/dark_0000"
     assert "differs from the other darks" in retaken.text
 
