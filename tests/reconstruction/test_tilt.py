@@ -107,6 +107,19 @@ def test_a_straight_detector_is_left_alone(seed: int) -> None:
     assert (found.axis.tilt_deg, found.doubts) == (0.0, ())
 
 
+# A ball looks the same turned: a view of one says nothing of the tilt, whatever noise and interpolation make of it.
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("deg", [0.0, 3.0])
+@pytest.mark.parametrize("ball", [Ball(5, 2, 1.5, 9.0, MU), Ball(-12, -6, -4, 6.0, MU), Ball(0, 0, 0, 12.0, MU)])
+def test_one_ball_tells_no_tilt(ball: Ball, deg: float, seed: int) -> None:
+    theta = np.array([-90.0, 90.0])
+    exact = line_integrals([ball], theta, columns=COLUMNS, rows=ROWS, axis_px=AXIS_PX, pixel_um=PIXEL_UM, samples=2)
+    seen = np.random.default_rng(seed).poisson(1000 * np.exp(-turned(exact, deg))) / 1000
+    tilt = find_tilt(seen.astype(np.float32), [(0, 1)])
+    assert tilt is not None
+    assert (tilt.sure, tilt.doubtful) == (False, False)
+
+
 def test_a_tilt_that_is_stated_is_put_right_whatever_the_views_say() -> None:
     found = prepare(scan(0.0), ReconstructionSpec(detector_tilt_deg=2.0))
     assert found.axis.tilt_deg == 2.0

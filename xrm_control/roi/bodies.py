@@ -120,6 +120,16 @@ def shadow(bodies: Bodies, shape: tuple[int, int], blur_px: float) -> Floats:
     return total
 
 
+def number_above(bodies: Bodies, shape: tuple[int, int]) -> Floats:
+    """How many bodies lie over each pixel, (rows, columns)."""
+    from xrm_control.roi import body_kernels as kernels
+
+    total = np.zeros(shape)
+    for p in bodies.table:
+        kernels.add_one(total, p)
+    return total
+
+
 def take(
     residual: Floats,
     weight: Floats,

@@ -95,6 +95,20 @@ def add(image, p, sign, blur):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def add_one(image, p):  # type: ignore[no-untyped-def]
+    """Add 1 within a body's rim."""
+    rows, columns = image.shape
+    r0, r1, c0, c1 = _box(p, 1.0, rows, columns)
+    xx, xy, yy = _inverse(p)
+    for r in range(r0, r1):
+        for c in range(c0, c1):
+            dx, dy = c - p[0], r - p[1]
+            u, v = xx * dx + xy * dy, xy * dx + yy * dy
+            if u * u + v * v < 1.0:
+                image[r, c] += 1.0
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _solve(normal, right, step):  # type: ignore[no-untyped-def]
     """Cholesky's way to normal @ step = right; `normal` (its lower half is used) and `right` are overwritten."""
     n = len(right)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, settle, shadow, take, worths
+from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, number_above, settle, shadow, take, worths
 from xrm_control.roi.count import Count, judged
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.thickness import thickness_map
@@ -138,11 +138,8 @@ def count_particles(
             strict=True,
         )
     ]
-    inner = bodies.where(~edges)
-    cut = bodies.where(edges)
-    # Of those that are cut half lies in the mosaic, more or less.
-    area = float(np.pi * ((inner.radius**2).sum() + 0.5 * (cut.radius**2).sum()))
-    count = judged(chords, weight > 0, shadow(bodies, chords.shape, _BLUR_PX), area)
+    shape = chords.shape
+    count = judged(chords, weight > 0, shadow(bodies, shape, _BLUR_PX), number_above(bodies, shape), pixel_um)
     return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um))), count
 
 

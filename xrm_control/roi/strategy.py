@@ -97,6 +97,11 @@ class Windows:
         row, column = divmod(int(self.place[index]), len(self.inside_x))
         return (self.inside_x[column] >= 0.5) & (self.inside_y[row] >= 0.5)
 
+    def holds_a_whole_one(self) -> NDArray[np.bool_]:
+        """Which windows hold at least one particle wholly, (n,): half counted at two sides is none."""
+        whole = (self.inside_y >= 0.5).astype(np.float32) @ (self.inside_x >= 0.5).astype(np.float32).T
+        return whole.ravel()[self.place] > 0
+
     def held(self, weight: NDArray[np.bool_] | NDArray[np.float64]) -> NDArray[np.float64]:
         """How many particles each window holds whole, (n,); each counts with its `weight` (particles,)."""
         counted = (self.inside_y * weight.astype(np.float32)) @ self.inside_x.T
@@ -282,7 +287,7 @@ def windows(
         place=place,
         fov_um=fov_um,
     )
-    filled = everything.held(np.ones(len(particles))) > 0
+    filled = everything.holds_a_whole_one()
     if not filled.any():
         raise _nothing("no window holds a whole particle")
     return replace(everything, centres_um=centres[place[filled]], place=place[filled])

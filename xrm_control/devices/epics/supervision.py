@@ -39,6 +39,7 @@ _CLAIM_S, _SLOW_CLAIM_S = 1.0, 0.5
 _CLAIMS = 4
 # So many missed kicks, and the dead-man may have fallen.
 _MISSED = 5
+_PATIENCE = 4.0
 # So often is a dead-man told that it is disarmed, until it says so.
 _DISARMS = 3
 _LONGEST_NAME = 39
@@ -148,7 +149,8 @@ class Supervision:
         """Two beats: the first may be the old value that a new connection brings."""
         if self._map.heartbeat is None:
             return
-        patience_s = self._map.heartbeat_max_age_s
+        # Two of them, while everything starts on a machine that may be busy; nothing rests on the IOC yet.
+        patience_s = _PATIENCE * self._map.heartbeat_max_age_s
         try:
             async with asyncio.timeout(self._clock.wall_s(patience_s)):
                 for _ in range(2):
