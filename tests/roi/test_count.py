@@ -74,7 +74,7 @@ def test_the_figures_are_what_they_say() -> None:
     shadow[20:40, 20:40] = 10.0
     seen = np.ones(shadow.shape, bool)
     seen[:, 50:] = False
-    above = 2.0 * (shadow > 0)
+    above = np.where(shadow > 0, 2.0, 0.0)
     count = judged(shadow + np.where(seen, 0.5, 1e6), seen, shadow, above, pixel_um=0.5)
     # Two particles over each other, and half a pixel left over everywhere.
     assert count.overlap == pytest.approx(2.0)

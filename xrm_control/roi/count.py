@@ -55,7 +55,7 @@ def judged(
     """
     from scipy import ndimage
 
-    inside_px = ndimage.distance_transform_edt(np.pad(seen, 1))[1:-1, 1:-1]
+    inside_px = np.asarray(ndimage.distance_transform_edt(np.pad(seen, 1)), np.float64)[1:-1, 1:-1]
     inner = inside_px > min(_RIM_UM / pixel_um, _RIM_SHARE * min(seen.shape))
     covered = inner & (above > 0)
     overlap = float(above[covered].mean()) if covered.any() else 1.0
