@@ -17,6 +17,13 @@ SCAN = ["reconstruct", "nofile.h5", "--out", V]
 VOLUME = ["analyze", "nofile.tif", "--out", "o"]
 
 WRONG: list[tuple[list[str], str]] = [
+    (["chekc"], "xrm: No such command 'chekc'. Did you mean 'check'? -> see `xrm --help`"),
+    (["run"], "xrm run: Missing argument 'recipe' -> see `xrm run --help`"),
+    (["run", R, "--outt", "x"], "xrm run: No such option: --outt"),
+    (["run", R, "--out"], "Option '--out' requires an argument -> see `xrm --help`"),
+    (["pause", "a", "b"], "xrm pause: Got unexpected extra argument"),
+    (["serve", "--port", "abc"], "xrm serve: Invalid value for '--port': "),
+    (["queue", "frob"], "xrm queue: No such command 'frob' -> see `xrm queue --help`"),
     (["check", "nofile.yaml"], "nofile.yaml: no such recipe file"),
     (["check", "nodir/x.yaml"], "there is no such folder (value nodir)"),
     (["check", "."], "is a folder, not a recipe"),

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from xrm_control.contracts.plan import Plan
     from xrm_control.contracts.results import RunResults
 
+# What typer raises for wrong arguments: of click, or in newer versions of its own.
+_Misuse: type[Exception] = typer.BadParameter.__mro__[1]
+
 cli = typer.Typer(
     name="xrm",
     help="From one recipe to a report on single powder particles.",
@@ -77,14 +80,27 @@ def main() -> NoReturn:
 
 def _carry_out() -> int:
     try:
-        cli()
+        code = cli(standalone_mode=False)
     except XrmError as error:
         return _fail(error)
+    except _Misuse as error:
+        return _misused(error)
     except KeyboardInterrupt:
         return _fail(Interrupted("interrupted"))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _misused(error: Any) -> int:
+    """A command that is none, or with arguments that it does not have."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return error.exit_code
+    # Explanations of types are paragraphs of their own; an option cut short knows no command.
+    what = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx is not None else "xrm"
+    return _fail(RecipeError(what, where=command, remedy=f"see `{command} --help`"))
 
 
 def _fail(error: XrmError) -> int:
