@@ -44,6 +44,7 @@ BORDERS: dict[str, tuple[int, str]] = {
     "reconstruction/spec.py": (1, "the recipe's file"),
     "reconstruction/quality.py": (2, "the file beside a volume's parts"),
     "reporting/sections/components.py": (1, "the template's names"),
+    "roi/strategy.py": (1, "the recipe's file"),
     "session/states.py": (1, "settings of transitions"),
     "storage/formats/ome_tiff.py": (2, "metadata of TIFF"),
     "storage/formats/tiff_volume.py": (6, "metadata of TIFF"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import numpy as np
@@ -108,7 +109,8 @@ def test_cut_particles_and_those_in_the_margin_do_not_count() -> None:
     giant = seen((0, 0, 59.0))  # 59 + 2 x 3 um of margin exceed the window
     with pytest.raises(AnalysisError, match="whole particle"):
         MostParticles().choose(giant, blank(200, 200), FOV, FREE)
-    assert MostParticles(margin_um=2).choose(giant, blank(200, 200), FOV, FREE)[0].expected_particles == 1
+    level = MostParticles(margin_um=2, z_um=29.5)
+    assert level.choose(giant, blank(200, 200), FOV, FREE)[0].expected_particles == 1
 
 
 def test_fewer_than_asked_come_with_the_reason() -> None:
@@ -296,7 +298,8 @@ def test_regions_never_overlap_nor_leave_mosaic_or_limits(
         inside = [
             p
             for p in particles
-            if max(abs(p.x_um - one.x_um), abs(p.y_um - one.y_um)) + p.equivalent_diameter_um / 2
+            if max(math.hypot(p.x_um - one.x_um, p.peak_thickness_um / 2 - one.z_um), abs(p.y_um - one.y_um))
+            + p.equivalent_diameter_um / 2
             <= FOV / 2 - strategy.margin_um + 1e-9
             and not p.touches_edge
         ]

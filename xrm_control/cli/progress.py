@@ -28,6 +28,7 @@ from xrm_control.core.events import (
     InstrumentBegun,
     InstrumentEvent,
     Listener,
+    PlacesLeft,
     PreviewBegun,
     ReportBegun,
     RoiChosen,
@@ -53,7 +54,7 @@ def headline(event: AnyEvent) -> bool:
     match event:
         case RunFolderMade() | InstrumentBegun() | RoiChosen() | RoiStateEntered() | RowsReconstructed():
             return True
-        case PreviewBegun() | SafeStateVerified() | ReportBegun():
+        case PreviewBegun() | SafeStateVerified() | ReportBegun() | PlacesLeft():
             return True
         case FrameEvent() | RoiEvent() | RunEvent() | InstrumentEvent():
             return event.level in _STYLES

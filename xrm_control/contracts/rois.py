@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from xrm_control.contracts.document import Document, Figure, JsonFile, Record
@@ -48,10 +50,48 @@ class MosaicRecord(Record):
     count_doubt: str = ""
 
 
+class NotChosen(StrEnum):
+    """Why a window is not scanned."""
+
+    OUTSIDE = "outside_limits"
+    UNSEEN = "not_seen"
+    AVOIDED = "avoided"
+    DARK = "too_thick_edge_on"
+    POOR = "below_least_worth"
+    NOT_ASKED = "not_asked_for"
+
+
+class EdgeOnRecord(Record):
+    """What the mosaic foretells of a window at +-90 degrees, where the beam runs through the whole strip.
+
+    dark_percent: of the rays that meet powder, those of which less than transmission_percent is left; limit_percent:
+    as many may be.
+    """
+
+    dark_percent: float
+    limit_percent: float
+    transmission_percent: float
+
+    @property
+    def too_thick(self) -> bool:
+        """Whether more rays are dark than may be."""
+        return self.dark_percent > self.limit_percent
+
+    @property
+    def text(self) -> str:
+        """The figure and its limit in words."""
+        return (
+            f"{self.dark_percent:.0f} % of the rays at +-90 degrees below {self.transmission_percent:g} %, "
+            f"limit {self.limit_percent:g} %"
+        )
+
+
 class RoiRecord(Record):
     """A region: stage position of its centre, its window, why it was chosen, particles expected in it.
 
-    Its name is a folder's name; added_by: who added it by hand, "" for one of the recipe's strategy.
+    Its name is a folder's name; added_by: who added it by hand, "" for one of the recipe's strategy. worth: expected
+    particles over those of the best window of the mosaic; edge_on: None where the mosaic does not tell, and in runs of
+    before it was looked at.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
@@ -63,13 +103,47 @@ class RoiRecord(Record):
     reason: str
     expected_particles: int
     added_by: str = ""
+    worth: Figure = None
+    edge_on: EdgeOnRecord | None = None
+
+
+class CandidateRecord(Record):
+    """One of the next best windows, beside those chosen and beside each other, and why it is not scanned.
+
+    score: what it would add to those chosen, in the strategy's own measure; worth as of a region.
+    """
+
+    x_um: float
+    y_um: float
+    width_um: float
+    height_um: float
+    expected_particles: int
+    score: float
+    worth: float
+    why: NotChosen
+    reason: str
+    edge_on: EdgeOnRecord | None = None
+
+
+class AvoidedRecord(Record):
+    """A place that no region may touch: a box about its middle, round where it is a disc; stage um."""
+
+    name: str
+    reason: str = ""
+    x_um: float
+    y_um: float
+    width_um: float
+    height_um: float
+    disc: bool = False
 
 
 class RoisDocument(Document):
-    """rois.json."""
+    """rois.json. rejected: the next best windows, best first, not all there are."""
 
     mosaic: MosaicRecord
     rois: tuple[RoiRecord, ...]
+    rejected: tuple[CandidateRecord, ...] = ()
+    avoided: tuple[AvoidedRecord, ...] = ()
 
 
 ROIS = JsonFile("rois.json", RoisDocument)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import patheffects
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.patheffects import AbstractPathEffect
 
 from xrm_control.mosaic.tiles import Mosaic
@@ -23,22 +24,50 @@ RoiBox = tuple[str, float, float, float, float]
 Disc = tuple[float, float, float]
 """x_um, y_um (stage), diameter_um"""
 
+
+class Area(NamedTuple):
+    """A place to avoid: a box about its middle, round where it is a disc; stage um."""
+
+    name: str
+    x_um: float
+    y_um: float
+    width_um: float
+    height_um: float
+    disc: bool
+
+
+_AVOIDED_COLOUR = "#d55e00"
+_REJECTED_COLOUR = "#e8e8e8"
 _ROI_COLOUR = "#e69f00"
 _PARTICLE_COLOUR = "#56b4e9"
 _UNSEEN_COLOUR = "#7a4f6d"
 
 
-def draw_mosaic(mosaic: Mosaic, rois: Sequence[RoiBox], particles: Sequence[Disc], path: Path) -> None:
+def draw_mosaic(
+    mosaic: Mosaic,
+    rois: Sequence[RoiBox],
+    particles: Sequence[Disc],
+    path: Path,
+    rejected: Sequence[RoiBox] = (),
+    avoided: Sequence[Area] = (),
+) -> None:
     """Write a PNG of the mosaic in stage coordinates, x to the right, y downwards.
 
-    Unseen places are coloured; particles are circles of their equivalent diameter. Raises StorageError.
+    Unseen places are coloured; particles are circles of their equivalent diameter. Windows that were not chosen are
+    thin and dashed, places to avoid hatched. Raises StorageError.
     """
-    figure = mosaic_figure(mosaic, rois, particles)
+    figure = mosaic_figure(mosaic, rois, particles, rejected, avoided)
     with durable_file(path, "the picture of the mosaic", replace=True) as file:
         figure.savefig(file, format="png", dpi=150, bbox_inches="tight", metadata={"Software": "xrm_control"})
 
 
-def mosaic_figure(mosaic: Mosaic, rois: Sequence[RoiBox], particles: Sequence[Disc]) -> Figure:
+def mosaic_figure(
+    mosaic: Mosaic,
+    rois: Sequence[RoiBox],
+    particles: Sequence[Disc],
+    rejected: Sequence[RoiBox] = (),
+    avoided: Sequence[Area] = (),
+) -> Figure:
     """The figure that `draw_mosaic` writes (no pyplot, so nothing is shared between runs)."""
     rows, columns = mosaic.image.shape
     p = mosaic.pixel_size_um
@@ -64,6 +93,7 @@ def mosaic_figure(mosaic: Mosaic, rois: Sequence[RoiBox], particles: Sequence[Di
                 facecolors="none", edgecolors=_PARTICLE_COLOUR, linewidths=0.6,
             )
         )  # fmt: skip
+    _quietly(axes, rejected, avoided)
     halo = [patheffects.withStroke(linewidth=3.5, foreground="black")]
     for name, x_um, y_um, width_um, height_um in rois:
         corner = (x_um - width_um / 2, y_um - height_um / 2)
@@ -85,6 +115,35 @@ def mosaic_figure(mosaic: Mosaic, rois: Sequence[RoiBox], particles: Sequence[Di
     axes.set_title(title, loc="left", fontsize=11)
     figure.colorbar(shown, ax=axes, label="transmission", fraction=0.04, pad=0.02)
     return figure
+
+
+def _quietly(axes: Axes, rejected: Sequence[RoiBox], avoided: Sequence[Area]) -> None:
+    """What is not scanned, beneath what is: windows with their expected particles, and places to avoid."""
+    halo = [patheffects.withStroke(linewidth=2.0, foreground="black", alpha=0.6)]
+    for name, x_um, y_um, width_um, height_um in rejected:
+        corner = (x_um - width_um / 2, y_um - height_um / 2)
+        axes.add_patch(
+            Rectangle(
+                corner, width_um, height_um, fill=False, edgecolor=_REJECTED_COLOUR, linewidth=0.9,
+                linestyle=(0, (4, 3)), path_effects=halo,
+            )
+        )  # fmt: skip
+        axes.text(
+            corner[0] + 0.97 * width_um, corner[1] + 0.97 * height_um, name, color=_REJECTED_COLOUR, fontsize=8,
+            ha="right", va="bottom", path_effects=halo, clip_on=True,
+        )  # fmt: skip
+    for area in avoided:
+        look = {"fill": False, "edgecolor": _AVOIDED_COLOUR, "linewidth": 1.0, "hatch": "///"}
+        corner = (area.x_um - area.width_um / 2, area.y_um - area.height_um / 2)
+        axes.add_patch(
+            Ellipse((area.x_um, area.y_um), area.width_um, area.height_um, **look)
+            if area.disc
+            else Rectangle(corner, area.width_um, area.height_um, **look)
+        )
+        axes.text(
+            area.x_um, corner[1], area.name, color=_AVOIDED_COLOUR, fontsize=9, ha="center", va="bottom",
+            path_effects=halo, clip_on=True,
+        )  # fmt: skip
 
 
 def _scale_bar(axes: Axes, box: tuple[float, float, float, float], halo: Sequence[AbstractPathEffect]) -> None:

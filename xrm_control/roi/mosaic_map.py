@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.roi.side_view import SideView
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class MosaicMap:
     """Transmission (rows, columns), NaN where nothing was seen; stage coordinates in um.
 
     x0_um, y0_um: stage position of the centre of pixel [0, 0]; x grows with the column, y (downwards) with the row.
+    side: the strip as the beam meets it at +-90 degrees, None where that is not known.
     Raises DataError when the image is not two-dimensional, empty, or its scale is no positive length.
     """
 
@@ -22,6 +24,7 @@ class MosaicMap:
     pixel_size_um: float
     x0_um: float
     y0_um: float
+    side: SideView | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 2 or self.image.size == 0:

@@ -11,6 +11,7 @@ import numpy as np
 from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import RecipeError, SafetyRefusal
 from xrm_control.core.sample import SampleSpec
+from xrm_control.roi.areas import Avoided
 from xrm_control.roi.strategy import Extent, Limits, Roi, allowed_um, name_of
 
 
@@ -57,6 +58,20 @@ def check_places(places: Sequence[Place], limits: Limits, fov_um: float, width_u
                     where=two.where,
                     value=f"{apart:g} um apart",
                     limit=f"at least one field of view, {fov_um:g} um, in x or in y",
+                    remedy="move one of them, or leave it out",
+                )
+
+
+def check_avoided(places: Sequence[Place], avoid: Sequence[Avoided], fov_um: float) -> None:
+    """Raise RecipeError for a place whose window touches an area to avoid: the recipe asks for both."""
+    for place in places:
+        for number, area in enumerate(avoid):
+            if area.touched_by(np.array([(place.x_um, place.y_um)]), fov_um)[0]:
+                raise RecipeError(
+                    f"the window touches the area to avoid {area.text}",
+                    where=f"{place.where}, roi.avoid[{number}]",
+                    value=f"x {place.x_um:g}, y {place.y_um:g} um, window {fov_um:g} um",
+                    limit=f"beside x {area.x_um:g}, y {area.y_um:g} um, {area.size_um[0]:g} x {area.size_um[1]:g} um",
                     remedy="move one of them, or leave it out",
                 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
@@ -10,19 +11,22 @@ import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import Add
-from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
+from xrm_control.contracts.rois import ROIS, AvoidedRecord, CandidateRecord, MosaicRecord, RoiRecord, RoisDocument
 from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
-from xrm_control.core.events import MosaicDoubted, RoiChosen, RunReplanned
+from xrm_control.core.events import MosaicDoubted, PlacesLeft, RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ROI_ENDS, RunState
-from xrm_control.mosaic.picture import draw_mosaic
+from xrm_control.mosaic.picture import Area, draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.recipe.planning import planned_mosaic
+from xrm_control.roi.areas import Avoided
+from xrm_control.roi.candidates import edge_on_of
 from xrm_control.roi.count import Count
+from xrm_control.roi.edge_on import edge_on
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.named_places import Place, check_places, cover, require_inside, roi_at
 from xrm_control.roi.particles2d import Particle2D, count_particles, stand_ins
-from xrm_control.roi.strategy import Limits, Roi, whole_inside
+from xrm_control.roi.strategy import Choice, Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
 from xrm_control.session.registered import registration_record
 from xrm_control.session.stages import record_artifact, require_reach, told
@@ -61,21 +65,25 @@ async def pick(
     with told(run, RunState.PICKING, 1):
         particles, count = await run.on_disk(_particles, run, chart)
         run.instrument.sign_of_life()
+        chart = await run.on_disk(_from_the_side, run, chart, particles)
         if wanted:
-            rois = _by_hand(run, chart, particles, wanted, refused or (lambda _, __: None))
+            choice = Choice(_by_hand(run, chart, particles, wanted, refused or (lambda _, __: None)))
         else:
             fov_um = run.description.camera.field_of_view_um
-            rois = await run.on_disk(run.recipe.roi.choose, particles, chart, fov_um, _limits(run))
+            choice = await run.on_disk(run.recipe.roi.survey, particles, chart, fov_um, _limits(run))
             run.instrument.sign_of_life()
+        rois = choice.rois
         for roi in rois:
             # Built once: what is checked here is what is carried out.
             run.ahead[roi.name] = _reachable(run, roi)
         _replan(run, rois)
-        await _record(run, mosaic, (particles, count), rois)
+        await _record(run, mosaic, (particles, count), choice)
     if count.doubt:
         run.events.emit(MosaicDoubted(count.doubt))
     for roi in rois:
         run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
+    if choice.rejected and run.shows_sample:
+        run.events.emit(PlacesLeft(len(choice.rejected), _summary(choice.rejected)))
     return rois
 
 
@@ -85,12 +93,13 @@ async def _chosen_before(run: RunContext, mosaic: Mosaic, wanted: Sequence[Wante
     # Killed while a place was added, between the file and its record: the file is whole, and the letter still open.
     if not known and not (wanted and run.folder.rois.is_file() and "rois.json" in run.journal.artifacts()):
         return ()
-    rois = tuple(Roi(**dict(record)) for record in ROIS.read(run.folder.rois).rois)
+    document = ROIS.read(run.folder.rois)
+    rois = tuple(Roi(**dict(record)) for record in document.rois)
     if not known:
         record_artifact(run, "rois.json", "rois")
     if not run.recorded("mosaic.png"):
         particles, _ = await run.on_disk(_particles, run, _map(mosaic))
-        await _draw(run, mosaic, particles, rois)
+        await _draw(run, mosaic, particles, document)
     return rois
 
 
@@ -101,10 +110,12 @@ async def add(run: RunContext, mosaic: Mosaic, wanted: Wanted, present: Sequence
     chart = _map(mosaic)
     # Not in the disk's thread: no frame has to wait for it.
     particles, count = await aside(_particles, run, chart)
+    chart = await aside(_from_the_side, run, chart, particles)
     rois = _placed(run, chart, particles, wanted, present)
     scans = {roi.name: _reachable(run, roi) for roi in rois}
     _require_room(run, (*present, *rois))
-    await _record(run, mosaic, (particles, count), (*present, *rois))
+    rejected = tuple(one for one in ROIS.read(run.folder.rois).rejected if not any(_overlap(one, roi) for roi in rois))
+    await _record(run, mosaic, (particles, count), Choice((*present, *rois), rejected))
     run.ahead |= scans
     _replan(run, (*present, *rois))
     for roi in rois:
@@ -174,14 +185,42 @@ def _placed(
     there = [Place(roi.x_um, roi.y_um, roi.z_um, roi.name) for roi in present if roi.name not in gone]
     check_places([*there, *places], _limits(run), fov_um, run.recipe.scan.width_um(run.description.camera))
     centres_um = np.array([(place.x_um, place.y_um) for place in places])
-    held = whole_inside(particles, centres_um, fov_um, run.recipe.roi.margin_um).sum(axis=1)
+    heights = np.array([place.z_um for place in places])
+    held = whole_inside(particles, centres_um, fov_um, run.recipe.roi.margin_um, z_um=heights).sum(axis=1)
     rois = tuple(
-        replace(roi_at(place, number, fov_um, f"added by {wanted.by}", int(n)), added_by=wanted.by)
+        replace(
+            roi_at(place, number, fov_um, _reason(run, place, wanted), int(n)),
+            added_by=wanted.by,
+            edge_on=edge_on_of(chart, place.y_um, place.z_um, fov_um, run.recipe.roi.edge_on),
+        )
         for number, (place, n) in enumerate(zip(places, held, strict=True), start=len(present) + 1)
     )
     for roi in rois:
         _reachable(run, roi)
     return rois
+
+
+def _reason(run: RunContext, place: Place, wanted: Wanted) -> str:
+    """By whom it was added, and what the recipe says against it: who adds by hand decides."""
+    fov_um = run.description.camera.field_of_view_um
+    centre_um = np.array([(place.x_um, place.y_um)])
+    touched = [area.text for area in run.recipe.roi.avoid if area.touched_by(centre_um, fov_um)[0]]
+    return f"added by {wanted.by}" + (f"; touches the area to avoid {' and '.join(touched)}" if touched else "")
+
+
+def _overlap(one: CandidateRecord, roi: Roi) -> bool:
+    apart = max(abs(one.x_um - roi.x_um), abs(one.y_um - roi.y_um))
+    return apart < roi.width_um * (1 - 1e-9)
+
+
+def _summary(rejected: Sequence[CandidateRecord]) -> str:
+    """The best one, and how many there are for each cause."""
+    best, counts = rejected[0], Counter(one.why for one in rejected)
+    causes = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in counts.items())
+    return (
+        f"{causes}; the best at ({best.x_um:.1f}, {best.y_um:.1f}) um with {best.expected_particles} whole particles: "
+        f"{best.reason}"
+    )
 
 
 def _require_room(run: RunContext, rois: Sequence[Roi]) -> None:
@@ -198,7 +237,7 @@ def _require_room(run: RunContext, rois: Sequence[Roi]) -> None:
         )  # fmt: skip
 
 
-async def _record(run: RunContext, mosaic: Mosaic, found: Counted, rois: tuple[Roi, ...]) -> None:
+async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choice) -> None:
     """rois.json and the picture of the mosaic, durable and in the journal."""
     particles, count = found
     height, width = mosaic.image.shape
@@ -213,18 +252,38 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, rois: tuple[R
         registration=registration_record(mosaic),
         count_doubt=count.doubt,
     )
-    text = ROIS.text(RoisDocument(mosaic=about, rois=tuple(RoiRecord(**asdict(roi)) for roi in rois)))
+    document = RoisDocument(
+        mosaic=about,
+        rois=tuple(RoiRecord(**asdict(roi)) for roi in choice.rois),
+        rejected=choice.rejected if run.shows_sample else (),
+        avoided=tuple(_avoided(area) for area in run.recipe.roi.avoid),
+    )
+    text = ROIS.text(document)
     await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))
     record_artifact(run, "rois.json", "rois")
-    await _draw(run, mosaic, particles, rois)
+    await _draw(run, mosaic, particles, document)
 
 
-async def _draw(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D], rois: tuple[Roi, ...]) -> None:
+def _avoided(area: Avoided) -> AvoidedRecord:
+    width_um, height_um = area.size_um
+    return AvoidedRecord(
+        name=area.name, reason=area.reason, x_um=area.x_um, y_um=area.y_um, width_um=width_um, height_um=height_um,
+        disc=area.diameter_um is not None,
+    )  # fmt: skip
+
+
+async def _draw(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D], document: RoisDocument) -> None:
     if not run.shows_sample:
         return
-    frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in rois]
+    frames = [(roi.name, roi.x_um, roi.y_um, roi.width_um, roi.height_um) for roi in document.rois]
     circles = [(particle.x_um, particle.y_um, particle.equivalent_diameter_um) for particle in particles]
-    await aside(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png)
+    rejected = [
+        (str(one.expected_particles), one.x_um, one.y_um, one.width_um, one.height_um) for one in document.rejected
+    ]
+    avoided = [
+        Area(area.name, area.x_um, area.y_um, area.width_um, area.height_um, area.disc) for area in document.avoided
+    ]
+    await aside(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png, rejected, avoided)
     record_artifact(run, "mosaic.png", "picture")
 
 
@@ -236,6 +295,15 @@ def _particles(run: RunContext, chart: MosaicMap) -> Counted:
     if not run.shows_sample:
         return stand_ins(chart), Count()
     return count_particles(chart, run.recipe.sample.mu_per_um(run.description.energy_kev))
+
+
+def _from_the_side(run: RunContext, chart: MosaicMap, particles: Sequence[Particle2D]) -> MosaicMap:
+    """The same mosaic with what the beam meets at +-90 degrees."""
+    if not run.shows_sample:
+        return chart
+    sample = run.recipe.sample
+    mu_per_um = sample.mu_per_um(run.description.energy_kev)
+    return replace(chart, side=edge_on(chart, particles, mu_per_um, sample.strip_width_um))
 
 
 def _limits(run: RunContext) -> Limits:

@@ -39,7 +39,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
-from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, PlacesLeft
 from xrm_control.core.events.regions import (
     PreviewBegun,
     PreviewEnded,
@@ -125,6 +125,7 @@ __all__ = [
     "ListenerLost",
     "MosaicDoubted",
     "MosaicPlaced",
+    "PlacesLeft",
     "MoveInterrupted",
     "MoveStalled",
     "PauseDisturbed",

@@ -30,7 +30,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
-from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, PlacesLeft
 from xrm_control.core.events.regions import (
     PreviewBegun,
     PreviewEnded,
@@ -95,6 +95,7 @@ AnyEvent = (
     | AlignmentNotHeld
     | MosaicDoubted
     | MosaicPlaced
+    | PlacesLeft
     | MoveInterrupted
     | DeviceTriedAgain
     | ConditionViolated

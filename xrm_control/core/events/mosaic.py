@@ -48,3 +48,17 @@ class MosaicDoubted(RunEvent):
     @property
     def text(self) -> str:
         return f"the mosaic is not to be relied on: {self.reason}"
+
+
+@dataclass(frozen=True)
+class PlacesLeft(RunEvent):
+    """So many of the next best windows are not scanned, and why; rois.json names them."""
+
+    kind: ClassVar[str] = "mosaic.left"
+
+    places: int
+    summary: str
+
+    @property
+    def text(self) -> str:
+        return f"next best places, {self.places}: {self.summary} (rois.json)"

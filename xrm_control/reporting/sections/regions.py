@@ -16,12 +16,16 @@ from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.formatting import MISSING, figure, text
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RegionData, RunData
-from xrm_control.reporting.sections.components import Cell, Section, Shown, table
+from xrm_control.reporting.sections.components import Cell, Section, Shown, Table, table
 
 SLICES_OF_ALL_STRIPS = 512
 MOST_MOSAIC_BYTES = 1_200_000
 MOST_MOSAIC_PX = 2000
 REGIONS_WITH_STRIPS = 12
+_CAPTION = (
+    "The stitched radiographs with the regions; dark is powder. Dashed: the next best windows with the particles "
+    "expected in each; hatched: areas to avoid."
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ def mosaic_section(run: RunData) -> Section:
     for roi in () if run.rois is None else run.rois.rois:
         sizes.add(f"{figure(roi.width_um)} × {figure(roi.height_um)} µm")
         place = ", ".join(_place(value) for value in (roi.x_um, roi.y_um, roi.z_um))
-        why = f"{text(roi.reason)}; {text(roi.expected_particles)} particles expected; at {place} µm"
+        side = "" if roi.edge_on is None or roi.edge_on.too_thick else f"; edge-on {roi.edge_on.text}"
+        why = f"{text(roi.reason)}; {text(roi.expected_particles)} particles expected{side}; at {place} µm"
         rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     missing = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
@@ -53,9 +58,41 @@ def mosaic_section(run: RunData) -> Section:
         "mosaic",
         "Mosaic and regions",
         lead,
-        (table(head, rows, f"Regions of {' and '.join(sorted(sizes))}."),) if rows else (),
-        (Shown(picture, "The stitched radiographs with the regions; dark is powder."),) if picture else (),
+        ((table(head, rows, f"Regions of {' and '.join(sorted(sizes))}."),) if rows else ()) + _not_scanned(run),
+        (Shown(picture, _CAPTION),) if picture else (),
     )
+
+
+def _not_scanned(run: RunData) -> tuple[Table, ...]:
+    """The next best windows with what speaks against each, and the places to avoid."""
+    if run.rois is None:
+        return ()
+    found: list[Table] = []
+    if run.rois.rejected:
+        rows: list[tuple[str | Cell, ...]] = [
+            (
+                f"{_place(one.x_um)}, {_place(one.y_um)}",
+                text(one.expected_particles),
+                f"{100 * one.worth:.0f} %",
+                text(one.reason),
+            )
+            for one in run.rois.rejected
+        ]
+        head = ("centre at stage x, y (µm)", "particles expected", "of the best window's", "not scanned because")
+        found.append(table(head, rows, "The next best windows, beside the regions and beside each other."))
+    if run.rois.avoided:
+        rows = [
+            (
+                text(area.name),
+                f"{_place(area.x_um)}, {_place(area.y_um)}",
+                f"{'disc of ' if area.disc else ''}{figure(area.width_um)}"
+                + ("" if area.disc else f" × {figure(area.height_um)}"),
+                text(area.reason),
+            )
+            for area in run.rois.avoided
+        ]
+        found.append(table(("area", "middle at stage x, y (µm)", "size (µm)", "why"), rows, "Areas to avoid."))
+    return tuple(found)
 
 
 def _counting(run: RunData) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +16,7 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.named_places import (
     Place,
+    check_avoided,
     check_places,
     diagnose_places,
     inside_mosaic,
@@ -40,10 +41,15 @@ class Manual(RoiStrategy):
     kind: Literal["manual"] = "manual"
     positions: tuple[Position, ...] = Field(min_length=1, max_length=99)
 
+    not_asked: ClassVar[str] = "not named in the recipe"
+
     def check(self, limits: Limits, fov_um: float) -> None:
-        """Raises SafetyRefusal for a position outside the limits, RecipeError for windows that overlap."""
+        """Raises SafetyRefusal for a position outside the limits, RecipeError for windows that overlap each other
+        or an area to avoid.
+        """
         super().check(limits, fov_um)
         check_places(self._places(), limits, fov_um)
+        check_avoided(self._places(), self.avoid, fov_um)
 
     def diagnose(self, mosaic: Extent, fov_um: float, limits: Limits, sample: SampleSpec) -> Iterator[Diagnostic]:
         """See `RoiStrategy.diagnose`; also every window beside mosaic or strip."""
@@ -66,7 +72,8 @@ class Manual(RoiStrategy):
         if not places:
             require_inside(self._places()[0], mosaic, fov_um)
         centres = np.array([(place.x_um, place.y_um) for place in places])
-        held = whole_inside(particles, centres, fov_um, self.margin_um).sum(axis=1)
+        heights = np.array([place.z_um for place in places])
+        held = whole_inside(particles, centres, fov_um, self.margin_um, z_um=heights).sum(axis=1)
         if not held.any():
             raise AnalysisError(
                 "none of the named windows holds a whole particle",

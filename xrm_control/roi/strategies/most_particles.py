@@ -7,32 +7,24 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from xrm_control.roi.greedy import as_rois, take
-from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.greedy import Gain
 from xrm_control.roi.particles2d import Particle2D
-from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, windows
+from xrm_control.roi.ranked import RankedStrategy
+from xrm_control.roi.strategy import Windows
 
 
-class MostParticles(RoiStrategy):
+class MostParticles(RankedStrategy):
     """The windows that hold the most whole particles, one after the other."""
 
     kind: Literal["most_particles"] = "most_particles"
-    count: int = Field(default=1, ge=1, le=99, description="how many regions to scan")
 
-    def choose(
-        self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
-    ) -> tuple[Roi, ...]:
-        """See `RoiStrategy.choose`."""
-        self.check(limits, fov_um)
-        candidates = windows(particles, mosaic, fov_um, limits, self.margin_um)
-        held = candidates.held(np.ones(len(particles), bool))
+    def ranking(self, candidates: Windows, particles: Sequence[Particle2D], named_um: NDArray[np.float64]) -> Gain:
+        """See `RankedStrategy.ranking`."""
+        held = candidates.whole_counts().astype(float)
+        return lambda _: held
 
-        def gain(taken: Sequence[int]) -> NDArray[np.float64]:
-            return held
-
-        def why(index: int) -> str:
-            return f"most particles: {int(held[index])} whole ones in the window"
-
-        return as_rois(candidates, take(candidates, self.count, gain), self.count, self.z_um, why)
+    def why(self, candidates: Windows, index: int) -> str:
+        """See `RankedStrategy.why`."""
+        held = int(candidates.whole(index).sum())
+        return f"most particles: {held} whole one{'' if held == 1 else 's'} in the window"

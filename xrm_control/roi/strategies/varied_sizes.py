@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.roi.greedy import as_rois, take
+from xrm_control.roi.greedy import Gain
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import Particle2D
-from xrm_control.roi.strategy import Limits, Roi, RoiStrategy, windows
+from xrm_control.roi.ranked import RankedStrategy
+from xrm_control.roi.strategy import Limits, Windows, whole_inside
 
 # Windows differ little in worth; what counts by halves at the rim and between two classes makes the same choice twice.
 _SOFT_UM = 1.5
 
 
-class VariedSizes(RoiStrategy):
+class VariedSizes(RankedStrategy):
     """Windows that together fill the size classes of the whole mosaic.
 
     Classes are equally wide in log diameter, between the 1st and the 99th percentile; a particle between the middles of
@@ -28,36 +29,55 @@ class VariedSizes(RoiStrategy):
     """
 
     kind: Literal["varied_sizes"] = "varied_sizes"
-    count: int = Field(default=4, ge=1, le=99, description="how many regions to scan")
+    count: int = Field(default=4, ge=1, le=99, description="how many regions to scan at most, those of `must` included")
     classes: int = Field(default=6, ge=2, le=50, description="size classes, from the smallest particle to the largest")
 
-    def choose(
-        self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
-    ) -> tuple[Roi, ...]:
-        """See `RoiStrategy.choose`."""
-        self.check(limits, fov_um)
-        candidates = windows(particles, mosaic, fov_um, limits, self.margin_um, soft_um=_SOFT_UM)
+    def candidates(
+        self,
+        particles: Sequence[Particle2D],
+        mosaic: MosaicMap,
+        fov_um: float,
+        limits: Limits,
+        soft_um: float = _SOFT_UM,
+    ) -> Windows:
+        """See `RoiStrategy.candidates`."""
+        return super().candidates(particles, mosaic, fov_um, limits, soft_um)
+
+    def ranking(self, candidates: Windows, particles: Sequence[Particle2D], named_um: NDArray[np.float64]) -> Gain:
+        """See `RankedStrategy.ranking`."""
+        share = self._classes(candidates)
+        held = np.column_stack([candidates.held(share[:, k]) for k in range(self.classes)])
+        named = whole_inside(particles, named_um[:, :2], candidates.fov_um, self.margin_um, z_um=named_um[:, 2]).astype(
+            float
+        )
+        start = (named @ share).sum(axis=0)
+
+        def gain(taken: Sequence[int]) -> NDArray[np.float64]:
+            before = start + held[list(taken)].sum(axis=0)
+            after = before + held
+            return (after / (after + 1)).sum(axis=1) - (before / (before + 1)).sum()
+
+        return gain
+
+    def why(self, candidates: Windows, index: int) -> str:
+        """See `RankedStrategy.why`."""
+        whole = candidates.whole(index)
+        inside = candidates.diameters_um[whole]
+        row, column = divmod(int(candidates.place[index]), len(candidates.inside_x))
+        counted = candidates.inside_y[row] * candidates.inside_x[column]
+        filled = int((counted @ self._classes(candidates) > 0.5).sum())
+        return (
+            f"varied sizes: {inside.size} whole particles of {inside.min():.1f} to {inside.max():.1f} um, "
+            f"{filled} of {self.classes} size classes"
+        )
+
+    def _classes(self, candidates: Windows) -> NDArray[np.float64]:
+        """(particles, classes): how much each particle counts for each class; rows add up to 1."""
         sizes = np.log(candidates.diameters_um)
         # Particles that no window can hold whole, and the odd extreme, would only stretch the scale.
         reachable = sizes[candidates.inside_x.any(axis=0) & candidates.inside_y.any(axis=0)]
         smallest, largest = np.percentile(reachable, (1, 99))
-        share = _shares(sizes, smallest, largest, self.classes)
-        held = np.column_stack([candidates.held(share[:, k]) for k in range(self.classes)])
-
-        def gain(taken: Sequence[int]) -> NDArray[np.float64]:
-            before = held[list(taken)].sum(axis=0)
-            after = before + held
-            return (after / (after + 1)).sum(axis=1) - (before / (before + 1)).sum()
-
-        def why(index: int) -> str:
-            inside = candidates.diameters_um[candidates.whole(index)]
-            filled = int((held[index] > 0.5).sum())
-            return (
-                f"varied sizes: {inside.size} whole particles of {inside.min():.1f} to {inside.max():.1f} um, "
-                f"{filled} of {self.classes} size classes"
-            )
-
-        return as_rois(candidates, take(candidates, self.count, gain), self.count, self.z_um, why)
+        return _shares(sizes, smallest, largest, self.classes)
 
 
 def _shares(sizes: NDArray[np.float64], smallest: float, largest: float, classes: int) -> NDArray[np.float64]:

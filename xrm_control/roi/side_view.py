@@ -1,0 +1,46 @@
+"""The strip as the beam meets it at +-90 degrees: optical depth by row and height."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class SideView:
+    """Optical depth of the powder at +-90 degrees, (rows, heights): rows as the mosaic's, heights from z = 0 upwards in
+    its pixels, NaN in rows of which too little was seen.
+
+    top_um: upper edge of the first row, stage y; least_depth: of a ray that meets powder at all.
+    """
+
+    depth: NDArray[np.float64]
+    pixel_size_um: float
+    top_um: float
+    least_depth: float
+
+    def dark_share(self, y_um: float, z_um: float, fov_um: float, transmission: float) -> float | None:
+        """Of the rays at +-90 degrees that meet powder in a window (centre y, z), the share of which less than
+        `transmission` is left; 0 where there is no powder, None where too little was seen.
+        """
+        rows, heights = self.depth.shape
+        first, end = _span(y_um - self.top_um, fov_um, self.pixel_size_um, rows)
+        low, high = _span(z_um, fov_um, self.pixel_size_um, heights)
+        seen = self.depth[first:end, low:high]
+        known = seen[~np.isnan(seen).any(axis=1)] if seen.size else seen
+        if end <= first or len(known) < _LEAST_ROWS * (end - first):
+            return None
+        met = int(np.count_nonzero(known > self.least_depth))
+        return float(np.count_nonzero(known > -math.log(transmission)) / met) if met else 0.0
+
+
+_LEAST_ROWS = 0.8
+
+
+def _span(middle_um: float, fov_um: float, pixel_um: float, size: int) -> tuple[int, int]:
+    """First and end of the pixels within a field about a place, clipped to those there are."""
+    first, end = (round((middle_um + sign * fov_um / 2) / pixel_um) for sign in (-1, 1))
+    return min(max(first, 0), size), min(max(end, 0), size)
