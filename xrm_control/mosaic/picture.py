@@ -141,8 +141,8 @@ def _quietly(axes: Axes, rejected: Sequence[RoiBox], avoided: Sequence[Area]) ->
             else Rectangle(corner, area.width_um, area.height_um, **look)
         )
         axes.text(
-            area.x_um, corner[1], area.name, color=_AVOIDED_COLOUR, fontsize=9, ha="center", va="bottom",
-            path_effects=halo, clip_on=True,
+            area.x_um, corner[1], area.name, color=_AVOIDED_COLOUR, fontsize=9, fontweight="bold", ha="center",
+            va="bottom", path_effects=[patheffects.withStroke(linewidth=2.5, foreground="white")], clip_on=True,
         )  # fmt: skip
 
 

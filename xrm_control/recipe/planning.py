@@ -258,9 +258,10 @@ def likely_centres(recipe: Recipe, camera: CameraDescription) -> list[Pose]:
     if isinstance(known, int):
         pitch = spec.pitch_um(camera)
         half = max(0.0, (spec.rows - 1) / 2 * pitch / 2)
-        return [
+        named = [Pose(x_um, y_um, z_um, 0.0) for x_um, y_um, z_um in recipe.roi.named()]
+        return named[:known] + [
             Pose(spec.centre_x_um, spec.centre_y_um + half * math.sin(2.4 * i), recipe.roi.z_um, 0.0)
-            for i in range(known)
+            for i in range(len(named), known)
         ]
     return [Pose(x_um, y_um, z_um, 0.0) for x_um, y_um, z_um in known]
 

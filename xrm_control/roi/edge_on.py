@@ -35,7 +35,8 @@ _MEETS_UM = 1.0
 
 
 def edge_on(mosaic: MosaicMap, particles: Sequence[Particle2D], mu_per_um: float, strip_width_um: float) -> SideView:
-    """The view of the strip from its side. mu_per_um: attenuation of the solid; the strip's middle is at x = 0.
+    """The view of the strip from its side. mu_per_um: attenuation of the solid; the strip's middle is at x = 0, unless
+    the mosaic lies wholly beside it: then all of the mosaic counts as strip.
 
     What the mosaic did not see of the strip's width counts as the rest of the same row. Raises DataError for a
     senseless attenuation or width, AnalysisError for a mosaic without a usable pixel.
@@ -82,8 +83,9 @@ def edge_on(mosaic: MosaicMap, particles: Sequence[Particle2D], mu_per_um: float
         for step, weight in ((0, 1 - part), (1, part)):
             covered += np.bincount(row * heights + whole + step, sign * weight, rows * heights)
     path_um = np.cumsum(covered.reshape(rows, heights), axis=1) * pixel_um
-    x_um = mosaic.x0_um + np.arange(columns) * pixel_um
-    on_strip = np.abs(x_um) <= strip_width_um / 2
+    on_strip = np.abs(mosaic.x0_um + np.arange(columns) * pixel_um) <= strip_width_um / 2
+    if not on_strip.any():  # a strip beside others on a holder
+        on_strip[:] = True
     share = np.minimum((seen & on_strip).sum(axis=1) * pixel_um / strip_width_um, 1.0)
     scale = np.divide(1.0, share, out=np.full(rows, np.nan), where=share >= _LEAST_SEEN)
     return SideView(mu_per_um * path_um * scale[:, None], pixel_um, mosaic.y_um[0], mu_per_um * _MEETS_UM)

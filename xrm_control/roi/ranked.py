@@ -62,6 +62,10 @@ class RankedStrategy(RoiStrategy):
         yield from super().diagnose(mosaic, fov_um, limits, sample)
         yield from (found for _, found in diagnose_places(self._places(), mosaic, fov_um, sample))
 
+    def named(self) -> tuple[tuple[float, float, float], ...]:
+        """See `RoiStrategy.named`."""
+        return tuple((place.x_um, place.y_um, place.z_um) for place in self._places())
+
     def choose(
         self, particles: Sequence[Particle2D], mosaic: MosaicMap, fov_um: float, limits: Limits
     ) -> tuple[Roi, ...]:

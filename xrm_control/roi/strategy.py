@@ -119,7 +119,8 @@ class RoiStrategy(Spec):
         yield from found
         known = self.planned()
         half_um = sample.strip_thickness_um / 2
-        heights = (self.z_um,) if isinstance(known, int) else tuple(z_um for _, _, z_um in known)
+        centres = ((0.0, 0.0, self.z_um), *self.named()) if isinstance(known, int) else known
+        heights = [z_um for _, _, z_um in centres]
         if off := [z_um for z_um in heights if abs(z_um) > half_um]:
             yield Diagnostic(
                 ("roi.z_um", "sample.strip_thickness_um"),
@@ -153,6 +154,10 @@ class RoiStrategy(Spec):
     def planned(self) -> int | tuple[tuple[float, float, float], ...]:
         """For planning: centres (x, y, z in um) where they are known before the mosaic, else how many there will be."""
         return int(getattr(self, "count", 1))
+
+    def named(self) -> tuple[tuple[float, float, float], ...]:
+        """Centres (x, y, z in um) of places in `must`, where the strategy has such."""
+        return ()
 
     def pick(self, mosaic: MosaicMap, fov_um: float, limits: Limits, mu_per_um: float) -> tuple[Roi, ...]:
         """The regions to scan, named roi-01, roi-02, ...; they never overlap, nor leave the mosaic or the limits.

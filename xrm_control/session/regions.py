@@ -11,7 +11,15 @@ import numpy as np
 
 from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import Add
-from xrm_control.contracts.rois import ROIS, AvoidedRecord, CandidateRecord, MosaicRecord, RoiRecord, RoisDocument
+from xrm_control.contracts.rois import (
+    ROIS,
+    AvoidedRecord,
+    CandidateRecord,
+    MosaicRecord,
+    NotChosen,
+    RoiRecord,
+    RoisDocument,
+)
 from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import MosaicDoubted, PlacesLeft, RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
@@ -217,10 +225,9 @@ def _summary(rejected: Sequence[CandidateRecord]) -> str:
     """The best one, and how many there are for each cause."""
     best, counts = rejected[0], Counter(one.why for one in rejected)
     causes = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in counts.items())
-    return (
-        f"{causes}; the best at ({best.x_um:.1f}, {best.y_um:.1f}) um with {best.expected_particles} whole particles: "
-        f"{best.reason}"
-    )
+    why = "" if best.why is NotChosen.NOT_ASKED else f": {best.reason}"
+    where = f"({best.x_um:.1f}, {best.y_um:.1f}) um"
+    return f"{causes}; the best at {where}, {best.expected_particles} whole particles{why}"
 
 
 def _require_room(run: RunContext, rois: Sequence[Roi]) -> None:

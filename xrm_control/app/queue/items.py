@@ -336,6 +336,11 @@ def _moved(recipe: Recipe, at_um: tuple[float, float]) -> dict[str, str]:
         "mosaic.centre_x_um": _um(recipe.mosaic.centre_x_um + dx),
         "mosaic.centre_y_um": _um(recipe.mosaic.centre_y_um + dy),
     }
+    places = [(f"avoid[{number}]", area.x_um, area.y_um) for number, area in enumerate(recipe.roi.avoid)]
+    places += [(f"must[{number}]", x_um, y_um) for number, (x_um, y_um, _) in enumerate(recipe.roi.named())]
+    for name, x_um, y_um in places:
+        found[f"roi.{name}.x_um"] = _um(x_um + dx)
+        found[f"roi.{name}.y_um"] = _um(y_um + dy)
     match recipe.roi:
         case Manual(positions=positions):
             for number, position in enumerate(positions):

@@ -58,7 +58,7 @@ class Grid(RoiStrategy):
         for one in super().diagnose(mosaic, fov_um, limits, sample):
             refused |= one.refuses
             # Which windows fit is known here, one by one.
-            if one.refuses:
+            if one.refuses or one.fields[0].startswith("roi.avoid"):
                 yield one
         if refused:
             return
