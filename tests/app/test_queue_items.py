@@ -102,6 +102,19 @@ def test_a_place_on_the_holder_moves_all_positions(tmp_path: Path, roi: dict[str
     assert item.at_um == (40, -60.5)
 
 
+def test_so_do_areas_to_avoid_and_places_that_must_be_scanned(tmp_path: Path) -> None:
+    here = {"name": "here", "x_um": 3.0, "y_um": 4.0}
+    roi = {"kind": "most_particles", "must": [here], "avoid": [{**here, "x_um": 80.0, "width_um": 20.0}]}
+    recipe = write_recipe(tmp_path, roi=roi, mosaic={"columns": 2, "rows": 2, "centre_x_um": 0, "centre_y_um": 10})
+    items.add(tmp_path / "queue", recipe, {}, Wanted(at_um=(40, -60.5)))
+    frozen, _ = load_document(tmp_path / "queue" / "items" / "0001_short" / "recipe.yaml", Recipe)
+    dumped = frozen.roi.model_dump()
+    assert [(place["x_um"], place["y_um"]) for place in (*dumped["must"], *dumped["avoid"])] == [
+        (43.0, -56.5),
+        (120.0, -56.5),
+    ]
+
+
 def test_the_recipe_is_frozen(bench: Bench) -> None:
     bench.add("a")
     before = (bench.queue / "items" / "0001_a" / "recipe.yaml").read_text()

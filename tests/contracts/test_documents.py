@@ -25,7 +25,16 @@ from xrm_control.contracts.results import (
     RunResults,
     RunVerdict,
 )
-from xrm_control.contracts.rois import ROIS, MosaicRecord, RoiRecord, RoisDocument
+from xrm_control.contracts.rois import (
+    ROIS,
+    AvoidedRecord,
+    CandidateRecord,
+    EdgeOnRecord,
+    MosaicRecord,
+    NotChosen,
+    RoiRecord,
+    RoisDocument,
+)
 from xrm_control.contracts.table1 import PAPER, Table1
 from xrm_control.core.errors import DataError
 from xrm_control.core.sample import SampleSpec
@@ -38,6 +47,7 @@ POPULATION = Population(
 )  # fmt: skip
 TABLE = Table1(unbiased=PAPER, paper=PAPER)
 QUALITIES = {"roi-01": QualityMetrics(snr=10.0, frames=FrameCounts(kept=9, retaken=1, missing=0))}
+EDGE_ON = EdgeOnRecord(dark_percent=45.2, limit_percent=80.0, transmission_percent=2.0)
 DOCUMENTS: dict[str, tuple[JsonFile[Any], Any]] = {
     "plan": (PLAN, PlanDocument(
         stages=(StagePlan(name="mosaic", seconds=50.0, frames=46, bytes=10),), rois=1, projections=141,
@@ -47,7 +57,10 @@ DOCUMENTS: dict[str, tuple[JsonFile[Any], Any]] = {
     "rois": (ROIS, RoisDocument(
         mosaic=MosaicRecord(pixel_size_um=0.5, x0_um=0.0, y0_um=0.0, shape=(4, 5), particles=7),
         rois=(RoiRecord(name="roi-01", x_um=1.0, y_um=2.0, z_um=3.0, width_um=64.0, height_um=64.0, reason="many",
-                        expected_particles=31),),
+                        expected_particles=31, worth=1.0, edge_on=EDGE_ON),),
+        rejected=(CandidateRecord(x_um=1.0, y_um=70.0, width_um=64.0, height_um=64.0, expected_particles=9, score=9.0,
+                                  worth=0.29, why=NotChosen.NOT_ASKED, reason="not asked for", edge_on=EDGE_ON),),
+        avoided=(AvoidedRecord(name="hair", x_um=0.0, y_um=0.0, width_um=9.0, height_um=9.0, disc=True),),
     )),
     "handoff": (HANDOFF, HandoffSpec(volume="volume.ome.tif", voxel_size_um=0.5, warnings=("did not settle",))),
     "quality": (QUALITY, QualityDocument(snr=10.0, particles=3)),

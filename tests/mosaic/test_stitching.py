@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from xrm_control.core.errors import DataError, StorageError
-from xrm_control.mosaic.picture import draw_mosaic, mosaic_figure
+from xrm_control.mosaic.picture import Area, draw_mosaic, mosaic_figure
 from xrm_control.mosaic.registration import PairShift
 from xrm_control.mosaic.settling import settle
 from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission, write_mosaic
@@ -305,6 +305,16 @@ def test_the_picture_shows_regions_by_name_and_a_scale() -> None:
     assert axes.get_ylim() == pytest.approx((48, -48))  # y grows downwards
     box = axes.patches[0].get_extents().transformed(axes.transData.inverted())
     assert (box.x0, box.x1, sorted((box.y0, box.y1))) == (pytest.approx(-20), pytest.approx(0), pytest.approx([-5, 15]))
+
+
+def test_what_is_not_scanned_is_shown_beneath_what_is() -> None:
+    left = [("12", 20, 20, 20, 20)]
+    avoided = [Area("hair", -20, -20, 10, 30, False), Area("bubble", 20, -20, 12, 12, True)]
+    figure = mosaic_figure(stitch(grid_of(Scene(1), 0.0), PIXEL_UM), [("roi-01", -10, 5, 20, 20)], [], left, avoided)
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["12", "hair", "bubble", "roi-01", "10 µm"]
+    assert [type(patch).__name__ for patch in axes.patches] == ["Rectangle", "Rectangle", "Ellipse", "Rectangle"]
+    assert axes.patches[0].get_linewidth() < axes.patches[3].get_linewidth()
 
 
 def test_the_picture_is_a_png(tmp_path: Path) -> None:

@@ -279,7 +279,13 @@ def write_run(folder: Path) -> Path:
         for at, roi in enumerate(REGIONS)
     ]
     mosaic = {"pixel_size_um": VOXEL_UM, "x0_um": -80.0, "y0_um": -80.0, "shape": [300, 200], "particles": 1130}
-    (folder / "rois.json").write_text(json.dumps({"mosaic": mosaic, "rois": rois}))
+    left = {
+        "x_um": 70.0, "y_um": -30.0, "width_um": 65.5, "height_um": 65.5, "expected_particles": 4, "score": 4.0,
+        "worth": 0.125, "why": "below_least_worth", "reason": "holds 4 of the best window's 32 whole particles",
+    }  # fmt: skip
+    hair = {"name": "hair", "reason": "seen by eye", "x_um": 1.0, "y_um": 2.0, "width_um": 9.0, "height_um": 30.0}
+    document = {"mosaic": mosaic, "rois": rois, "rejected": [left], "avoided": [hair]}
+    (folder / "rois.json").write_text(json.dumps(document))
     matplotlib.image.imsave(folder / "mosaic.png", np.random.default_rng(2).random((300, 200)), cmap="gray")
     return folder
 

@@ -102,6 +102,8 @@ def test_same_folder_same_text(finished_run: Path, undrawn_figures: None) -> Non
         ("truth", "777", ["roi-02", "6.60"]),
         ("truth", "2 to 2.5", ["9", "77.8 %", "0.950"]),
         ("provenance", "SHA-256 of the recipe", ["cd" * 32]),
+        ("mosaic", "70.0, −30.0", ["4", "12 %", "holds 4 of the best window's 32 whole particles"]),
+        ("mosaic", "hair", ["1.0, 2.0", "9.00 × 30.0", "seen by eye"]),
         ("provenance", "roi-01", ["volume.ome.tif", "ab" * 32]),
     ],
 )

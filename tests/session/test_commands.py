@@ -23,6 +23,7 @@ from xrm_control.core.events import (
     Event,
     FrameKept,
     PauseDisturbed,
+    PlacesLeft,
     RunStopped,
     SafeStateVerified,
     SampleCompared,
@@ -250,6 +251,27 @@ def test_a_place_is_added_while_a_region_is_scanned(tmp_path: Path) -> None:
         assert journal.accounting("roi-02").complete
         assert journal.accounting("roi-02").planned == 10
         assert journal.artifacts()["mosaic.png"].sha256
+
+
+def test_places_that_were_left_stay_on_record_until_one_is_added(tmp_path: Path) -> None:
+    hair = {"name": "hair", "x_um": 33.0, "y_um": 33.0, "diameter_um": 1.0}
+    roi = {**TWO["roi"], "positions": TWO["roi"]["positions"][:1], "avoid": [hair]}
+    night = Night(tmp_path, (IN_MOSAIC_S, Until(stage="rois")), **{**TWO, "roi": roi})
+    before = ROIS.read(night.folder.rois)
+    assert [(area.name, area.width_um, area.disc) for area in before.avoided] == [("hair", 1.0, True)]
+    assert before.rois[0].edge_on is not None
+    assert before.rejected
+    assert all(abs(one.x_um + 33) >= 65 or abs(one.y_um) >= 65 for one in before.rejected)
+    (told,) = night.events(PlacesLeft)
+    assert told.places == len(before.rejected)
+    with night.journal() as journal:
+        stood_s = journal.last_t_s() or 0.0
+    night.resume((stood_s + 0.1, Add(x_um=33.0, y_um=0.0)))
+    after = ROIS.read(night.folder.rois)
+    assert after.rois[0] == before.rois[0]
+    assert after.rois[1].reason == f"added by {BY}; touches the area to avoid 'hair'"
+    assert {one.x_um for one in after.rejected} < {one.x_um for one in before.rejected}
+    assert all(abs(one.x_um - 33) >= 65 or abs(one.y_um) >= 65 for one in after.rejected)
 
 
 def test_a_run_is_stopped_in_order_and_gone_on_with(tmp_path: Path) -> None:
