@@ -17,6 +17,7 @@ from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.processing.achieved import achieved, judge, pauses
 from xrm_control.processing.incidents import incidents
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
+from xrm_control.processing.mosaic_sizes import mosaic_sizes
 from xrm_control.processing.outcomes import outcomes
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
@@ -55,7 +56,7 @@ def sum_up(
         for roi, fate in frames.items()
         if roi
     }  # fmt: skip
-    pooled = pool(particles, voids, seed=recipe.analysis.seed)
+    pooled = pool(particles, voids, seed=recipe.analysis.seed, mosaic=mosaic_sizes(folder))
     camera, binning = recipe.instrument.describe().camera, recipe.scan.binning
     return RunResults(
         run=record.name,
@@ -113,7 +114,7 @@ def sum_up_again(folder: RunFolder) -> None:
         verdict, reasons = judge(found, recipe, journal, folder)
         results = sum_up(folder, journal, recipe, verdict, reasons)
         made = [(folder.write_text(folder.results, RESULTS.text(results), replace=True), ArtifactKind.RESULTS)]
-        made += [(path, ArtifactKind.TABLE) for path in write_run_tables(folder, found.reported)]
+        made += [(path, ArtifactKind.TABLE) for path in write_run_tables(folder, found.reported, mosaic_sizes(folder))]
         for path, kind in made:
             record_file(folder, journal, path, kind, t_s)
         events.sum_up()
