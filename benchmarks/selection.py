@@ -195,7 +195,7 @@ def coverage(done: Sequence[Population], quantity: str, truth: Truth, *, all_of_
         return Coverage(float("nan"), float("nan"), 0.0, 0)
     return Coverage(
         bias=float(np.mean([value / wanted - 1 for value, _ in told])),
-        held=float(np.mean([low is not None and high is not None and low <= wanted <= high for _, (low, high) in told])),
+        held=float(np.mean([(low or 0.0) <= wanted <= (high or 0.0) for _, (low, high) in told])),
         vouched=len(kept) / len(done),
         seeds=len(kept),
     )

@@ -24,7 +24,7 @@ from xrm_control.contracts.table1 import Table1
 from xrm_control.contracts.tables import INTERNAL, Particle, Void, quantities
 
 DRAWS = 500
-_MOST_GAIN = 2.0
+_MOST_GAIN = 1.25
 """Of the effective number of particles of a share, by what the size classes tell of it."""
 
 _FEW = "fewer than 6 particles were measured, or lie in the mosaic"
@@ -175,8 +175,8 @@ def _fraction(voided: NDArray[np.bool_], found: _Weighted) -> Share:
     influence = found.influence(values, everyone)
     if found.classes is not None and 0 < share < 1:
         # Kish's number knows nothing of what the sizes tell of the share; nor of the mosaic's own chance.
-        total = float(found.classes.counts.sum())
-        variance = float((influence**2).sum()) + share * (1 - share) / total
+        total, free = float(found.classes.counts.sum()), len(voided) - len(found.classes.counts)
+        variance = float((influence**2).sum()) * len(voided) / max(free, 1) + share * (1 - share) / total
         count = min(share * (1 - share) / variance, _MOST_GAIN * count)
     count /= max(1.0, found.resampling.disagreement(influence))
     return Share(value=share, interval=_ends(wilson(share, count)), n=len(voided))

@@ -10,11 +10,13 @@ from xrm_control.analysis.population import pool
 from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, FrameCounts, QualityMetrics
 from xrm_control.contracts.results import RESULTS, ChainMark, InstrumentTimes, RunCounts, RunResults, RunVerdict
+from xrm_control.contracts.rois import ROIS
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import EventStream
 from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.processing.achieved import achieved, judge, pauses
+from xrm_control.processing.expectation import expectations
 from xrm_control.processing.incidents import incidents
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
 from xrm_control.processing.mosaic_sizes import mosaic_sizes
@@ -93,6 +95,7 @@ def sum_up(
         pauses=pauses(journal),
         incidents=incidents(journal),
         frames=outcomes(folder, journal),
+        expectations=expectations(ROIS.read(folder.rois).rois, quality) if folder.rois.is_file() else (),
         chain=None if (link := journal.chain_of_facts()) is None else ChainMark(rows=link.rows, sha256=link.sha256),
     )
 

@@ -43,7 +43,8 @@ def mosaic_section(run: RunData) -> Section:
     for roi in () if run.rois is None else run.rois.rois:
         sizes.add(f"{figure(roi.width_um)} × {figure(roi.height_um)} µm")
         place = ", ".join(_place(value) for value in (roi.x_um, roi.y_um, roi.z_um))
-        why = f"{text(roi.reason)}; {text(roi.expected_particles)} particles expected; at {place} µm"
+        expected = f"{text(roi.expected_particles)} particles expected{_found(run, roi.name)}"
+        why = f"{text(roi.reason)}; {expected}; at {place} µm"
         rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     missing = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
@@ -56,6 +57,16 @@ def mosaic_section(run: RunData) -> Section:
         (table(head, rows, f"Regions of {' and '.join(sorted(sizes))}."),) if rows else (),
         (Shown(picture, "The stitched radiographs with the regions; dark is powder."),) if picture else (),
     )
+
+
+def _found(run: RunData, roi: str) -> str:
+    """What became of the expectation of a region."""
+    told = () if run.results is None else run.results.expectations
+    one = next((one for one in told if one.roi == roi), None)
+    if one is None:
+        return ""
+    corrected = "" if one.corrected is None else f" ({one.corrected:.0f} after what those before it held)"
+    return corrected if one.found is None else f"{corrected}, {one.found} found"
 
 
 def _counting(run: RunData) -> tuple[str, ...]:
