@@ -50,14 +50,16 @@ class MosaicSizes:
 
 @dataclass(frozen=True)
 class SizeClasses:
-    """k classes and n measured particles in them. member (n,): index of the class; place (n,): where ln d lies in it,
-    from the mean of the mosaic's, in halves of its width; counts, spread (k,): particles of the mosaic in it, and the
+    """k classes and n measured particles in them. member (n,): index of the class; counted (n,): False for those that
+    are too small for the mosaic; place (n,): where ln d lies in the class, from the mean of the mosaic's, in halves of
+    its width; counts, spread (k,): particles of the mosaic in it, and the
     standard deviation of their place; half (k,): half its width in ln d. unlike, unlike_volume: shares of the mosaic's
     particles, and of their volume, that no measured one stands for; unlike_um: from the smallest to the largest of
     these.
     """
 
     member: NDArray[np.int64]
+    counted: NDArray[np.bool_]
     place: Floats
     counts: Floats
     spread: Floats
@@ -88,7 +90,8 @@ class SizeClasses:
     def _gap(self, base: Floats) -> float:
         """What the weights leave of the mean of ln d, against the mosaic's."""
         weights = self.weights(base[None])[0]
-        return float((weights * self.place * self.half[self.member]).sum() / self.counts.sum())
+        left = weights * self.place * self.half[self.member]
+        return float(left[self.counted].sum() / self.counts.sum())
 
     def weights(self, base: Floats) -> Floats:
         """Weights (draws, n) calibrated to the mosaic, from those (draws, n) that they have without."""
@@ -109,8 +112,10 @@ class SizeClasses:
             of = np.flatnonzero(self.member == k)
             if not len(of):
                 continue
-            tilted = _tilted(base[:, of], self.place[of], means[:, k])
-            held = tilted.sum(axis=1)
+            counted = of[self.counted[of]]
+            tilt = _tilt(base[:, counted], self.place[counted], means[:, k])[:, None]
+            tilted = base[:, of] * np.exp(tilt * self.place[of])
+            held = tilted[:, self.counted[of]].sum(axis=1)
             # A class of which a draw has no particle is left out of it.
             factor = np.divide(counts[:, k], held, out=np.zeros_like(held), where=held > 0)
             weights[:, of] = tilted * factor[:, None]
@@ -120,10 +125,11 @@ class SizeClasses:
 def size_classes(diameters_um: Floats, mosaic: MosaicSizes) -> SizeClasses | None:
     """Classes for measured whole particles (n,); None where there are too few of them, or in the mosaic.
 
-    Particles below the mosaic's limit lie in its smallest class.
+    Particles below the mosaic's limit count like the smallest above it.
     """
     seen_um = np.array(mosaic.diameters_um, float)
-    counted = diameters_um[diameters_um >= mosaic.smallest_um]
+    visible = diameters_um >= mosaic.smallest_um
+    counted = diameters_um[visible]
     if len(seen_um) < _ENOUGH or len(counted) < _ENOUGH:
         return None
     seen, measured = np.log(seen_um), np.log(diameters_um)
@@ -139,7 +145,8 @@ def size_classes(diameters_um: Floats, mosaic: MosaicSizes) -> SizeClasses | Non
     unlike = _unlike(seen, np.log(counted))
     return SizeClasses(
         member=member.astype(np.int64),
-        place=(measured - mean[member]) / half[member],
+        counted=visible,
+        place=(np.maximum(measured, np.log(counted.min())) - mean[member]) / half[member],
         counts=counts,
         spread=spread,
         half=half,
@@ -151,8 +158,10 @@ def size_classes(diameters_um: Floats, mosaic: MosaicSizes) -> SizeClasses | Non
     )
 
 
-def _tilted(base: Floats, place: Floats, means: Floats) -> Floats:
-    """base (draws, m) times e^(t place), t so that the mean of place (m,) is that of `means` (draws,), or as near."""
+def _tilt(base: Floats, place: Floats, means: Floats) -> Floats:
+    """t (draws,) so that, by weights base (draws, m) e^(t place), the mean of place (m,) is that of `means` (draws,),
+    or as near as can be.
+    """
     t = np.zeros(len(base))
     for _ in range(_ROUNDS):
         weights = base * np.exp(t[:, None] * place)
@@ -163,7 +172,7 @@ def _tilted(base: Floats, place: Floats, means: Floats) -> Floats:
         t = np.clip(t + np.clip(step, -1.0, 1.0), -_MOST_TILT, _MOST_TILT)
         if np.abs(step).max(initial=0.0) < 1e-6:
             break
-    return base * np.exp(t[:, None] * place)
+    return t
 
 
 def _edges(seen: Floats, measured: Floats) -> Floats:
