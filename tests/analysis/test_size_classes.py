@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from xrm_control.analysis import population
+from xrm_control.analysis.mosaic_scale import rescaled
 from xrm_control.analysis.population import population_weights
 from xrm_control.analysis.size_classes import MosaicSizes, size_classes
 from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
 from xrm_control.contracts.population import Population
 from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import Particle
 
 POWDER = np.exp(np.random.default_rng(3).normal(np.log(8), 0.3, 3000))
 
@@ -113,3 +115,31 @@ def test_the_shares_interval_widens_where_regions_disagree() -> None:
         assert share is not None
         widths.append(float(share.interval[1] or 0) - float(share.interval[0] or 0))
     assert widths[1] > 2 * widths[0]
+
+
+def seen_smaller(by: float, spread: float, places: bool = True) -> tuple[Rows, MosaicSizes]:
+    """200 particles of 3000 are measured; the mosaic reads all of them this much smaller, and the small ones more."""
+    random = np.random.default_rng(8)
+    x, y = random.uniform(0, 2000, (2, len(POWDER)))
+    shown = POWDER * (1 - by) * (POWDER / 8) ** 0.02 * np.exp(random.normal(0, spread, len(POWDER)))
+    measured = rows(POWDER[:200])
+    for axis, places_um in zip("xy", (x, y), strict=True):
+        measured = measured.having(Particle.stage_um[axis], places_um[:200] + random.normal(0, 0.2, 200))
+    at = tuple(zip(x.tolist(), y.tolist(), strict=True)) if places else ()
+    return measured, MosaicSizes(tuple(shown.tolist()), 2.5, places_um=at)
+
+
+def test_sizes_of_a_mosaic_that_reads_small_are_put_right() -> None:
+    measured, mosaic = seen_smaller(0.03, 0.02)
+    put_right = np.array(rescaled(measured, mosaic).diameters_um)
+    assert np.mean(mosaic.diameters_um) / POWDER.mean() < 0.98
+    assert put_right.mean() == pytest.approx(POWDER.mean(), rel=0.004)
+    assert np.percentile(put_right, (10, 90)) == pytest.approx(np.percentile(POWDER, (10, 90)), rel=0.01)
+
+
+def test_without_places_or_pairs_they_are_left_alone() -> None:
+    measured, mosaic = seen_smaller(0.03, 0.02, places=False)
+    assert rescaled(measured, mosaic) is mosaic
+    measured, mosaic = seen_smaller(0.03, 0.02)
+    assert rescaled(rows(POWDER[:200]), mosaic) is mosaic
+    assert rescaled(measured.take(range(5)), mosaic) is mosaic

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.mosaic_scale import rescaled
 from xrm_control.analysis.size_classes import MosaicSizes, SizeClasses, size_classes
 from xrm_control.analysis.statistics import (
     Resampling,
@@ -111,7 +112,7 @@ def _classes(whole: Rows, mosaic: MosaicSizes | None) -> tuple[SizeClasses | Non
         return None, None
     if mosaic.doubt:
         return None, Weighting(kind="border", reason=mosaic.doubt)
-    classes = size_classes(whole.numbers(Particle.equivalent_diameter_um), mosaic)
+    classes = size_classes(whole.numbers(Particle.equivalent_diameter_um), rescaled(whole, mosaic))
     if classes is None:
         return None, Weighting(kind="border", reason=_FEW)
     missing = classes.missing(whole.numbers(Particle.weight))

@@ -25,6 +25,9 @@ _ENOUGH = 6
 _EITHER_SIDE = 2
 """... on either side of the mean of the mosaic's, or no tilt would reach it."""
 
+_STEADY = 20
+"""Measured particles, of the smallest classes, by which those are weighted that are too small for the mosaic."""
+
 _LIKE = 1.25
 """Ratio of diameters within which a measured particle stands for one of the mosaic."""
 
@@ -40,12 +43,14 @@ _MOST_TILT, _ROUNDS = 3.0, 30
 class MosaicSizes:
     """What the mosaic has seen. diameters_um: of all its particles; smallest_um: it does not see smaller ones.
 
-    doubt: why its particles cannot be counted, "" for nothing.
+    doubt: why its particles cannot be counted, "" for nothing; places_um: (x, y) of each on the stage, none where they
+    are not on record.
     """
 
     diameters_um: tuple[float, ...]
     smallest_um: float = 0.0
     doubt: str = ""
+    places_um: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,23 +114,29 @@ class SizeClasses:
     def _calibrated(self, base: Floats, counts: Floats, means: Floats) -> Floats:
         weights = np.zeros_like(base)
         for k in range(len(self.counts)):
-            of = np.flatnonzero(self.member == k)
-            if not len(of):
-                continue
-            counted = of[self.counted[of]]
-            tilt = _tilt(base[:, counted], self.place[counted], means[:, k])[:, None]
+            of = np.flatnonzero((self.member == k) & self.counted)
+            tilt = _tilt(base[:, of], self.place[of], means[:, k])[:, None]
             tilted = base[:, of] * np.exp(tilt * self.place[of])
-            held = tilted[:, self.counted[of]].sum(axis=1)
+            held = tilted.sum(axis=1)
             # A class of which a draw has no particle is left out of it.
             factor = np.divide(counts[:, k], held, out=np.zeros_like(held), where=held > 0)
             weights[:, of] = tilted * factor[:, None]
+        fine = ~self.counted
+        weights[:, fine] = base[:, fine] * self._of_smallest(base, counts)[:, None]
         return weights
+
+    def _of_smallest(self, base: Floats, counts: Floats) -> Floats:
+        """Factor (draws,) of the smallest classes together, as many as hold enough to be steady."""
+        held = np.bincount(self.member[self.counted], minlength=len(self.counts))
+        last = int(np.searchsorted(np.cumsum(held), min(_STEADY, held.sum())))
+        own = base[:, self.counted & (self.member <= last)].sum(axis=1)
+        return np.divide(counts[:, : last + 1].sum(axis=1), own, out=np.zeros_like(own), where=own > 0)
 
 
 def size_classes(diameters_um: Floats, mosaic: MosaicSizes) -> SizeClasses | None:
     """Classes for measured whole particles (n,); None where there are too few of them, or in the mosaic.
 
-    Particles below the mosaic's limit count like the smallest above it.
+    Particles below the mosaic's limit count like the smallest ones above it.
     """
     seen_um = np.array(mosaic.diameters_um, float)
     visible = diameters_um >= mosaic.smallest_um
@@ -146,7 +157,7 @@ def size_classes(diameters_um: Floats, mosaic: MosaicSizes) -> SizeClasses | Non
     return SizeClasses(
         member=member.astype(np.int64),
         counted=visible,
-        place=(np.maximum(measured, np.log(counted.min())) - mean[member]) / half[member],
+        place=(measured - mean[member]) / half[member],
         counts=counts,
         spread=spread,
         half=half,

@@ -18,4 +18,4 @@ def mosaic_sizes(folder: RunFolder) -> MosaicSizes:
         doubt = f"the particles of the mosaic cannot be counted: {doubt}"
     elif not mosaic.diameters_um:
         doubt = "no sizes of the mosaic's particles are on record"
-    return MosaicSizes(mosaic.diameters_um, SMALLEST_UM, doubt)
+    return MosaicSizes(mosaic.diameters_um, SMALLEST_UM, doubt, mosaic.places_um)
