@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from xrm_control.analysis.statistics import (
+    Resampling,
     effective_count,
     interval,
-    resample_counts,
     weighted_mean,
     weighted_quantile,
     wilson,
@@ -44,23 +44,34 @@ def test_effective_count() -> None:
     assert effective_count(np.array([1.0, 0, 0])) == 1
 
 
-@pytest.mark.parametrize(("clusters", "spread"), [(1, 0.0), (12, 0.8)])
+@pytest.mark.parametrize(("clusters", "spread"), [(1, 0.0), (4, 0.0), (12, 0.0), (4, 0.8), (12, 0.8)])
 def test_bootstrap_covers(clusters: int, spread: float) -> None:
-    """95 % intervals of a mean hold the truth in most of 120 experiments, also when each ROI has a shift of its own."""
+    """95 % intervals of a mean hold the truth in most of 200 experiments, also when each ROI has a shift of its own."""
     hits = 0
-    for seed in range(120):
+    for seed in range(200):
         rng = np.random.default_rng(seed)
         names = [f"roi-{i:02d}" for i in range(clusters) for _ in range(60 // clusters)]
         shift = np.repeat(rng.normal(0, spread, clusters), 60 // clusters)
         values = rng.normal(0, 1, 60) + shift
-        counts = resample_counts(names, 300, seed)
-        assert counts.sum(axis=1) == pytest.approx(np.full(300, 60))
+        counts = Resampling.of(names, 300, seed).counts(values - values.mean())
         low, high = interval(weighted_mean(values, counts))
         hits += low <= 0 <= high
-    assert 0.86 <= hits / 120 <= 0.995
+    # Four shifts tell little of how far shifts go.
+    assert (0.80 if clusters == 4 and spread else 0.90) <= hits / 200 <= 0.99
+
+
+def test_rois_that_disagree_no_more_than_chance_are_not_redrawn() -> None:
+    even = np.tile([1.0, -1.0], 30)
+    drawn = Resampling.of([f"roi-{i % 3}" for i in range(60) for _ in range(2)][:60], 20, 1)
+    assert drawn.disagreement(np.tile([1.0, 1.0, -1.0, -1.0, 0.0, 0.0], 10)) > 1
+    alike = Resampling.of(["a"] * 30 + ["b"] * 30, 20, 1)
+    assert alike.disagreement(even) == 0
+    assert alike.counts(even) is alike.particles
+    assert alike.counts(even).sum(axis=1) == pytest.approx(np.full(20, 60))
 
 
 def test_bootstrap_is_seeded() -> None:
-    names = ["a", "a", "b", "c"]
-    assert np.array_equal(resample_counts(names, 50, 7), resample_counts(names, 50, 7))
-    assert not np.array_equal(resample_counts(names, 50, 7), resample_counts(names, 50, 8))
+    names, values = ["a", "a", "b", "c"], np.array([1.0, 1.0, -1.0, -1.0])
+    drawn = [Resampling.of(names, 50, seed).counts(values) for seed in (7, 7, 8)]
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])

@@ -134,6 +134,7 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "command.done",
         "sample.compared",
         "roi.anew",
+        "roi.expectation",
         "roi.doubted",
         "run.recipe_doubted",
         "condition.violated",

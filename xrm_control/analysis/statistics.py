@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,21 +11,54 @@ from numpy.typing import NDArray
 Z95 = 1.959964
 
 
-def resample_counts(clusters: Sequence[str], draws: int, seed: int) -> NDArray[np.float64]:
-    """Bootstrap multiplicities (draws, n) of n particles; clusters: each one's ROI.
+@dataclass(frozen=True)
+class Resampling:
+    """Bootstrap of n particles from some ROIs. particles (draws, n): how often each is drawn; rois (draws, K): how
+    often each ROI would be; member (n,): each one's ROI.
 
-    One ROI: particles are drawn. Several: ROIs are drawn, then particles within them, because a handful of ROIs
-    redrawn whole would repeat the same few sums.
+    A handful of ROIs redrawn whole repeats the same few sums, and redrawing both counts the particles' own spread
+    twice: the ROIs are redrawn as far as they differ by more than that.
     """
-    rng = np.random.default_rng(seed)
-    names, member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
-    size = np.bincount(member)
-    counts = np.zeros((draws, len(member)))
-    picks = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    for cluster, count in enumerate(size):
-        columns = np.flatnonzero(member == cluster)
-        counts[:, columns] = rng.multinomial(picks[:, cluster] * count, np.full(count, 1 / count))
-    return counts
+
+    particles: NDArray[np.float64]
+    rois: NDArray[np.float64]
+    member: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, clusters: Sequence[str], draws: int, seed: int) -> Resampling:
+        """clusters: the ROI of each particle."""
+        rng = np.random.default_rng(seed)
+        names, member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+        n, k = len(member), len(names)
+        particles = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
+        rois = rng.multinomial(k, np.full(k, 1 / k), size=draws).astype(float)
+        return cls(particles, rois, member.astype(np.int64))
+
+    @classmethod
+    def none(cls) -> Resampling:
+        """Of no particles."""
+        return cls(np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0, np.int64))
+
+    def disagreement(self, influence: NDArray[np.float64]) -> float:
+        """How many times more the ROIs differ, as a variance, than their particles explain: 1 by chance alone.
+
+        influence (n,): what each particle adds to a statistic, less what is expected of it.
+        """
+        k = self.rois.shape[1]
+        within = float((influence**2).sum())
+        if k < 2 or within <= 0:
+            return 1.0
+        sums = np.bincount(self.member, weights=influence, minlength=k)
+        return float((sums**2).sum()) / within * k / (k - 1)
+
+    def counts(self, influence: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Multiplicities (draws, n) for a statistic with this influence (n,)."""
+        k = self.rois.shape[1]
+        more = 1 - 1 / max(1.0, self.disagreement(influence))
+        if more <= 0:
+            return self.particles
+        damped = 1 + min(1.0, np.sqrt(more * k / (k - 1))) * (self.rois - 1)
+        return self.particles * damped[:, self.member]
 
 
 def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 paper: every whole particle counts once; voxel counts and voxel faces; means of V, SA and d_e; sphericity from mean V
 and mean SA; SA:V a mean of ratios; dead volume is mean void volume over mean particle volume (a ratio of means).
-unbiased: weights against the loss of large particles at the border; grey-level volumes, Crofton areas; means of every
-particle's own sphericity and ratio; dead volume is the void volume over the volume of the particles that hold voids.
+unbiased: weights against the loss of large particles at the border and the choice of regions; grey-level volumes,
+Crofton areas; means of every particle's own sphericity and ratio; dead volume is the void volume over the volume of the
+particles that hold voids.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from xrm_control.contracts.table1 import Table1, Table1Cells, Table1Convention
 from xrm_control.contracts.tables import Particle, Void
 
 
-def table1(particles: Rows, voids: Rows | None) -> Table1:
-    """The table from rows of whole particles and of their internal voids.
+def table1(particles: Rows, voids: Rows | None, weights: NDArray[np.float64]) -> Table1:
+    """The table from rows of whole particles (n,), with these weights (n,), and of their internal voids.
 
     None where a core did not measure what it takes; `voids` is None where it did not look for them.
     """
-    weights, voided = particles.numbers(Particle.weight), voided_of(particles)
+    voided = voided_of(particles)
     n_particles, n_voids = len(particles), None if voids is None else len(voids)
     internal = Rows((), {}, 0) if voids is None else voids
     weight_of = dict(zip(particle_keys(particles), weights, strict=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from xrm_control.contracts.column import Column
-from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
+from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS, RUN_PARTICLE_COLUMNS
 from xrm_control.contracts.population import Population
 from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
 from xrm_control.contracts.table1 import Table1Cells, Table1Convention
@@ -32,7 +32,7 @@ def page() -> str:
     return "\n".join([
         _HEAD,
         "## particles.csv, one particle a row\n",
-        *_columns(KNOWN_PARTICLE_COLUMNS),
+        *_columns((*KNOWN_PARTICLE_COLUMNS, *RUN_PARTICLE_COLUMNS)),
         "\n## voids.csv, one void a row\n",
         *_columns(VOID_COLUMNS),
         "\n## Population statistics in results.json\n",
@@ -40,7 +40,7 @@ def page() -> str:
         "of the logarithm; mean and median with 95 % intervals.\n",
         *_quantities(),
         "",
-        *_fields(Population, ("n_particles", "n_whole", "n_voids", "voided_fraction", "volume_weighted_diameter_um")),
+        *_fields(Population, [name for name in Population.model_fields if name != "quantities"]),
         "\n## Table 1 in results.json\n",
         "In the unbiased and in the paper's convention, for particles and for voids, beside the paper's values: "
         + ", ".join(_code(name) for name in Table1Cells.model_fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -45,8 +45,29 @@ class VolumeWeighted(Record):
     d50_interval: Interval
 
 
+class Weighting(Record):
+    """By what each whole particle counts.
+
+    kind: border: by 1 over the probability that it is whole in the field; mosaic: by what the mosaic holds of its size
+    besides, over what was measured of it, in so many classes. reason: why the population is not vouched for, "" for
+    nothing; volume_reason: the same of what is weighted by volume alone.
+    """
+
+    kind: Literal["border", "mosaic"]
+    reason: str = ""
+    volume_reason: str = ""
+    classes: int = 0
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the choice of regions does not show in the population."""
+        return self.kind == "mosaic" and not self.reason
+
+
 class Population(Record):
     """What can be said of the powder as a whole; intervals are 95 %.
+
+    weighting: None in results of a region alone, and of before there was a choice.
 
     quantities: by the name of their column. In the file each stands beside `n_particles`, under its own name.
     voided_fraction, volume_weighted_diameter_um: None where there is no whole particle, or voids were not counted.
@@ -66,6 +87,12 @@ class Population(Record):
         title="diameter weighted by volume",
         description="diameters below which 10, 50 and 90 % of the particles' volume lie",
     )
+    weighting: Weighting | None = Field(
+        default=None,
+        title="weights",
+        description="`kind`: border (the field's border alone), or mosaic (its sizes, too); `reason`: why the"
+        " population is not vouched for; `volume_reason`: why Dv10, Dv50, Dv90 are not; `classes` of size",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -82,7 +109,7 @@ class Population(Record):
     def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         quantities: dict[str, dict[str, Any]] = content.pop("quantities")
-        last = {name: content.pop(name) for name in ("voided_fraction", "volume_weighted_diameter_um")}
+        last = {name: content.pop(name) for name in ("voided_fraction", "volume_weighted_diameter_um", "weighting")}
         return {
             **content,
             **{name: {k: v for k, v in entry.items() if v is not None} for name, entry in quantities.items()},

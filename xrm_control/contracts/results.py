@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import AliasChoices, Field, field_validator
 
 from xrm_control.contracts.document import Document, JsonFile, Record
+from xrm_control.contracts.expectation import ExpectedParticles
 from xrm_control.contracts.handoff import RecipeReference
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.population import Population
@@ -112,7 +113,8 @@ class RunResults(Measured):
     """results.json of a run. quality: by region; truth: of simulated runs whose particles were measured; pauses: after
     which it was gone on with; incidents: holds, conditions and policies, in order of time; frames: outcomes of all
     planned ones, by kind; chain: of the journal that was summed up, None where it is of a version without one;
-    reanalysis: None for what the run itself found out."""
+    expectations: particles that the mosaic promised of each region against those found, none in runs of before there
+    was one; reanalysis: None for what the run itself found out."""
 
     run: str
     recipe_name: str
@@ -129,6 +131,7 @@ class RunResults(Measured):
     pauses: tuple[Pause, ...] = ()
     incidents: tuple[Incident, ...] = ()
     frames: dict[str, FrameOutcomes] = Field(default_factory=dict)
+    expectations: tuple[ExpectedParticles, ...] = ()
     chain: ChainMark | None = None
     reanalysis: ReanalysisNote | None = None
 

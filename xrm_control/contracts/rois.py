@@ -35,8 +35,9 @@ class MosaicRecord(Record):
     """The stitched mosaic: pixel, stage position of the middle of its first pixel, shape (rows, columns), particles.
 
     residual_um: how far a tile must be expected to lie from its place (root mean square), but for what turns or
-    stretches all alike; None where that is not known. diameters_um: of the particles. registration: None in runs of
-    before there was one. count_doubt: why the particles cannot be counted, "" where nothing speaks against it.
+    stretches all alike; None where that is not known. diameters_um: of the particles; places_um: (x, y) of each on the
+    stage, none in runs of before they were told. registration: None in runs of before there was one. count_doubt: why
+    the particles cannot be counted, "" where nothing speaks against it.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -46,6 +47,7 @@ class MosaicRecord(Record):
     particles: int
     residual_um: Figure = None
     diameters_um: tuple[float, ...] = ()
+    places_um: tuple[tuple[float, float], ...] = ()
     registration: RegistrationRecord | None = None
     count_doubt: str = ""
 

@@ -92,6 +92,11 @@ class Rows:
         }
         return Rows(self.columns, cells, len(at))
 
+    def having(self, column: Column, values: NDArray[np.float64]) -> Rows:
+        """With another column of numbers (n,), last; in the place of one of its name."""
+        others = tuple(one for one in self.columns if one.name != column.name)
+        return Rows((*others, column), {**self.cells, column.name: values}, self.count)
+
     def where(self, keep: NDArray[np.bool_]) -> Rows:
         """The rows for which `keep` (n,) is true."""
         return self.take(np.flatnonzero(keep))

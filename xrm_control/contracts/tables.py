@@ -123,6 +123,13 @@ class Particle:
         required=True,
     )
     weight_u: Final = uncertainty(weight)
+    population_weight: Final = Column(
+        name="population_weight",
+        label="weight in the population",
+        meaning="in the population's statistics: `weight` and, where the mosaic can be counted, what it holds of this"
+        " size over what was measured of it; 0: not counted. In the table of the whole run",
+        source="population: post-stratification by the mosaic's size classes",
+    )
     stage_um: Final = {
         axis: _number(f"stage_{axis}_um", f"stage {axis}", f"{axis} of its centroid on the stage at theta = 0", _CORE)
         for axis in "xyz"

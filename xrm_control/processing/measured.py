@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from xrm_control.analysis.population import population_weights
+from xrm_control.analysis.size_classes import MosaicSizes
 from xrm_control.analysis.truth_match import Field, match_truth, rotation_axis_error_px
 from xrm_control.contracts.columns import COLUMNS, STANDARD, ColumnsDocument
 from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.rows import Rows, csv_text, pool_rows, read_rows
+from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.truth import TRUTH, TruthMatch
 from xrm_control.core.geometry import Pose
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
@@ -52,11 +55,17 @@ def read_tables(out: Path) -> Measured:
     )
 
 
-def write_run_tables(folder: RunFolder, rois: Sequence[str]) -> tuple[Path, ...]:
-    """particles.csv, voids.csv and columns.json of the whole run, durable; returns those that there are."""
+def write_run_tables(folder: RunFolder, rois: Sequence[str], mosaic: MosaicSizes | None = None) -> tuple[Path, ...]:
+    """particles.csv, voids.csv and columns.json of the whole run, durable; returns those that there are.
+
+    With what is known of the mosaic each particle has its weight in the population, too.
+    """
     if not rois:
         return ()
     measured = read_measured(folder, rois)
+    if mosaic is not None:
+        weights = population_weights(measured.particles, mosaic)
+        measured = replace(measured, particles=measured.particles.having(Particle.population_weight, weights))
     made = [folder.write_text(folder.particles, csv_text(measured.particles), replace=True)]
     if measured.voids is not None:
         made.append(folder.write_text(folder.voids, csv_text(measured.voids), replace=True))

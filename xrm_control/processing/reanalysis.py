@@ -18,6 +18,7 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.states import Verdict
 from xrm_control.processing.achieved import achieved, judge
 from xrm_control.processing.measured import write_run_tables
+from xrm_control.processing.mosaic_sizes import mosaic_sizes
 from xrm_control.processing.regions import analyse_roi, clear_scratch
 from xrm_control.processing.results import sum_up
 from xrm_control.processing.scans import RunScan
@@ -155,7 +156,7 @@ def sum_up_again(work: Reanalysis, journal: Journal, failed: Mapping[str, str]) 
     )
     folder.write_text(place.recipe, work.text, replace=True)
     folder.write_text(place.results, RESULTS.text(results), replace=True)
-    tables = write_run_tables(place, reported)
+    tables = write_run_tables(place, reported, mosaic_sizes(folder))
     known = journal.artifacts()
     made_of = {
         path: artifact.sha256

@@ -10,13 +10,16 @@ from xrm_control.analysis.population import pool
 from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, FrameCounts, QualityMetrics
 from xrm_control.contracts.results import RESULTS, ChainMark, InstrumentTimes, RunCounts, RunResults, RunVerdict
+from xrm_control.contracts.rois import ROIS
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import EventStream
 from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.processing.achieved import achieved, judge, pauses
+from xrm_control.processing.expectation import expectations
 from xrm_control.processing.incidents import incidents
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
+from xrm_control.processing.mosaic_sizes import mosaic_sizes
 from xrm_control.processing.outcomes import outcomes
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
@@ -55,7 +58,7 @@ def sum_up(
         for roi, fate in frames.items()
         if roi
     }  # fmt: skip
-    pooled = pool(particles, voids, seed=recipe.analysis.seed)
+    pooled = pool(particles, voids, seed=recipe.analysis.seed, mosaic=mosaic_sizes(folder))
     camera, binning = recipe.instrument.describe().camera, recipe.scan.binning
     return RunResults(
         run=record.name,
@@ -92,6 +95,7 @@ def sum_up(
         pauses=pauses(journal),
         incidents=incidents(journal),
         frames=outcomes(folder, journal),
+        expectations=expectations(ROIS.read(folder.rois).rois, quality) if folder.rois.is_file() else (),
         chain=None if (link := journal.chain_of_facts()) is None else ChainMark(rows=link.rows, sha256=link.sha256),
     )
 
@@ -113,7 +117,7 @@ def sum_up_again(folder: RunFolder) -> None:
         verdict, reasons = judge(found, recipe, journal, folder)
         results = sum_up(folder, journal, recipe, verdict, reasons)
         made = [(folder.write_text(folder.results, RESULTS.text(results), replace=True), ArtifactKind.RESULTS)]
-        made += [(path, ArtifactKind.TABLE) for path in write_run_tables(folder, found.reported)]
+        made += [(path, ArtifactKind.TABLE) for path in write_run_tables(folder, found.reported, mosaic_sizes(folder))]
         for path, kind in made:
             record_file(folder, journal, path, kind, t_s)
         events.sum_up()

@@ -11,6 +11,7 @@ from xrm_control.contracts.results import RegionResults, RunResults
 from xrm_control.contracts.table1 import Table1, Table1Cells, Table1Convention
 from xrm_control.reporting import paper
 from xrm_control.reporting.formatting import MISSING, figure
+from xrm_control.reporting.weights import weights_line
 
 Value = Callable[[Table1Convention], float | None]
 
@@ -19,7 +20,7 @@ PAPER_CONVENTION = (
     "dₑ, sphericity from mean V and mean SA, SA:V a mean of ratios, dead volume mean void V over mean particle V"
 )
 UNBIASED_CONVENTION = (
-    "the unbiased convention: whole particles weighted against the loss of large ones at the border, volumes from "
+    "the unbiased convention: whole particles weighted as the population is, volumes from "
     "grey levels, areas by Crofton's formula; means of each particle's own values, dead volume over the volume of "
     "voided particles"
 )
@@ -101,7 +102,7 @@ def paper_table(results: RunResults | RegionResults) -> Table:
     table = Table(
         title="Table 1" + (f": {name}" if name else "") + " beside the paper's",
         caption=f"Paper: {paper.CITATION}. In {PAPER_CONVENTION}. In {UNBIASED_CONVENTION}."
-        + (f" {absent}" if absent else ""),
+        + "".join(f" {line}" for line in (weights_line(results.population.weighting), absent) if line),
         caption_justify="left",
     )
     for at, heading in enumerate(HEADINGS):

@@ -6,11 +6,20 @@ import asyncio
 import contextlib
 
 from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.rois import ROIS
 from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.core.errors import StorageError, XrmError
-from xrm_control.core.events import ReconstructionWarned, RegionDoubted, RoiQuarantined, RowsReconstructed
-from xrm_control.core.states import RoiState
+from xrm_control.core.events import (
+    ExpectationCorrected,
+    ReconstructionWarned,
+    RegionDoubted,
+    RoiQuarantined,
+    RowsReconstructed,
+)
+from xrm_control.core.states import ROI_ENDS, RoiState
 from xrm_control.processing.achieved import NOT_LOOKED_AT
+from xrm_control.processing.expectation import found_in
 from xrm_control.processing.regions import ScanJob, analyse_roi, clear_scratch, reconstruct_roi, warm_up
 from xrm_control.processing.scans import RunScan
 from xrm_control.processing.trust.judging import TrustJob, judge_region
@@ -108,9 +117,27 @@ class Following:
             if path.is_file() and path not in (place.volume, place.handoff, place.preview):
                 await aside(record_artifact, run, f"{name}/{path.name}", "analysis", name)
         run.set_roi_state(name, RoiState.REPORTED)
+        self._correct_expectation(name, judged)
         for check in judged.checks:
             if check.verdict in (TrustVerdict.DOUBT, TrustVerdict.REDO):
                 run.events.emit(RegionDoubted(name, check.check, check.text))
+
+    def _correct_expectation(self, name: str, judged: QualityMetrics) -> None:
+        """Tell what the first region that was measured means for those to come."""
+        run = self._run
+        lives, counted = run.journal.roi_states(), found_in(judged)
+        if counted is None or not run.folder.rois.is_file():
+            return
+        expected, found = counted
+        if not expected or [roi for roi, life in lives.items() if life.state is RoiState.REPORTED] != [name]:
+            return
+        later = [
+            f"{roi.name} {roi.expected_particles} -> {roi.expected_particles * found / expected:.0f}"
+            for roi in ROIS.read(run.folder.rois).rois
+            if roi.name not in lives or lives[roi.name].state not in ROI_ENDS
+        ]
+        if later:
+            run.events.emit(ExpectationCorrected(name, expected, found, ", ".join(later)))
 
     def _trust_job(self, roi: Roi) -> TrustJob:
         run, described = self._run, self._run.description

@@ -256,6 +256,7 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         particles=len(particles),
         residual_um=mosaic.residual_um,
         diameters_um=tuple(round(particle.equivalent_diameter_um, 2) for particle in particles),
+        places_um=tuple((round(particle.x_um, 2), round(particle.y_um, 2)) for particle in particles),
         registration=registration_record(mosaic),
         count_doubt=count.doubt,
     )

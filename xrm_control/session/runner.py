@@ -26,6 +26,7 @@ from xrm_control.core.states import ROI_ENDS, RoiState, RunState, Verdict
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.processing.achieved import achieved, ended, left_undone
 from xrm_control.processing.measured import write_run_tables
+from xrm_control.processing.mosaic_sizes import mosaic_sizes
 from xrm_control.processing.results import sum_up
 from xrm_control.reporting.report import build_report
 from xrm_control.roi.strategy import Roi
@@ -369,6 +370,7 @@ class Runner:
             text = await run.on_disk(build_report, run.folder.path)
             await run.on_disk(lambda: run.folder.write_text(run.folder.report, text, replace=True))
             made.append(("report.html", "report"))
-        tables = await run.on_disk(write_run_tables, run.folder, achieved(run.folder, run.journal).reported)
+        reported, sizes = achieved(run.folder, run.journal).reported, mosaic_sizes(run.folder)
+        tables = await run.on_disk(write_run_tables, run.folder, reported, sizes)
         for name, kind in (*((path.name, "table") for path in tables), *made):
             stages.record_artifact(run, name, kind)

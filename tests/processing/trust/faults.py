@@ -15,13 +15,16 @@ from xrm_control.analysis.core import AnalysisSpec, analyze_volume
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.rois import MosaicRecord, RoiRecord
 from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
+from xrm_control.processing.trust.checks.expected import room
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
 
 PIXEL_UM, COLUMNS, ROWS, VIEWS = 0.5, 96, 64, 121
 AXIS_PX = 47.2
+MARGIN_UM = 3.0
 ENERGY_KEV = 5.4
 SAMPLE = SampleSpec()
 MU = SAMPLE.mu_per_um(ENERGY_KEV)
@@ -78,11 +81,10 @@ def evidence_of(region: Region) -> RegionEvidence:
     analysis = AnalysisSpec()
     found = analyze_volume(made.volume, made.voxel_size_um, analysis)
     particles = Rows.of(found.particles, analysis.columns)
-    whole = sum(not row["touches_boundary"] for row in found.particles)
-    expected = whole if region.expected is None else region.expected
-    roi = RoiRecord(
-        name="roi-01", x_um=0, y_um=0, z_um=0, width_um=48, height_um=32, reason="", expected_particles=expected
-    )
+    roi = RoiRecord(name="roi-01", x_um=0, y_um=0, z_um=0, width_um=48, height_um=32, reason="", expected_particles=0)
+    whole = particles.where(~particles.flags(Particle.touches_boundary))
+    promised = int((room(whole, roi, MARGIN_UM) >= 0).sum())
+    roi = roi.model_copy(update={"expected_particles": promised if region.expected is None else region.expected})
     mosaic = MosaicRecord(
         pixel_size_um=0.5, x0_um=0, y0_um=0, shape=(9, 9), particles=9, diameters_um=region.diameters_um
     )
@@ -100,6 +102,7 @@ def evidence_of(region: Region) -> RegionEvidence:
         energy_kev=ENERGY_KEV,
         field_um=COLUMNS * PIXEL_UM,
         useful_diameter_um=36,
+        margin_um=MARGIN_UM,
     )
 
 

@@ -12,6 +12,7 @@ from tests.processing.trust.faults import Region, evidence_of, scan
 from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
 from xrm_control.processing.trust.check import TrustCheck, all_checks
 from xrm_control.processing.trust.checks.axis_halves import AxisHalvesCheck
+from xrm_control.processing.trust.checks.expected import FOUND, ExpectedCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.judging import judged
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
@@ -92,6 +93,28 @@ def test_a_fault_raises_its_check(case: str) -> None:
         numbers = {one.name: one.value or 0.0 for one in found[name].evidence}
         both = np.hypot(numbers["sideways, rms, px"], numbers["along the axis, rms, px"])
         assert numbers["displacement of views, rms, px"] == pytest.approx(both)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_the_specimen_holds_is_what_is_found(seed: int) -> None:
+    """The balls of the specimen that lie in the window less its margin, as a mosaic without fault counts them."""
+    across, along = 24 - faults.MARGIN_UM, 16 - faults.MARGIN_UM
+    inside = [
+        ball
+        for ball in faults.bed(seed)
+        if abs(ball.x_um) + ball.radius_um <= across and abs(ball.z_um) + ball.radius_um <= along
+    ]
+    (found,) = judged(evidence_of(Region(scan(seed), expected=len(inside))), (ExpectedCheck(),))
+    assert found.verdict is TrustVerdict.PASS, found
+    counted = {one.name: one.value for one in found.evidence}
+    assert counted[FOUND] == pytest.approx(len(inside), abs=1)
+
+
+def test_a_third_that_the_mosaic_made_up_is_told() -> None:
+    promised = {one.name: one.value for one in judged(evidence_of(Region(scan())), (ExpectedCheck(),))[0].evidence}
+    told = judged(evidence_of(Region(scan(), expected=2 * round(promised[FOUND] or 0) + 4)), (ExpectedCheck(),))[0]
+    assert told.verdict is TrustVerdict.DOUBT
+    assert "what is no particle" in told.remedy
 
 
 def test_a_full_turn_whose_axis_stays_is_not_doubted_for_it() -> None:

@@ -41,6 +41,7 @@ from xrm_control.core.events.instrument import (
 )
 from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, PlacesLeft
 from xrm_control.core.events.regions import (
+    ExpectationCorrected,
     PreviewBegun,
     PreviewEnded,
     PreviewSkipped,
@@ -134,6 +135,7 @@ __all__ = [
     "PreviewEnded",
     "PreviewSkipped",
     "ReconstructionWarned",
+    "ExpectationCorrected",
     "RegionDoubted",
     "ReferenceDoubted",
     "ReportBegun",

@@ -32,6 +32,7 @@ from xrm_control.core.events.instrument import (
 )
 from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, PlacesLeft
 from xrm_control.core.events.regions import (
+    ExpectationCorrected,
     PreviewBegun,
     PreviewEnded,
     PreviewSkipped,
@@ -117,6 +118,7 @@ AnyEvent = (
     | RotationPairLost
     | ReconstructionWarned
     | RegionDoubted
+    | ExpectationCorrected
     | RowsReconstructed
     | PreviewBegun
     | PreviewSkipped

@@ -149,6 +149,23 @@ class RegionDoubted(RoiEvent):
 
 
 @dataclass(frozen=True)
+class ExpectationCorrected(RoiEvent):
+    """The first region that was measured held `found` whole particles of `expected`: those still to come are expected
+    to hold as many times what the mosaic promises. later: in words, of each.
+    """
+
+    kind: ClassVar[str] = "roi.expectation"
+
+    expected: int
+    found: int
+    later: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.roi} holds {self.found} whole particles, {self.expected} expected; so {self.later}"
+
+
+@dataclass(frozen=True)
 class RowsReconstructed(RoiEvent):
     """`done` of `of` rows of its volume are made."""
 

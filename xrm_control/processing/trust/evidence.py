@@ -54,7 +54,8 @@ BAND_LOW_PX, BAND_HIGH_PX = 1.0, 6.0
 class RegionEvidence:
     """One region. scan: its frames, views sorted by angle; volume, labels, phases: (z, y, x); labels and phases None
     where the analysis core writes none; particles: None where nothing was measured; roi, mosaic: None without mosaic;
-    useful_diameter_um: what the recipe wants to see whole.
+    useful_diameter_um: what the recipe wants to see whole; margin_um: rim of the window that did not count when the
+    region was chosen.
     """
 
     scan: ScanData
@@ -70,6 +71,7 @@ class RegionEvidence:
     energy_kev: float
     field_um: float
     useful_diameter_um: float
+    margin_um: float = 0.0
 
     @cached_property
     def theta_deg(self) -> NDArray[np.float64]:

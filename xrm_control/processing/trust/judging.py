@@ -131,6 +131,7 @@ def gather(job: TrustJob) -> RegionEvidence:
         energy_kev=job.energy_kev,
         field_um=job.field_um,
         useful_diameter_um=job.recipe.scan.useful_diameter_um,
+        margin_um=job.recipe.roi.margin_um,
     )
 
 

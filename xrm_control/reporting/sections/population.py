@@ -28,6 +28,7 @@ from xrm_control.reporting.table import (
     not_measured,
     table1_rows,
 )
+from xrm_control.reporting.weights import weights_line
 
 Numbers = NDArray[np.float64]
 
@@ -141,7 +142,14 @@ def statistics_section(run: RunData) -> Section:
         (table(("quantity", "value", "95 % interval"), singles),) if singles else ()
     )
     lead = (
-        ("Whole particles of all regions, unbiased convention; weighted against the loss of large ones at the border.",)
+        tuple(
+            line
+            for line in (
+                "Whole particles of all regions, grey-level volumes and Crofton areas; intervals are 95 %.",
+                weights_line(None if population is None else population.weighting),
+            )
+            if line
+        )
         if tables
         else ("There are no population statistics.",)
     )

@@ -48,7 +48,8 @@ def mosaic_section(run: RunData) -> Section:
         sizes.add(f"{figure(roi.width_um)} × {figure(roi.height_um)} µm")
         place = ", ".join(_place(value) for value in (roi.x_um, roi.y_um, roi.z_um))
         side = "" if roi.edge_on is None or roi.edge_on.too_thick else f"; edge-on {roi.edge_on.text}"
-        why = f"{text(roi.reason)}; {text(roi.expected_particles)} particles expected{side}; at {place} µm"
+        expected = f"{text(roi.expected_particles)} particles expected{_found(run, roi.name)}"
+        why = f"{text(roi.reason)}; {expected}{side}; at {place} µm"
         rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     missing = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
@@ -93,6 +94,16 @@ def _not_scanned(run: RunData) -> tuple[Table, ...]:
         ]
         found.append(table(("area", "middle at stage x, y (µm)", "size (µm)", "why"), rows, "Areas to avoid."))
     return tuple(found)
+
+
+def _found(run: RunData, roi: str) -> str:
+    """What became of the expectation of a region."""
+    told = () if run.results is None else run.results.expectations
+    one = next((one for one in told if one.roi == roi), None)
+    if one is None:
+        return ""
+    corrected = "" if one.corrected is None else f" ({one.corrected:.0f} after what those before it held)"
+    return corrected if one.found is None else f"{corrected}, {one.found} found"
 
 
 def _counting(run: RunData) -> tuple[str, ...]:
