@@ -8,7 +8,7 @@ CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # them than CPUs: threads of OpenBLAS, which wait for each other in busy loops, would only take time from the others.
 TESTERS := $(shell expr $(CPUS) + 1)
 
-.PHONY: demo test lint columns docs bench soak busy mutants hunt fuzz setup clean
+.PHONY: demo test lint columns docs bench twin soak busy mutants hunt fuzz setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -33,6 +33,10 @@ docs: $(VENV)/.docs
 $(VENV)/.docs: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
 	touch $(VENV)/.docs
+
+# What each effect of a real instrument does to the numbers, and whether the run says so: ten seeds, an hour and a half.
+twin: $(READY)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.twin 10
 
 # Full benchmarks: ratios against named peers, measured in one run.
 bench: $(VENV)/.bench

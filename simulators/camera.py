@@ -22,6 +22,7 @@ class CameraConfig:
     """counts = photons * gain + dark offset, read noise (counts, rms), hot pixels (counts per second each).
 
     width_px, height_px, pixel_um: unbinned; another detector than the usual one shows blobs only (`simulators.sketch`).
+    column_gain: of the amplifiers, relative, root mean square at binning 8; nonlinearity: share that full scale lacks.
     """
 
     gain: float
@@ -33,6 +34,8 @@ class CameraConfig:
     width_px: int = DETECTOR_PX
     height_px: int = DETECTOR_PX
     pixel_um: float = PIXEL_UM
+    column_gain: float = 0.0
+    nonlinearity: float = 0.0
 
     def describe(self) -> CameraDescription:
         """What a driver publishes."""
@@ -56,14 +59,30 @@ class Sensor:
         rows, columns = photons.shape
         if self._noise:
             arrived = photons_arrived(generator(self._seed, "photons", number, *self._begun), photons)
-            counts = c.gain * arrived + c.dark_offset
+            counts = self._amplified(arrived) + c.dark_offset
             read = generator(self._seed, "read noise", number, *self._begun)
             counts += c.read_noise * read.standard_normal(photons.shape)
         else:
-            counts = c.gain * photons + c.dark_offset
+            counts = self._amplified(photons) + c.dark_offset
         row, column, strength = self._hot
         np.add.at(counts, (row * rows // DETECTOR_PX, column * columns // DETECTOR_PX), strength * exposure_s)
         return np.clip(np.rint(counts), 0, FULL_SCALE).astype(np.uint16)
+
+    def _amplified(self, photons: NDArray[np.float64]) -> NDArray[np.float64]:
+        c = self._config
+        counts = c.gain * photons
+        if c.column_gain:
+            columns = photons.shape[1]
+            counts = counts * (
+                1.0
+                + c.column_gain * self._columns[: columns * (c.width_px // columns)].reshape(columns, -1).mean(axis=1)
+            )
+        return counts * (1.0 - c.nonlinearity * counts / FULL_SCALE) if c.nonlinearity else counts
+
+    @cached_property
+    def _columns(self) -> NDArray[np.float64]:
+        """How each column (unbinned) is amplified, in units of the spread of eight that are binned."""
+        return np.sqrt(8.0) * generator(self._seed, "column gains").standard_normal(self._config.width_px)
 
     @cached_property
     def _hot(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

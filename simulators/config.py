@@ -9,6 +9,7 @@ from simulators.description import AxisName
 from simulators.faults import Fault
 from simulators.materials import ENERGY_KEV
 from simulators.mechanics import AxisConfig
+from simulators.realism import IDEAL, Realism
 from simulators.specimen import SpecimenConfig
 from simulators.stand import CameraStand
 
@@ -42,6 +43,7 @@ class MicroscopeConfig:
     energy_kev: that it calls its own; attenuation is that of 5.4 keV.
     stand: how camera and rotation axis stand against the stage.
     gain_drift: relative change of the brightness from frame to frame, root mean square, of which no reading tells.
+    realism: what a real instrument adds.
     """
 
     seed: int = 1
@@ -67,6 +69,7 @@ class MicroscopeConfig:
     energy_kev: float = ENERGY_KEV
     stand: CameraStand = field(default_factory=CameraStand)
     gain_drift: float = 0.0
+    realism: Realism = IDEAL
 
 
 def standing_still(config: MicroscopeConfig) -> MicroscopeConfig:
@@ -77,5 +80,6 @@ def standing_still(config: MicroscopeConfig) -> MicroscopeConfig:
         flux_drift=0.0,
         thermal_drift_um=0.0,
         run_out_random_um=0.0,
+        realism=replace(config.realism, texture_drift_um=0.0, run_out_um=0.0, drift_um_h=0.0, movers=0.0, hops=()),
         axes=tuple((name, replace(axis, repeatability=0.0, ringing=0.0)) for name, axis in config.axes),
     )

@@ -47,10 +47,11 @@ def _jitter(seed: int, move_number: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class ThermalDrift:
-    """Slow wandering of the sample against the beam, with periods of 50 to 90 minutes."""
+    """Slow wandering of the sample against the beam, with periods of 50 to 90 minutes, and away, at a rate."""
 
     amplitude_um: float
     seed: int
+    rate_um_h: float = 0.0
 
     def at(self, t_s: float) -> tuple[float, float, float]:
         """Displacement of the sample (x, y, z) in um, relative to time 0."""
@@ -59,7 +60,8 @@ class ThermalDrift:
             self.amplitude_um * (math.sin(2.0 * math.pi * t_s / period_s + phase) - math.sin(phase))
             for phase, period_s in zip(phases, periods_s, strict=True)
         )
-        return x, y, z
+        away_um = self.rate_um_h * t_s / 3600.0
+        return x + 0.8 * away_um, y + 0.6 * away_um, z
 
     @cached_property
     def _waves(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

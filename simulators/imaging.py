@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.optics import DETECTOR_PX, PIXEL_UM, detect, sampling_grid
+from simulators.passing import Passing
 from simulators.render import Grid
 from simulators.specimen import Specimen
 from simulators.stand import resampled
 
+PLAIN = Passing()
 _STILL_UM = 0.02
 _MOST_POSES = 16
 
@@ -44,17 +46,19 @@ def transmission(
     binning: int,
     blur_fwhm_um: float,
     picture_to_axis: NDArray[np.float64] | None = None,
+    passing: Passing = PLAIN,
 ) -> NDArray[np.float64]:
     """Transmission (size, size) of a specimen at rest: mean over sub-pixels of exp(-line integral), blurred.
 
     picture_to_axis (2, 2): from (right, down) in the picture to (across, along) the rotation axis; None: the same.
+    passing: what becomes of the beam.
     """
     grid = sampling_grid(binning)
     if picture_to_axis is None:
-        passed = _passed(specimen, view, grid)
+        passed = _passed(specimen, view, grid, passing)
     else:
         passed = resampled(
-            lambda rows, columns: _passed(specimen, view, _sized(grid, rows, columns)),
+            lambda rows, columns: _passed(specimen, view, _sized(grid, rows, columns), passing),
             picture_to_axis,
             (grid.rows, grid.columns),
             (grid.row_um, grid.column_um),
@@ -62,16 +66,15 @@ def transmission(
     return detect(passed, grid, DETECTOR_PX // binning, blur_fwhm_um).astype(np.float64)
 
 
-def _passed(specimen: Specimen, view: View, grid: Grid) -> NDArray[np.float32]:
-    """exp(-line integral) on the sub-pixels of a grid."""
+def _passed(specimen: Specimen, view: View, grid: Grid, passing: Passing) -> NDArray[np.float32]:
+    """What is left of the beam on the sub-pixels of a grid."""
     shifted = replace(
         grid,
         first_column_um=grid.first_column_um - view.lateral_um,
         first_row_edge_um=grid.first_row_edge_um - view.vertical_um,
     )
     integral = specimen.attenuation((view.x_um, view.y_um, view.z_um), view.theta_deg, shifted)
-    np.negative(integral, out=integral)
-    return np.exp(integral, out=integral)
+    return passing.passed(integral, shifted)
 
 
 def _sized(grid: Grid, rows: int, columns: int) -> Grid:
@@ -93,6 +96,7 @@ def mean_transmission(
     binning: int,
     blur_fwhm_um: float,
     picture_to_axis: NDArray[np.float64] | None = None,
+    passing: Passing = PLAIN,
 ) -> NDArray[np.float64]:
     """Transmission averaged from begin_s to end_s; a picture that moves is rendered at several of its poses."""
     views = [view_at(float(t_s)) for t_s in np.linspace(begin_s, end_s, 9)]
@@ -101,5 +105,7 @@ def mean_transmission(
     if moved_um > _STILL_UM:
         poses = min(_MOST_POSES, 2 + math.ceil(moved_um / (0.25 * PIXEL_UM * binning)))
     times_s = begin_s + (np.arange(poses) + 0.5) / poses * (end_s - begin_s)
-    frames = [transmission(specimen, view_at(float(t_s)), binning, blur_fwhm_um, picture_to_axis) for t_s in times_s]
+    frames = [
+        transmission(specimen, view_at(float(t_s)), binning, blur_fwhm_um, picture_to_axis, passing) for t_s in times_s
+    ]
     return np.mean(frames, axis=0)

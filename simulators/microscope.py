@@ -8,13 +8,12 @@ and what the instrument did, never on when or how often it is read.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.camera import FULL_SCALE, CameraConfig, Sensor
+from simulators.camera import Sensor
 from simulators.config import MicroscopeConfig
 from simulators.description import (
     AxisName,
@@ -26,16 +25,13 @@ from simulators.description import (
     ShutterState,
     SourceState,
 )
-from simulators.drift import RunOut, ThermalDrift
 from simulators.errors import Disconnected, SimulationError
 from simulators.faults import Fault, FaultScript
-from simulators.imaging import View, mean_transmission
+from simulators.light_path import LightPath, camera_of
 from simulators.mechanics import AxisModel
 from simulators.misplaced import stage_truth
 from simulators.monitors import Monitors
-from simulators.optics import PIXEL_UM, Illumination
 from simulators.seeding import generator
-from simulators.sketch import transmission
 from simulators.source import Shutter, Source, without
 from simulators.specimen import Specimen
 from simulators.trace import ExposureSeen, Latched, SettingChange, Trace
@@ -67,11 +63,8 @@ class Microscope:
         self._shutter = Shutter(config.shutter_s, self._faults)
         self._monitors = Monitors(self._source, self._faults)
         self._front_end = Shutter(config.front_end_s, FaultScript(()), is_open=True)
-        self._run_out = RunOut(config.run_out_um, config.run_out_random_um, config.seed)
-        self._drift = ThermalDrift(config.thermal_drift_um, config.seed)
-        self._light = Illumination(config.illumination_unevenness, config.illumination_wander, config.seed)
-        gain = config.open_beam_fraction * FULL_SCALE / config.photons_per_pixel_s
-        self._camera = config.camera or CameraConfig(gain)
+        self._camera = camera_of(config)
+        self._path = LightPath(config, self._camera, self._axes, self._source)
         self._sensor = Sensor(self._camera, config.seed, config.noise, config.begun_s)
         self._binning, self._exposure_s = 8, 1.0
         self._taken: list[_Taken] = []
@@ -308,20 +301,15 @@ class Microscope:
         axis = {"rotation_axis": {"offset_um": self.axis_offset_um}}
         return stage_truth({**head, **axis, **self.specimen.truth()}, self.config)
 
-    @cached_property
+    @property
     def specimen(self) -> Specimen:
         """The specimen, built on first use."""
-        from simulators.powder import make_specimen
+        return self._path.specimen
 
-        return make_specimen(self.config.specimen, self.config.seed)
-
-    @cached_property
+    @property
     def axis_offset_um(self) -> float:
         """Where the rotation axis is imaged, right of the detector's centre."""
-        if self.config.axis_offset_um is not None:
-            return self.config.axis_offset_um
-        random = generator(self.config.seed, "rotation axis")
-        return float(random.uniform(0.5, 3.0) * random.choice([-1.0, 1.0]))
+        return self._path.axis_offset_um
 
     def _axis(self, name: str) -> AxisModel:
         if name not in self._axes:
@@ -334,43 +322,21 @@ class Microscope:
 
     def _expose(self, taken: _Taken) -> NDArray[np.uint16]:
         """Counts of an exposure, from what the instrument did meanwhile."""
+        photons = self._photons(taken)
+        before = self._taken[taken.number - 2] if taken.number > 1 else None
+        if self.config.realism.afterglow and before is not None and before.binning == taken.binning:
+            photons = photons + self.config.realism.afterglow * self._photons(before)
+        return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
+
+    def _photons(self, taken: _Taken) -> NDArray[np.float64]:
         dark = self._source.dark_periods() + self._front_end.closed_periods()
         lit = without(self._shutter.open_periods(taken.begin_s, taken.end_s), dark)
         if taken.fault == "light_leak_frame":
             lit = [(taken.begin_s, taken.end_s)]
         lit_s = 0.0 if taken.fault == "dark_frame" else self._source.bright_s(lit)
-        shape = self._camera.height_px // taken.binning, self._camera.width_px // taken.binning
-        photons = np.zeros(shape)
-        if lit_s > 0.0:
-            begin_s, end_s = lit[0][0], lit[-1][1]
-            middle_s = 0.5 * (begin_s + end_s)
-            c = self.config
-            pixels = (taken.binning * self._camera.pixel_um / (8 * PIXEL_UM)) ** 2
-            flux = c.photons_per_pixel_s * pixels * self._source.flux(middle_s)
-            photons = flux * lit_s * self._light.image(shape, middle_s) * self._gain(taken.number)
-            photons *= self._transmission(begin_s, end_s, taken.binning)
-        return self._sensor.image(photons, taken.end_s - taken.begin_s, taken.number)
-
-    def _transmission(self, begin_s: float, end_s: float, binning: int) -> NDArray[np.float64]:
-        if not self.config.rendering:
-            rows, columns = self._camera.height_px // binning, self._camera.width_px // binning
-            view = self._view(0.5 * (begin_s + end_s))
-            pixel_um = self._camera.pixel_um * binning
-            return transmission(self.config.seed, view, (rows, columns), pixel_um, self._picture_to_axis)
-        return mean_transmission(
-            self.specimen, self._view, begin_s, end_s, binning, self.config.blur_fwhm_um, self._picture_to_axis
-        )
-
-    @cached_property
-    def _picture_to_axis(self) -> NDArray[np.float64] | None:
-        stand = self.config.stand
-        return None if stand.straight else stand.to_axis() @ stand.matrix()
-
-    def _gain(self, number: int) -> float:
-        """By how much the frame is brighter or darker than anybody knows."""
-        drift = self.config.gain_drift
-        draw = generator(self.config.seed, "gain drift", number).standard_normal() if drift else 0.0
-        return max(0.0, 1.0 + drift * float(draw))
+        if not lit_s > 0.0:
+            return np.zeros((self._camera.height_px // taken.binning, self._camera.width_px // taken.binning))
+        return self._path.photons(taken.number, lit[0][0], lit[-1][1], lit_s, taken.binning)
 
     def _interfere(self, fault: Fault, t_s: float) -> None:
         """What somebody else does before or during the exposure that begins now."""
@@ -389,12 +355,3 @@ class Microscope:
             back_s = axis.move(was + (fault.amount or 0.0), t_s + 0.1 * self._exposure_s, limited=False).ends_s
             if fault.kind == "nudge_frame":
                 axis.move(was, back_s, limited=False)
-
-    def _view(self, t_s: float) -> View:
-        """How the detector sees the sample at a moment, with all that the encoders do not know."""
-        x_um, y_um, z_um, theta_deg = (self._axes[name].load(t_s) for name in get_args(AxisName))
-        if self.config.stand.axis_tilt_deg:
-            x_um, y_um = (self.config.stand.to_axis() @ (x_um, y_um)).tolist()
-        lateral_um, vertical_um = self._run_out.at(theta_deg, self._axes["theta"].moves_before(t_s))
-        dx_um, dy_um, dz_um = self._drift.at(t_s)
-        return View(x_um - dx_um, y_um - dy_um, z_um - dz_um, theta_deg, self.axis_offset_um + lateral_um, vertical_um)

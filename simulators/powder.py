@@ -19,6 +19,7 @@ from simulators.specimen import Particle, Specimen, SpecimenConfig, Sphere, Void
 from simulators.tape import Tape
 
 TAPE_THICKNESS_UM = 25.0
+SILICONE_MU_PER_UM = 88e-4  # at 5.4 keV
 WALL_UM = 0.4
 SMALLEST_VOID_RADIUS_UM = 0.25
 
@@ -52,13 +53,15 @@ def make_specimen(config: SpecimenConfig, seed: int) -> Specimen:
         raise ValueError(f"spheres are for the preset 'spheres', not for {config.preset!r}")
     preset = PRESETS.get(config.preset)
     substance = material(preset.material if preset else "nmc811")
-    tape = None
+    tape = adhesive = None
     if config.tape:
-        kapton = material("kapton")
-        tape = Tape(config.strip_width_um, config.strip_height_um, TAPE_THICKNESS_UM, kapton.mu_per_um)
+        width_um, height_um, glue_um = config.strip_width_um, config.strip_height_um, config.adhesive_um
+        tape = Tape(width_um, height_um, TAPE_THICKNESS_UM, material("kapton").mu_per_um, glue_um)
+        if glue_um:
+            adhesive = Tape(width_um, height_um, glue_um, SILICONE_MU_PER_UM)
     particles = _powder(preset, config, seed) if preset else [_sphere(sphere) for sphere in config.spheres]
     mu_per_um = substance.mu_per_um if config.mu_per_um is None else config.mu_per_um
-    return Specimen(particles, tape, substance, mu_per_um)
+    return Specimen(particles, tape, substance, mu_per_um, adhesive)
 
 
 def _sphere(sphere: Sphere) -> Particle:

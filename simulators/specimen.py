@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +33,8 @@ class SpecimenConfig:
     """What is under the microscope.
 
     preset: `nmc811`, `nmc622`, `spheres` (those listed, nothing else) or `empty`; tape: with or without the strip;
-    mu_per_um replaces the material's attenuation coefficient; particle_count None means the preset's own density.
+    mu_per_um replaces the material's attenuation coefficient; particle_count None means the preset's own density;
+    adhesive_um: thickness of the glue on the strip.
     """
 
     preset: str = "nmc811"
@@ -41,6 +44,7 @@ class SpecimenConfig:
     strip_width_um: float = 320.0
     strip_height_um: float = 580.0
     particle_count: int | None = None
+    adhesive_um: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,21 @@ class Particle:
 class Specimen:
     """Particles and tape, ready to be looked through."""
 
-    def __init__(self, particles: list[Particle], tape: Tape | None, material: Material, mu_per_um: float) -> None:
+    def __init__(
+        self,
+        particles: list[Particle],
+        tape: Tape | None,
+        material: Material,
+        mu_per_um: float,
+        adhesive: Tape | None = None,
+    ) -> None:
         self.particles = particles
         self.tape = tape
+        self.adhesive = adhesive
         self.material = material
         self.mu_per_um = mu_per_um
         closed = [void for particle in particles for void in particle.voids if void.table is not None]
+        self._hosts = [n for n, p in enumerate(particles) for void in p.voids if void.table is not None]
         tables = [p.table for p in particles] + [void.table for void in closed if void.table is not None]
         self._bodies = BodyStore.of(
             tables,
@@ -90,6 +103,17 @@ class Specimen:
             np.array([p.envelope.radius_max_um for p in particles] + [v.reach_um for v in closed]),
             np.array([1.0] * len(particles) + [-1.0] * len(closed)),
         )
+
+    def with_moved(self, moved_um: Mapping[int, NDArray[np.float64]]) -> Specimen:
+        """The same with some particles (numbers from 1) elsewhere, voids and all, by (x, y, z)."""
+        other = copy(self)
+        centre_um = self._bodies.centre_um.copy()
+        hosts = [*range(len(self.particles)), *self._hosts]
+        for body, host in enumerate(hosts):
+            if host + 1 in moved_um:
+                centre_um[body] += moved_um[host + 1]
+        other._bodies = replace(self._bodies, centre_um=centre_um)
+        return other
 
     def path_length(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
         """Chord lengths through the particles alone, in um; arguments as in `render.path_length`."""
@@ -99,8 +123,9 @@ class Specimen:
         """Line integrals of the attenuation coefficient (no unit), shape (rows, columns)."""
         integral = self.path_length(centre_um, theta_deg, grid)
         integral *= np.float32(self.mu_per_um)
-        if self.tape:
-            integral += np.float32(self.tape.mu_per_um) * self.tape.path_length(centre_um, theta_deg, grid)
+        for layer in (self.tape, self.adhesive):
+            if layer:
+                integral += np.float32(layer.mu_per_um) * layer.path_length(centre_um, theta_deg, grid)
         return integral
 
     def truth(self) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from simulators.realism import PRESETS, Realism
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
 from xrm_control.core.errors import (
     FrameLost,
@@ -179,3 +181,27 @@ def test_what_is_as_drawn_is_not_told_and_keeps_the_hash() -> None:
     assert SimulatedBackend.model_validate(turned.model_dump()) == turned
     assert turned.describe().axes["x"].backlash == 0.0
     assert SimulatedBackend().describe().axes["x"].backlash > 0.0
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("lab", PRESETS["lab"]),
+        ({"stray_share": 0.02}, Realism(stray_share=0.02)),
+        ({"preset": "bad", "stray_share": 0.0, "movers": 0.5}, replace(PRESETS["bad"], stray_share=0.0, movers=0.5)),
+    ],
+)
+def test_realism_is_what_the_recipe_says(said: Any, expected: Realism) -> None:
+    async def built(instrument: SimulatedInstrument, _: Clock) -> Realism:
+        return instrument.microscope.config.realism
+
+    assert on(built, realism=said) == expected
+    backend = SimulatedBackend(realism=said)
+    assert SimulatedBackend.model_validate(backend.model_dump()) == backend
+    assert "realism" not in SimulatedBackend().model_dump()
+
+
+@pytest.mark.parametrize("said", ["perfect", {"stray": 0.1}, {"stray_share": 2}, {"preset": "good"}])
+def test_realism_that_is_none_is_refused(said: object) -> None:
+    with pytest.raises(ValidationError):
+        SimulatedBackend.model_validate({"realism": said})

@@ -44,6 +44,7 @@ from xrm_control.devices.protocols import (
 )
 from xrm_control.devices.scripted_faults import FaultSpec
 from xrm_control.devices.simulated_geometry import SimulatedGeometry
+from xrm_control.devices.simulated_realism import Level, SimulatedRealism, realism_of
 
 # An exposure during which the flux fell below this share of what it was at its begin has lost its beam.
 _FLUX_FLOOR = 0.5
@@ -77,11 +78,22 @@ class SimulatedBackend(Backend):
         default=SimulatedGeometry(), description="how it is put together, where that is not as drawn"
     )
 
+    realism: Level | SimulatedRealism = Field(
+        default="ideal",
+        description="what a real instrument adds: ideal, nothing; lab, a good one; bad; or single effects",
+    )
+
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        as_ever = {"still": False, "rendering": True, "rotation": "half", "geometry": SimulatedGeometry()}
+        as_ever: dict[str, Any] = {
+            "still": False,
+            "rendering": True,
+            "rotation": "half",
+            "geometry": SimulatedGeometry(),
+            "realism": "ideal",
+        }
         return {n: value for n, value in content.items() if n not in as_ever or getattr(self, n) != as_ever[n]}
 
     @property
@@ -117,6 +129,7 @@ class SimulatedBackend(Backend):
             axes=AXES if self.rotation == "half" else turning_fully(AXES),
             faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
             begun_s=begun_s,
+            realism=realism_of(self.realism),
         )
         return self.geometry.applied(config)
 
