@@ -29,11 +29,13 @@ def test_a_layer_can_be_counted(seed: int) -> None:
     assert count.uneven < 0.05
 
 
-@pytest.mark.parametrize("transmission", [0.85, 0.75, 0.6, 0.3, 0.1])
-def test_many_layers_cannot_and_it_is_said(transmission: float) -> None:
+@pytest.mark.parametrize(
+    ("transmission", "least_error"), [(0.85, 0.03), (0.75, 0.03), (0.6, 0.15), (0.3, 0.7), (0.1, 0.7)]
+)
+def test_many_layers_cannot_and_it_is_said(transmission: float, least_error: float) -> None:
     scene = deep(np.random.default_rng(1), transmission)
     found, count = count_particles(scene.mosaic(1), powders.MU_PER_UM)
-    assert abs(len(found) - len(scene.bodies)) > 0.15 * len(scene.bodies)
+    assert abs(len(found) - len(scene.bodies)) > least_error * len(scene.bodies)
     assert count.doubt
 
 

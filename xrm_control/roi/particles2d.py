@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError
 from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, number_above, settle, shadow, take, worths
 from xrm_control.roi.count import Count, judged
+from xrm_control.roi.merging import merged
 from xrm_control.roi.mosaic_map import MosaicMap
+from xrm_control.roi.outlines import outlined
 from xrm_control.roi.thickness import thickness_map
 from xrm_control.roi.whitening import ANY, ROUND, candidates
 
@@ -163,6 +165,8 @@ def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: 
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
         wanted = candidates(residual, seen, radii, forms, blur_px, least=_LEAST_SIGMA, spacing=_SPACING)
+        if not crowded:
+            wanted = outlined(residual, weight, smallest, largest).and_also(wanted)
         more = take(
             residual, weight, wanted, blur_px, fraction=_LEAST_SHARE, least_fall=_LEAST_EVIDENCE, crowded=crowded
         )
@@ -170,12 +174,14 @@ def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: 
         if number == 0 and len(bodies):
             blur_px = blur_of(chords, weight, bodies)
             residual = chords - shadow(bodies, chords.shape, blur_px)
+        bodies = merged(residual, weight, bodies, blur_px)
         bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
         if len(more) <= (_FEW if crowded else _FEW_FREE) * len(bodies):
             if crowded:
                 break
             crowded = True
     bodies = settle(residual, weight, bodies, blur_px, rounds=2, choose=True)
+    bodies = merged(residual, weight, bodies, blur_px)
     bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
     bodies = settle(residual, weight, bodies, blur_px, rounds=3)
     return bodies.where(_inside(bodies, chords.shape))
