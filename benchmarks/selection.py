@@ -145,7 +145,8 @@ def outcome(strip: Strip, strategy: RoiStrategy) -> Outcome:
 def blank() -> MosaicMap:
     """The mosaic's extent; the strategies are handed the particles."""
     columns, rows = (round(side / PIXEL_UM) for side in SIZE_UM)
-    return MosaicMap(np.ones((rows, columns), np.float32), PIXEL_UM, *((PIXEL_UM - side) / 2 for side in SIZE_UM))
+    left_um, top_um = ((PIXEL_UM - side) / 2 for side in SIZE_UM)
+    return MosaicMap(np.ones((rows, columns), np.float32), PIXEL_UM, left_um, top_um)
 
 
 def measured(strip: Strip, rois: Sequence[Roi]) -> Rows:
