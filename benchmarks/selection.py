@@ -145,8 +145,8 @@ def outcome(strip: Strip, strategy: RoiStrategy) -> Outcome:
 def blank() -> MosaicMap:
     """The mosaic's extent; the strategies are handed the particles."""
     columns, rows = (round(side / PIXEL_UM) for side in SIZE_UM)
-    left_um, top_um = ((PIXEL_UM - side) / 2 for side in SIZE_UM)
-    return MosaicMap(np.ones((rows, columns), np.float32), PIXEL_UM, left_um, top_um)
+    left, top = ((PIXEL_UM - side) / 2 for side in SIZE_UM)
+    return MosaicMap(np.ones((rows, columns), np.float32), PIXEL_UM, left, top)
 
 
 def measured(strip: Strip, rois: Sequence[Roi]) -> Rows:
@@ -164,7 +164,7 @@ def measured(strip: Strip, rois: Sequence[Roi]) -> Rows:
                     "equivalent_diameter_um": d_um,
                     "void_count": int(strip.voided[at]),
                     "touches_boundary": 0,
-                    "weight": 1 / whole_probability(d_um, 0.0, half_um, half_um)[0],
+                    "weight": 1 / whole_probability(d_um, d_um / 2 - roi.z_um, half_um, half_um)[0],
                 }
             )
     return Rows.of(rows, KNOWN_PARTICLE_COLUMNS)
@@ -172,7 +172,8 @@ def measured(strip: Strip, rois: Sequence[Roi]) -> Rows:
 
 def _whole(strip: Strip, roi: Roi, margin_um: float = _CUT_UM) -> NDArray[np.bool_]:
     room = FIELD_UM / 2 - margin_um - strip.d_um / 2
-    return (np.abs(strip.x_um - roi.x_um) <= room) & (np.abs(strip.y_um - roi.y_um) <= room)
+    from_axis = np.hypot(strip.x_um - roi.x_um, strip.d_um / 2 - roi.z_um)
+    return (from_axis <= room) & (np.abs(strip.y_um - roi.y_um) <= room)
 
 
 @dataclass(frozen=True)

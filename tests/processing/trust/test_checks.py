@@ -102,7 +102,7 @@ def test_what_the_specimen_holds_is_what_is_found(seed: int) -> None:
     inside = [
         ball
         for ball in faults.bed(seed)
-        if abs(ball.x_um) + ball.radius_um <= across and abs(ball.z_um) + ball.radius_um <= along
+        if np.hypot(ball.x_um, ball.y_um) + ball.radius_um <= across and abs(ball.z_um) + ball.radius_um <= along
     ]
     (found,) = judged(evidence_of(Region(scan(seed), expected=len(inside))), (ExpectedCheck(),))
     assert found.verdict is TrustVerdict.PASS, found

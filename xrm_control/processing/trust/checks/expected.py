@@ -81,10 +81,11 @@ class ExpectedCheck(TrustCheck):
 
 
 def room(particles: Rows, roi: RoiRecord, margin_um: float) -> NDArray[np.float64]:
-    """How far each particle (n,) lies within the window less its margin, um; negative where it does not wholly, and
-    minus infinity where it is too small for the mosaic.
+    """How far each particle (n,) stays within the window less its margin as the sample turns, um; negative where it
+    does not wholly, and minus infinity where it is too small for the mosaic.
     """
     radius = particles.numbers(Particle.equivalent_diameter_um) / 2
-    across = roi.width_um / 2 - margin_um - np.abs(particles.numbers(Particle.x_um)) - radius
+    from_axis = np.hypot(particles.numbers(Particle.x_um), particles.numbers(Particle.y_um))
+    across = roi.width_um / 2 - margin_um - from_axis - radius
     along = roi.height_um / 2 - margin_um - np.abs(particles.numbers(Particle.z_um)) - radius
     return np.where(2 * radius >= SMALLEST_UM, np.minimum(across, along), -np.inf)
