@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from xrm_control.cli import alert, arguments, calibrate, commands, compare, rehearse, service, streams
+from xrm_control.cli import alert, arguments, calibrate, commands, compare, misuse, rehearse, service, streams
 from xrm_control.cli.files import analyze, export, reconstruct
 from xrm_control.cli.handoff import handoff
 from xrm_control.cli.ioc_command import ioc
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from xrm_control import app
     from xrm_control.contracts.plan import Plan
     from xrm_control.contracts.results import RunResults
-
-# What typer raises for wrong arguments: of click, or in newer versions of its own.
-_Misuse: type[Exception] = typer.BadParameter.__mro__[1]
 
 cli = typer.Typer(
     name="xrm",
@@ -83,24 +80,14 @@ def _carry_out() -> int:
         code = cli(standalone_mode=False)
     except XrmError as error:
         return _fail(error)
-    except _Misuse as error:
-        return _misused(error)
+    except misuse.MISUSE as error:
+        told = misuse.told(error)
+        return ExitCode.USAGE if told is None else _fail(told)
     except KeyboardInterrupt:
         return _fail(Interrupted("interrupted"))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return code if isinstance(code, int) else 0
-
-
-def _misused(error: Any) -> int:
-    """A command that is none, or with arguments that it does not have."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        error.show()
-        return error.exit_code
-    # Explanations of types are paragraphs of their own; an option cut short knows no command.
-    what = " ".join(error.format_message().split()).rstrip(".")
-    command = error.ctx.command_path if error.ctx is not None else "xrm"
-    return _fail(RecipeError(what, where=command, remedy=f"see `{command} --help`"))
 
 
 def _fail(error: XrmError) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Mosaics whose particles are found reach 0.035 and 1.02, single tiles and 84 % of cover among them; two layers are
+# Mosaics whose particles are found reach 0.035 and 1.09, single tiles and 84 % of cover among them; two layers are
 # beyond 1.2, more are beyond 0.08, an empty strip with bubbles or wrinkles beyond 0.09.
 _MOST_UNEVEN, _MOST_OVERLAP = 0.06, 1.15
 _SMOOTH_PX = 3.0
