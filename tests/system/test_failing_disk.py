@@ -120,7 +120,7 @@ def _set_aside(folder: Path) -> bool:
 
 
 def lost(ending: Ending, folder: Path, frames: int) -> list[str]:
-    """What was acknowledged and is not there, and a success (5: with a doubt, or less than was asked for) that is none."""
+    """What was acknowledged and is not there, and a success that is none; 5: with a doubt, or incomplete."""
     try:
         with JournalReader.open(folder / "journal.sqlite") as journal:
             stored = {plan.frame_id for plan, _ in journal.stored_frames()}
