@@ -30,15 +30,14 @@ class Moves:
 
 
 def moves(evidence: RegionEvidence) -> Moves | None:
-    """Of the brighter half of the views, which see little beyond the volume; None without a volume over all rows."""
+    """Of the half of the views whose dark places are brightest, which see little beyond the volume; None without a
+    volume over all rows. Their means would not do: a view along the strip shows much air, and the strip all the darker.
+    """
     volume = evidence.small_volume
     if volume is None:
         return None
     looks = evidence.looks
-    bright = looks.images.mean(axis=(1, 2))
-    if evidence.projector.side != evidence.projector.columns:
-        # Beside the axis a view along the strip shows much air, and the strip all the darker.
-        bright = np.quantile(looks.images, _DARK, axis=(1, 2))
+    bright = np.quantile(looks.images, _DARK, axis=(1, 2))
     candidates = np.flatnonzero(bright >= np.median(bright))
     count = len(candidates)
     chosen = candidates[np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(int))]

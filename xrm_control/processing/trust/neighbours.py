@@ -87,7 +87,7 @@ def differences(evidence: RegionEvidence) -> Differences | str:
         away[max(row - _REACH, 0) : row + _REACH + 1, max(column - _REACH, 0) : column + _REACH + 1] = False
         away = away if away.any() else ~away
         elsewhere[pair] = blocks[pair][away].sum() / max(float(around[pair][away].sum()), least)
-    light = _light(looks.images, theta)[order]
+    light = _light(looks.images)[order]
     dark = np.minimum(light[1:], light[:-1]) < np.quantile(light, _DARK_SHARE)
     places = np.stack([rows[worst // len(columns)], columns[worst % len(columns)]], axis=1) * looks.bin
     return Differences(
@@ -100,13 +100,9 @@ def differences(evidence: RegionEvidence) -> Differences | str:
     )
 
 
-def _light(images: Images, theta_deg: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How dark each view is (n,): of a full turn where it is darkest, since beside an axis near the edge of the field a
-    view along the strip shows much air.
-    """
-    if is_full_turn(theta_deg):
-        return np.quantile(images, _ALONG, axis=(1, 2)).astype(np.float64)
-    return images.mean(axis=(1, 2)).astype(np.float64)
+def _light(images: Images) -> NDArray[np.float64]:
+    """How bright each view is (n,) where it is darkest: along the strip it shows air beside what no light passes."""
+    return np.quantile(images, _ALONG, axis=(1, 2)).astype(np.float64)
 
 
 def _along(light: NDArray[np.float64], theta_deg: NDArray[np.floating]) -> NDArray[np.bool_]:
