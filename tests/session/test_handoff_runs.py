@@ -28,6 +28,15 @@ roi = json.loads(handoff.read_text())["roi"]
 rows = ["particle_id,roi,x_um,y_um,z_um,volume_um3,equivalent_diameter_um,touches_boundary,weight"]
 rows += [f"{n},{roi},{n},0,-{n},113.1,6,{int(n == 3)},1" for n in (1, 2, 3)]
 """
+# As many whole ones as the mosaic promises, and one that is cut: a core that found fewer would be doubted.
+PROMISED = (
+    LEAST
+    + """
+expected = json.loads((handoff.parent.parent / "rois.json").read_text())["rois"][0]["expected_particles"]
+numbers = range(1, expected + 2)
+rows[1:] = [f"{n},{roi},{n % 5 * 4 - 8},0,{n // 5 * 4 - 8},113.1,6,{int(n > expected)},1" for n in numbers]
+"""
+)
 WRITES = "(out / 'particles.csv').write_text('\\n'.join(rows) + '\\n')\n"
 
 
@@ -37,10 +46,11 @@ def night(folder: Path, program: str, **handoff: Any) -> Night:
 
 def test_the_least_that_a_core_may_give_back_makes_a_complete_run(tmp_path: Path) -> None:
     # Views enough for particles of the size that is wanted: nothing else is to be doubted.
-    run = Night(tmp_path, handoff={"command": [sys.executable, "-c", LEAST + WRITES]}, scan=SHORT["scan"])
+    run = Night(tmp_path, handoff={"command": [sys.executable, "-c", PROMISED + WRITES]}, scan=SHORT["scan"])
     assert (run.error, run.code, run.results["verdict"]["status"]) == (None, 0, Verdict.COMPLETE)
     counts = run.results["counts"]
-    assert (counts["particles"], counts["whole_particles"], counts["voids"]) == (3, 2, None)
+    expected = json.loads((run.folder / "rois.json").read_text())["rois"][0]["expected_particles"]
+    assert (counts["particles"], counts["whole_particles"], counts["voids"]) == (expected + 1, expected, None)
     population, table = run.results["population"], run.results["table1"]
     assert population["equivalent_diameter_um"]["mean"] == pytest.approx(6)
     assert "voided_fraction" not in population
@@ -57,7 +67,7 @@ def test_the_least_that_a_core_may_give_back_makes_a_complete_run(tmp_path: Path
     assert not {"radii", "roughness"} & set(page.parts)
     assert "Voids were not looked for" in page.parts["distributions"].text
     assert [image["alt"] for image in page.parts["distributions"].images] == [
-        "Particles: equivalent diameter: distribution of 2 values"
+        f"Particles: equivalent diameter: distribution of {expected} values"
     ]
     assert [row[0] for row in page.parts["table1"].tables[0]] == [
         "Quantity", "particle volume V", "particle equivalent diameter dₑ", "particles counted",
@@ -65,10 +75,18 @@ def test_the_least_that_a_core_may_give_back_makes_a_complete_run(tmp_path: Path
     assert [row[0] for row in page.parts["statistics"].tables[0]][1:3] == ["volume (µm³)", "equivalent diameter (µm)"]
 
 
+def test_a_core_that_finds_less_than_the_mosaic_shows_is_doubted(tmp_path: Path) -> None:
+    run = Night(tmp_path, handoff={"command": [sys.executable, "-c", LEAST + WRITES]}, scan=SHORT["scan"])
+    assert (run.code, run.results["verdict"]["status"]) == (5, Verdict.DOUBT)
+    assert "2 whole particles in the window for" in " ".join(run.results["verdict"]["reasons"])
+
+
 def test_the_run_s_own_table_holds_the_regions(tmp_path: Path) -> None:
     run = night(tmp_path, LEAST + WRITES)
     whole, region = ((run.folder / name).read_text() for name in ("particles.csv", "roi-01/particles.csv"))
-    assert whole == region
+    # By what particles count in the population is the run's own.
+    assert [line.rpartition(",")[0] for line in whole.splitlines()] == region.splitlines()
+    assert whole.splitlines()[0].rpartition(",")[2] == "population_weight"
     assert not (run.folder / "voids.csv").exists()
     told = json.loads((run.folder / "columns.json").read_text())
     assert [column["name"] for column in told["particles"]] == whole.splitlines()[0].split(",")
