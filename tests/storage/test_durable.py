@@ -15,6 +15,7 @@ import pytest
 
 from xrm_control.core.errors import StorageError
 from xrm_control.storage.durable import (
+    disk_watched,
     durable_file,
     free_bytes,
     make_folder,
@@ -259,3 +260,24 @@ def test_folders(tmp_path: Path) -> None:
         write_durable(tmp_path / "none" / "a", b"")
     with pytest.raises(StorageError, match="no folder"):
         publish_folder(tmp_path / "file", tmp_path / "f")
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_what_the_disk_refuses_others_is_told_with_its_place(tmp_path: Path, code: int) -> None:
+    with pytest.raises(StorageError, match="the analysis cannot go on") as told, disk_watched("the analysis", tmp_path):
+        raise OSError(code, os.strerror(code))
+    assert told.value.where == str(tmp_path)
+
+
+def test_a_full_device_below_another_s_writer_is_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StorageError, match="the disk is full"),
+        disk_watched("the analysis", tmp_path),
+        open("/dev/full", "wb", buffering=0) as full,
+    ):
+        full.write(b"x")
+
+
+def test_what_is_no_trouble_of_the_disk_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), disk_watched("the analysis", tmp_path):
+        (tmp_path / "missing").read_bytes()

@@ -104,11 +104,19 @@ def faults_of(ending: Ending, out: Path, fault: Fault, frames: int = FRAMES) -> 
     if ending.code not in (0, 5) and not ending.error and not ending.traceback:
         found.append(f"exit {ending.code} without a word")
     folders = list(out.iterdir())
+    if any("[Errno" in reason for reason in [ending.error, *_reasons(out)]):
+        found.append(f"a reason without its file: {[ending.error, *_reasons(out)]}")
     if len(folders) == 1 and (folders[0] / "journal.sqlite").exists():
         found += lost(ending, folders[0], frames)
     elif ending.kept or ending.code in (0, 5):
         found.append("frames were acknowledged without a journal")
     return found
+
+
+def _reasons(out: Path) -> list[str]:
+    """What the run's verdict gives as its reasons, where there is one."""
+    found = next(out.glob("*/results.json"), None)
+    return list(RESULTS.read(found).verdict.reasons) if found else []
 
 
 def _set_aside(folder: Path) -> bool:

@@ -29,7 +29,7 @@ from xrm_control.processing.volumes import OnRows, VolumeJob, assemble_volume, m
 from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preview_picture import preview_png
-from xrm_control.storage.durable import PART_SUFFIX, publish_file, sha256_file
+from xrm_control.storage.durable import PART_SUFFIX, disk_watched, publish_file, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
@@ -180,7 +180,10 @@ def clear_scratch(place: Path) -> None:
 @contextlib.contextmanager
 def _scratch(work: str, place: Path) -> Generator[Path, None, None]:
     """A folder for one try alone: a worker that was given up may still be writing beside the one that took over."""
-    with tempfile.TemporaryDirectory(
-        prefix=f"{work}-", suffix=PART_SUFFIX, dir=place, ignore_cleanup_errors=True
-    ) as name:
+    with (
+        disk_watched(f"the {work}", place),
+        tempfile.TemporaryDirectory(
+            prefix=f"{work}-", suffix=PART_SUFFIX, dir=place, ignore_cleanup_errors=True
+        ) as name,
+    ):
         yield Path(name)

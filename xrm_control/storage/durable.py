@@ -22,6 +22,7 @@ from xrm_control.core.errors import StorageError
 PART_SUFFIX = ".part"
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_OF_THE_DISK = _FULL | {errno.EIO, errno.EROFS}
 _NO_SUCH_CALL = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -187,6 +188,17 @@ def fsync_path(path: Path) -> None:
         _fsync(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def disk_watched(what: str, path: Path) -> Iterator[None]:
+    """Work in the folder `path` by others' readers and writers: what the disk refuses them is a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError) or error.errno not in _OF_THE_DISK:
+            raise
+        raise storage_error(f"{what} cannot go on", Path(os.fsdecode(error.filename or path)), error) from error
 
 
 def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None = None) -> StorageError:
