@@ -199,6 +199,9 @@ def test_a_second_session_is_refused_and_touches_nothing(tmp_path: Path, slow: I
     second: list[subprocess.CompletedProcess[str]] = []
 
     def intrude() -> None:
+        # Else a busy machine starts the second when the first has ended.
+        (first,) = (tmp_path / "runs").iterdir()
+        app.send(first, Pause(), within_s=120.0)
         folder = tmp_path / "second"
         folder.mkdir()
         instrument = {"backend": "epics", "map": epics_map(slow.prefix).model_dump(mode="json")}
@@ -214,6 +217,7 @@ def test_a_second_session_is_refused_and_touches_nothing(tmp_path: Path, slow: I
                 timeout=600,
             )
         )
+        app.send(first, Continue(), within_s=120.0)
 
     run = Run(tmp_path, slow, {"mosaic/tile_r00_c01": intrude})
     assert run.is_whole(), run.error

@@ -21,6 +21,7 @@ from xrm_control.contracts.results import RegionResults
 from xrm_control.core.errors import DataError
 from xrm_control.core.origins import Origins
 from xrm_control.processing.measured import read_tables
+from xrm_control.processing.trust.of_file import doubts_of
 from xrm_control.recipe.loading import load_document
 from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import Reconstruction, ReconstructionSpec, reconstruct_scan
@@ -68,6 +69,7 @@ def reconstruct(
     method: str | None = None,
     overrides: Overrides | None = None,
     out: str | Path | None = None,
+    checks: bool = True,
 ) -> Reconstruction:
     """A scan into a volume, (z, y, x) float32 in 1/um, in memory (`xrm reconstruct` makes large ones in parts).
 
@@ -77,6 +79,7 @@ def reconstruct(
     options: what else is to be said of a file, as by the options of `xrm reconstruct`.
     method: fourier (default), fbp, sirt, cgls, tv, or another that is installed; overrides: of the recipe's
     `reconstruction:` part, ``{"rotation_axis": 512.5}``. out: a new .ome.tif to write it into besides.
+    checks: hold the views against each other and against the volume; what speaks against it stands in `doubts`.
 
     Raises DataError for data, RecipeError for settings that do not fit.
     """
@@ -95,6 +98,9 @@ def reconstruct(
     else:
         scan = _scan_of(np.asarray(source), theta_deg, flats, darks, pixel_size_um, normalised)
     result = reconstruct_scan(scan, spec)
+    if checks:
+        found = doubts_of(scan, spec, [result.volume], result.rotation_axis_px, result.quality)
+        result = dataclasses.replace(result, doubts=tuple(doubt.text for doubt in found))
     if target is not None:
         write_volume(target, [result.volume], result.voxel_size_um, origins=result.origins)
     return result

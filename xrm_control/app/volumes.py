@@ -23,6 +23,7 @@ from xrm_control.core.geometry import Pose
 from xrm_control.core.memory import require_memory
 from xrm_control.core.origins import Origins
 from xrm_control.processing.scans import FileScan, RunScan
+from xrm_control.processing.trust.of_file import FileDoubt, doubts_of
 from xrm_control.processing.volumes import (
     LOCK,
     ScanSource,
@@ -49,7 +50,9 @@ from xrm_control.storage.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class ReconstructedFile:
-    """A volume that was written; shape (z, y, x); quality by name; origins of scale and angles."""
+    """A volume that was written; shape (z, y, x); quality by name; origins of scale and angles; doubts: what the scan
+    itself says against it.
+    """
 
     path: Path
     shape: tuple[int, int, int]
@@ -58,6 +61,7 @@ class ReconstructedFile:
     quality: Mapping[str, float]
     origins: Origins
     warnings: tuple[str, ...]
+    doubts: tuple[FileDoubt, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """For JSON and for people, in the order in which it is shown."""
@@ -71,6 +75,7 @@ class ReconstructedFile:
             **self.quality,
             **({"notes": list(self.origins.notes)} if self.origins.notes else {}),
             **({"warnings": "; ".join(self.warnings)} if self.warnings else {}),
+            **({"doubts": [doubt.text for doubt in self.doubts]} if self.doubts else {}),
         }
 
 
@@ -85,12 +90,14 @@ def reconstruct(
     workers: int | None = None,
     on_rows: Callable[[int, int], None] | None = None,
     replace: bool = False,
+    checks: bool = True,
 ) -> ReconstructedFile:
     """A scan in any known file format, or of a region of a run -> volume as OME-TIFF, with its figures of quality.
 
     told: what the operator says of the scan, before what its file says. A large scan is made in parts by `workers`
     processes (as many as CPUs), and taken up again where it was left; `on_rows(done, of)` hears how far it is.
-    replace: whether a volume that is there already may be written over.
+    replace: whether a volume that is there already may be written over. checks: whether the views are held against
+    each other and the volume afterwards.
     """
     if target.suffix.lower() not in (".tif", ".tiff"):
         raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")
@@ -107,6 +114,9 @@ def reconstruct(
     with _parts_made(job, workers, on_rows):
         volume = assemble_volume(job)
         write(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
+        doubts = (
+            doubts_of(found.scan.load(), spec, volume.parts, volume.rotation_axis_px, volume.quality) if checks else ()
+        )
         remove_parts(job)
     return ReconstructedFile(
         path=target,
@@ -116,6 +126,7 @@ def reconstruct(
         quality=volume.quality,
         origins=found.origins,
         warnings=volume.warnings,
+        doubts=doubts,
     )
 
 

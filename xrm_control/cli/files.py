@@ -12,6 +12,7 @@ import typer
 from xrm_control.cli import arguments
 from xrm_control.cli.kinds import complete
 from xrm_control.cli.plain import PlainConsole
+from xrm_control.core.exit_code import ExitCode
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
@@ -56,6 +57,7 @@ def reconstruct(
         int | None, typer.Option(min=1, max=64, help="processes for a large scan; none: as many as CPUs")
     ] = None,
     memory_gb: Annotated[float | None, typer.Option(help="about what one process may take; none: 2")] = None,
+    checks: Annotated[bool, typer.Option(help="hold the views against each other and against the volume")] = True,
     replace: Replace = False,
     json_: AsJson = False,
 ) -> None:
@@ -81,8 +83,11 @@ def reconstruct(
             workers=workers,
             on_rows=on_rows,
             replace=replace,
+            checks=checks,
         )
     _json(made.as_dict()) if json_ else _figures(made.as_dict())
+    if made.doubts:
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def analyze(

@@ -94,7 +94,8 @@ class Reconstruction:
     """volume (rows, columns, columns) float32 in 1/um, [z, y, x], the rotation axis in the middle of y and x.
 
     rows: detector rows it covers. rotation_axis_px: absolute column. quality: figures by name. warnings: by the method.
-    origins: where the scale and the angles are from, and what was left out.
+    origins: where the scale and the angles are from, and what was left out. doubts: what the scan itself says against
+    the volume, where that was looked at.
     """
 
     volume: NDArray[np.float32]
@@ -104,6 +105,7 @@ class Reconstruction:
     quality: dict[str, float]
     warnings: tuple[str, ...]
     origins: Origins = NOT_SAID
+    doubts: tuple[str, ...] = ()
 
 
 def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
@@ -126,6 +128,12 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
     if tilt_deg:
         seen = levelled(seen, tilt_deg)
     axis = find_rotation_axis(seen, theta[views])
+    if not axis.told:
+        doubts = (
+            *doubts,
+            "rotation axis: opposite views show no more than noise; the middle of the detector is taken: state "
+            "reconstruction.rotation_axis, or take a sample with more in it",
+        )
     pairs = tuple((int(views[one]), int(views[other])) for one, other in axis.pairs)
     axis = replace(axis, pairs=pairs, tilt_deg=tilt_deg)
     return Prepared(pixel_um, axis, references, _is_half(scan, spec, axis), doubts)

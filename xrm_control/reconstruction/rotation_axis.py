@@ -23,6 +23,9 @@ _MARGIN_PX = 4
 _LEAST_OVERLAP_PX = 8
 _BLOCKS = 16
 _PARTLY = 0.2  # of the columns
+# Standard deviations by which two views are more alike than noise is: below 4 in noise alone, 12 with one faint ball.
+_LEAST_SIGMAS = 5.0
+_GRAIN_PX = 2 * math.sqrt(math.pi) * _LOW_PASS_PX  # noise that was smoothed so is the same over so many pixels
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class RotationAxis:
     """column_px: absolute, pixel centres at whole numbers. uncertainty_px: one sigma. pairs: views compared.
 
     noise_px: the part of the uncertainty that noise in the views makes, whatever else parts one pair from another.
-    tilt_deg: of the detector against it; the column is that of views that are turned back by it.
+    tilt_deg: of the detector against it; the column is that of views that are turned back by it. told: whether the
+    views tell it at all; else it is taken to be in the middle, and may be anywhere.
     """
 
     column_px: float
@@ -38,12 +42,16 @@ class RotationAxis:
     pairs: tuple[tuple[int, int], ...]
     noise_px: float = 0.0
     tilt_deg: float = 0.0
+    told: bool = True
 
 
 @dataclass(frozen=True)
 class _Match:
+    """sigmas: by how much the two are more alike than noise would be."""
+
     shift_px: float
     uncertainty_px: float
+    sigmas: float = math.inf
 
 
 def opposite_pairs(theta_deg: NDArray[np.floating], tolerance_steps: float = 1.5) -> list[tuple[int, int]]:
@@ -76,8 +84,8 @@ def find_rotation_axis(transmissions: NDArray[np.float32], theta_deg: NDArray[np
     """The axis from all opposite pairs among the views.
 
     transmissions (n, rows, columns); theta_deg (n,). Where the best pair misses 180 degrees, what the sample turns in
-    between is measured between neighbouring views and taken off. Raises DataError where no pair exists or nothing in
-    it has contrast.
+    between is measured between neighbouring views and taken off. Pairs that show no more than noise do not count.
+    Raises DataError where no pair exists or nothing in it has contrast.
     """
     theta = np.asarray(theta_deg, float)
     pairs = opposite_pairs(theta)
@@ -85,12 +93,17 @@ def find_rotation_axis(transmissions: NDArray[np.float32], theta_deg: NDArray[np
     shifts, errors = [], []
     for first, second in pairs:
         match = _overlapping(transmissions[first][:, ::-1], transmissions[second])
+        if match.sigmas < _LEAST_SIGMAS:
+            continue
         turn = theta[second] - theta[first] - 180.0
         drift = _Match(0.0, 0.0)
         if abs(turn) > 0.02:
             drift = _turning(transmissions, theta, first, second, turn)
         shifts.append(match.shift_px - drift.shift_px)
         errors.append(math.hypot(match.uncertainty_px, drift.uncertainty_px))
+    if not shifts:
+        anywhere_px = columns / math.sqrt(12)
+        return RotationAxis((columns - 1) / 2, anywhere_px, tuple(pairs), anywhere_px, told=False)
     spread = np.std(shifts, ddof=1) if len(shifts) > 1 else 0.0
     noise = float(np.median(errors))
     error = max(noise, float(spread)) / math.sqrt(len(shifts))
@@ -109,11 +122,13 @@ def _overlapping(moving: NDArray[np.float32], fixed: NDArray[np.float32]) -> _Ma
     """
     match = _match(_prepared(moving), _prepared(fixed))
     by, columns = round(match.shift_px), moving.shape[1]
-    if not _PARTLY * columns < abs(by) < columns - 2 * _LEAST_OVERLAP_PX:
+    if match.sigmas < _LEAST_SIGMAS or not _PARTLY * columns < abs(by) < columns - 2 * _LEAST_OVERLAP_PX:
         return match
     own, other = (moving[:, :-by], fixed[:, by:]) if by > 0 else (moving[:, -by:], fixed[:, :by])
     found = _match(_prepared(own), _prepared(other))
-    return _Match(by + found.shift_px, found.uncertainty_px) if abs(found.shift_px) < _MARGIN_PX else match
+    return (
+        _Match(by + found.shift_px, found.uncertainty_px, found.sigmas) if abs(found.shift_px) < _MARGIN_PX else match
+    )
 
 
 def views_for_axis(theta_deg: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -165,7 +180,7 @@ def _match(moving: NDArray[np.float64], fixed: NDArray[np.float64]) -> _Match:
     from scipy.interpolate import CubicSpline
     from scipy.optimize import fminbound
 
-    coarse = _coarse_shift(moving, fixed)
+    coarse, sigmas = _coarse_shift(moving, fixed)
     columns = fixed.shape[1]
     # Both images are moved by half, in opposite directions, so that interpolation smooths both alike.
     margin = math.ceil(abs(coarse) / 2 + _MARGIN_PX)
@@ -181,11 +196,11 @@ def _match(moving: NDArray[np.float64], fixed: NDArray[np.float64]) -> _Match:
     found = fminbound(lambda shift_px: float(np.mean(difference(shift_px) ** 2)), coarse - 1.5, coarse + 1.5, xtol=1e-4)
     best = float(np.asarray(found))
     slope = (first(grid - best / 2, 1) + second(grid + best / 2, 1)) / 2
-    return _Match(best, _standard_error(difference(best), slope))
+    return _Match(best, _standard_error(difference(best), slope), sigmas)
 
 
-def _coarse_shift(moving: NDArray[np.float64], fixed: NDArray[np.float64]) -> int:
-    """The whole-pixel shift of best correlation, each shift normalised by its own overlap."""
+def _coarse_shift(moving: NDArray[np.float64], fixed: NDArray[np.float64]) -> tuple[int, float]:
+    """The whole-pixel shift of best correlation, each shift normalised by its own overlap, and its significance."""
     columns = fixed.shape[1]
     size = 2 * columns
     spectrum = np.conj(np.fft.rfft(moving, size, axis=1)) * np.fft.rfft(fixed, size, axis=1)
@@ -206,7 +221,14 @@ def _coarse_shift(moving: NDArray[np.float64], fixed: NDArray[np.float64]) -> in
             remedy="check that beam and sample are in the field of view, or give rotation_axis as a column",
         )
     score = products[shifts % size] / np.sqrt(np.maximum(energy, 1e-3 * energy_moving[-1] * energy_fixed[-1]))
-    return int(shifts[np.argmax(score)])
+    best = int(np.argmax(score))
+    return int(shifts[best]), _significance(float(score[best]), len(fixed), columns - abs(int(shifts[best])))
+
+
+def _significance(correlation: float, rows: int, columns: int) -> float:
+    """Standard deviations of a correlation of smoothed noise (Fisher 1921)."""
+    grains = rows * columns / (_GRAIN_PX**2 if rows > 3 else _GRAIN_PX)
+    return math.atanh(min(correlation, 1 - 1e-9)) * math.sqrt(max(grains - 3, 0.0))
 
 
 def _standard_error(difference: NDArray[np.float64], slope: NDArray[np.float64]) -> float:

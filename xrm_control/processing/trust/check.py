@@ -22,6 +22,10 @@ class TrustCheck(Spec):
     """
 
     source: ClassVar[str] = ""
+    of_views: ClassVar[bool] = False
+    """Whether it needs no more than views and volume, and so judges a file of another instrument too."""
+    of_places: ClassVar[bool] = False
+    """Whether it looks at where things are in the views, as they were taken."""
 
     @abstractmethod
     def look(self, evidence: RegionEvidence) -> CheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +29,23 @@ _MOST_COLUMNS = 256
 _VIEWS_AT_A_TIME = 32
 
 Images = NDArray[np.float32]
+
+
+class Slabs:
+    """A volume (z, y, x) in parts along z, left where they are; some planes of it at a time."""
+
+    def __init__(self, parts: Sequence[NDArray[Any]]) -> None:
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
+        self.shape = (int(self._ends[-1]), *parts[0].shape[1:])
+
+    def planes(self, first: int, end: int) -> NDArray[Any]:
+        """Those from `first` to below `end`."""
+        starts = self._ends - [len(part) for part in self._parts]
+        cuts = zip(self._parts, starts, self._ends, strict=True)
+        return np.concatenate(
+            [part[max(first - start, 0) : end - start] for part, start, stop in cuts if start < end and stop > first]
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +80,7 @@ class RegionEvidence:
     spec: ReconstructionSpec
     quality: QualityMetrics
     particles: Rows | None
-    volume: NDArray[Any] | None
+    volume: NDArray[Any] | Slabs | None
     labels: NDArray[Any] | None
     phases: NDArray[Any] | None
     roi: RoiRecord | None
@@ -97,11 +115,11 @@ class RegionEvidence:
     @cached_property
     def looks(self) -> Looks:
         """All views of a small scan, every second or so of a large one."""
-        count, _, columns = self.scan.projections.shape
+        count, rows, columns = self.scan.projections.shape
         # In even steps: what changes from view to view is compared.
         most = _MOST_VIEWS * (2 if is_full_turn(self.theta_deg) else 1)
         chosen = np.arange(0, count, -(-count // most), dtype=np.int64)
-        size = -(-columns // _MOST_COLUMNS)
+        size = min(-(-columns // _MOST_COLUMNS), rows)
         images: list[Images] = []
         starved: list[NDArray[np.float64]] = []
         bright: list[NDArray[np.float64]] = []
@@ -180,11 +198,12 @@ def _smaller(images: Images, size: int) -> Images:
     return cut.reshape(n, rows // size, size, columns // size, size).mean(axis=(2, 4), dtype=np.float32)
 
 
-def _binned(volume: NDArray[Any], size: int) -> Images:
+def _binned(volume: NDArray[Any] | Slabs, size: int) -> Images:
+    whole = volume if isinstance(volume, Slabs) else Slabs([volume])
     if size == 1:
-        return np.asarray(volume, np.float32)
+        return np.asarray(whole.planes(0, whole.shape[0]), np.float32)
     slabs = [
-        _smaller(np.asarray(volume[first : first + size], np.float32), size).mean(axis=0, dtype=np.float32)
-        for first in range(0, volume.shape[0] // size * size, size)
+        _smaller(np.asarray(whole.planes(first, first + size), np.float32), size).mean(axis=0, dtype=np.float32)
+        for first in range(0, whole.shape[0] // size * size, size)
     ]
     return np.stack(slabs)

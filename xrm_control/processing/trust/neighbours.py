@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.processing.trust.evidence import Images, RegionEvidence
-from xrm_control.reconstruction.filters import local_means, medians
+from xrm_control.processing.trust.evidence import BAND_HIGH_PX, BAND_LOW_PX, Images, RegionEvidence
+from xrm_control.reconstruction.filters import banded, local_means, medians
 from xrm_control.reconstruction.half_acquisition import is_full_turn
 
 _LEAST_VIEWS = 12
@@ -55,14 +55,14 @@ def differences(evidence: RegionEvidence) -> Differences | str:
     wide = evidence.projector.side != evidence.projector.columns
     if np.radians(usual) * reach > (_FARTHEST_WIDE_PX if wide else _FARTHEST_PX):
         return "neighbouring views lie too far apart"
-    banded = evidence.banded
-    rows, columns = _middles(banded.shape[1]), _middles(banded.shape[2])
+    views = evidence.banded
+    rows, columns = _middles(views.shape[1]), _middles(views.shape[2])
     grid = np.ix_(rows, columns)
     whole = np.empty(len(steps))
     blocks = np.empty((len(steps), len(rows), len(columns)), np.float32)
     lit = np.empty(blocks.shape, bool)
     for pair in range(len(steps)):
-        squared = (banded[order[pair + 1]] - banded[order[pair]]) ** 2
+        squared = (views[order[pair + 1]] - views[order[pair]]) ** 2
         whole[pair] = squared.mean()
         blocks[pair] = local_means(squared, _BLOCK_PX)[grid]
         lit[pair] = local_means(looks.images[order[pair]], _BLOCK_PX)[grid] > _DARK_BLOCK
@@ -98,6 +98,26 @@ def differences(evidence: RegionEvidence) -> Differences | str:
         places=places.astype(np.int64),
         elsewhere=elsewhere,
     )
+
+
+def foretold(evidence: RegionEvidence, found: Differences, pair: int) -> float:
+    """Change of one pair over the median of those around, as the volume's own projections have it; 1 without a volume.
+
+    One particle alone stands still to the view where its way turns back.
+    """
+    volume = evidence.small_volume
+    if volume is None:
+        return 1.0
+    first = max(min(pair - _AROUND // 2, len(found.views) - _AROUND), 0)
+    pairs = found.views[first : first + _AROUND]
+    theta = evidence.theta_deg[pairs]
+    one, other = (
+        np.stack([banded(image, BAND_LOW_PX, BAND_HIGH_PX) for image in evidence.projector.project(volume, of_pair)])
+        for of_pair in theta.T
+    )
+    change = ((other - one) ** 2).mean(axis=(1, 2)) / np.maximum(np.diff(theta, axis=1)[:, 0] ** 2, 1e-12)
+    usual = float(np.median(change))
+    return float(change[pair - first]) / usual if usual > 0 else 1.0
 
 
 def _light(images: Images) -> NDArray[np.float64]:

@@ -37,6 +37,8 @@ class AnglesCheck(TrustCheck):
     """Half a circle without gaps, in steps that show the smallest detail over the useful diameter."""
 
     kind: Literal["angles"] = "angles"
+    of_views: ClassVar[bool] = True
+    of_places: ClassVar[bool] = True
     source: ClassVar[str] = (
         "a wedge takes its share of every profile, about 0.5 % of mu a degree; Crowther: pi/2 x diameter / pixel "
         "views, half of which still show what is twice as large"

@@ -20,6 +20,7 @@ from xrm_control.reporting.figures.drawing import Drawing, Panel, Panels
 
 _LIMIT_PX, _SIGMAS = 0.5, 4.0
 _LEAST_ROWS = 16
+_KNOWN_PX = 2.0
 _LEAST_PAIRS, _SAME_DEG = 4, 1e-3
 
 
@@ -27,6 +28,8 @@ class AxisHalvesCheck(TrustCheck):
     """Upper and lower rows, and where there are several pairs, each half of them: a tilt or a drift parts them."""
 
     kind: Literal["axis_halves"] = "axis_halves"
+    of_views: ClassVar[bool] = True
+    of_places: ClassVar[bool] = True
     source: ClassVar[str] = "half a pixel of axis opens every point to a pixel's arc; 4 standard errors of the halves"
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
@@ -42,6 +45,12 @@ class AxisHalvesCheck(TrustCheck):
         if rows < _LEAST_ROWS:
             return self.nothing("too few rows")
         stated = evidence.quality.rotation_axis_uncertainty_px or 0.0
+        if stated > _KNOWN_PX:
+            return self.doubt(
+                f"axis is known to {stated:.1f} px only (limit {_KNOWN_PX:g}): opposite views show too little",
+                "state reconstruction.rotation_axis, or take a sample with more in it",
+                {"stated uncertainty, px": (stated, f"at most {_KNOWN_PX:g}")},
+            )
         try:
             halves = _halves(values, theta[views])
         except DataError as error:

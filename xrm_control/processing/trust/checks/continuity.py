@@ -9,7 +9,7 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.processing.trust.neighbours import Differences, differences
+from xrm_control.processing.trust.neighbours import Differences, differences, foretold
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Panel, Panels, Series
 
 _JUMP, _STILL, _LOCAL = 1.8, 0.5, 4.5
@@ -24,6 +24,8 @@ class ContinuityCheck(TrustCheck):
     """
 
     kind: Literal["continuity"] = "continuity"
+    of_views: ClassVar[bool] = True
+    of_places: ClassVar[bool] = True
     source: ClassVar[str] = (
         "change between neighbours over that of the pairs around: 0.79 to 1.47 in sound scans, in one place up to "
         "3.1; a slip of 2 px 2 to 12, a particle that moves 4 px 5 to 60, a view twice 0 to 0.2"
@@ -36,15 +38,19 @@ class ContinuityCheck(TrustCheck):
             return self.nothing(found)
         jump, local = int(np.argmax(found.change)), int(np.argmax(np.nan_to_num(found.local)))
         alike = np.where(found.even, found.change, 1.0)
-        still = np.flatnonzero(alike < _STILL)
+        still = [
+            int(pair)
+            for pair in np.flatnonzero(alike < _STILL)
+            if alike[pair] < _STILL * min(foretold(evidence, found, int(pair)), 1.0)
+        ]
         numbers = {
             "largest change between neighbours": (float(found.change[jump]), f"at most {_JUMP:g}"),
             "smallest": (float(alike.min()), f"at least {_STILL:g}"),
             "largest in one place": (float(np.nan_to_num(found.local)[local]), f"at most {_LOCAL:g}"),
         }
-        if len(still):
+        if still:
             return self.doubt(
-                f"the same again: {_named(evidence, found, int(still[0]))}"
+                f"the same again: {_named(evidence, found, still[0])}"
                 + (f" and {len(still) - 1} more pairs" if len(still) > 1 else "")
                 + f" differ less than views do that are {_step(evidence, found):.2g} degrees apart",
                 "the stage stood still, or a frame was stored twice: look at both, and take the region again",

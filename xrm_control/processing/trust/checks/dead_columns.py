@@ -21,6 +21,7 @@ class DeadColumnsCheck(TrustCheck):
     """A column that is bridged, stuck or of another gain draws rings, and rings cut particles."""
 
     kind: Literal["dead_columns"] = "dead_columns"
+    of_views: ClassVar[bool] = True
     source: ClassVar[str] = "3 % of transmission at the axis reads as a void of one pixel in 10 um of NMC; 8 sigma"
 
     def look(self, evidence: RegionEvidence) -> CheckResult:

@@ -51,7 +51,7 @@ class FacingFacesCheck(TrustCheck):
     def picture(self, evidence: RegionEvidence) -> Drawing | None:
         """See `TrustCheck.picture`."""
 
-        if evidence.labels is None or evidence.volume is None:
+        if evidence.labels is None or not isinstance(evidence.volume, np.ndarray):
             return None
         pairs = self._pairs(evidence)
         if not pairs:

@@ -23,6 +23,8 @@ class MotionCheck(TrustCheck):
     """
 
     kind: Literal["motion"] = "motion"
+    of_views: ClassVar[bool] = True
+    of_places: ClassVar[bool] = True
     source: ClassVar[str] = "jitter of 0.3 pixel costs an eighth of the voided share; a step of a pixel doubles edges"
 
     def look(self, evidence: RegionEvidence) -> CheckResult:

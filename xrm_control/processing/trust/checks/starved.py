@@ -16,6 +16,7 @@ class StarvedCheck(TrustCheck):
     """The logarithm of a few quanta is biased, and streaks between dense particles look like voids."""
 
     kind: Literal["starved_rays"] = "starved_rays"
+    of_views: ClassVar[bool] = True
     source: ClassVar[str] = (
         "with N quanta E[ln N] is low by 1/(2N), 6 % of one line integral at 8; 1 %: a streak a slice at 100 columns"
     )

@@ -18,6 +18,7 @@ class TransmissionCheck(TrustCheck):
     """No sample amplifies: pixels brighter than the flats mean that flats and projections do not fit."""
 
     kind: Literal["transmission"] = "transmission"
+    of_views: ClassVar[bool] = True
     source: ClassVar[str] = "Beer and Lambert: transmission is at most 1; noise from the references, drift 2 %"
 
     def look(self, evidence: RegionEvidence) -> CheckResult:

@@ -1,0 +1,75 @@
+"""A scan of another instrument judged after it was reconstructed: the checks that need its views and volume alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.trust import CheckResult, TrustVerdict
+from xrm_control.core.sample import SampleSpec
+from xrm_control.processing.trust.check import all_checks
+from xrm_control.processing.trust.evidence import RegionEvidence, Slabs
+from xrm_control.processing.trust.judging import judged
+from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.spec import ReconstructionSpec
+
+_LEAST_ROWS = 16  # of the views, made small
+
+
+@dataclass(frozen=True)
+class FileDoubt:
+    """What speaks against a volume, and what to do about it."""
+
+    check: str
+    reason: str
+    remedy: str
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return f"{self.reason} -> {self.remedy}" if self.remedy else self.reason
+
+
+def doubts_of(
+    scan: ScanData,
+    spec: ReconstructionSpec,
+    parts: Sequence[NDArray[np.float32]],
+    axis_px: float,
+    quality: Mapping[str, float],
+) -> tuple[FileDoubt, ...]:
+    """What speaks against the volume, in parts (rows, columns, columns) along z, of a scan that no run has taken.
+
+    quality: figures of the reconstruction by name. The worst first.
+    """
+    known = set(QualityMetrics.model_fields)
+    evidence = RegionEvidence(
+        scan=scan,
+        spec=spec,
+        quality=QualityMetrics.model_validate(
+            {name: value for name, value in quality.items() if name in known} | {"rotation_axis_px": axis_px}
+        ),
+        particles=None,
+        volume=parts[0] if len(parts) == 1 else Slabs(parts),
+        labels=None,
+        phases=None,
+        roi=None,
+        mosaic=None,
+        # Of what the chosen checks do not ask for nothing is known.
+        sample=SampleSpec(),
+        energy_kev=math.nan,
+        field_um=math.nan,
+        useful_diameter_um=0.0,
+    )
+    # Views that were moved before use lie elsewhere than the volume has them; a few rows hold no place.
+    places = scan.shifts_px is None and evidence.looks.images.shape[1] >= _LEAST_ROWS
+    chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
+    return tuple(FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one))
+
+
+def _speaks(result: CheckResult) -> bool:
+    return result.verdict in (TrustVerdict.DOUBT, TrustVerdict.REDO)
