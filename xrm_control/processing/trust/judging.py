@@ -23,7 +23,7 @@ from xrm_control.processing.scans import RunScan
 from xrm_control.processing.trust.check import TrustCheck, all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.recipe.document import Recipe
-from xrm_control.storage.durable import durable_file
+from xrm_control.storage.durable import disk_watched, durable_file
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
 PICTURE = "trust-{}.png"
@@ -48,7 +48,15 @@ class TrustJob:
 
 
 def judge_region(job: TrustJob) -> QualityMetrics:
-    """Judge a region and write down what was found; returns its figures with the verdict."""
+    """Judge a region and write down what was found; returns its figures with the verdict.
+
+    Raises StorageError for a disk that fails.
+    """
+    with disk_watched("the judging of the region", job.out):
+        return _judge(job)
+
+
+def _judge(job: TrustJob) -> QualityMetrics:
     evidence = gather(job)
     results = tuple(pictured(one, evidence, job.out) for one in judged(evidence))
     foreign = job.recipe.handoff.foreign
