@@ -341,3 +341,55 @@ def test_a_volume_cut_short(tmp_path: Path) -> None:
 def test_an_xradia_volume_is_measured(tmp_path: Path) -> None:
     check(xradia(tmp_path / "v.txm", to_16bit(VOLUME), PixelSize=VOXEL_UM), None)
     check(xradia(tmp_path / "w.txm", VOLUME, PixelSize=VOXEL_UM), None)
+
+
+def _of_balls(seed: int = 0) -> np.ndarray:
+    """Three balls of 12, 14 and 16 um in voxels of 0.5 um, with noise."""
+    z, y, x = np.mgrid[:72, :72, :72].astype(np.float32)
+    inside = [(20, 22, 22, 12), (48, 46, 38, 16), (28, 54, 54, 14)]
+    away = [np.sqrt((z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2) - r for a, b, c, r in inside]
+    volume = 0.05 * np.clip(0.5 - np.min(away, axis=0), 0, 1)
+    return (volume + np.random.default_rng(seed).normal(0, 0.003, volume.shape)).astype(np.float32)
+
+
+RAMP = np.linspace(0, 1, 72, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("change", "doubted"),
+    [
+        (lambda v: v, False),
+        (lambda v: v + 0.005 * RAMP, False),
+        (lambda v: v + 0.03 * RAMP, True),
+        (lambda v: v + 0.03 * RAMP[:, None], True),
+        (lambda v: v + 0.03 * RAMP[:, None, None], True),
+        (lambda v: v + 0.03 * (2 * RAMP - 1) ** 2, True),
+    ],
+    ids=["even", "a tenth", "across", "along the rows", "along z", "cupped"],
+)
+def test_an_uneven_ground_is_doubted(change: Any, doubted: bool) -> None:
+    found = xrm.analyze(change(_of_balls()), voxel_size_um=0.5)
+    assert [doubt.startswith("uneven ground") for doubt in found.results.doubts] == [True] * doubted
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda v: np.repeat(v, 2, axis=0), "slices are repeated along z"),
+        (lambda v: np.concatenate([v[:40], v[:40]]), "a slice is there twice"),
+        (lambda v: np.concatenate([v[:40], v[9:10], v[40:]]), "a slice is (there twice|in another scale)"),
+        (lambda v: v[36], "three dimensions"),
+    ],
+    ids=["each slice twice", "a half twice", "one again elsewhere", "one slice alone"],
+)
+def test_slices_that_are_no_volume(change: Any, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        xrm.analyze(change(_of_balls()), voxel_size_um=0.5)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e4], ids=["per mm", "per cm"])
+def test_an_array_that_attenuates_more_than_any_matter_is_grey_values(scale: float) -> None:
+    found = xrm.analyze(_of_balls() * scale, voxel_size_um=0.5)
+    assert found.results.counts.particles == 3
+    assert found.results.grey.startswith("grey values")
+    assert np.isnan(found.particle_rows[0]["mean_attenuation_per_um"])

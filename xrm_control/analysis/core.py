@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.field import VolumeField, find_field
+from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
 from xrm_control.analysis.metric import Metric
@@ -98,8 +99,10 @@ def run_core(handoff: Path, out: Path) -> None:
 def measure(taken: AnalysisInput, out: Path) -> None:
     """As `run_core`, for a hand-off whose volume is in memory already."""
     spec = AnalysisSpec.model_validate(taken.analysis)
-    field = find_field(taken.volume, taken.field)
     try:
+        if taken.volume.ndim != 3:
+            raise _no_volume(taken.volume)
+        field = find_field(taken.volume, taken.field)
         if taken.foreign:
             refuse_broken(taken.volume, field)
         result = analyze_volume(
@@ -115,6 +118,10 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         raise DataError(
             error.what, where=str(taken.volume_path), value=error.value, limit=error.limit, remedy=error.remedy
         ) from error
+    doubts: tuple[str, ...] = ()
+    if taken.foreign:
+        high, low = result.quality.particle_mode_per_um, result.quality.background_mode_per_um
+        doubts = uneven_ground(taken.volume, result.phases, field, (high or 0.0) - (low or 0.0))
     if taken.grey != "1/um":
         result = in_grey_values(result, taken.grey)
     particles, voids = Rows.of(result.particles, spec.columns), Rows.of(result.voids, VOID_COLUMNS)
@@ -131,6 +138,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         recipe=taken.recipe,
         sample=taken.sample,
         warnings=taken.warnings,
+        doubts=doubts,
         scale=taken.scale,
         grey=taken.grey_source,
         field=field.words,
@@ -160,7 +168,7 @@ def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVol
     if not (np.isfinite(voxel_size_um) and voxel_size_um > 0):
         raise DataError("the voxel size must be a number above zero", value=f"{voxel_size_um} um", limit="> 0 um")
     if volume.ndim != 3:
-        raise DataError("a volume has three dimensions (z, y, x)", value=f"shape {volume.shape}", limit="3 dimensions")
+        raise _no_volume(volume)
     if min(volume.shape) < MIN_SIDE_VOXELS:
         raise DataError("the volume is too small", value=f"shape {volume.shape}", limit=f"{MIN_SIDE_VOXELS} voxels")
     if volume.dtype.kind not in "fiu":
@@ -175,6 +183,10 @@ def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVol
             remedy="reconstruct again; one bad projection pixel spoils a whole slice",
         )
     return grey
+
+
+def _no_volume(volume: NDArray[np.number]) -> DataError:
+    return DataError("a volume has three dimensions (z, y, x)", value=f"shape {volume.shape}", limit="3 dimensions")
 
 
 def _row(

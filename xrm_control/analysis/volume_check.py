@@ -18,6 +18,7 @@ _ENOUGH = 30  # voxels for a mean
 _CLEAR_SIGMAS = 3.5
 _BRIGHTER, _DARKER, _GLARING = 1.4, 0.65, 4.0
 _LEAST_SLICES = 3
+_MOST_PER_UM = 10.0  # uranium at 1 keV, about
 _LARGEST = 1e15  # of counts summed over a detector, far above any grey value
 
 
@@ -36,7 +37,7 @@ def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
     _refuse_inverted(volume, field, level)
     _refuse_empty_slices(inside, least == most, bright)
     _refuse_odd_slices(inside, bright)
-    _refuse_repeated_slices(inside)
+    _refuse_repeated_slices(volume, inside)
     if field.box:
         _refuse_empty_planes(volume)
 
@@ -58,11 +59,40 @@ def _noisy(plane: NDArray[np.number]) -> bool:
     return bool(np.unique(plane, return_counts=True)[1].max() < 0.5 * plane.size)
 
 
-def _refuse_repeated_slices(inside: NDArray[np.number]) -> None:
+def _refuse_stretched(volume: NDArray[np.number], same: list[int]) -> None:
+    """Slices that were repeated to fill a height, where rows and columns were not: no cubes, whatever is stated."""
+    rows = sum(np.array_equal(volume[:, y], volume[:, y - 1]) for y in range(1, volume.shape[1]))
+    columns = sum(np.array_equal(volume[:, :, x], volume[:, :, x - 1]) for x in range(1, volume.shape[2]))
+    if 4 * min(rows, columns) < min(volume.shape[1:]) and _noisy(volume[same[0]]):
+        raise DataError(
+            "slices are repeated along z, and rows and columns are not: the voxels are no cubes",
+            where=f"slices {same[0] - 1} and {same[0]}",
+            value=f"{len(same)} of {len(volume)} slices are the one before",
+            remedy="bring the slices as they were made, and state their distance (--voxel-size-um or the file)",
+        )
+
+
+def _refuse_copies(inside: NDArray[np.number]) -> None:
+    """A slice with noise that is there again elsewhere, to the last digit: a part was written twice."""
+    seen: dict[tuple[float, float], int] = {}
+    for z, plane in enumerate(inside):
+        name = float(plane.sum(dtype=np.float64)), float(plane[:: max(1, len(plane) // 97)].sum(dtype=np.float64))
+        first = seen.setdefault(name, z)
+        if first < z - 1 and np.array_equal(inside[first], plane) and _noisy(plane):
+            raise DataError(
+                "a slice is there twice to the last digit: a part of the volume was written again",
+                where=f"slices {first} and {z}",
+                remedy="bring the right slices, or crop these away",
+            )
+
+
+def _refuse_repeated_slices(volume: NDArray[np.number], inside: NDArray[np.number]) -> None:
     """Slices with noise that are the same to the last digit: one was written for another."""
     same = [z for z in range(1, len(inside)) if np.array_equal(inside[z], inside[z - 1])]
     if 4 * len(same) > len(inside):
-        return  # enlarged along z
+        _refuse_stretched(volume, same)
+        return
+    _refuse_copies(inside)
     for z in same:
         ends = all(n in same for n in range(1, z)) or all(n in same for n in range(z, len(inside)))
         # At the ends resampling repeats what it has.
@@ -192,12 +222,19 @@ def resampled(
     return np.asarray(cubes), edge, f"voxels of {sizes} um (z, y, x) were resampled to cubes of {edge:.4g} um"
 
 
+def grey_of_array(volume: NDArray[np.number]) -> tuple[str, str]:
+    """As `grey_of`: arrays are taken to be in 1/um, unless nothing attenuates so much."""
+    if volume.size and volume.dtype.kind in "fiu" and float(np.quantile(np.abs(volume[::4]), 0.999)) > _MOST_PER_UM:
+        return "grey values", f"grey values: no matter attenuates by more than {_MOST_PER_UM:g}/um"
+    return "1/um", "1/um, as arrays are"
+
+
 def grey_of(volume: NDArray[np.number], stated: str) -> tuple[str, str]:
     """The unit of the values, "1/um" or what else they are, and where that is from."""
     if stated == "1/um":
         return stated, "1/um, as the file says"
     if stated:
         return stated, f"{stated}, as the file says"
-    if volume.dtype.kind == "f" and float(np.abs(volume).max()) <= 10:
+    if volume.dtype.kind == "f" and float(np.abs(volume).max()) <= _MOST_PER_UM:
         return "1/um", "1/um, assumed: the file states no unit"
     return "grey values", "grey values: the file states no unit, and they are no attenuation"

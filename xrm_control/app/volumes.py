@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.core import AnalysisSpec, measure
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff
-from xrm_control.analysis.volume_check import grey_of, resampled
+from xrm_control.analysis.volume_check import grey_of, grey_of_array, resampled
 from xrm_control.app.outputs import require_new_file, require_results_folder
 from xrm_control.compute.processes import Processes
 from xrm_control.contracts.results import REGION_RESULTS, RegionResults
@@ -231,6 +231,7 @@ def analyze_array(
 ) -> RegionResults:
     """`analyze` of a volume (z, y, x) in 1/um that is in memory; reconstruction: one of this program's."""
     voxel = operator_um(voxel_size_um, "voxel_size_um")
+    grey, grey_source = grey_of_array(volume)
     return _measured(
         AnalysisInput(
             volume=volume,
@@ -242,7 +243,8 @@ def analyze_array(
             field="cylinder" if reconstruction else "auto",
             foreign=not reconstruction and volume.ndim == 3,
             scale=voxel.scale(),
-            grey_source="1/um, as arrays are",
+            grey=grey,
+            grey_source=grey_source,
         ),
         out,
     )

@@ -120,6 +120,10 @@ def analyze(
             _out.print(f"{name:8} {value}")
         for warning in results.warnings:
             _out.print(f"note     {warning}")
+        for doubt in results.doubts:
+            _out.print(f"doubt    {doubt}")
+    if results.doubts:
+        raise typer.Exit(ExitCode.PARTLY)
 
 
 def export(

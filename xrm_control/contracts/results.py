@@ -88,7 +88,8 @@ class Measured(Document):
 
 
 class RegionResults(Measured):
-    """results.json of one region, as the built-in core writes it. warnings: of reconstruction and hand-off.
+    """results.json of one region, as the built-in core writes it. warnings: of reconstruction and hand-off; doubts:
+    what speaks against the numbers of a volume of which nothing else is known, and what to do.
 
     scale, grey: voxel size and unit of the grey values, with where each is from; field: which part was looked at.
     """
@@ -99,6 +100,7 @@ class RegionResults(Measured):
     recipe: RecipeReference
     sample: SampleSpec | None
     warnings: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("warnings", "remarks"))
+    doubts: tuple[str, ...] = ()
     scale: str = ""
     grey: str = ""
     field: str = ""
