@@ -103,7 +103,9 @@ def transmission(
         block = chosen[start : start + _BLOCK]
         counts = np.asarray(scan.projections[block, rows])
         light = None if scan.light is None or scan.flat_light is None else scan.light[block] / np.mean(scan.flat_light)
-        found = transmission_of(counts, references, scan.time_s[block], spec, numbers=block, light=light)
+        found = transmission_of(
+            counts, references, scan.time_s[block], spec, numbers=block, light=light, full_counts=scan.full_counts
+        )
         values[start : start + len(block)] = found.values
         zingers, saturated = zingers + found.zingers, saturated + found.saturated
     if spec.apply_shifts and scan.shifts_px is not None:
@@ -122,17 +124,21 @@ def transmission_of(
     *,
     numbers: NDArray[np.int64] | None = None,
     light: NDArray[np.floating] | None = None,
+    full_counts: float | None = None,
 ) -> Transmission:
     """Of some frames (n, rows, columns), exposed at time_s (n,); shifts are not applied.
 
     references: over the same rows, None for frames that are transmissions already. numbers: the frames' places in the
-    scan, to name them. light (n,): exposure of each in that of the flats; None: the same. Raises DataError for NaN and
+    scan, to name them. light (n,): exposure of each in that of the flats; None: the same. full_counts: of a saturated
+    pixel; None: as the type tells. Raises DataError for NaN and
     infinity, and for margins that do not see air.
     """
     refuse_bad_frames(counts, "projections", numbers)
     saturated = 0
-    if np.issubdtype(counts.dtype, np.unsignedinteger):
-        saturated = int(np.count_nonzero(counts == np.iinfo(counts.dtype).max))
+    if full_counts is None and np.issubdtype(counts.dtype, np.unsignedinteger):
+        full_counts = float(np.iinfo(counts.dtype).max)
+    if full_counts is not None:
+        saturated = int(np.count_nonzero(counts == full_counts))
     values = counts.astype(np.float32)
     if references is not None:
         _normalise(values, references, time_s)
