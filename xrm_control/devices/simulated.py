@@ -383,7 +383,7 @@ class _SimulatedBlocker:
         if state.moving or state.open == in_:
             raise BlockerStuck(
                 "the blade does not follow its command",
-                where="blocker",
+                where="blade",
                 value="out" if in_ else "in",
                 limit="in" if in_ else "out",
                 remedy="look at the blade before anything moves",

@@ -88,6 +88,7 @@ class Prepared:
                 bad=content["bad"],
                 gain_counts=float(content["gain_counts"]),
                 read_counts=float(content["read_counts"]),
+                taken_counts=float(content["taken_counts"]) if "taken_counts" in content else 0.0,
             ),
             half,
             doubts,

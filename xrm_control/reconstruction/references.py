@@ -20,6 +20,7 @@ class References:
 
     dark (rows, columns); beams (sets, rows, columns): flats less dark; beam_time_s (sets,), rising.
     bad (rows, columns): dead and hot pixels. gain_counts: variance per count of beam. read_counts: noise without beam.
+    taken_counts: stray light that was taken off where no beam came; its noise is there still.
     """
 
     dark: NDArray[np.float32]
@@ -28,6 +29,7 @@ class References:
     bad: NDArray[np.bool_]
     gain_counts: float
     read_counts: float
+    taken_counts: float = 0.0
 
     def of_rows(self, rows: slice) -> References:
         """The same over some detector rows; what is known of the camera's noise stays that of all."""

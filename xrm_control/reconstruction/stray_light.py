@@ -54,6 +54,11 @@ class StrayLight:
         """Even light, of the open beam."""
         return self.even_counts / self.beam_counts
 
+    @property
+    def taken_counts(self) -> float:
+        """What is taken off a dark place of a frame that is half as bright as the open beam, about."""
+        return max(self.even_counts, 0.0) + 0.5 * self.share * self.beam_counts
+
     def u_mu(self, inverse: float, ratio: float) -> float:
         """Relative standard uncertainty of the attenuation that is left.
 

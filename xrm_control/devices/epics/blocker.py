@@ -25,7 +25,7 @@ class EpicsBlocker:
         except ShutterStuck as error:
             raise BlockerStuck(
                 "the blade does not follow its command",
-                where=self._blade.where.replace("shutter", "blocker", 1),
+                where=self._blade.where.replace("shutter", "blade", 1),
                 value=_WORDS.get(str(error.value), error.value),
                 limit="in" if in_ else "out",
                 remedy="look at the blade before anything moves",

@@ -30,7 +30,7 @@ def groups(pv_map: PvMap) -> dict[str, list[str]]:
     found["camera"] = _camera(pv_map)
     found[f"frames by {frames.kind}"] = list(_frames(pv_map).values())
     found["shutter and source"] = list(dict.fromkeys(beam.pvs(pv_map)))
-    found["blocker"] = blocker.pvs(pv_map)
+    found["opaque blade"] = blocker.pvs(pv_map)
     found["supervision"] = supervision.pvs(pv_map)
     if pv_map.scan_status is not None:
         found["scan status"] = list(scan_status.pvs(full(pv_map.scan_status.prefix)).values())
