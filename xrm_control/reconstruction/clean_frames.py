@@ -16,6 +16,8 @@ from xrm_control.reconstruction.scan import Frames, ScanData
 from xrm_control.reconstruction.stray_light import StrayLight, measured
 
 _AT_A_TIME = 32
+NOT_TAKEN_OFF = "stray light was not taken off"
+"""How the note begins where frames behind the blade tell nothing."""
 
 
 def cleaned(scan: ScanData, behind: NDArray[Any]) -> ScanData:
@@ -31,7 +33,7 @@ def cleaned(scan: ScanData, behind: NDArray[Any]) -> ScanData:
     try:
         stray = measured(behind, scan.flats, scan.darks, bad)
     except DataError as error:
-        return replace(scan, origins=scan.origins.noting(f"stray light was not taken off: {error}"))
+        return replace(scan, origins=scan.origins.noting(f"{NOT_TAKEN_OFF}: {error}"))
     dtype = np.dtype(scan.projections.dtype)
     full = float(np.iinfo(dtype).max) if dtype.kind == "u" else None
     flats = CleanFrames(scan.flats, dark, stray, full)[:]

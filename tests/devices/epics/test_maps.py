@@ -33,6 +33,7 @@ def a_map(**changes: Any) -> PvMap:
 # changes of the shipped map, PVs that a run then reads, and that stopping reaches on its own circuit
 CAN_SAY: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"axes__z": PIEZO}, {"P:Out", "P:In"}, {"P:Out", "P:In"}),
+    ({"blocker": FRONT}, {"F:O", "F:C", "F:S"}, {"F:O", "F:C", "F:S"}),
     (
         {"axes__z": {**PIEZO, "done": {"pv": "P:Done", "good": ["Yes"]}, "stop": {"pv": "P:Stop", "value": 1}}},
         {"P:Done", "P:Stop"},
