@@ -116,7 +116,8 @@ def uncommented(*blocks: str) -> str:
 
 @pytest.mark.parametrize(
     "block",
-    ["readback:", "port:", "region:", "upstream:", "closing:", "- {pv: \"S:SR", "kick:", "tripped:", "owner:", "blocker:"],
+    ["readback:", "port:", "region:", "upstream:", "closing:", "- {pv: \"S:SR", "kick:", "tripped:", "owner:",
+     "blocker:"],
 )  # fmt: skip
 def test_each_comment_of_the_template_that_adds_something_is_valid(block: str) -> None:
     plain = load_text(TEMPLATE.read_text(encoding="utf-8"), PvMap)[0]
