@@ -69,16 +69,18 @@ class CleanFrames:
     def __getitem__(self, key: Any) -> Any:
         views, *rest = key if isinstance(key, tuple) else (key,)
         # Light comes from all over the frame, so it is read whole.
-        numbers = np.arange(len(self))[views]
-        found = np.concatenate([*self._parts(np.atleast_1d(numbers))])
+        numbers, rows = np.arange(len(self))[views], slice(None)
+        if rest and isinstance(rest[0], slice):
+            rows, rest = rest[0], [slice(None), *rest[1:]]
+        found = np.concatenate([*self._parts(np.atleast_1d(numbers), rows)])
         return found[(0 if np.ndim(numbers) == 0 else slice(None), *rest)]
 
-    def _parts(self, numbers: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    def _parts(self, numbers: NDArray[np.int64], rows: slice) -> Iterator[NDArray[np.float32]]:
         for first, end in pairwise((*range(0, len(numbers), _AT_A_TIME), len(numbers))):
             seen = np.asarray(self.frames[numbers[first:end]])
-            clean = self.stray.taken_off(np.asarray(seen, np.float32) - self.dark) + self.dark
+            clean = self.stray.taken_off(np.asarray(seen, np.float32) - self.dark, rows) + self.dark[rows]
             if self.full is not None:
-                clean[seen >= self.full] = self.full
+                clean[seen[:, rows] >= self.full] = self.full
             yield clean
         if not len(numbers):
-            yield np.empty((0, *self.shape[1:]), np.float32)
+            yield np.empty((0, *self.dark[rows].shape), np.float32)

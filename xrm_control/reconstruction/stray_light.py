@@ -93,22 +93,24 @@ class StrayLight:
         even, share, length, beam, length_u, *covariance = map(float, content)
         return cls(even, share, length, beam, (covariance[0], covariance[1], covariance[2]), length_u)
 
-    def taken_off(self, frames: NDArray[Any]) -> NDArray[np.float32]:
-        """Frames (n, rows, columns), whole and less their dark, as the camera would see them without."""
+    def taken_off(self, frames: NDArray[Any], wanted: slice = slice(None)) -> NDArray[np.float32]:
+        """Frames (n, rows, columns), whole and less their dark, as the camera would see them without: wanted rows."""
         from scipy.fft import dctn, idctn
 
-        values = frames.astype(np.float32)
+        values = frames[:, wanted].astype(np.float32)
         if self.share:
-            rows, columns = values.shape[1:]
+            rows, columns = frames.shape[1:]
             size = max(1, min(int(self.length_px / _FINE), columns // _COLUMNS))
-            small = _binned(values, size)
+            small = _binned(np.asarray(frames, np.float32), size)
             response = kernel_transform(small.shape[1:], self.length_px / size)
             response = self.share * response / ((1 - self.share) * (1 - self.share + self.share * response))
             content = np.asarray(dctn(small, axes=(1, 2)), np.float32) * response.astype(np.float32)
             # Smooth on the scale of the length, so that few pixels tell it all.
             spread = np.asarray(idctn(content, axes=(1, 2)), np.float32)
             if size > 1:
-                spread = _between(rows, size) @ spread @ _between(columns, size).T
+                spread = _between(rows, size)[wanted] @ spread @ _between(columns, size).T
+            else:
+                spread = spread[:, wanted]
             values /= np.float32(1 - self.share)
             values -= spread
         values -= np.float32(self.even_counts)
