@@ -27,6 +27,11 @@ EFFECTS: dict[str, dict[str, Any] | str] = {
     "stray light 1 %": {"stray_share": 0.01},
     "stray light 3 %": {"stray_share": 0.03},
     "spread 10 %": {"spread_share": 0.1},
+    "stray light 1 %, no blade": {"stray_share": 0.01, "blocker": False},
+    "stray light 3 %, no blade": {"stray_share": 0.03, "blocker": False},
+    "spread 10 %, no blade": {"spread_share": 0.1, "blocker": False},
+    "thick bed, stray light 3 %": {"stray_share": 0.03, "specimen": "nmc811"},
+    "thick bed, stray 3 %, no blade": {"stray_share": 0.03, "specimen": "nmc811", "blocker": False},
     "K-beta 1.1 %": {"kbeta_share": 0.011},
     "adhesive 40 um": {"adhesive_um": 40.0},
     "vignetting 60 %, spot": {"vignetting": 0.6, "spot": 0.5},
@@ -44,8 +49,10 @@ EFFECTS: dict[str, dict[str, Any] | str] = {
     "vibration 0.3 um": {"vibration_um": 0.3},
     "movers 2 um": {"movers": 1.0},
     "lab": "lab",
+    "lab, thick bed": {"preset": "lab", "specimen": "nmc811"},
     "bad": "bad",
 }
+_OF_INSTRUMENT = ("specimen", "blocker")  # the rest is realism
 LIMITS = {"diameter %": 1.0, "volume %": 3.0, "mu %": 3.0, "axis px": 0.15}
 _FROM_UM = 2.0
 
@@ -79,7 +86,10 @@ def run(effect: dict[str, Any] | str, seed: int, out: Path, specimen: str = "nmc
     """A whole run of one region on an instrument with this effect."""
     from xrm_control import app
 
-    instrument = {"backend": "simulated", "specimen": specimen, "seed": seed, "realism": effect}
+    instrument: dict[str, Any] = {"backend": "simulated", "specimen": specimen, "seed": seed, "realism": effect}
+    if isinstance(effect, dict):
+        instrument |= {name: effect[name] for name in _OF_INSTRUMENT if name in effect}
+        instrument["realism"] = {name: value for name, value in effect.items() if name not in _OF_INSTRUMENT}
     path = out / "twin.yaml"
     path.write_text(yaml.safe_dump({**_RECIPE, "instrument": instrument}))
     outcome = app.run(app.load(path, {}), out, None, lambda *_: None, None)

@@ -15,6 +15,7 @@ from simulators.stand import CameraStand
 
 SHUTTER_S = 0.05
 FRONT_END_S = 1.0
+BLOCKER_S = 0.5
 _LINEAR = AxisConfig("um", -2000.0, 2000.0, -2010.0, 2010.0, 1500.0, 40000.0, 0.05, 0.5, 0.1, 0.01, ringing=0.05)
 _FOCUS = AxisConfig("um", -500.0, 500.0, -510.0, 510.0, 1500.0, 40000.0, 0.05, 0.5, 0.1, 0.01, ringing=0.05)
 _ROTATION = AxisConfig(
@@ -36,7 +37,7 @@ class MicroscopeConfig:
     photons_per_pixel_s: open-beam photons per second in a pixel at binning 8, in the middle of the field.
     axis_offset_um: where the rotation axis is imaged, right of the detector's centre; None draws +-0.5 to +-3 um.
     open_beam_fraction: of full scale, for one second at binning 8; it fixes the camera's gain.
-    shutter_s, front_end_s: how long the blades travel.
+    shutter_s, front_end_s: how long the blades travel. blocker_s: of an opaque blade; None: it has none.
     noise: photon and read noise. The other imperfections vanish when their amplitude is set to zero.
     rendering: off, a specimen of blobs stands in for the one that would be looked at (see `simulators.sketch`).
     begun_s: when it was switched on; noise does not repeat itself after that.
@@ -63,6 +64,7 @@ class MicroscopeConfig:
     camera: CameraConfig | None = None
     shutter_s: float = SHUTTER_S
     front_end_s: float = FRONT_END_S
+    blocker_s: float | None = None
     axes: tuple[tuple[AxisName, AxisConfig], ...] = AXES
     faults: tuple[Fault, ...] = ()
     begun_s: float = 0.0

@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.blade import passes
 from simulators.camera import FULL_SCALE, CameraConfig
 from simulators.condenser import Condenser
 from simulators.config import MicroscopeConfig
@@ -65,8 +66,13 @@ class LightPath:
         self._blur_um = math.hypot(config.blur_fwhm_um, _FWHM * real.vibration_um)
         self._passing = Passing(real.kbeta_share, real.defocus_um)
 
-    def photons(self, number: int, begin_s: float, end_s: float, lit_s: float, binning: int) -> NDArray[np.float64]:
-        """Expected in each pixel (rows, columns) of exposure `number`, which was lit for lit_s from begin to end."""
+    def photons(
+        self, number: int, begin_s: float, end_s: float, lit_s: float, binning: int, *, clear: bool = True
+    ) -> NDArray[np.float64]:
+        """Expected in each pixel (rows, columns) of exposure `number`, which was lit for lit_s from begin to end.
+
+        Not `clear`, the opaque blade stands in the plane of the sample.
+        """
         c, real = self.config, self.config.realism
         shape = self._camera.height_px // binning, self._camera.width_px // binning
         pixel_um = self._camera.pixel_um * binning
@@ -77,6 +83,8 @@ class LightPath:
             photons *= self._condenser.image(shape, pixel_um, middle_s)
         stray = real.stray_share * float(photons.mean())
         photons *= self._transmission(begin_s, end_s, binning)
+        if not clear:
+            photons *= passes(shape, pixel_um, c.blur_fwhm_um)
         if real.spread_share:
             photons = spread(photons, pixel_um, real.spread_share, real.spread_um)
         return photons + stray if stray else photons

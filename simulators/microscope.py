@@ -63,6 +63,8 @@ class Microscope:
         self._shutter = Shutter(config.shutter_s, self._faults)
         self._monitors = Monitors(self._source, self._faults)
         self._front_end = Shutter(config.front_end_s, FaultScript(()), is_open=True)
+        # In the beam it is closed.
+        self._blade = Shutter(config.blocker_s or 0.0, FaultScript(()), is_open=True)
         self._camera = camera_of(config)
         self._path = LightPath(config, self._camera, self._axes, self._source)
         self._sensor = Sensor(self._camera, config.seed, config.noise, config.begun_s)
@@ -134,6 +136,20 @@ class Microscope:
         """Read-back of the front-end shutter."""
         self._connected(t_s)
         return self._front_end.state(t_s)
+
+    def set_blocker(self, in_: bool, t_s: float) -> float:
+        """Bring the opaque blade into the beam or out of it; returns when it should have arrived. SimulationError
+        where there is none.
+        """
+        self._connected(t_s)
+        if self.config.blocker_s is None:
+            raise SimulationError("blocker: the microscope has none")
+        return self._blade.command(not in_, t_s)
+
+    def blocker(self, t_s: float) -> ShutterState:
+        """Read-back of the blade: open is out of the beam."""
+        self._connected(t_s)
+        return self._blade.state(t_s)
 
     def source(self, t_s: float) -> SourceState:
         """Whether beam comes, and how much; none while the front end is closed."""
@@ -336,7 +352,8 @@ class Microscope:
         lit_s = 0.0 if taken.fault == "dark_frame" else self._source.bright_s(lit)
         if not lit_s > 0.0:
             return np.zeros((self._camera.height_px // taken.binning, self._camera.width_px // taken.binning))
-        return self._path.photons(taken.number, lit[0][0], lit[-1][1], lit_s, taken.binning)
+        clear = self._blade.state(0.5 * (taken.begin_s + taken.end_s)).open
+        return self._path.photons(taken.number, lit[0][0], lit[-1][1], lit_s, taken.binning, clear=clear)
 
     def _interfere(self, fault: Fault, t_s: float) -> None:
         """What somebody else does before or during the exposure that begins now."""

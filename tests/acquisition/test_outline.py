@@ -19,7 +19,7 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.devices.safety import Guard, SafetySpec
 from xrm_control.devices.simulated import SimulatedBackend
 
-INSTRUMENT = SimulatedBackend().describe()
+INSTRUMENT = SimulatedBackend(blocker=True).describe()
 CAMERA, SAMPLE = INSTRUMENT.camera, SampleSpec()
 FEW = settings(max_examples=60, deadline=None)
 
@@ -51,12 +51,18 @@ PLACES = st.builds(Pose, *(st.floats(-500, 500) for _ in range(3)), st.just(0.0)
 
 @FEW
 @given(
-    st.integers(2, 90), st.floats(-180, 0), st.floats(1, 180), st.sampled_from(SCHEMES), st.sampled_from(ORDERS), PLACES
+    st.integers(2, 90),
+    st.floats(-180, 0),
+    st.floats(1, 180),
+    st.sampled_from(SCHEMES),
+    st.sampled_from(ORDERS),
+    PLACES,
+    st.integers(0, 3),
 )
-def test_a_scan(count: int, start: float, end: float, scheme: Any, order: Any, centre: Pose) -> None:
+def test_a_scan(count: int, start: float, end: float, scheme: Any, order: Any, centre: Pose, behind: int) -> None:
     spec = TomographySpec(projections=count, start_deg=start, end_deg=end, references=scheme, order=order)
-    outline = scan_outline(spec, "roi-03", centre, SAMPLE, CAMERA)
-    held_against(outline, spec.acquisition("roi-03", centre, SAMPLE, CAMERA), MosaicSpec())
+    outline = scan_outline(spec, "roi-03", centre, SAMPLE, CAMERA, blockers=behind)
+    held_against(outline, spec.acquisition("roi-03", centre, SAMPLE, CAMERA, blockers=behind), MosaicSpec())
 
 
 @FEW

@@ -18,6 +18,10 @@ KINDS = frozenset(event.kind for event in get_args(AnyEvent))
 STATES = frozenset((*RunState, *RoiState, *FrameKind))
 # The same word for another thing: (file, word).
 OTHERS = {
+    ("acquisition/tomography.py", "blocker"),  # the setting, and the device
+    ("app/rehearsal/twin.py", "blocker"),
+    ("devices/epics/pv_map.py", "blocker"),
+    ("devices/simulated.py", "blocker"),
     ("alerts/messages.py", "failed"),  # occasions of alerts, which recipes name
     ("alerts/messages.py", "held"),
     ("alerts/spec.py", "failed"),

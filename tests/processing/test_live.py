@@ -32,7 +32,7 @@ def camera() -> CameraDescription:
     return SimulatedBackend().describe().camera
 
 
-def plan(order: str = "sequential", references: str = "both", count: int = 2) -> Acquisition:
+def plan(order: str = "sequential", references: str = "both", count: int = 2, behind: int = 0) -> Acquisition:
     more = {"interval": 20} if references == "every" else {}
     spec = TomographySpec.model_validate(
         {
@@ -42,7 +42,7 @@ def plan(order: str = "sequential", references: str = "both", count: int = 2) ->
             "darks": 2,
         }
     )
-    return spec.acquisition("roi-01", Pose(0, 0, 0, 0), SampleSpec(), camera())
+    return spec.acquisition("roi-01", Pose(0, 0, 0, 0), SampleSpec(), camera(), blockers=behind)
 
 
 def kept(step: FrameStep, image: np.ndarray) -> FrameKept:
@@ -116,6 +116,18 @@ def test_the_preview_of_a_ball_is_a_ball(tmp_path: Path, order: str, references:
     assert ball == pytest.approx(1, abs=tolerance)
     assert air == pytest.approx(0, abs=tolerance)
     assert scan.heard == [f"roi-01: watch it grow in {scan.picture}"]
+
+
+def test_frames_behind_the_blade_are_no_references(tmp_path: Path) -> None:
+    scan = Scanned(tmp_path, plan(behind=2))
+
+    async def main() -> OrthogonalSlices | None:
+        await scan.keep(range(len(scan.steps)))
+        return await scan.live.finish()
+
+    slices = run(main(), VIRTUAL)
+    assert slices is not None
+    assert ball_and_air(slices) == pytest.approx((1, 0), abs=0.1)
 
 
 def test_there_is_a_picture_from_the_first_view_on_and_it_changes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from xrm_control.acquisition.blade import Blade
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.failures import Failure
 from xrm_control.acquisition.gate import Gate, OpenGate
@@ -80,6 +81,7 @@ class Engine:
         reactions: Reactions | None = None,
     ) -> None:
         self._instrument = instrument
+        self._blade = Blade(instrument)
         self._sink = sink
         self._guard = guard
         self._limits_now = limits_now
@@ -154,7 +156,8 @@ class Engine:
             await self._durable()
 
     async def close(self) -> None:
-        """Close the shutter: nothing is exposed for a while. One that sticks is told of, and costs no frame.
+        """Close the shutter: nothing is exposed for a while. One that sticks is told of, and costs no frame. A blade is
+        brought out of the beam.
 
         The next dark will not be taken behind it, nor will the run end as a success.
         """
@@ -162,6 +165,7 @@ class Engine:
             await self.recovering(lambda: self._instrument.shutter.set(False), "closing the shutter")
         except ShutterStuck as error:
             self._events.emit(ShutterStaysOpen(str(error)))
+        await self.recovering(self._blade.out, "taking the blade out of the beam")
 
     async def _pass_gate(self, step: FrameStep) -> None:
         """Wait while somebody wants the run to; the frame before is durable before anybody waits."""
@@ -217,8 +221,9 @@ class Engine:
                 )
             self._checker.restarted()
 
-    async def _move(self, pose: Pose, where: str) -> Pose:
+    async def _move(self, pose: Pose, where: str, *, blocked: bool = False) -> Pose:
         self._guard.check(pose, where)
+        await self._blade.before_moving(pose, blocked=blocked)
         targets = axis_targets(pose).items()
         return Pose(*await gather_or_cancel(*(self._approach(name, target) for name, target in targets)))
 
@@ -243,7 +248,9 @@ class Engine:
         if (changed := meaning_lost(self._instrument.settings_changed(), step.frame_id)) is not None:
             raise changed
         # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
-        actual, beam, is_open = await gather_or_cancel(self._move(step.pose, step.frame_id), *self._look(step))
+        actual, beam, is_open = await gather_or_cancel(
+            self._move(step.pose, step.frame_id, blocked=step.blocked), *self._look(step)
+        )
         if not beam:
             await self._wait_for_beam(step)
             return False
@@ -252,6 +259,7 @@ class Engine:
         tally.tries += 1
         attempt = await self._intend(step)
         try:
+            await self._blade.set(step)
             frame = await self._expose(step, actual)
         except (InstrumentUnreachable, MotionInterrupted) as error:
             # What is in flight when the instrument goes is not believed, and never counts as the frame's failure.
@@ -356,6 +364,7 @@ class Engine:
             self._checker.disturbed(frame)
             state = "open" if is_open else "closed"
             raise FrameUnusable("the shutter is not as it was before the exposure", where=step.frame_id, value=state)
+        await self._blade.check(step)
         self._checker.check(step, frame)
         await self._gate.passes(step, frame)
         return frame

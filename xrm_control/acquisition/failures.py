@@ -7,6 +7,7 @@ from enum import StrEnum
 from xrm_control.core.errors import (
     AxisSlipped,
     BeamLost,
+    BlockerStuck,
     ConditionBroken,
     DeviceError,
     FrameLost,
@@ -49,6 +50,7 @@ FAILURES: dict[type[XrmError], Failure | None] = {
     AxisSlipped: Failure.AXIS_SLIPPED,
     LimitReached: Failure.LIMIT_REACHED,
     ShutterStuck: Failure.SHUTTER_STUCK,
+    BlockerStuck: Failure.DEVICE_FAILED,
     InterlockOpen: Failure.INTERLOCK_OPEN,
     FrameLost: Failure.FRAME_BAD,
     FrameUnusable: Failure.FRAME_BAD,

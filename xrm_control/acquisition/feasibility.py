@@ -38,9 +38,18 @@ def diagnose_scan(scan: TomographySpec, instrument: InstrumentDescription, regio
     # A count that follows from what is wrong already says nothing more.
     if scan.useful_diameter_um <= scan.width_um(camera):
         yield from _sampling(scan, camera, explained=any(one.refuses for one in angles))
-        yield from _frames(scan, camera, regions)
+        yield from _frames(scan, camera, regions, scan.blockers(instrument))
         yield from scan.references.diagnose(scan.projection_count(camera))
     yield from _light("scan", scan.binning, scan.exposure_s, instrument)
+    if scan.blockers(instrument) and instrument.blocker_s is None:
+        yield Diagnostic(
+            ("scan.blocker",),
+            f"{instrument.name} has no opaque blade to take frames behind",
+            f"{scan.blocker} frames",
+            "0, or auto",
+            "say auto or 0, or name the blade in the map of the instrument (blocker); without it stray light is "
+            "doubted where it is seen, and not taken off",
+        )
     pixel_um = camera.binned_pixel_um(scan.binning)
     if scan.moved_allowed_um < pixel_um:
         yield Diagnostic(
@@ -171,11 +180,11 @@ def _sampling(scan: TomographySpec, camera: CameraDescription, *, explained: boo
         )
 
 
-def _frames(scan: TomographySpec, camera: CameraDescription, regions: int) -> Iterator[Diagnostic]:
+def _frames(scan: TomographySpec, camera: CameraDescription, regions: int, blockers: int) -> Iterator[Diagnostic]:
     count = scan.projection_count(camera)
     if count > MOST_PROJECTIONS:
         return
-    each = scan.darks + count + scan.references.count * len(scan.references.after(count))
+    each = scan.darks + blockers + count + scan.references.count * len(scan.references.after(count))
     if each * regions > MOST_FRAMES:
         yield Diagnostic(
             ("scan.projections", "scan.references", "roi"),

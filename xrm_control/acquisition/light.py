@@ -29,6 +29,7 @@ _DARK_TOLERANCE, _LIGHT_FLOOR = 10.0, 6.0
 _SAME = 0.03  # two exposures of one pose
 _FLAT_TOLERANCE = 0.15  # of the level, and of any part of the field, between flats
 _BRIGHT_TOLERANCE = 0.1  # of the brightest per cent of a frame, against the flats and the other tiles
+_SHADE, _LEAST_SHADED = 0.5, 0.1  # of the beam; of the field
 _NEIGHBOURS = 2  # on each side in angle
 _VIEW_TOLERANCE, _PER_DEG, _PER_DEG_ALONE, _MOST = 0.05, 0.03, 0.1, 0.6
 
@@ -138,7 +139,9 @@ class Light:
         return Odd("brighter than the flats", _percent(over), f"within {_percent(_BRIGHT_TOLERANCE)} of the flats")
 
     def odd_lit(self, step: FrameStep, look: Look) -> Odd | None:
-        """A flat, tile or projection whose counts its fellows do not lead one to expect."""
+        """A flat, tile, projection or frame behind the blade whose counts its fellows do not lead one to expect."""
+        if step.kind == FrameKind.BLOCKER:
+            return self._odd_shade(look)
         if step.kind == FrameKind.FLAT:
             return self._odd_flat(look)
         if step.kind == FrameKind.TILE:
@@ -154,7 +157,7 @@ class Light:
             self._known.flats.append(look)
         elif step.kind == FrameKind.TILE:
             self._tiles[step.frame_id] = look
-        else:
+        elif step.kind == FrameKind.PROJECTION:
             self._views[step.frame_id] = (step.pose.theta_deg, look.mean)
 
     def withdraw(self, frame_id: FrameId) -> None:
@@ -187,6 +190,23 @@ class Light:
         if self._known.flats:
             return _unlike_flats(look, _median(list(self._known.flats)), "the flats of earlier acquisitions")
         return None
+
+    def _odd_shade(self, look: Look) -> Odd | None:
+        """A blade that covers none of the field, or all of it."""
+        flats = list(self._flats.values()) or list(self._known.flats)
+        if not flats:
+            return None
+        beam = _median(flats).parts
+        if beam.shape != look.parts.shape:
+            return None
+        shaded = float(np.mean(look.parts < _SHADE * beam))
+        if _LEAST_SHADED <= shaded <= 1 - _LEAST_SHADED:
+            return None
+        return Odd(
+            "the blade does not cover a part of the field",
+            f"{100 * shaded:.0f} % of the field in its shade",
+            f"{100 * _LEAST_SHADED:g} to {100 - 100 * _LEAST_SHADED:g} %",
+        )
 
     def _odd_tile(self, look: Look) -> Odd | None:
         flats = list(self._flats.values()) or list(self._known.flats)

@@ -19,8 +19,8 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import AxisDescription, CameraDescription, InstrumentDescription
 
-KINDS = (FrameKind.DARK, FrameKind.FLAT, FrameKind.TILE, FrameKind.PROJECTION)
-_DARK, _FLAT, _TILE, _PROJECTION = range(len(KINDS))
+KINDS = (FrameKind.DARK, FrameKind.FLAT, FrameKind.BLOCKER, FrameKind.TILE, FrameKind.PROJECTION)
+_DARK, _FLAT, _BLOCKER, _TILE, _PROJECTION = range(len(KINDS))
 _AXES = ("x", "y", "z", "theta")
 
 
@@ -67,7 +67,7 @@ class Outline:
 
 
 def scan_outline(
-    spec: TomographySpec, roi: str, centre: Pose, sample: SampleSpec, camera: CameraDescription
+    spec: TomographySpec, roi: str, centre: Pose, sample: SampleSpec, camera: CameraDescription, *, blockers: int = 0
 ) -> Outline:
     """See `TomographySpec.acquisition`."""
     angles = np.array(spec.theta_deg(camera))
@@ -76,9 +76,10 @@ def scan_outline(
     # Before which projection each flat is taken; those after the last go to its place.
     sets = np.array(sorted({after for after in spec.references.after(count) if 0 <= after <= count}), np.int64)
     before = np.repeat(sets, spec.references.count)
-    at = np.concatenate((np.zeros(spec.darks, np.int64), before, np.arange(count)))
-    kinds = np.repeat(np.array((_DARK, _FLAT, _PROJECTION), np.int8), (spec.darks, len(before), count))
-    numbers = np.concatenate((np.arange(spec.darks), np.arange(len(before)), order))
+    at = np.concatenate((np.zeros(spec.darks, np.int64), before, np.zeros(blockers, np.int64), np.arange(count)))
+    every = np.array((_DARK, _FLAT, _BLOCKER, _PROJECTION), np.int8)
+    kinds = np.repeat(every, (spec.darks, len(before), blockers, count))
+    numbers = np.concatenate((np.arange(spec.darks), np.arange(len(before)), np.arange(blockers), order))
     sequence = np.argsort(at, kind="stable")
     at, kinds, numbers = at[sequence], kinds[sequence], numbers[sequence]
     poses = np.tile(np.array((centre.x_um, centre.y_um, centre.z_um, 0.0)), (len(at), 1))
@@ -117,9 +118,11 @@ def outline_end(outline: Outline, start: TimeState, instrument: InstrumentDescri
         moves_s = np.maximum(moves_s, _moves_s(instrument.axes[name], before[:, place], outline.poses[:, place]))
     lit = outline.kinds != _DARK
     turns = int(np.count_nonzero(np.diff(lit, prepend=start.shutter_open)))
+    blocked = outline.kinds == _BLOCKER
+    blades_s = int(np.count_nonzero(np.diff(blocked, prepend=start.blocked))) * (instrument.blocker_s or 0.0)
     frame_s = outline.exposure_s + instrument.camera.readout_s[outline.binning]
     elapsed_s = start.elapsed_s + float(moves_s.sum()) + turns * instrument.shutter_s + len(outline) * frame_s
-    return TimeState(outline.pose(-1), bool(lit[-1]), elapsed_s)
+    return TimeState(outline.pose(-1), bool(lit[-1]), elapsed_s + blades_s, bool(blocked[-1]))
 
 
 def _moves_s(axis: AxisDescription, start: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,13 +17,16 @@ _AXES = {"x": "x_um", "y": "y_um", "z": "z_um", "theta": "theta_deg"}
 
 @dataclass(frozen=True)
 class FrameStep:
-    """One frame to be taken. `index` counts those of its kind in the acquisition; of tiles, in snake order."""
+    """One frame to be taken. `index` counts those of its kind in the acquisition; of tiles, in snake order. `blocked`:
+    with the opaque blade in the beam.
+    """
 
     frame_id: FrameId
     kind: FrameKind
     index: int
     pose: Pose
     shutter_open: bool = True
+    blocked: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class TimeState:
     pose: Pose
     shutter_open: bool
     elapsed_s: float = 0.0
+    blocked: bool = False
 
 
 def axis_targets(pose: Pose) -> Mapping[str, float]:
@@ -75,12 +79,14 @@ def move_s(start: Pose, end: Pose, instrument: InstrumentDescription) -> float:
 
 def duration(acquisition: Acquisition, start: TimeState, instrument: InstrumentDescription) -> TimeState:
     """Walk the steps in time: the state after the last one."""
-    pose, shutter_open, elapsed_s = start.pose, start.shutter_open, start.elapsed_s
+    pose, shutter_open, elapsed_s, blocked = start.pose, start.shutter_open, start.elapsed_s, start.blocked
     frame_s = acquisition.exposure_s + instrument.camera.readout_s[acquisition.binning]
     for step in acquisition.steps:
         elapsed_s += move_s(pose, step.pose, instrument)
         if step.shutter_open != shutter_open:
             elapsed_s += instrument.shutter_s
+        if step.blocked != blocked:
+            elapsed_s += instrument.blocker_s or 0.0
         elapsed_s += frame_s
-        pose, shutter_open = step.pose, step.shutter_open
-    return TimeState(pose, shutter_open, elapsed_s)
+        pose, shutter_open, blocked = step.pose, step.shutter_open, step.blocked
+    return TimeState(pose, shutter_open, elapsed_s, blocked)

@@ -19,9 +19,10 @@ from xrm_control.core.geometry import Pose, seen_beside
 from xrm_control.core.model import Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
-from xrm_control.devices.protocols import CameraDescription
+from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 
 _MOST_DEG = 720.0
+USUAL_BLOCKERS = 3  # the first still shows the afterglow of the flat before it
 
 Binning = Literal[1, 2, 4, 8]
 
@@ -56,6 +57,12 @@ class TomographySpec(Spec):
         default=5.0, gt=0, le=1000, description="a region found farther beside its place in the mosaic is quarantined"
     )
 
+    blocker: Literal["auto"] | Annotated[int, Field(ge=0, le=1000)] = Field(
+        default="auto",
+        description="frames with an opaque blade over a part of the field, which tell stray light; auto: "
+        f"{USUAL_BLOCKERS} where the instrument has a blade, 0: none",
+    )
+
     axis_offset_um: float = Field(
         default=0.0,
         ge=-10_000,
@@ -68,7 +75,8 @@ class TomographySpec(Spec):
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        return {name: value for name, value in content.items() if name != "axis_offset_um" or value}
+        as_ever = {"axis_offset_um": 0.0, "blocker": "auto"}
+        return {name: value for name, value in content.items() if value != as_ever.get(name, ...)}
 
     @model_validator(mode="after")
     def _angles(self) -> TomographySpec:
@@ -82,6 +90,12 @@ class TomographySpec(Spec):
             half_turn = projections_for(self.useful_diameter_um, camera.binned_pixel_um(self.binning))
             return max(2, round(half_turn * (self.end_deg - self.start_deg) / 180))
         return self.projections
+
+    def blockers(self, instrument: InstrumentDescription) -> int:
+        """Frames behind the blade, resolved."""
+        if self.blocker == "auto":
+            return 0 if instrument.blocker_s is None else USUAL_BLOCKERS
+        return self.blocker
 
     def width_um(self, camera: CameraDescription) -> float:
         """Of what is reconstructed: the field of view, and wider where the axis is kept off its middle."""
@@ -104,8 +118,13 @@ class TomographySpec(Spec):
         """Angles of the projections by index, both ends included."""
         return tuple(np.linspace(self.start_deg, self.end_deg, self.projection_count(camera)).round(6).tolist())
 
-    def acquisition(self, roi: str, centre: Pose, sample: SampleSpec, camera: CameraDescription) -> Acquisition:
-        """All frames of the scan of the ROI `roi` around `centre` (whose theta is ignored), in order of time."""
+    def acquisition(
+        self, roi: str, centre: Pose, sample: SampleSpec, camera: CameraDescription, *, blockers: int = 0
+    ) -> Acquisition:
+        """All frames of the scan of the ROI `roi` around `centre` (whose theta is ignored), in order of time.
+
+        blockers: frames behind the blade, see `blockers`; they follow the first flats, or the darks.
+        """
         angles = self.theta_deg(camera)
         order = self.order.order(len(angles))
         sets = set(self.references.after(len(angles)))
@@ -113,7 +132,8 @@ class TomographySpec(Spec):
 
         def add(kind: FrameKind, index: int, pose: Pose) -> None:
             name = FrameId.numbered(roi, kind, index)
-            steps.append(FrameStep(name, kind, index, pose, shutter_open=kind != FrameKind.DARK))
+            lit, blocked = kind != FrameKind.DARK, kind == FrameKind.BLOCKER
+            steps.append(FrameStep(name, kind, index, pose, shutter_open=lit, blocked=blocked))
 
         def at(theta_deg: float) -> Pose:
             return seen_beside(centre, theta_deg, self.axis_offset_um)
@@ -128,6 +148,8 @@ class TomographySpec(Spec):
                 for _ in range(self.references.count if done in sets else 0):
                     add(FrameKind.FLAT, flats, clear)
                     flats += 1
+                for index in range(blockers if done == 0 else 0):
+                    add(FrameKind.BLOCKER, index, clear)
             if done < len(order):
                 add(FrameKind.PROJECTION, order[done], pose)
         return Acquisition(roi, self.binning, self.exposure_s, tuple(steps))

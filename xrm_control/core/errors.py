@@ -145,6 +145,10 @@ class ShutterStuck(DeviceError):
     """The shutter's read-back differs from its command."""
 
 
+class BlockerStuck(DeviceError):
+    """The read-back of the opaque blade differs from its command."""
+
+
 class BeamLost(DeviceError):
     """The source does not deliver beam."""
 

@@ -56,12 +56,14 @@ ROI_ENDS = (RoiState.REPORTED, RoiState.QUARANTINED)
 
 
 class FrameKind(StrEnum):
-    """What a frame shows: the sample (tile, projection), the beam without it (flat), or no beam (dark)."""
+    """What a frame shows: the sample (tile, projection), the beam without it (flat), no beam (dark), or the beam with a
+    part of it behind an opaque blade (blocker)."""
 
     TILE = "tile"
     PROJECTION = "projection"
     FLAT = "flat"
     DARK = "dark"
+    BLOCKER = "blocker"
 
 
 REFERENCES = (FrameKind.DARK, FrameKind.FLAT)

@@ -9,8 +9,10 @@ from typing import Protocol, runtime_checkable
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable
 from xrm_control.devices.protocols import (
     Axis,
+    Blocker,
     Camera,
     Controlled,
+    HasBlocker,
     HearsAborts,
     InstrumentDescription,
     KnowsTruth,
@@ -32,8 +34,9 @@ class Halts(Protocol):
         ...
 
 
-class ComposedInstrument(Controlled, WatchesSettings, OffersValues, ShowsStatus, HearsAborts, KnowsTruth):
-    """Four axes, a camera, a shutter and a source; those of them that are `Halts` are halted when a run must stop.
+class ComposedInstrument(Controlled, WatchesSettings, OffersValues, ShowsStatus, HearsAborts, HasBlocker, KnowsTruth):
+    """Four axes, a camera, a shutter and a source; those of them that are `Halts` are halted when a run must stop. An
+    opaque blade, where there is one, is brought out of the beam then.
 
     A subclass says how it is reached (`connect`, `disconnect`) and overrides the capabilities that it has.
     """
@@ -46,9 +49,16 @@ class ComposedInstrument(Controlled, WatchesSettings, OffersValues, ShowsStatus,
         camera: Camera,
         shutter: Shutter,
         source: Source,
+        blocker: Blocker | None = None,
     ) -> None:
         self._description = description
         self.axes, self.camera, self.shutter, self.source = axes, camera, shutter, source
+        self._blocker = blocker
+
+    @property
+    def blocker(self) -> Blocker | None:
+        """See `HasBlocker.blocker`."""
+        return self._blocker
 
     def describe(self) -> InstrumentDescription:
         """See `Instrument.describe`."""
@@ -62,6 +72,8 @@ class ComposedInstrument(Controlled, WatchesSettings, OffersValues, ShowsStatus,
 
     async def home(self) -> None:
         """See `Instrument.home`."""
+        if self.blocker is not None:
+            await self.blocker.set(False)
         for axis in self.axes.values():
             await axis.move(0.0)
 
@@ -94,4 +106,9 @@ class ComposedInstrument(Controlled, WatchesSettings, OffersValues, ShowsStatus,
             closed = not await self.shutter.is_open()
         except (DeviceError, InstrumentUnreachable) as error:
             problems.append(str(error))
+        if self.blocker is not None:
+            try:
+                await self.blocker.set(False)
+            except (DeviceError, InstrumentUnreachable) as error:
+                problems.append(str(error))
         return SafeState(at_rest, closed, tuple(problems))

@@ -74,7 +74,8 @@ class CameraDescription:
 class InstrumentDescription:
     """What planning needs to know of an instrument, without moving anything; flux in detected photons.
 
-    clearance_um: along the beam from the rotation axis to the nearest optic; None where nobody has said.
+    clearance_um: along the beam from the rotation axis to the nearest optic; None where nobody has said. blocker_s: how
+    long the opaque blade takes into the beam or out of it; None: there is none.
     """
 
     name: str
@@ -84,6 +85,7 @@ class InstrumentDescription:
     energy_kev: float
     flux_per_um2_s: float
     clearance_um: float | None = None
+    blocker_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,21 @@ class Shutter(Protocol):
         ...
 
 
+class Blocker(Protocol):
+    """An opaque blade that an actuator brings into the beam in the plane of the sample, over a part of the field.
+
+    Out of the beam is its rest position. Whoever commands it sees to it that no axis moves while it is in.
+    """
+
+    async def set(self, in_: bool) -> None:
+        """Into the beam or out of it, verified by read-back. Raises BlockerStuck."""
+        ...
+
+    async def is_in(self) -> bool:
+        """A fresh reading: False only when it is known to be out."""
+        ...
+
+
 class Source(Protocol):
     """The X-ray source."""
 
@@ -303,6 +320,15 @@ class HearsAborts(Protocol):
         """
 
 
+class HasBlocker(Protocol):
+    """Light that is no beam is measured behind an opaque blade; most instruments have none."""
+
+    @property
+    def blocker(self) -> Blocker | None:
+        """The blade; None without one."""
+        return None
+
+
 class KnowsTruth(Protocol):
     """A simulated instrument, which knows its sample."""
 
@@ -311,7 +337,7 @@ class KnowsTruth(Protocol):
         return None
 
 
-class Instrument(Controlled, WatchesSettings, OffersValues, ShowsStatus, HearsAborts, KnowsTruth, Protocol):
+class Instrument(Controlled, WatchesSettings, OffersValues, ShowsStatus, HearsAborts, HasBlocker, KnowsTruth, Protocol):
     """A microscope: four axes, a camera, a shutter and a source.
 
     `devices.composed` makes one of single devices. What it can besides are capabilities of their own, with defaults.
@@ -358,7 +384,7 @@ class Instrument(Controlled, WatchesSettings, OffersValues, ShowsStatus, HearsAb
         ...
 
     async def make_safe(self) -> SafeState:
-        """`halt`, then read back until all axes stand and the shutter is closed.
+        """`halt`, then read back until all axes stand and the shutter is closed; a blade is brought out of the beam.
 
         Raises InstrumentLocked when the instrument has become another's; then nothing was commanded.
         """

@@ -14,14 +14,16 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from simulators.config import AXES, MicroscopeConfig, standing_still, turning_fully
+from simulators.config import AXES, BLOCKER_S, MicroscopeConfig, standing_still, turning_fully
 from simulators.errors import Disconnected
 from simulators.microscope import Microscope
 from simulators.monitors import VALUES
 from simulators.optics import PIXEL_UM
+from simulators.realism import IDEAL
 from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
+    BlockerStuck,
     FrameLost,
     InstrumentUnreachable,
     LimitReached,
@@ -83,6 +85,12 @@ class SimulatedBackend(Backend):
         description="what a real instrument adds: ideal, nothing; lab, a good one; bad; or single effects",
     )
 
+    blocker: bool | None = Field(
+        default=None,
+        description="whether it has an opaque blade for the beam, behind which stray light is measured; none: where "
+        "realism is not ideal",
+    )
+
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
@@ -93,6 +101,7 @@ class SimulatedBackend(Backend):
             "rotation": "half",
             "geometry": SimulatedGeometry(),
             "realism": "ideal",
+            "blocker": None,
         }
         return {n: value for n, value in content.items() if n not in as_ever or getattr(self, n) != as_ever[n]}
 
@@ -113,6 +122,10 @@ class SimulatedBackend(Backend):
         """See `Backend.open`."""
         return SimulatedInstrument(self._microscope(clock.begun_s), clock)
 
+    @property
+    def _has_blocker(self) -> bool:
+        return realism_of(self.realism) != IDEAL if self.blocker is None else self.blocker
+
     def _microscope(self, begun_s: float = 0.0) -> Microscope:
         """Switched on at begun_s: what was scripted for before is over."""
         config = self._config(begun_s)
@@ -130,6 +143,7 @@ class SimulatedBackend(Backend):
             faults=tuple(spec.fault() for spec in self.faults if not spec.over(begun_s)),
             begun_s=begun_s,
             realism=realism_of(self.realism),
+            blocker_s=BLOCKER_S if self._has_blocker else None,
         )
         return self.geometry.applied(config)
 
@@ -149,6 +163,7 @@ class SimulatedInstrument(ComposedInstrument):
             camera=_SimulatedCamera(microscope, clock),
             shutter=_SimulatedShutter(microscope, clock),
             source=_SimulatedSource(microscope, clock),
+            blocker=None if about.blocker_s is None else _SimulatedBlocker(microscope, clock),
         )
 
     async def connect(self) -> None:
@@ -354,6 +369,32 @@ class _SimulatedShutter:
         return _reached(self._microscope.shutter, self._clock.now_s()).open
 
 
+class _SimulatedBlocker:
+    """See `protocols.Blocker`."""
+
+    def __init__(self, microscope: Microscope, clock: Clock) -> None:
+        self._microscope = microscope
+        self._clock = clock
+
+    async def set(self, in_: bool) -> None:
+        """See `Blocker.set`."""
+        await self._clock.sleep_until(_reached(self._microscope.set_blocker, in_, self._clock.now_s()))
+        state = _reached(self._microscope.blocker, self._clock.now_s())
+        if state.moving or state.open == in_:
+            raise BlockerStuck(
+                "the blade does not follow its command",
+                where="blade",
+                value="out" if in_ else "in",
+                limit="in" if in_ else "out",
+                remedy="look at the blade before anything moves",
+            )
+
+    async def is_in(self) -> bool:
+        """See `Blocker.is_in`."""
+        state = _reached(self._microscope.blocker, self._clock.now_s())
+        return state.moving or not state.open
+
+
 class _SimulatedSource:
     """See `protocols.Source`."""
 
@@ -396,5 +437,12 @@ def _description(microscope: Microscope) -> InstrumentDescription:
     # The simulator states its flux per usual pixel at binning 8, whatever camera it carries.
     flux_per_um2_s = microscope.config.photons_per_pixel_s / (8 * PIXEL_UM) ** 2
     return InstrumentDescription(
-        "simulated microscope", axes, camera, about.shutter_s, about.energy_kev, flux_per_um2_s, _CLEARANCE_UM
+        "simulated microscope",
+        axes,
+        camera,
+        about.shutter_s,
+        about.energy_kev,
+        flux_per_um2_s,
+        _CLEARANCE_UM,
+        microscope.config.blocker_s,
     )

@@ -34,6 +34,9 @@ def region_scan(run: RunFolder, roi: str) -> RegionScan:
         notes.append(f"{fate.missing} of {fate.planned} planned frames are missing")
     if fate.open:
         notes.append(f"{fate.open} of {fate.planned} planned frames have not been taken: the scan is not whole")
+    behind = sum(plan.kind is FrameKind.BLOCKER for plan, _ in frames)
+    if behind:
+        notes.append(f"{behind} frames behind an opaque blade are not in this file, and stray light is not taken off")
     if not frames:
         known = ", ".join(scanned_regions(run)) or "none"
         raise DataError(

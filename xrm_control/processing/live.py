@@ -103,7 +103,8 @@ class LivePreview:
             self._events.emit(PreviewEnded(self._name, str(error)))
 
     def _add(self, frame: FrameKept, image: NDArray[Any]) -> None:
-        if self._over:
+        if self._over or frame.frame_kind == FrameKind.BLOCKER:
+            # Stray light is taken off the volume; its preview shows what is there.
             return
         if frame.frame_kind != FrameKind.PROJECTION:
             # A new set of references takes the place of the one before.

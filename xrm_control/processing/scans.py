@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import FrameKind
 from xrm_control.processing.volumes import identity_of
+from xrm_control.reconstruction.clean_frames import cleaned
 from xrm_control.reconstruction.intensities import NOTHING_LEFT_OUT, LeftOut
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.formats.lazy_frames import LazyFrames
@@ -67,10 +68,14 @@ class RunScan:
         return (len(views), *views[0].shape)
 
     def load(self) -> ScanData:
-        """Projections sorted by measured angle, left on the disk; hashes are verified whenever frames are read."""
+        """Projections sorted by measured angle, left on the disk; hashes are verified whenever frames are read.
+
+        What frames behind a blade show of stray light is taken off all others.
+        """
         projections, references, darks = (self.of(kind) for kind in FRAMES)
+        behind = self.stored(FrameKind.BLOCKER)
         views = sorted(projections, key=lambda frame: frame.exposure.actual.theta_deg)
-        return ScanData(
+        scan = ScanData(
             projections=LazyFrames(
                 (len(views), *views[0].shape), np.dtype(views[0].dtype), partial(read_frames, self.run, views)
             ),
@@ -81,10 +86,18 @@ class RunScan:
             darks=read_frames(self.run, darks),
             pixel_size_um=self.pixel_size_um,
         )
+        if not behind or behind[0].shape != views[0].shape:
+            return scan
+        return cleaned(scan, read_frames(self.run, behind))
+
+    def stored(self, kind: FrameKind) -> list[StoredFrame]:
+        """Frames of a kind, in the order in which they were taken."""
+        found = [frame for plan, frame in self.frames if plan.kind == kind]
+        return sorted(found, key=lambda frame: frame.exposure.t_start_s)
 
     def of(self, kind: FrameKind) -> list[StoredFrame]:
         """Frames of a kind, in the order in which they were taken. DataError for none, or one of another shape."""
-        stored = [frame for plan, frame in self.frames if plan.kind == kind]
+        stored = self.stored(kind)
         if not stored:
             raise DataError(f"the scan has no {kind}", where=f"{self.run.name}, {self.roi}")
         odd = next(
@@ -92,7 +105,7 @@ class RunScan:
         )
         if odd is not None:
             raise DataError("the frame does not fit the others of its scan", where=odd.frame_id, value=odd.shape)
-        return sorted(stored, key=lambda frame: frame.exposure.t_start_s)
+        return stored
 
 
 def read_frames(

@@ -203,7 +203,7 @@ def assemble_volume(job: VolumeJob) -> Volume:
         job.rows,
         prepared.pixel_size_um,
         prepared.axis.column_px,
-        whole.quality(prepared.axis, job.shape[2]),
+        whole.quality(prepared.axis, job.shape[2]) | prepared.figures,
         whole.warnings,
     )
 

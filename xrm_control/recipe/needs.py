@@ -15,7 +15,11 @@ def needs_of(recipe: Recipe, instrument: InstrumentDescription) -> Needs:
     safety, camera = recipe.safety, instrument.camera
     acquisitions = [recipe.mosaic.acquisition(recipe.sample, camera)]
     for number, centre in enumerate(likely_centres(recipe, camera), start=1):
-        acquisitions.append(recipe.scan.acquisition(f"roi-{number:02d}", centre, recipe.sample, camera))
+        acquisitions.append(
+            recipe.scan.acquisition(
+                f"roi-{number:02d}", centre, recipe.sample, camera, blockers=recipe.scan.blockers(instrument)
+            )
+        )
     poses = [ORIGIN, *(step.pose for acquisition in acquisitions for step in acquisition.steps)]
     targets = [axis_targets(pose) for pose in poses]
     return Needs(

@@ -56,7 +56,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
     homing_s = sum(axis.settle_s for axis in instrument.axes.values())
     state = outline_end(mosaic, TimeState(ORIGIN, False), instrument)
     stages = [_stage(RunState.HOMING, homing_s), _stage_of(mosaic, state.elapsed_s, camera)]
-    scans = _scan_outlines(recipe, camera)
+    scans = _scan_outlines(recipe, instrument)
     for scan in scans:
         first = scan.first_projection
         start = TimeState(first, state.shutter_open, move_s(state.pose, first, instrument))
@@ -88,7 +88,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
 def diagnose_paths(recipe: Recipe, instrument: InstrumentDescription, guard: Guard) -> Iterator[Diagnostic]:
     """The first step of mosaic and scans that would leave the limits or the envelope, or the way to it."""
     outlines = chain(
-        (mosaic_outline(recipe.mosaic, recipe.sample, instrument.camera),), _scan_outlines(recipe, instrument.camera)
+        (mosaic_outline(recipe.mosaic, recipe.sample, instrument.camera),), _scan_outlines(recipe, instrument)
     )
     for outline in outlines:
         index = guard.first_outside(outline.poses)
@@ -124,9 +124,10 @@ def _outside(recipe: Recipe, guard: Guard, outline: Outline, index: int) -> Diag
     raise RuntimeError(f"{frame}: refused in planning, and not by the guard")
 
 
-def _scan_outlines(recipe: Recipe, camera: CameraDescription) -> Iterator[Outline]:
+def _scan_outlines(recipe: Recipe, instrument: InstrumentDescription) -> Iterator[Outline]:
+    camera, blockers = instrument.camera, recipe.scan.blockers(instrument)
     for number, centre in enumerate(likely_centres(recipe, camera), start=1):
-        yield scan_outline(recipe.scan, f"roi-{number:02d}", centre, recipe.sample, camera)
+        yield scan_outline(recipe.scan, f"roi-{number:02d}", centre, recipe.sample, camera, blockers=blockers)
 
 
 def _stage_of(outline: Outline, seconds: float, camera: CameraDescription) -> StagePlan:
@@ -189,7 +190,7 @@ def compare(recipe: Recipe, instrument: InstrumentDescription, binnings: Sequenc
     rows: list[TradeOff] = []
     for binning in binnings:
         scan = recipe.scan.model_copy(update={"binning": binning, "projections": "auto"})
-        outline = scan_outline(scan, "roi-01", ORIGIN, recipe.sample, camera)
+        outline = scan_outline(scan, "roi-01", ORIGIN, recipe.sample, camera, blockers=scan.blockers(instrument))
         seconds = outline_end(outline, TimeState(ORIGIN, False), instrument).elapsed_s
         lit = len(outline) - scan.darks
         longer = recipe.scan.exposure_s * ((recipe.scan.binning / binning) ** 2 - 1)

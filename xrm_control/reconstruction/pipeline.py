@@ -31,6 +31,7 @@ from xrm_control.reconstruction.rotation_axis import (
 )
 from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.reconstruction.spec import ReconstructionSpec, axis_off, parts_of, slab_rows, split_rows
+from xrm_control.reconstruction.stray_light import StrayLight
 from xrm_control.reconstruction.tilt import edge_rows, find_tilt, levelled, reach_px
 from xrm_control.reconstruction.warnings import collect_warnings, warn
 
@@ -38,7 +39,8 @@ from xrm_control.reconstruction.warnings import collect_warnings, warn
 @dataclass(frozen=True)
 class Prepared:
     """What every part needs to know of the whole. references: None for projections that are transmissions already;
-    half: whether opposite views are put together. doubts: what was seen and could not be put right, in words.
+    half: whether opposite views are put together. doubts: what was seen and could not be put right, in words. stray:
+    light that was taken off.
     """
 
     pixel_size_um: float
@@ -46,6 +48,7 @@ class Prepared:
     references: References | None
     half: bool = False
     doubts: tuple[str, ...] = ()
+    stray: StrayLight | None = None
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """For an .npz file; `from_arrays` leads back."""
@@ -58,6 +61,7 @@ class Prepared:
             "pairs": np.array(axis.pairs, np.int64).reshape(-1, 2),
             "half": np.array(self.half),
         }
+        content |= {} if self.stray is None else {"stray": self.stray.as_array()}
         return content | ({name: np.asarray(value) for name, value in vars(references).items()} if references else {})
 
     @classmethod
@@ -71,8 +75,9 @@ class Prepared:
         doubts = tuple(str(one) for one in content.get("doubts", np.empty(0, np.str_)))
         pairs = tuple((int(one), int(other)) for one, other in content["pairs"])
         axis = RotationAxis(column_px, uncertainty_px, pairs, tilt_deg=tilt_deg)
+        stray = StrayLight.from_array(content["stray"]) if "stray" in content else None
         if "dark" not in content:
-            return cls(pixel_um, axis, None, half, doubts)
+            return cls(pixel_um, axis, None, half, doubts, stray)
         return cls(
             pixel_um,
             axis,
@@ -83,10 +88,17 @@ class Prepared:
                 bad=content["bad"],
                 gain_counts=float(content["gain_counts"]),
                 read_counts=float(content["read_counts"]),
+                taken_counts=float(content["taken_counts"]) if "taken_counts" in content else 0.0,
             ),
             half,
             doubts,
+            stray,
         )
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Of quality, by name, beside those of the views."""
+        return {} if self.stray is None else self.stray.figures(self.pixel_size_um)
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,7 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
             raise axis_off(spec.rotation_axis, columns)
         tilt_deg, doubts = _tilt_beside_stated_axis(scan, spec, references)
         stated = RotationAxis(float(spec.rotation_axis), 0.0, (), tilt_deg=tilt_deg)
-        return Prepared(pixel_um, stated, references, _is_half(scan, spec, stated), doubts)
+        return Prepared(pixel_um, stated, references, _is_half(scan, spec, stated), doubts, scan.stray)
     theta = np.asarray(scan.theta_deg, float)
     # All rows, whichever are wanted: a few say less about the axis than the whole detector does.
     views = views_for_axis(theta)
@@ -136,7 +148,7 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
         )
     pairs = tuple((int(views[one]), int(views[other])) for one, other in axis.pairs)
     axis = replace(axis, pairs=pairs, tilt_deg=tilt_deg)
-    return Prepared(pixel_um, axis, references, _is_half(scan, spec, axis), doubts)
+    return Prepared(pixel_um, axis, references, _is_half(scan, spec, axis), doubts, scan.stray)
 
 
 def _tilt(
@@ -260,7 +272,7 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
         voxel_size_um=prepared.pixel_size_um,
         rotation_axis_px=prepared.axis.column_px,
         rows=rows,
-        quality=whole.quality(prepared.axis, columns),
+        quality=whole.quality(prepared.axis, columns) | prepared.figures,
         warnings=whole.warnings,
         origins=scan.origins,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -59,7 +59,8 @@ class PreprocessSpec(Spec):
 class Transmission:
     """values (n, rows, columns) float32, zero or negative where noise is; floor (rows, columns): below is opaque.
 
-    noise_counts: (gain, read) of the camera, None for normalised data. zingers: how many pixels were replaced.
+    gain_counts, read_counts: of the camera, 0 for normalised data. zingers: how many pixels were replaced. dark_noise:
+    of a pixel without beam, in units of twice the floor, at least 1: light that was taken off leaves noise.
     """
 
     values: NDArray[np.float32]
@@ -69,6 +70,7 @@ class Transmission:
     bad_pixels: int
     zingers: int
     saturated: int
+    dark_noise: float = 1.0
 
 
 def transmission(
@@ -103,7 +105,9 @@ def transmission(
         block = chosen[start : start + _BLOCK]
         counts = np.asarray(scan.projections[block, rows])
         light = None if scan.light is None or scan.flat_light is None else scan.light[block] / np.mean(scan.flat_light)
-        found = transmission_of(counts, references, scan.time_s[block], spec, numbers=block, light=light)
+        found = transmission_of(
+            counts, references, scan.time_s[block], spec, numbers=block, light=light, full_counts=scan.full_counts
+        )
         values[start : start + len(block)] = found.values
         zingers, saturated = zingers + found.zingers, saturated + found.saturated
     if spec.apply_shifts and scan.shifts_px is not None:
@@ -122,17 +126,21 @@ def transmission_of(
     *,
     numbers: NDArray[np.int64] | None = None,
     light: NDArray[np.floating] | None = None,
+    full_counts: float | None = None,
 ) -> Transmission:
     """Of some frames (n, rows, columns), exposed at time_s (n,); shifts are not applied.
 
     references: over the same rows, None for frames that are transmissions already. numbers: the frames' places in the
-    scan, to name them. light (n,): exposure of each in that of the flats; None: the same. Raises DataError for NaN and
+    scan, to name them. light (n,): exposure of each in that of the flats; None: the same. full_counts: of a saturated
+    pixel; None: as the type tells. Raises DataError for NaN and
     infinity, and for margins that do not see air.
     """
     refuse_bad_frames(counts, "projections", numbers)
     saturated = 0
-    if np.issubdtype(counts.dtype, np.unsignedinteger):
-        saturated = int(np.count_nonzero(counts == np.iinfo(counts.dtype).max))
+    if full_counts is None and np.issubdtype(counts.dtype, np.unsignedinteger):
+        full_counts = float(np.iinfo(counts.dtype).max)
+    if full_counts is not None:
+        saturated = int(np.count_nonzero(counts == full_counts))
     values = counts.astype(np.float32)
     if references is not None:
         _normalise(values, references, time_s)
@@ -155,6 +163,7 @@ def _described(
         bad_pixels=int(references.bad.sum()) if references else 0,
         zingers=zingers,
         saturated=saturated,
+        dark_noise=_dark_noise(references) if references else 1.0,
     )
 
 
@@ -162,9 +171,12 @@ def references_of(scan: ScanData) -> References | None:
     """Of the whole detector; None for projections that are transmissions already."""
     if scan.normalised:
         return None
-    return make_references(
-        scan.flats, scan.flat_time_s, scan.darks, scan.time_s, scan.flat_light if scan.light is not None else None
-    )
+    light = scan.flat_light if scan.light is not None else None
+    made = make_references(scan.flats, scan.flat_time_s, scan.darks, scan.time_s, light)
+    if scan.stray is None:
+        return made
+    # The light that was taken off has left its noise, where no beam came as well.
+    return replace(made, taken_counts=scan.stray.taken_counts)
 
 
 def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None) -> NDArray[np.float32]:
@@ -189,7 +201,7 @@ def _faint_averaged(transmitted: Transmission, faint_quanta: float) -> NDArray[n
     from scipy.ndimage import uniform_filter1d
 
     values = transmitted.values
-    faint = (2 * faint_quanta) * transmitted.floor  # the floor is half a quantum
+    faint = np.float32(2 * faint_quanta * transmitted.dark_noise) * transmitted.floor  # the floor is half a quantum
     if not faint_quanta or transmitted.read_counts == 0:
         return values
     mean = np.asarray(uniform_filter1d(values, 3, axis=1, mode="nearest"), np.float32)
@@ -249,7 +261,8 @@ def _remove_zingers(frames: NDArray[np.float32], sigmas: float, references: Refe
     sigma: NDArray[np.float32] | float = 0.0
     if references is not None:
         beam = references.beams.mean(axis=0)
-        variance = references.gain_counts * np.maximum(brightest, 0) * beam + references.read_counts**2
+        dark = references.read_counts**2 + references.gain_counts * references.taken_counts
+        variance = references.gain_counts * np.maximum(brightest, 0) * beam + dark
         sigma = np.sqrt(variance) / beam
     found = frames > brightest + np.maximum(sigmas * sigma, _ZINGER_EXCESS)
     if found.any():
@@ -279,5 +292,13 @@ def _floor(references: References | None, shape: tuple[int, ...]) -> NDArray[np.
     """Half a quantum of beam (of read noise, if that is more): what the logarithm of no count stands for."""
     if references is None:
         return np.full(shape, _NORMALISED_FLOOR, np.float32)
-    quantum = max(references.read_counts, references.gain_counts)
-    return (0.5 * quantum / references.beams.mean(axis=0)).astype(np.float32)
+    return (0.5 * _quantum(references) / references.beams.mean(axis=0)).astype(np.float32)
+
+
+def _quantum(references: References) -> float:
+    return max(references.read_counts, references.gain_counts)
+
+
+def _dark_noise(references: References) -> float:
+    taken = references.gain_counts * references.taken_counts
+    return max(1.0, float(np.hypot(references.read_counts, np.sqrt(taken))) / max(_quantum(references), 1e-9))

@@ -20,6 +20,7 @@ class References:
 
     dark (rows, columns); beams (sets, rows, columns): flats less dark; beam_time_s (sets,), rising.
     bad (rows, columns): dead and hot pixels. gain_counts: variance per count of beam. read_counts: noise without beam.
+    taken_counts: stray light that was taken off where no beam came; its noise is there still.
     """
 
     dark: NDArray[np.float32]
@@ -28,6 +29,7 @@ class References:
     bad: NDArray[np.bool_]
     gain_counts: float
     read_counts: float
+    taken_counts: float = 0.0
 
     def of_rows(self, rows: slice) -> References:
         """The same over some detector rows; what is known of the camera's noise stays that of all."""
@@ -82,7 +84,7 @@ def make_references(
         dark=dark,
         beams=np.maximum(beams, np.float32(1e-3 * level)),
         beam_time_s=np.array([float(np.mean(np.asarray(flat_time_s, float)[members])) for members in sets]),
-        bad=_bad_pixels(dark if len(dark_frames) else None, mean_beam),
+        bad=bad_pixels(dark if len(dark_frames) else None, mean_beam),
         gain_counts=_gain(frames, sets, dark, read or 0.0),
         read_counts=max(rounding, read if read is not None else 1.0),
     )
@@ -134,7 +136,8 @@ def _mean_without_tail(values: NDArray[np.floating]) -> float:
     return float(values[values <= limit].mean())
 
 
-def _bad_pixels(dark: NDArray[np.float32] | None, beam: NDArray[np.float32]) -> NDArray[np.bool_]:
+def bad_pixels(dark: NDArray[np.float32] | None, beam: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Dead and hot ones (rows, columns); beam: flats less dark."""
     from scipy.ndimage import median_filter
 
     # Wide along the columns alone: a dead column must stand out from its neighbours, and a slab may have few rows.

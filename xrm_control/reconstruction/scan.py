@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.core.origins import NOT_SAID, Origins
+from xrm_control.reconstruction.stray_light import StrayLight
 
 _LEAST_SPAN_DEG = 20.0
 
@@ -70,6 +71,8 @@ class ScanData:
     pixel_size_um: at the sample. shifts_px (n, 2): how far each view is to be moved (columns to the right, rows
     downwards) before use, or None. normalised: the projections are transmissions already and need no references.
     light (n,), flat_light (f,): exposure of each frame in one unit, whichever; None: the same for all, or not known.
+    full_counts: of a saturated pixel, where the frames' type does not tell. stray: light that was taken off all frames,
+    None where none was.
     origins: where scale and angles are from, and what was done to the data.
     """
 
@@ -85,6 +88,8 @@ class ScanData:
     light: NDArray[Any] | None = None
     flat_light: NDArray[Any] | None = None
     origins: Origins = NOT_SAID
+    full_counts: float | None = None
+    stray: StrayLight | None = None
 
     @classmethod
     def of(

@@ -227,8 +227,8 @@ async def aside(function: Callable[..., Result], *arguments: Any) -> Result:
 
 def step_of(plan: PlannedFrame) -> FrameStep:
     """A planned frame as the engine takes it."""
-    shutter_open = plan.kind is not FrameKind.DARK
-    return FrameStep(plan.frame_id, plan.kind, plan.number, plan.target, shutter_open=shutter_open)
+    lit, blocked = plan.kind is not FrameKind.DARK, plan.kind is FrameKind.BLOCKER
+    return FrameStep(plan.frame_id, plan.kind, plan.number, plan.target, shutter_open=lit, blocked=blocked)
 
 
 def _roi_of(acquisition: Acquisition) -> str:

@@ -23,7 +23,7 @@ from xrm_control.contracts.rois import (
 from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import MosaicDoubted, PlacesLeft, RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
-from xrm_control.core.states import ROI_ENDS, RunState
+from xrm_control.core.states import ROI_ENDS, FrameKind, RunState
 from xrm_control.mosaic.picture import Area, draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.recipe.planning import planned_mosaic
@@ -340,5 +340,9 @@ def centre_of(roi: Roi) -> Pose:
 
 
 def scan_of(run: RunContext, roi: Roi) -> Acquisition:
-    """All frames of a ROI's scan."""
-    return run.recipe.scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)
+    """All frames of a ROI's scan; frames behind the blade as they were planned when it was begun."""
+    scan, planned = run.recipe.scan, run.journal.planned_frames(roi.name)
+    blockers = scan.blockers(run.description) if run.journal.has_room_for_blockers else 0
+    if planned:
+        blockers = sum(plan.kind is FrameKind.BLOCKER for plan in planned)
+    return scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera, blockers=blockers)

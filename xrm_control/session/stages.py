@@ -80,6 +80,8 @@ async def home(run: RunContext) -> None:
 
 
 async def _home(run: RunContext) -> None:
+    if run.instrument.blocker is not None:
+        await run.instrument.blocker.set(False)
     await run.instrument.home()
     for name, axis in run.instrument.axes.items():
         reading = await axis.read()

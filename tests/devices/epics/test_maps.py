@@ -33,6 +33,7 @@ def a_map(**changes: Any) -> PvMap:
 # changes of the shipped map, PVs that a run then reads, and that stopping reaches on its own circuit
 CAN_SAY: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"axes__z": PIEZO}, {"P:Out", "P:In"}, {"P:Out", "P:In"}),
+    ({"blocker": FRONT}, {"F:O", "F:C", "F:S"}, {"F:O", "F:C", "F:S"}),
     (
         {"axes__z": {**PIEZO, "done": {"pv": "P:Done", "good": ["Yes"]}, "stop": {"pv": "P:Stop", "value": 1}}},
         {"P:Done", "P:Stop"},
@@ -115,7 +116,8 @@ def uncommented(*blocks: str) -> str:
 
 @pytest.mark.parametrize(
     "block",
-    ["readback:", "port:", "region:", "upstream:", "closing:", "- {pv: \"S:SR", "kick:", "tripped:", "owner:"],
+    ["readback:", "port:", "region:", "upstream:", "closing:", "- {pv: \"S:SR", "kick:", "tripped:", "owner:",
+     "blocker:"],
 )  # fmt: skip
 def test_each_comment_of_the_template_that_adds_something_is_valid(block: str) -> None:
     plain = load_text(TEMPLATE.read_text(encoding="utf-8"), PvMap)[0]

@@ -11,7 +11,8 @@ import pytest
 from tests.devices.epics.soft_bench import Other, running_site, site_map, with_registry
 from tests.ioc_process import IocProcess
 from xrm_control.core.clock import Clock, pause, stopwatch
-from xrm_control.core.errors import ShutterStuck
+from xrm_control.core.errors import BlockerStuck, ShutterStuck
+from xrm_control.devices.epics.blocker import EpicsBlocker, pvs
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.epics.shutter import EpicsShutter, urgent_pvs
 
@@ -194,3 +195,37 @@ def test_a_state_between_is_waited_for_and_one_without_a_status_is_not_guessed(s
 
     with_shutter(soft, blade("Fast"), moving)
     other.put("Fast:Close", 1)
+
+
+def with_blocker(soft: IocProcess, session: Any) -> Any:
+    """The fast shutter's blade stands in for the opaque one."""
+    pv_map = site_map(soft, blocker=blade("Fast"))
+    assert pv_map.blocker is not None
+    about = pv_map.blocker
+
+    async def inside(registry: Registry, clock: Clock) -> Any:
+        return await session(EpicsBlocker(about, pv_map, registry, clock))
+
+    return with_registry(pv_map, pvs(pv_map), inside)
+
+
+def test_an_opaque_blade_is_out_where_it_is_open(soft: IocProcess, other: Other) -> None:
+    async def session(blocker: EpicsBlocker) -> list[bool]:
+        found = [await blocker.is_in()]
+        for in_ in (False, True):
+            await blocker.set(in_)
+            found.append(await blocker.is_in())
+        return found
+
+    assert with_blocker(soft, session) == [True, False, True]
+
+
+def test_an_opaque_blade_that_sticks_is_told_of(soft: IocProcess, other: Other) -> None:
+    other.put("Stuck", 1)
+
+    async def session(blocker: EpicsBlocker) -> None:
+        await blocker.set(False)
+
+    with pytest.raises(BlockerStuck, match=r"blade \(.*value in, limit out") as caught:
+        with_blocker(soft, session)
+    assert caught.value.remedy == "look at the blade before anything moves"

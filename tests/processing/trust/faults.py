@@ -19,8 +19,10 @@ from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.checks.expected import room
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.clean_frames import cleaned
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.stray_light import StrayLight
 
 PIXEL_UM, COLUMNS, ROWS, VIEWS = 0.5, 96, 64, 121
 AXIS_PX = 47.2
@@ -119,6 +121,16 @@ def stray_light(share: float) -> Alter:
         return replace(scan, projections=views, flats=flats)
 
     return alter
+
+
+def stray_measured(u: float) -> ScanData:
+    """None of it, with an uncertainty of so much of the open beam."""
+    return replace(scan(), stray=StrayLight(0.0, 0.0, 0.0, 1.0, (u**2, 0.0, 0.0)))
+
+
+def blade_without_shade() -> ScanData:
+    """Frames behind a blade that was not in the beam."""
+    return cleaned(scan(), scan().flats[:3])
 
 
 def gap(from_deg: float, to_deg: float) -> Alter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -11,8 +12,10 @@ from tests.processing.trust import faults
 from tests.processing.trust.faults import Region, evidence_of, scan
 from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
 from xrm_control.processing.trust.check import TrustCheck, all_checks
+from xrm_control.processing.trust.checks.attenuation import AttenuationCheck
 from xrm_control.processing.trust.checks.axis_halves import AxisHalvesCheck
 from xrm_control.processing.trust.checks.expected import FOUND, ExpectedCheck
+from xrm_control.processing.trust.checks.stray_light import StrayLightCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.judging import judged
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
@@ -44,6 +47,9 @@ CASES = {
         "stray light",
         lambda: Region(faults.stray_light(0.4)(faults.thick())),
     ),
+    "stray light that leaves mu open": ("stray_light", "leaves mu uncertain by 5.9 %", lambda: Region(
+        faults.stray_measured(0.02))),
+    "a blade that tells nothing": ("stray_light", "not taken off", lambda: Region(faults.blade_without_shade())),
     "much stray light": ("attenuation", "below the tabulated", altered(faults.stray_light(0.5))),
     "another material": (
         "attenuation",
@@ -93,6 +99,21 @@ def test_a_fault_raises_its_check(case: str) -> None:
         numbers = {one.name: one.value or 0.0 for one in found[name].evidence}
         both = np.hypot(numbers["sideways, rms, px"], numbers["along the axis, rms, px"])
         assert numbers["displacement of views, rms, px"] == pytest.approx(both)
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        (lambda: Region(scan()), r"nothing was measured behind a blade: .* may take \d %"),
+        (lambda: Region(faults.stray_measured(1e-4)), "stray light was measured behind a blade and taken off"),
+    ],
+)
+def test_a_sound_scan_says_whether_stray_light_was_measured(region: Callable[[], Region], words: str) -> None:
+    found = {one.check: one for one in judged(evidence_of(region()), (StrayLightCheck(), AttenuationCheck()))}
+    assert re.search(words, found["stray_light"].reason)
+    assert {one.verdict for one in found.values()} == {TrustVerdict.PASS}
+    told = {one.name for one in found["attenuation"].evidence}
+    assert ("of which stray light leaves uncertain" in told) == ("taken off" in words)
 
 
 @pytest.mark.parametrize("seed", range(4))

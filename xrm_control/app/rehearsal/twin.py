@@ -66,6 +66,7 @@ def twin_of(recipe: Recipe, *, images: bool) -> Twin:
     }
     camera = about.camera
     if own is None:
+        settings |= {} if about.blocker_s is None else {"blocker": True}
         _require_picture(camera, images=images)
         settings |= {
             "axes": {name: twin_axis(axis, start.positions[name]) for name, axis in about.axes.items()},

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
-from xrm_control.devices.epics import beam, camera, scan_status, shutter, supervision
+from xrm_control.devices.epics import beam, blocker, camera, scan_status, shutter, supervision
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, urgent_pvs
 from xrm_control.devices.epics.parts import make_axis, make_frames
@@ -31,6 +31,7 @@ class EpicsInstrument:
         self._axes = {name: make_axis(name, pv_map, registry, clock) for name in pv_map.axes}
         self.axes: Mapping[str, Axis] = self._axes
         self.shutter = shutter.EpicsShutter(pv_map, registry, clock)
+        self.blocker = None if pv_map.blocker is None else blocker.EpicsBlocker(pv_map.blocker, pv_map, registry, clock)
         self.source = beam.EpicsSource(pv_map, registry)
         cam = pv_map.full(pv_map.camera.prefix)
         frames = make_frames(pv_map, registry)
@@ -96,6 +97,8 @@ class EpicsInstrument:
 
     async def home(self) -> None:
         """See `Instrument.home`."""
+        if self.blocker is not None:
+            await self.blocker.set(False)
         for one in self.axes.values():
             await one.move(0.0)
 
@@ -143,6 +146,9 @@ class EpicsInstrument:
         closed, *at_rest = await asyncio.gather(
             attempt(self.shutter.set(False)), *(attempt(one.stop()) for one in self._axes.values())
         )
+        if self.blocker is not None:
+            # At rest and dark: nothing is in its way.
+            await attempt(self.blocker.set(False))
         state = SafeState(dict(zip(self._axes, at_rest, strict=True)), closed, tuple(dict.fromkeys(problems)))
         self._safe_at = self._registry.written if state.verified else None
         return state

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xrm_control.devices.epics import (
     axis,
     beam,
+    blocker,
     camera,
     frames_array,
     frames_file,
@@ -16,6 +17,7 @@ from xrm_control.devices.epics import (
 )
 from xrm_control.devices.epics.axis_map import AxisMap, PlainAxisMap
 from xrm_control.devices.epics.pv_map import ArrayFrames, PvMap
+from xrm_control.devices.epics.shutter_map import BladeMap
 
 # Fields of the frames' plugin that a run sets; the others it only reads.
 _SET_BY_US = {*frames_file.WRITTEN, "FilePath"}
@@ -28,6 +30,7 @@ def groups(pv_map: PvMap) -> dict[str, list[str]]:
     found["camera"] = _camera(pv_map)
     found[f"frames by {frames.kind}"] = list(_frames(pv_map).values())
     found["shutter and source"] = list(dict.fromkeys(beam.pvs(pv_map)))
+    found["opaque blade"] = blocker.pvs(pv_map)
     found["supervision"] = supervision.pvs(pv_map)
     if pv_map.scan_status is not None:
         found["scan status"] = list(scan_status.pvs(full(pv_map.scan_status.prefix)).values())
@@ -51,7 +54,7 @@ def urgent_pvs(pv_map: PvMap) -> list[str]:
             else axis.urgent_pvs(full(about.record))
         )
     ]
-    return [*axes, *camera.urgent_pvs(full(pv_map.camera.prefix)), *shutter.urgent_pvs(pv_map)]
+    return [*axes, *camera.urgent_pvs(full(pv_map.camera.prefix)), *shutter.urgent_pvs(pv_map), *blocker.pvs(pv_map)]
 
 
 def commanded_pvs(pv_map: PvMap) -> list[str]:
@@ -59,7 +62,7 @@ def commanded_pvs(pv_map: PvMap) -> list[str]:
     full = pv_map.full
     acquire = camera.pvs(full(pv_map.camera.prefix))["Acquire"]
     axes = [one.setpoint if isinstance(one, PlainAxisMap) else one.record for one in pv_map.axes.values()]
-    shutters = [blade.close.pv for blade in pv_map.shutter.in_order]
+    shutters = [blade.close.pv for blade in _blades(pv_map)]
     return [acquire, *map(full, (*axes, *shutters))]
 
 
@@ -73,13 +76,18 @@ def written_pvs(pv_map: PvMap) -> list[str]:
             found += [fields["VAL"], fields["STOP"], fields["SPMG"]]
         else:
             found += [full(one.setpoint), *([full(one.stop.pv)] if one.stop else [])]
-    commands = [command.pv for blade in pv_map.shutter.in_order for command in (blade.open, blade.close)]
+    commands = [command.pv for blade in _blades(pv_map) for command in (blade.open, blade.close)]
     found += [full(pv) for pv in (*commands, about.kick, about.owner) if pv]
     found += [pv for pv in _camera(pv_map) if not pv.endswith("_RBV") and not pv.endswith(":DataType")]
     found += [pv for field, pv in _frames(pv_map).items() if not field.endswith("_RBV") and field in _SET_BY_US]
     if pv_map.scan_status is not None:
         found += scan_status.pvs(full(pv_map.scan_status.prefix)).values()
     return list(dict.fromkeys(found))
+
+
+def _blades(pv_map: PvMap) -> tuple[BladeMap, ...]:
+    """Shutters, and the opaque blade."""
+    return (*pv_map.shutter.in_order, *(() if pv_map.blocker is None else (pv_map.blocker,)))
 
 
 def _axis(pv_map: PvMap, about: AxisMap | PlainAxisMap) -> list[str]:

@@ -115,6 +115,11 @@ class PvMap(Spec):
     axes: dict[Literal["x", "y", "z", "theta"], Axis]
     camera: CameraMap
     shutter: ShutterMap
+    blocker: BladeMap | None = Field(
+        default=None,
+        description="an opaque blade that covers a part of the field in the plane of the sample: `open` takes it out "
+        "of the beam, `close` brings it in; stray light is measured behind it",
+    )
     source: SourceMap
     supervision: SupervisionMap = SupervisionMap()
     scan_status: ScanStatusMap | None = None
@@ -132,7 +137,7 @@ class PvMap(Spec):
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what was added later where it says nothing: recipes from before keep their hash."""
         content: dict[str, Any] = said(self)
-        silent = {name for name in ("watched", "clearance_um") if not getattr(self, name)}
+        silent = {name for name in ("watched", "clearance_um", "blocker") if not getattr(self, name)}
         return {name: value for name, value in content.items() if name not in silent}
 
     @field_validator("axes", mode="before")
@@ -185,6 +190,7 @@ class PvMap(Spec):
             self.source.energy_kev,
             self.source.flux_per_um2_s,
             self.clearance_um,
+            None if self.blocker is None else self.blocker.travel_s + self.blocker.dwell_s,
         )
 
 

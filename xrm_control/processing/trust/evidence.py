@@ -27,6 +27,7 @@ from xrm_control.reconstruction.tilt import levelled
 _MOST_VIEWS = 256  # of half a turn
 _MOST_COLUMNS = 256
 _VIEWS_AT_A_TIME = 32
+_IN_MATTER, _OPAQUE = 0.9, 0.02  # transmission
 
 Images = NDArray[np.float32]
 
@@ -149,6 +150,23 @@ class RegionEvidence:
     def integrals(self) -> Images:
         """-ln T of `looks`."""
         return -np.log(np.maximum(self.looks.images, 1e-3)).astype(np.float32)
+
+    @cached_property
+    def left_of_stray(self) -> float | None:
+        """Relative standard uncertainty of mu that the light leaves which was taken off; None where none was."""
+        stray = self.scan.stray
+        return None if stray is None else stray.u_mu(*self.leverage())
+
+    def leverage(self, views: NDArray[np.int64] | None = None) -> tuple[float, float]:
+        """By what even and spread light, as shares of the beam and of a pixel's light, lower mu: means over the rays in
+        matter of 1 / T, and of the view's mean over T. views: of `looks`; None: all.
+        """
+        images = self.looks.images if views is None else self.looks.images[views]
+        thick = (images < _IN_MATTER) & (images > _OPAQUE)
+        if not thick.any():
+            return 1.0, 1.0
+        around = np.broadcast_to(images.mean(axis=(1, 2), keepdims=True), images.shape)
+        return float((1 / images[thick]).mean()), float((around[thick] / images[thick]).mean())
 
     @cached_property
     def banded(self) -> Images:

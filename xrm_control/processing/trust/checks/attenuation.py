@@ -20,7 +20,9 @@ class AttenuationCheck(TrustCheck):
     """Another material, light that is no beam, harder radiation beside the line, or a wrong scale."""
 
     kind: Literal["attenuation"] = "attenuation"
-    source: ClassVar[str] = "6 %: by so much the tables of Elam and of Chantler differ; and three standard errors"
+    source: ClassVar[str] = (
+        "6 %: by so much the tables of Elam and of Chantler differ; three standard errors, and two of stray light"
+    )
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
@@ -37,12 +39,14 @@ class AttenuationCheck(TrustCheck):
         mu = float(measured[known][order][np.searchsorted(shares, 0.5)])
         error = float(np.std(measured[known])) / np.sqrt(known.sum())
         table = evidence.sample.mu_per_um(evidence.energy_kev)
-        off, allowed = mu / table - 1, _LIMIT + 3 * error / table
+        left = evidence.left_of_stray or 0.0
+        off, allowed = mu / table - 1, _LIMIT + 3 * error / table + 2 * left
         numbers = {
             "measured, 1/um": mu,
             "tabulated, 1/um": table,
             "deviation": (off, f"within {allowed:.3f}"),
         }
+        numbers |= {"of which stray light leaves uncertain": 2 * left} if left else {}
         what = (
             f"mu is {mu:.4f} 1/um, {100 * abs(off):.0f} % {'above' if off > 0 else 'below'} the tabulated {table:.4f}"
         )

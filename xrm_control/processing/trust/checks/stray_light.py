@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.contracts.trust import CheckResult
+from xrm_control.contracts.trust import CheckResult, Evidence, TrustVerdict
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.clean_frames import NOT_TAKEN_OFF
 from xrm_control.reconstruction.filters import banded
 from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
@@ -18,6 +19,8 @@ _LIMIT, _MOST_CHANCE = 0.97, 0.02
 _VIEWS = 9
 _LOW_PX, _HIGH_PX = 1.0, 6.0
 _SEEN = 0.6
+_MOST_LEFT = 0.03  # of mu, two standard uncertainties
+_TABLES = 0.06  # the most that mu may be off before the check of attenuation speaks
 
 
 class StrayLightCheck(TrustCheck):
@@ -29,6 +32,48 @@ class StrayLightCheck(TrustCheck):
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
+        note = next((one for one in evidence.scan.origins.notes if one.startswith(NOT_TAKEN_OFF)), "")
+        if note:
+            return self.doubt(note, "look at the frames behind the blade, and at the blade")
+        measured = self._measured(evidence)
+        if measured and (left := evidence.left_of_stray) is not None and 2 * left > _MOST_LEFT:
+            return self.doubt(
+                f"stray light was measured behind a blade and taken off, and leaves mu uncertain by {200 * left:.1f} % "
+                f"(limit {100 * _MOST_LEFT:g} %)",
+                "take more frames behind the blade (scan.blocker), or look for what spreads light",
+                measured,
+            )
+        found = self._slope_test(evidence)
+        if measured and found.verdict is None:
+            return self.passed("stray light was measured behind a blade and taken off", measured)
+        reason, more = found.reason, self.passed("", measured).evidence
+        if measured and found.verdict is TrustVerdict.PASS:
+            reason = f"{reason}; stray light was measured behind a blade and taken off"
+        elif found.verdict is TrustVerdict.PASS:
+            unseen = self._unseen(evidence)
+            more = (Evidence(name="share of mu that stray light may take unseen", value=unseen),)
+            reason = (
+                f"{reason}; nothing was measured behind a blade: stray light that this test does not see may take "
+                f"{100 * unseen:.0f} % of mu"
+            )
+        return found.model_copy(update={"reason": reason, "evidence": (*found.evidence, *more)})
+
+    def _measured(self, evidence: RegionEvidence) -> dict[str, float | tuple[float, str]]:
+        """What was taken off, by name; nothing where no frames behind a blade were taken."""
+        stray = evidence.scan.stray
+        if stray is None:
+            return {}
+        left = {
+            "relative standard uncertainty of mu that is left": (evidence.left_of_stray or 0.0, f"{_MOST_LEFT / 2:g}")
+        }
+        return {**stray.figures(evidence.scan.pixel_size_um), **left}
+
+    def _unseen(self, evidence: RegionEvidence) -> float:
+        """Of mu: even light that would bring the ratio to its limit; at most what the tables leave open."""
+        (every, _), (face_on, _) = evidence.leverage(), evidence.leverage(self._face_on(evidence))
+        return min((1 - _LIMIT) * every / max(every - face_on, 1e-9), _TABLES)
+
+    def _slope_test(self, evidence: RegionEvidence) -> CheckResult:
         contrast = evidence.quality.particle_mode_per_um, evidence.quality.background_mode_per_um
         rays = None if None in contrast else self._rays(evidence)
         if rays is None:
@@ -83,13 +128,17 @@ class StrayLightCheck(TrustCheck):
         if solid is None or evidence.small_volume is None:
             return None
         looks = evidence.looks
-        transmitted = looks.images.mean(axis=(1, 2))
         theta = evidence.theta_deg[looks.views]
-        bright = np.argsort(transmitted)[::-1][: max(_VIEWS, len(theta) // 3)]
-        face_on = np.sort(bright)[:: max(1, len(bright) // _VIEWS)][:_VIEWS]
+        face_on = self._face_on(evidence)
         pixel_um = evidence.scan.pixel_size_um * looks.bin
         chords = evidence.projector.project(solid, theta[face_on]) * np.float32(pixel_um)
         return chords, evidence.integrals[face_on][:, : chords.shape[1]]
+
+    def _face_on(self, evidence: RegionEvidence) -> NDArray[np.int64]:
+        """Some of the brightest views of `looks`."""
+        transmitted = evidence.looks.images.mean(axis=(1, 2))
+        bright = np.argsort(transmitted)[::-1][: max(_VIEWS, len(transmitted) // 3)]
+        return np.sort(bright)[:: max(1, len(bright) // _VIEWS)][:_VIEWS].astype(np.int64)
 
 
 def _inner(projector: Projector) -> tuple[slice, slice]:
