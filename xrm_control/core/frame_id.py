@@ -10,11 +10,11 @@ from xrm_control.core.states import FrameKind
 
 MOSAIC = "mosaic"
 
-_STEMS = {FrameKind.PROJECTION: "proj", FrameKind.FLAT: "flat", FrameKind.DARK: "dark"}
+_STEMS = {FrameKind.PROJECTION: "proj", FrameKind.FLAT: "flat", FrameKind.DARK: "dark", FrameKind.REPEAT: "repeat"}
 _KINDS = {"tile": FrameKind.TILE, **{stem: kind for kind, stem in _STEMS.items()}}
 _ID = re.compile(
     r"(?P<group>[A-Za-z0-9][A-Za-z0-9_-]*)/"
-    r"(?:(?P<tile>tile)_r(?P<row>[0-9]{2,})_c(?P<column>[0-9]{2,})|(?P<stem>proj|flat|dark)_(?P<number>[0-9]{4,}))"
+    r"(?:(?P<tile>tile)_r(?P<row>[0-9]{2,})_c(?P<column>[0-9]{2,})|(?P<stem>proj|flat|dark|repeat)_(?P<number>[0-9]{4,}))"
 )
 
 
@@ -32,7 +32,7 @@ class FrameId(str):
             raise DataError(
                 "is no frame id",
                 where=text,
-                limit="GROUP/tile_rNN_cNN, GROUP/proj_NNNN, GROUP/flat_NNNN or GROUP/dark_NNNN",
+                limit="GROUP/tile_rNN_cNN, GROUP/proj_NNNN, GROUP/repeat_NNNN, GROUP/flat_NNNN or GROUP/dark_NNNN",
             )
         return super().__new__(cls, text)
 

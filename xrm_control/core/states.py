@@ -56,12 +56,14 @@ ROI_ENDS = (RoiState.REPORTED, RoiState.QUARANTINED)
 
 
 class FrameKind(StrEnum):
-    """What a frame shows: the sample (tile, projection), the beam without it (flat), or no beam (dark)."""
+    """What a frame shows: the sample (tile, projection, a projection's view once more at the scan's end: repeat), the
+    beam without it (flat), or no beam (dark)."""
 
     TILE = "tile"
     PROJECTION = "projection"
     FLAT = "flat"
     DARK = "dark"
+    REPEAT = "repeat"
 
 
 REFERENCES = (FrameKind.DARK, FrameKind.FLAT)

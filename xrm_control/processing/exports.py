@@ -34,6 +34,9 @@ def region_scan(run: RunFolder, roi: str) -> RegionScan:
         notes.append(f"{fate.missing} of {fate.planned} planned frames are missing")
     if fate.open:
         notes.append(f"{fate.open} of {fate.planned} planned frames have not been taken: the scan is not whole")
+    repeats = sum(plan.kind is FrameKind.REPEAT for plan, _ in frames)
+    if repeats:
+        notes.append(f"{repeats} view that was taken once more at the scan's end is not in the file: no projection")
     if not frames:
         known = ", ".join(scanned_regions(run)) or "none"
         raise DataError(

@@ -61,6 +61,18 @@ class RecordedScan(Protocol):
 
 
 @dataclass(frozen=True)
+class RepeatedViews:
+    """Views that were taken once more when the scan was over, and are no part of it.
+
+    frames (r, rows, columns): counts; theta_deg (r,), time_s (r,): as of the projections.
+    """
+
+    frames: NDArray[Any]
+    theta_deg: NDArray[Any]
+    time_s: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class ScanData:
     """One scan.
 
@@ -70,7 +82,7 @@ class ScanData:
     pixel_size_um: at the sample. shifts_px (n, 2): how far each view is to be moved (columns to the right, rows
     downwards) before use, or None. normalised: the projections are transmissions already and need no references.
     light (n,), flat_light (f,): exposure of each frame in one unit, whichever; None: the same for all, or not known.
-    origins: where scale and angles are from, and what was done to the data.
+    origins: where scale and angles are from, and what was done to the data. repeated: None where no view was taken again.
     """
 
     projections: Frames
@@ -85,6 +97,7 @@ class ScanData:
     light: NDArray[Any] | None = None
     flat_light: NDArray[Any] | None = None
     origins: Origins = NOT_SAID
+    repeated: RepeatedViews | None = None
 
     @classmethod
     def of(

@@ -341,4 +341,8 @@ def centre_of(roi: Roi) -> Pose:
 
 def scan_of(run: RunContext, roi: Roi) -> Acquisition:
     """All frames of a ROI's scan."""
-    return run.recipe.scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)
+    scan = run.recipe.scan
+    if not run.journal.takes_repeats:
+        # A run that an earlier version has begun ends as it was begun.
+        scan = scan.model_copy(update={"repeat_view": False})
+    return scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera)

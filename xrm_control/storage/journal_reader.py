@@ -32,7 +32,7 @@ from xrm_control.storage.records import (
     StateRecord,
     StoredFrame,
 )
-from xrm_control.storage.schema import CHAINED_SINCE, READABLE
+from xrm_control.storage.schema import CHAINED_SINCE, READABLE, REPEATS_SINCE
 
 SUMMED_UP = (ArtifactKind.TABLE, ArtifactKind.RESULTS, ArtifactKind.REPORT, ArtifactKind.REANALYSIS)
 """Kinds of artifacts that are made of all the others, and may be made again."""
@@ -208,6 +208,11 @@ class JournalQueries(AccountQueries, LatestQueries):
     def chained(self) -> bool:
         """Whether the rows are linked by a running hash; older versions have none."""
         return self._rows("PRAGMA user_version")[0][0] >= CHAINED_SINCE
+
+    @property
+    def takes_repeats(self) -> bool:
+        """Whether it can hold views that are taken once more; older versions cannot."""
+        return self._rows("PRAGMA user_version")[0][0] >= REPEATS_SINCE
 
     def chain_end(self) -> ChainLink | None:
         """The last link of the chain; None where there is none."""
