@@ -82,7 +82,8 @@ class ScanData:
     pixel_size_um: at the sample. shifts_px (n, 2): how far each view is to be moved (columns to the right, rows
     downwards) before use, or None. normalised: the projections are transmissions already and need no references.
     light (n,), flat_light (f,): exposure of each frame in one unit, whichever; None: the same for all, or not known.
-    origins: where scale and angles are from, and what was done to the data. repeated: None where no view was taken again.
+    origins: where scale and angles are from, and what was done to the data. repeated: None where no view was taken
+    again.
     """
 
     projections: Frames

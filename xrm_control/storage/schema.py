@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, RunState
 
-# Older ones are read and gone on with as they are: version 1 lacks the checks of run_state and roi_state, versions 1 and
-# 2 the chain and the inputs of artifacts, and all before 4 know no repeated views.
+# Older ones are read and gone on with as they are: version 1 lacks the checks of run_state and roi_state, 1 and 2 the
+# chain and the inputs of artifacts, and all before 4 know no repeated views.
 SCHEMA_VERSION = 4
 CHAINED_SINCE = 3
 REPEATS_SINCE = 4

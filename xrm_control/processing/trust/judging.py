@@ -23,6 +23,7 @@ from xrm_control.processing.scans import RunScan
 from xrm_control.processing.trust.check import TrustCheck, all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.recipe.document import Recipe
+from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.storage.durable import disk_watched, durable_file
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
@@ -125,9 +126,12 @@ def gather(job: TrustJob) -> RegionEvidence:
     else:
         quality = handed
     known = STANDARD.joined(COLUMNS.read(own.columns)) if own.columns.is_file() else STANDARD
+    spec = job.recipe.reconstruction
+    # As they were reconstructed.
+    scan, preprocess = put_right(job.scan.load(), spec.preprocess, quality.view_shifts_px)
     return RegionEvidence(
-        scan=job.scan.load(),
-        spec=job.recipe.reconstruction,
+        scan=scan,
+        spec=spec.model_copy(update={"preprocess": preprocess}),
         quality=quality,
         particles=read_rows(own.particles, known.particles) if own.particles.is_file() else None,
         volume=_stack(source.volume),
