@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.reconstruction.motion_images import MotionImages, images_of
+from xrm_control.reconstruction.motion_images import MotionImages, images_of, shifted
 from xrm_control.reconstruction.motion_model import Told, along_axis, along_rows
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reconstruction.references import References
-from xrm_control.reconstruction.registering import Steps, from_neighbours, registered
+from xrm_control.reconstruction.registering import Steps, from_neighbours, profiles_registered, registered
 from xrm_control.reconstruction.rotation_axis import RotationAxis
 from xrm_control.reconstruction.scan import ScanData
 
@@ -29,6 +29,8 @@ _SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
 _MATTERS_PX = 0.1  # root mean square over the views
 _SIGMAS = 3.0
 _COARSE_ROUNDS = 2
+_LEAST_ALIKE = 5
+_STEP = 0.35
 _SIDEWAYS = 2.0
 _BETTER = 0.99  # what may be left of the mean square of views that had no part in the volume
 _MOST = 0.1  # of the field's width: farther, neighbours have little in common
@@ -165,7 +167,8 @@ def _round(images: MotionImages, axis_px: float, before: _State) -> _State | Non
     opposite = registered(other_expected[:1], other[:1] - recorded[-1:], columns) if pairs else None
     if not all(np.isfinite(one.px).all() for one in (volume, near)):
         return None
-    down = along_axis(_told(moved, volume, near, opposite, 1, 0.0), images.time_s)
+    told = _with_profiles(_told(moved, volume, near, opposite, 1, 0.0), images, moved)
+    down = along_axis(told, images.time_s)
     # A drift goes sideways about as far as along the axis, where it can be told.
     drift_px = _SIDEWAYS * down.drift_px * size[0] / size[1]
     told = _told(moved, volume, near, opposite, 0, before.middle_px[0] / size[1])
@@ -173,7 +176,8 @@ def _round(images: MotionImages, axis_px: float, before: _State) -> _State | Non
     return _State(
         np.stack([right.shifts_px * size[1], down.shifts_px * size[0]], axis=1),
         np.stack([right.u_px * size[1], down.u_px * size[0]], axis=1),
-        (right.middle_px * size[1], right.u_middle_px * size[1]),
+        # Whole steps go beyond, and back again: a volume made about a wrong axis answers with more than its error.
+        (before.middle_px[0] + _STEP * (right.middle_px * size[1] - before.middle_px[0]), right.u_middle_px * size[1]),
         right.jitter_px * size[1],
     )
 
@@ -184,6 +188,16 @@ def _told(
     ends = None if opposite is None else (float(opposite.px[0, way]), float(opposite.u_px[0, way]))
     of = (volume.px[:, way], volume.u_px[:, way], near.px[:, way], near.u_px[:, way])
     return Told(moved[:, way] + middle_px, *of, ends)
+
+
+def _with_profiles(told: Told, images: MotionImages, moved: NDArray[np.float64]) -> Told:
+    """Along the axis: with what the rows' sums of the views that see next to all say."""
+    alike = images.whole
+    if np.count_nonzero(alike) < _LEAST_ALIKE:
+        return told
+    profiles = shifted(images.profiles[:, :, None], -moved[:, 1], 1)[:, :, 0]
+    found = profiles_registered(profiles, alike)
+    return replace(told, profiles=found.px[:, 0], u_profiles=found.u_px[:, 0])
 
 
 def _projector(images: MotionImages, axis: float) -> Projector:

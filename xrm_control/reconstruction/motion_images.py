@@ -24,6 +24,7 @@ _HALF_TURN_DEG = 0.05
 _PAD_PX = 8
 _DARKEST = 0.01
 _VIEWS_AT_A_TIME = 64
+_EDGE_PX, _WHOLE = 4, 0.45
 
 Images = NDArray[np.float32]
 
@@ -85,6 +86,18 @@ class MotionImages:
     def banded(self) -> Images:
         """Without noise, and without what varies slowly: tape, beam, and matter beyond the field."""
         return self.band(self.integrals)
+
+    @cached_property
+    def whole(self) -> NDArray[np.bool_]:
+        """Views (n,) of whose matter little lies beyond the field: at its edges they show next to air."""
+        highest = np.quantile(self.integrals.mean(axis=1), 0.95, axis=1)
+        edges = (self.integrals[:, :, :_EDGE_PX].mean(axis=(1, 2)), self.integrals[:, :, -_EDGE_PX:].mean(axis=(1, 2)))
+        return np.maximum(*edges) < _WHOLE * highest
+
+    @cached_property
+    def profiles(self) -> Images:
+        """Sums over the columns (n, r), without what is finer or coarser than is compared."""
+        return self.band(np.ascontiguousarray(self.integrals.sum(axis=2)[:, :, None], np.float32))[:, :, 0]
 
     def band(self, images: Images) -> Images:
         """Images (n, r, c) of these pixels, without what is finer or coarser than is compared."""

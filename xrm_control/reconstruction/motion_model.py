@@ -19,6 +19,7 @@ _FLOOR_PX = 0.01
 _FLAT_PX = 1e4
 _LEAST_PX = 0.003
 _ALIKE_VIEWS = 5.0
+_WIDER = 2.0  # blocks of rows know nothing of what is the same in all of them
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Told:
     """Along one direction, of n views by angle, as they were moved already by moved_px (n,): what is left.
 
     volume, neighbours (n,): see `registered`, with one sigma each; opposite: what is left of the last view against the
-    mirrored first, and one sigma; None where they are not half a turn apart.
+    mirrored first, and one sigma; None where they are not half a turn apart. profiles, u_profiles (n,): along the axis,
+    see `profiles_registered`.
     """
 
     moved_px: NDArray[np.float64]
@@ -35,6 +37,8 @@ class Told:
     neighbours: NDArray[np.float64]
     u_neighbours: NDArray[np.float64]
     opposite: tuple[float, float] | None
+    profiles: NDArray[np.float64] | None = None
+    u_profiles: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,15 @@ def along_axis(told: Told, time_s: NDArray[np.float64]) -> Found:
     drift = curves(time_s, 3)
     jitter = jitter_px(told, 1.0)
     matrix = neighbour_matrix(count, None if told.opposite is None else 1.0)
-    volume = np.hstack([np.eye(count), drift])
-    near = np.hstack([matrix, matrix @ drift])
+    # Unknown: jitter of each view, drift, and where the views that see all lie together.
+    volume = np.hstack([np.eye(count), drift, np.zeros((count, 1))])
+    near = matrix @ volume
     ends = volume[-1:] - volume[:1]
     prior_px = np.full(volume.shape[1], _FLAT_PX)
     prior_px[:count] = jitter
     found, covariance = _solved(told, (volume, near, ends), prior_px, told.moved_px[-1] - told.moved_px[0])
     shifts, u = _outside(volume, np.ones((count, 1)), found, covariance)
-    return Found(shifts, u, jitter, drift_px=float(np.std(drift @ found[count:])))
+    return Found(shifts, u, jitter, drift_px=float(np.std(drift @ found[count:-1])))
 
 
 def curves(time_s: NDArray[np.float64], order: int) -> NDArray[np.float64]:
@@ -142,15 +147,22 @@ def _solved(
     pull = np.zeros(volume.shape[1])
     # What the volume does not hold is much the same in views that follow each other, and so is what it does to them.
     apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
-    alike = np.outer(told.u_volume, told.u_volume) * np.exp(-apart / _ALIKE_VIEWS)
+    u = _WIDER * told.u_volume
+    alike = np.outer(u, u) * np.exp(-apart / _ALIKE_VIEWS)
     rows = [
         (volume, told.moved_px + told.volume, alike + _FLOOR_PX**2 * np.eye(count)),
-        (near, matrix @ told.moved_px + told.neighbours, np.diag(told.u_neighbours**2 + _FLOOR_PX**2)),
+        (near, matrix @ told.moved_px + told.neighbours, np.diag((_WIDER * told.u_neighbours) ** 2 + _FLOOR_PX**2)),
     ]
     if told.opposite is not None:
         rows.append(
             (ends, np.array([ends_moved_px + told.opposite[0]]), np.array([[told.opposite[1] ** 2 + _FLOOR_PX**2]]))
         )
+    if told.profiles is not None and told.u_profiles is not None:
+        told_of = np.isfinite(told.u_profiles)
+        whole = volume[told_of]
+        whole[:, -1] = 1.0
+        shifts = (told.moved_px + told.profiles)[told_of]
+        rows.append((whole, shifts, np.diag(told.u_profiles[told_of] ** 2 + _FLOOR_PX**2)))
     for a, b, spread in rows:
         weighted = np.linalg.solve(spread, np.column_stack([a, b]))
         normal += a.T @ weighted[:, :-1]

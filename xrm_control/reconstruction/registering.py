@@ -49,6 +49,27 @@ def registered(expected: NDArray[np.float32], less_recorded: NDArray[np.float32]
     return Steps(step, np.sqrt((spread**2).sum(axis=1)))
 
 
+def profiles_registered(profiles: NDArray[np.float32], alike: NDArray[np.bool_]) -> Steps:
+    """How far down rows' sums (n, rows) of the views that are `alike` (n,) lie from their mean; px and u_px (n, 1), of
+    the others with an endless error. What a view sees whole sums to the same in each row.
+    """
+    count = len(profiles)
+    px, u_px = np.zeros((count, 1)), np.full((count, 1), np.inf)
+    those = profiles[alike].astype(np.float64)
+    rows = (those.shape[1] - 2) // _BLOCK_ROWS * _BLOCK_ROWS
+    mean = those.mean(axis=0)
+    slope = ((mean[2:] - mean[:-2]) / 2)[:rows]
+    steepness = float(slope @ slope)
+    if not steepness > 0:
+        return Steps(px, u_px)
+    off = (mean - those)[:, 1 : 1 + rows]
+    step = off @ slope / steepness
+    left = (off - step[:, None] * slope) * slope
+    pulls = left.reshape(len(left), -1, _BLOCK_ROWS).sum(axis=2)
+    px[alike, 0], u_px[alike, 0] = step, np.sqrt((pulls**2).sum(axis=1)) / steepness
+    return Steps(px, u_px)
+
+
 def from_neighbours(
     views: NDArray[np.float32], before: NDArray[np.float32], after: NDArray[np.float32]
 ) -> NDArray[np.float32]:
