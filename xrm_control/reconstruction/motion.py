@@ -173,11 +173,16 @@ def _round(images: MotionImages, axis_px: float, before: _State) -> _State | Non
     drift_px = _SIDEWAYS * down.drift_px * size[0] / size[1]
     told = _told(moved, volume, near, opposite, 0, before.middle_px[0] / size[1])
     right = along_rows(told, images.theta_deg, images.time_s, drift_px)
+    # Whole steps go beyond, and back again: a volume made about a wrong axis answers with more than its error.
+    step = right.middle_px * size[1] - before.middle_px[0]
+    shifts = np.stack([right.shifts_px * size[1], down.shifts_px * size[0]], axis=1)
+    if opposite is not None:
+        # What the axis does not take is the first and the last view's, which stay each other's mirror image.
+        shifts[[0, -1], 0] += (1 - _STEP) * step
     return _State(
-        np.stack([right.shifts_px * size[1], down.shifts_px * size[0]], axis=1),
+        shifts,
         np.stack([right.u_px * size[1], down.u_px * size[0]], axis=1),
-        # Whole steps go beyond, and back again: a volume made about a wrong axis answers with more than its error.
-        (before.middle_px[0] + _STEP * (right.middle_px * size[1] - before.middle_px[0]), right.u_middle_px * size[1]),
+        (before.middle_px[0] + _STEP * step, right.u_middle_px * size[1]),
         right.jitter_px * size[1],
     )
 

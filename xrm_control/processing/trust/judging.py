@@ -83,9 +83,10 @@ def pictured(result: CheckResult, evidence: RegionEvidence, out: Path) -> CheckR
     """With a picture of what a check rests on, beside quality.json, where it speaks against the numbers."""
     path = out / PICTURE.format(result.check)
     path.unlink(missing_ok=True)
-    if result.verdict not in (TrustVerdict.DOUBT, TrustVerdict.REDO):
-        return result
     check = next((one for one in all_checks() if one.model_dump()["kind"] == result.check), None)
+    against = result.verdict in (TrustVerdict.DOUBT, TrustVerdict.REDO)
+    if not against and (result.verdict is None or check is None or not check.tells_more(evidence)):
+        return result
     try:
         with np.errstate(all="ignore"):
             drawing = None if check is None else check.picture(evidence)
