@@ -93,18 +93,15 @@ class MotionCheck(TrustCheck):
         sound = np.isfinite(found.u) & (found.u < 1.0)
         theta = evidence.theta_deg[found.views[sound]]
         if evidence.quality.view_shifts_px:
-            before = -np.array(evidence.quality.view_shifts_px)
+            before = np.hypot(*np.array(evidence.quality.view_shifts_px).T)
             left = np.hypot(found.right[sound], found.down[sound])
+            taken = Series(evidence.theta_deg, before, "as taken"), Series(theta, left, "put right", odd=True)
             return Chart(
-                "How far views lay off, and what is left",
+                "How far views lie off",
                 "angle (degrees)",
-                "displacement (px)",
-                (
-                    Series(evidence.theta_deg, before[:, 0], "to the right, put right", style="line"),
-                    Series(evidence.theta_deg, before[:, 1], "down, put right", style="line"),
-                    Series(theta, left, "left, distance", odd=True),
-                ),
-                (Limit(_STEP_PX), Limit(-_STEP_PX)),
+                "distance (px)",
+                taken,
+                (Limit(_STEP_PX),),
             )
         series = Series(theta, found.right[sound], "to the right"), Series(theta, found.down[sound], "down", odd=True)
         return Chart(
