@@ -11,8 +11,6 @@ from simulators.realism import Hop, Realism
 from simulators.seeding import generator
 from simulators.specimen import Specimen
 
-_WITHIN_S = 4 * 3600.0
-
 
 @dataclass(frozen=True)
 class Moving:
@@ -27,9 +25,9 @@ class Moving:
         """All that will be, in the order of their times."""
         drawn: list[Hop] = []
         if self.realism.movers:
-            random = generator(self.seed, "movers")
+            random, within_s = generator(self.seed, "movers"), self.realism.movers_within_s
             for number in range(1, len(self.specimen.particles) + 1):
-                moves, at_s, heading = random.random(), random.uniform(0.0, _WITHIN_S), random.uniform(0.0, 2 * np.pi)
+                moves, at_s, heading = random.random(), random.uniform(0.0, within_s), random.uniform(0.0, 2 * np.pi)
                 if moves < self.realism.movers:
                     step = self.realism.mover_um * np.array((np.cos(heading), np.sin(heading)))
                     drawn.append(Hop(number, at_s, float(step[0]), float(step[1])))

@@ -36,8 +36,8 @@ class Realism:
     column_gain: relative, root mean square, of the columns' amplifiers. nonlinearity: what full scale lacks.
     afterglow: share of the frame before that is seen again. defocus_um: along the beam. run_out_um: root mean square,
     anew at each move of the rotation, beside the harmonics. drift_um_h: of the sample, across the beam. vibration_um:
-    root mean square within an exposure. movers, mover_um: share of the particles that hop once within four hours, and
-    how far; hops: those that are named.
+    root mean square within an exposure. movers, mover_um, movers_within_s: share of the particles that hop once within
+    that time, and how far; hops: those that are named.
     """
 
     stray_share: float = 0.0
@@ -59,6 +59,7 @@ class Realism:
     vibration_um: float = 0.0
     movers: float = 0.0
     mover_um: float = 2.0
+    movers_within_s: float = 4 * 3600.0
     hops: tuple[Hop, ...] = ()
 
 

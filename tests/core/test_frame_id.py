@@ -18,6 +18,7 @@ NAMES = [
     (FrameId.projection("roi-01", 7), "roi-01/proj_0007", "roi-01", FrameKind.PROJECTION),
     (FrameId.projection("roi-12", 12345), "roi-12/proj_12345", "roi-12", FrameKind.PROJECTION),
     (FrameId.flat("mosaic", 1), "mosaic/flat_0001", "mosaic", FrameKind.FLAT),
+    (FrameId.numbered("roi-01", FrameKind.REPEAT, 0), "roi-01/repeat_0000", "roi-01", FrameKind.REPEAT),
     (FrameId.dark("roi-02", 12), "roi-02/dark_0012", "roi-02", FrameKind.DARK),
 ]
 

@@ -44,7 +44,7 @@ def test_what_journals_hold_keeps_its_spelling() -> None:
         "failed",
     ]
     assert list(RoiState) == ["scanned", "reconstructing", "analysing", "reported", "quarantined"]
-    assert list(FrameKind) == ["tile", "projection", "flat", "dark", "blocker"]
+    assert list(FrameKind) == ["tile", "projection", "flat", "dark", "blocker", "repeat"]
     assert list(FrameOutcome) == ["kept", "missing", "open"]
 
 

@@ -158,6 +158,7 @@ class Light:
         elif step.kind == FrameKind.TILE:
             self._tiles[step.frame_id] = look
         elif step.kind == FrameKind.PROJECTION:
+            # A repeated view is held against the others; it counts once.
             self._views[step.frame_id] = (step.pose.theta_deg, look.mean)
 
     def withdraw(self, frame_id: FrameId) -> None:

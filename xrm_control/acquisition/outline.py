@@ -19,8 +19,15 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import FrameKind
 from xrm_control.devices.protocols import AxisDescription, CameraDescription, InstrumentDescription
 
-KINDS = (FrameKind.DARK, FrameKind.FLAT, FrameKind.BLOCKER, FrameKind.TILE, FrameKind.PROJECTION)
-_DARK, _FLAT, _BLOCKER, _TILE, _PROJECTION = range(len(KINDS))
+KINDS = (
+    FrameKind.DARK,
+    FrameKind.FLAT,
+    FrameKind.BLOCKER,
+    FrameKind.TILE,
+    FrameKind.PROJECTION,
+    FrameKind.REPEAT,
+)
+_DARK, _FLAT, _BLOCKER, _TILE, _PROJECTION, _REPEAT = range(len(KINDS))
 _AXES = ("x", "y", "z", "theta")
 
 
@@ -76,17 +83,26 @@ def scan_outline(
     # Before which projection each flat is taken; those after the last go to its place.
     sets = np.array(sorted({after for after in spec.references.after(count) if 0 <= after <= count}), np.int64)
     before = np.repeat(sets, spec.references.count)
-    at = np.concatenate((np.zeros(spec.darks, np.int64), before, np.zeros(blockers, np.int64), np.arange(count)))
-    every = np.array((_DARK, _FLAT, _BLOCKER, _PROJECTION), np.int8)
-    kinds = np.repeat(every, (spec.darks, len(before), blockers, count))
-    numbers = np.concatenate((np.arange(spec.darks), np.arange(len(before)), np.arange(blockers), order))
+    again = spec.repeated(angles.tolist(), order.tolist())
+    repeats = 0 if again is None else 1
+    # A repeated view comes after the last projection, before the flats there.
+    at = np.concatenate(
+        (np.zeros(spec.darks), before, np.zeros(blockers), np.arange(count), np.full(repeats, count - 0.5))
+    )
+    every = np.array((_DARK, _FLAT, _BLOCKER, _PROJECTION, _REPEAT), np.int8)
+    kinds = np.repeat(every, (spec.darks, len(before), blockers, count, repeats))
+    numbers = np.concatenate(
+        (np.arange(spec.darks), np.arange(len(before)), np.arange(blockers), order, np.arange(repeats))
+    )
     sequence = np.argsort(at, kind="stable")
     at, kinds, numbers = at[sequence], kinds[sequence], numbers[sequence]
     poses = np.tile(np.array((centre.x_um, centre.y_um, centre.z_um, 0.0)), (len(at), 1))
-    poses[:, 3] = angles[order[np.minimum(at, count - 1)]]
+    poses[:, 3] = angles[order[np.minimum(at, count - 1).astype(np.int64)]]
+    if again is not None:
+        poses[kinds == _REPEAT, 3] = angles[again]
     poses[:, 0] -= spec.axis_offset_um * np.cos(np.radians(poses[:, 3]))
     poses[:, 2] -= spec.axis_offset_um * np.sin(np.radians(poses[:, 3]))
-    aside = kinds != _PROJECTION
+    aside = kinds < _TILE
     poses[aside] = clear_poses(poses[aside], sample, camera.field_of_view_um, spec.clear_margin_um)
     return Outline(roi, spec.binning, spec.exposure_s, poses, kinds, numbers)
 

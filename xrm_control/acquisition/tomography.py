@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ from xrm_control.devices.protocols import CameraDescription, InstrumentDescripti
 
 _MOST_DEG = 720.0
 USUAL_BLOCKERS = 3  # the first still shows the afterglow of the flat before it
+# So that it costs at most a hundredth of the dose and the time.
+_REPEATED_FROM = 100
 
 Binning = Literal[1, 2, 4, 8]
 
@@ -63,6 +66,12 @@ class TomographySpec(Spec):
         f"{USUAL_BLOCKERS} where the instrument has a blade, 0: none",
     )
 
+    repeat_view: bool | Literal["auto"] = Field(
+        default="auto",
+        description="the view of the face once more after the last projection: what has moved meanwhile shows; auto: "
+        f"from {_REPEATED_FROM} projections on",
+    )
+
     axis_offset_um: float = Field(
         default=0.0,
         ge=-10_000,
@@ -75,8 +84,8 @@ class TomographySpec(Spec):
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        as_ever = {"axis_offset_um": 0.0, "blocker": "auto"}
-        return {name: value for name, value in content.items() if value != as_ever.get(name, ...)}
+        as_ever = {"axis_offset_um": 0.0, "blocker": "auto", "repeat_view": "auto"}
+        return {n: value for n, value in content.items() if n not in as_ever or getattr(self, n) != as_ever[n]}
 
     @model_validator(mode="after")
     def _angles(self) -> TomographySpec:
@@ -118,6 +127,13 @@ class TomographySpec(Spec):
         """Angles of the projections by index, both ends included."""
         return tuple(np.linspace(self.start_deg, self.end_deg, self.projection_count(camera)).round(6).tolist())
 
+    def repeated(self, angles: Sequence[float], order: Sequence[int]) -> int | None:
+        """The projection that is taken once more at the end: of those nearest to the face, the first in time; None
+        without one. order: see `ProjectionOrder.order`.
+        """
+        wanted = len(angles) >= _REPEATED_FROM if self.repeat_view == "auto" else self.repeat_view
+        return min(order, key=lambda index: round(abs((angles[index] + 90) % 180 - 90), 6)) if wanted else None
+
     def acquisition(
         self, roi: str, centre: Pose, sample: SampleSpec, camera: CameraDescription, *, blockers: int = 0
     ) -> Acquisition:
@@ -138,9 +154,12 @@ class TomographySpec(Spec):
         def at(theta_deg: float) -> Pose:
             return seen_beside(centre, theta_deg, self.axis_offset_um)
 
-        flats = 0
+        flats, again = 0, self.repeated(angles, order)
         for done in range(len(order) + 1):
             pose = at(angles[order[min(done, len(order) - 1)]])
+            if done == len(order) and again is not None:
+                # Before the flats: the way to them and back would be taken for motion of the sample.
+                add(FrameKind.REPEAT, 0, at(angles[again]))
             if done == 0 or done in sets:
                 clear = clear_pose(pose, sample, camera.field_of_view_um, self.clear_margin_um)
                 for index in range(self.darks if done == 0 else 0):

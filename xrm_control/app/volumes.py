@@ -115,7 +115,9 @@ def reconstruct(
         volume = assemble_volume(job)
         write(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
         doubts = (
-            doubts_of(found.scan.load(), spec, volume.parts, volume.rotation_axis_px, volume.quality) if checks else ()
+            doubts_of(found.scan.load(), spec, volume.parts, volume.rotation_axis_px, volume.quality, volume.shifts_px)
+            if checks
+            else ()
         )
         remove_parts(job)
     return ReconstructedFile(

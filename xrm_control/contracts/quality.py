@@ -29,8 +29,9 @@ class FrameCounts(Record):
 class QualityMetrics(Record):
     """Of the reconstruction, then of the analysis; None where a figure was not measured.
 
-    frames: known to the run alone; further: what another analysis core states besides, under its own names; verdict:
-    whether all this is to be believed, as `checks` found; None where nobody looked.
+    frames: known to the run alone; view_shifts_px: by how much each view, in the order of angles, was moved to the
+    right and down, none where nothing was; further: what another analysis core states besides, under its own names;
+    verdict: whether all this is to be believed, as `checks` found; None where nobody looked.
     """
 
     views: Figure = _figure("projections that were used")
@@ -45,6 +46,9 @@ class QualityMetrics(Record):
     spread_share_u: Figure = _figure("standard uncertainty of the spread light's share")
     spread_um: Figure = _figure("length on which spread light falls off")
     spread_um_u: Figure = _figure("standard uncertainty of that length")
+    view_motion_px: Figure = _figure("how far views lie from where they should, root mean square, as found")
+    view_motion_u_px: Figure = _figure("standard uncertainty of a view's place, root mean square")
+    view_motion_left_px: Figure = _figure("what of that is left in the views that were reconstructed")
     transmission_mean: Figure = _figure("mean transmission over all views and pixels")
     transmission_darkest_view: Figure = _figure("mean transmission of the darkest view")
     air_level: Figure = _figure("transmission beside the sample; 1 where references fit")
@@ -75,6 +79,7 @@ class QualityMetrics(Record):
     frames: FrameCounts | None = None
     verdict: TrustVerdict | None = None
     checks: tuple[CheckResult, ...] = ()
+    view_shifts_px: tuple[tuple[float, float], ...] = ()
     further: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
@@ -125,7 +130,7 @@ class ForeignQuality(QualityDocument):
         return {**known, "further": {**own, **known.get("further", {})}}
 
 
-NOT_FIGURES = ("frames", "verdict", "checks", "further")
+NOT_FIGURES = ("frames", "verdict", "checks", "view_shifts_px", "further")
 """Fields of `QualityMetrics` that are no single number."""
 
 QUALITY = JsonFile("quality.json", QualityDocument)

@@ -15,11 +15,13 @@ _STEMS = {
     FrameKind.FLAT: "flat",
     FrameKind.DARK: "dark",
     FrameKind.BLOCKER: "blocker",
+    FrameKind.REPEAT: "repeat",
 }
 _KINDS = {"tile": FrameKind.TILE, **{stem: kind for kind, stem in _STEMS.items()}}
 _ID = re.compile(
     r"(?P<group>[A-Za-z0-9][A-Za-z0-9_-]*)/"
-    r"(?:(?P<tile>tile)_r(?P<row>[0-9]{2,})_c(?P<column>[0-9]{2,})|(?P<stem>proj|flat|dark|blocker)_(?P<number>[0-9]{4,}))"
+    r"(?:(?P<tile>tile)_r(?P<row>[0-9]{2,})_c(?P<column>[0-9]{2,})"
+    rf"|(?P<stem>{'|'.join(_STEMS.values())})_(?P<number>[0-9]{{4,}}))"
 )
 
 
@@ -37,7 +39,7 @@ class FrameId(str):
             raise DataError(
                 "is no frame id",
                 where=text,
-                limit="GROUP/tile_rNN_cNN, GROUP/proj_NNNN, GROUP/flat_NNNN, GROUP/dark_NNNN or GROUP/blocker_NNNN",
+                limit="GROUP/tile_rNN_cNN, or GROUP/ and proj, repeat, flat, dark or blocker, and _NNNN",
             )
         return super().__new__(cls, text)
 

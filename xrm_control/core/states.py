@@ -56,14 +56,15 @@ ROI_ENDS = (RoiState.REPORTED, RoiState.QUARANTINED)
 
 
 class FrameKind(StrEnum):
-    """What a frame shows: the sample (tile, projection), the beam without it (flat), no beam (dark), or the beam with a
-    part of it behind an opaque blade (blocker)."""
+    """What a frame shows: the sample (tile, projection, a projection's view once more at the scan's end: repeat), the
+    beam without it (flat), no beam (dark), or the beam with a part of it behind an opaque blade (blocker)."""
 
     TILE = "tile"
     PROJECTION = "projection"
     FLAT = "flat"
     DARK = "dark"
     BLOCKER = "blocker"
+    REPEAT = "repeat"
 
 
 REFERENCES = (FrameKind.DARK, FrameKind.FLAT)

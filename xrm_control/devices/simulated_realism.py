@@ -36,8 +36,9 @@ class SimulatedRealism(Spec):
     run_out_um: float | None = Field(default=None, ge=0, le=2, description="anew at each move, root mean square")
     drift_um_h: float | None = Field(default=None, ge=0, le=50, description="of the sample, across the beam")
     vibration_um: float | None = Field(default=None, ge=0, le=2, description="within an exposure, root mean square")
-    movers: float | None = Field(default=None, ge=0, le=1, description="particles that hop once within 4 h, share")
+    movers: float | None = Field(default=None, ge=0, le=1, description="share of the particles that hop once")
     mover_um: float | None = Field(default=None, ge=0, le=50, description="how far they hop")
+    movers_within_s: float | None = Field(default=None, gt=0, le=1e6, description="when: within so long; 4 h")
 
     def as_built(self) -> Realism:
         """For the simulator."""

@@ -37,6 +37,9 @@ def region_scan(run: RunFolder, roi: str) -> RegionScan:
     behind = sum(plan.kind is FrameKind.BLOCKER for plan, _ in frames)
     if behind:
         notes.append(f"{behind} frames behind an opaque blade are not in this file, and stray light is not taken off")
+    repeats = sum(plan.kind is FrameKind.REPEAT for plan, _ in frames)
+    if repeats:
+        notes.append(f"{repeats} view that was taken once more at the scan's end is not in the file: no projection")
     if not frames:
         known = ", ".join(scanned_regions(run)) or "none"
         raise DataError(

@@ -68,7 +68,7 @@ class LivePreview:
         self.hear(frame)
 
     def _kept(self, frame: FrameKept, image: NDArray[Any]) -> None:
-        if self._over:
+        if self._over or frame.frame_kind == FrameKind.REPEAT:
             return
         if frame.frame_kind == FrameKind.PROJECTION and len(self._waiting) >= _MOST_WAITING:
             self._skipped += 1

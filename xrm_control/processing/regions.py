@@ -84,7 +84,8 @@ def hand_over(job: ScanJob) -> HandoffResult:
     place.path.mkdir(parents=True, exist_ok=True)
     volume_made = assemble_volume(job.volume)
     found = {**volume_made.quality, "rotation_axis_px": volume_made.rotation_axis_px}
-    quality = QualityMetrics.model_validate(found)
+    shifts_px = tuple((round(right, 4), round(down, 4)) for right, down in volume_made.shifts_px)
+    quality = QualityMetrics.model_validate({**found, "view_shifts_px": shifts_px})
     # A slab of rows is not centred on the field of view.
     middle_row = (volume_made.rows[0] + volume_made.rows[1] - 1) / 2
     x_um, y_um, z_um = job.centre_um

@@ -16,7 +16,7 @@ from xrm_control.core.states import FrameKind
 from xrm_control.processing.volumes import identity_of
 from xrm_control.reconstruction.clean_frames import cleaned
 from xrm_control.reconstruction.intensities import NOTHING_LEFT_OUT, LeftOut
-from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.scan import RepeatedViews, ScanData
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.registry import read_scan
 from xrm_control.storage.formats.scan_file import NOTHING_TOLD, ScanOptions
@@ -85,10 +85,21 @@ class RunScan:
             flat_time_s=np.array([middle_s(frame) for frame in references]),
             darks=read_frames(self.run, darks),
             pixel_size_um=self.pixel_size_um,
+            repeated=self._repeated(),
         )
         if not behind or behind[0].shape != views[0].shape:
             return scan
         return cleaned(scan, read_frames(self.run, behind))
+
+    def _repeated(self) -> RepeatedViews | None:
+        if all(plan.kind is not FrameKind.REPEAT for plan, _ in self.frames):
+            return None
+        again = self.of(FrameKind.REPEAT)
+        return RepeatedViews(
+            frames=read_frames(self.run, again),
+            theta_deg=np.array([frame.exposure.actual.theta_deg for frame in again]),
+            time_s=np.array([middle_s(frame) for frame in again]),
+        )
 
     def stored(self, kind: FrameKind) -> list[StoredFrame]:
         """Frames of a kind, in the order in which they were taken."""

@@ -93,7 +93,7 @@ class VolumeJob:
 @dataclass(frozen=True)
 class Volume:
     """A volume, (rows, columns, columns) float32 in 1/um in parts along z, its figures of quality by name, and what the
-    method had to say of it.
+    method had to say of it. shifts_px: see `Reconstruction`.
     """
 
     parts: Sequence[NDArray[np.float32]]
@@ -102,6 +102,7 @@ class Volume:
     rotation_axis_px: float
     quality: dict[str, float]
     warnings: tuple[str, ...]
+    shifts_px: tuple[tuple[float, float], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -186,6 +187,7 @@ def assemble_volume(job: VolumeJob) -> Volume:
             result.rotation_axis_px,
             result.quality,
             result.warnings,
+            result.shifts_px,
         )
     prepared = _prepared(job.folder)
     parts: list[NDArray[np.float32]] = []
@@ -205,6 +207,7 @@ def assemble_volume(job: VolumeJob) -> Volume:
         prepared.axis.column_px,
         whole.quality(prepared.axis, job.shape[2]) | prepared.figures,
         whole.warnings,
+        prepared.shifts_px,
     )
 
 

@@ -36,9 +36,14 @@ def cleaned(scan: ScanData, behind: NDArray[Any]) -> ScanData:
         return replace(scan, origins=scan.origins.noting(f"{NOT_TAKEN_OFF}: {error}"))
     dtype = np.dtype(scan.projections.dtype)
     full = float(np.iinfo(dtype).max) if dtype.kind == "u" else None
-    flats = CleanFrames(scan.flats, dark, stray, full)[:]
+    again = scan.repeated
     return replace(
-        scan, projections=CleanFrames(scan.projections, dark, stray, full), flats=flats, full_counts=full, stray=stray
+        scan,
+        projections=CleanFrames(scan.projections, dark, stray, full),
+        flats=CleanFrames(scan.flats, dark, stray, full)[:],
+        repeated=again and replace(again, frames=CleanFrames(again.frames, dark, stray, full)[:]),
+        full_counts=full,
+        stray=stray,
     )
 
 

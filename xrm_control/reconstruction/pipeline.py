@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError
 from xrm_control.core.origins import NOT_SAID, Origins
 from xrm_control.reconstruction.half_acquisition import HalfAcquisition, half_acquisition, is_half_acquisition
-from xrm_control.reconstruction.preprocess import line_integrals, references_of, transmission
+from xrm_control.reconstruction.motion import Motion, motion_of
+from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
 from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.reconstructor import AxisPx, angular_gaps
 from xrm_control.reconstruction.references import References
@@ -40,7 +41,7 @@ from xrm_control.reconstruction.warnings import collect_warnings, warn
 class Prepared:
     """What every part needs to know of the whole. references: None for projections that are transmissions already;
     half: whether opposite views are put together. doubts: what was seen and could not be put right, in words. stray:
-    light that was taken off.
+    light that was taken off. motion: of the views; None where nobody looked.
     """
 
     pixel_size_um: float
@@ -49,6 +50,19 @@ class Prepared:
     half: bool = False
     doubts: tuple[str, ...] = ()
     stray: StrayLight | None = None
+    motion: Motion | None = None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What of this belongs to the figures of quality, by name."""
+        stray = {} if self.stray is None else self.stray.figures(self.pixel_size_um)
+        return stray if self.motion is None else {**stray, **self.motion.figures}
+
+    @property
+    def shifts_px(self) -> tuple[tuple[float, float], ...]:
+        """By how much each view was moved to the right and down, as found; empty where none was."""
+        moved = None if self.motion is None else self.motion.to_apply_px
+        return () if moved is None else tuple((float(right), float(down)) for right, down in moved)
 
     def as_arrays(self) -> dict[str, NDArray[Any]]:
         """For an .npz file; `from_arrays` leads back."""
@@ -62,6 +76,7 @@ class Prepared:
             "half": np.array(self.half),
         }
         content |= {} if self.stray is None else {"stray": self.stray.as_array()}
+        content |= {} if self.motion is None else {f"motion_{n}": np.asarray(v) for n, v in vars(self.motion).items()}
         return content | ({name: np.asarray(value) for name, value in vars(references).items()} if references else {})
 
     @classmethod
@@ -76,8 +91,9 @@ class Prepared:
         pairs = tuple((int(one), int(other)) for one, other in content["pairs"])
         axis = RotationAxis(column_px, uncertainty_px, pairs, tilt_deg=tilt_deg)
         stray = StrayLight.from_array(content["stray"]) if "stray" in content else None
+        motion = _motion_from(content) if "motion_shifts_px" in content else None
         if "dark" not in content:
-            return cls(pixel_um, axis, None, half, doubts, stray)
+            return cls(pixel_um, axis, None, half, doubts, stray, motion)
         return cls(
             pixel_um,
             axis,
@@ -93,12 +109,20 @@ class Prepared:
             half,
             doubts,
             stray,
+            motion,
         )
 
-    @property
-    def figures(self) -> dict[str, float]:
-        """Of quality, by name, beside those of the views."""
-        return {} if self.stray is None else self.stray.figures(self.pixel_size_um)
+
+def _motion_from(content: Mapping[str, NDArray[Any]]) -> Motion:
+    middle_px, u_px = map(float, content["motion_middle_px"])
+    return Motion(
+        content["motion_shifts_px"],
+        content["motion_u_px"],
+        (middle_px, u_px),
+        float(content["motion_jitter_px"]),
+        bool(content["motion_applied"]),
+        float(content["motion_foretold"]),
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +131,8 @@ class Reconstruction:
 
     rows: detector rows it covers. rotation_axis_px: absolute column. quality: figures by name. warnings: by the method.
     origins: where the scale and the angles are from, and what was left out. doubts: what the scan itself says against
-    the volume, where that was looked at.
+    the volume, where that was looked at. shifts_px: by how much each view was moved to the right and down, as found;
+    empty where none was.
     """
 
     volume: NDArray[np.float32]
@@ -118,6 +143,7 @@ class Reconstruction:
     warnings: tuple[str, ...]
     origins: Origins = NOT_SAID
     doubts: tuple[str, ...] = ()
+    shifts_px: tuple[tuple[float, float], ...] = ()
 
 
 def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
@@ -131,7 +157,8 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
             raise axis_off(spec.rotation_axis, columns)
         tilt_deg, doubts = _tilt_beside_stated_axis(scan, spec, references)
         stated = RotationAxis(float(spec.rotation_axis), 0.0, (), tilt_deg=tilt_deg)
-        return Prepared(pixel_um, stated, references, _is_half(scan, spec, stated), doubts, scan.stray)
+        prepared = Prepared(pixel_um, stated, references, _is_half(scan, spec, stated), doubts, scan.stray)
+        return _with_motion(scan, spec, prepared)
     theta = np.asarray(scan.theta_deg, float)
     # All rows, whichever are wanted: a few say less about the axis than the whole detector does.
     views = views_for_axis(theta)
@@ -148,7 +175,31 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
         )
     pairs = tuple((int(views[one]), int(views[other])) for one, other in axis.pairs)
     axis = replace(axis, pairs=pairs, tilt_deg=tilt_deg)
-    return Prepared(pixel_um, axis, references, _is_half(scan, spec, axis), doubts, scan.stray)
+    prepared = Prepared(pixel_um, axis, references, _is_half(scan, spec, axis), doubts, scan.stray)
+    return _with_motion(scan, spec, prepared)
+
+
+def _with_motion(scan: ScanData, spec: ReconstructionSpec, prepared: Prepared) -> Prepared:
+    """With the motion of the views, and the axis where it is when they are put right; a stated axis stays."""
+    if spec.motion == "off" or prepared.half or not prepared.axis.told:
+        return prepared
+    motion = motion_of(scan, spec.preprocess, prepared.references, prepared.axis)
+    if motion is None:
+        return prepared
+    axis = motion.axis(prepared.axis) if spec.rotation_axis == "auto" else prepared.axis
+    return replace(prepared, axis=axis, motion=motion)
+
+
+def put_right(
+    scan: ScanData, spec: PreprocessSpec, shifts_px: Sequence[tuple[float, float]]
+) -> tuple[ScanData, PreprocessSpec]:
+    """A scan whose views are moved by what was found as well as by what is stored with it, where that is wanted."""
+    if not len(shifts_px):
+        return scan, spec
+    moved = np.array(shifts_px, float)
+    if spec.apply_shifts and scan.shifts_px is not None:
+        moved = moved + np.asarray(scan.shifts_px, float)
+    return replace(scan, shifts_px=moved), spec.model_copy(update={"apply_shifts": True})
 
 
 def _tilt(
@@ -208,6 +259,8 @@ def reconstruct_rows(
     scan: ScanData, spec: ReconstructionSpec, prepared: Prepared, rows: tuple[int, int]
 ) -> tuple[NDArray[np.float32], QualitySums]:
     """A part of the volume, (rows, columns, columns) in 1/um, and what its rows say; worked on in slabs."""
+    scan, preprocess = put_right(scan, spec.preprocess, prepared.shifts_px)
+    spec = spec.model_copy(update={"preprocess": preprocess})
     views, count, columns = scan.projections.shape
     theta_deg = np.asarray(scan.theta_deg, float)
     tilt_deg = prepared.axis.tilt_deg
@@ -242,6 +295,7 @@ def reconstruct_rows(
         with collect_warnings() as said:
             _warn_of_geometry(theta_deg, halves)
             _warn_of_tilt(prepared, (count, columns))
+            _warn_of_motion(prepared)
             if halves is None:
                 sinograms, angles, axis = sinograms[own], theta_deg, axis_px
             else:
@@ -275,6 +329,7 @@ def reconstruct_scan(scan: ScanData, spec: ReconstructionSpec | None = None) -> 
         quality=whole.quality(prepared.axis, columns) | prepared.figures,
         warnings=whole.warnings,
         origins=scan.origins,
+        shifts_px=prepared.shifts_px,
     )
 
 
@@ -304,6 +359,16 @@ def _warn_of_tilt(prepared: Prepared, shape: tuple[int, int]) -> None:
         warn(
             f"detector tilt: turned back by {tilt_deg:.2f} degrees; of the {cut} uppermost and lowest rows of the "
             "detector a part was never seen, and what lies there is continued from the edge"
+        )
+
+
+def _warn_of_motion(prepared: Prepared) -> None:
+    """Say that views were moved, and what is left."""
+    motion = prepared.motion
+    if motion is not None and motion.applied:
+        warn(
+            f"motion: views lay {motion.rms_px:.2f} px from where they should, root mean square, and were put right to "
+            f"{motion.left_px:.2f} px"
         )
 
 

@@ -62,6 +62,18 @@ class RecordedScan(Protocol):
 
 
 @dataclass(frozen=True)
+class RepeatedViews:
+    """Views that were taken once more when the scan was over, and are no part of it.
+
+    frames (r, rows, columns): counts; theta_deg (r,), time_s (r,): as of the projections.
+    """
+
+    frames: NDArray[Any]
+    theta_deg: NDArray[Any]
+    time_s: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class ScanData:
     """One scan.
 
@@ -73,7 +85,8 @@ class ScanData:
     light (n,), flat_light (f,): exposure of each frame in one unit, whichever; None: the same for all, or not known.
     full_counts: of a saturated pixel, where the frames' type does not tell. stray: light that was taken off all frames,
     None where none was.
-    origins: where scale and angles are from, and what was done to the data.
+    origins: where scale and angles are from, and what was done to the data. repeated: None where no view was taken
+    again.
     """
 
     projections: Frames
@@ -90,6 +103,7 @@ class ScanData:
     origins: Origins = NOT_SAID
     full_counts: float | None = None
     stray: StrayLight | None = None
+    repeated: RepeatedViews | None = None
 
     @classmethod
     def of(

@@ -46,6 +46,11 @@ class ReconstructionSpec(Spec):
         description="How far the detector is turned about the beam against the rotation axis, from rows to columns; "
         "auto: found from opposite views, and put right where it is sure and matters.",
     )
+    motion: Literal["auto", "off"] = Field(
+        default="auto",
+        description="Views that lie beside where they should, as after run-out and drift; auto: found from the views, "
+        "and put right where it is sure, matters, and lets views foretell others better.",
+    )
     preprocess: PreprocessSpec = PreprocessSpec()
     memory_gb: float = Field(
         default=2.0, gt=0, le=1000, description="About what one worker may take; a large scan is made in parts."
@@ -55,7 +60,7 @@ class ReconstructionSpec(Spec):
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
-        later = ("half_acquisition", "detector_tilt_deg")
+        later = ("half_acquisition", "detector_tilt_deg", "motion")
         return {name: value for name, value in content.items() if name not in later or value != "auto"}
 
     def cost(self, shape: tuple[int, int, int], *, side: int | None = None, sixteen_bit: bool = False) -> Cost:

@@ -342,7 +342,10 @@ def centre_of(roi: Roi) -> Pose:
 def scan_of(run: RunContext, roi: Roi) -> Acquisition:
     """All frames of a ROI's scan; frames behind the blade as they were planned when it was begun."""
     scan, planned = run.recipe.scan, run.journal.planned_frames(roi.name)
-    blockers = scan.blockers(run.description) if run.journal.has_room_for_blockers else 0
+    if not run.journal.takes_new_kinds:
+        # A run that an earlier version has begun ends as it was begun.
+        scan = scan.model_copy(update={"repeat_view": False})
+    blockers = scan.blockers(run.description) if run.journal.takes_new_kinds else 0
     if planned:
         blockers = sum(plan.kind is FrameKind.BLOCKER for plan in planned)
     return scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera, blockers=blockers)

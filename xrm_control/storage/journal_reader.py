@@ -32,7 +32,7 @@ from xrm_control.storage.records import (
     StateRecord,
     StoredFrame,
 )
-from xrm_control.storage.schema import BLOCKERS_SINCE, CHAINED_SINCE, READABLE
+from xrm_control.storage.schema import CHAINED_SINCE, NEW_KINDS_SINCE, READABLE
 
 SUMMED_UP = (ArtifactKind.TABLE, ArtifactKind.RESULTS, ArtifactKind.REPORT, ArtifactKind.REANALYSIS)
 """Kinds of artifacts that are made of all the others, and may be made again."""
@@ -210,14 +210,14 @@ class JournalQueries(AccountQueries, LatestQueries):
         return int(self._rows("PRAGMA user_version")[0][0])
 
     @property
-    def has_room_for_blockers(self) -> bool:
-        """Whether frames behind a blade may be planned; older versions know no such kind."""
-        return self.version >= BLOCKERS_SINCE
-
-    @property
     def chained(self) -> bool:
         """Whether the rows are linked by a running hash; older versions have none."""
         return self.version >= CHAINED_SINCE
+
+    @property
+    def takes_new_kinds(self) -> bool:
+        """Whether it can hold frames behind a blade and views that are taken once more; older versions cannot."""
+        return self.version >= NEW_KINDS_SINCE
 
     def chain_end(self) -> ChainLink | None:
         """The last link of the chain; None where there is none."""

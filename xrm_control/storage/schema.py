@@ -11,11 +11,11 @@ from enum import StrEnum
 
 from xrm_control.core.states import FrameKind, FrameOutcome, Level, RoiState, RunState
 
-# Older ones are read and gone on with as they are: version 1 lacks the checks of run_state and roi_state, both lack the
-# chain and the inputs of artifacts, and none before version 4 has room for frames behind a blade.
+# Older ones are read and gone on with as they are: version 1 lacks the checks of run_state and roi_state, 1 and 2 the
+# chain and the inputs of artifacts, and none before 4 has room for frames behind a blade and repeated views.
 SCHEMA_VERSION = 4
 CHAINED_SINCE = 3
-BLOCKERS_SINCE = 4
+NEW_KINDS_SINCE = 4
 READABLE = (1, 2, 3, SCHEMA_VERSION)
 
 

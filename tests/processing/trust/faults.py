@@ -20,8 +20,8 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.checks.expected import room
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.clean_frames import cleaned
-from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
-from xrm_control.reconstruction.scan import ScanData
+from xrm_control.reconstruction.pipeline import ReconstructionSpec, put_right, reconstruct_scan
+from xrm_control.reconstruction.scan import RepeatedViews, ScanData
 from xrm_control.reconstruction.stray_light import StrayLight
 
 PIXEL_UM, COLUMNS, ROWS, VIEWS = 0.5, 96, 64, 121
@@ -34,6 +34,7 @@ TAPE = (140.0, 12.0, 0.0028)
 THETA = np.linspace(-90, 90, VIEWS)
 
 AUTO = ReconstructionSpec()
+AS_TAKEN = ReconstructionSpec(motion="off")
 Alter = Callable[[ScanData], ScanData]
 
 
@@ -63,7 +64,7 @@ def integrals_of(balls: list[Ball], theta_deg: NDArray[Any] = THETA, axis_px: fl
 
 @lru_cache(maxsize=4)
 def scan(seed: int = 0, count: int = 26, sizes_um: tuple[float, float] = (5.0, 10.0)) -> ScanData:
-    return scan_of(integrals_of(bed(seed, count, sizes_um)), THETA, PIXEL_UM, noise_seed=seed)
+    return comes_back(0.0)(scan_of(integrals_of(bed(seed, count, sizes_um)), THETA, PIXEL_UM, noise_seed=seed))
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,11 @@ def evidence_of(region: Region) -> RegionEvidence:
     mosaic = MosaicRecord(
         pixel_size_um=0.5, x0_um=0, y0_um=0, shape=(9, 9), particles=9, diameters_um=region.diameters_um
     )
+    scan, preprocess = put_right(region.scan, region.spec.preprocess, made.shifts_px)
     return RegionEvidence(
-        scan=region.scan,
-        spec=region.spec,
-        quality=QualityMetrics.model_validate(made.quality).joined(found.quality),
+        scan=scan,
+        spec=region.spec.model_copy(update={"preprocess": preprocess}),
+        quality=QualityMetrics.model_validate({**made.quality, "view_shifts_px": made.shifts_px}).joined(found.quality),
         particles=particles,
         volume=made.volume,
         labels=np.asarray(found.labels),
@@ -167,6 +169,21 @@ def sunken(down_px: float) -> Alter:
             for n, view in enumerate(scan.projections[:])
         ]
         return replace(scan, projections=_counts(np.stack(moved)))
+
+    return alter
+
+
+def comes_back(right_px: float) -> Alter:
+    """The view of the face is taken once more at the end, and lies so far to the right."""
+    from scipy.ndimage import shift
+
+    def alter(scan: ScanData) -> ScanData:
+        view = VIEWS // 2
+        again = _counts(shift(np.asarray(scan.projections[view], float), (0, right_px), order=3, mode="nearest"))
+        time_s = float(np.max(scan.time_s)) + 1.0
+        return replace(
+            scan, repeated=RepeatedViews(again[None], np.asarray(scan.theta_deg)[[view]], np.array([time_s]))
+        )
 
     return alter
 

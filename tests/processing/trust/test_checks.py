@@ -41,6 +41,10 @@ def altered(alter: faults.Alter) -> Callable[[], Region]:
     return lambda: Region(alter(scan()))
 
 
+def as_taken(alter: faults.Alter) -> Callable[[], Region]:
+    return lambda: Region(alter(scan()), faults.AS_TAKEN)
+
+
 CASES = {
     "stray light in a thick bed": (
         "stray_light",
@@ -61,9 +65,10 @@ CASES = {
         faults.scan().without(np.flatnonzero(np.abs(faults.THETA) > 60).tolist()),
         ReconstructionSpec(rotation_axis=faults.AXIS_PX))),
     "a sixth of the views": ("angles", "too few projections", altered(faults.every(6))),
-    "jitter of 0.8 px": ("motion", "motion", altered(faults.shifted_views(
+    "jitter of 0.8 px": ("motion", "motion", as_taken(faults.shifted_views(
         lambda n: float(np.random.default_rng(n).normal(0, 0.8))))),
-    "a sample that sinks by 2 px": ("motion", "motion", altered(faults.sunken(2.0))),
+    "a sample that sinks by 2 px": ("motion", "motion", as_taken(faults.sunken(2.0))),
+    "a view that comes back 2 px beside": ("repeated_view", "2.0", as_taken(faults.comes_back(2.0))),
     "four dead columns": ("dead_columns", "dead columns", altered(faults.dead_columns(40, 41, 42, 43))),
     "a column of another gain": ("dead_columns", "dead columns", altered(faults.weak_columns(0.9, 60))),
     "flats in powder": ("flats", "powder or dust", altered(faults.flats_in_powder)),
@@ -72,8 +77,8 @@ CASES = {
     "saturated flats": ("frames", "saturated", altered(faults.saturated_flats(1, 2))),
     "views half black": ("frames", "black", altered(faults.black_views(30, 60))),
     "two neighbouring views half black": ("frames", "black", altered(faults.black_views(60, 61))),
-    "a slip of 2 px in mid-scan": ("continuity", "slip", altered(faults.shifted_views(lambda n: 2.0 * (n > 60)))),
-    "a drift of 3 px over the scan": ("drift", "drift", altered(faults.shifted_views(lambda n: 3.0 * n / 120))),
+    "a slip of 2 px in mid-scan": ("continuity", "slip", as_taken(faults.shifted_views(lambda n: 2.0 * (n > 60)))),
+    "a drift of 3 px over the scan": ("drift", "drift", as_taken(faults.shifted_views(lambda n: 3.0 * n / 120))),
     "a dense bed": ("starved_rays", "dense bed", lambda: Region(faults.dense_bed())),
     "two materials": ("mu_spread", "spread of mu", lambda: Region(faults.two_materials())),
     "an axis that is stated wrong": ("axis_halves", "axis used is 3", lambda: Region(

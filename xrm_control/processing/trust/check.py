@@ -32,8 +32,12 @@ class TrustCheck(Spec):
         """Judge one region by what there is of it."""
 
     def picture(self, evidence: RegionEvidence) -> Drawing | None:
-        """What shows it, asked for where the check speaks against the numbers; None without."""
+        """What shows it, asked for where the check speaks against the numbers, or tells more; None without."""
         return None
+
+    def tells_more(self, evidence: RegionEvidence) -> bool:
+        """Whether its picture is worth a look though nothing speaks against the numbers."""
+        return False
 
     def passed(self, reason: str, numbers: Numbers | None = None) -> CheckResult:
         """Nothing speaks against the numbers. numbers: by name, with their limits in words where they have one."""

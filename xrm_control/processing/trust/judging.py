@@ -23,6 +23,7 @@ from xrm_control.processing.scans import RunScan
 from xrm_control.processing.trust.check import TrustCheck, all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.recipe.document import Recipe
+from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.storage.durable import disk_watched, durable_file
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
@@ -82,9 +83,10 @@ def pictured(result: CheckResult, evidence: RegionEvidence, out: Path) -> CheckR
     """With a picture of what a check rests on, beside quality.json, where it speaks against the numbers."""
     path = out / PICTURE.format(result.check)
     path.unlink(missing_ok=True)
-    if result.verdict not in (TrustVerdict.DOUBT, TrustVerdict.REDO):
-        return result
     check = next((one for one in all_checks() if one.model_dump()["kind"] == result.check), None)
+    against = result.verdict in (TrustVerdict.DOUBT, TrustVerdict.REDO)
+    if not against and (result.verdict is None or check is None or not check.tells_more(evidence)):
+        return result
     try:
         with np.errstate(all="ignore"):
             drawing = None if check is None else check.picture(evidence)
@@ -125,9 +127,12 @@ def gather(job: TrustJob) -> RegionEvidence:
     else:
         quality = handed
     known = STANDARD.joined(COLUMNS.read(own.columns)) if own.columns.is_file() else STANDARD
+    spec = job.recipe.reconstruction
+    # As they were reconstructed.
+    scan, preprocess = put_right(job.scan.load(), spec.preprocess, quality.view_shifts_px)
     return RegionEvidence(
-        scan=job.scan.load(),
-        spec=job.recipe.reconstruction,
+        scan=scan,
+        spec=spec.model_copy(update={"preprocess": preprocess}),
         quality=quality,
         particles=read_rows(own.particles, known.particles) if own.particles.is_file() else None,
         volume=_stack(source.volume),

@@ -15,6 +15,7 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.check import all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence, Slabs
 from xrm_control.processing.trust.judging import judged
+from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.reconstruction.spec import ReconstructionSpec
 
@@ -41,17 +42,21 @@ def doubts_of(
     parts: Sequence[NDArray[np.float32]],
     axis_px: float,
     quality: Mapping[str, float],
+    shifts_px: Sequence[tuple[float, float]] = (),
 ) -> tuple[FileDoubt, ...]:
     """What speaks against the volume, in parts (rows, columns, columns) along z, of a scan that no run has taken.
 
-    quality: figures of the reconstruction by name. The worst first.
+    quality: figures of the reconstruction by name; shifts_px: by how much views were moved, as found. The worst first.
     """
     known = set(QualityMetrics.model_fields)
+    as_stored = scan.shifts_px is None
+    scan, preprocess = put_right(scan, spec.preprocess, shifts_px)
     evidence = RegionEvidence(
         scan=scan,
-        spec=spec,
+        spec=spec.model_copy(update={"preprocess": preprocess}),
         quality=QualityMetrics.model_validate(
-            {name: value for name, value in quality.items() if name in known} | {"rotation_axis_px": axis_px}
+            {name: value for name, value in quality.items() if name in known}
+            | {"rotation_axis_px": axis_px, "view_shifts_px": tuple(shifts_px)}
         ),
         particles=None,
         volume=parts[0] if len(parts) == 1 else Slabs(parts),
@@ -66,7 +71,7 @@ def doubts_of(
         useful_diameter_um=0.0,
     )
     # Views that were moved before use lie elsewhere than the volume has them; a few rows hold no place.
-    places = scan.shifts_px is None and evidence.looks.images.shape[1] >= _LEAST_ROWS
+    places = as_stored and evidence.looks.images.shape[1] >= _LEAST_ROWS
     chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
     return tuple(FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one))
 

@@ -20,14 +20,14 @@ _PNG, _SIZE_AT = b"\x89PNG\r\n\x1a\n", 16
 
 
 def evidence_pictures(run: RunData) -> tuple[Shown, ...]:
-    """Of the checks that speak against the numbers, the first 12; one that is not there is left out."""
+    """Of the checks that speak against the numbers, or tell more, the first 12; one that is not there is left out."""
     return tuple(shown for shown, _ in zip(_pictures(run), range(_MOST_PICTURES), strict=False))
 
 
 def _pictures(run: RunData) -> Iterator[Shown]:
     for region in run.regions:
         for check in region.quality.checks:
-            if check.verdict not in (TrustVerdict.DOUBT, TrustVerdict.REDO) or Path(check.picture).name in ("", ".."):
+            if check.verdict is None or Path(check.picture).name in ("", ".."):
                 continue
             name = f"{region.name}, {check.check.replace('_', ' ')}"
             picture = _picture(region.tables / Path(check.picture).name, name)
