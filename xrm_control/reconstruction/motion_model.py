@@ -168,4 +168,4 @@ def _solved(
         normal += a.T @ weighted[:, :-1]
         pull += a.T @ weighted[:, -1]
     covariance = np.linalg.inv(normal)
-    return covariance @ pull, covariance
+    return np.asarray(covariance @ pull, np.float64), np.asarray(covariance, np.float64)
