@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from benchmarks import powders
+from benchmarks import finding, powders
 from xrm_control.roi.count import Count, judged
 from xrm_control.roi.particles2d import count_particles
 
@@ -53,6 +55,61 @@ def test_bubbles_of_an_empty_strip_are_said_to_be_no_count() -> None:
     assert count.doubt
 
 
+DISTURBED = {
+    "wrinkles": (powders.wrinkles(3, 0.05), ""),
+    "deep wrinkles": (powders.wrinkles(3, 0.15), "hide small particles"),
+    "hairs": (powders.hairs(3), ""),
+    "bubbles": (powders.bubbles(6), "air bubbles"),
+}
+
+
+@pytest.mark.parametrize("name", DISTURBED)
+def test_what_disturbs_a_mosaic_is_taken_for_no_particle(name: str) -> None:
+    others, words = DISTURBED[name]
+    scene = layer(np.random.default_rng(1), others)
+    found, count = count_particles(scene.mosaic(1), powders.MU_PER_UM)
+    score = finding.score(found, scene, 0.0)
+    assert score.found - score.matched_found <= 1
+    assert score.f1 > 0.96
+    assert words in count.doubt
+
+
+def test_tiles_of_unlike_gain_are_named() -> None:
+    scene = replace(layer(np.random.default_rng(1)), gain=0.1, tile_um=32.0)
+    assert "uneven tiles" in count_particles(scene.mosaic(1), powders.MU_PER_UM)[1].doubt
+
+
+EMPTY = {
+    "wrinkles": powders.wrinkles(4, 0.05),
+    "deep wrinkles": powders.wrinkles(4, 0.15),
+    "hairs": powders.hairs(3),
+    "bubbles": powders.bubbles(10),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_strip_with_flaws_shows_no_particles(name: str) -> None:
+    found, _ = count_particles(powders.Scene((), SIZE_UM, (EMPTY[name],)).mosaic(1), powders.MU_PER_UM)
+    assert len(found) <= 1
+
+
+@pytest.mark.parametrize("cover", [0.7, 0.84])
+def test_rows_of_a_dense_layer_are_no_ridges(cover: float) -> None:
+    scene = powders.Scene(powders.lattice(np.random.default_rng(1), SIZE_UM, cover), SIZE_UM)
+    found, count = count_particles(scene.mosaic(1), powders.MU_PER_UM)
+    assert (count.doubt, count.hidden) == ("", 0.0)
+    assert finding.score(found, scene, 0.0).f1 > 0.99
+
+
+def test_the_open_beam_beside_the_strip_is_no_bubble() -> None:
+    mosaic = layer(np.random.default_rng(1)).mosaic(1)
+    columns = np.arange(mosaic.image.shape[1])
+    bare = (columns > 0.85 * columns.size)[None, :] * (np.exp(powders.TAPE) - 1) + 1
+    _, count = count_particles(replace(mosaic, image=(mosaic.image * bare).astype(np.float32)), powders.MU_PER_UM)
+    assert count.bright < 0.002
+    assert count.drift < 0.05
+
+
 def test_an_empty_strip_has_nothing_to_count() -> None:
     found, count = count_particles(powders.Scene((), SIZE_UM).mosaic(1), powders.MU_PER_UM)
     assert (found, count.doubt) == ((), "")
@@ -64,6 +121,9 @@ def test_an_empty_strip_has_nothing_to_count() -> None:
         (Count(0.12), "12 % of the thickness goes with no particle, limit 6 %"),
         (Count(0.0, 1.7), "1.70 particles lie above each other on average, limit 1.15"),
         (Count(0.05, 1.1), ""),
+        (Count(hidden=0.08), "wrinkles or hairs hide small particles over 8 % of the view, limit 2 %"),
+        (Count(bright=0.03), "3.0 % of the view is brighter than the tape, limit 1.5 %"),
+        (Count(drift=0.12), "level varies by 0.120 in optical depth, limit 0.065"),
     ],
 )
 def test_the_doubt_says_value_and_limit(count: Count, words: str) -> None:

@@ -2,8 +2,9 @@
 
 One view from above cannot tell many layers apart, nor a bubble from a particle. Two figures tell most of what goes
 wrong, on the mosaics of another generator (`python -m benchmarks.finding`) as on the simulator's: what is left over
-smoothly, and how much the particles lie over each other. Wrinkles and bubbles among many particles, and hairs, show in
-neither. What is left over in units of the noise tells less: it grows with the light.
+smoothly, and how much the particles lie over each other. Wrinkles, bubbles and hairs among particles, and tiles of
+unlike brightness, show in neither: these are looked for by what they are. What is left over in units of the noise tells
+less: it grows with the light.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 # Mosaics whose particles are found reach 0.035 and 1.09, single tiles and 84 % of cover among them; two layers are
 # beyond 1.2, more are beyond 0.08, an empty strip with bubbles or wrinkles beyond 0.09.
 _MOST_UNEVEN, _MOST_OVERLAP = 0.06, 1.15
+# Without wrinkles, bubbles and drift these are 0, 0 and below 0.025; wrinkles of 0.15 optical depth hide 0.05 and
+# more, bubbles among particles leave 0.03 brighter, tiles that differ by 10 % vary by 0.07 and more.
+_MOST_HIDDEN, _MOST_BRIGHT, _MOST_DRIFT = 0.02, 0.015, 0.065
 _SMOOTH_PX = 3.0
 _MATTER_PX = 4.0
 # A cap of a particle whose centre lies beyond the border is nobody's fault.
@@ -26,10 +30,16 @@ _RIM_UM, _RIM_SHARE = 12.0, 0.2
 class Count:
     """uneven: mean size of what is left over when it is smoothed, over the mean thickness where there is matter, away
     from the border; overlap: mean number of particles above each other where there is one, there too.
+
+    hidden: share of the view in which wrinkles and hairs are so thick that the smallest particles are not told from
+    them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical depth.
     """
 
     uneven: float = 0.0
     overlap: float = 1.0
+    hidden: float = 0.0
+    bright: float = 0.0
+    drift: float = 0.0
 
     @property
     def doubt(self) -> str:
@@ -40,6 +50,15 @@ class Count:
             return f"{share} of the thickness goes with no particle, limit {limit}: {causes}"
         if self.overlap > _MOST_OVERLAP:
             return f"{self.overlap:.2f} particles lie above each other on average, limit {_MOST_OVERLAP:g}"
+        # Rims of bubbles and of tiles look like ridges as well.
+        if self.bright > _MOST_BRIGHT:
+            share, limit = (f"{100 * value:.1f} %" for value in (self.bright, _MOST_BRIGHT))
+            return f"{share} of the view is brighter than the tape, limit {limit}: air bubbles, uneven tiles?"
+        if self.drift > _MOST_DRIFT:
+            return f"the tape's level varies by {self.drift:.3f} in optical depth, limit {_MOST_DRIFT:g}: uneven tiles?"
+        if self.hidden > _MOST_HIDDEN:
+            share, limit = (f"{100 * value:.0f} %" for value in (self.hidden, _MOST_HIDDEN))
+            return f"wrinkles or hairs hide small particles over {share} of the view, limit {limit}"
         return ""
 
 
