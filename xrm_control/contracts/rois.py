@@ -140,12 +140,15 @@ class AvoidedRecord(Record):
 
 
 class RoisDocument(Document):
-    """rois.json. rejected: the next best windows, best first, not all there are."""
+    """rois.json. rejected: the next best windows, best first, not all there are; nothing: why no region is scanned, ""
+    where there is one.
+    """
 
     mosaic: MosaicRecord
     rois: tuple[RoiRecord, ...]
     rejected: tuple[CandidateRecord, ...] = ()
     avoided: tuple[AvoidedRecord, ...] = ()
+    nothing: str = ""
 
 
 ROIS = JsonFile("rois.json", RoisDocument)

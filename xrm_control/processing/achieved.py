@@ -46,7 +46,7 @@ class Achieved:
     the journal does not tell; particles_in_mosaic: None before the choice of regions; added: the regions that
     somebody added by hand; scan_s: of the regions whose scan has come to its end; lives: where each scanned region
     stands; reported: the regions that were measured; quarantined: those set aside, and why; open_frames: planned, and
-    without an outcome.
+    without an outcome; nothing: why no region is worth a scan, "" where one is.
     """
 
     mosaic_s: float | None
@@ -61,6 +61,7 @@ class Achieved:
     open_frames: int
     total_s: float
     mosaic_doubt: str = ""
+    nothing: str = ""
 
 
 def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
@@ -70,6 +71,7 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
     return Achieved(
         mosaic_s=_mosaic_s(journal),
         mosaic_doubt=_mosaic_doubt(chosen),
+        nothing=chosen.nothing if chosen else "",
         particles_in_mosaic=chosen.mosaic.particles if chosen else None,
         rois=tuple(roi.name for roi in chosen.rois) if chosen else (),
         added=tuple(roi.name for roi in chosen.rois if roi.added_by) if chosen else (),
@@ -85,7 +87,8 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
 
 def shortcomings(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
     """Why a run is not a full success; empty when it is."""
-    reasons = [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT]
+    reasons = [f"nothing to scan: {run.nothing}"] if run.nothing else []
+    reasons += [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT]
     # What a region lacks that is set aside is said with it.
     told = {roi for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT}
     missing = [frame for frame in run.missing if frame.group not in told]

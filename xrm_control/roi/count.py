@@ -20,6 +20,9 @@ _MOST_UNEVEN, _MOST_OVERLAP = 0.06, 1.15
 # Without wrinkles, bubbles and drift these are 0, 0 and below 0.025; wrinkles of 0.15 optical depth hide 0.05 and
 # more, bubbles among particles leave 0.03 brighter, tiles that differ by 10 % vary by 0.07 and more.
 _MOST_HIDDEN, _MOST_BRIGHT, _MOST_DRIFT = 0.02, 0.015, 0.065
+_USUAL_PER_UM2, _NEXT_TO_NOTHING = 6e-3, 0.01
+"""Particles of a prepared strip, and the share of them that is as good as none."""
+
 _SMOOTH_PX = 3.0
 _MATTER_PX = 4.0
 # A cap of a particle whose centre lies beyond the border is nobody's fault.
@@ -32,7 +35,8 @@ class Count:
     from the border; overlap: mean number of particles above each other where there is one, there too.
 
     hidden: share of the view in which wrinkles and hairs are so thick that the smallest particles are not told from
-    them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical depth.
+    them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical
+    depth; flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else.
     """
 
     uneven: float = 0.0
@@ -40,6 +44,12 @@ class Count:
     hidden: float = 0.0
     bright: float = 0.0
     drift: float = 0.0
+    flaws: int = 0
+
+    @property
+    def flawed(self) -> bool:
+        """Whether the tape itself shows, by what cannot be particles."""
+        return self.uneven > _MOST_UNEVEN or self.bright > _MOST_BRIGHT or self.drift > _MOST_DRIFT
 
     @property
     def doubt(self) -> str:
@@ -60,6 +70,11 @@ class Count:
             share, limit = (f"{100 * value:.0f} %" for value in (self.hidden, _MOST_HIDDEN))
             return f"wrinkles or hairs hide small particles over {share} of the view, limit {limit}"
         return ""
+
+
+def next_to_nothing(particles: int, area_um2: float) -> bool:
+    """Whether so few are below a hundredth of what a strip usually holds."""
+    return particles < _NEXT_TO_NOTHING * _USUAL_PER_UM2 * area_um2
 
 
 def judged(

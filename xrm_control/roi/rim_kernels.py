@@ -15,16 +15,17 @@ at together."""
 
 _LEAST_PIXELS, _LEAST_SHARE = 3, 0.6
 
-_BENT, _ONE_SIDE = 3, 2 / 3
+_BENT, _ONE_SIDE, _MOST_SIDES = 3, 2 / 3, 0.4
 """Turns by which a ridge may bend beneath a body, and what a valley counts on one side alone: where a ridge ends there
-is no other, and where two particles touch noise may hide the only one.
+is no other, and where two particles touch noise may hide the only one. No particle lacks its rim over a larger share
+of the directions.
 """
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def rim_valley(left, unsure, p, noise):  # type: ignore[no-untyped-def]
     """The least thickness across a rim and a little beyond, plus its standard error: of the two directions, nearly
-    opposite, that show the most; minus infinity where none can be seen.
+    opposite, that show the most, or of more than some directions; minus infinity where none can be seen.
     """
     rows, columns = left.shape
     m = math.sqrt(p[STRETCH] * p[STRETCH] + p[SKEW] * p[SKEW])
@@ -68,4 +69,7 @@ def rim_valley(left, unsure, p, noise):  # type: ignore[no-untyped-def]
         for bent in range(-_BENT, _BENT + 1):
             across = valleys[(turn + _TURNS // 2 + bent) % _TURNS]
             highest = max(highest, min(valleys[turn], across))
+    visible = np.sort(valleys[valleys > -np.inf])
+    if len(visible):
+        highest = max(highest, visible[int((1.0 - _MOST_SIDES) * len(visible))])
     return highest

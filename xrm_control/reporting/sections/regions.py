@@ -53,7 +53,9 @@ def mosaic_section(run: RunData) -> Section:
         rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     missing = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
-    lead = (*missing, *_counting(run), *_placing(run))
+    empty = "" if run.rois is None else run.rois.nothing
+    nothing = (f"There is nothing to scan: {empty}.",) if empty else ()
+    lead = (*missing, *nothing, *_counting(run), *_placing(run))
     head = ("region", "chosen because; centre at stage x, y, z")
     return Section(
         "mosaic",
