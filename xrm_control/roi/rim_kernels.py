@@ -15,7 +15,7 @@ at together."""
 
 _LEAST_PIXELS, _LEAST_SHARE = 3, 0.6
 
-_BENT, _ONE_SIDE, _MOST_SIDES = 3, 2 / 3, 0.4
+_BENT, _ONE_SIDE, _MOST_SIDES = 3, 0.8, 0.4
 """Turns by which a ridge may bend beneath a body, and what a valley counts on one side alone: where a ridge ends there
 is no other, and where two particles touch noise may hide the only one. No particle lacks its rim over a larger share
 of the directions.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.roi.bodies import FACTOR, SKEW, STRETCH, Bodies, shadow
+from xrm_control.roi.bodies import FACTOR, SKEW, STRETCH, Bodies, shadow, worths
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +23,9 @@ _MOST_SLENDER = 5.0
 HIGHEST_VALLEY = 0.6
 """Of a body's own height, how much may be left just beyond its rim in any direction: spheres of a layer that touch
 reach 0.5, pieces of wrinkles, hairs and bubbles are beyond 0.8 where noise is small."""
+
+_LEAST_EVIDENCE = 40.0
+"""Weighted squares of a thin body above its valley, to be believed (better than 6 sigma)."""
 
 ON_RIDGES = 0.85
 """... of the map with its ridges: what lies on one must be somewhat higher than it."""
@@ -46,12 +49,15 @@ def closed(
     noise = float(weight.max(initial=0.0)) ** -0.5
     # What the model of others is unsure by is alike over a body: no mean makes it less.
     unsure = np.where(seen, np.sqrt(np.maximum(1 / np.where(seen, weight, 1.0) - noise**2, 0.0)), np.inf)
+    heights = 2.0 * bodies.radius * bodies.table[:, FACTOR]
+    own = worths(left, weight, bodies, blur_px)[1]
     # What hides a rim may be a neighbour that shows its own.
     for _ in range(2):
         asked = np.flatnonzero(possible & ~believed)
-        heights = 2.0 * bodies.radius * bodies.table[:, FACTOR]
-        valleys = np.array([rim_valley(left, unsure, bodies.table[i], noise) for i in asked.tolist()])
-        shown = asked[valleys < valley * heights[asked]]
+        low = np.array([rim_valley(left, unsure, bodies.table[i], noise) for i in asked.tolist()]) / heights[asked]
+        # By as much as it stands above what lies about it, and no more, is it seen.
+        seen_by = own[asked] * (1 - np.clip(low, 0.0, 1.0)) ** 2
+        shown = asked[(low < valley) & (seen_by > _LEAST_EVIDENCE)]
         if not len(shown):
             break
         believed[shown] = True

@@ -27,6 +27,9 @@ _THICKEST_TAPE = 0.5
 _LEAST_BRIGHT = 0.025
 """Optical depth that an air bubble takes away, at least."""
 
+_WIDE_PX = 3.0
+"""Reach of the mean that shows what is brighter than the tape."""
+
 _LEAST_PEAK = 0.1
 """Height over the highest peak's of one that counts: in a dense layer there is little bare tape."""
 
@@ -62,10 +65,11 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     noise = _noise(path, empty)
     # Beyond the tape it is brighter than the background: no powder there, but nothing negative either.
     bare = smooth < background - np.maximum(2 * noise, _DRIFT / mu_per_um)
-    thickness = np.where(seen & ~bare, path - background, 0.0)
+    above = path - background
+    thickness = np.where(seen & ~bare, above, 0.0)
     variance = noise**2 * np.maximum(np.exp(-mu_per_um * background) / clipped, 1.0)
     low, high = np.percentile(background[seen], (3, 97))
-    bright = _bright(path - background, seen, noise, _LEAST_BRIGHT / mu_per_um)
+    bright = _bright(above, seen, noise, _LEAST_BRIGHT / mu_per_um)
     drift = float(high - low) * mu_per_um
     return ThicknessMap(thickness, np.where(seen, variance, np.inf), float(bright[seen].mean()), drift)
 
@@ -74,9 +78,8 @@ def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float
     """Where it is brighter than the tape over several pixels, but for what reaches the picture's sides."""
     from scipy import ndimage
 
-    wide_px = 3.0
-    least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * wide_px))
-    bright = seen & (_mean_over(path, seen, wide_px) < -least)
+    least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * _WIDE_PX))
+    bright = seen & (_mean_over(path, seen, _WIDE_PX) < -least)
     labels = np.zeros(bright.shape, np.int32)
     ndimage.label(bright, output=labels)
     sides = np.unique(labels[:, [0, -1]])
