@@ -23,6 +23,12 @@ _MOST_HIDDEN, _MOST_BRIGHT, _MOST_DRIFT = 0.02, 0.015, 0.065
 _USUAL_PER_UM2, _NEXT_TO_NOTHING = 6e-3, 0.01
 """Particles of a prepared strip, and the share of them that is as good as none."""
 
+_MOST_STATED = 1.8
+"""Particles above each other on average beyond which those found are no measure of those that are there."""
+
+_MISTAKEN, _PHANTOM, _NEAR_SMALLEST = 0.25, 0.5, 1.4
+"""Shares of crowded bodies, and of the smallest, that are wrong at most on mosaics of known truth."""
+
 _SMOOTH_PX = 3.0
 _MATTER_PX = 4.0
 # A cap of a particle whose centre lies beyond the border is nobody's fault.
@@ -35,8 +41,9 @@ class Count:
     from the border; overlap: mean number of particles above each other where there is one, there too.
 
     hidden: share of the view in which wrinkles and hairs are so thick that the smallest particles are not told from
-    them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical
-    depth; flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else.
+    them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical depth;
+    flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else; between: two ends of
+    a 95 % interval of the number of particles, None where none can be stated.
     """
 
     uneven: float = 0.0
@@ -45,6 +52,7 @@ class Count:
     bright: float = 0.0
     drift: float = 0.0
     flaws: int = 0
+    between: tuple[int, int] | None = None
 
     @property
     def flawed(self) -> bool:
@@ -70,6 +78,27 @@ class Count:
             share, limit = (f"{100 * value:.0f} %" for value in (self.hidden, _MOST_HIDDEN))
             return f"wrinkles or hairs hide small particles over {share} of the view, limit {limit}"
         return ""
+
+
+def between(
+    count: Count, crowding: NDArray[np.float64], diameters_um: NDArray[np.float64], cut: int, smallest_um: float
+) -> tuple[int, int] | None:
+    """Two ends of a 95 % interval of the number of particles with their middle in the view, of at least the smallest
+    diameter; None where what is found is no measure of it.
+
+    crowding: (n,) of the bodies found, how many others lie over each; cut: how many the border cuts. A body that
+    shares its shadow with others may be two, or none; what goes with no body may be others; of the smallest some are
+    missed; on which side of the border a middle lies is a coin's throw.
+    """
+    if count.flawed or count.overlap > _MOST_STATED:
+        return None
+    found = len(crowding)
+    shared = _MISTAKEN * float(np.minimum(crowding, 1.0).sum())
+    chance = 1.0 + 0.5 * np.sqrt(found * _MISTAKEN * _MISTAKEN + cut)
+    small = float((diameters_um < _NEAR_SMALLEST * smallest_um).sum())
+    off = shared + count.uneven * found + chance
+    low = found - off - _PHANTOM * small
+    return max(0, int(np.floor(low))), int(np.ceil(found + off + small + count.hidden * found))
 
 
 def next_to_nothing(particles: int, area_um2: float) -> bool:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, number_above, settle, shadow, take, worths
-from xrm_control.roi.count import Count, judged, next_to_nothing
+from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, crowding, number_above, settle, shadow, take, worths
+from xrm_control.roi.count import Count, between, judged, next_to_nothing
 from xrm_control.roi.merging import merged
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
@@ -147,14 +147,17 @@ def count_particles(
             strict=True,
         )
     ]
-    shape = chords.shape
-    count = judged(chords, weight > 0, shadow(bodies, shape, _BLUR_PX), number_above(bodies, shape), pixel_um)
+    shape, above = chords.shape, number_above(bodies, chords.shape)
+    count = judged(chords, weight > 0, shadow(bodies, shape, _BLUR_PX), above, pixel_um)
     hidden = float((ridge > ON_RIDGES * smallest_um / pixel_um)[weight > 0].mean())
     count = replace(count, hidden=hidden, bright=found.bright_share, drift=found.drift)
     few = next_to_nothing(len(bodies), float((weight > 0).sum()) * pixel_um**2)
     if few and (ridge.any() or count.flawed) and bool((bodies.chord < thick).all()):
         # On a strip that is not clean these are its flaws, and no reason to scan it.
         return (), replace(count, flaws=len(bodies))
+    diameters_um = bodies.diameter * pixel_um
+    stated = between(count, crowding(bodies, above), diameters_um, int(edges.sum()), smallest_um)
+    count = replace(count, between=stated)
     return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um))), count
 
 

@@ -270,6 +270,7 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         places_um=tuple((round(particle.x_um, 2), round(particle.y_um, 2)) for particle in particles),
         registration=registration_record(mosaic),
         count_doubt=count.doubt,
+        particles_between=count.between,
     )
     document = RoisDocument(
         mosaic=about,

@@ -109,9 +109,16 @@ def _found(run: RunData, roi: str) -> str:
 
 
 def _counting(run: RunData) -> tuple[str, ...]:
-    """Why the particles of the mosaic cannot be counted."""
-    doubt = "" if run.rois is None else run.rois.mosaic.count_doubt
-    return (f"The particles of the mosaic cannot be counted: {doubt}.",) if doubt else ()
+    """How many particles the mosaic holds, or why they cannot be counted."""
+    if run.rois is None:
+        return ()
+    mosaic = run.rois.mosaic
+    ends = mosaic.particles_between
+    stated = "" if ends is None else f"between {ends[0]} and {ends[1]} particles (95 %), {mosaic.particles} found"
+    if mosaic.count_doubt:
+        how = f"can only be counted to {stated}" if stated else "cannot be counted"
+        return (f"The particles of the mosaic {how}: {mosaic.count_doubt}.",)
+    return (f"The mosaic holds {stated}.",) if stated else ()
 
 
 def _placing(run: RunData) -> tuple[str, ...]:
