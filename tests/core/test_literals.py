@@ -151,6 +151,7 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "mosaic.doubted",
         "alignment.look",
         "alignment.held",
+        "mosaic.empty",
         "mosaic.left",
         "limits.known",
         "limits.differ",

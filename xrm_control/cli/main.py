@@ -252,7 +252,9 @@ def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
     mosaic_s = "no" if times.mosaic_s is None else f"{times.mosaic_s:.1f}"
     voids = "not looked for" if counts.voids is None else counts.voids
     found = counts.particles_in_mosaic
+    ends = counts.particles_in_mosaic_between
     seen = "not looked for particles yet" if found is None else f"{found} particles"
+    seen += f" (between {ends[0]} and {ends[1]})" if ends is not None else ""
     _out.print(f"mosaic   {counts.tiles} tiles in {mosaic_s} s, {seen}")
     _out.print(f"scans    {counts.rois}{f', each {scans} s of instrument time' if scans else ''}")
     _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}, voids {voids}")

@@ -33,12 +33,16 @@ class RegionCounts(Record):
 
 
 class RunCounts(RegionCounts):
-    """tiles: radiographs of the mosaic that were kept; projections: of the largest scan, as planned."""
+    """tiles: radiographs of the mosaic that were kept; projections: of the largest scan, as planned;
+    particles_in_mosaic: found there; particles_in_mosaic_between: two ends of a 95 % interval of how many there are,
+    None where that cannot be stated.
+    """
 
     tiles: int
     particles_in_mosaic: int | None
     rois: int
     projections: int
+    particles_in_mosaic_between: tuple[int, int] | None = None
 
 
 class RunVerdict(Record):

@@ -37,7 +37,8 @@ class MosaicRecord(Record):
     residual_um: how far a tile must be expected to lie from its place (root mean square), but for what turns or
     stretches all alike; None where that is not known. diameters_um: of the particles; places_um: (x, y) of each on the
     stage, none in runs of before they were told. registration: None in runs of before there was one. count_doubt: why
-    the particles cannot be counted, "" where nothing speaks against it.
+    the particles cannot be counted, "" where nothing speaks against it; particles_between: two ends of a 95 % interval
+    of how many there are, None where that cannot be stated, and in runs of before it was.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -50,6 +51,7 @@ class MosaicRecord(Record):
     places_um: tuple[tuple[float, float], ...] = ()
     registration: RegistrationRecord | None = None
     count_doubt: str = ""
+    particles_between: tuple[int, int] | None = None
 
 
 class NotChosen(StrEnum):
@@ -140,12 +142,15 @@ class AvoidedRecord(Record):
 
 
 class RoisDocument(Document):
-    """rois.json. rejected: the next best windows, best first, not all there are."""
+    """rois.json. rejected: the next best windows, best first, not all there are; nothing: why no region is scanned, ""
+    where there is one.
+    """
 
     mosaic: MosaicRecord
     rois: tuple[RoiRecord, ...]
     rejected: tuple[CandidateRecord, ...] = ()
     avoided: tuple[AvoidedRecord, ...] = ()
+    nothing: str = ""
 
 
 ROIS = JsonFile("rois.json", RoisDocument)

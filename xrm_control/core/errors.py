@@ -97,6 +97,10 @@ class AnalysisError(XrmError, ValueError):
     """A sound volume from which nothing can be measured."""
 
 
+class NothingToScan(AnalysisError):
+    """A sound mosaic that shows no particle worth a scan."""
+
+
 class InstrumentUnreachable(XrmError, ConnectionError):
     """A device does not answer."""
 

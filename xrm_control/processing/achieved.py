@@ -43,10 +43,11 @@ class Achieved:
     """Times in s of instrument time; regions by name.
 
     mosaic_doubt: why the mosaic is not to be relied on, "" for nothing. mosaic_s: None until it is taken, or where
-    the journal does not tell; particles_in_mosaic: None before the choice of regions; added: the regions that
+    the journal does not tell; particles_in_mosaic: None before the choice of regions; particles_between: a 95 %
+    interval of how many there are, None where it cannot be stated; added: the regions that
     somebody added by hand; scan_s: of the regions whose scan has come to its end; lives: where each scanned region
     stands; reported: the regions that were measured; quarantined: those set aside, and why; open_frames: planned, and
-    without an outcome.
+    without an outcome; nothing: why no region is worth a scan, "" where one is.
     """
 
     mosaic_s: float | None
@@ -61,6 +62,8 @@ class Achieved:
     open_frames: int
     total_s: float
     mosaic_doubt: str = ""
+    nothing: str = ""
+    particles_between: tuple[int, int] | None = None
 
 
 def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
@@ -70,7 +73,9 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
     return Achieved(
         mosaic_s=_mosaic_s(journal),
         mosaic_doubt=_mosaic_doubt(chosen),
+        nothing=chosen.nothing if chosen else "",
         particles_in_mosaic=chosen.mosaic.particles if chosen else None,
+        particles_between=chosen.mosaic.particles_between if chosen else None,
         rois=tuple(roi.name for roi in chosen.rois) if chosen else (),
         added=tuple(roi.name for roi in chosen.rois if roi.added_by) if chosen else (),
         scan_s=_scan_s(journal),
@@ -85,7 +90,8 @@ def achieved(folder: RunFolder, journal: JournalQueries) -> Achieved:
 
 def shortcomings(run: Achieved, recipe: Recipe) -> tuple[str, ...]:
     """Why a run is not a full success; empty when it is."""
-    reasons = [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT]
+    reasons = [f"nothing to scan: {run.nothing}"] if run.nothing else []
+    reasons += [f"{roi} is set aside: {why}" for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT]
     # What a region lacks that is set aside is said with it.
     told = {roi for roi, why in run.quarantined.items() if why != NOT_LOOKED_AT}
     missing = [frame for frame in run.missing if frame.group not in told]

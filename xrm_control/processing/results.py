@@ -73,6 +73,7 @@ def sum_up(
         counts=RunCounts(
             tiles=sum(plan.kind is FrameKind.TILE for plan, _ in journal.stored_frames("")) if "" in frames else 0,
             particles_in_mosaic=run.particles_in_mosaic,
+            particles_in_mosaic_between=run.particles_between,
             rois=len(run.rois),
             projections=_projections(journal, run.rois),
             particles=len(particles),

@@ -130,6 +130,13 @@ def number_above(bodies: Bodies, shape: tuple[int, int]) -> Floats:
     return total
 
 
+def crowding(bodies: Bodies, above: Floats) -> Floats:
+    """(n,): how many others lie over each body, mean over its shadow; above: as of `number_above`."""
+    from xrm_control.roi import body_kernels as kernels
+
+    return np.array([max(kernels.mean_within(above, p) - 1.0, 0.0) for p in bodies.table]).reshape(-1)
+
+
 def take(
     residual: Floats,
     weight: Floats,

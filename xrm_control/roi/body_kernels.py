@@ -109,6 +109,23 @@ def add_one(image, p):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def mean_within(image, p):  # type: ignore[no-untyped-def]
+    """Mean of the image within a body's rim; 0 where that holds no pixel."""
+    rows, columns = image.shape
+    r0, r1, c0, c1 = _box(p, 1.0, rows, columns)
+    xx, xy, yy = _inverse(p)
+    total, pixels = 0.0, 0
+    for r in range(r0, r1):
+        for c in range(c0, c1):
+            dx, dy = c - p[0], r - p[1]
+            u, v = xx * dx + xy * dy, xy * dx + yy * dy
+            if u * u + v * v < 1.0:
+                total += image[r, c]
+                pixels += 1
+    return total / max(pixels, 1)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _solve(normal, right, step):  # type: ignore[no-untyped-def]
     """Cholesky's way to normal @ step = right; `normal` (its lower half is used) and `right` are overwritten."""
     n = len(right)

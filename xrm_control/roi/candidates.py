@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.contracts.rois import EdgeOnRecord
-from xrm_control.core.errors import AnalysisError
+from xrm_control.core.errors import AnalysisError, NothingToScan
 from xrm_control.roi.areas import Avoided, EdgeOnSpec
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.particles2d import Particle2D
@@ -31,7 +31,8 @@ def windows(
 ) -> Windows:
     """All windows of `lattice` that are fully seen, hold a particle that stays in them, and touch nothing avoided.
 
-    Those too thick edge-on come last. Raises AnalysisError when there is none, and says why.
+    Those too thick edge-on come last. Raises NothingToScan where the mosaic shows no whole particle, AnalysisError
+    where none is possible for another reason.
     """
     every = lattice(particles, mosaic, fov_um, limits, margin_um, z_um=z_um, step_um=step_um, soft_um=soft_um)
     if every is None:
@@ -97,8 +98,8 @@ def _deep(particles: Sequence[Particle2D], fov_um: float, margin_um: float, z_um
     return f"; at roi.z_um {z_um:g} all leave the field as they turn: the lowest has its middle {lowest_um:.0f} um high"
 
 
-def _nothing(what: str, deep: str = "") -> AnalysisError:
-    return AnalysisError(
+def _nothing(what: str, deep: str = "") -> NothingToScan:
+    return NothingToScan(
         what,
         where="roi",
         remedy=f"look at mosaic.png: move the mosaic to the powder, lower roi.margin_um, or name positions{deep}",

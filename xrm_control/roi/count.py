@@ -2,8 +2,9 @@
 
 One view from above cannot tell many layers apart, nor a bubble from a particle. Two figures tell most of what goes
 wrong, on the mosaics of another generator (`python -m benchmarks.finding`) as on the simulator's: what is left over
-smoothly, and how much the particles lie over each other. Wrinkles and bubbles among many particles, and hairs, show in
-neither. What is left over in units of the noise tells less: it grows with the light.
+smoothly, and how much the particles lie over each other. Wrinkles, bubbles and hairs among particles, and tiles of
+unlike brightness, show in neither: these are looked for by what they are. What is left over in units of the noise tells
+less: it grows with the light.
 """
 
 from __future__ import annotations
@@ -16,6 +17,18 @@ from numpy.typing import NDArray
 # Mosaics whose particles are found reach 0.035 and 1.09, single tiles and 84 % of cover among them; two layers are
 # beyond 1.2, more are beyond 0.08, an empty strip with bubbles or wrinkles beyond 0.09.
 _MOST_UNEVEN, _MOST_OVERLAP = 0.06, 1.15
+# Without wrinkles, bubbles and drift these are 0, 0 and below 0.025; wrinkles of 0.15 optical depth hide 0.05 and
+# more, bubbles among particles leave 0.03 brighter, tiles that differ by 10 % vary by 0.07 and more.
+_MOST_HIDDEN, _MOST_BRIGHT, _MOST_DRIFT = 0.02, 0.015, 0.065
+_USUAL_PER_UM2, _NEXT_TO_NOTHING = 6e-3, 0.01
+"""Particles of a prepared strip, and the share of them that is as good as none."""
+
+_MOST_STATED = 1.8
+"""Particles above each other on average beyond which those found are no measure of those that are there."""
+
+_MISTAKEN, _PHANTOM, _NEAR_SMALLEST = 0.25, 0.5, 1.4
+"""Shares of crowded bodies, and of the smallest, that are wrong at most on mosaics of known truth."""
+
 _SMOOTH_PX = 3.0
 _MATTER_PX = 4.0
 # A cap of a particle whose centre lies beyond the border is nobody's fault.
@@ -26,10 +39,25 @@ _RIM_UM, _RIM_SHARE = 12.0, 0.2
 class Count:
     """uneven: mean size of what is left over when it is smoothed, over the mean thickness where there is matter, away
     from the border; overlap: mean number of particles above each other where there is one, there too.
+
+    hidden: share of the view in which wrinkles and hairs are so thick that the smallest particles are not told from
+    them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical depth;
+    flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else; between: two ends of
+    a 95 % interval of the number of particles, None where none can be stated.
     """
 
     uneven: float = 0.0
     overlap: float = 1.0
+    hidden: float = 0.0
+    bright: float = 0.0
+    drift: float = 0.0
+    flaws: int = 0
+    between: tuple[int, int] | None = None
+
+    @property
+    def flawed(self) -> bool:
+        """Whether the tape itself shows, by what cannot be particles."""
+        return self.uneven > _MOST_UNEVEN or self.bright > _MOST_BRIGHT or self.drift > _MOST_DRIFT
 
     @property
     def doubt(self) -> str:
@@ -40,7 +68,42 @@ class Count:
             return f"{share} of the thickness goes with no particle, limit {limit}: {causes}"
         if self.overlap > _MOST_OVERLAP:
             return f"{self.overlap:.2f} particles lie above each other on average, limit {_MOST_OVERLAP:g}"
+        # Rims of bubbles and of tiles look like ridges as well.
+        if self.bright > _MOST_BRIGHT:
+            share, limit = (f"{100 * value:.1f} %" for value in (self.bright, _MOST_BRIGHT))
+            return f"{share} of the view is brighter than the tape, limit {limit}: air bubbles, uneven tiles?"
+        if self.drift > _MOST_DRIFT:
+            return f"the tape's level varies by {self.drift:.3f} in optical depth, limit {_MOST_DRIFT:g}: uneven tiles?"
+        if self.hidden > _MOST_HIDDEN:
+            share, limit = (f"{100 * value:.0f} %" for value in (self.hidden, _MOST_HIDDEN))
+            return f"wrinkles or hairs hide small particles over {share} of the view, limit {limit}"
         return ""
+
+
+def between(
+    count: Count, crowding: NDArray[np.float64], diameters_um: NDArray[np.float64], cut: int, smallest_um: float
+) -> tuple[int, int] | None:
+    """Two ends of a 95 % interval of the number of particles with their middle in the view, of at least the smallest
+    diameter; None where what is found is no measure of it.
+
+    crowding: (n,) of the bodies found, how many others lie over each; cut: how many the border cuts. A body that
+    shares its shadow with others may be two, or none; what goes with no body may be others; of the smallest some are
+    missed; on which side of the border a middle lies is a coin's throw.
+    """
+    if count.flawed or count.overlap > _MOST_STATED:
+        return None
+    found = len(crowding)
+    shared = _MISTAKEN * float(np.minimum(crowding, 1.0).sum())
+    chance = 1.0 + 0.5 * np.sqrt(found * _MISTAKEN * _MISTAKEN + cut)
+    small = float((diameters_um < _NEAR_SMALLEST * smallest_um).sum())
+    off = shared + count.uneven * found + chance
+    low = found - off - _PHANTOM * small
+    return max(0, int(np.floor(low))), int(np.ceil(found + off + small + count.hidden * found))
+
+
+def next_to_nothing(particles: int, area_um2: float) -> bool:
+    """Whether so few are below a hundredth of what a strip usually holds."""
+    return particles < _NEXT_TO_NOTHING * _USUAL_PER_UM2 * area_um2
 
 
 def judged(

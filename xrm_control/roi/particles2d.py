@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, number_above, settle, shadow, take, worths
-from xrm_control.roi.count import Count, judged
+from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, crowding, number_above, settle, shadow, take, worths
+from xrm_control.roi.count import Count, between, judged, next_to_nothing
 from xrm_control.roi.merging import merged
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
+from xrm_control.roi.ridges import ridges
+from xrm_control.roi.rims import ON_RIDGES, closed, thick_px
 from xrm_control.roi.thickness import thickness_map
 from xrm_control.roi.whitening import ANY, ROUND, candidates
 
@@ -51,6 +53,9 @@ _FEW_FREE = 0.1
 
 _LEAST_SHARE = 0.5
 """Least share of its own squares that a body must explain."""
+
+_RIDGE_SPREAD = 0.3
+"""How far a ridge differs from its median, relative."""
 
 _STAND_IN_PITCH_UM, _STAND_INS_UM = 16.0, (6.0, 8.0, 10.0, 12.0, 14.0)
 
@@ -119,7 +124,9 @@ def count_particles(
     # A rim that lies a little further out errs where there is no chord: the spread reaches beyond it.
     shape_error = _SHAPE_SPREAD * ndimage.maximum_filter(ndimage.gaussian_filter(chords, 1.0), size=5)
     weight = 1 / (found.variance_um2 / pixel_um**2 + _RIM_PX**2 + shape_error**2)
-    bodies = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um)
+    thick = thick_px(mu_per_um, pixel_um)
+    bodies, ridge = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick)
+    chords = chords - ridge
     # The centre of the first coarse pixel lies half a coarse pixel from the mosaic's upper left corner.
     left, top = mosaic.x_um[0] + pixel_um / 2, mosaic.y_um[0] + pixel_um / 2
     edges = _touching(bodies, weight > 0)
@@ -140,8 +147,17 @@ def count_particles(
             strict=True,
         )
     ]
-    shape = chords.shape
-    count = judged(chords, weight > 0, shadow(bodies, shape, _BLUR_PX), number_above(bodies, shape), pixel_um)
+    shape, above = chords.shape, number_above(bodies, chords.shape)
+    count = judged(chords, weight > 0, shadow(bodies, shape, _BLUR_PX), above, pixel_um)
+    hidden = float((ridge > ON_RIDGES * smallest_um / pixel_um)[weight > 0].mean())
+    count = replace(count, hidden=hidden, bright=found.bright_share, drift=found.drift)
+    few = next_to_nothing(len(bodies), float((weight > 0).sum()) * pixel_um**2)
+    if few and (ridge.any() or count.flawed) and bool((bodies.chord < thick).all()):
+        # On a strip that is not clean these are its flaws, and no reason to scan it.
+        return (), replace(count, flaws=len(bodies))
+    diameters_um = bodies.diameter * pixel_um
+    stated = between(count, crowding(bodies, above), diameters_um, int(edges.sum()), smallest_um)
+    count = replace(count, between=stated)
     return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um))), count
 
 
@@ -155,13 +171,21 @@ def _coarser(mosaic: MosaicMap) -> tuple[NDArray[np.float64], float]:
     return blocks.mean(axis=(1, 3)), mosaic.pixel_size_um * n
 
 
-def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: float, largest: float) -> Bodies:
-    """Search, fit, and search again in what is left over (pixels)."""
+def _search(
+    chords: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    smallest: float,
+    largest: float,
+    pixel_um: float,
+    thick: float,
+) -> tuple[Bodies, NDArray[np.float64]]:
+    """Search, fit, and search again in what is left over (pixels); and the ridges that are no bodies."""
     largest = max(smallest, min(largest, 1.5 * max(chords.shape)))
     radii = np.geomspace(smallest, largest, 2 + int(np.log(largest / smallest) / np.log(_STEP))) / 2
     seen = weight > 0
     bodies, residual, blur_px = Bodies.none(), chords.copy(), _BLUR_PX
     crowded = False
+    ridge = np.zeros(chords.shape)
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
         wanted = candidates(residual, seen, radii, forms, blur_px, least=_LEAST_SIGMA, spacing=_SPACING)
@@ -176,6 +200,17 @@ def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: 
             residual = chords - shadow(bodies, chords.shape, blur_px)
         bodies = merged(residual, weight, bodies, blur_px)
         bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
+        if number == 0:
+            shown = bodies.where(closed(chords, weight, bodies, blur_px, thick))
+            beside = chords - shadow(shown, chords.shape, blur_px)
+            ridge = ridges(beside, seen, float(weight.max()) ** -0.5, pixel_um)
+            if ridge.any():
+                ridge += ridges(beside - ridge, seen, float(weight.max()) ** -0.5, pixel_um)
+            if ridge.any():
+                chords = chords - ridge
+                weight = 1 / (1 / weight + (_RIDGE_SPREAD * ridge) ** 2)
+                bodies, residual = Bodies.none(), chords.copy()
+                continue
         if len(more) <= (_FEW if crowded else _FEW_FREE) * len(bodies):
             if crowded:
                 break
@@ -184,7 +219,12 @@ def _search(chords: NDArray[np.float64], weight: NDArray[np.float64], smallest: 
     bodies = merged(residual, weight, bodies, blur_px)
     bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
     bodies = settle(residual, weight, bodies, blur_px, rounds=3)
-    return bodies.where(_inside(bodies, chords.shape))
+    shown = closed(chords, weight, bodies, blur_px, thick)
+    if ridge.any():
+        # What is left of a ridge where another crosses it is round as well, and no higher.
+        shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
+    bodies = bodies.where(shown)
+    return bodies.where(_inside(bodies, chords.shape)), ridge
 
 
 def _kept(

@@ -64,10 +64,11 @@ class Roi:
 
 @dataclass(frozen=True)
 class Choice:
-    """The regions to scan, and the next best windows with what speaks against each."""
+    """The regions to scan, and the next best windows with what speaks against each; nothing: why there is no region."""
 
     rois: tuple[Roi, ...]
     rejected: tuple[CandidateRecord, ...] = ()
+    nothing: str = ""
 
 
 class RoiStrategy(Spec):

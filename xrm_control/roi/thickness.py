@@ -24,16 +24,28 @@ _DRIFT = 0.07
 _THICKEST_TAPE = 0.5
 """Optical depth of the thickest tape with its adhesive: 80 um of Kapton and 30 um of silicone at 5.4 keV."""
 
+_LEAST_BRIGHT = 0.025
+"""Optical depth that an air bubble takes away, at least."""
+
+_WIDE_PX = 3.0
+"""Reach of the mean that shows what is brighter than the tape."""
+
 _LEAST_PEAK = 0.1
 """Height over the highest peak's of one that counts: in a dense layer there is little bare tape."""
 
 
 @dataclass(frozen=True)
 class ThicknessMap:
-    """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there)."""
+    """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there).
+
+    bright_share: of what was seen is brighter than the tape about it, and is not the open beam beside the strip;
+    drift: how far the tape's level varies, as optical depth (94 % of the view).
+    """
 
     thickness_um: Floats
     variance_um2: Floats
+    bright_share: float = 0.0
+    drift: float = 0.0
 
 
 def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) -> ThicknessMap:
@@ -53,10 +65,25 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     noise = _noise(path, empty)
     # Beyond the tape it is brighter than the background: no powder there, but nothing negative either.
     bare = smooth < background - np.maximum(2 * noise, _DRIFT / mu_per_um)
-    thickness = np.where(seen & ~bare, path - background, 0.0)
-    bright = np.exp(-mu_per_um * background)
-    variance = noise**2 * np.maximum(bright / clipped, 1.0)
-    return ThicknessMap(thickness, np.where(seen, variance, np.inf))
+    above = path - background
+    thickness = np.where(seen & ~bare, above, 0.0)
+    variance = noise**2 * np.maximum(np.exp(-mu_per_um * background) / clipped, 1.0)
+    low, high = np.percentile(background[seen], (3, 97))
+    bright = _bright(above, seen, noise, _LEAST_BRIGHT / mu_per_um)
+    drift = float(high - low) * mu_per_um
+    return ThicknessMap(thickness, np.where(seen, variance, np.inf), float(bright[seen].mean()), drift)
+
+
+def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float) -> NDArray[np.bool_]:
+    """Where it is brighter than the tape over several pixels, but for what reaches the picture's sides."""
+    from scipy import ndimage
+
+    least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * _WIDE_PX))
+    bright = seen & (_mean_over(path, seen, _WIDE_PX) < -least)
+    labels = np.zeros(bright.shape, np.int32)
+    ndimage.label(bright, output=labels)
+    sides = np.unique(labels[:, [0, -1]])
+    return bright & ~np.isin(labels, sides)
 
 
 def _mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: Floats | float = 0.0) -> Floats:

@@ -20,8 +20,8 @@ from xrm_control.contracts.rois import (
     RoiRecord,
     RoisDocument,
 )
-from xrm_control.core.errors import RecipeError, StorageError, UnusableData, XrmError
-from xrm_control.core.events import MosaicDoubted, PlacesLeft, RoiChosen, RunReplanned
+from xrm_control.core.errors import NothingToScan, RecipeError, StorageError, UnusableData, XrmError
+from xrm_control.core.events import MosaicDoubted, NoRegions, PlacesLeft, RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ROI_ENDS, FrameKind, RunState
 from xrm_control.mosaic.picture import Area, draw_mosaic
@@ -64,7 +64,7 @@ async def pick(
     and why. Raises UnusableData when none can.
     """
     before = await _chosen_before(run, mosaic, wanted)
-    if before:
+    if before is not None:
         for roi in before:
             run.ahead[roi.name] = _reachable(run, roi)
         _replan(run, before)
@@ -78,7 +78,7 @@ async def pick(
             choice = Choice(_by_hand(run, chart, particles, wanted, refused or (lambda _, __: None)))
         else:
             fov_um = run.description.camera.field_of_view_um
-            choice = await run.on_disk(run.recipe.roi.survey, particles, chart, fov_um, _limits(run))
+            choice = await run.on_disk(_chosen, run, particles, chart, fov_um, count)
             run.instrument.sign_of_life()
         rois = choice.rois
         for roi in rois:
@@ -88,6 +88,8 @@ async def pick(
         await _record(run, mosaic, (particles, count), choice)
     if count.doubt:
         run.events.emit(MosaicDoubted(count.doubt))
+    if choice.nothing:
+        run.events.emit(NoRegions(choice.nothing))
     for roi in rois:
         run.events.emit(RoiChosen(roi.name, roi.x_um, roi.y_um, roi.reason))
     if choice.rejected and run.shows_sample:
@@ -95,12 +97,21 @@ async def pick(
     return rois
 
 
-async def _chosen_before(run: RunContext, mosaic: Mosaic, wanted: Sequence[Wanted]) -> tuple[Roi, ...]:
-    """The regions as they are on record; none where they are not chosen yet."""
+def _chosen(run: RunContext, particles: Sequence[Particle2D], chart: MosaicMap, fov_um: float, count: Count) -> Choice:
+    """What the recipe's strategy chooses; no region where the mosaic shows nothing worth one: that is an answer."""
+    try:
+        return run.recipe.roi.survey(particles, chart, fov_um, _limits(run))
+    except NothingToScan as empty:
+        flaws = f" ({count.flaws} thin spots are taken for flaws of the tape)" if count.flaws else ""
+        return Choice((), nothing=f"{empty.what}{flaws}; {empty.remedy}")
+
+
+async def _chosen_before(run: RunContext, mosaic: Mosaic, wanted: Sequence[Wanted]) -> tuple[Roi, ...] | None:
+    """The regions as they are on record; None where they are not chosen yet."""
     known = run.recorded("rois.json")
     # Killed while a place was added, between the file and its record: the file is whole, and the letter still open.
     if not known and not (wanted and run.folder.rois.is_file() and "rois.json" in run.journal.artifacts()):
-        return ()
+        return None
     document = ROIS.read(run.folder.rois)
     rois = tuple(Roi(**dict(record)) for record in document.rois)
     if not known:
@@ -259,12 +270,14 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         places_um=tuple((round(particle.x_um, 2), round(particle.y_um, 2)) for particle in particles),
         registration=registration_record(mosaic),
         count_doubt=count.doubt,
+        particles_between=count.between,
     )
     document = RoisDocument(
         mosaic=about,
         rois=tuple(RoiRecord(**asdict(roi)) for roi in choice.rois),
         rejected=choice.rejected if run.shows_sample else (),
         avoided=tuple(_avoided(area) for area in run.recipe.roi.avoid),
+        nothing=choice.nothing,
     )
     text = ROIS.text(document)
     await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))

@@ -39,7 +39,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
-from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, PlacesLeft
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, NoRegions, PlacesLeft
 from xrm_control.core.events.regions import (
     ExpectationCorrected,
     PreviewBegun,
@@ -126,6 +126,7 @@ __all__ = [
     "ListenerLost",
     "MosaicDoubted",
     "MosaicPlaced",
+    "NoRegions",
     "PlacesLeft",
     "MoveInterrupted",
     "MoveStalled",

@@ -30,7 +30,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
-from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, PlacesLeft
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, NoRegions, PlacesLeft
 from xrm_control.core.events.regions import (
     ExpectationCorrected,
     PreviewBegun,
@@ -96,6 +96,7 @@ AnyEvent = (
     | AlignmentNotHeld
     | MosaicDoubted
     | MosaicPlaced
+    | NoRegions
     | PlacesLeft
     | MoveInterrupted
     | DeviceTriedAgain

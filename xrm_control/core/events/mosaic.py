@@ -51,6 +51,20 @@ class MosaicDoubted(RunEvent):
 
 
 @dataclass(frozen=True)
+class NoRegions(RunEvent):
+    """The mosaic shows nothing that is worth a scan: the run ends in order without one."""
+
+    kind: ClassVar[str] = "mosaic.empty"
+    level: ClassVar[Level] = Level.WARNING
+
+    reason: str
+
+    @property
+    def text(self) -> str:
+        return f"nothing to scan: {self.reason}"
+
+
+@dataclass(frozen=True)
 class PlacesLeft(RunEvent):
     """So many of the next best windows are not scanned, and why; rois.json names them."""
 

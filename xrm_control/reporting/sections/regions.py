@@ -53,7 +53,9 @@ def mosaic_section(run: RunData) -> Section:
         rows.append((text(roi.name), why))
     picture = _mosaic_picture(run.folder / "mosaic.png")
     missing = () if picture else ("There is no mosaic to show: mosaic.png is missing or cannot be read.",)
-    lead = (*missing, *_counting(run), *_placing(run))
+    empty = "" if run.rois is None else run.rois.nothing
+    nothing = (f"There is nothing to scan: {empty}.",) if empty else ()
+    lead = (*missing, *nothing, *_counting(run), *_placing(run))
     head = ("region", "chosen because; centre at stage x, y, z")
     return Section(
         "mosaic",
@@ -107,9 +109,16 @@ def _found(run: RunData, roi: str) -> str:
 
 
 def _counting(run: RunData) -> tuple[str, ...]:
-    """Why the particles of the mosaic cannot be counted."""
-    doubt = "" if run.rois is None else run.rois.mosaic.count_doubt
-    return (f"The particles of the mosaic cannot be counted: {doubt}.",) if doubt else ()
+    """How many particles the mosaic holds, or why they cannot be counted."""
+    if run.rois is None:
+        return ()
+    mosaic = run.rois.mosaic
+    ends = mosaic.particles_between
+    stated = "" if ends is None else f"between {ends[0]} and {ends[1]} particles (95 %), {mosaic.particles} found"
+    if mosaic.count_doubt:
+        how = f"can only be counted to {stated}" if stated else "cannot be counted"
+        return (f"The particles of the mosaic {how}: {mosaic.count_doubt}.",)
+    return (f"The mosaic holds {stated}.",) if stated else ()
 
 
 def _placing(run: RunData) -> tuple[str, ...]:

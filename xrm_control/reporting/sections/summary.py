@@ -63,12 +63,16 @@ def headlines(run: RunData) -> tuple[Headline, ...]:
     mosaic_s = None if run.results is None else run.results.instrument_times.mosaic_s
     scans = scan_times(run)
     particles, complete, voids = len(run.particles), int(whole(run.particles).sum()), len(run.voids)
-    seen, regions = None, len(run.regions)
+    seen, between, regions = None, None, len(run.regions)
     if counts is not None:
         particles, complete, voids = counts.particles, counts.whole_particles, counts.voids
-        seen, regions = counts.particles_in_mosaic, counts.rois
+        seen, between, regions = counts.particles_in_mosaic, counts.particles_in_mosaic_between, counts.rois
+    uncounted = bool(run.rois and run.rois.mosaic.count_doubt) and between is None
+    how_many = "found, but cannot be counted; " if uncounted else ""
+    if between is not None:
+        how_many = f"between {between[0]} and {between[1]}; "
     found = (
-        Headline(text(seen), "particles in the mosaic", "paper: over 1000"),
+        Headline(text(seen), "particles in the mosaic", f"{how_many}paper: over 1000"),
         Headline(text(regions), "regions", "paper: 4 (NMC811), 1 (NMC622)"),
         Headline(text(complete), "whole particles measured", f"of {text(particles)} with the cut ones"),
         Headline(text(voids), "voids", ""),

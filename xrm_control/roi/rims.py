@@ -1,0 +1,77 @@
+"""Whether a thin body shows a rim of its own: what tells a small particle from a piece of a wrinkle, hair or bubble.
+
+Along a ridge, and within anything that is wide, the thickness goes on beyond the rim of whatever body was fitted to a
+piece of it; beside a particle it falls, even where the next one begins. Only thin bodies are asked: tape, adhesive and
+dirt are never as thick as the others, whose shadows also overlap in earnest. Lengths are pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.roi.bodies import FACTOR, SKEW, STRETCH, Bodies, shadow, worths
+
+Floats = NDArray[np.float64]
+
+_THICK_DEPTH, _THICK_UM = 0.275, 6.0
+"""Optical depth that tape, adhesive and dirt stay below, and the longest chord of a body that is asked at all."""
+
+_MOST_SLENDER = 5.0
+"""Longest over shortest axis of a particle; pieces of ridges are fitted with 8 and more."""
+
+HIGHEST_VALLEY = 0.6
+"""Of a body's own height, how much may be left just beyond its rim in any direction: spheres of a layer that touch
+reach 0.5, pieces of wrinkles, hairs and bubbles are beyond 0.8 where noise is small."""
+
+_LEAST_EVIDENCE = 40.0
+"""Weighted squares of a thin body above its valley, to be believed (better than 6 sigma)."""
+
+ON_RIDGES = 0.85
+"""... of the map with its ridges: what lies on one must be somewhat higher than it."""
+
+
+def closed(
+    chords: Floats, weight: Floats, bodies: Bodies, blur_px: float, thick_px: float, valley: float = HIGHEST_VALLEY
+) -> NDArray[np.bool_]:
+    """(n,): True for thick bodies, and for thin ones about which the map falls on all sides that can be seen.
+
+    chords, weight: (rows, columns) as mapped, 1 / variance, 0 where nothing was seen; thick_px: chord of a thick body;
+    valley: the highest that is let pass.
+    """
+    from xrm_control.roi.rim_kernels import rim_valley
+
+    believed = bodies.chord >= thick_px
+    possible = _slenderness(bodies) < _MOST_SLENDER
+    others = shadow(bodies.where(believed), chords.shape, blur_px)
+    left = chords - others
+    seen = weight > 0
+    noise = float(weight.max(initial=0.0)) ** -0.5
+    # What the model of others is unsure by is alike over a body: no mean makes it less.
+    unsure = np.where(seen, np.sqrt(np.maximum(1 / np.where(seen, weight, 1.0) - noise**2, 0.0)), np.inf)
+    heights = 2.0 * bodies.radius * bodies.table[:, FACTOR]
+    own = worths(left, weight, bodies, blur_px)[1]
+    # What hides a rim may be a neighbour that shows its own.
+    for _ in range(2):
+        asked = np.flatnonzero(possible & ~believed)
+        low = np.array([rim_valley(left, unsure, bodies.table[i], noise) for i in asked.tolist()]) / heights[asked]
+        # By as much as it stands above what lies about it, and no more, is it seen.
+        seen_by = own[asked] * (1 - np.clip(low, 0.0, 1.0)) ** 2
+        shown = asked[(low < valley) & (seen_by > _LEAST_EVIDENCE)]
+        if not len(shown):
+            break
+        believed[shown] = True
+        left = left - shadow(bodies.where(np.isin(np.arange(len(bodies)), shown)), chords.shape, blur_px)
+    return believed
+
+
+def thick_px(mu_per_um: float, pixel_um: float) -> float:
+    """Chord in pixels from which a body is taken for a particle without being asked for its rim."""
+    return min(_THICK_DEPTH / mu_per_um, _THICK_UM) / pixel_um
+
+
+def _slenderness(bodies: Bodies) -> Floats:
+    """Longest over shortest of the three axes."""
+    long = np.exp(np.hypot(bodies.table[:, STRETCH], bodies.table[:, SKEW]))
+    axes = np.stack((long, 1 / long, bodies.table[:, FACTOR]))
+    return axes.max(axis=0) / axes.min(axis=0)
