@@ -49,7 +49,7 @@ def _while_open(kind: type, name: str) -> Any:
     return planted
 
 
-async def _unverified(self: Engine, pose: Pose, where: str) -> Pose:
+async def _unverified(self: Engine, pose: Pose, where: str, *, blocked: bool = False) -> Pose:
     """Send the axes on their way, and believe that they are there."""
     microscope, clock = self._instrument.microscope, self._clock  # type: ignore[attr-defined]
     for axis, target in {"x": pose.x_um, "y": pose.y_um, "theta": pose.theta_deg}.items():

@@ -147,7 +147,12 @@ def test_a_run_of_the_version_before_is_summed_up_and_reported(tmp_path: Path) -
     app.report(run.path)
     after = results(run)
     for part in ("recipe_sha256", "instrument_times", "counts", "quality", "verdict", "table1"):
-        assert to_twelve_digits(after[part]) == to_twelve_digits(before[part]), part
+        said = (
+            {name: value for name, value in after[part].items() if value is not None or name in before[part]}
+            if (part == "counts")
+            else after[part]
+        )
+        assert to_twelve_digits(said) == to_twelve_digits(before[part]), part
     assert app.status(run.path).state is not None
     with JournalReader.open(run.journal) as journal:
         assert journal.artifacts()["results.json"].sha256 == sha256_file(run.results)

@@ -37,7 +37,7 @@ def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
     _refuse_inverted(volume, field, level)
     _refuse_empty_slices(inside, least == most, bright)
     _refuse_odd_slices(inside, bright)
-    _refuse_repeated_slices(volume, inside)
+    _refuse_repeated_slices(inside)
     if field.box:
         _refuse_empty_planes(volume)
 
@@ -59,19 +59,6 @@ def _noisy(plane: NDArray[np.number]) -> bool:
     return bool(np.unique(plane, return_counts=True)[1].max() < 0.5 * plane.size)
 
 
-def _refuse_stretched(volume: NDArray[np.number], same: list[int]) -> None:
-    """Slices that were repeated to fill a height, where rows and columns were not: no cubes, whatever is stated."""
-    rows = sum(np.array_equal(volume[:, y], volume[:, y - 1]) for y in range(1, volume.shape[1]))
-    columns = sum(np.array_equal(volume[:, :, x], volume[:, :, x - 1]) for x in range(1, volume.shape[2]))
-    if 4 * min(rows, columns) < min(volume.shape[1:]) and _noisy(volume[same[0]]):
-        raise DataError(
-            "slices are repeated along z, and rows and columns are not: the voxels are no cubes",
-            where=f"slices {same[0] - 1} and {same[0]}",
-            value=f"{len(same)} of {len(volume)} slices are the one before",
-            remedy="bring the slices as they were made, and state their distance (--voxel-size-um or the file)",
-        )
-
-
 def _refuse_copies(inside: NDArray[np.number]) -> None:
     """A slice with noise that is there again elsewhere, to the last digit: a part was written twice."""
     seen: dict[tuple[float, float], int] = {}
@@ -86,12 +73,11 @@ def _refuse_copies(inside: NDArray[np.number]) -> None:
             )
 
 
-def _refuse_repeated_slices(volume: NDArray[np.number], inside: NDArray[np.number]) -> None:
+def _refuse_repeated_slices(inside: NDArray[np.number]) -> None:
     """Slices with noise that are the same to the last digit: one was written for another."""
     same = [z for z in range(1, len(inside)) if np.array_equal(inside[z], inside[z - 1])]
     if 4 * len(same) > len(inside):
-        _refuse_stretched(volume, same)
-        return
+        return  # enlarged along z
     _refuse_copies(inside)
     for z in same:
         ends = all(n in same for n in range(1, z)) or all(n in same for n in range(z, len(inside)))

@@ -180,14 +180,14 @@ def prepare(scan: ScanData, spec: ReconstructionSpec) -> Prepared:
 
 
 def _with_motion(scan: ScanData, spec: ReconstructionSpec, prepared: Prepared) -> Prepared:
-    """With the motion of the views, and the axis where it is when they are put right; a stated axis stays."""
-    if spec.motion == "off" or prepared.half or not prepared.axis.told:
+    """With the motion of the views, and the axis where it is when they are put right."""
+    # About an axis that is stated wrong, views would be moved until they fit it.
+    if spec.motion == "off" or spec.rotation_axis != "auto" or prepared.half or not prepared.axis.told:
         return prepared
     motion = motion_of(scan, spec.preprocess, prepared.references, prepared.axis)
     if motion is None:
         return prepared
-    axis = motion.axis(prepared.axis) if spec.rotation_axis == "auto" else prepared.axis
-    return replace(prepared, axis=axis, motion=motion)
+    return replace(prepared, axis=motion.axis(prepared.axis), motion=motion)
 
 
 def put_right(
