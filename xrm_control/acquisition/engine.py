@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from xrm_control.acquisition.beam import has_beam
 from xrm_control.acquisition.blade import Blade
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.failures import Failure
@@ -30,7 +31,6 @@ from xrm_control.core.errors import (
     FrameLost,
     FrameUnusable,
     InstrumentUnreachable,
-    InterlockOpen,
     MotionInterrupted,
     Saturated,
     ShutterStuck,
@@ -248,9 +248,8 @@ class Engine:
         if (changed := meaning_lost(self._instrument.settings_changed(), step.frame_id)) is not None:
             raise changed
         # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
-        actual, beam, is_open = await gather_or_cancel(
-            self._move(step.pose, step.frame_id, blocked=step.blocked), *self._look(step)
-        )
+        moving = self._move(step.pose, step.frame_id, blocked=step.blocked)
+        actual, beam, is_open = await gather_or_cancel(moving, *self._look(step))
         if not beam:
             await self._wait_for_beam(step)
             return False
@@ -371,16 +370,8 @@ class Engine:
 
     async def _beam(self, step: FrameStep | None = None) -> bool:
         """Whether there is the beam that `step` wants."""
-        if step is not None and not step.shutter_open:
-            return True
-        source = await self._instrument.source.read()
-        if not source.permit:
-            raise InterlockOpen(
-                "the interlock does not permit beam",
-                where="source",
-                remedy="find out why, reset it by hand, then `xrm resume` the run: it never re-arms by itself",
-            )
-        return source.available and source.flux_relative >= self._policy.flux_floor
+        dark = step is not None and not step.shutter_open
+        return dark or await has_beam(self._instrument.source, self._policy.flux_floor)
 
     def _look(self, step: FrameStep) -> tuple[Coroutine[Any, Any, bool], Coroutine[Any, Any, bool]]:
         """Whether there is the beam that the step wants, and whether the shutter is open: two questions, to be awaited.
