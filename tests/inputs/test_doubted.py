@@ -131,7 +131,7 @@ def test_views_that_show_nothing_tell_no_axis(tmp_path: Path, seed: int) -> None
     assert any(
         warning.startswith("rotation axis: opposite views show no more than noise") for warning in found.warnings
     )
-    assert any(doubt.startswith("axis is known to 20.8 px only") for doubt in found.doubts)
+    assert any(doubt.startswith("axis is known to 21 px only") for doubt in found.doubts)
 
 
 def test_the_command_says_it_and_ends_with_5(

@@ -146,7 +146,7 @@ def scan(stray: tuple[float, float, float]) -> tuple[ScanData, Image]:
 def test_line_integrals_are_those_of_the_sample(stray: tuple[float, float, float]) -> None:
     found, wedge = scan(stray)
     integrals = line_integrals(transmission(found)).mean(axis=(0, 1))
-    raw = replace(found, projections=np.asarray(found.projections.frames), stray=None)  # type: ignore[attr-defined]
+    raw = replace(found, projections=np.array(_cleaned(found).frames), stray=None)
     flats, darks = references(*stray)[1:]
     before = line_integrals(transmission(replace(raw, flats=flats, darks=darks))).mean(axis=(0, 1))
     middles = slice(8, 128, 16)
@@ -166,11 +166,16 @@ def test_frames_are_cleaned_whole_whatever_is_asked_for() -> None:
     assert frames[5:5].shape == (0, 128, 128)
 
 
+def _cleaned(scan: ScanData) -> CleanFrames:
+    assert isinstance(scan.projections, CleanFrames)
+    return scan.projections
+
+
 def test_a_full_pixel_stays_full_and_is_counted() -> None:
     found, _ = scan((0.03, 0.0, 0.0))
-    raw = np.array(found.projections.frames)  # type: ignore[attr-defined]
+    raw = np.array(_cleaned(found).frames)
     raw[3, 10, 20] = 65535
-    full = replace(found, projections=replace(found.projections, frames=raw))  # type: ignore[type-var]
+    full = replace(found, projections=replace(_cleaned(found), frames=raw))
     assert transmission(full).saturated == 1
 
 

@@ -9,6 +9,7 @@ from xrm_control.analysis.field import VolumeField
 
 _BLOCKS, _LEAST_VOXELS = 6, 200
 _AWAY = 3  # voxels from any particle: blur and halos reach so far
+_LOOKED_AT = 256  # along each side: levels of blocks need no more
 _MOST = 0.25  # of the contrast: a threshold half way is then a quarter of it off in places
 
 
@@ -20,8 +21,14 @@ def uneven_ground(
 
     if not contrast > 0:
         return ()
-    near = np.asarray(binary_dilation(phases > 0, iterations=_AWAY), bool)
-    outside = ~near & field.inside[None]
+    step = max(1, -(-max(volume.shape) // _LOOKED_AT))
+    volume, phases, inside = (
+        volume[::step, ::step, ::step],
+        phases[::step, ::step, ::step],
+        field.inside[::step, ::step],
+    )
+    near = np.asarray(binary_dilation(phases > 0, iterations=-(-_AWAY // step)), bool)
+    outside = ~near & inside[None]
     edges = [np.linspace(0, side, _BLOCKS + 1).astype(int) for side in volume.shape]
     levels = [
         float(np.median(volume[block][outside[block]]))

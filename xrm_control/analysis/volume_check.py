@@ -210,7 +210,12 @@ def resampled(
 
 def grey_of_array(volume: NDArray[np.number]) -> tuple[str, str]:
     """As `grey_of`: arrays are taken to be in 1/um, unless nothing attenuates so much."""
-    if volume.size and volume.dtype.kind in "fiu" and float(np.quantile(np.abs(volume[::4]), 0.999)) > _MOST_PER_UM:
+    if (
+        volume.size
+        and volume.ndim == 3
+        and volume.dtype.kind in "fiu"
+        and float(np.quantile(np.abs(volume[::4]), 0.999)) > _MOST_PER_UM
+    ):
         return "grey values", f"grey values: no matter attenuates by more than {_MOST_PER_UM:g}/um"
     return "1/um", "1/um, as arrays are"
 

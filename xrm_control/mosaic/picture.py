@@ -50,13 +50,15 @@ def draw_mosaic(
     path: Path,
     rejected: Sequence[RoiBox] = (),
     avoided: Sequence[Area] = (),
+    *,
+    counted: bool = True,
 ) -> None:
     """Write a PNG of the mosaic in stage coordinates, x to the right, y downwards.
 
     Unseen places are coloured; particles are circles of their equivalent diameter. Windows that were not chosen are
-    thin and dashed, places to avoid hatched. Raises StorageError.
+    thin and dashed, places to avoid hatched. counted: whether their number may be believed. Raises StorageError.
     """
-    figure = mosaic_figure(mosaic, rois, particles, rejected, avoided)
+    figure = mosaic_figure(mosaic, rois, particles, rejected, avoided, counted=counted)
     with durable_file(path, "the picture of the mosaic", replace=True) as file:
         figure.savefig(file, format="png", dpi=150, bbox_inches="tight", metadata={"Software": "xrm_control"})
 
@@ -67,6 +69,8 @@ def mosaic_figure(
     particles: Sequence[Disc],
     rejected: Sequence[RoiBox] = (),
     avoided: Sequence[Area] = (),
+    *,
+    counted: bool = True,
 ) -> Figure:
     """The figure that `draw_mosaic` writes (no pyplot, so nothing is shared between runs)."""
     rows, columns = mosaic.image.shape
@@ -111,7 +115,7 @@ def mosaic_figure(
     axes.set_ylabel("stage y (µm)")
     title = f"{(right - left):.0f} × {(bottom - top):.0f} µm"
     if particles:
-        title += f", {len(particles)} particles"
+        title += f", {len(particles)} particles" if counted else f", {len(particles)} outlines; cannot be counted"
     axes.set_title(title, loc="left", fontsize=11)
     figure.colorbar(shown, ax=axes, label="transmission", fraction=0.04, pad=0.02)
     return figure

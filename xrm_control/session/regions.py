@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -304,7 +305,8 @@ async def _draw(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D]
     avoided = [
         Area(area.name, area.x_um, area.y_um, area.width_um, area.height_um, area.disc) for area in document.avoided
     ]
-    await aside(draw_mosaic, mosaic, frames, circles, run.folder.mosaic_png, rejected, avoided)
+    drawn = partial(draw_mosaic, counted=not document.mosaic.count_doubt)
+    await aside(drawn, mosaic, frames, circles, run.folder.mosaic_png, rejected, avoided)
     record_artifact(run, "mosaic.png", "picture")
 
 

@@ -49,7 +49,7 @@ def doubts_of(
     quality: figures of the reconstruction by name; shifts_px: by how much views were moved, as found. The worst first.
     """
     known = set(QualityMetrics.model_fields)
-    as_stored = scan.shifts_px is None
+    moved = spec.preprocess.apply_shifts and scan.shifts_px is not None
     scan, preprocess = put_right(scan, spec.preprocess, shifts_px)
     evidence = RegionEvidence(
         scan=scan,
@@ -70,8 +70,8 @@ def doubts_of(
         field_um=math.nan,
         useful_diameter_um=0.0,
     )
-    # Views that were moved before use lie elsewhere than the volume has them; a few rows hold no place.
-    places = as_stored and evidence.looks.images.shape[1] >= _LEAST_ROWS
+    # Moves of pixels change the noise from view to view; a few rows hold no place.
+    places = not moved and evidence.looks.images.shape[1] >= _LEAST_ROWS
     chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
     return tuple(FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one))
 

@@ -20,7 +20,8 @@ from xrm_control.reporting.figures.drawing import Drawing, Panel, Panels
 
 _LIMIT_PX, _SIGMAS = 0.5, 4.0
 _LEAST_ROWS = 16
-_KNOWN_PX = 2.0
+# What is left in views that were put right goes with the angle, and the error with it: it is not as if drawn anew.
+_KNOWN_PX, _KNOWN_PX_MOVED = 2.0, 0.1
 _LEAST_PAIRS, _SAME_DEG = 4, 1e-3
 
 
@@ -45,11 +46,18 @@ class AxisHalvesCheck(TrustCheck):
         if rows < _LEAST_ROWS:
             return self.nothing("too few rows")
         stated = evidence.quality.rotation_axis_uncertainty_px or 0.0
-        if stated > _KNOWN_PX:
+        moved = bool(evidence.quality.view_shifts_px)
+        known = _KNOWN_PX_MOVED if moved else _KNOWN_PX
+        if stated > known:
+            why, remedy = (
+                ("views had to be put right", "let the stage settle, or mend its run-out; take the region again")
+                if moved
+                else ("opposite views show too little", "state reconstruction.rotation_axis, or take more in the field")
+            )
             return self.doubt(
-                f"axis is known to {stated:.1f} px only (limit {_KNOWN_PX:g}): opposite views show too little",
-                "state reconstruction.rotation_axis, or take a sample with more in it",
-                {"stated uncertainty, px": (stated, f"at most {_KNOWN_PX:g}")},
+                f"axis is known to {stated:.2g} px only (limit {known:g}): {why}",
+                remedy,
+                {"stated uncertainty, px": (stated, f"at most {known:g}")},
             )
         try:
             halves = _halves(values, theta[views])
