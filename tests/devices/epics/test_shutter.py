@@ -107,6 +107,8 @@ def test_a_shutter_opens_and_closes_as_its_map_says(
     before = len(other.trace())
     with_shutter(soft, {"without_status": False, **shutter}, open_and_close)
     told = other.trace()[before:]
+    # What the shutter of the test before was told at its end may arrive on a busy machine as late as now.
+    told = told[told.index(commands[0]) :]
     if what.endswith("at once"):
         # Those that go out at once may arrive in either order.
         assert (told[:2], sorted(told[2:])) == (commands[:2], sorted(commands[2:]))
