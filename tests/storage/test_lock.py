@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -94,3 +95,16 @@ def test_a_file_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     with pytest.raises(StorageError, match="No locks available"):
         lock_holder(tmp_path / ".lock")
+
+
+def test_a_lock_that_cannot_be_signed_is_not_held(tmp_path: Path) -> None:
+    """By the kernel's limit of the size of files: who held it before must not be named in its place."""
+    path = tmp_path / ".lock"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(StorageError, match=r"cannot say who holds it.*file-size limit"), hold_lock(path, "the run"):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert lock_holder(path) is None

@@ -7,6 +7,7 @@
  *   FAIL_AT       the n-th such call fails, counted from 1; 0: none does, calls are only counted
  *   FAIL_ERRNO    the number it fails with, or 0: the process is killed (SIGKILL) before it; with ENOSPC the first write is cut in half, as a full disk does
  *   FAIL_ONCE     1: that call alone; else every one from then on
+ *   FAIL_TOLD     file to which, the process's number appended, it is told at the end what was seen, refused, and first
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -54,6 +55,18 @@ __attribute__((constructor)) void failing_disk_arm(void) {
 long failing_disk_seen(void) { return atomic_load(&seen); }
 long failing_disk_refused(void) { return atomic_load(&refused); }
 const char *failing_disk_first(void) { return first; }
+
+__attribute__((destructor)) static void tell(void) {
+    char name[PATH_MAX], text[PATH_MAX + 128];
+    const char *told = getenv("FAIL_TOLD");
+    if (!told || !*told) return;
+    snprintf(name, sizeof name, "%s.%d", told, (int)getpid());
+    int length = snprintf(text, sizeof text, "%ld %ld %s\n", atomic_load(&seen), atomic_load(&refused), first);
+    int file = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (file < 0) return;
+    if (write(file, text, length) < 0) unlink(name);
+    close(file);
+}
 
 static int listed(const char *list, const char *word) {
     char copy[128], *rest = copy, *one;

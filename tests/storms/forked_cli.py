@@ -10,13 +10,14 @@ that may be taken away (`fifo`), or a terminal of its own (`pty`, the slave's pa
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,11 @@ ROOT = Path(__file__).parents[2]
 class ForkedCli:
     """The process that forks them."""
 
-    def __init__(self, seed: int | None) -> None:
+    def __init__(self, seed: int | None, shim: Path | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.storms.forked_cli", *([] if seed is None else [str(seed)])],
             cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "LD_PRELOAD": str(shim or "")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -77,9 +78,11 @@ class ForkedCli:
 
 
 @contextmanager
-def forked_cli(seed: int | None = None) -> Iterator[ForkedCli]:
-    """One for the length of a block; `seed`: of the microscope whose powder it makes."""
-    one = ForkedCli(seed)
+def forked_cli(seed: int | None = None, shim: Path | None = None) -> Iterator[ForkedCli]:
+    """One for the length of a block; `seed`: of the microscope whose powder it makes; `shim`: what lies below it (the
+    disk that fails, see `failing_disk`, as each order's environment says).
+    """
+    one = ForkedCli(seed, shim)
     try:
         yield one
     finally:
@@ -113,6 +116,8 @@ def _serve() -> None:
 
 def _become(order: dict[str, Any]) -> None:
     os.environ.update(order["environment"])
+    with suppress(AttributeError):
+        ctypes.CDLL(None).failing_disk_arm()
     os.setsid()
     # The first terminal that a session's leader opens is the session's.
     err = os.open(order["err"], os.O_RDWR if order["terminal"] else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,17 @@ def write_export(exporter: Exporter, kind: str, scan: RegionScan, path: Path, *,
         bytes_, sha256 = part.stat().st_size, sha256_file(part)
         publish_file(part, path, replace=replace)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        _drop(part)
         if isinstance(error, StorageError):
             raise
         raise storage_error("the export cannot be written", path, error, need) from error
     except BaseException:
-        part.unlink(missing_ok=True)
+        _drop(part)
         raise
     return ExportedFile(scan.roi, kind, path, bytes_, sha256, *map(len, scan.stacks), notes=scan.notes)
+
+
+def _drop(part: Path) -> None:
+    """A disk that refused to write may refuse this too; what is left says by its name that it is no export."""
+    with contextlib.suppress(OSError):
+        part.unlink(missing_ok=True)

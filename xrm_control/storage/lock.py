@@ -48,7 +48,8 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
     """Hold `path` (created when missing, never deleted) exclusively for the block.
 
     Raises ResourceLocked, naming the process that holds it, when it is taken; StorageError when the file cannot be
-    opened. The lock belongs to the open file: a process forked inside the block shares it, a spawned one does not.
+    opened or written. The lock belongs to the open file: a process forked inside the block shares it, a spawned one
+    does not.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -65,8 +66,7 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
                 where=str(path),
                 remedy="wait for it, or end it: Ctrl-C where it runs, or a SIGTERM to that process",
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        sign_lock(path, descriptor, os.getpid())
         try:
             yield
         finally:
@@ -75,6 +75,17 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
                 os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def sign_lock(path: Path, descriptor: int, process: int) -> None:
+    """Say in the lock file `path`, open as `descriptor`, which process holds it. Raises StorageError: others would be
+    told of whoever held it before.
+    """
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{process}\n".encode("ascii"), 0)
+    except OSError as error:
+        raise storage_error("cannot say who holds it", path, error) from error
 
 
 def _named(descriptor: int) -> str:

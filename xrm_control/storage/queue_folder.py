@@ -10,6 +10,7 @@ never given twice, and no item's folder is ever taken away: a gap is told.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
@@ -28,7 +29,7 @@ from xrm_control.storage.durable import (
     storage_error,
     write_durable,
 )
-from xrm_control.storage.lock import WHOLE_FILE, hold_lock, lock_holder
+from xrm_control.storage.lock import WHOLE_FILE, hold_lock, lock_holder, sign_lock
 
 _EDIT_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.01
 
@@ -81,22 +82,32 @@ class ItemFolder:
     def take(self) -> int:
         """An open file that holds the item's lock for whoever has it, a process started with it included.
 
-        Raises ResourceLocked when somebody has it.
+        Raises ResourceLocked when somebody has it, StorageError when the file cannot be opened or locked.
         """
-        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise storage_error("cannot open the lock file", self.lock_file, error) from error
         try:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, WHOLE_FILE)
         except OSError as error:
             os.close(descriptor)
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise storage_error("cannot be locked", self.lock_file, error) from error
             raise ResourceLocked(
                 f"the item is carried out by process {self.holder()}", where=str(self.path), remedy="wait for it"
             ) from error
+        try:
+            # Nobody may be told of a process that had it before.
+            os.ftruncate(descriptor, 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise storage_error("cannot say who holds it", self.lock_file, error) from error
         return descriptor
 
     def sign(self, descriptor: int, process: int) -> None:
-        """Say which process has the lock."""
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{process}\n".encode("ascii"), 0)
+        """Say which process has the lock. Raises StorageError."""
+        sign_lock(self.lock_file, descriptor, process)
 
 
 @dataclass(frozen=True)
@@ -224,7 +235,10 @@ class QueueFolder:
                     aside = next(
                         p for n in range(1, 10_000) if not (p := self.path / f"{QUEUE.name}.damaged-{n}").exists()
                     )
-                    self.settings_file.rename(aside)
+                    try:
+                        self.settings_file.rename(aside)
+                    except OSError as error:
+                        raise storage_error("cannot be put aside", self.settings_file, error) from error
                 write_durable(self.settings_file, QUEUE.text(QueueSettings()).encode(), replace=True)
                 return aside
 

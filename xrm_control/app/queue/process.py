@@ -56,7 +56,9 @@ class Started:
                     pass_fds=(lock,),
                     start_new_session=True,
                 )
-            place.sign(lock, self._process.pid)
+            # It is there, and has the lock; without its number the file says that somebody unknown has it.
+            with suppress(StorageError):
+                place.sign(lock, self._process.pid)
         except OSError as error:
             raise storage_error("no process can be started", place.path, error) from error
         finally:
@@ -106,9 +108,9 @@ class Found:
 def holder(place: ItemFolder) -> str | None:
     """The process that carries an item out, by the item's lock or its run's; None when none does."""
     found = place.holder()
-    if found is not None:
+    if found is not None and found.isdecimal():
         return found
     run: Path | None = place.run()
     with suppress(StorageError):
-        return None if run is None else RunFolder(run).holder()
-    return None
+        return (None if run is None else RunFolder(run).holder()) or found
+    return found
