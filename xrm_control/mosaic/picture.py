@@ -60,7 +60,14 @@ def draw_mosaic(
     """
     figure = mosaic_figure(mosaic, rois, particles, rejected, avoided, counted=counted)
     with durable_file(path, "the picture of the mosaic", replace=True) as file:
-        figure.savefig(file, format="png", dpi=150, bbox_inches="tight", metadata={"Software": "xrm_control"})
+        figure.savefig(
+            file,
+            format="png",
+            dpi=150,
+            bbox_inches="tight",
+            metadata={"Software": "xrm_control"},
+            pil_kwargs={"compress_level": 3},
+        )
 
 
 def mosaic_figure(

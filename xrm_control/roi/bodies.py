@@ -14,6 +14,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.roi.resting import Resting
+
 Floats = NDArray[np.float64]
 
 COLUMN, ROW, SIZE, STRETCH, SKEW, FACTOR, HOLLOW = range(7)
@@ -59,10 +61,18 @@ _PRICE = np.array([0.0, 16.0, 16.0])
 
 @dataclass(frozen=True)
 class Bodies:
-    """n bodies: their parameters (n, 7), what they are taken for (n,)."""
+    """n bodies: their parameters (n, 7), what they are taken for (n,), and (n, 2) when each was fitted last, as what
+    it is taken for and with that decided anew (see `resting`; 0: never).
+    """
 
     table: Floats
     shape: NDArray[np.int64]
+    fitted: NDArray[np.int64]
+
+    @staticmethod
+    def of(table: Floats, shape: NDArray[np.int64]) -> Bodies:
+        """Bodies that are still to be fitted."""
+        return Bodies(table, shape, np.zeros((len(table), 2), np.int64))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -89,16 +99,20 @@ class Bodies:
 
     def where(self, kept: NDArray[np.bool_]) -> Bodies:
         """Those that are kept."""
-        return Bodies(self.table[kept], self.shape[kept])
+        return Bodies(self.table[kept], self.shape[kept], self.fitted[kept])
 
     def and_also(self, more: Bodies) -> Bodies:
         """These and others."""
-        return Bodies(np.vstack((self.table, more.table)), np.concatenate((self.shape, more.shape)))
+        return Bodies(
+            np.vstack((self.table, more.table)),
+            np.concatenate((self.shape, more.shape)),
+            np.vstack((self.fitted, more.fitted)),
+        )
 
     @staticmethod
     def none() -> Bodies:
         """No body."""
-        return Bodies(np.empty((0, 7)), np.empty(0, np.int64))
+        return Bodies.of(np.empty((0, 7)), np.empty(0, np.int64))
 
     @staticmethod
     def spheres(column: Floats, row: Floats, radius: Floats, form: Floats | None = None) -> Bodies:
@@ -107,7 +121,7 @@ class Bodies:
         table[:, COLUMN], table[:, ROW], table[:, SIZE], table[:, FACTOR] = column, row, np.log(radius), 1.0
         if form is not None:
             table[:, [STRETCH, SKEW, HOLLOW]] = form
-        return Bodies(table, np.zeros(len(column), np.int64))
+        return Bodies.of(table, np.zeros(len(column), np.int64))
 
 
 def shadow(bodies: Bodies, shape: tuple[int, int], blur_px: float) -> Floats:
@@ -177,21 +191,33 @@ def take(
         if fall > least_fall and fall > fraction * own:
             kept[i] = True
             kernels.add(residual, p, -1.0, blur_px)
-    return Bodies(table[kept], shape[kept])
+    return Bodies.of(table[kept], shape[kept])
 
 
 def settle(
-    residual: Floats, weight: Floats, bodies: Bodies, blur_px: float, *, rounds: int, choose: bool = False
+    residual: Floats,
+    weight: Floats,
+    bodies: Bodies,
+    blur_px: float,
+    *,
+    rounds: int,
+    resting: Resting,
+    choose: bool = False,
 ) -> Bodies:
-    """All bodies fitted to what the others leave over, `rounds` times; `residual` is changed in place.
+    """All bodies that are not at rest fitted to what the others leave over, `rounds` times; `residual` is changed in
+    place.
 
     choose: what each one is (`Shape`) is decided anew, by chi-squared and the price of its parameters.
     """
     from xrm_control.roi import body_kernels as kernels
 
-    table, shape = bodies.table.copy(), bodies.shape.copy()
+    table, shape, fitted = bodies.table.copy(), bodies.shape.copy(), bodies.fitted.copy()
+    resting.look(residual)
     for _ in range(rounds):
         for i, p in enumerate(table):
+            if resting.at_rest(p, int(fitted[i, int(choose)])):
+                continue
+            before = p.copy()
             kernels.add(residual, p, 1.0, blur_px)
             chosen = _best_shape(residual, weight, p, blur_px) if choose else None
             if chosen is None:
@@ -200,7 +226,9 @@ def settle(
             else:
                 p[:], shape[i] = chosen
             kernels.add(residual, p, -1.0, blur_px)
-    return Bodies(table, shape)
+            fitted[i, int(choose)] = resting.fitted(before, p)
+    resting.leave(residual)
+    return Bodies(table, shape, fitted)
 
 
 def _fit(residual: Floats, weight: Floats, p: Floats, kind: Shape, rounds: int, ground: float, blur_px: float):  # type: ignore[no-untyped-def]
@@ -238,7 +266,7 @@ def fit_alone(residual: Floats, weight: Floats, body: Bodies, blur_px: float) ->
         cost, left = _fit(residual, weight, p, kind, 8, 0.0, blur_px)
         if left < _CLEAN and (best is None or cost < best[0]):
             best = cost, p, kind
-    return None if best is None else Bodies(best[1][None], np.array([int(best[2])]))
+    return None if best is None else Bodies.of(best[1][None], np.array([int(best[2])]))
 
 
 def worths(residual: Floats, weight: Floats, bodies: Bodies, blur_px: float) -> tuple[Floats, Floats]:

@@ -22,7 +22,7 @@ def merged(residual: Floats, weight: Floats, bodies: Bodies, blur_px: float) -> 
     """The bodies, pieces joined to what they lie within where one body accounts for both; `residual`, what all leave
     over, is changed in place.
     """
-    table, shape = bodies.table.copy(), bodies.shape.copy()
+    table, shape, fitted = bodies.table.copy(), bodies.shape.copy(), bodies.fitted.copy()
     alive = np.ones(len(bodies), bool)
     for i in np.argsort(-table[:, SIZE], kind="stable").tolist():
         if not alive[i]:
@@ -32,19 +32,21 @@ def merged(residual: Floats, weight: Floats, bodies: Bodies, blur_px: float) -> 
             group = np.asarray([k for k in group if alive[k]], np.int64)
             if not len(group):
                 continue
-            one = _joined(residual, weight, Bodies(table[[i, *group]], shape[[i, *group]]), blur_px)
+            one = _joined(residual, weight, Bodies.of(table[[i, *group]], shape[[i, *group]]), blur_px)
             if one is not None:
-                table[i], shape[i] = one.table[0], one.shape[0]
+                table[i], shape[i], fitted[i] = one.table[0], one.shape[0], 0
                 alive[group] = False
-    return Bodies(table[alive], shape[alive])
+    return Bodies(table[alive], shape[alive], fitted[alive])
 
 
 def _within(table: Floats, i: int) -> NDArray[np.bool_]:
     """Which smaller bodies have their middle within the rim of body i."""
-    from scipy.linalg import expm
-
     long, skew = table[i, [STRETCH, SKEW]]
-    turn = expm(-np.array([[long, skew], [skew, -long]])) / np.exp(table[i, SIZE])
+    m = float(np.hypot(long, skew))
+    # The exponential of a symmetric matrix without trace.
+    ratio = np.sinh(m) / m if m > 1e-9 else 1.0
+    turn = np.cosh(m) * np.eye(2) - ratio * np.array([[long, skew], [skew, -long]])
+    turn /= np.exp(table[i, SIZE])
     u, v = turn @ np.array([table[:, COLUMN] - table[i, COLUMN], table[:, ROW] - table[i, ROW]])
     within = (u * u + v * v < 1) & (table[:, SIZE] <= table[i, SIZE])
     within[i] = False
@@ -65,7 +67,7 @@ def _joined(residual: Floats, weight: Floats, group: Bodies, blur_px: float) -> 
     moved = group.table.copy()
     moved[:, COLUMN] -= c0
     moved[:, ROW] -= r0
-    local = Bodies(moved, group.shape)
+    local = Bodies.of(moved, group.shape)
     together = here + shadow(local, here.shape, blur_px)
     one = fit_alone(together, known, local.where(np.arange(len(local)) == 0), blur_px)
     if one is None:
@@ -77,4 +79,4 @@ def _joined(residual: Floats, weight: Floats, group: Bodies, blur_px: float) -> 
     table = one.table.copy()
     table[:, COLUMN] += c0
     table[:, ROW] += r0
-    return Bodies(table, one.shape)
+    return Bodies.of(table, one.shape)

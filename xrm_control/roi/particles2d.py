@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from xrm_control.roi.count import Count, between, judged, next_to_nothing
 from xrm_control.roi.merging import merged
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
+from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
 from xrm_control.roi.rims import ON_RIDGES, closed, thick_px
 from xrm_control.roi.thickness import thickness_map
@@ -112,13 +114,32 @@ def count_particles(
     mu_per_um: attenuation of the solid. Raises DataError for a senseless mu or size range, AnalysisError for a mosaic
     without a usable pixel.
     """
-    from scipy import ndimage
-
     if not (np.isfinite(mu_per_um) and mu_per_um > 0):
         raise DataError("the attenuation must be positive, in 1/um", where="mosaic", value=mu_per_um)
     if not 0 < smallest_um < largest_um < np.inf:
         raise DataError("the diameters must ascend", where="particles", value=(smallest_um, largest_um))
     image, pixel_um = _coarser(mosaic)
+    # The centre of the first coarse pixel lies half a coarse pixel from the mosaic's upper left corner.
+    corner_um = mosaic.x_um[0] + pixel_um / 2, mosaic.y_um[0] + pixel_um / 2
+    return _counted(image.tobytes(), image.shape, pixel_um, corner_um, mu_per_um, (smallest_um, largest_um))
+
+
+@lru_cache(maxsize=4)
+def _counted(
+    pixels: bytes,
+    shape: tuple[int, ...],
+    pixel_um: float,
+    corner_um: tuple[float, float],
+    mu_per_um: float,
+    sizes_um: tuple[float, float],
+) -> tuple[tuple[Particle2D, ...], Count]:
+    """Of an image (rows, columns) of float64, the centre of its first pixel there. Asked for again with each place that
+    somebody adds to a run.
+    """
+    from scipy import ndimage
+
+    image = np.frombuffer(pixels).reshape(shape)
+    (left, top), (smallest_um, largest_um) = corner_um, sizes_um
     found = thickness_map(image, pixel_um, mu_per_um)
     chords = found.thickness_um / pixel_um
     # A rim that lies a little further out errs where there is no chord: the spread reaches beyond it.
@@ -127,8 +148,6 @@ def count_particles(
     thick = thick_px(mu_per_um, pixel_um)
     bodies, ridge = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick)
     chords = chords - ridge
-    # The centre of the first coarse pixel lies half a coarse pixel from the mosaic's upper left corner.
-    left, top = mosaic.x_um[0] + pixel_um / 2, mosaic.y_um[0] + pixel_um / 2
     edges = _touching(bodies, weight > 0)
     found_particles = [
         Particle2D(
@@ -147,8 +166,8 @@ def count_particles(
             strict=True,
         )
     ]
-    shape, above = chords.shape, number_above(bodies, chords.shape)
-    count = judged(chords, weight > 0, shadow(bodies, shape, _BLUR_PX), above, pixel_um)
+    above = number_above(bodies, chords.shape)
+    count = judged(chords, weight > 0, shadow(bodies, chords.shape, _BLUR_PX), above, pixel_um)
     hidden = float((ridge > ON_RIDGES * smallest_um / pixel_um)[weight > 0].mean())
     count = replace(count, hidden=hidden, bright=found.bright_share, drift=found.drift)
     few = next_to_nothing(len(bodies), float((weight > 0).sum()) * pixel_um**2)
@@ -184,7 +203,7 @@ def _search(
     radii = np.geomspace(smallest, largest, 2 + int(np.log(largest / smallest) / np.log(_STEP))) / 2
     seen = weight > 0
     bodies, residual, blur_px = Bodies.none(), chords.copy(), _BLUR_PX
-    crowded = False
+    crowded, resting = False, Resting(chords.shape)
     ridge = np.zeros(chords.shape)
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
@@ -194,7 +213,8 @@ def _search(
         more = take(
             residual, weight, wanted, blur_px, fraction=_LEAST_SHARE, least_fall=_LEAST_EVIDENCE, crowded=crowded
         )
-        bodies = settle(residual, weight, bodies.and_also(more), blur_px, rounds=2, choose=not crowded)
+        bodies = bodies.and_also(more)
+        bodies = settle(residual, weight, bodies, blur_px, rounds=2, resting=resting, choose=not crowded)
         if number == 0 and len(bodies):
             blur_px = blur_of(chords, weight, bodies)
             residual = chords - shadow(bodies, chords.shape, blur_px)
@@ -215,10 +235,10 @@ def _search(
             if crowded:
                 break
             crowded = True
-    bodies = settle(residual, weight, bodies, blur_px, rounds=2, choose=True)
+    bodies = settle(residual, weight, bodies, blur_px, rounds=2, resting=resting, choose=True)
     bodies = merged(residual, weight, bodies, blur_px)
     bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
-    bodies = settle(residual, weight, bodies, blur_px, rounds=3)
+    bodies = settle(residual, weight, bodies, blur_px, rounds=3, resting=resting)
     shown = closed(chords, weight, bodies, blur_px, thick)
     if ridge.any():
         # What is left of a ridge where another crosses it is round as well, and no higher.

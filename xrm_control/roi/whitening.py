@@ -58,13 +58,13 @@ def candidates(
     image = np.asarray(fft.rfft2(np.where(seen, residual, 0.0).astype(np.float32), padded))
     spectrum = _spectrum(image, padded, int(seen.sum()))
     whitened = image / spectrum
-    share = _twice(padded) / spectrum / np.prod(padded)
+    share = (_twice(padded) / spectrum / np.prod(padded)).astype(np.float32)
     strongest, which = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
     kinds = [(radius, form) for radius in radii for form in forms]
     for kind, (radius, form) in enumerate(kinds):
         template = _template(radius, form, blur_px, padded)
-        own = float((np.abs(template) ** 2 * share).sum())
-        answer = np.asarray(fft.irfft2(whitened * np.conj(template), padded))[: shape[0], : shape[1]]
+        own = float((template**2 * share).sum())
+        answer = np.asarray(fft.irfft2(whitened * template, padded))[: shape[0], : shape[1]]
         # Of most places there is nothing to say.
         row, column = np.nonzero(answer > np.maximum(least * np.sqrt(own), _FACTORS[0] * own))
         found = answer[row, column] / np.sqrt(own)
@@ -85,12 +85,15 @@ def candidates(
 
 def _apart(column: Floats, row: Floats, radius: Floats, spacing: float) -> NDArray[np.int64]:
     """Indices of those that keep away from all before them."""
-    kept: list[int] = []
+    kept, count = np.empty(len(column), np.int64), 0
+    # Side by side in memory: there are thousands, each held against all before it.
+    x, y, r = (np.empty(len(column)) for _ in range(3))
     for i in range(len(column)):
-        near = np.hypot(column[kept] - column[i], row[kept] - row[i]) < spacing * (radius[kept] + radius[i])
-        if not near.any():
-            kept.append(i)
-    return np.array(kept, np.int64)
+        away = (x[:count] - column[i]) ** 2 + (y[:count] - row[i]) ** 2
+        if not (away < (spacing * (r[:count] + radius[i])) ** 2).any():
+            kept[count], x[count], y[count], r[count] = i, column[i], row[i], radius[i]
+            count += 1
+    return kept[:count]
 
 
 def _twice(padded: tuple[int, ...]) -> Floats:
@@ -102,19 +105,22 @@ def _twice(padded: tuple[int, ...]) -> Floats:
     return times
 
 
-def _template(radius: float, form: Floats, blur_px: float, padded: tuple[int, ...]) -> NDArray[np.complexfloating]:
-    """Transform of a body's shadow about pixel [0, 0]."""
+def _template(radius: float, form: Floats, blur_px: float, padded: tuple[int, ...]) -> NDArray[np.float32]:
+    """Transform of a body's shadow about pixel [0, 0]: real, as a shadow is the same turned by 180 degrees."""
     from scipy import fft, ndimage
 
     half = int(np.ceil(radius * np.exp(np.hypot(form[0], form[1])) + 2 + blur_px))
     unsure_px = max(0.0, _RADIUS_KNOWN * radius - 0.5)
     half += int(np.ceil(4 * unsure_px))
     middle = np.array([float(half)])
-    around = np.zeros(padded, np.float32)
     side = 2 * half + 1
     small = shadow(Bodies.spheres(middle, middle, np.array([radius]), form[None]), (side, side), blur_px)
-    around[:side, :side] = ndimage.gaussian_filter(small, unsure_px)
-    return np.asarray(fft.rfft2(np.roll(around, (-half, -half), (0, 1))))
+    lines = np.zeros((side, padded[1]), np.float32)
+    lines[:, :side] = ndimage.gaussian_filter(small, unsure_px)
+    # Most lines are empty, and need no transform of their own.
+    columns = np.zeros((padded[0], padded[1] // 2 + 1), np.complex64)
+    columns[:side] = np.asarray(fft.rfft(np.roll(lines, -half, 1), axis=1))
+    return np.real(np.asarray(fft.fft(np.roll(columns, -half, 0), axis=0, overwrite_x=True)))
 
 
 def _spectrum(image: NDArray[np.complexfloating], padded: tuple[int, ...], pixels: int) -> NDArray[np.float32]:
