@@ -21,14 +21,24 @@ class Material:
 _FORMULAS: dict[str, tuple[str, float]] = {
     "nmc811": ("LiNi0.8Mn0.1Co0.1O2", 4.78),
     "nmc622": ("LiNi0.6Mn0.2Co0.2O2", 4.78),
+    "lfp": ("LiFePO4", 3.60),
+    "silicon": ("Si", 2.329),
+    "metal": ("Al89.6Si10Mg0.4", 2.67),
     "kapton": ("C22H10N2O5", 1.42),
 }
 # In 1/cm at ENERGY_KEV, as xraydb has them.
-_MU_PER_CM = {"nmc811": 458.04979261381385, "nmc622": 438.5307595985185, "kapton": 28.729520413321552}
+_MU_PER_CM = {
+    "nmc811": 458.04979261381385,
+    "nmc622": 438.5307595985185,
+    "kapton": 28.729520413321552,
+    "lfp": 363.6246976074074,
+    "silicon": 460.295654035316,
+    "metal": 426.78070580806144,
+}
 
 
 def material(name: str, energy_kev: float = ENERGY_KEV) -> Material:
-    """The material of that name (`nmc811`, `nmc622`, `kapton`) at an energy; ValueError for an unknown name."""
+    """The material of that name (a powder's or `kapton`) at an energy; ValueError for an unknown name."""
     if name not in _FORMULAS:
         raise ValueError(f"unknown material {name!r}; known: {', '.join(sorted(_FORMULAS))}")
     formula, density = _FORMULAS[name]

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.layered import outline_depth
 from simulators.shapes import SLAB_UM
 
 
@@ -44,6 +45,33 @@ def mouth_area(envelope: NDArray[np.float32], pitted: NDArray[np.float32]) -> fl
     # the surface element of rho(phi, y): sqrt(rho^2 (1 + (d rho/dy)^2) + (d rho/d phi)^2) d phi dy
     element = np.sqrt(around**2 * (1.0 + slope**2) + along**2) * SLAB_UM
     return float((removed * element).sum())
+
+
+def area_inside(table: NDArray[np.float32], other: NDArray[np.float32], centre_um: tuple[float, float, float]) -> float:
+    """Area of a body's surface that lies in another, in um2; centre_um: of the other, from the body's own."""
+    shift = round(centre_um[1] / SLAB_UM) + (table.shape[0] - other.shape[0]) // 2
+    return float(_area_inside(table, other.ravel(), other.shape[0], other.shape[1], centre_um[0], shift, centre_um[2]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _area_inside(table, flat, other_slabs, other_m, dx, shift, dz):  # type: ignore[no-untyped-def]
+    slabs, m = table.shape
+    cosines = np.cos(2.0 * np.pi * np.arange(m) / m)
+    sines = np.sin(2.0 * np.pi * np.arange(m) / m)
+    area = 0.0
+    for j in range(slabs - 1):
+        for k in range(m):
+            n = (k + 1) % m
+            p, q, u, v = table[j, k], table[j, n], table[j + 1, k], table[j + 1, n]
+            xp, zp, xq, zq = p * cosines[k], p * sines[k], q * cosines[n], q * sines[n]
+            xu, zu, xv, zv = u * cosines[k], u * sines[k], v * cosines[n], v * sines[n]
+            x, z = (xp + xq + xu) / 3.0 - dx, (zp + zq + zu) / 3.0 - dz
+            if outline_depth(flat, 0, other_slabs, other_m, j - shift, x, z) > 0.0:
+                area += _triangle(xp, 0.0, zp, xq, 0.0, zq, xu, SLAB_UM, zu)
+            x, z = (xv + xq + xu) / 3.0 - dx, (zv + zq + zu) / 3.0 - dz
+            if outline_depth(flat, 0, other_slabs, other_m, j + 1 - shift, x, z) > 0.0:
+                area += _triangle(xv, SLAB_UM, zv, xq, 0.0, zq, xu, SLAB_UM, zu)
+    return area
 
 
 @numba.njit(cache=True, nogil=True)

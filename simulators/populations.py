@@ -17,14 +17,18 @@ class LogNormal:
     smallest_um: float
     largest_um: float
 
-    def sample(self, count: int, random: np.random.Generator) -> NDArray[np.float64]:
+    def sample(self, count: int, random: np.random.Generator, *, stratified: bool = True) -> NDArray[np.float64]:
         """`count` diameters in random order, one from each of `count` equally likely classes.
 
-        Stratified, so that a population of a thousand has its intended mean and tails for every seed.
+        Stratified, so that a population of a thousand has its intended mean and tails for every seed; otherwise each
+        is drawn by itself.
         """
         from scipy.special import ndtr, ndtri
 
-        quantile = random.permutation((np.arange(count) + random.uniform(size=count)) / max(count, 1))
+        if stratified:
+            quantile = random.permutation((np.arange(count) + random.uniform(size=count)) / max(count, 1))
+        else:
+            quantile = random.uniform(size=count)
         ends = ndtr(np.log(np.array([self.smallest_um, self.largest_um]) / self.median_um) / self.sigma_ln)
         normal = ndtri(ends[0] + quantile * (ends[1] - ends[0]))
         return self.median_um * np.exp(self.sigma_ln * normal)

@@ -1,9 +1,9 @@
-"""Makes specimens: the presets `nmc811` and `nmc622`, listed spheres, or nothing but tape."""
+"""Makes specimens: powders of `simulators.powders`, listed spheres, or nothing but tape."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from simulators.materials import material
 from simulators.measure import measure, mouth_area
 from simulators.placement import place
-from simulators.populations import LogNormal, VoidPopulation
+from simulators.populations import VoidPopulation
+from simulators.powders import Powder, known, powder
 from simulators.seeding import generator
 from simulators.shapes import Pit, ShapeSpec, shape_table
 from simulators.specimen import Particle, Specimen, SpecimenConfig, Sphere, Void
@@ -24,20 +25,6 @@ WALL_UM = 0.4
 SMALLEST_VOID_RADIUS_UM = 0.25
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A powder: its material, sizes, voids, and strip area per particle in um2."""
-
-    material: str
-    sizes: LogNormal
-    area_per_particle_um2: float
-    voids: VoidPopulation | None = None
-
-
-PRESETS: dict[str, Preset] = {
-    "nmc811": Preset("nmc811", LogNormal(8.7, 0.38, 5.0, 30.0), 143.0),
-    "nmc622": Preset("nmc622", LogNormal(5.835, 0.43, 1.6, 25.0), 143.0, VoidPopulation()),
-}
 _OTHERS = ("spheres", "empty")
 
 
@@ -47,11 +34,13 @@ def make_specimen(config: SpecimenConfig, seed: int) -> Specimen:
 
     It is only ever looked at, so microscopes share it.
     """
-    if config.preset not in PRESETS and config.preset not in _OTHERS:
-        raise ValueError(f"unknown preset {config.preset!r}; known: {', '.join((*PRESETS, *_OTHERS))}")
+    if config.preset not in known() and config.preset not in _OTHERS:
+        raise ValueError(f"unknown preset {config.preset!r}; known: {', '.join((*known(), *_OTHERS))}")
+    if not 0.0 <= config.difficulty <= 2.0:
+        raise ValueError(f"difficulty must be from 0 to 2, not {config.difficulty}")
     if config.spheres and config.preset != "spheres":
         raise ValueError(f"spheres are for the preset 'spheres', not for {config.preset!r}")
-    preset = PRESETS.get(config.preset)
+    preset = powder(config.preset) if config.preset in known() else None
     substance = material(preset.material if preset else "nmc811")
     tape = adhesive = None
     if config.tape:
@@ -71,11 +60,15 @@ def _sphere(sphere: Sphere) -> Particle:
     return Particle((sphere.x_um, sphere.y_um, sphere.z_um), table, measure(table))
 
 
-def _powder(preset: Preset, config: SpecimenConfig, seed: int) -> list[Particle]:
+def _powder(preset: Powder, config: SpecimenConfig, seed: int) -> list[Particle]:
     area_um2 = config.strip_width_um * config.strip_height_um
     count = config.particle_count
     if count is None:
         count = round(area_um2 / preset.area_per_particle_um2)
+    if config.difficulty or config.transmission is not None or not preset.ideal:
+        from simulators.real_powder import real_powder
+
+        return real_powder(preset, config, seed, count)
     sizes_um = preset.sizes.sample(count, generator(seed, f"{config.preset} sizes"))
     purpose = f"{config.preset} shape"
     specs = [_particle_shape(size_um, generator(seed, purpose, n)) for n, size_um in enumerate(sizes_um)]
@@ -103,8 +96,8 @@ def _particle_shape(diameter_um: float, random: np.random.Generator) -> ShapeSpe
     return ShapeSpec(0.5 * diameter_um, elongation, skew, 0.5, 0.75, random.standard_normal(13))
 
 
-def _void_shape(diameter_um: float, random: np.random.Generator) -> ShapeSpec:
-    """Irregular: strong low harmonics and bumps about half its size."""
+def void_shape(diameter_um: float, random: np.random.Generator) -> ShapeSpec:
+    """Of a void, irregular: strong low harmonics and bumps about half its size."""
     radius_um = 0.5 * diameter_um
     elongation, skew = random.uniform(0.1, 0.3), random.uniform(-0.12, 0.12)
     return ShapeSpec(radius_um, elongation, skew, 0.3 * radius_um, 0.7 * radius_um, random.standard_normal(13))
@@ -136,7 +129,7 @@ def _with_closed(host: Particle, sizes_um: NDArray[np.float64], random: np.rando
     """
     made: list[Void] = []
     for size_um in sorted(sizes_um.tolist(), reverse=True):
-        shape = _void_shape(size_um, random)
+        shape = void_shape(size_um, random)
         void = _fit(host, shape, made, random)
         while void is None and shape.radius_um > SMALLEST_VOID_RADIUS_UM:
             shape = replace(shape, radius_um=0.9 * shape.radius_um, roughness_um=0.9 * shape.roughness_um)

@@ -15,7 +15,9 @@ from simulators.render import BodyStore, Grid, path_length
 from simulators.tape import Tape
 
 if TYPE_CHECKING:
+    from simulators.cuts import Cut, CutStore
     from simulators.measure import Measures
+    from simulators.nature import Nature
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,11 @@ class Sphere:
 class SpecimenConfig:
     """What is under the microscope.
 
-    preset: `nmc811`, `nmc622`, `spheres` (those listed, nothing else) or `empty`; tape: with or without the strip;
-    mu_per_um replaces the material's attenuation coefficient; particle_count None means the preset's own density;
-    adhesive_um: thickness of the glue on the strip.
+    preset: a powder of `simulators.powders`, `spheres` (those listed, nothing else) or `empty`; tape: with or without
+    the strip; mu_per_um replaces the material's attenuation coefficient; particle_count None means the preset's own
+    density; adhesive_um: thickness of the glue on the strip. difficulty: of the powder, 0 ideal, 1 as real ones, up to
+    2 worse. transmission: None is a single layer; else particles lie in layers until the powder's mean transmission
+    has fallen so far.
     """
 
     preset: str = "nmc811"
@@ -45,22 +49,29 @@ class SpecimenConfig:
     strip_height_um: float = 580.0
     particle_count: int | None = None
     adhesive_um: float = 0.0
+    difficulty: float = 0.0
+    transmission: float | None = None
 
 
 @dataclass(frozen=True)
 class Void:
-    """A closed cavity, or an open pit (then part of the particle's table); centre in the stage frame, um."""
+    """A cavity, or an open pit (then part of the particle's table); centre in the stage frame, um.
+
+    neck: channel to the surface, counted in volume and surface. centroid_um: where that is not the table's centre.
+    """
 
     centre_um: tuple[float, float, float]
     table: NDArray[np.float32] | None
     volume_um3: float
     surface_area_um2: float
     reach_um: float
+    neck: Cut | None = None
+    centroid_um: tuple[float, float, float] | None = None
 
     @property
     def open(self) -> bool:
         """Whether it opens to the surface."""
-        return self.table is None
+        return self.table is None or self.neck is not None
 
     @property
     def equivalent_diameter_um(self) -> float:
@@ -70,12 +81,18 @@ class Void:
 
 @dataclass(frozen=True)
 class Particle:
-    """One particle: its table about centre_um (stage frame), the measures of its envelope without pits, its voids."""
+    """One particle: its table about centre_um (stage frame), the measures of its envelope without pits, its voids.
+
+    cuts: what its table has too much. nature: what only a real powder has to tell. relative_mu: over the powder's.
+    """
 
     centre_um: tuple[float, float, float]
     table: NDArray[np.float32]
     envelope: Measures
     voids: tuple[Void, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    nature: Nature | None = None
+    relative_mu: float = 1.0
 
 
 class Specimen:
@@ -97,6 +114,7 @@ class Specimen:
         closed = [void for particle in particles for void in particle.voids if void.table is not None]
         self._hosts = [n for n, p in enumerate(particles) for void in p.voids if void.table is not None]
         tables = [p.table for p in particles] + [void.table for void in closed if void.table is not None]
+        self._cuts = self._cut_store()
         self._bodies = BodyStore.of(
             tables,
             np.array([p.centre_um for p in particles] + [v.centre_um for v in closed]),
@@ -110,23 +128,51 @@ class Specimen:
         centre_um = self._bodies.centre_um.copy()
         hosts = [*range(len(self.particles)), *self._hosts]
         for body, host in enumerate(hosts):
-            if host + 1 in moved_um:
-                centre_um[body] += moved_um[host + 1]
+            # What is grown together moves as the first of it that moves.
+            nature = self.particles[host].nature
+            moving = [n for n in (nature.group if nature else (host,)) if n + 1 in moved_um]
+            if moving:
+                centre_um[body] += moved_um[moving[0] + 1]
         other._bodies = replace(self._bodies, centre_um=centre_um)
         return other
 
     def path_length(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
         """Chord lengths through the particles alone, in um; arguments as in `render.path_length`."""
-        return path_length(self._bodies, centre_um, theta_deg, grid)
+        return self._weighted(np.ones(len(self.particles)), centre_um, theta_deg, grid)
 
     def attenuation(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
         """Line integrals of the attenuation coefficient (no unit), shape (rows, columns)."""
-        integral = self.path_length(centre_um, theta_deg, grid)
+        relative = np.array([particle.relative_mu for particle in self.particles])
+        integral = self._weighted(relative, centre_um, theta_deg, grid)
         integral *= np.float32(self.mu_per_um)
         for layer in (self.tape, self.adhesive):
             if layer:
                 integral += np.float32(layer.mu_per_um) * layer.path_length(centre_um, theta_deg, grid)
         return integral
+
+    def _weighted(
+        self, weight: NDArray[np.float64], centre_um: tuple[float, float, float], theta_deg: float, grid: Grid
+    ) -> NDArray[np.float32]:
+        """Chord lengths, those of each particle times its weight."""
+        bodies = self._bodies
+        if np.any(weight != 1.0):
+            bodies = replace(bodies, sign=bodies.sign * weight[[*range(len(self.particles)), *self._hosts]])
+        found = path_length(bodies, centre_um, theta_deg, grid)
+        if self._cuts is not None:
+            from simulators.cuts import take_away
+
+            take_away(found, self._cuts, bodies, weight, centre_um, theta_deg, grid)
+        return found
+
+    def _cut_store(self) -> CutStore | None:
+        """What is missing from the particles; None where nothing is."""
+        cuts = [(n, cut) for n, p in enumerate(self.particles) for cut in p.cuts]
+        cuts += [(n, v.neck) for n, p in enumerate(self.particles) for v in p.voids if v.neck is not None]
+        if not cuts:
+            return None
+        from simulators.cuts import CutStore
+
+        return CutStore.of(cuts)
 
     def truth(self) -> dict[str, Any]:
         """Material, tape, particles and voids as JSON-able values (lengths in um, stage frame).
@@ -139,6 +185,10 @@ class Specimen:
             own = [self._void(void, len(voids) + n, number) for n, void in enumerate(particle.voids, start=1)]
             voids += own
             particles.append(_particle(particle, number, own))
+        if any(particle.nature for particle in self.particles):
+            from simulators.nature import told
+
+            told(self, particles, voids)
         m, tape = self.material, self.tape
         return {
             "material": {
@@ -162,7 +212,7 @@ class Specimen:
 
     @staticmethod
     def _void(void: Void, number: int, particle_number: int) -> dict[str, Any]:
-        x, y, z = void.centre_um
+        x, y, z = void.centroid_um or void.centre_um
         return {
             "id": number,
             "particle_id": particle_number,

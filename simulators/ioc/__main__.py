@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from simulators.ioc.instrument import Instrument
+    from simulators.powders import known
+from simulators.ioc.instrument import Instrument
 
 WRONG = 2
 # Those of `detector_image`, which is imported once the environment is set.
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prefix=asked.prefix,
         speed=asked.speed,
         specimen=asked.specimen,
+        difficulty=asked.difficulty,
         seed=asked.seed,
         noise=asked.noise == "on",
         axis_offset_um=asked.axis_offset_um,
@@ -112,7 +114,8 @@ def _options() -> argparse.ArgumentParser:
     add("--port", default=5064, type=_port, help="TCP and UDP; 0: any that is free (default 5064)")
     add("--interface", default="127.0.0.1", type=_address, help="address to serve on; 0.0.0.0: all")
     add("--speed", default=1.0, type=_speed, help="instrument seconds per second of the wall clock")
-    add("--specimen", default="nmc811", choices=("nmc811", "nmc622", "empty"))
+    add("--specimen", default="nmc811", choices=(*known(), "empty"))
+    add("--difficulty", default=0.0, type=_difficulty, help="of the powder: 0 ideal, 1 as real ones, up to 2")
     add("--seed", default=1, type=_seed)
     add("--noise", default="on", choices=("on", "off"), help="photon and read noise")
     add("--axis-offset-um", default=None, type=_finite, help="rotation axis off the detector's centre; none: drawn")
@@ -167,6 +170,13 @@ def _finite(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def _difficulty(text: str) -> float:
+    value = _finite(text)
+    if not 0.0 <= value <= 2.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no difficulty; it must be from 0 to 2")
     return value
 
 

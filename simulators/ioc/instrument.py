@@ -50,6 +50,7 @@ class IocConfig:
     prefix: str = "XRM:"
     speed: float = 1.0
     specimen: str = "nmc811"
+    difficulty: float = 0.0
     seed: int = 1
     noise: bool = True
     axis_offset_um: float | None = None
@@ -63,7 +64,7 @@ class IocConfig:
         """The physics."""
         config = MicroscopeConfig(
             seed=self.seed,
-            specimen=SpecimenConfig(self.specimen),
+            specimen=SpecimenConfig(self.specimen, difficulty=self.difficulty),
             noise=self.noise,
             axis_offset_um=self.axis_offset_um,
             faults=self.faults,

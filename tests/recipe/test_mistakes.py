@@ -79,7 +79,10 @@ MISTAKES: list[tuple[str, str]] = [
     ("---", "a second document starts here"),
     ("instrument: {backend: zeiss}", "unknown backend 'zeiss'"),
     ("instrument: {seed: 1}", "instrument: needs a 'backend' (backends: epics, rehearsal, simulated)"),
-    ("instrument: {backend: simulated, specimen: nmc532}", "expected 'nmc811', 'nmc622' or 'empty'"),
+    (
+        "instrument: {backend: simulated, specimen: nmc532}",
+        "'lfp', 'silicon', 'metal' or 'empty'",
+    ),
     ("roi: most_particles", "write {kind: most_particles}"),
     ("roi: {kind: manual}", "roi.positions: is missing"),
     ("roi: {kind: manual, positions: []}", "must have at least 1 item, got 0"),

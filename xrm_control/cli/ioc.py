@@ -27,6 +27,9 @@ class SpecimenName(StrEnum):
 
     NMC811 = "nmc811"
     NMC622 = "nmc622"
+    LFP = "lfp"
+    SILICON = "silicon"
+    METAL = "metal"
     EMPTY = "empty"
 
 
@@ -59,6 +62,7 @@ class IocOptions:
     array_type: str = ArrayType.INT16.value
     trigger_modes: str | None = None
     without: tuple[str, ...] = field(default=())
+    difficulty: float | None = None
 
     def with_recipe(self, instrument: Backend | None) -> IocOptions:
         """What was not said is taken from a recipe's simulated instrument, and its faults come first."""
@@ -66,7 +70,7 @@ class IocOptions:
             return self
         told: Mapping[str, Any] = instrument.model_dump(mode="json")
         mine = {item.name: getattr(self, item.name) for item in fields(self)}
-        for name in ("specimen", "seed", "noise", "axis_offset_um"):
+        for name in ("specimen", "difficulty", "seed", "noise", "axis_offset_um"):
             if mine[name] is None:
                 mine[name] = told.get(name)
         faults = [{key: value for key, value in fault.items() if value is not None} for fault in told.get("faults", ())]
@@ -82,6 +86,7 @@ class IocOptions:
             "interface": self.interface,
             "speed": self.speed,
             "specimen": self.specimen,
+            "difficulty": self.difficulty,
             "seed": self.seed,
             "noise": noise,
             "axis-offset-um": self.axis_offset_um,

@@ -28,6 +28,7 @@ def ioc(
     array_type: Annotated[ArrayType, typer.Option(help="numbers of the images")] = ArrayType.INT16,
     trigger_modes: Annotated[str | None, typer.Option(help="separated by |, the first runs free: 'Off|On'")] = None,
     without: Annotated[list[str] | None, typer.Option(help="a PV, less the prefix, that is not served; repeat")] = None,
+    difficulty: Annotated[float | None, typer.Option(min=0, max=2, help="of the powder: 1 as real ones")] = None,
 ) -> None:
     """Serve the simulated microscope over Channel Access, until interrupted."""
     from xrm_control import app
@@ -47,6 +48,7 @@ def ioc(
         array_type.value,
         trigger_modes,
         tuple(without or ()),
+        difficulty,
     )
     options = options.with_recipe(app.load(recipe).recipe.instrument if recipe else None)
     print(options.usage(recipe))

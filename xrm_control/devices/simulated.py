@@ -51,7 +51,15 @@ class SimulatedBackend(Backend):
     """A microscope that exists in this process only."""
 
     backend: Literal["simulated"] = "simulated"
-    specimen: Literal["nmc811", "nmc622", "empty"] = Field(default="nmc811", description="what lies on the tape")
+    specimen: Literal["nmc811", "nmc622", "lfp", "silicon", "metal", "empty"] = Field(
+        default="nmc811", description="what lies on the tape"
+    )
+    difficulty: float = Field(
+        default=0.0,
+        ge=0,
+        le=2,
+        description="of the powder: 0, lone sound particles; 1, contacts, cracks, satellites as in real ones; 2, worse",
+    )
     seed: int = Field(default=1, ge=0, le=2**32 - 1, description="same seed, same run to the bit")
     noise: bool = Field(default=True, description="false: no photon statistics, no read noise")
     still: bool = Field(
@@ -89,6 +97,7 @@ class SimulatedBackend(Backend):
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
         as_ever: dict[str, Any] = {
+            "difficulty": 0.0,
             "still": False,
             "rendering": True,
             "rotation": "half",
@@ -127,7 +136,7 @@ class SimulatedBackend(Backend):
     def _config(self, begun_s: float) -> MicroscopeConfig:
         config = MicroscopeConfig(
             seed=self.seed,
-            specimen=SpecimenConfig(preset=self.specimen),
+            specimen=SpecimenConfig(preset=self.specimen, difficulty=self.difficulty),
             noise=self.noise,
             rendering=self.rendering,
             illumination_unevenness=MicroscopeConfig.illumination_unevenness if self.rendering else 0.0,
