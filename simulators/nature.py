@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from simulators.specimen import Particle, Specimen
 
+_MOST_POINTS = 10000
+
 CrackKind = Literal["inner", "edge", "through"]
 
 
@@ -94,6 +96,8 @@ def _walls(
 
     outer = _surface(particle.table)
     inner = _surface(table) + np.subtract(centre_um, particle.centre_um)
+    inner = inner[:: 1 + len(inner) // _MOST_POINTS]
+    outer = outer[:: 1 + len(outer) // (20 * _MOST_POINTS)]
     distance, _ = KDTree(outer).query(inner)
     return float(distance.min()), float(np.median(distance))
 
@@ -107,4 +111,5 @@ def _surface(table: NDArray[np.float32]) -> NDArray[np.float64]:
     x, z = table * np.cos(angle), table * np.sin(angle)
     x, z = (np.concatenate((one, 0.5 * (one + np.roll(one, -1, 1))), axis=1).ravel() for one in (x, z))
     y = np.repeat((np.arange(slabs) - 0.5 * (slabs - 1)) * SLAB_UM, 2 * m)
+    x, y, z = (one[(x != 0.0) | (z != 0.0)] for one in (x, y, z))
     return np.concatenate([np.column_stack((x, y + side * SLAB_UM, z)) for side in (-0.5, 0.5)])

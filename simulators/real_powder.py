@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simulators.groups import Body, Group, lay
 from simulators.habits import shape_of
-from simulators.layered import penetration_um
+from simulators.layered import clearance_um, penetration_um
 from simulators.measure import Measures, measure
 from simulators.nature import CrackKind, Nature
 from simulators.powders.base import Habit, Powder
@@ -223,7 +223,11 @@ def _hollow(particle: Particle, spec: ShapeSpec, draw: np.random.Generator) -> P
     """A shell: the same shape once more inside, a wall of 0.1 um and more between."""
     radius_um = particle.envelope.radius_min_um
     wall_um = math.exp(draw.uniform(math.log(0.1), math.log(max(0.12, 0.25 * radius_um))))
-    table = shape_table(spec.scaled(max(0.3, 1.0 - max(wall_um, SLAB_UM) / radius_um)))
+    factor = max(0.3, 1.0 - wall_um / radius_um)
+    table = shape_table(spec.scaled(factor))
+    while factor > 0.3 and clearance_um(particle.table, table, 0.0, 0, 0.0) < min(_THIN_UM):
+        factor *= 0.98
+        table = shape_table(spec.scaled(factor))
     inner = measure(table)
     void = _void(particle.centre_um, table, inner)
     nature = particle.nature and replace(particle.nature, shell=True)
@@ -282,8 +286,6 @@ def _pushed(
     wall_um: float,
 ) -> tuple[float, float, float]:
     """As far outwards as the wall allows; where it is by then too thin, the place is the old one."""
-    from simulators.layered import clearance_um
-
     best = place
     for step in np.linspace(0.0, host.envelope.radius_max_um, 40).tolist():
         there = _in_slabs(np.asarray(place) + step * direction)

@@ -32,6 +32,7 @@ def joined(particle: Particle, earlier: list[tuple[int, Particle]]) -> Particle:
     taken: list[Placed] = []
     moment = envelope.volume_um3 * np.asarray(envelope.centroid_um)
     volume, surface = envelope.volume_um3, envelope.surface_area_um2
+    mesh_um = min(_MESH_UM, max(0.03, 0.06 * envelope.radius_max_um))
     for number, other in earlier:
         offset = np.subtract(other.centre_um, particle.centre_um)
         d_slabs = round(float(offset[1]) / SLAB_UM)
@@ -43,7 +44,7 @@ def joined(particle: Particle, earlier: list[tuple[int, Particle]]) -> Particle:
         reach, own = other.envelope.radius_max_um, envelope.radius_max_um
         box = [side for c in offset for side in (max(-own, c - reach), min(own, c + reach))]
         edges, starts, first = trace(
-            placed(particle), [placed(other), *taken], [], (box[0], box[1], box[2], box[3], box[4], box[5]), _MESH_UM
+            placed(particle), [placed(other), *taken], [], (box[0], box[1], box[2], box[3], box[4], box[5]), mesh_um
         )
         cut = Cut("overlap", edges, starts, first, particle.table.shape[0], number)
         of_other = area_inside(other.table, particle.table, (-offset).tolist())

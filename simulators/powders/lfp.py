@@ -10,6 +10,13 @@ POWDER = Powder(
     habits=(("plate", 0.5), ("rod", 0.3), ("dumbbell", 0.2)),
     roughness_um=0.1,
     defects=Defects(
-        grouped=0.6, per_group=4.0, satellites=0.0, cracked=0.05, shells=0.0, lumps_um=0.25, coarse=0.005, coarse_um=30
+        grouped=0.6,
+        per_group=4.0,
+        satellites=0.0,
+        cracked=0.05,
+        shells=0.0,
+        lumps_um=0.25,
+        coarse=0.005,
+        coarse_um=30.0,
     ),
 )
