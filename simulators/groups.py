@@ -1,4 +1,4 @@
-"""Particles that touch: grown onto each other one by one, and laid on the tape, or on others, as one."""
+"""Particles that touch: grown onto each other one by one, and laid on the tape as one."""
 
 from __future__ import annotations
 
@@ -109,20 +109,18 @@ class Group:
 
 
 def lay(
-    groups: list[Group], width_um: float, length_um: float, random: np.random.Generator, *, layers: bool = False
+    groups: list[Group], width_um: float, length_um: float, random: np.random.Generator
 ) -> list[tuple[float, float, float] | None]:
     """Places of the groups' first members on a strip about x = y = 0; None where there is no room.
 
-    Largest first on the tape, no two enclosing spheres overlapping. In `layers` in the order given, each let down at
-    random until it meets another's sphere or the tape.
+    Largest first on the tape, no two enclosing spheres of different groups overlapping.
     """
     found: list[tuple[float, float, float] | None] = [None] * len(groups)
     members = [group.spheres() for group in groups]
     placed = np.zeros((sum(len(one) for one in members), 4))
     count = 0
     size = [float(np.abs(one[:, :2]).max() + one[:, 3].max()) for one in members]
-    order = range(len(groups)) if layers else np.argsort(-np.array(size), kind="stable").tolist()
-    for index in order:
+    for index in np.argsort(-np.array(size), kind="stable").tolist():
         own = members[index]
         reach_um = own[:, 3]
         half_um = np.array((0.5 * width_um, 0.5 * length_um))
@@ -130,18 +128,14 @@ def lay(
         high = half_um - (own[:, :2] + reach_um[:, None]).max(axis=0)
         if np.any(-low > high):
             continue
-        candidates = random.uniform(-low, high, (8 if layers else _TRIES, 2))
+        candidates = random.uniform(-low, high, (_TRIES, 2))
         candidates[:, 1] = np.rint(candidates[:, 1] / SLAB_UM) * SLAB_UM
-        if layers:
-            x, y = candidates[0]
-            z = _let_down(x, y, placed[:count], own)
-        else:
-            chosen = _first_free(candidates, placed[:count], own)
-            if chosen < 0:
-                continue
-            (x, y), z = candidates[chosen], 0.0
-        found[index] = (float(x), float(y), float(z - groups[index].lowest_um))
-        placed[count : count + len(own)] = own + np.array((x, y, z, 0.0))
+        chosen = _first_free(candidates, placed[:count], own)
+        if chosen < 0:
+            continue
+        x, y = candidates[chosen]
+        found[index] = (float(x), float(y), float(-groups[index].lowest_um))
+        placed[count : count + len(own)] = own + np.array((x, y, 0.0, 0.0))
         count += len(own)
     return found
 
@@ -164,17 +158,3 @@ def _first_free(candidates, placed, own):  # type: ignore[no-untyped-def]
         if free:
             return c
     return -1
-
-
-@numba.njit(cache=True, nogil=True)
-def _let_down(x, y, placed, own):  # type: ignore[no-untyped-def]
-    """Height at which the group first meets another's sphere from above; 0 on the tape."""
-    z = 0.0
-    for p in range(len(placed)):
-        for n in range(len(own)):
-            dx, dy = x + own[n, 0] - placed[p, 0], y + own[n, 1] - placed[p, 1]
-            apart = own[n, 3] + placed[p, 3]
-            aside = dx * dx + dy * dy
-            if aside < apart * apart:
-                z = max(z, placed[p, 2] + np.sqrt(apart * apart - aside) - own[n, 2])
-    return z

@@ -65,7 +65,7 @@ def _powder(preset: Powder, config: SpecimenConfig, seed: int) -> list[Particle]
     count = config.particle_count
     if count is None:
         count = round(area_um2 / preset.area_per_particle_um2)
-    if config.difficulty or config.transmission is not None or not preset.ideal:
+    if config.difficulty or not preset.ideal:
         from simulators.real_powder import real_powder
 
         return real_powder(preset, config, seed, count)

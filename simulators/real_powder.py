@@ -35,13 +35,7 @@ def real_powder(powder: Powder, config: SpecimenConfig, seed: int, count: int) -
     maker = _Maker(powder, config, seed)
     bodies, specs, habits = maker.bodies(count)
     groups = maker.with_satellites(maker.groups(bodies))
-    places = lay(
-        groups,
-        config.strip_width_um,
-        config.strip_height_um,
-        maker.draw("placement"),
-        layers=config.transmission is not None,
-    )
+    places = lay(groups, config.strip_width_um, config.strip_height_um, maker.draw("placement"))
     laid = [(group, place) for group, place in zip(groups, places, strict=True) if place is not None]
     particles = maker.joined(laid, habits)
     order = [body.number for group, _ in laid for body in group.bodies]

@@ -37,8 +37,7 @@ class SpecimenConfig:
     preset: a powder of `simulators.powders`, `spheres` (those listed, nothing else) or `empty`; tape: with or without
     the strip; mu_per_um replaces the material's attenuation coefficient; particle_count None means the preset's own
     density; adhesive_um: thickness of the glue on the strip. difficulty: of the powder, 0 ideal, 1 as real ones, up to
-    2 worse. transmission: None is a single layer; else particles lie in layers until the powder's mean transmission
-    has fallen so far.
+    2 worse.
     """
 
     preset: str = "nmc811"
@@ -50,7 +49,6 @@ class SpecimenConfig:
     particle_count: int | None = None
     adhesive_um: float = 0.0
     difficulty: float = 0.0
-    transmission: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from simulators.realism import PRESETS, Realism
+from simulators.specimen import SpecimenConfig
 from xrm_control.core.clock import VIRTUAL, Clock, run, utc_now
 from xrm_control.core.errors import (
     FrameLost,
@@ -205,3 +206,16 @@ def test_realism_is_what_the_recipe_says(said: Any, expected: Realism) -> None:
 def test_realism_that_is_none_is_refused(said: object) -> None:
     with pytest.raises(ValidationError):
         SimulatedBackend.model_validate({"realism": said})
+
+
+def test_a_recipes_difficulty_reaches_the_specimen_and_drops_out_where_it_is_none() -> None:
+    assert "difficulty" not in SimulatedBackend().model_dump()
+    hard = SimulatedBackend(specimen="lfp", difficulty=1.5)
+    assert hard.model_dump()["difficulty"] == 1.5
+    assert hard._config(0.0).specimen == SpecimenConfig("lfp", difficulty=1.5)
+
+
+@pytest.mark.parametrize("said", [-0.1, 2.5, "hard", float("nan")])
+def test_a_difficulty_beyond_its_limits_is_refused(said: object) -> None:
+    with pytest.raises(ValidationError):
+        SimulatedBackend.model_validate({"difficulty": said})

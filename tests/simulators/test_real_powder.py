@@ -299,3 +299,14 @@ def test_platelets_rods_and_dumbbells_are_what_lfp_is_made_of() -> None:
 def test_a_difficulty_beyond_its_limits_is_refused(difficulty: float) -> None:
     with pytest.raises(ValueError, match="difficulty must be from 0 to 2"):
         make_specimen(SpecimenConfig(difficulty=difficulty), 1)
+
+
+def test_what_is_joined_hops_as_one(specimen: Specimen, truth: dict[str, Any]) -> None:
+    number = _chosen(specimen, "overlap", 1)[0]
+    nature = specimen.particles[number].nature
+    assert nature is not None
+    moved = specimen.with_moved({number + 1: np.array((500.0, 0.0, 0.0))})
+    solid = sum(truth["particles"][member]["solid_volume_um3"] for member in nature.group)
+    wide = Grid(1400, 1000, 0.1, 0.1, 430.0, -50.0)
+    image = moved.path_length((0.0, 0.0, 20.0), 0.0, wide)
+    assert image.sum(dtype=float) * 0.01 == pytest.approx(solid, rel=2e-3)
