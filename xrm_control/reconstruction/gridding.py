@@ -1,7 +1,7 @@
 """Filtered back-projection as a Fourier sum, sixteen slices at once, by gridding.
 
-A filtered view's spectrum is shared out to a grid of 11/8 the slice's size by a kernel of five cells, whose transform is
-then taken off the slices (O'Sullivan 1985, doi 10.1109/TMI.1985.4307723; kernel: Kaiser and Bessel's, Jackson et al.
+A filtered view's spectrum is shared out to a grid of 11/8 the slice's size by a kernel of five cells, whose transform
+is then taken off the slices (O'Sullivan 1985, doi 10.1109/TMI.1985.4307723; kernel: Kaiser and Bessel's, Jackson et al.
 1991, doi 10.1109/42.97598). Cells and weights are those of all slices, so they are found once for sixteen of them.
 """
 
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.reconstruction.gridding_layout import DEGREE, MARGIN, ROWS, SLOTS, WIDTH
 from xrm_control.reconstruction.tails import Response, Tails
 from xrm_control.reconstruction.truncation import Continuation, blend
 
@@ -28,16 +31,9 @@ class FourierPlane:
     """The spectra of `ROWS` slices of `size` x `size` pixels, on one grid."""
 
     def __init__(self, size: int) -> None:
-        from xrm_control.reconstruction import gridding_kernels as kernels
-
-        self._size, self.side = size, max(_even_length(_OVERSAMPLING * size), 16)
-        # Beatty et al. 2005, doi 10.1109/TMI.2005.848376, equation 5.
-        ratio = self.side / size
-        self._beta = math.pi * math.sqrt((kernels.WIDTH / ratio * (ratio - 0.5)) ** 2 - 0.8)
-        self.kernel = self._polynomials()
-        padded = self.side + 2 * kernels.MARGIN
-        self._grid = np.zeros((padded, padded, kernels.ROWS), np.float32)
-        self._weights = self._deapodization()
+        self._size, self._kernel = size, _kernel(size)
+        padded = self._kernel.side + 2 * MARGIN
+        self._grid = np.zeros((padded, padded, ROWS), np.float32)
 
     def clear(self) -> None:
         self._grid[...] = 0
@@ -55,9 +51,9 @@ class FourierPlane:
         from xrm_control.reconstruction import gridding_kernels as kernels
 
         # A pixel at (x, y) is seen at x cos(theta) - y sin(theta) of the detector, y downwards.
-        cells = np.stack([np.cos(theta), -np.sin(theta)], axis=1) * (self.side / spectra.shape[1])
+        cells = np.stack([np.cos(theta), -np.sin(theta)], axis=1) * (self._kernel.side / spectra.shape[1])
         values = spectra.view(np.float32)
-        kernels.add_views(self._grid, values, levels, factors, tails, which, cells, self.kernel)
+        kernels.add_views(self._grid, values, levels, factors, tails, which, cells, self._kernel.polynomials)
 
     def slices(self, out: NDArray[np.float32]) -> None:
         """out (r, size, size), r at most `ROWS`: rows y and columns x; leaves the plane in disorder."""
@@ -65,7 +61,7 @@ class FourierPlane:
 
         from xrm_control.reconstruction import gridding_kernels as kernels
 
-        edge, side = kernels.MARGIN, self.side
+        edge, side, weights = MARGIN, self._kernel.side, self._kernel.weights
         for grid in (self._grid, self._grid.swapaxes(0, 1)):
             grid[side : side + edge] += grid[:edge]
             grid[edge : 2 * edge] += grid[side + edge :]
@@ -76,30 +72,45 @@ class FourierPlane:
             here = slice(start, min(start + _LINES, self._size))
             places = (first + np.arange(here.start, here.stop)) % side
             lines = np.asarray(scipy.fft.ifft(columns[places], axis=1, norm="forward", overwrite_x=True))
-            kernels.one_by_one(lines.view(np.float32), self._weights[here], self._weights, first, out[:, here])
+            kernels.one_by_one(lines.view(np.float32), weights[here], weights, first, out[:, here])
 
-    def _polynomials(self) -> NDArray[np.float32]:
-        """(DEGREE + 1, _SLOTS): each cell's weight, by the powers of the point's place between cells, -1/2 to 1/2."""
-        from xrm_control.reconstruction import gridding_kernels as kernels
 
-        width = kernels.WIDTH
-        place = np.cos(np.pi * (np.arange(64) + 0.5) / 64) / 2
-        found = np.zeros((kernels.DEGREE + 1, kernels.SLOTS))
-        for cell in range(width):
-            away = (cell - (width - 1) / 2 + place) / (width / 2)
-            values = np.i0(self._beta * np.sqrt(np.maximum(1 - away**2, 0))) / np.i0(self._beta)
-            found[:, cell] = np.polynomial.polynomial.polyfit(place, values, kernels.DEGREE)
-        return found.astype(np.float32)
+@dataclass(frozen=True)
+class _Kernel:
+    """Of slices of one size. side: of the grid; polynomials (DEGREE + 1, SLOTS): each cell's weight, by the powers of
+    the point's place between cells, -1/2 to 1/2; weights (size,): what takes the kernel off the slices again."""
 
-    def _deapodization(self) -> NDArray[np.float32]:
-        """(size,): one over the kernel's transform at each pixel, and the sign for frequency 0 in the grid's middle."""
-        from xrm_control.reconstruction import gridding_kernels as kernels
+    side: int
+    polynomials: NDArray[np.float32]
+    weights: NDArray[np.float32]
 
-        pixel = np.arange(self._size) - self._size // 2
-        # Slices of even size have their middle between two pixels; a phase of the spectra takes them there.
-        inside = np.sqrt(self._beta**2 - (np.pi * kernels.WIDTH * pixel / self.side) ** 2)
-        transform = kernels.WIDTH * np.sinh(inside) / inside / np.i0(self._beta)
-        return ((1 - 2 * (pixel % 2)) / transform).astype(np.float32)
+
+@lru_cache(maxsize=4)
+def _kernel(size: int) -> _Kernel:
+    side, width = _side(size), WIDTH
+    # Beatty et al. 2005, doi 10.1109/TMI.2005.848376, equation 5.
+    ratio = side / size
+    beta = math.pi * math.sqrt((width / ratio * (ratio - 0.5)) ** 2 - 0.8)
+    place = np.cos(np.pi * (np.arange(64) + 0.5) / 64) / 2
+    found = np.zeros((DEGREE + 1, SLOTS))
+    for cell in range(width):
+        away = (cell - (width - 1) / 2 + place) / (width / 2)
+        values = np.i0(beta * np.sqrt(np.maximum(1 - away**2, 0))) / np.i0(beta)
+        found[:, cell] = np.polynomial.polynomial.polyfit(place, values, DEGREE)
+    pixel = np.arange(size) - size // 2
+    inside = np.sqrt(beta**2 - (np.pi * width * pixel / side) ** 2)
+    transform = width * np.sinh(inside) / inside / np.i0(beta)
+    # The sign is for frequency 0 in the middle of the grid.
+    return _Kernel(side, found.astype(np.float32), ((1 - 2 * (pixel % 2)) / transform).astype(np.float32))
+
+
+def _side(size: int) -> int:
+    return max(_even_length(_OVERSAMPLING * size), 16)
+
+
+def plane_bytes(rows: int, size: int, threads: int) -> int:
+    """What the planes of so many slices take at once."""
+    return min(threads, -(-rows // ROWS)) * 4 * ROWS * (_side(size) + 2 * MARGIN) ** 2
 
 
 def filtered_sums(
@@ -116,19 +127,17 @@ def filtered_sums(
     weights (n,); axis_px: for all views or for each. Returns (rows, columns, columns), the axis in the middle. Each
     thread takes blocks of rows; their number does not change a digit.
     """
-    from xrm_control.reconstruction import gridding_kernels as kernels
-
     rows, _, columns = sinograms.shape
     volume = np.empty((rows, columns, columns), np.float32)
     plan = _Plan(theta_deg, axis_px, weights, columns, response, float(beyond.length_px.max()))
-    starts = range(0, rows, kernels.ROWS)
+    starts = range(0, rows, ROWS)
     threads = min(threads, len(starts))
 
     def work(share: int) -> None:
         plane = FourierPlane(columns)
         for first in starts[share::threads]:
-            plan.add(plane, sinograms, beyond, slice(first, first + kernels.ROWS))
-            plane.slices(volume[first : first + kernels.ROWS])
+            plan.add(plane, sinograms, beyond, slice(first, first + ROWS))
+            plane.slices(volume[first : first + ROWS])
             plane.clear()
 
     with ThreadPoolExecutor(threads) as pool:
@@ -160,6 +169,7 @@ class _Plan:
         self._theta, self._columns = theta, columns
         half = response(self.period)
         self._response = np.concatenate([half, half[1:-1][::-1]]).astype(np.float32)
+        # Slices of even size have their middle between two pixels.
         middle = 0.5 * (np.cos(theta) - np.sin(theta)) if columns % 2 == 0 else 0.0
         self._phases = (
             _phases(axis + middle, self.period) * (np.asarray(weights, np.float32) / np.float32(self.period))[:, None]
@@ -178,9 +188,9 @@ class _Plan:
         step = max(1, _POINTS // self.period)
         for start in range(0, len(self._order), step):
             views = self._order[start : start + step]
-            signal = np.zeros((len(views), self.period, kernels.ROWS), np.float32)
+            signal = np.zeros((len(views), self.period, ROWS), np.float32)
             kernels.side_by_side(block, views, signal)
-            levels = np.zeros((len(views), 2, kernels.ROWS), np.float32)
+            levels = np.zeros((len(views), 2, ROWS), np.float32)
             fading = near * beyond.cover(_BLEND_PX, views)
             for side, place in ((0, slice(-1, -_BLEND_PX - 1, -1)), (1, slice(columns, columns + _BLEND_PX))):
                 level = beyond.levels[side][rows, views].T

@@ -14,13 +14,10 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-ROWS = 16  # slices that travel together, two and two as real and imaginary part
-WIDTH = 5  # cells that a point is shared out to, each way
-DEGREE = 7  # of the polynomials that stand for the kernel
-MARGIN = 4  # cells beyond the grid on each side, which belong to the opposite side
-_PARTS = 3  # of a value: the row's own, and what goes on beyond its two ends
-SLOTS = 8  # weights kept for each point and way, a round number
+from xrm_control.reconstruction.gridding_layout import DEGREE, MARGIN, ROWS, SLOTS, WIDTH
+
 _TILE = 64  # columns that stay in the cache
+_PARTS = 3  # of a value: the row's own, and what goes on beyond its two ends
 
 
 @intrinsic

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.core.cpus import cpus
-from xrm_control.reconstruction.gridding import ACCURACY, filtered_sums
+from xrm_control.reconstruction.gridding import ACCURACY, filtered_sums, plane_bytes
 from xrm_control.reconstruction.nufft import polar_sums, transform_length
 from xrm_control.reconstruction.ramp import RampWindow, ramp, window
 from xrm_control.reconstruction.reconstructor import AxisPx, Reconstructor, check_sinograms, view_weights
@@ -37,6 +37,15 @@ class FourierReconstruction(Reconstructor):
     accuracy: float = Field(
         default=1e-3, ge=1e-6, le=1e-2, description="Relative error of the transform, far below that of any scan."
     )
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """See `Reconstructor.bytes_per_pixel`; rows are not extended in memory."""
+        return 40 if self.accuracy >= ACCURACY else 80
+
+    def working_bytes(self, rows: int, columns: int) -> int:
+        """See `Reconstructor.working_bytes`."""
+        return plane_bytes(rows, columns, self.threads or cpus()) if self.accuracy >= ACCURACY else 0
 
     def reconstruct(
         self,
