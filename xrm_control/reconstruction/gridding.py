@@ -87,7 +87,7 @@ class _Kernel:
 
 @lru_cache(maxsize=4)
 def _kernel(size: int) -> _Kernel:
-    side, width = _side(size), WIDTH
+    side, width = max(_even_length(_OVERSAMPLING * size), 16), WIDTH
     # Beatty et al. 2005, doi 10.1109/TMI.2005.848376, equation 5.
     ratio = side / size
     beta = math.pi * math.sqrt((width / ratio * (ratio - 0.5)) ** 2 - 0.8)
@@ -104,13 +104,10 @@ def _kernel(size: int) -> _Kernel:
     return _Kernel(side, found.astype(np.float32), ((1 - 2 * (pixel % 2)) / transform).astype(np.float32))
 
 
-def _side(size: int) -> int:
-    return max(_even_length(_OVERSAMPLING * size), 16)
-
-
 def plane_bytes(rows: int, size: int, threads: int) -> int:
-    """What the planes of so many slices take at once."""
-    return min(threads, -(-rows // ROWS)) * 4 * ROWS * (_side(size) + 2 * MARGIN) ** 2
+    """What the planes of so many slices take at once, at most; scipy, which knows the length, is not needed for it."""
+    longest = 1.05 * _OVERSAMPLING * size + 16
+    return int(min(threads, -(-rows // ROWS)) * 4 * ROWS * (longest + 2 * MARGIN) ** 2)
 
 
 def filtered_sums(
