@@ -30,7 +30,7 @@ def rows(sizes: tuple[int, ...] = tuple(SIZES)) -> list[Row]:
             count = method.rows[list(SIZES).index(side)]
             what = f"{side}^3 from {SIZES[side]} views"
             try:
-                result = _measured(name, side, count)
+                result = measured(name, side, count)
             except RuntimeError as error:
                 if not method.needs:
                     raise
@@ -49,6 +49,8 @@ def _row(what: str, method: Method, result: dict[str, float], count: int, side: 
     seconds = result["seconds"] * side / count
     figures = {
         "rows": str(count),
+        "CPU ms a slice": f"{1e3 * result['cpu_s']:.3g}",
+        "in FFTs": f"{result['cpu_s'] / result['fft_s']:.3g}",
         "MB": f"{result['memory_mb']:.0f}",
         "error 1/mm": f"{1e3 * result['error']:.2f}",
         "at SNR 10": f"{1e3 * result['error_noisy']:.2f}",
@@ -56,7 +58,7 @@ def _row(what: str, method: Method, result: dict[str, float], count: int, side: 
     return Row(what, method.about, seconds, reference_s / seconds, "ASTRA FBP", method.warn, figures)
 
 
-def _measured(name: str, side: int, count: int) -> dict[str, float]:
+def measured(name: str, side: int, count: int) -> dict[str, float]:
     arguments = [name, str(side), str(SIZES[side]), str(count)]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.reconstruction_one", *arguments],

@@ -1,4 +1,4 @@
-"""One method on one size, in a process of its own: seconds, memory and errors as JSON.
+"""One method on one size, in a process of its own: seconds, also of the processor, memory and errors as JSON.
 
 `python -m benchmarks.reconstruction_one METHOD SIDE VIEWS ROWS`. The first call, on noisy line integrals, is not timed:
 some compile then. Memory is what the process takes beyond its arrays and the method's library.
@@ -10,6 +10,7 @@ import json
 import os
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,11 @@ def main() -> None:
 
 
 def measure(name: str, side: int, views: int, rows: int) -> dict[str, float]:
-    """Seconds for `rows` rows, MB, and errors in 1/um of a method's name in `METHODS`."""
+    """Seconds for `rows` rows, MB, and errors in 1/um of a method's name in `METHODS`.
+
+    cpu_s: of the processor for a row, the least of several; fft_s: of an FFT of 2048 x 2048, measured in between, which
+    makes it a number that travels between machines.
+    """
     method = METHODS[name]
     scan = Scan(side, views, side / 2 if method.axis_on_pixel else (side - 1) / 2)
     clean = np.ascontiguousarray(np.broadcast_to(scan.sinogram(), (rows, views, side)))
@@ -43,19 +48,35 @@ def measure(name: str, side: int, views: int, rows: int) -> dict[str, float]:
     before_mb = _memory_mb("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # Forget the highest so far.
     error_noisy = _rms(reconstruct(noisy), picture, inside)
-    times_s, errors = [], []
-    for _ in range(3 if side <= 256 else 1):
-        passed_s = stopwatch()
+    times_s, cpu_s, fft_s, errors = [], [], [], []
+    for _ in range(3 if side <= 256 or method.rows[-1] > 4 else 1):
+        fft_s.append(_fft_s())
+        passed_s, began_s = stopwatch(), time.process_time()
         volume = reconstruct(clean)
         times_s.append(passed_s())
+        cpu_s.append(time.process_time() - began_s)
         errors.append(_rms(volume, picture, inside))
         del volume
     return {
         "seconds": statistics.median(times_s),
+        "cpu_s": min(cpu_s) / rows,
+        "fft_s": min(fft_s),
         "memory_mb": _memory_mb("VmHWM") - before_mb,
         "error": max(errors),
         "error_noisy": error_noisy,
     }
+
+
+def _fft_s() -> float:
+    """Seconds of the processor for an FFT of 2048 x 2048 complex numbers of single precision, the least of five."""
+    from scipy.fft import fft2
+
+    image, times_s = np.ones((2048, 2048), np.complex64), []
+    for _ in range(5):
+        began_s = time.process_time()
+        fft2(image)
+        times_s.append(time.process_time() - began_s)
+    return min(times_s)
 
 
 def _rms(volume: NDArray[np.floating], picture: NDArray[np.floating], inside: NDArray[np.bool_]) -> float:

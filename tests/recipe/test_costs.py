@@ -74,8 +74,8 @@ def counts(shape: tuple[int, int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("shape", "settings"),
-    [((141, 128, 128), {}), ((400, 64, 512), {"memory_gb": 0.1})],
-    ids=["in one part", "in parts"],
+    [((141, 128, 128), {}), ((400, 64, 512), {"memory_gb": 0.1}), ((40, 16, 1024), {})],
+    ids=["in one part", "in parts", "wide, of few views"],
 )
 def test_reconstruction_takes_no_more_memory_than_planned_and_not_much_less(
     tmp_path: Path, shape: tuple[int, int, int], settings: dict[str, object]

@@ -31,6 +31,15 @@ class Reconstructor(Spec):
     def check_machine(self) -> None:
         """Raise RecipeError where this machine lacks what the method needs."""
 
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Memory at the peak for each pixel of a slab's line integrals, with what comes before them."""
+        return 80
+
+    def working_bytes(self, rows: int, columns: int) -> int:
+        """Memory that does not grow with the views, for so many slices of `columns` x `columns`, beyond themselves."""
+        return 0
+
     @abstractmethod
     def reconstruct(
         self,

@@ -16,12 +16,12 @@ from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, Reconstructor
 
-# Of a slab of rows, from counts to slices, with what is held of its part; measured at 1024 columns and 1571 views.
-_BYTES_PER_PIXEL = 80
 # What an allocator holds beyond what is asked of it.
 _ALLOCATED = 1.6
-# What is read at once: a file of packed frames is unpacked whole for each part.
-_PART_SLABS = 4
+# Memory for each pixel of line integrals of what is read at once: a file of packed frames is unpacked whole for each
+# part. By whatever method, so that parts stay the same.
+_PART_BYTES_PER_PIXEL = 80
+_PART_SHARE = 4
 # How far beside the middle an instrument may image its axis.
 _ALIGNED_SHARE = 0.1
 
@@ -75,12 +75,16 @@ class ReconstructionSpec(Spec):
         rows = parts[-1][1] - parts[0][0]
         most = max(end - first for first, end in parts)
         slab = min(most, slab_rows(self, shape))
+        working = self.method.working_bytes(slab, max(columns, side or 0))
         # Counts of a part with its halo are read at once, as 16 bit and float32; a slab of it is worked on.
         band = 6 * views * (most + 4) * columns
         return Cost(
             disk_bytes=rows * slice_bytes + sixteen_bit * rows * slice_bytes // 2,
             scratch_bytes=rows * slice_bytes if len(parts) > 1 else 0,
-            memory_bytes=int(_ALLOCATED * (_BYTES_PER_PIXEL * views * slab * columns + band + most * slice_bytes)),
+            memory_bytes=int(
+                _ALLOCATED
+                * (self.method.bytes_per_pixel * views * slab * columns + working + band + most * slice_bytes)
+            ),
         )
 
     def diagnose(
@@ -153,7 +157,7 @@ def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tup
     """
     if 0 in shape:
         raise DataError("the scan is empty: (views, rows, columns)", where="projections", value=shape)
-    return split_rows(spec.rows_of(shape[1]), _PART_SLABS * slab_rows(spec, shape))
+    return split_rows(spec.rows_of(shape[1]), _PART_SHARE * _rows_within(spec, shape, _PART_BYTES_PER_PIXEL))
 
 
 def axis_off(column: float, columns: int) -> RecipeError:
@@ -167,8 +171,13 @@ def axis_off(column: float, columns: int) -> RecipeError:
 
 
 def slab_rows(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> int:
+    """How many rows of a scan of shape (views, rows, columns) are worked on at once."""
+    return _rows_within(spec, shape, spec.method.bytes_per_pixel)
+
+
+def _rows_within(spec: ReconstructionSpec, shape: tuple[int, int, int], bytes_per_pixel: int) -> int:
     views, _, columns = shape
-    return max(1, int(1e9 * spec.memory_gb / _BYTES_PER_PIXEL) // (views * columns))
+    return max(1, int(1e9 * spec.memory_gb / bytes_per_pixel) // (views * columns))
 
 
 def split_rows(rows: tuple[int, int], size: int) -> tuple[tuple[int, int], ...]:
