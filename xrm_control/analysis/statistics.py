@@ -67,6 +67,16 @@ def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> 
     return np.divide(weights @ values, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
+def moments(
+    values: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation (draws,) of values (n,) by weights (draws, n)."""
+    mean = weighted_mean(values, weights)
+    about = float(values.mean())
+    square = weighted_mean((values - about) ** 2, weights) - (mean - about) ** 2
+    return mean, np.sqrt(np.maximum(square, 0.0))
+
+
 def weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64], q: float) -> NDArray[np.float64]:
     """Quantile q of values (n,) for every row of weights (..., n), interpolated between middles of the weights.
 
