@@ -50,13 +50,8 @@ def pool(particles: Rows, voids: Rows | None, *, seed: int = 1, mosaic: MosaicSi
     mosaic's counts), Wilson's with the effective number for the voided fraction. `voids` is None where nobody looked
     for them. What cannot be computed (a mean of no voids, of a quantity that a core does not measure) is None.
     """
-    kept = _counting(particles)
-    whole = particles.where(kept)
-    border = whole.numbers(Particle.weight)
-    classes, weighting = _classes(whole, mosaic)
-    weights = border if classes is None else classes.weights(border[None])[0]
-    resampling = Resampling.of(whole.texts(Particle.roi), DRAWS, seed) if len(whole) else Resampling.none()
-    found = WeightedRows(whole, border, weights, classes, resampling, seed)
+    found, weighting = weigh(particles, mosaic, seed)
+    whole = found.rows
     internal = None
     if voids is not None:
         known = set(particle_keys(whole))
@@ -64,6 +59,16 @@ def pool(particles: Rows, voids: Rows | None, *, seed: int = 1, mosaic: MosaicSi
         internal = voids.where(held & np.array([kind in INTERNAL for kind in voids.texts(Void.kind)], bool))
     population = _population(len(particles), found, internal).model_copy(update={"weighting": weighting})
     return Pooled(table1(found, internal), population)
+
+
+def weigh(particles: Rows, mosaic: MosaicSizes | None, seed: int) -> tuple[WeightedRows, Weighting | None]:
+    """The whole particles with what they count for, and how that came about."""
+    whole = particles.where(_counting(particles))
+    border = whole.numbers(Particle.weight)
+    classes, weighting = _classes(whole, mosaic)
+    weights = border if classes is None else classes.weights(border[None])[0]
+    resampling = Resampling.of(whole.texts(Particle.roi), DRAWS, seed) if len(whole) else Resampling.none()
+    return WeightedRows(whole, border, weights, classes, resampling, seed), weighting
 
 
 def population_weights(particles: Rows, mosaic: MosaicSizes) -> NDArray[np.float64]:
@@ -153,6 +158,12 @@ def _distribution(values: NDArray[np.float64], found: WeightedRows, chosen: NDAr
 
 
 def _fraction(voided: NDArray[np.bool_], found: WeightedRows) -> Share:
+    share, count = share_of(voided, found)
+    return Share(value=share, interval=_ends(wilson(share, count)), n=len(voided))
+
+
+def share_of(voided: NDArray[np.bool_], found: WeightedRows) -> tuple[float, float]:
+    """The weighted share, and the number of independent trials that it is worth."""
     values, everyone = voided.astype(float), np.ones(len(voided), bool)
     share = float(weighted_mean(values, found.weights))
     count = effective_count(found.weights)
@@ -162,8 +173,7 @@ def _fraction(voided: NDArray[np.bool_], found: WeightedRows) -> Share:
         total, free = float(found.classes.counts.sum()), len(voided) - len(found.classes.counts)
         variance = float((influence**2).sum()) * len(voided) / max(free, 1) + share * (1 - share) / total
         count = min(share * (1 - share) / variance, _MOST_GAIN * count)
-    count /= max(1.0, found.resampling.disagreement(influence))
-    return Share(value=share, interval=_ends(wilson(share, count)), n=len(voided))
+    return share, count / max(1.0, found.resampling.disagreement(influence))
 
 
 def _volume_weighted(found: WeightedRows) -> VolumeWeighted:

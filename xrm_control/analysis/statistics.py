@@ -103,11 +103,16 @@ def interval(samples: NDArray[np.float64]) -> list[float]:
 
 def wilson(share: float, count: float) -> list[float]:
     """Wilson's (1927) 95 % interval of a frequency observed in `count` (possibly effective, fractional) trials."""
+    return list(wilson_bounds(share, count, Z95))
+
+
+def wilson_bounds(share: float, count: float, z: float) -> tuple[float, float]:
+    """The same, so many standard errors wide."""
     if count <= 0:
-        return [0.0, 1.0]
-    centre = (share + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
-    half = Z95 / (1 + Z95**2 / count) * np.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-    return [float(max(centre - half, 0.0)), float(min(centre + half, 1.0))]
+        return 0.0, 1.0
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
 def effective_count(weights: NDArray[np.float64]) -> float:
