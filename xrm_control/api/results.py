@@ -39,7 +39,7 @@ class Found:
 
     @property
     def lot(self) -> LotVerdict | None:
-        """The verdict on the lot; None where the recipe specifies nothing. Raises DataError while there are no results."""
+        """The verdict on the lot; None where the recipe specifies nothing. Raises DataError without results."""
         return self.results.lot
 
     @property

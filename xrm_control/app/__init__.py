@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from xrm_control.app.service import left_behind
     from xrm_control.app.volumes import analyze, reconstruct
     from xrm_control.contracts.lot import LotVerdict
-    from xrm_control.storage.run_folder import RunFolder
     from xrm_control.processing.soundness import Verification
     from xrm_control.storage.records import RunSummary
+    from xrm_control.storage.run_folder import RunFolder
 
 __all__ = [
     "Loaded",
