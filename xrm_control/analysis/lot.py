@@ -145,6 +145,7 @@ def _line(
         if math.isfinite(low) and math.isfinite(high)
         else ((rejecting[0], accepting[1]) if math.isfinite(high) else (accepting[0], rejecting[1]))
     )
+    guard = (float(guard[0]), float(guard[1]))
     base = base.model_copy(update={"value": told.value, "guard": guard})
     why = _in_doubt(quantity, weighting, regions)
     if why:
