@@ -56,7 +56,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("sample: {name: ''}", "must have at least 1 character, got 0"),
     (
         "specification: [{quantity: voided_shares, at_most: 0.2}]",
-        "specification.0.quantity: no such quantity of the population (value 'voided_shares'",
+        "specification.0.quantity: no such quantity of the population (value voided_shares",
     ),
     ("specification: [{quantity: voided_share, at_most: 20}]", "give a share, 0.2 for 20 %"),
     ("specification: [{quantity: Dv50_um, between: [11, 9]}]", "no lot can lie between these limits"),

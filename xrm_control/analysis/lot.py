@@ -78,7 +78,7 @@ def judge_lot(
     regions = len(set(found.rows.texts(Particle.roi)))
     judged = tuple(_line(line, found, weighting, regions, len(lines), scope) for line in lines)
     if doubts:
-        judged = tuple(line.model_copy(update=_withheld(line)) for line in judged)
+        judged = tuple(_withheld(line) for line in judged)
     return LotVerdict(decision=together(judged, tuple(doubts)), lines=judged, doubts=tuple(doubts), regions=regions)
 
 
@@ -171,8 +171,10 @@ def _in_doubt(quantity: Quantity, weighting: Weighting | None, regions: int) -> 
     return weighting.volume_reason if quantity.kind == "volume" else ""
 
 
-def _withheld(line: LotLine) -> dict[str, object]:
-    return {"decision": LotDecision.INCONCLUSIVE, "reason": "the numbers are in doubt", "more_regions": None}
+def _withheld(line: LotLine) -> LotLine:
+    return line.model_copy(
+        update={"decision": LotDecision.INCONCLUSIVE, "reason": "the numbers are in doubt", "more_regions": None}
+    )
 
 
 def _more(value: float, guard: tuple[float, float], limits: tuple[float, float], regions: int) -> int | None:
