@@ -16,8 +16,8 @@ from xrm_control.contracts.tables import PLANES, Particle
 Z95 = 1.959964
 # Standard deviation of the range of eight equal normal variables, in their sigma.
 RANGE_SIGMA_8 = 0.820
-# Of the floor: drawn, from a blur and a noise that are measured themselves.
-FLOOR_RELATIVE_U = 0.1
+# Of the floor: drawn, from a blur and a noise that are measured themselves, and with the grid where it lies.
+FLOOR_RELATIVE_U = 0.2
 
 
 class Roughness(Metric):
