@@ -139,12 +139,11 @@ def _line(
         decision = LotDecision.REJECT
     elif accepting[1] <= high and accepting[0] >= low:
         decision = LotDecision.ACCEPT
-    # Against an upper limit the lower bound rejects and the upper one accepts; where there are two, the wider ones.
-    guard = (
-        (min(rejecting[0], accepting[0]), max(rejecting[1], accepting[1]))
-        if math.isfinite(low) and math.isfinite(high)
-        else ((rejecting[0], accepting[1]) if math.isfinite(high) else (accepting[0], rejecting[1]))
-    )
+    # Against an upper limit the lower bound rejects and the upper one accepts; between two, those that may decide.
+    if math.isfinite(low) and math.isfinite(high):
+        guard = accepting if low < told.value < high else rejecting
+    else:
+        guard = (rejecting[0], accepting[1]) if math.isfinite(high) else (accepting[0], rejecting[1])
     guard = (float(guard[0]), float(guard[1]))
     base = base.model_copy(update={"value": told.value, "guard": guard})
     why = _in_doubt(quantity, weighting, regions)

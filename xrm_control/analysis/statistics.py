@@ -112,7 +112,8 @@ def wilson_bounds(share: float, count: float, z: float) -> tuple[float, float]:
         return 0.0, 1.0
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    low, high = float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    return (low if share > 0 else 0.0), (high if share < 1 else 1.0)
 
 
 def effective_count(weights: NDArray[np.float64]) -> float:

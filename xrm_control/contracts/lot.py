@@ -37,10 +37,11 @@ class LotLine(Record):
     def text(self) -> str:
         """In a line."""
         value = "not measured" if self.value is None else f"{self.value:.4g}"
+        told = f" ({self.scope})" if self.scope else ""
         between = ""
         if self.guard is not None and None not in self.guard:
             between = f" [{self.guard[0]:.4g}, {self.guard[1]:.4g}]"
-        return f"{self.quantity} {value}{between}, {self.limits}: {self.decision.upper()}: {self.reason}"
+        return f"{self.quantity} {value}{between}, {self.limits}: {self.decision.upper()}: {self.reason}{told}"
 
 
 class LotVerdict(Record):
