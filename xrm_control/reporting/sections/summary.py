@@ -103,15 +103,15 @@ def lot(run: RunData) -> LotView | None:
     rows: list[tuple[str | Cell, ...]] = [
         (
             line.quantity,
+            Cell(line.decision, lot_mark(line.decision)),
             figure(line.value),
             interval(line.guard),
             line.limits,
-            Cell(line.decision, lot_mark(line.decision)),
             f"{line.reason}; {line.scope}" if line.scope else line.reason,
         )
         for line in stated.lines
     ]
-    head = ("quantity", "value", "guard band", "specified", "decision", "why")
+    head = ("quantity", "decision", "value", "guard band", "specified", "why")
     errors = ", ".join(sorted({f"{line.alpha:.0%} and {line.beta:.0%}" for line in stated.lines}))
     caption = (
         f"Error rates declared: a lot just within is rejected, one just beyond is accepted, in {errors} of cases. The "
