@@ -37,7 +37,8 @@ def test_the_floor_is_what_a_perfect_sphere_shows() -> None:
         x, y, z = np.random.default_rng(seed).uniform(-0.25, 0.25, 3)
         volume = render([ball(x, y, z, 5)], fwhm_voxels=2.0, seed=seed)
         row = analyze_volume(volume, VOXEL_UM, AnalysisSpec()).particles[0]
-        fine += [row[f"roughness_{plane}_um"] for plane in PLANES]
+        radii = [[row[f"radius_{plane}_{azimuth:03d}_um"] for azimuth in AZIMUTHS_DEG] for plane in PLANES]
+        fine += list(np.ptp(radii, axis=1))
         coarse += [row[f"roughness_voxel_{plane}_um"] for plane in PLANES]
         floors.append((row["roughness_floor_um"], row["roughness_voxel_floor_um"]))
     assert np.mean(fine) == pytest.approx(0.215, abs=0.05)

@@ -54,6 +54,13 @@ MISTAKES: list[tuple[str, str]] = [
     ("sample: {density: 4.78}", "did you mean 'density_g_cm3' (in g/cm^3)?"),
     ("sample: {strip_width_mm: 0.32}", "0.32 mm is 320 um"),
     ("sample: {name: ''}", "must have at least 1 character, got 0"),
+    (
+        "specification: [{quantity: voided_shares, at_most: 0.2}]",
+        "specification.0.quantity: no such quantity of the population (value voided_shares",
+    ),
+    ("specification: [{quantity: voided_share, at_most: 20}]", "give a share, 0.2 for 20 %"),
+    ("specification: [{quantity: Dv50_um, between: [11, 9]}]", "no lot can lie between these limits"),
+    ("specification: [{quantity: Dv50_um}]", "give at_most, at_least, or between: [lower, upper]"),
     ("mosaic: {columns: 0}", "mosaic.columns: must be at least 1, got 0"),
     ("mosaic: {overlap_percent: 60}", "must be at most 50 percent, got 60"),
     ("reconstruction: {method: fbp}", "write {kind: fbp}"),

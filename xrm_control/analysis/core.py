@@ -18,7 +18,7 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
-from xrm_control.analysis.metric import Metric
+from xrm_control.analysis.metric import Metric, with_u
 from xrm_control.analysis.particles import BORDER_VOXELS, make_crops, with_blur
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.segmentation import isolate, label_particles
@@ -215,23 +215,20 @@ def _void_rows(crops: list[ParticleCrop]) -> list[Row]:
     rows: list[Row] = []
     for crop in crops:
         for void in crop.void_measures:
-            volume, area = void.volume_um3.value, void.surface_area_um2
-            x, y, z = void.centre_um
             rows.append(
                 {
                     Void.void_id.name: len(rows) + 1,
                     Void.particle_id.name: crop.particle_id,
                     Void.roi.name: crop.roi,
-                    Void.x_um.name: x,
-                    Void.y_um.name: y,
-                    Void.z_um.name: z,
-                    Void.volume_um3.name: volume,
-                    Void.surface_area_um2.name: area,
-                    Void.sphericity.name: float(np.pi ** (1 / 3) * (6 * volume) ** (2 / 3) / area),
-                    Void.surface_to_volume_per_um.name: area / volume,
-                    Void.equivalent_diameter_um.name: float((6 * volume / np.pi) ** (1 / 3)),
                     Void.kind.name: void.kind,
-                    Void.volume_um3_u.name: void.volume_um3.u,
+                    **with_u(Void.x_um, void.centre_um[0]),
+                    **with_u(Void.y_um, void.centre_um[1]),
+                    **with_u(Void.z_um, void.centre_um[2]),
+                    **with_u(Void.volume_um3, void.volume_um3),
+                    **with_u(Void.surface_area_um2, void.surface_area_um2),
+                    **with_u(Void.sphericity, void.sphericity),
+                    **with_u(Void.surface_to_volume_per_um, void.surface_to_volume_per_um),
+                    **with_u(Void.equivalent_diameter_um, void.equivalent_diameter_um),
                     Void.volume_voxels_um3.name: void.voxels * crop.voxel_um**3,
                     Void.surface_faces_um2.name: void.faces_um2,
                 }

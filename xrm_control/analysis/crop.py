@@ -4,38 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.analysis.greyvolume import BoxLevels, PartialVolume, expected_share, particle_shares, void_volume
+from xrm_control.analysis.greyvolume import BoxLevels, PartialVolume, expected_share, particle_shares
+from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.rays import RayRadii, measure_radii
-from xrm_control.analysis.surfaces import crofton_area, face_area
+from xrm_control.analysis.surfaces import face_area, smooth_area
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
+from xrm_control.analysis.void_measures import VoidBox, VoidMeasure, measure_void
 from xrm_control.analysis.voids import VoidLabels, void_zones
 
 CROFTON_SCATTER_VOXELS = 0.12
 SURFACE_SMOOTHING_VOXELS = 0.8
-
-
-class Measured(NamedTuple):
-    """A value and its standard uncertainty, in the same unit."""
-
-    value: float
-    u: float
-
-
-@dataclass(frozen=True)
-class VoidMeasure:
-    """One void, in um. Centre in the volume frame; voxels: count at the threshold; faces_um2: its voxel faces."""
-
-    kind: str
-    centre_um: tuple[float, float, float]
-    volume_um3: Measured
-    surface_area_um2: float
-    voxels: int
-    faces_um2: float
 
 
 @dataclass(frozen=True)
@@ -128,7 +110,7 @@ class ParticleCrop:
         if np.count_nonzero(smooth) < self.voxels / 2:
             smooth = self.envelope
         counted_um3 = np.count_nonzero(smooth) * self.voxel_um**3
-        value = crofton_area(smooth) * self.voxel_um**2 * (volume.value / counted_um3) ** (2 / 3)
+        value = smooth_area(smooth) * self.voxel_um**2 * (volume.value / counted_um3) ** (2 / 3)
         radius = (3 * self.voxels / (4 * np.pi)) ** (1 / 3)
         relative = np.hypot(2 / 3 * volume.u / volume.value, CROFTON_SCATTER_VOXELS / radius)
         return Measured(float(value), float(value * relative))
@@ -165,19 +147,22 @@ class ParticleCrop:
             return ()
         zones = void_zones(self.voids.labels, self.envelope, self.reach_voxels)
         expected = expected_share(self.envelope, self.blur_voxels)
+        z, y, x = ((o - c) * self.voxel_um for o, c in zip(self.origin, self.centre_voxel, strict=True))
         found = []
         for label, kind in enumerate(self.voids.kinds, start=1):
             mask = self.voids.labels == label
-            voxels = int(np.count_nonzero(mask))
-            if not voxels:
+            if not mask.any():
                 continue
-            near = zones == label
-            value, u = void_volume(self.grey[near], expected[near], self.levels)
-            value = max(value, 0.5 * voxels)
-            index = np.array([axis.mean() for axis in np.nonzero(mask)]) + self.origin
-            z, y, x = (index - self.centre_voxel) * self.voxel_um
-            volume = Measured(value * self.voxel_um**3, u * self.voxel_um**3)
-            area = crofton_area(mask) * (value / voxels) ** (2 / 3) * self.voxel_um**2
-            faces = face_area(mask) * self.voxel_um**2
-            found.append(VoidMeasure(kind, (float(x), float(y), float(z)), volume, area, voxels, faces))
+            box = VoidBox(
+                grey=self.grey,
+                expected=expected,
+                mask=mask,
+                zone=zones == label,
+                levels=self.levels,
+                blur_voxels=self.blur_voxels,
+                voxel_um=self.voxel_um,
+                voxel_relative_u=self.voxel_relative_u,
+                origin_um=(x, y, z),
+            )
+            found.append(measure_void(box, kind))
         return tuple(sorted(found, key=lambda void: -void.volume_um3.value))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
-from xrm_control.analysis.crop import Measured, ParticleCrop
+from xrm_control.analysis.crop import ParticleCrop
+from xrm_control.analysis.measured import Measured
 from xrm_control.contracts.column import Column, uncertainty
 from xrm_control.core.errors import AnalysisError
 from xrm_control.core.family import Family

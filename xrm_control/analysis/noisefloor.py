@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.rays import edge_profile, measure_radii
+from xrm_control.analysis.void_measures import grey_blur_voxels
 
 OFFSETS = np.arange(-3, 3.01, 0.25)
-DRAWS = 6
+DRAWS = 8
 SIZES = 4
 
 
@@ -50,15 +51,17 @@ def noise_floor(
     """Roughness (max - min over 8 azimuths) of perfect spheres, in voxels: (n, 2), sub-voxel and voxel rays.
 
     Monte Carlo on a few radii between the extremes, interpolated. relative_noise: noise / contrast; lag1: the noise's
-    autocorrelation one voxel away (modelled as Gaussian).
+    autocorrelation one voxel away (modelled as Gaussian). blur_voxels: as `edge_blur_voxels` finds it.
     """
     rng = np.random.default_rng(seed)
+    blur_voxels = grey_blur_voxels(blur_voxels)
     sizes = np.unique(np.linspace(radii_voxels.min(), radii_voxels.max(), SIZES))
     floors = np.array([_floor_of(float(size), blur_voxels, relative_noise, lag1, rng) for size in sizes])
     return np.column_stack([np.interp(radii_voxels, sizes, floors[:, column]) for column in (0, 1)])
 
 
 def _floor_of(radius: float, blur: float, noise: float, lag1: float, rng: np.random.Generator) -> tuple[float, float]:
+    import cc3d
     from scipy import ndimage, special
 
     half = math.ceil(radius + 3 * blur) + 2
@@ -72,8 +75,11 @@ def _floor_of(radius: float, blur: float, noise: float, lag1: float, rng: np.ran
         if smooth:
             grain = ndimage.gaussian_filter(grain, smooth)
         grey = (grey + grain * (noise / max(float(grain.std()), 1e-9))).astype(np.float32)
-        mask = (grey > 0.5) & (distance < radius + 3 * blur)
-        found = measure_radii(grey, mask, np.array([axis.mean() for axis in np.nonzero(mask)]), 0.5)
+        # From the sphere's own centre: a particle's grey-weighted centroid is as good as that. Of its mask the largest
+        # part, as of a particle's.
+        parts = cc3d.connected_components((grey > 0.5) & (distance < radius + 3 * blur), connectivity=6)
+        parts = np.asarray(parts)
+        found = measure_radii(grey, parts == parts[half, half, half], centre, 0.5)
         fine.append(np.ptp(found.voxels, axis=1).mean())
         coarse.append(np.ptp(found.walked, axis=1).mean())
     return float(np.mean(fine)), float(np.mean(coarse))

@@ -12,12 +12,13 @@ from xrm_control.analysis.size_classes import MosaicSizes, SizeClasses, size_cla
 from xrm_control.analysis.statistics import (
     Resampling,
     effective_count,
-    interval,
+    moments,
     weighted_mean,
     weighted_quantile,
     wilson,
 )
 from xrm_control.analysis.table1 import host_keys, particle_keys, table1, voided_of
+from xrm_control.analysis.weighted_rows import WeightedRows, bootstrap_interval
 from xrm_control.contracts.document import Interval
 from xrm_control.contracts.population import Distribution, Population, Share, VolumeWeighted, Weighting
 from xrm_control.contracts.rows import Rows
@@ -25,6 +26,7 @@ from xrm_control.contracts.table1 import Table1
 from xrm_control.contracts.tables import INTERNAL, Particle, Void, quantities
 
 DRAWS = 500
+QUANTILES = {"d10": 0.1, "d50": 0.5, "d90": 0.9}
 _MOST_GAIN = 1.25
 """Of the effective number of particles of a share, by what the size classes tell of it."""
 
@@ -39,34 +41,6 @@ class Pooled:
     population: Population
 
 
-@dataclass(frozen=True)
-class _Weighted:
-    """Whole particles and what they count for. border (n,): weights without the mosaic; weights (n,): those that
-    count; classes: None where that is the same.
-    """
-
-    rows: Rows
-    border: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    classes: SizeClasses | None
-    resampling: Resampling
-    seed: int
-
-    def drawn(self, values: NDArray[np.float64], use: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Bootstrap weights (draws, n) for a mean of values (n,) over those that are of `use` (n,)."""
-        base = self.resampling.counts(self.influence(values, use)) * self.border
-        return base if self.classes is None else self.classes.redrawn(base, self.seed)
-
-    def influence(self, values: NDArray[np.float64], use: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """What each particle (n,) adds to a weighted mean, less the mean of its size class."""
-        weights = np.where(use, self.weights, 0.0)
-        member = np.zeros(len(values), np.int64) if self.classes is None else self.classes.member
-        known = np.where(use, values, 0.0)
-        total = np.bincount(member, weights=weights)
-        means = np.bincount(member, weights=weights * known) / np.maximum(total, 1e-300)
-        return weights * (known - means[member]) / max(float(weights.sum()), 1e-300)
-
-
 def pool(particles: Rows, voids: Rows | None, *, seed: int = 1, mosaic: MosaicSizes | None = None) -> Pooled:
     """Table 1 and population statistics of particles.csv and voids.csv, of one or more ROIs.
 
@@ -76,20 +50,25 @@ def pool(particles: Rows, voids: Rows | None, *, seed: int = 1, mosaic: MosaicSi
     mosaic's counts), Wilson's with the effective number for the voided fraction. `voids` is None where nobody looked
     for them. What cannot be computed (a mean of no voids, of a quantity that a core does not measure) is None.
     """
-    kept = _counting(particles)
-    whole = particles.where(kept)
-    border = whole.numbers(Particle.weight)
-    classes, weighting = _classes(whole, mosaic)
-    weights = border if classes is None else classes.weights(border[None])[0]
-    resampling = Resampling.of(whole.texts(Particle.roi), DRAWS, seed) if len(whole) else Resampling.none()
-    found = _Weighted(whole, border, weights, classes, resampling, seed)
+    found, weighting = weigh(particles, mosaic, seed)
+    whole = found.rows
     internal = None
     if voids is not None:
         known = set(particle_keys(whole))
         held = np.array([key in known for key in host_keys(voids)], bool)
         internal = voids.where(held & np.array([kind in INTERNAL for kind in voids.texts(Void.kind)], bool))
     population = _population(len(particles), found, internal).model_copy(update={"weighting": weighting})
-    return Pooled(table1(whole, internal, weights), population)
+    return Pooled(table1(found, internal), population)
+
+
+def weigh(particles: Rows, mosaic: MosaicSizes | None, seed: int) -> tuple[WeightedRows, Weighting | None]:
+    """The whole particles with what they count for, and how that came about."""
+    whole = particles.where(_counting(particles))
+    border = whole.numbers(Particle.weight)
+    classes, weighting = _classes(whole, mosaic)
+    weights = border if classes is None else classes.weights(border[None])[0]
+    resampling = Resampling.of(whole.texts(Particle.roi), DRAWS, seed) if len(whole) else Resampling.none()
+    return WeightedRows(whole, border, weights, classes, resampling, seed), weighting
 
 
 def population_weights(particles: Rows, mosaic: MosaicSizes) -> NDArray[np.float64]:
@@ -121,7 +100,7 @@ def _classes(whole: Rows, mosaic: MosaicSizes | None) -> tuple[SizeClasses | Non
     )
 
 
-def _population(n_particles: int, found: _Weighted, internal: Rows | None) -> Population:
+def _population(n_particles: int, found: WeightedRows, internal: Rows | None) -> Population:
     n_voids = None if internal is None else len(internal)
     whole = found.rows
     if not len(whole):
@@ -143,33 +122,48 @@ def _population(n_particles: int, found: _Weighted, internal: Rows | None) -> Po
     )
 
 
-def _distribution(values: NDArray[np.float64], found: _Weighted, chosen: NDArray[np.bool_]) -> Distribution:
+def _distribution(values: NDArray[np.float64], found: WeightedRows, chosen: NDArray[np.bool_]) -> Distribution:
     use = chosen & np.isfinite(values)
     if not use.any():
         return Distribution(n=0)
     redrawn = found.drawn(values, use)[:, use]
     values, weights = values[use], found.weights[use]
-    mean = float(weighted_mean(values, weights))
-    d10, d50, d90 = (float(weighted_quantile(values, weights, q)) for q in (0.1, 0.5, 0.9))
-    sigma_ln = None
+    n = len(values)
+    mean, spread = moments(values, weights[None])
+    quantiles = {name: float(weighted_quantile(values, weights, q)) for name, q in QUANTILES.items()}
+    ends = {
+        f"{name}_interval": bootstrap_interval(weighted_quantile(values, redrawn, QUANTILES[name]), quantile, n)
+        for name, quantile in quantiles.items()
+    }
+    means, spreads = moments(values, redrawn)
+    logs: dict[str, float | Interval | None] = {}
     if np.all(values > 0):
-        logs = np.log(values)
-        sigma_ln = float(np.sqrt(weighted_mean((logs - weighted_mean(logs, weights)) ** 2, weights)))
-    return Distribution(
-        n=len(values),
-        mean=mean,
-        mean_interval=_ends(interval(weighted_mean(values, redrawn))),
-        standard_deviation=float(np.sqrt(weighted_mean((values - mean) ** 2, weights))),
-        median=d50,
-        median_interval=_ends(interval(weighted_quantile(values, redrawn, 0.5))),
-        d10=d10,
-        d50=d50,
-        d90=d90,
-        sigma_ln=sigma_ln,
+        sigma_ln = float(moments(np.log(values), weights[None])[1][0])
+        redrawn_ln = moments(np.log(values), redrawn)[1]
+        logs = {"sigma_ln": sigma_ln, "sigma_ln_interval": bootstrap_interval(redrawn_ln, sigma_ln, n)}
+    return Distribution.model_validate(
+        {
+            "n": n,
+            "mean": float(mean[0]),
+            "mean_interval": bootstrap_interval(means, float(mean[0]), n),
+            "standard_deviation": float(spread[0]),
+            "standard_deviation_interval": bootstrap_interval(spreads, float(spread[0]), n),
+            "median": quantiles["d50"],
+            "median_interval": ends.pop("d50_interval"),
+            **quantiles,
+            **ends,
+            **logs,
+        }
     )
 
 
-def _fraction(voided: NDArray[np.bool_], found: _Weighted) -> Share:
+def _fraction(voided: NDArray[np.bool_], found: WeightedRows) -> Share:
+    share, count = share_of(voided, found)
+    return Share(value=share, interval=_ends(wilson(share, count)), n=len(voided))
+
+
+def share_of(voided: NDArray[np.bool_], found: WeightedRows) -> tuple[float, float]:
+    """The weighted share, and the number of independent trials that it is worth."""
     values, everyone = voided.astype(float), np.ones(len(voided), bool)
     share = float(weighted_mean(values, found.weights))
     count = effective_count(found.weights)
@@ -179,19 +173,22 @@ def _fraction(voided: NDArray[np.bool_], found: _Weighted) -> Share:
         total, free = float(found.classes.counts.sum()), len(voided) - len(found.classes.counts)
         variance = float((influence**2).sum()) * len(voided) / max(free, 1) + share * (1 - share) / total
         count = min(share * (1 - share) / variance, _MOST_GAIN * count)
-    count /= max(1.0, found.resampling.disagreement(influence))
-    return Share(value=share, interval=_ends(wilson(share, count)), n=len(voided))
+    return share, count / max(1.0, found.resampling.disagreement(influence))
 
 
-def _volume_weighted(found: _Weighted) -> VolumeWeighted:
+def _volume_weighted(found: WeightedRows) -> VolumeWeighted:
     """Dv10, Dv50, Dv90 (ISO 9276-2): diameters below which 10, 50, 90 % of the particles' volume lies."""
     diameters = found.rows.numbers(Particle.equivalent_diameter_um)
     volumes = found.rows.numbers(Particle.volume_um3)
     share = found.weights * volumes
-    d10, d50, d90 = (float(weighted_quantile(diameters, share, q)) for q in (0.1, 0.5, 0.9))
     redrawn = found.drawn(diameters, np.ones(len(diameters), bool)) * volumes
-    ends = _ends(interval(weighted_quantile(diameters, redrawn, 0.5)))
-    return VolumeWeighted(n=len(diameters), d10=d10, d50=d50, d90=d90, d50_interval=ends)
+    told: dict[str, float | Interval | None] = {}
+    # The volume is in few particles: as many as count, and not as many as there are.
+    count = max(2, int(effective_count(share)))
+    for name, q in QUANTILES.items():
+        told[name] = value = float(weighted_quantile(diameters, share, q))
+        told[f"{name}_interval"] = bootstrap_interval(weighted_quantile(diameters, redrawn, q), value, count)
+    return VolumeWeighted.model_validate({"n": len(diameters), **told})
 
 
 def _ends(bounds: list[float]) -> Interval:

@@ -67,6 +67,16 @@ def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> 
     return np.divide(weights @ values, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
+def moments(
+    values: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation (draws,) of values (n,) by weights (draws, n)."""
+    mean = weighted_mean(values, weights)
+    about = float(values.mean())
+    square = weighted_mean((values - about) ** 2, weights) - (mean - about) ** 2
+    return mean, np.sqrt(np.maximum(square, 0.0))
+
+
 def weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64], q: float) -> NDArray[np.float64]:
     """Quantile q of values (n,) for every row of weights (..., n), interpolated between middles of the weights.
 
@@ -93,11 +103,17 @@ def interval(samples: NDArray[np.float64]) -> list[float]:
 
 def wilson(share: float, count: float) -> list[float]:
     """Wilson's (1927) 95 % interval of a frequency observed in `count` (possibly effective, fractional) trials."""
+    return list(wilson_bounds(share, count, Z95))
+
+
+def wilson_bounds(share: float, count: float, z: float) -> tuple[float, float]:
+    """The same, so many standard errors wide."""
     if count <= 0:
-        return [0.0, 1.0]
-    centre = (share + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
-    half = Z95 / (1 + Z95**2 / count) * np.sqrt(share * (1 - share) / count + Z95**2 / (4 * count**2))
-    return [float(max(centre - half, 0.0)), float(min(centre + half, 1.0))]
+        return 0.0, 1.0
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    low, high = float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    return (low if share > 0 else 0.0), (high if share < 1 else 1.0)
 
 
 def effective_count(weights: NDArray[np.float64]) -> float:

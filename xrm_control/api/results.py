@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from xrm_control import app
 from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.contracts.commands import Abort, Add, Continue, Order, Pause, Skip, Stop
+from xrm_control.contracts.lot import LotVerdict
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.states import Verdict
 from xrm_control.exports.writing import ExportedFile
@@ -35,6 +36,11 @@ class Found:
     def complete(self) -> bool:
         """Whether nothing is missing and no region was set aside. Raises DataError while there are no results."""
         return self.results.verdict.status is Verdict.COMPLETE
+
+    @property
+    def lot(self) -> LotVerdict | None:
+        """The verdict on the lot; None where the recipe specifies nothing. Raises DataError without results."""
+        return self.results.lot
 
     @property
     def particles(self) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xrm_control.app.aligned import findings
 from xrm_control.app.recipes import Loaded, check, load, plan, trade_off
 from xrm_control.core.clock import utc_now
+from xrm_control.core.errors import DataError
 from xrm_control.core.findings import Finding
 from xrm_control.core.lazy import lazy
 from xrm_control.recipe.document import Recipe
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from xrm_control.app.runs import pace, resume, run
     from xrm_control.app.service import left_behind
     from xrm_control.app.volumes import analyze, reconstruct
+    from xrm_control.contracts.lot import LotVerdict
     from xrm_control.processing.soundness import Verification
     from xrm_control.storage.records import RunSummary
+    from xrm_control.storage.run_folder import RunFolder
 
 __all__ = [
     "Loaded",
@@ -83,7 +86,19 @@ def status(path: Path) -> RunSummary:
     summary, folder = glance(path), RunFolder.open(path)
     with JournalReader.open(folder.journal) as journal:
         odd = tuple(f"{one.t_s:.0f} s: {one.text}" for one in incidents(journal))
-        return replace(summary, outcomes=outcomes(folder, journal), incidents=odd)
+        return replace(summary, outcomes=outcomes(folder, journal), incidents=odd, lot=_lot(folder))
+
+
+def _lot(folder: RunFolder) -> LotVerdict | None:
+    """The verdict on the lot, where results.json has one; a file that cannot be used is told of by `verify`."""
+    from xrm_control.contracts.results import RESULTS
+
+    if not folder.results.is_file():
+        return None
+    try:
+        return RESULTS.read(folder.results).lot
+    except DataError:
+        return None
 
 
 def glance(path: Path) -> RunSummary:

@@ -247,6 +247,8 @@ def _told(outcome: app.Outcome, json_: bool) -> NoReturn:
 
 
 def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
+    from xrm_control.reporting.lot import lot_lines
+
     times, counts, verdict = results.instrument_times, results.counts, results.verdict
     scans = ", ".join(f"{seconds:.0f}" for seconds in times.scan_s.values())
     mosaic_s = "no" if times.mosaic_s is None else f"{times.mosaic_s:.1f}"
@@ -265,6 +267,9 @@ def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
     _out.print(f"report   {folder / 'report.html'}")
     if stopped:
         _out.print(f"stopped  `xrm continue {folder}` goes on with it")
+    if results.lot is not None:
+        for at, line in enumerate(lot_lines(results.lot)):
+            _out.print(f"{'lot' if not at else '':8} {line}", markup=False)
     _out.print(f"verdict  {commands.in_words(verdict)}")
 
 

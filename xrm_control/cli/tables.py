@@ -13,6 +13,7 @@ from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.plan import Plan
 from xrm_control.core.states import RunState
 from xrm_control.recipe.planning import TradeOff
+from xrm_control.reporting.lot import lot_lines
 from xrm_control.storage.records import RunSummary
 
 _INCIDENTS_SHOWN = 8
@@ -104,7 +105,13 @@ def status_table(summary: RunSummary) -> Table:
 
 def status_view(summary: RunSummary) -> Group:
     """The tables, and whether the run lives."""
-    return Group(status_table(summary), outcome_table(summary), *incident_lines(summary), life(summary))
+    return Group(
+        status_table(summary), outcome_table(summary), *incident_lines(summary), *_lot_lines(summary), life(summary)
+    )
+
+
+def _lot_lines(summary: RunSummary) -> list[Text]:
+    return [] if summary.lot is None else [Text(f"lot {line}") for line in lot_lines(summary.lot)]
 
 
 def incident_lines(summary: RunSummary) -> list[Text]:

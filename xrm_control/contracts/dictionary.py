@@ -37,7 +37,7 @@ def page() -> str:
         *_columns(VOID_COLUMNS),
         "\n## Population statistics in results.json\n",
         "Of each of these columns, by the particles' weights: n, mean, standard deviation, median, D10, D50, D90, σ\n"
-        "of the logarithm; mean and median with 95 % intervals.\n",
+        "of the logarithm, each with its 95 % interval.\n",
         *_quantities(),
         "",
         *_fields(Population, [name for name in Population.model_fields if name != "quantities"]),

@@ -19,12 +19,16 @@ class Distribution(Record):
     mean: Figure = None
     mean_interval: Interval | None = None
     standard_deviation: Figure = None
+    standard_deviation_interval: Interval | None = None
     median: Figure = None
     median_interval: Interval | None = None
     d10: Figure = None
+    d10_interval: Interval | None = None
     d50: Figure = None
     d90: Figure = None
+    d90_interval: Interval | None = None
     sigma_ln: Figure = None
+    sigma_ln_interval: Interval | None = None
 
 
 class Share(Record):
@@ -42,7 +46,9 @@ class VolumeWeighted(Record):
     d10: Figure
     d50: Figure
     d90: Figure
-    d50_interval: Interval
+    d50_interval: Interval | None = None
+    d10_interval: Interval | None = None
+    d90_interval: Interval | None = None
 
 
 class Weighting(Record):

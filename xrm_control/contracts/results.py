@@ -7,6 +7,7 @@ from pydantic import AliasChoices, Field, field_validator
 from xrm_control.contracts.document import Document, JsonFile, Record
 from xrm_control.contracts.expectation import ExpectedParticles
 from xrm_control.contracts.handoff import RecipeReference
+from xrm_control.contracts.lot import LotVerdict
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.population import Population
 from xrm_control.contracts.quality import QualityMetrics
@@ -120,7 +121,7 @@ class RunResults(Measured):
     which it was gone on with; incidents: holds, conditions and policies, in order of time; frames: outcomes of all
     planned ones, by kind; chain: of the journal that was summed up, None where it is of a version without one;
     expectations: particles that the mosaic promised of each region against those found, none in runs of before there
-    was one; reanalysis: None for what the run itself found out."""
+    was one; reanalysis: None for what the run itself found out; lot: None where the recipe has no specification."""
 
     run: str
     recipe_name: str
@@ -140,6 +141,7 @@ class RunResults(Measured):
     expectations: tuple[ExpectedParticles, ...] = ()
     chain: ChainMark | None = None
     reanalysis: ReanalysisNote | None = None
+    lot: LotVerdict | None = None
 
 
 RESULTS = JsonFile("results.json", RunResults)

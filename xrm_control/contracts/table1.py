@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from xrm_control.contracts.document import Figure, Record
+from xrm_control.contracts.document import Figure, Interval, Record
 
 
 class Table1Cells(Record):
@@ -17,8 +17,20 @@ class Table1Cells(Record):
     equivalent_diameter_um: Figure
 
 
+class Table1Intervals(Record):
+    """95 % intervals of `Table1Cells`; None where there is none to state."""
+
+    volume_um3: Interval | None = None
+    surface_area_um2: Interval | None = None
+    sphericity: Interval | None = None
+    surface_to_volume_per_um: Interval | None = None
+    equivalent_diameter_um: Interval | None = None
+
+
 class Table1Convention(Record):
-    """The table in one convention; n_voids: None where nobody looked for voids."""
+    """The table in one convention; n_voids: None where nobody looked for voids. Intervals are 95 %: None in the paper's
+    own values, and in results of before they were stated.
+    """
 
     particle: Table1Cells
     void: Table1Cells
@@ -26,6 +38,10 @@ class Table1Convention(Record):
     voided_particles_percent: Figure
     n_particles: int | None
     n_voids: int | None
+    particle_intervals: Table1Intervals | None = None
+    void_intervals: Table1Intervals | None = None
+    dead_volume_percent_interval: Interval | None = None
+    voided_particles_percent_interval: Interval | None = None
 
     @property
     def net_dead_volume_percent(self) -> float | None:

@@ -90,7 +90,8 @@ class Particle:
         plane: _whole(
             f"roughness_{plane}_um",
             f"roughness {plane}",
-            f"largest minus smallest of the 8 radii in the plane {plane}",
+            f"largest minus smallest of the 8 radii in the plane {plane}, less its floor in quadrature; below 0: less"
+            " than the floor, as half of all perfect spheres are, so that means hold",
             f"{_ROUGHNESS}: sub-voxel rays",
         )
         for plane in PLANES
@@ -219,7 +220,9 @@ class Void:
     z_um: Final = _place("z", "void")
     volume_um3: Final = _required(_number("volume_um3", "volume", "volume of the void", f"{_CORE}: {_GREY}"))
     surface_area_um2: Final = _number("surface_area_um2", "surface area", "area of the void", f"{_CORE}: {_CROFTON}")
-    sphericity: Final = _number("sphericity", "sphericity", "Wadell; not clipped", _CORE)
+    sphericity: Final = _number(
+        "sphericity", "sphericity", "Wadell; at most 1, as no body has less area than the ball of its volume", _CORE
+    )
     surface_to_volume_per_um: Final = _number(
         "surface_to_volume_per_um", "surface to volume", "surface area over volume", _CORE
     )
@@ -235,7 +238,6 @@ class Void:
         choices=("closed", "ambiguous", "open"),
         required=True,
     )
-    volume_um3_u: Final = uncertainty(volume_um3)
     volume_voxels_um3: Final = _number("volume_voxels_um3", "volume in voxels", "by counting voxels", _CORE)
     surface_faces_um2: Final = _number("surface_faces_um2", "area of faces", "by voxel faces", _CORE)
 
@@ -267,10 +269,14 @@ PARTICLE_DETAILS: Final[tuple[Column, ...]] = (
 )
 """What follows them."""
 
+_VOID_MEASURED: Final = (
+    *(Void.x_um, Void.y_um, Void.z_um, Void.volume_um3, Void.surface_area_um2, Void.sphericity),
+    *(Void.surface_to_volume_per_um, Void.equivalent_diameter_um),
+)
+
 VOID_COLUMNS: Final[tuple[Column, ...]] = (
-    *(Void.void_id, Void.particle_id, Void.roi, Void.x_um, Void.y_um, Void.z_um, Void.volume_um3),
-    *(Void.surface_area_um2, Void.sphericity, Void.surface_to_volume_per_um, Void.equivalent_diameter_um, Void.kind),
-    *(Void.volume_um3_u, Void.volume_voxels_um3, Void.surface_faces_um2),
+    *(Void.void_id, Void.particle_id, Void.roi, *_VOID_MEASURED, Void.kind),
+    *(*(uncertainty(column) for column in _VOID_MEASURED), Void.volume_voxels_um3, Void.surface_faces_um2),
 )
 
 

@@ -18,6 +18,7 @@ from xrm_control.core.states import FrameKind, Verdict
 from xrm_control.processing.achieved import achieved, judge, pauses
 from xrm_control.processing.expectation import expectations
 from xrm_control.processing.incidents import incidents
+from xrm_control.processing.lot import lot_verdict
 from xrm_control.processing.measured import compare_with_truth, read_measured, write_run_tables
 from xrm_control.processing.mosaic_sizes import mosaic_sizes
 from xrm_control.processing.outcomes import outcomes
@@ -58,7 +59,8 @@ def sum_up(
         for roi, fate in frames.items()
         if roi
     }  # fmt: skip
-    pooled = pool(particles, voids, seed=recipe.analysis.seed, mosaic=mosaic_sizes(folder))
+    mosaic = mosaic_sizes(folder)
+    pooled = pool(particles, voids, seed=recipe.analysis.seed, mosaic=mosaic)
     camera, binning = recipe.instrument.describe().camera, recipe.scan.binning
     return RunResults(
         run=record.name,
@@ -97,6 +99,7 @@ def sum_up(
         incidents=incidents(journal),
         frames=outcomes(folder, journal),
         expectations=expectations(ROIS.read(folder.rois).rois, quality) if folder.rois.is_file() else (),
+        lot=lot_verdict(recipe, particles, quality, tuple(regions), mosaic),
         chain=None if (link := journal.chain_of_facts()) is None else ChainMark(rows=link.rows, sha256=link.sha256),
     )
 

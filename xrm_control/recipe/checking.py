@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from xrm_control.acquisition.conditions import diagnose_conditions
 from xrm_control.acquisition.feasibility import diagnose_mosaic, diagnose_scan
 from xrm_control.acquisition.offset import diagnose_apart
+from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
 from xrm_control.contracts.plan import Plan
+from xrm_control.contracts.specification import diagnose_specification
 from xrm_control.core.diagnostics import Diagnostic, collected
 from xrm_control.core.errors import RecipeError, SafetyRefusal
 from xrm_control.core.states import Level
@@ -94,6 +96,8 @@ def _of_stages(recipe: Recipe, instrument: InstrumentDescription) -> Iterator[Di
     yield from diagnose_clearance(recipe.safety, instrument)
     yield from recipe.retry.diagnose()
     yield from recipe.policies.diagnose()
+    columns = KNOWN_PARTICLE_COLUMNS if recipe.handoff.foreign else recipe.analysis.columns
+    yield from diagnose_specification(recipe.specification, columns)
     yield from diagnose_conditions(recipe.conditions, recipe.instrument.values())
     yield from diagnose_mosaic(recipe.mosaic, recipe.scan, recipe.sample, instrument)
     scan = tuple(diagnose_scan(recipe.scan, instrument, likely_count(recipe)))

@@ -18,6 +18,7 @@ from xrm_control.analysis.spec import AnalysisSpec
 from xrm_control.compute.executor import EXECUTORS, Compute
 from xrm_control.compute.processes import Processes
 from xrm_control.contracts.alignment import Alignment
+from xrm_control.contracts.specification import SpecificationLine
 from xrm_control.core.model import InFile, Spec
 from xrm_control.core.sample import SampleSpec
 from xrm_control.devices.backend import BACKENDS, Backend
@@ -26,7 +27,7 @@ from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.roi.strategy import STRATEGIES, RoiStrategy
 
-_LATER = ("policies", "conditions", "alerts", "alignment")
+_LATER = ("policies", "conditions", "alerts", "alignment", "specification")
 
 
 class OutputSpec(Spec):
@@ -57,6 +58,7 @@ class Recipe(Spec):
     conditions: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
     reconstruction: ReconstructionSpec = ReconstructionSpec()
     analysis: AnalysisSpec = AnalysisSpec()
+    specification: Annotated[tuple[SpecificationLine, ...], Field(max_length=20)] = ()
     handoff: TakerSpec = TakerSpec()
     compute: Annotated[Compute, EXECUTORS] = Processes()
     output: OutputSpec = OutputSpec()

@@ -77,6 +77,12 @@ def interval(bounds: Any, scale: float = 1.0, digits: int = 3) -> str:
     return f"{figure(scale * low, digits)} to {figure(scale * high, digits)}"
 
 
+def with_interval(value: Any, bounds: Any) -> str:
+    """A number and, in brackets, its interval where it has one: `6.4 (6.1 to 6.7)`."""
+    ends = interval(bounds)
+    return figure(value) if ends == MISSING else f"{figure(value)} ({ends})"
+
+
 def duration(seconds: Any) -> str:
     """Seconds as `55.1 s`, `4 min 31 s` or `2 h 05 min`."""
     found = number(seconds)

@@ -16,7 +16,7 @@ from xrm_control.reporting.sections.population import distributions_section, sta
 from xrm_control.reporting.sections.provenance import provenance_section, quality_section
 from xrm_control.reporting.sections.regions import mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
-from xrm_control.reporting.sections.summary import headlines, incidents, pauses, reanalysis, verdict
+from xrm_control.reporting.sections.summary import headlines, incidents, lot, pauses, reanalysis, verdict
 from xrm_control.reporting.sections.trust import evidence_pictures, trust_section
 
 
@@ -60,6 +60,7 @@ def render(run: RunData) -> str:
         pauses=pauses(run),
         incidents=incidents(run),
         reanalysis=reanalysis(run),
+        lot=lot(run),
         headlines=headlines(run),
         problems=run.problems,
         not_measured=run.not_measured,

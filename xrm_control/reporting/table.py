@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from xrm_control.contracts.document import Interval
 from xrm_control.contracts.results import RegionResults, RunResults
-from xrm_control.contracts.table1 import Table1, Table1Cells, Table1Convention
+from xrm_control.contracts.table1 import Table1, Table1Cells, Table1Convention, Table1Intervals
 from xrm_control.reporting import paper
-from xrm_control.reporting.formatting import MISSING, figure
+from xrm_control.reporting.formatting import MISSING, figure, with_interval
 from xrm_control.reporting.weights import weights_line
 
 Value = Callable[[Table1Convention], float | None]
+Ends = Callable[[Table1Convention], Interval | None]
 
 PAPER_CONVENTION = (
     "the paper's convention: every whole particle counts once, with voxel counts and voxel faces; means of V, SA and "
@@ -26,12 +28,12 @@ UNBIASED_CONVENTION = (
 )
 HEADINGS = ("Quantity", "Unit", "Paper (NMC622)", "This run, paper's convention", "This run, unbiased")
 
-_CELLS: tuple[tuple[str, str, Callable[[Table1Cells], float | None]], ...] = (
-    ("volume V", "µm³", lambda cells: cells.volume_um3),
-    ("surface area SA", "µm²", lambda cells: cells.surface_area_um2),
-    ("sphericity ψ", MISSING, lambda cells: cells.sphericity),
-    ("SA:V", "µm⁻¹", lambda cells: cells.surface_to_volume_per_um),
-    ("equivalent diameter dₑ", "µm", lambda cells: cells.equivalent_diameter_um),
+_CELLS = (
+    ("volume V", "µm³", "volume_um3"),
+    ("surface area SA", "µm²", "surface_area_um2"),
+    ("sphericity ψ", MISSING, "sphericity"),
+    ("SA:V", "µm⁻¹", "surface_to_volume_per_um"),
+    ("equivalent diameter dₑ", "µm", "equivalent_diameter_um"),
 )
 
 
@@ -39,7 +41,8 @@ _CELLS: tuple[tuple[str, str, Callable[[Table1Cells], float | None]], ...] = (
 class Table1Row:
     """One quantity: the paper's value, this run's in the paper's and in the unbiased convention; None where absent.
 
-    over: how many the run's value is a mean of; None where nobody looked for them.
+    over: how many the run's value is a mean of; None where nobody looked for them. paper_ends, unbiased_ends: 95 %
+    intervals of the two, None where none is stated.
     """
 
     quantity: str
@@ -48,6 +51,8 @@ class Table1Row:
     paper_convention: float | None
     unbiased: float | None
     over: int | None = 0
+    paper_ends: Interval | None = None
+    unbiased_ends: Interval | None = None
 
     @property
     def measured(self) -> bool:
@@ -58,10 +63,13 @@ class Table1Row:
         """The row as printed, under `HEADINGS`."""
         # The paper's values keep the digits that it prints.
         stated = MISSING if self.paper is None else f"{self.paper:g}"
-        return self.quantity, self.unit, stated, self._own(self.paper_convention), self._own(self.unbiased)
+        own, unbiased = self._own(self.paper_convention, self.paper_ends), self._own(self.unbiased, self.unbiased_ends)
+        return self.quantity, self.unit, stated, own, unbiased
 
-    def _own(self, value: float | None) -> str:
-        return figure(int(value) if value is not None and self.quantity.endswith("counted") else value)
+    def _own(self, value: float | None, ends: Interval | None) -> str:
+        if value is not None and self.quantity.endswith("counted"):
+            return figure(int(value))
+        return with_interval(value, ends)
 
 
 def table1_rows(table: Table1 | None) -> tuple[Table1Row, ...]:
@@ -71,18 +79,40 @@ def table1_rows(table: Table1 | None) -> tuple[Table1Row, ...]:
     n_particles = 0 if unbiased is None else unbiased.n_particles
     n_voids = 0 if unbiased is None else unbiased.n_voids
 
-    def row(name: str, unit: str, over: int | None, value: Value) -> Table1Row:
-        ours = (None, None) if own is None or unbiased is None else (value(own), value(unbiased))
-        return Table1Row(name, unit, value(stated), *ours, over)
+    def row(name: str, unit: str, over: int | None, value: Value, ends: Ends = lambda _: None) -> Table1Row:
+        if own is None or unbiased is None:
+            return Table1Row(name, unit, value(stated), None, None, over)
+        return Table1Row(name, unit, value(stated), value(own), value(unbiased), over, ends(own), ends(unbiased))
 
-    def of(part: Callable[[Table1Convention], Table1Cells], cell: Callable[[Table1Cells], float | None]) -> Value:
-        return lambda convention: cell(part(convention))
+    def of(part: Callable[[Table1Convention], Table1Cells], name: str) -> Value:
+        return lambda convention: getattr(part(convention), name)
+
+    def ends_of(part: Callable[[Table1Convention], Table1Intervals | None], name: str) -> Ends:
+        return lambda convention: getattr(part(convention), name, None)
 
     return (
-        *(row(f"particle {name}", unit, n_particles, of(lambda c: c.particle, cell)) for name, unit, cell in _CELLS),
-        *(row(f"void {name}", unit, n_voids, of(lambda c: c.void, cell)) for name, unit, cell in _CELLS),
-        row("dead volume", "%", n_particles, lambda c: c.dead_volume_percent),
-        row("particles with internal voids", "%", n_particles, lambda c: c.voided_particles_percent),
+        *(
+            row(
+                f"particle {label}",
+                unit,
+                n_particles,
+                of(lambda c: c.particle, name),
+                ends_of(lambda c: c.particle_intervals, name),
+            )
+            for label, unit, name in _CELLS
+        ),
+        *(
+            row(f"void {label}", unit, n_voids, of(lambda c: c.void, name), ends_of(lambda c: c.void_intervals, name))
+            for label, unit, name in _CELLS
+        ),
+        row("dead volume", "%", n_particles, lambda c: c.dead_volume_percent, lambda c: c.dead_volume_percent_interval),
+        row(
+            "particles with internal voids",
+            "%",
+            n_particles,
+            lambda c: c.voided_particles_percent,
+            lambda c: c.voided_particles_percent_interval,
+        ),
         row("particles counted", MISSING, n_particles, lambda c: c.n_particles),
         row("voids counted", MISSING, n_voids, lambda c: c.n_voids),
     )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from xrm_control.contracts.lot import LotVerdict
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND
 from xrm_control.core.frame_id import FrameId
@@ -195,7 +196,8 @@ class RunSummary:
     """What `xrm status` shows; `last_t_s` is the latest instrument time in the journal.
 
     alive: a process carries the run out, `process` is its number; last_sign_utc: when anything was last written;
-    outcomes: of all planned frames, by kind; incidents: what went otherwise than planned, a line each.
+    outcomes: of all planned frames, by kind; incidents: what went otherwise than planned, a line each; lot: the
+    verdict on the lot, None where there is none yet or nothing was specified.
     """
 
     run: RunRecord
@@ -211,6 +213,7 @@ class RunSummary:
     last_sign_utc: str | None = None
     outcomes: dict[str, FrameOutcomes] = field(default_factory=dict[str, FrameOutcomes])
     incidents: tuple[str, ...] = ()
+    lot: LotVerdict | None = None
 
     @property
     def ended(self) -> bool:
@@ -230,4 +233,12 @@ class RunSummary:
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON-able data."""
         told = {kind: one.model_dump() for kind, one in self.outcomes.items()}
-        return {**asdict(self), "outcomes": told, "ended": self.ended, "stopped": self.stopped, "died": self.died}
+        lot = None if self.lot is None else self.lot.model_dump(mode="json")
+        return {
+            **asdict(self),
+            "outcomes": told,
+            "lot": lot,
+            "ended": self.ended,
+            "stopped": self.stopped,
+            "died": self.died,
+        }

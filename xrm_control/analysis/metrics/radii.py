@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
-import numpy as np
-
-from xrm_control.analysis.crop import Measured, ParticleCrop
+from xrm_control.analysis.crop import ParticleCrop
+from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.metric import Metric, columns_with_u, with_u
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.tables import PLANES, Particle
@@ -15,7 +15,8 @@ from xrm_control.contracts.tables import PLANES, Particle
 class Radii(Metric):
     """Mean radius by plane and overall, and each one as `radius_<plane>_<azimuth>_um` (xy: azimuth from x to y).
 
-    u of a plane's mean: one radius's noise over sqrt(8), and the voxel size's. The overall mean is the planes' mean.
+    u of a plane's mean: one radius's noise over sqrt(8), the voxel size's, and noise^2 / blur: as far inwards the noise
+    moves every crossing of a blurred edge. The overall mean is the planes' mean.
     """
 
     kind: Literal["radii"] = "radii"
@@ -30,12 +31,13 @@ class Radii(Metric):
         row: dict[str, float] = {}
         means = radii.mean(axis=1)
         scale = particle.voxel_relative_u
+        inwards = particle.radius_u_um**2 / (particle.blur_voxels * particle.voxel_um)
         for plane, mean in zip(PLANES, means, strict=True):
-            u = float(np.hypot(particle.radius_u_um / np.sqrt(8), scale * mean))
+            u = math.hypot(particle.radius_u_um / math.sqrt(8), inwards, scale * mean)
             row |= with_u(Particle.radius_um[plane], Measured(float(mean), u))
         mean = float(means.mean())
         # Of 24 rays 18 are distinct: the axes are shared by two planes each.
-        u = float(np.hypot(particle.radius_u_um / np.sqrt(18), scale * mean))
+        u = math.hypot(particle.radius_u_um / math.sqrt(18), inwards, scale * mean)
         row |= with_u(Particle.radius_mean_um, Measured(mean, u))
         for plane, values in zip(PLANES, radii, strict=True):
             singles = zip(Particle.radius_single_um[plane], values, strict=True)

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from xrm_control.analysis.crop import CROFTON_SCATTER_VOXELS, Measured, ParticleCrop
+from xrm_control.analysis.crop import CROFTON_SCATTER_VOXELS, ParticleCrop
+from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.metric import Metric, columns_with_u, with_u
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.tables import Particle

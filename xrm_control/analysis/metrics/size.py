@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from xrm_control.analysis.crop import Measured, ParticleCrop
+from xrm_control.analysis.crop import ParticleCrop
+from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.metric import Metric, columns_with_u, with_u
 from xrm_control.analysis.segmentation import MIN_CORE_VOXELS
 from xrm_control.contracts.column import Column

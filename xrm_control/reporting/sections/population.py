@@ -17,7 +17,7 @@ from xrm_control.contracts.tables import INTERNAL, Particle, Void
 from xrm_control.reporting import paper
 from xrm_control.reporting.figures.distributions import histogram_figure, void_sizes_figure
 from xrm_control.reporting.figures.style import PARTICLE, VOID
-from xrm_control.reporting.formatting import MISSING, figure, interval, text
+from xrm_control.reporting.formatting import MISSING, figure, interval, text, with_interval
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.components import Cell, Section, Shown, table
@@ -134,10 +134,17 @@ def statistics_section(run: RunData) -> Section:
         if (share := population.voided_fraction) is not None:
             singles.append((heading("voided_fraction"), text(share.value), interval(share.interval)))
         if (weighted := population.volume_weighted_diameter_um) is not None:
-            ends = (figure(weighted.d50), interval(weighted.d50_interval), figure(weighted.d10), figure(weighted.d90))
+            cells = [
+                with_interval(value, ends)
+                for value, ends in (
+                    (weighted.d10, weighted.d10_interval),
+                    (weighted.d50, weighted.d50_interval),
+                    (weighted.d90, weighted.d90_interval),
+                )
+            ]
             label = heading("volume_weighted_diameter_um")
-            spreads.append((label, text(weighted.n), MISSING, MISSING, *ends, MISSING, MISSING))
-    head = ("quantity", "n", "mean", "95 % interval", "D50", "95 % interval", "D10", "D90", "σ", "σ of ln")
+            spreads.append((label, text(weighted.n), MISSING, *cells, MISSING, MISSING))
+    head = ("quantity", "n", "mean", "D10", "D50", "D90", "σ", "σ of ln")
     tables = ((table(head, spreads),) if spreads else ()) + (
         (table(("quantity", "value", "95 % interval"), singles),) if singles else ()
     )
@@ -172,14 +179,15 @@ def _detection_limit_um(run: RunData) -> float | None:
 
 
 def _spread(entry: Distribution) -> tuple[str, ...]:
-    return (
-        text(entry.n),
-        figure(entry.mean),
-        interval(entry.mean_interval),
-        figure(entry.d50),
-        interval(entry.median_interval),
-        *(figure(value) for value in (entry.d10, entry.d90, entry.standard_deviation, entry.sigma_ln)),
+    stated = (
+        (entry.mean, entry.mean_interval),
+        (entry.d10, entry.d10_interval),
+        (entry.d50, entry.median_interval),
+        (entry.d90, entry.d90_interval),
+        (entry.standard_deviation, entry.standard_deviation_interval),
+        (entry.sigma_ln, entry.sigma_ln_interval),
     )
+    return (text(entry.n), *(with_interval(value, ends) for value, ends in stated))
 
 
 def _measured(rows: Rows) -> tuple[_Measure, ...]:

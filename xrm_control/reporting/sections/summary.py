@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from xrm_control.core import states
 from xrm_control.reporting import paper
-from xrm_control.reporting.formatting import MISSING, duration, figure, text
+from xrm_control.reporting.formatting import MISSING, duration, figure, interval, text
+from xrm_control.reporting.lot import lot_mark, lot_why, lot_word
 from xrm_control.reporting.radii import whole
 from xrm_control.reporting.run_data import RunData
+from xrm_control.reporting.sections.components import Cell, Table, table
 from xrm_control.reporting.sections.instrument import mean_snr, scan_times
 
 
@@ -81,6 +83,41 @@ def headlines(run: RunData) -> tuple[Headline, ...]:
         Headline(figure(mean_snr(run)), "SNR, mean of the scans", f"paper: {paper.SNR}"),
     )
     return tuple(item for item in found if item.value != MISSING)
+
+
+@dataclass(frozen=True)
+class LotView:
+    """The verdict on the lot as shown: a word, how it looks, what speaks against it, and its lines."""
+
+    word: str
+    mark: str
+    why: tuple[str, ...]
+    table: Table
+
+
+def lot(run: RunData) -> LotView | None:
+    """None where the recipe specifies nothing."""
+    stated = None if run.results is None else run.results.lot
+    if stated is None:
+        return None
+    rows: list[tuple[str | Cell, ...]] = [
+        (
+            line.quantity,
+            Cell(line.decision, lot_mark(line.decision)),
+            figure(line.value),
+            interval(line.guard),
+            line.limits,
+            f"{line.reason}; {line.scope}" if line.scope else line.reason,
+        )
+        for line in stated.lines
+    ]
+    head = ("quantity", "decision", "value", "guard band", "specified", "why")
+    errors = ", ".join(sorted({f"{line.alpha:.0%} and {line.beta:.0%}" for line in stated.lines}))
+    caption = (
+        f"Error rates declared: a lot just within is rejected, one just beyond is accepted, in {errors} of cases. The "
+        f"guard band is one-sided at either end; from {stated.regions} regions."
+    )
+    return LotView(lot_word(stated), lot_mark(stated.decision), lot_why(stated), table(head, rows, caption))
 
 
 def pauses(run: RunData) -> tuple[str, ...]:
