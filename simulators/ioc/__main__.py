@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from simulators.powders import known
+
 if TYPE_CHECKING:
-    from simulators.powders import known
-from simulators.ioc.instrument import Instrument
+    from simulators.ioc.instrument import Instrument
 
 WRONG = 2
 # Those of `detector_image`, which is imported once the environment is set.
