@@ -6,8 +6,6 @@ does, and what was there before is as it was (`xrm verify`).
 
 from __future__ import annotations
 
-import itertools
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,10 +16,7 @@ import pytest
 from tests.storms.failing_disk import Fault, compile_shim
 from tests.storms.forked_cli import ForkedCli, forked_cli
 from tests.system.conftest import SEED, write_recipe
-from tests.system.test_failing_disk import SHORTEST
-
-STEP = int(os.environ.get("XRM_STORM_STEP", "1"))
-FIRST = int(os.environ.get("XRM_STORM_FIRST", "1"))
+from tests.system.test_failing_disk import FIRST, LAST, SHORTEST, STEP
 
 
 @dataclass(frozen=True)
@@ -192,7 +187,7 @@ def test_every_call_of_a_command_may_fail(
     """n = 1, 2, 3 ... until the command ends before its n-th call."""
     whole = sound(cli, before, command, tmp_path / "sound")
     bad, faults = [], 0
-    for at in itertools.count(FIRST, STEP):
+    for at in range(FIRST, LAST + 1, STEP):
         ended, found = tried(cli, before, command, Fault("disk", error, at), tmp_path / str(at), whole)
         if not ended.refused:
             break
