@@ -2,7 +2,8 @@
 
 Merging basins whose saddle is nearly as high as the lower of their peaks is the h-maxima rule with an h that grows
 with the particle: a rough or oblong particle ripples in proportion to nothing but noise (`min_dynamic_voxels`), two
-particles that touch have a neck well narrower than the smaller of them (`neck_ratio`).
+particles that touch have a neck well narrower than the smaller of them (`neck_ratio`). Smaller ones whose neck the blur
+has filled are told by `satellites`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.analysis.label_expansion import bounding_box
+from xrm_control.analysis.satellites import set_off
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec
 
@@ -44,7 +46,7 @@ def split(filled: BoolVolume, spec: SplitSpec) -> Labels:
     labels = np.zeros(filled.shape, np.uint32)
     if box is not None:
         labels[box] = _split_box(filled[box], spec)
-    return labels
+    return set_off(labels, filled)
 
 
 def _split_box(filled: BoolVolume, spec: SplitSpec) -> Labels:
