@@ -36,7 +36,7 @@ LONGEST = (
     "session/test_status_publisher.py", "session/test_command_sequences.py", "processing/test_volumes.py",
     "system/test_wall_clock.py", "vendor_backend/test_acme.py", "test_witness.py", "reporting/test_report.py",
     "reconstruction/test_tv.py", "dashboard/browser/test_newcomer.py", "dashboard/test_disconnect_storm.py",
-    "dashboard/test_by_its_document.py", "dashboard/test_hostile.py",
+    "dashboard/test_by_its_document.py", "dashboard/test_hostile.py", "system/test_failing_commands.py",
 )  # fmt: skip
 
 
