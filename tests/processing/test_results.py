@@ -140,6 +140,14 @@ def to_twelve_digits(content: object) -> object:
     return json.loads(json.dumps(content), parse_float=lambda text: f"{float(text):.12g}")
 
 
+def without_intervals(content: object) -> object:
+    """Results of before stated none in Table 1."""
+    if not isinstance(content, dict):
+        return content
+    stated = ("_interval", "_intervals")
+    return {name: without_intervals(value) for name, value in content.items() if not name.endswith(stated)}
+
+
 def test_a_run_of_the_version_before_is_summed_up_and_reported(tmp_path: Path) -> None:
     run = RunFolder.open(Path(shutil.copytree(VERSION_1, tmp_path / "run")))
     before = results(run)
@@ -150,7 +158,7 @@ def test_a_run_of_the_version_before_is_summed_up_and_reported(tmp_path: Path) -
         said = (
             {name: value for name, value in after[part].items() if value is not None or name in before[part]}
             if (part == "counts")
-            else after[part]
+            else without_intervals(after[part])
         )
         assert to_twelve_digits(said) == to_twelve_digits(before[part]), part
     assert app.status(run.path).state is not None
