@@ -286,8 +286,11 @@ class QueueFolder:
             number, text = max(self.folders(), default=0) + 1, recipe.encode()
             item = made(number, self.read(), sha256_bytes(text)).sealed()
             # Known by its name only when it is whole; what a kill leaves of it is nobody's item.
-            part = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.items))
-            part.chmod(0o755)
+            try:
+                part = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.items))
+                part.chmod(0o755)
+            except OSError as error:
+                raise storage_error("no item can be added", self.items, error) from error
             write_durable(ItemFolder(part).recipe, text)
             write_durable(ItemFolder(part).item, ITEM.text(item).encode())
             publish_folder(part, self.items / f"{number:04d}_{item.name}")

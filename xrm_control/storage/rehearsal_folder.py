@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xrm_control.contracts.rehearsal import REHEARSAL
 from xrm_control.core.errors import DataError
-from xrm_control.storage.durable import free_bytes, make_folder, storage_error
+from xrm_control.storage.durable import disk_watched, free_bytes, make_folder, storage_error
 
 _MEMORY = Path("/dev/shm")
 # Of what is free in memory, a night may take so much.
@@ -60,7 +60,11 @@ class RehearsalFolder:
     def stage(self, need_bytes: int, *, quickly: bool) -> Iterator[Path]:
         """A place to play a night in, gone afterwards; `quickly`: in memory where there is room, as it is no data."""
         roomy = quickly and _MEMORY.is_dir() and need_bytes < _SHARE * free_bytes(_MEMORY)
-        with tempfile.TemporaryDirectory(prefix=".playing-", dir=_MEMORY if roomy else self.path) as place:
+        where = _MEMORY if roomy else self.path
+        with (
+            disk_watched("the rehearsal", where),
+            tempfile.TemporaryDirectory(prefix=".playing-", dir=where, ignore_cleanup_errors=True) as place,
+        ):
             yield Path(place)
 
     def keep(self, run: Path) -> str:
