@@ -64,6 +64,7 @@ COMMANDS: dict[str, Callable[[Place], Sequence[str]]] = {
 CODES = frozenset(range(0, 10)) | {130}
 FEW = [
     ("export", "ENOSPC", 3),
+    ("export", "ENOSPC", 6),
     ("export for others", "EIO", 4),
     ("report", "EIO", 2),
     ("reanalyze", "ENOSPC", 9),

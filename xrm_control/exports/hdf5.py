@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from xrm_control.core.version import __version__
 from xrm_control.exports.exporter import ReadBack
 from xrm_control.exports.region_scan import FrameStack, RegionScan
+from xrm_control.exports.steady_file import SteadyFile
 from xrm_control.storage.formats.registry import read_scan
 
 _BLOCK_BYTES = 64_000_000
@@ -21,12 +22,15 @@ _BLOCK_BYTES = 64_000_000
 @contextmanager
 def new_file(path: Path) -> Iterator[h5py.File]:
     """An HDF5 file that was not there. Raises OSError for whatever fails, also when it is closed."""
+    beneath = SteadyFile(path)
     try:
-        with h5py.File(path, "x") as file:
+        with h5py.File(beneath, "w") as file:
             yield file
     except RuntimeError as error:
-        # HDF5 tells some failing writes so.
-        raise OSError(str(error)) from error
+        # What HDF5 says of a file whose disk has failed it says less well than the disk.
+        raise (beneath.failed or OSError(str(error))) from error
+    finally:
+        beneath.close()
 
 
 def put(group: h5py.Group, name: str, value: ArrayLike, units: str = "") -> None:
