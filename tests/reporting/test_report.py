@@ -91,7 +91,11 @@ def test_same_folder_same_text(finished_run: Path, undrawn_figures: None) -> Non
         ("table1", "particles with internal voids", ["%", "55", "53.2", "53.2"]),
         ("table1", "particles counted", ["–", "–", "10", "10"]),
         ("radii", "roi-01 no. 4", ["10.0", "5.00", "5.00", "5.00", "5.00", "0.400", "0.400", "0.400", "1.00"]),
-        ("statistics", "equivalent diameter", ["10", "6.86 (5.91 to 7.77)", "5.11", "6.13 (5.20 to 8.10)", "9.87"]),
+        (
+            "statistics",
+            "equivalent diameter",
+            ["10", "6.86 (5.91\u00a0to\u00a07.77)", "5.11", "6.13 (5.20\u00a0to\u00a08.10)", "9.87"],
+        ),
         ("statistics", "share of particles with voids", ["0.532", "0.281 to 0.766"]),
         ("quality", "roi-01", ["10.2", "8.70 %", "–", "63.871", "–", "4 min 31 s"]),
         ("truth", "matched one to one (24 of 25)", ["96.0 %", "≥ 95 %", "yes"]),

@@ -135,7 +135,7 @@ def statistics_section(run: RunData) -> Section:
             singles.append((heading("voided_fraction"), text(share.value), interval(share.interval)))
         if (weighted := population.volume_weighted_diameter_um) is not None:
             cells = [
-                with_interval(value, ends)
+                _cell(value, ends)
                 for value, ends in (
                     (weighted.d10, weighted.d10_interval),
                     (weighted.d50, weighted.d50_interval),
@@ -187,7 +187,12 @@ def _spread(entry: Distribution) -> tuple[str, ...]:
         (entry.standard_deviation, entry.standard_deviation_interval),
         (entry.sigma_ln, entry.sigma_ln_interval),
     )
-    return (text(entry.n), *(with_interval(value, ends) for value, ends in stated))
+    return (text(entry.n), *(_cell(value, ends) for value, ends in stated))
+
+
+def _cell(value: object, ends: object) -> str:
+    """A number and its interval, which goes into the next line as a whole where there is no room."""
+    return with_interval(value, ends).replace(" to ", "\u00a0to\u00a0")
 
 
 def _measured(rows: Rows) -> tuple[_Measure, ...]:
