@@ -10,10 +10,10 @@ import numpy as np
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.metric import Metric, columns_with_u, with_u
+from xrm_control.analysis.statistics import Z95
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.tables import PLANES, Particle
 
-Z95 = 1.959964
 # Standard deviation of the range of eight equal normal variables, in their sigma.
 RANGE_SIGMA_8 = 0.820
 # Of the floor: drawn, from a blur and a noise that are measured themselves, and with the grid where it lies.
