@@ -154,6 +154,7 @@ def statistics_section(run: RunData) -> Section:
             for line in (
                 "Whole particles of all regions, grey-level volumes and Crofton areas; intervals are 95 %.",
                 weights_line(None if population is None else population.weighting),
+                _BELOW_FLOOR,
             )
             if line
         )
@@ -161,6 +162,12 @@ def statistics_section(run: RunData) -> Section:
         else ("There are no population statistics.",)
     )
     return Section("statistics", "Population", lead, tables)
+
+
+_BELOW_FLOOR = (
+    "Roughness is what is left above the floor that a perfect sphere shows; a minus sign means less than that floor, "
+    "which half of all perfect spheres show: read it as none."
+)
 
 
 def is_paper_powder(run: RunData) -> bool:
