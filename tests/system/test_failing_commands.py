@@ -42,7 +42,7 @@ COMMANDS: dict[str, Callable[[Place], Sequence[str]]] = {
     "export": lambda at: ("export", at.run, "--to", "nxtomo", "--out", at.made),
     "export for others": lambda at: ("export", at.run, "--to", "data_exchange", "--out", at.made),
     "report": lambda at: ("report", at.run),
-    "reanalyze": lambda at: ("reanalyze", at.run, "--set", "analysis.smoothing_px=0"),
+    "reanalyze": lambda at: ("reanalyze", at.run, "--set", "analysis.seed=7"),
     "reconstruct": lambda at: (
         "reconstruct",
         f"{at.run}/roi-01",

@@ -33,7 +33,7 @@ from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.strategy import Roi
 from xrm_control.session import registered
-from xrm_control.session.context import RunContext
+from xrm_control.session.context import RunContext, aside
 from xrm_control.storage.artifacts import record_file
 from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import ArtifactKind
@@ -56,7 +56,8 @@ async def connect(run: RunContext) -> None:
     source = await run.instrument.source.read()
     if not source.available:
         run.events.emit(SourceDown())
-    truth = run.instrument.truth()
+    # A powder takes seconds to make: the way to stop stays open.
+    truth = await aside(run.instrument.truth)
     if truth is not None and not run.recorded(run.folder.truth.name):
         await run.on_disk(lambda: run.folder.write_json(run.folder.truth, truth, replace=True))
         record_artifact(run, run.folder.truth.name, ArtifactKind.TRUTH)
