@@ -47,13 +47,13 @@ def judged(finished_run: Path, tmp_path: Path) -> Path:
 def test_checks_that_speak_are_shown_first(judged: Path) -> None:
     page = Page(build_report(judged))
     # What speaks against the numbers first; a check that has passed and yet has a picture follows.
-    image, passed = page.parts["verdict"].images
+    image, passed = page.parts["evidence"].images
     assert passed["alt"] == "roi-01, angles"
     assert image["alt"] == "roi-01, dead columns"
     assert base64.b64decode(image["src"].partition(",")[2]) == PICTURE
     assert (int(image["width"]), int(image["height"])) == (360, 220)
-    assert "roi-01, dead columns: dead_columns was found" in page.parts["verdict"].text
+    assert "roi-01, dead columns: dead_columns was found" in page.parts["evidence"].text
 
 
 def test_without_doubt_there_is_no_picture(finished_run: Path) -> None:
-    assert Page(build_report(finished_run)).parts["verdict"].images == []
+    assert "evidence" not in Page(build_report(finished_run)).parts

@@ -11,6 +11,7 @@ from xrm_control.reporting.formatting import utc_text
 from xrm_control.reporting.pages import page
 from xrm_control.reporting.run_data import Beside, RunData, read_run
 from xrm_control.reporting.sections.accuracy import accuracy_section
+from xrm_control.reporting.sections.findings import findings
 from xrm_control.reporting.sections.instrument import beside_paper
 from xrm_control.reporting.sections.population import distributions_section, statistics_section, table1_section
 from xrm_control.reporting.sections.provenance import provenance_section, quality_section
@@ -61,6 +62,7 @@ def render(run: RunData) -> str:
         incidents=incidents(run),
         reanalysis=reanalysis(run),
         lot=lot(run),
+        findings=findings(run),
         headlines=headlines(run),
         problems=run.problems,
         not_measured=run.not_measured,

@@ -87,7 +87,7 @@ def distributions_section(run: RunData) -> Section:
     """Histograms of whole particles and of their internal voids, and void size against particle size."""
     particles = run.particles.where(whole(run.particles))
     voids = run.voids.where(np.array([kind in INTERNAL for kind in run.voids.texts(Void.kind)], bool))
-    limit_um = _detection_limit_um(run)
+    limit_um = detection_limit_um(run)
     beside = is_paper_powder(run)
     pictures = [
         _histogram("particle", paper.TABLE1.particle, particles, measure, PARTICLE, beside)
@@ -179,7 +179,7 @@ def is_paper_powder(run: RunData) -> bool:
     return "622" in named or "Ni0.6Mn0.2Co0.2" in named
 
 
-def _detection_limit_um(run: RunData) -> float | None:
+def detection_limit_um(run: RunData) -> float | None:
     """The largest of the regions' smallest visible voids."""
     stated = (region.quality.void_detection_limit_um for region in run.regions)
     return max((value for value in stated if value is not None), default=None)
