@@ -16,7 +16,7 @@ from xrm_control.reporting.report import build_report
 
 SECTIONS = [
     "verdict", "findings", "mosaic", "times", "table1", "regions", "radii", "roughness", "distributions", "statistics",
-    "quality", "truth", "provenance",
+    "quality", "truth", "axes", "provenance",
 ]  # fmt: skip
 HOSTILE = "<script>alert('x')</script>\"><img src=http://example.org/x.png onerror=alert(1)>"
 
@@ -57,7 +57,7 @@ def test_inner_links_lead_somewhere(page: Page) -> None:
 def test_images_are_what_they_say(page: Page) -> None:
     magic = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/svg+xml": b"<?xml"}
     images = [image for part in page.parts.values() for image in part.images]
-    assert len(images) == 1 + 2 * 4 + 3 + 3 + 7 + 4
+    assert len(images) == 1 + 2 * 4 + 3 + 3 + 7 + 4 + 1
     for image in images:
         mime, data = re.fullmatch(r"data:([a-z+/]+);base64,(.+)", image["src"]).groups()  # type: ignore[union-attr]
         assert base64.b64decode(data).startswith(magic[mime])
@@ -126,6 +126,7 @@ def test_values_are_the_files(page: Page, section: str, row: str, cells: list[st
         ("roughness", "0.400 µm with sub-voxel radii (a sphere: 0.210 µm); 0.900 µm with radii in whole voxels"),
         ("distributions", "less than 1.4 µm is lost"),
         ("table1", "2.4 % (paper’s convention), 7.1 of 300 miles; 1.9 % (unbiased), 5.8 of 300 miles"),
+        ("axes", "Of the stage’s axes the volume’s are x = x, y = −z, z = y"),
         ("provenance", "# 512 nm voxels"),
     ],
 )

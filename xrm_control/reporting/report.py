@@ -15,7 +15,7 @@ from xrm_control.reporting.sections.findings import findings
 from xrm_control.reporting.sections.instrument import beside_paper
 from xrm_control.reporting.sections.population import distributions_section, statistics_section, table1_section
 from xrm_control.reporting.sections.provenance import provenance_section, quality_section
-from xrm_control.reporting.sections.regions import mosaic_section, region_views
+from xrm_control.reporting.sections.regions import axes_section, mosaic_section, region_views
 from xrm_control.reporting.sections.shape import radii_section, roughness_section, sample_of
 from xrm_control.reporting.sections.summary import headlines, incidents, lot, pauses, reanalysis, verdict
 from xrm_control.reporting.sections.trust import evidence_pictures, trust_section
@@ -45,6 +45,7 @@ def render(run: RunData) -> str:
             statistics_section(run),
             quality_section(run),
             accuracy_section(run),
+            axes_section(),
             provenance_section(run),
         )
         if section is not None

@@ -11,6 +11,7 @@ import numpy as np
 
 from xrm_control.contracts.headings import heading
 from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
+from xrm_control.reporting.figures.axes import axes_figure, axes_words
 from xrm_control.reporting.figures.slices import Window, fullest_cuts, grey_window, slice_figure, slice_strip
 from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.formatting import MISSING, figure, text
@@ -64,6 +65,16 @@ def mosaic_section(run: RunData) -> Section:
         ((table(head, rows, f"Regions of {' and '.join(sorted(sizes))}."),) if rows else ()) + _not_scanned(run),
         (Shown(picture, _CAPTION),) if picture else (),
     )
+
+
+def axes_section() -> Section:
+    """What x, y, z and theta mean in the mosaic, the motors, the slices and the tables."""
+    lead = (
+        "The stage’s frame is the operator’s at θ = 0, the volume’s has its origin in the middle of the region. "
+        f"Of the stage’s axes the volume’s are {axes_words()}: a rotation, nothing is mirrored. "
+        "x_um, y_um and z_um of particles and voids are the volume’s; stage_x_um, stage_y_um, stage_z_um the stage’s."
+    )
+    return Section("axes", "What x, y, z and θ are", (lead,), (), (Shown(axes_figure()),))
 
 
 def _not_scanned(run: RunData) -> tuple[Table, ...]:
