@@ -16,7 +16,7 @@ from xrm_control.reporting.report import build_report
 
 SECTIONS = [
     "verdict", "findings", "mosaic", "times", "table1", "regions", "radii", "roughness", "distributions", "statistics",
-    "quality", "truth", "axes", "provenance",
+    "particles", "quality", "truth", "axes", "provenance",
 ]  # fmt: skip
 HOSTILE = "<script>alert('x')</script>\"><img src=http://example.org/x.png onerror=alert(1)>"
 
@@ -57,7 +57,7 @@ def test_inner_links_lead_somewhere(page: Page) -> None:
 def test_images_are_what_they_say(page: Page) -> None:
     magic = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff", "image/svg+xml": b"<?xml"}
     images = [image for part in page.parts.values() for image in part.images]
-    assert len(images) == 1 + 2 * 4 + 3 + 3 + 7 + 4 + 1
+    assert len(images) == 1 + 2 * 4 + 3 + 3 + 7 + 2 * 5 + 4 + 1
     for image in images:
         mime, data = re.fullmatch(r"data:([a-z+/]+);base64,(.+)", image["src"]).groups()  # type: ignore[union-attr]
         assert base64.b64decode(data).startswith(magic[mime])
@@ -218,7 +218,9 @@ def test_page_of_a_run_in_pieces(
                 path.write_bytes(b"\x00\xff scrambled")
     page = Page(build_report(run))
     assert page.open == []
-    without = {"truth", "findings"} if "results.json" in names else {"truth"}
+    without = {"truth"}
+    without |= {"findings"} if "results.json" in names else set()
+    without |= {"particles"} if "particles.csv" in names else set()
     assert [key for key in page.parts if key and key not in without] == [key for key in SECTIONS if key not in without]
     assert ("findings" in page.parts) == ("findings" not in without)
     assert "Complete" not in page.parts["verdict"].text

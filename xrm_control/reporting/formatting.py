@@ -83,6 +83,15 @@ def with_interval(value: Any, bounds: Any) -> str:
     return figure(value) if ends == MISSING else f"{figure(value)} ({ends})"
 
 
+def with_uncertainty(value: Any, standard_uncertainty: Any) -> str:
+    """A number to the place of the second digit of its standard uncertainty: `6.412 ± 0.026`; alone without one."""
+    found, u = number(value), number(standard_uncertainty)
+    if found is None or not u:
+        return figure(value)
+    decimals = max(0, 1 - math.floor(math.log10(abs(u))))
+    return f"{found:.{decimals}f} ± {u:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def duration(seconds: Any) -> str:
     """Seconds as `55.1 s`, `4 min 31 s` or `2 h 05 min`."""
     found = number(seconds)

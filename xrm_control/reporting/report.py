@@ -13,6 +13,7 @@ from xrm_control.reporting.run_data import Beside, RunData, read_run
 from xrm_control.reporting.sections.accuracy import accuracy_section
 from xrm_control.reporting.sections.findings import findings
 from xrm_control.reporting.sections.instrument import beside_paper
+from xrm_control.reporting.sections.particles import particles_section
 from xrm_control.reporting.sections.population import distributions_section, statistics_section, table1_section
 from xrm_control.reporting.sections.provenance import provenance_section, quality_section
 from xrm_control.reporting.sections.regions import axes_section, mosaic_section, region_views
@@ -43,6 +44,7 @@ def render(run: RunData) -> str:
             roughness_section(run, sample),
             distributions_section(run),
             statistics_section(run),
+            particles_section(run),
             quality_section(run),
             accuracy_section(run),
             axes_section(),

@@ -13,11 +13,12 @@ from xrm_control.reporting.formatting import MISSING
 
 @dataclass(frozen=True)
 class Cell:
-    """Text in a table; `status` is `good`, `bad` or empty; `colour` a swatch in front of it."""
+    """Text in a table; `status` is `good`, `bad` or empty; `colour` a swatch, `picture` an image in front of it."""
 
     text: str
     status: str = ""
     colour: str = ""
+    picture: Picture | None = None
 
     @property
     def numeric(self) -> bool:
@@ -27,11 +28,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption; rows of cells as long as the head."""
+    """A table with its caption; rows of cells as long as the head; sortable: by a click on a heading."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
+    sortable: bool = False
 
     @property
     def numeric(self) -> tuple[bool, ...]:
@@ -61,9 +63,12 @@ class Section:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str | Cell, ...]], caption: str = "") -> Table:
+def table(
+    head: tuple[str, ...], rows: list[tuple[str | Cell, ...]], caption: str = "", *, sortable: bool = False
+) -> Table:
     """A table from rows of text or cells."""
-    return Table(head, tuple(tuple(Cell(c) if isinstance(c, str) else c for c in row) for row in rows), caption)
+    cells = tuple(tuple(Cell(c) if isinstance(c, str) else c for c in row) for row in rows)
+    return Table(head, cells, caption, sortable)
 
 
 def met(condition: bool | None) -> Cell:

@@ -151,10 +151,15 @@ def _placing(run: RunData) -> tuple[str, ...]:
 
 def region_views(run: RunData) -> tuple[RegionView, ...]:
     """Every region that the run knows of, whether or not anything came of it; one grey window for all volumes."""
+    window, volumes = run_window(run), sum(region.volume is not None for region in run.regions)
+    most = max(8, min(128, SLICES_OF_ALL_STRIPS // max(1, volumes)))
+    return tuple(_region_view(region, at, window, most) for at, region in enumerate(run.regions))
+
+
+def run_window(run: RunData) -> Window:
+    """One grey window for all volumes of a run."""
     windows = [grey_window(region.volume.data) for region in run.regions if region.volume is not None]
-    low, high = min((w.low for w in windows), default=0.0), max((w.high for w in windows), default=1.0)
-    most = max(8, min(128, SLICES_OF_ALL_STRIPS // max(1, len(windows))))
-    return tuple(_region_view(region, at, Window(low, high), most) for at, region in enumerate(run.regions))
+    return Window(min((w.low for w in windows), default=0.0), max((w.high for w in windows), default=1.0))
 
 
 def _region_view(region: RegionData, at: int, window: Window, most_slices: int) -> RegionView:
