@@ -29,6 +29,7 @@ _DARK_TOLERANCE, _LIGHT_FLOOR = 10.0, 6.0
 _SAME = 0.03  # two exposures of one pose
 _FLAT_TOLERANCE = 0.15  # of the level, and of any part of the field, between flats
 _BRIGHT_TOLERANCE = 0.1  # of the brightest per cent of a frame, against the flats and the other tiles
+_SAME_COLUMN_UM = 1.0
 _SHADE, _LEAST_SHADED = 0.5, 0.1  # of the beam; of the field
 _NEIGHBOURS = 2  # on each side in angle
 _VIEW_TOLERANCE, _PER_DEG, _PER_DEG_ALONE, _MOST = 0.05, 0.03, 0.1, 0.6
@@ -72,7 +73,7 @@ class Light:
         self._known = _Known()
         self._darks: dict[FrameId, tuple[float, float]] = {}
         self._flats: dict[FrameId, Look] = {}
-        self._tiles: dict[FrameId, Look] = {}
+        self._tiles: dict[FrameId, tuple[float, Look]] = {}
         self._views: dict[FrameId, tuple[float, float]] = {}
 
     def begin(self, setting: Any) -> None:
@@ -145,7 +146,7 @@ class Light:
         if step.kind == FrameKind.FLAT:
             return self._odd_flat(look)
         if step.kind == FrameKind.TILE:
-            return self._odd_tile(look)
+            return self._odd_tile(step, look)
         return self._odd_view(step, look)
 
     def add(self, step: FrameStep, image: NDArray[Any], look: Look | None) -> None:
@@ -156,7 +157,7 @@ class Light:
             self._flats[step.frame_id] = look
             self._known.flats.append(look)
         elif step.kind == FrameKind.TILE:
-            self._tiles[step.frame_id] = look
+            self._tiles[step.frame_id] = (step.pose.x_um, look)
         elif step.kind == FrameKind.PROJECTION:
             # A repeated view is held against the others; it counts once.
             self._views[step.frame_id] = (step.pose.theta_deg, look.mean)
@@ -209,13 +210,16 @@ class Light:
             f"{100 * _LEAST_SHADED:g} to {100 - 100 * _LEAST_SHADED:g} %",
         )
 
-    def _odd_tile(self, look: Look) -> Odd | None:
+    def _odd_tile(self, step: FrameStep, look: Look) -> Odd | None:
         flats = list(self._flats.values()) or list(self._known.flats)
         if not flats:
             return None
         fellows = [float(np.median([flat.bright for flat in flats]))]
-        if self._tiles:
-            fellows.append(float(np.median([tile.bright for tile in self._tiles.values()])))
+        # Above and below it the strip's edge runs through the field as it does here: they are as bright, all or none.
+        beside = [one.bright for x_um, one in self._tiles.values() if abs(x_um - step.pose.x_um) < _SAME_COLUMN_UM]
+        for tiles in ([one.bright for _, one in self._tiles.values()], beside):
+            if tiles:
+                fellows.append(float(np.median(tiles)))
         off = min((_log(look.bright, other) for other in fellows), key=abs)
         if abs(off) <= _BRIGHT_TOLERANCE:
             return None

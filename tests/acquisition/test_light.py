@@ -1,0 +1,69 @@
+"""Tiles are held against the flats, the other tiles, and those above and below them, where the strip's edge is seen too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xrm_control.acquisition.light import Light
+from xrm_control.acquisition.steps import FrameStep
+from xrm_control.core.frame_id import FrameId
+from xrm_control.core.geometry import Pose
+from xrm_control.core.states import FrameKind
+
+OPEN, TAPE, EDGE = 10_000.0, 6_500.0, 7_900.0
+COLUMNS_UM = (-130.0, -65.0, 0.0, 65.0, 130.0)
+
+
+def step(kind: FrameKind, number: int, x_um: float = 0.0) -> FrameStep:
+    name = FrameId.flat("mosaic", number) if kind == FrameKind.FLAT else FrameId.tile(0, number)
+    return FrameStep(name, kind, number, Pose(x_um, 0.0, 0.0, 0.0), shutter_open=True)
+
+
+def believed(light: Light, kind: FrameKind, number: int, counts: float, x_um: float = 0.0) -> bool:
+    """Whether the frame fits; it is remembered either way, as one that a second exposure confirms."""
+    image = np.random.default_rng(number).poisson(counts, (64, 64)).astype(np.uint16)
+    at = step(kind, number, x_um)
+    seen = light.look(image)
+    odd = None if kind == FrameKind.FLAT else light.odd_lit(at, seen)
+    light.add(at, image, seen)
+    return odd is None
+
+
+@pytest.fixture
+def begun() -> Light:
+    """Three flats, and a row of tiles whose last one shows the strip's edge: it and the first one were confirmed."""
+    light = Light()
+    light.begin("bin 8")
+    for number in range(3):
+        believed(light, FrameKind.FLAT, number, OPEN)
+    row = [believed(light, FrameKind.TILE, at, TAPE, x_um) for at, x_um in enumerate(COLUMNS_UM[:4])]
+    assert row == [False, True, True, True]
+    assert not believed(light, FrameKind.TILE, 4, EDGE, COLUMNS_UM[4])
+    return light
+
+
+@pytest.mark.parametrize(
+    ("column", "counts", "fits"),
+    [
+        (0, TAPE, True),
+        (0, OPEN, True),
+        (4, EDGE, True),
+        (4, EDGE * 1.05, True),
+        (4, TAPE, True),
+        # A beam that is a fifth up or down, in the middle and at the edge.
+        (2, TAPE * 0.8, False),
+        (2, TAPE * 1.2, False),
+        (4, TAPE * 0.8, False),
+        (4, OPEN * 1.2, False),
+        # What only the edge explains is not believed elsewhere.
+        (2, EDGE, False),
+    ],
+)
+def test_a_tile_fits_the_flats_the_tiles_or_its_column(begun: Light, column: int, counts: float, fits: bool) -> None:
+    assert believed(begun, FrameKind.TILE, 5, counts, COLUMNS_UM[column]) == fits
+
+
+def test_a_tile_that_is_withdrawn_speaks_for_nobody(begun: Light) -> None:
+    begun.withdraw(step(FrameKind.TILE, 4).frame_id)
+    assert not believed(begun, FrameKind.TILE, 5, EDGE, COLUMNS_UM[4])
