@@ -1,4 +1,4 @@
-"""Tiles are held against the flats, the other tiles, and those above and below them, where the strip's edge is seen too."""
+"""Tiles are held against the flats, the other tiles, and those above and below them, which show the same edge."""
 
 from __future__ import annotations
 

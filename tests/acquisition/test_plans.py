@@ -10,7 +10,7 @@ import pytest
 from xrm_control.acquisition.mosaic import MosaicSpec
 from xrm_control.acquisition.orders.interlaced import Interlaced
 from xrm_control.acquisition.orders.sequential import Sequential
-from xrm_control.acquisition.references import clear_pose
+from xrm_control.acquisition.references import clear_pose, standing_out
 from xrm_control.acquisition.schemes.after import After
 from xrm_control.acquisition.schemes.before import Before
 from xrm_control.acquisition.schemes.both import Both
@@ -80,6 +80,17 @@ def test_references_see_no_strip(theta_deg: float, x_um: float, z_um: float) -> 
     seen = [lateral_um(x - pose.x_um, z - pose.z_um, theta_deg) for x, z in corners]
     half = CAMERA.field_of_view_um / 2
     assert min(seen) >= half + 10 - 1e-9 or max(seen) <= -half - 10 + 1e-9
+
+
+@pytest.mark.parametrize("theta_deg", [-90, -60, 0, 45, 90])
+@pytest.mark.parametrize(("highest_um", "clear_of_um"), [(None, 40), (12, 40), (40, 40), (62, 62), (150, 150)])
+def test_references_see_nothing_that_stands_out(theta_deg: float, highest_um: float | None, clear_of_um: float) -> None:
+    """A giant that reaches as high, anywhere on the strip: its top is outside of the field as well."""
+    sample = standing_out(SAMPLE, highest_um)
+    pose = clear_pose(Pose(20.0, 5, 10.0, theta_deg), sample, CAMERA.field_of_view_um, 10)
+    tops = [lateral_um(x - pose.x_um, clear_of_um - pose.z_um, theta_deg) for x in (-160, 0, 160)]
+    assert all(abs(top) >= CAMERA.field_of_view_um / 2 + 10 - 1e-9 for top in tops)
+    assert sample.strip_width_um == SAMPLE.strip_width_um
 
 
 def test_the_mosaic_is_a_snake_of_40_tiles() -> None:

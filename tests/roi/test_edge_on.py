@@ -107,6 +107,17 @@ def row_of(depths: list[float]) -> SideView:
     return SideView(depth, 1.0, -32.0 * len(depths), 0.05)
 
 
+def test_how_high_the_powder_reaches_beside_a_window() -> None:
+    """Two windows of 64 um with 20 um of powder, and one ray at 50 um that hardly meets anything."""
+    view = row_of([3.0, 3.0])
+    view.depth[10, 50] = 0.04
+    assert view.highest_um(-32.0, FOV) == view.highest_um(32.0, FOV) == 20.0
+    view.depth[100, 58] = 1.0
+    assert (view.highest_um(-32.0, FOV), view.highest_um(32.0, FOV)) == (20.0, 59.0)
+    assert row_of([0.0]).highest_um(0.0, FOV) == 0.0
+    assert view.highest_um(500.0, FOV) == 0.0
+
+
 @pytest.mark.parametrize(
     ("depth", "limit", "percent", "thick"),
     [(3.0, 80.0, 0.0, False), (5.0, 80.0, 100.0, True), (5.0, 100.0, 100.0, False), (0.0, 0.0, 0.0, False)],

@@ -35,6 +35,16 @@ class ReferenceScheme(Spec):
         """Numbers of projections after which a set is taken: 0 is before the first."""
 
 
+def standing_out(sample: SampleSpec, highest_um: float | None) -> SampleSpec:
+    """The sample at a place where powder reaches `highest_um` above z = 0, None: unknown; never thinner than stated.
+
+    A giant on the strip stands out of its stated thickness, and edge-on it would hang into the flats.
+    """
+    if highest_um is None or 2 * highest_um <= sample.strip_thickness_um:
+        return sample
+    return sample.model_copy(update={"strip_thickness_um": 2 * highest_um})
+
+
 def clear_pose(pose: Pose, sample: SampleSpec, field_of_view_um: float, margin_um: float) -> Pose:
     """The nearest pose at the same theta with the whole strip outside the field of view.
 

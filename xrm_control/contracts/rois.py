@@ -69,12 +69,14 @@ class EdgeOnRecord(Record):
     """What the mosaic foretells of a window at +-90 degrees, where the beam runs through the whole strip.
 
     dark_percent: of the rays that meet powder, those of which less than transmission_percent is left; limit_percent:
-    as many may be.
+    as many may be. highest_um: how far powder reaches above z = 0 in the window's rows, anywhere on the strip; None in
+    runs of before it was looked at.
     """
 
     dark_percent: float
     limit_percent: float
     transmission_percent: float
+    highest_um: float | None = None
 
     @property
     def too_thick(self) -> bool:

@@ -76,6 +76,7 @@ def edge_on_of(mosaic: MosaicMap, y_um: float, z_um: float, fov_um: float, spec:
         dark_percent=round(100 * share, 2),
         limit_percent=spec.most_dark_percent,
         transmission_percent=spec.least_transmission_percent,
+        highest_um=round(mosaic.side.highest_um(y_um, fov_um), 1),
     )
 
 

@@ -21,7 +21,7 @@ from xrm_control.roi.thickness import thickness_map
 from xrm_control.roi.whitening import ANY, ROUND, candidates
 
 SMALLEST_UM = 2.5
-LARGEST_UM = 34.0
+LARGEST_UM = 70.0
 
 _SEARCH_PIXEL_UM = 0.5
 """Finer mosaics are averaged to about this pixel first: it resolves the smallest particle, and costs seconds."""

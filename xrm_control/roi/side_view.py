@@ -36,6 +36,12 @@ class SideView:
         met = int(np.count_nonzero(known > self.least_depth))
         return float(np.count_nonzero(known > -math.log(transmission)) / met) if met else 0.0
 
+    def highest_um(self, y_um: float, fov_um: float) -> float:
+        """How high powder reaches above z = 0 in the rows of a field about y, wherever on the strip; 0 without any."""
+        first, end = _span(y_um - self.top_um, fov_um, self.pixel_size_um, len(self.depth))
+        met = np.flatnonzero((self.depth[first:end] > self.least_depth).any(axis=0)) if end > first else np.array([])
+        return float(met[-1] + 1) * self.pixel_size_um if len(met) else 0.0
+
 
 _LEAST_ROWS = 0.8
 

@@ -60,7 +60,8 @@ def candidates(
     whitened = image / spectrum
     share = (_twice(padded) / spectrum / np.prod(padded)).astype(np.float32)
     strongest, which = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
-    kinds = [(radius, form) for radius in radii for form in forms]
+    # What does not fit into the map cannot be looked for in it.
+    kinds = [(radius, form) for radius in radii for form in forms if _side(radius, form, blur_px) <= min(padded)]
     for kind, (radius, form) in enumerate(kinds):
         template = _template(radius, form, blur_px, padded)
         own = float((template**2 * share).sum())
@@ -109,11 +110,9 @@ def _template(radius: float, form: Floats, blur_px: float, padded: tuple[int, ..
     """Transform of a body's shadow about pixel [0, 0]: real, as a shadow is the same turned by 180 degrees."""
     from scipy import fft, ndimage
 
-    half = int(np.ceil(radius * np.exp(np.hypot(form[0], form[1])) + 2 + blur_px))
-    unsure_px = max(0.0, _RADIUS_KNOWN * radius - 0.5)
-    half += int(np.ceil(4 * unsure_px))
+    side, unsure_px = _side(radius, form, blur_px), _unsure_px(radius)
+    half = side // 2
     middle = np.array([float(half)])
-    side = 2 * half + 1
     small = shadow(Bodies.spheres(middle, middle, np.array([radius]), form[None]), (side, side), blur_px)
     lines = np.zeros((side, padded[1]), np.float32)
     lines[:, :side] = ndimage.gaussian_filter(small, unsure_px)
@@ -121,6 +120,16 @@ def _template(radius: float, form: Floats, blur_px: float, padded: tuple[int, ..
     columns = np.zeros((padded[0], padded[1] // 2 + 1), np.complex64)
     columns[:side] = np.asarray(fft.rfft(np.roll(lines, -half, 1), axis=1))
     return np.real(np.asarray(fft.fft(np.roll(columns, -half, 0), axis=0, overwrite_x=True)))
+
+
+def _side(radius: float, form: Floats, blur_px: float) -> int:
+    """Pixels of a template's side: all of the shadow, and as far as the radius is unsure."""
+    half = int(np.ceil(radius * np.exp(np.hypot(form[0], form[1])) + 2 + blur_px))
+    return 2 * (half + int(np.ceil(4 * _unsure_px(radius)))) + 1
+
+
+def _unsure_px(radius: float) -> float:
+    return max(0.0, _RADIUS_KNOWN * radius - 0.5)
 
 
 def _spectrum(image: NDArray[np.complexfloating], padded: tuple[int, ...], pixels: int) -> NDArray[np.float32]:

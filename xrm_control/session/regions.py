@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from xrm_control.acquisition.references import standing_out
 from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import Add
 from xrm_control.contracts.rois import (
@@ -363,4 +364,5 @@ def scan_of(run: RunContext, roi: Roi) -> Acquisition:
     blockers = scan.blockers(run.description) if run.journal.takes_new_kinds else 0
     if planned:
         blockers = sum(plan.kind is FrameKind.BLOCKER for plan in planned)
-    return scan.acquisition(roi.name, centre_of(roi), run.recipe.sample, run.description.camera, blockers=blockers)
+    sample = standing_out(run.recipe.sample, None if roi.edge_on is None else roi.edge_on.highest_um)
+    return scan.acquisition(roi.name, centre_of(roi), sample, run.description.camera, blockers=blockers)
