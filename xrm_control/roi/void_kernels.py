@@ -26,15 +26,15 @@ _MOST_PLACES = 80
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _patch(residual, variance, above, p, texture, rough):  # type: ignore[no-untyped-def]
-    """Of a body: distance from its middle (2), q, weight (0 beside it, and under others), what is left over of it as a
-    solid one, slopes by each nuisance; (rows, columns) each.
+    """Of a body: distance from its middle in units of the rim, weight (0 beside it, and under others), what is left
+    over of it as a solid one, slopes by each nuisance; (rows, columns) each.
     """
     rows, columns = residual.shape
     r0, r1, c0, c1 = _box(p, 1.0, rows, columns)
     xx, xy, yy = _inverse(p)
     radius, scale = math.exp(p[2]), 2.0 * math.exp(p[2]) * p[5]
     shape = (r1 - r0, c1 - c0)
-    dx, dy, q, weight, left = np.zeros(shape), np.zeros(shape), np.ones(shape), np.zeros(shape), np.zeros(shape)
+    q, weight, left = np.ones(shape), np.zeros(shape), np.zeros(shape)
     slopes = np.zeros((*shape, _NUISANCES))
     for r in range(r0, r1):
         for c in range(c0, c1):
@@ -42,7 +42,7 @@ def _patch(residual, variance, above, p, texture, rough):  # type: ignore[no-unt
             x, y = c - p[0], r - p[1]
             u, v = xx * x + xy * y, xy * x + yy * y
             q2 = u * u + v * v
-            dx[i, j], dy[i, j], q[i, j] = x, y, math.sqrt(q2)
+            q[i, j] = math.sqrt(q2)
             if q2 >= 1.0 or not np.isfinite(variance[r, c]) or above[r, c] > 1.0:
                 continue
             own, falling = scale * math.sqrt(1.0 - q2), 1.0 / math.sqrt(max(1.0 - q2, _STEEP))
@@ -57,7 +57,7 @@ def _patch(residual, variance, above, p, texture, rough):  # type: ignore[no-unt
             slopes[i, j, 1], slopes[i, j, 2] = x * falling, y * falling
             slopes[i, j, 3] = falling
             slopes[i, j, 4], slopes[i, j, 5] = (x * x - y * y) * falling, x * y * falling
-    return dx, dy, q, weight, left, slopes
+    return q, weight, left, slopes
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -88,7 +88,7 @@ def _settled(weight, left, slopes):  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def excess(residual, variance, above, p, rough):  # type: ignore[no-untyped-def]
     """Mean square that the texture of the surface adds within a body, per unit of `1 + slope^2`; NaN where unseen."""
-    _, _, q, weight, left, slopes = _patch(residual, variance, above, p, 0.1, rough)
+    q, weight, left, slopes = _patch(residual, variance, above, p, 0.1, rough)
     other, _ = _settled(weight, left, slopes)
     total, expected, steep = 0.0, 0.0, 0.0
     for i in range(weight.shape[0]):
@@ -106,7 +106,7 @@ def score(residual, variance, above, p, radii, texture, rough, soft, least_seen)
     """Highest significance of a spherical void of any of the radii, anywhere in a body, in standard deviations of what
     noise and texture do there; NaN where less than `least_seen` of the body is under no other.
     """
-    dx, dy, q, weight, left, slopes = _patch(residual, variance, above, p, texture, rough)
+    q, weight, left, slopes = _patch(residual, variance, above, p, texture, rough)
     within, seen = 0, 0
     for i in range(weight.shape[0]):
         for j in range(weight.shape[1]):
