@@ -33,9 +33,9 @@ def counterparts(
         return found
     tree = KDTree(seen_at_um)
     shifted = places_um.copy()
-    for roi in np.unique(member[placed]):
+    for roi in np.unique(member[placed]).tolist():
         own = np.flatnonzero((member == roi) & placed)
-        away_um, nearest = tree.query(places_um[own])
+        away_um, nearest = (np.atleast_1d(one) for one in tree.query(places_um[own]))
         near = away_um <= _FIRST * diameters_um[own] / 2
         near &= np.abs(np.log(diameters_um[own] / seen_um[nearest])) <= _ALIKE
         if near.sum() >= _SHIFTS:

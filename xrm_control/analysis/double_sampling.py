@@ -6,8 +6,8 @@ estimator in two phases, or prediction-powered inference (Angelopoulos and other
 data. It is unbiased whatever the radiographs say:
 
 - predictions are cross-fitted by region (Zrnic and Candes 2024): none was learned from the region that it is used in;
-- they are freed from size: among particles of like size their mean is zero over the mosaic, so it is in what any choice
-  by size and place expects, which is all that a choice of regions knows;
+- they are freed from size and crowd: among particles of like size, with as many beside them, their mean is zero over
+  the mosaic, so it is in what any choice of regions expects, which knows nothing else;
 - particles of the mosaic that should have been measured whole and have no counterpart count as scanned: what is lost on
   the way from one view to the other cannot show in the result; where the radiograph says nothing the prediction is the
   mean.
@@ -45,6 +45,9 @@ _MOST_STRENGTH = 1.5
 _DEGREE = 3
 """Of the polynomial in ln d that takes the size out of the predictions."""
 
+_ABOUT_UM = 25.0
+"""Half the side of the square in which a particle's neighbours are counted: about a field of view."""
+
 _RIM_UM = 1.0
 """Nearer to a window's side than that, a particle is cut."""
 
@@ -53,7 +56,8 @@ _RIM_UM = 1.0
 class _Twofold:
     """What both views say. which (n,): of each whole particle, its counterpart in the mosaic, -1 for none; region (n,):
     its number. lost (b,): particles of the mosaic that should be whole in a region and have no counterpart; lost_in
-    (b,): which. features (m, k), known (m,): of the mosaic, and whether its radiograph says anything.
+    (b,): which. features (m, k), known (m,): of the mosaic, and whether its radiograph says anything; crowd (m,): how
+    many lie about each.
     """
 
     which: Indices
@@ -62,6 +66,7 @@ class _Twofold:
     lost_in: Indices
     features: Floats
     known: Flags
+    crowd: Floats
 
     @property
     def learned(self) -> Flags:
@@ -122,7 +127,7 @@ def _estimate(
     total = max(float(scanned.sum() + lost.sum()), 1e-300)
     of_mean, of_lost = scanned * excess / total, lost * excess_lost / total
     of_share = found.influence(values, everyone)
-    power = float((of_mean**2).sum())
+    power = float((of_mean**2).sum() + (of_lost**2).sum())
     strength = float(np.clip((of_share * of_mean).sum() / power, 0.0, _MOST_STRENGTH)) if power > 0 else 0.0
     value = float(np.clip(share - strength * (of_mean.sum() + of_lost.sum()), 0.0, 1.0))
     left = np.concatenate((of_share - strength * of_mean, -strength * of_lost))
@@ -158,7 +163,7 @@ def _trials(left: Floats, region: Indices, twofold: _Twofold, found: WeightedRow
 
 
 def _predictions(twofold: _Twofold, voided: Flags, weights: Floats) -> tuple[Floats, Floats]:
-    """How much likelier each whole particle (n,), and each lost one (b,), is voided than those of its size, as learned
+    """How much likelier each whole particle (n,), and each lost one (b,), is voided than its like, as learned
     in the other regions; 0 where nothing is known.
     """
     excess, lost = np.zeros(len(voided)), np.zeros(len(twofold.lost))
@@ -168,7 +173,7 @@ def _predictions(twofold: _Twofold, voided: Flags, weights: Floats) -> tuple[Flo
         if len(np.unique(voided[others])) < 2:
             continue
         slopes = fitted(twofold.features[twofold.which[others]], voided[others], weights[others])
-        every = _freed_from_size(predicted(twofold.features, slopes), twofold)
+        every = _freed(predicted(twofold.features, slopes), twofold)
         own = (twofold.region == region) & (twofold.which >= 0)
         excess[own] = every[twofold.which[own]]
         own_lost = twofold.lost_in == region
@@ -176,12 +181,14 @@ def _predictions(twofold: _Twofold, voided: Flags, weights: Floats) -> tuple[Flo
     return excess, lost
 
 
-def _freed_from_size(prediction: Floats, twofold: _Twofold) -> Floats:
-    """Predictions (m,) less their mean among particles of the mosaic of like size; 0 where nothing is known."""
+def _freed(prediction: Floats, twofold: _Twofold) -> Floats:
+    """Predictions (m,) less their mean in the mosaic among those of like size and crowd; 0 where nothing is known."""
     known = twofold.known
-    size = np.vander(twofold.features[:, 1], _DEGREE + 1)
-    slopes = np.linalg.lstsq(size[known], prediction[known], rcond=None)[0]
-    return np.where(known, prediction - size @ slopes, 0.0)
+    like = np.column_stack(
+        (np.vander(twofold.features[:, 1], _DEGREE + 1), twofold.crowd, twofold.crowd * twofold.features[:, 1])
+    )
+    slopes = np.linalg.lstsq(like[known], prediction[known], rcond=None)[0]
+    return np.where(known, prediction - like @ slopes, 0.0)
 
 
 def _nearest_in_size(twofold: _Twofold, found: WeightedRows) -> Indices:
@@ -212,7 +219,16 @@ def _twofold(particles: Rows, found: WeightedRows, mosaic: MosaicSizes) -> _Twof
     if known.any():
         features[:, 0] = np.where(known, scaled(np.where(known, scores, 0.0), scores[known]), 0.0)
         features[:, 1] = scaled(np.log(seen_um), np.log(seen_um[known]))
-    return _Twofold(which, region, lost, lost_in, features, known)
+    return _Twofold(which, region, lost, lost_in, features, known, _crowd(at_um, known))
+
+
+def _crowd(at_um: Floats, known: Flags) -> Floats:
+    """How many particles of the mosaic lie in a square about each (m,), in units of their spread."""
+    from scipy.spatial import KDTree
+
+    beside = KDTree(at_um).query_ball_point(at_um, _ABOUT_UM, p=np.inf, return_length=True)
+    number = np.array(beside, float)
+    return scaled(number, number[known]) if known.any() else np.zeros(len(at_um))
 
 
 def _lost(at_um: Floats, seen_um: Floats, free: Flags, windows: list[tuple[int, Window]]) -> tuple[Indices, Indices]:
