@@ -117,7 +117,7 @@ class Population(Record):
     )
     voided_fraction_by_mosaic: DoubleSampling | None = Field(
         default=None,
-        title="the same, with the mosaic's radiographs",
+        title="share with voids, with the mosaic's radiographs",
         description="double sampling: voids judged on the radiographs of all particles of the mosaic, too; None: one"
         " region's own, and of before it was estimated",
     )
