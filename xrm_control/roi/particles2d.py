@@ -153,8 +153,8 @@ def _counted(
     bodies, ridge, blur_px = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick)
     chords = chords - ridge
     edges, above = _touching(bodies, weight > 0), number_above(bodies, chords.shape)
-    left, noise = chords - shadow(bodies, chords.shape, blur_px), found.variance_um2 / pixel_um**2
-    voids = void_scores(left, noise, above, bodies, pixel_um)
+    residual, noise = chords - shadow(bodies, chords.shape, blur_px), found.variance_um2 / pixel_um**2
+    voids = void_scores(residual, noise, above, bodies, pixel_um)
     found_particles = [
         Particle2D(
             x_um=left + column * pixel_um,
