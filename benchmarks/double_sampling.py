@@ -1,4 +1,6 @@
-"""What the radiographs of all particles add to the CT of some: `python -m benchmarks.double_sampling [SEEDS [CASE]]`.
+"""What the radiographs of all particles add to the CT of some.
+
+`python -m benchmarks.double_sampling [SEEDS [CASE] | figure]`.
 
 Voids of 2 um and more, as CT would find them all, in the whole particles of the regions that a strategy chooses; the
 mosaic's radiographs are rendered, counted photon by photon, mapped, fitted and scored as in a run. Bodies are fitted
@@ -45,6 +47,7 @@ from xrm_control.roi.thickness import thickness_map
 from xrm_control.roi.void_scores import void_scores
 
 Floats = NDArray[np.float64]
+Points = NDArray[np.floating]
 
 FIGURE = Path("docs/figures/double_sampling.png")
 SIZE_UM, FIELD_UM, LEAST_VOID_UM = (327.68, 524.288), 65.5, 2.0
@@ -135,7 +138,8 @@ def _voids(d_um: Floats, random: np.random.Generator) -> Floats:
 
 
 def _holes(places_um: Floats, void_um: Floats) -> Layer:
-    def layer(x_um: Floats, y_um: Floats, _: np.random.Generator) -> Floats:
+    def layer(x_um: Points, y_um: Points, random: np.random.Generator) -> Points:
+        del random
         x, y = np.ravel(x_um), np.ravel(y_um)
         total = np.zeros((len(y), len(x)))
         for (at_x, at_y, _z), d in zip(places_um.tolist(), void_um.tolist(), strict=True):
@@ -157,7 +161,7 @@ def fitted(mosaic: MosaicMap, mu_per_um: float, at_um: Floats, d_um: Floats) -> 
     weight = 1 / (found.variance_um2 / pixel**2 + 0.25 + spread**2)
     places = (at_um[:, :2] - (mosaic.x0_um, mosaic.y0_um)) / pixel
     shown = (places >= 0).all(axis=1) & (places <= np.array(chords.shape[::-1]) - 1).all(axis=1) & (d_um >= SMALLEST_UM)
-    bodies = Bodies.spheres(*places[shown].T, d_um[shown] / 2 / pixel)
+    bodies = Bodies.spheres(places[shown, 0], places[shown, 1], d_um[shown] / 2 / pixel)
     left, resting = chords - shadow(bodies, chords.shape, 0.5), Resting(chords.shape)
     for choose in (True, True, False):
         bodies = settle(left, weight, bodies, 0.5, rounds=2, resting=resting, choose=choose)
@@ -257,17 +261,10 @@ def estimates(done: Sequence[Population], truth: float) -> Estimates:
         plain, joined = one.voided_fraction, one.voided_fraction_by_mosaic
         if plain is None or plain.value is None or joined is None or joined.value is None or joined.interval is None:
             continue
-        ends = (plain.interval, joined.interval)
-        table.append(
-            (
-                joined.n,
-                joined.worth or math.nan,
-                plain.value - truth,
-                joined.value - truth,
-                *(float(low <= truth <= high) for low, high in ends),
-                *(high - low for low, high in ends),
-            )
-        )
+        ends = [(low or 0.0, high or 0.0) for low, high in (plain.interval, joined.interval)]
+        held = [float(low <= truth <= high) for low, high in ends]
+        widths = [high - low for low, high in ends]
+        table.append((joined.n, joined.worth or math.nan, plain.value - truth, joined.value - truth, *held, *widths))
     found = np.array(table).reshape(-1, 8)
     return Estimates(found[:, 0], found[:, 1], found[:, 2:4], found[:, 4:6], found[:, 6:8])
 
@@ -282,14 +279,9 @@ def truth_of(case: str, strips: Sequence[Strip]) -> float:
 
 def separation(strips: Sequence[Strip]) -> float:
     """Area under the ROC curve of the scores, of particles that are found within half their radius."""
-    voided: list[bool] = []
-    scores: list[float] = []
-    for strip in strips:
-        away, nearest = KDTree(strip.at_um[:, :2]).query([(one.x_um, one.y_um) for one in strip.seen])
-        for one, far, k in zip(strip.seen, away.tolist(), nearest.tolist(), strict=True):
-            if one.void_score is not None and far <= strip.d_um[k] / 4:
-                voided.append(bool(strip.voided[k]))
-                scores.append(one.void_score)
+    pairs = [(one.void_score, voided) for strip in strips for one, voided in _matched(strip)]
+    judged = [(score, voided) for score, voided in pairs if score is not None]
+    voided, scores = [voided for _, voided in judged], [score for score, _ in judged]
     known, order = np.array(voided), np.argsort(np.argsort(scores))
     ones = int(known.sum())
     return float((order[known].sum() - ones * (ones - 1) / 2) / max(ones * (len(known) - ones), 1))
@@ -330,7 +322,64 @@ def _row(case: str, who: str, of: Estimates, truth: float, area: float) -> Row:
     return Row(case, who, figures=figures)
 
 
+def draw(path: Path = FIGURE, seeds: int = 8) -> None:
+    """A radiograph with its scores; the scores of voided and of sound particles; intervals with and without."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Circle
+
+    strips = [simulated(0.0, seed) for seed in range(1, seeds + 1)]
+    truth = truth_of("ideal nmc622", strips)
+    figure = Figure(figsize=(15, 4.8), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    image = radiograph(make_specimen(SpecimenConfig("nmc622"), 1), 1)
+    left.imshow(image.image, cmap="gray", extent=(*image.x_um, *image.y_um[::-1]), vmin=0.3, vmax=0.95)
+    found = _matched(strips[0])
+    for one, voided in found:
+        colour = "tab:orange" if voided else "tab:cyan"
+        left.add_patch(Circle((one.x_um, one.y_um), one.equivalent_diameter_um / 2 + 0.6, fill=False, color=colour))
+        said = "–" if one.void_score is None else f"{one.void_score:.0f}"
+        left.text(one.x_um, one.y_um, said, color=colour, fontsize=8, ha="center", va="center", clip_on=True)
+    left.set(xlim=(-30, 30), ylim=(30, -30), xlabel="x (µm)", ylabel="y (µm)")
+    left.set_title("radiograph, score in σ (orange: void of 2 µm and more)")
+    every = [pair for strip in strips for pair in _matched(strip)]
+    for voided, colour, name in (
+        (True, "tab:orange", "void of 2 µm and more"),
+        (False, "tab:cyan", "none, or smaller"),
+    ):
+        scores = [one.void_score for one, known in every if known == voided and one.void_score is not None]
+        middle.hist(np.clip(scores, -1, 20), bins=60, range=(-1, 20), alpha=0.6, color=colour, label=name)
+    middle.set(xlabel="score (σ of noise and texture)", ylabel="particles")
+    middle.set_title(f"scores of {len(every)} particles, area under the ROC curve {separation(strips):.3f}")
+    middle.legend()
+    for seed, strip in enumerate(strips, start=1):
+        told = population(strip, STRATEGIES["most particles, 6"], "radiographs", seed)
+        both = (told.voided_fraction, told.voided_fraction_by_mosaic)
+        for k, (share, colour) in enumerate(zip(both, ("tab:gray", "tab:green"), strict=True)):
+            if share is not None and share.value is not None and share.interval is not None:
+                low, high = (100 * (end or 0.0) for end in share.interval)
+                right.plot([seed + 0.25 * k] * 2, [low, high], color=colour, lw=3, solid_capstyle="butt")
+                right.plot(seed + 0.25 * k, 100 * share.value, "o", color="black", ms=4)
+    right.axhline(100 * truth, color="tab:red", lw=1)
+    right.set(xlabel="strip", ylabel="voided share (%), 95 % interval", ylim=(0, 70))
+    right.set_title("CT of six regions (grey); with all radiographs (green); truth (red)")
+    figure.savefig(path, dpi=80)
+
+
+def _matched(strip: Strip) -> list[tuple[Particle2D, bool]]:
+    """What is seen of true particles, and whether these are voided."""
+    tree = KDTree(strip.at_um[:, :2])
+    found: list[tuple[Particle2D, bool]] = []
+    for one in strip.seen:
+        far, k = tree.query((one.x_um, one.y_um))
+        if float(far) <= strip.d_um[int(k)] / 4:
+            found.append((one, bool(strip.voided[int(k)])))
+    return found
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["figure"]:
+        draw()
+        sys.exit()
     for chosen in (name for name in CASES if name.startswith(tuple(sys.argv[2:]) or tuple(CASES))):
         for one in study(chosen, int(sys.argv[1]) if len(sys.argv) > 1 else 20):
             told = "  ".join(f"{key} {value}" for key, value in one.figures.items())

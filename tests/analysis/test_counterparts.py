@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from xrm_control.analysis.counterparts import counterparts
 
 RANDOM = np.random.default_rng(3)
-PLACES = np.stack(np.meshgrid(np.arange(8) * 12.0, np.arange(8) * 12.0), axis=-1).reshape(-1, 2)
+PLACES: NDArray[np.float64] = np.array([(x, y) for y in range(0, 96, 12) for x in range(0, 96, 12)], np.float64)
 SIZES = RANDOM.uniform(4, 10, 64)
 ONE = np.zeros(64, np.int64)
 
