@@ -88,14 +88,13 @@ def double_sampled(
     if not len(mosaic.void_scores) == len(mosaic.places_um) == len(mosaic.diameters_um) > 0:
         return DoubleSampling(n=len(whole), reason="no radiographs of the mosaic's particles are on record")
     twofold = _twofold(particles, found, mosaic)
-    pairs = int((twofold.which >= 0).sum())
-    expected = int((whole.numbers(Particle.equivalent_diameter_um) >= mosaic.smallest_um).sum())
+    visible = whole.numbers(Particle.equivalent_diameter_um) >= mosaic.smallest_um
     told = DoubleSampling(
         n=len(whole),
         n_mosaic=len(mosaic.diameters_um),
         n_judged=int(twofold.known.sum()),
-        n_pairs=pairs,
-        n_without=max(0, expected - pairs),
+        n_pairs=int((twofold.which >= 0).sum()),
+        n_without=int((visible & (twofold.which < 0)).sum()),
         n_lost=len(twofold.lost),
     )
     if reason := _too_little(twofold, voided):
