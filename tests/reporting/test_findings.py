@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.reporting.page import Page
-from xrm_control.contracts.population import Distribution, Population, VolumeWeighted, Weighting
+from xrm_control.contracts.population import Distribution, DoubleSampling, Population, VolumeWeighted, Weighting
 from xrm_control.contracts.trust import CheckResult, TrustVerdict
 from xrm_control.reporting.report import build_report
 from xrm_control.reporting.run_data import RunData, read_run
@@ -133,3 +133,17 @@ def test_nothing_whole_nothing_found(read: RunData) -> None:
     population = Population(n_particles=3, n_whole=0, n_voids=0)
     assert findings(replace(read, results=read.results.model_copy(update={"population": population}))) is None
     assert findings(replace(read, results=None)) is None
+
+
+def test_the_share_with_the_radiographs_stands_beside_the_plain_one(read: RunData) -> None:
+    assert read.results is not None
+    for doubled, value in (
+        (DoubleSampling(n=10, value=0.5, interval=(0.4, 0.6), worth=20.0), "50.0 %"),
+        (DoubleSampling(n=10, reason="one region alone"), None),
+    ):
+        population = read.results.population.model_copy(update={"voided_fraction_by_mosaic": doubled})
+        shown = findings(replace(read, results=read.results.model_copy(update={"population": population})))
+        assert shown is not None
+        names = [one.name for one in shown.numbers]
+        assert sum("hold voids" in name for name in names) == (1 if value is None else 2)
+        assert [one.value for one in shown.numbers if "radiographs" in one.name] == ([] if value is None else [value])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.double_sampling import double_sampled
 from xrm_control.analysis.mosaic_scale import rescaled
 from xrm_control.analysis.size_classes import MosaicSizes, SizeClasses, size_classes
 from xrm_control.analysis.statistics import (
@@ -58,6 +59,11 @@ def pool(particles: Rows, voids: Rows | None, *, seed: int = 1, mosaic: MosaicSi
         held = np.array([key in known for key in host_keys(voids)], bool)
         internal = voids.where(held & np.array([kind in INTERNAL for kind in voids.texts(Void.kind)], bool))
     population = _population(len(particles), found, internal).model_copy(update={"weighting": weighting})
+    if mosaic is not None:
+        voided = voided_of(found.rows)
+        plain = share_of(voided, found) if voided is not None and len(voided) else None
+        doubled = double_sampled(particles, found, voided, plain, mosaic)
+        population = population.model_copy(update={"voided_fraction_by_mosaic": doubled})
     return Pooled(table1(found, internal), population)
 
 

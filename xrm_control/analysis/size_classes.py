@@ -40,17 +40,32 @@ _MOST_TILT, _ROUNDS = 3.0, 30
 
 
 @dataclass(frozen=True)
+class Window:
+    """A region that was scanned: its middle on the stage, z of its axis above the tape, its sides, um."""
+
+    roi: str
+    x_um: float
+    y_um: float
+    z_um: float
+    width_um: float
+    height_um: float
+
+
+@dataclass(frozen=True)
 class MosaicSizes:
     """What the mosaic has seen. diameters_um: of all its particles; smallest_um: it does not see smaller ones.
 
     doubt: why its particles cannot be counted, "" for nothing; places_um: (x, y) of each on the stage, none where they
-    are not on record.
+    are not on record; void_scores: what the radiograph of each says of voids, NaN for nothing, none where they are not
+    on record; windows: the regions that were chosen on it.
     """
 
     diameters_um: tuple[float, ...]
     smallest_um: float = 0.0
     doubt: str = ""
     places_um: tuple[tuple[float, float], ...] = ()
+    void_scores: tuple[float, ...] = ()
+    windows: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from xrm_control.contracts.document import Figure, Interval, Record
 
+_LAST = ("voided_fraction", "voided_fraction_by_mosaic", "volume_weighted_diameter_um", "weighting")
+"""Entries that come after the quantities."""
+
 
 class Distribution(Record):
     """One quantity over `n` particles; nothing but n where n is 0. d10, d50, d90: weighted quantiles.
@@ -70,6 +73,30 @@ class Weighting(Record):
         return self.kind == "mosaic" and not self.reason
 
 
+class DoubleSampling(Record):
+    """The share of voided particles with what the mosaic's radiographs say of all particles, beside the plain share.
+
+    value, interval: None where it is not stated, for this reason. worth: as many particles by CT alone would tell as
+    much as these n do with the radiographs; strength: by how much the predictions count; correlation: of prediction and
+    CT within a size, cross-validated. n: whole particles by CT, of which n_pairs have a counterpart in the mosaic and
+    n_without should have one; n_mosaic: particles of the mosaic, of which n_judged have a radiograph that says
+    something, and n_lost should have been measured whole and were not.
+    """
+
+    n: int = 0
+    n_pairs: int = 0
+    n_without: int = 0
+    n_mosaic: int = 0
+    n_judged: int = 0
+    n_lost: int = 0
+    value: Figure = None
+    interval: Interval | None = None
+    worth: Figure = None
+    strength: Figure = None
+    correlation: Figure = None
+    reason: str = ""
+
+
 class Population(Record):
     """What can be said of the powder as a whole; intervals are 95 %.
 
@@ -87,6 +114,12 @@ class Population(Record):
     quantities: dict[str, Distribution] = Field(default_factory=dict)
     voided_fraction: Share | None = Field(
         default=None, title="share of particles with voids", description="weighted, with Wilson's interval"
+    )
+    voided_fraction_by_mosaic: DoubleSampling | None = Field(
+        default=None,
+        title="share with voids, with the mosaic's radiographs",
+        description="double sampling: voids judged on the radiographs of all particles of the mosaic, too; None: one"
+        " region's own, and of before it was estimated",
     )
     volume_weighted_diameter_um: VolumeWeighted | None = Field(
         default=None,
@@ -115,7 +148,7 @@ class Population(Record):
     def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         quantities: dict[str, dict[str, Any]] = content.pop("quantities")
-        last = {name: content.pop(name) for name in ("voided_fraction", "volume_weighted_diameter_um", "weighting")}
+        last = {name: content.pop(name) for name in _LAST}
         return {
             **content,
             **{name: {k: v for k, v in entry.items() if v is not None} for name, entry in quantities.items()},

@@ -38,7 +38,9 @@ class MosaicRecord(Record):
     stretches all alike; None where that is not known. diameters_um: of the particles; places_um: (x, y) of each on the
     stage, none in runs of before they were told. registration: None in runs of before there was one. count_doubt: why
     the particles cannot be counted, "" where nothing speaks against it; particles_between: two ends of a 95 % interval
-    of how many there are, None where that cannot be stated, and in runs of before it was.
+    of how many there are, None where that cannot be stated, and in runs of before it was. void_scores: how far the
+    radiograph of each particle speaks for a void in it, in standard deviations, None where it says nothing; none in
+    runs of before they were told.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -52,6 +54,7 @@ class MosaicRecord(Record):
     registration: RegistrationRecord | None = None
     count_doubt: str = ""
     particles_between: tuple[int, int] | None = None
+    void_scores: tuple[Figure, ...] = ()
 
 
 class NotChosen(StrEnum):

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from xrm_control.contracts.document import Interval
+from xrm_control.contracts.population import Population
 from xrm_control.contracts.results import RegionResults, RunResults
 from xrm_control.contracts.table1 import Table1, Table1Cells, Table1Convention, Table1Intervals
 from xrm_control.reporting import paper
 from xrm_control.reporting.formatting import MISSING, figure, with_interval
+from xrm_control.reporting.radiographs import radiographs_line
 from xrm_control.reporting.weights import weights_line
 
 Value = Callable[[Table1Convention], float | None]
@@ -124,15 +126,21 @@ def not_measured(rows: Iterable[Table1Row]) -> str:
     return f"Not measured by this core: {', '.join(names)}." if names else ""
 
 
+def _doubled(population: Population) -> str:
+    """What the mosaic's radiographs add; a reason why they do not is for the report."""
+    doubled = population.voided_fraction_by_mosaic
+    return radiographs_line(doubled, short=True) if doubled is not None and doubled.value is not None else ""
+
+
 def paper_table(results: RunResults | RegionResults) -> Table:
     """Table 1 for a terminal, with both conventions said below it; what was not measured is left out, by name."""
     name = None if results.sample is None else results.sample.name
     rows = table1_rows(results.table1)
-    absent = not_measured(rows)
+    absent, of = not_measured(rows), results.population
     table = Table(
         title="Table 1" + (f": {name}" if name else "") + " beside the paper's",
         caption=f"Paper: {paper.CITATION}. In {PAPER_CONVENTION}. In {UNBIASED_CONVENTION}."
-        + "".join(f" {line}" for line in (weights_line(results.population.weighting), absent) if line),
+        + "".join(f" {line}" for line in (weights_line(of.weighting), _doubled(of), absent) if line),
         caption_justify="left",
     )
     for at, heading in enumerate(HEADINGS):

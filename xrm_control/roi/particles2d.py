@@ -18,6 +18,7 @@ from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
 from xrm_control.roi.rims import ON_RIDGES, closed, thick_px
 from xrm_control.roi.thickness import thickness_map
+from xrm_control.roi.void_scores import void_scores
 from xrm_control.roi.whitening import ANY, ROUND, candidates
 
 SMALLEST_UM = 2.5
@@ -70,7 +71,9 @@ class Particle2D:
     """One particle of the mosaic, stage um.
 
     equivalent_diameter_um: of the sphere of the same volume; peak_thickness_um: its own longest chord along the beam,
-    without what lies above or beneath it; touches_edge: cut by the mosaic's edge or by a place that was not seen.
+    without what lies above or beneath it; touches_edge: cut by the mosaic's edge or by a place that was not seen;
+    void_score: how far its radiograph speaks for a void in it, in standard deviations (`void_scores`), None where that
+    says nothing.
     """
 
     x_um: float
@@ -78,6 +81,7 @@ class Particle2D:
     equivalent_diameter_um: float
     peak_thickness_um: float
     touches_edge: bool
+    void_score: float | None = None
 
 
 def stand_ins(mosaic: MosaicMap) -> tuple[Particle2D, ...]:
@@ -146,9 +150,11 @@ def _counted(
     shape_error = _SHAPE_SPREAD * ndimage.maximum_filter(ndimage.gaussian_filter(chords, 1.0), size=5)
     weight = 1 / (found.variance_um2 / pixel_um**2 + _RIM_PX**2 + shape_error**2)
     thick = thick_px(mu_per_um, pixel_um)
-    bodies, ridge = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick)
+    bodies, ridge, blur_px = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick)
     chords = chords - ridge
-    edges = _touching(bodies, weight > 0)
+    edges, above = _touching(bodies, weight > 0), number_above(bodies, chords.shape)
+    residual, noise = chords - shadow(bodies, chords.shape, blur_px), found.variance_um2 / pixel_um**2
+    voids = void_scores(residual, noise, above, bodies, pixel_um)
     found_particles = [
         Particle2D(
             x_um=left + column * pixel_um,
@@ -156,17 +162,18 @@ def _counted(
             equivalent_diameter_um=diameter * pixel_um,
             peak_thickness_um=chord * pixel_um,
             touches_edge=bool(edge),
+            void_score=None if edge or not np.isfinite(void) else void,
         )
-        for column, row, diameter, chord, edge in zip(
+        for column, row, diameter, chord, edge, void in zip(
             bodies.table[:, COLUMN].tolist(),
             bodies.table[:, ROW].tolist(),
             bodies.diameter.tolist(),
             bodies.chord.tolist(),
-            edges,
+            edges.tolist(),
+            voids.tolist(),
             strict=True,
         )
     ]
-    above = number_above(bodies, chords.shape)
     count = judged(chords, weight > 0, shadow(bodies, chords.shape, _BLUR_PX), above, pixel_um)
     hidden = float((ridge > ON_RIDGES * smallest_um / pixel_um)[weight > 0].mean())
     count = replace(count, hidden=hidden, bright=found.bright_share, drift=found.drift)
@@ -197,8 +204,8 @@ def _search(
     largest: float,
     pixel_um: float,
     thick: float,
-) -> tuple[Bodies, NDArray[np.float64]]:
-    """Search, fit, and search again in what is left over (pixels); and the ridges that are no bodies."""
+) -> tuple[Bodies, NDArray[np.float64], float]:
+    """Search, fit, and search again in what is left over (pixels); the ridges that are no bodies; and the blur."""
     largest = max(smallest, min(largest, 1.5 * max(chords.shape)))
     radii = np.geomspace(smallest, largest, 2 + int(np.log(largest / smallest) / np.log(_STEP))) / 2
     seen = weight > 0
@@ -244,7 +251,7 @@ def _search(
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
     bodies = bodies.where(shown)
-    return bodies.where(_inside(bodies, chords.shape)), ridge
+    return bodies.where(_inside(bodies, chords.shape)), ridge, blur_px
 
 
 def _kept(

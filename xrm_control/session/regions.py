@@ -273,6 +273,7 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         registration=registration_record(mosaic),
         count_doubt=count.doubt,
         particles_between=count.between,
+        void_scores=tuple(None if p.void_score is None else round(p.void_score, 2) for p in particles),
     )
     document = RoisDocument(
         mosaic=about,

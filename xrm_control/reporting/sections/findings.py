@@ -163,6 +163,9 @@ def _voids(population: Population, table1: Table1Convention, limit_um: float | N
     seen = "" if limit_um is None else f" of {figure(limit_um, 2)} µm and more"
     if (share := population.voided_fraction) is not None:
         yield _Stated(f"of the particles hold voids{seen}", share.value, share.interval, "%", 100.0)
+    doubled = population.voided_fraction_by_mosaic
+    if doubled is not None and doubled.value is not None:
+        yield _Stated("hold voids, with the mosaic’s radiographs", doubled.value, doubled.interval, "%", 100.0)
     yield _Stated(
         "of the voided particles’ volume is empty",
         table1.dead_volume_percent,

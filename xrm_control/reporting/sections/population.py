@@ -19,6 +19,7 @@ from xrm_control.reporting.figures.distributions import histogram_figure, void_s
 from xrm_control.reporting.figures.style import PARTICLE, VOID
 from xrm_control.reporting.formatting import MISSING, figure, interval, text, with_interval
 from xrm_control.reporting.radii import whole
+from xrm_control.reporting.radiographs import radiographs_line
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.components import Cell, Section, Shown, table
 from xrm_control.reporting.table import (
@@ -133,6 +134,9 @@ def statistics_section(run: RunData) -> Section:
         singles += [(heading(name), text(count), MISSING) for name, count in (*counts, ("n_voids", population.n_voids))]
         if (share := population.voided_fraction) is not None:
             singles.append((heading("voided_fraction"), text(share.value), interval(share.interval)))
+        doubled = population.voided_fraction_by_mosaic
+        if doubled is not None and doubled.value is not None:
+            singles.append((heading("voided_fraction_by_mosaic"), text(doubled.value), interval(doubled.interval)))
         if (weighted := population.volume_weighted_diameter_um) is not None:
             cells = [
                 _cell(value, ends)
@@ -154,6 +158,7 @@ def statistics_section(run: RunData) -> Section:
             for line in (
                 "Whole particles of all regions, grey-level volumes and Crofton areas; intervals are 95 %.",
                 weights_line(None if population is None else population.weighting),
+                radiographs_line(None if population is None else population.voided_fraction_by_mosaic),
                 _BELOW_FLOOR,
             )
             if line
