@@ -51,6 +51,20 @@ def test_overlapping_shadows_are_told_apart(name: str) -> None:
     assert len(pairs(found, true)) == len(true)
 
 
+@pytest.mark.parametrize("diameter_um", [42.0, 50.0, 60.0])
+def test_a_giant_with_others_on_it_is_one(diameter_um: float) -> None:
+    """Of a coarse tail, with small ones on its rim and before it, in a layer of others: not two halves of it."""
+    turns = np.radians([10, 80, 135, 200, 290])
+    beside = [(0.46 * diameter_um * np.cos(t), 0.46 * diameter_um * np.sin(t), 7.0 + n) for n, t in enumerate(turns)]
+    layer = [one for one in powder(120, 120, 60, seed=8) if np.hypot(one[0], one[1]) > 0.7 * diameter_um]
+    true = [(0.0, 0.0, diameter_um), (5.0, 8.0, 6.0), *beside, *layer]
+    found = find_particles(mosaic_of(true, 140, 140, noise=0.03, seed=2), MU)
+    (giant,) = (p for p in found if p.equivalent_diameter_um > 35.0)
+    assert giant.equivalent_diameter_um == pytest.approx(diameter_um, rel=0.03)
+    assert np.hypot(giant.x_um, giant.y_um) < 1.0
+    assert len(found) == pytest.approx(len(true), abs=2)
+
+
 def test_a_dense_layer_is_counted() -> None:
     true = powder(150, 200, 220, seed=3)
     mosaic = mosaic_of(true, 150, 200, noise=0.03, seed=5)
