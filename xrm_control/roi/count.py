@@ -9,10 +9,12 @@ less: it grows with the light.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xrm_control.roi.countable import Places
 
 # Mosaics whose particles are found reach 0.035 and 1.09, single tiles and 84 % of cover among them; two layers are
 # beyond 1.2, more are beyond 0.08, an empty strip with bubbles or wrinkles beyond 0.09.
@@ -43,7 +45,7 @@ class Count:
     hidden: share of the view in which wrinkles and hairs are so thick that the smallest particles are not told from
     them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical depth;
     flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else; between: two ends of
-    a 95 % interval of the number of particles, None where none can be stated.
+    a 95 % interval of the number of particles, None where none can be stated; places: where they can be counted.
     """
 
     uneven: float = 0.0
@@ -53,6 +55,7 @@ class Count:
     drift: float = 0.0
     flaws: int = 0
     between: tuple[int, int] | None = None
+    places: Places = field(default_factory=Places)
 
     @property
     def flawed(self) -> bool:

@@ -37,6 +37,7 @@ from xrm_control.roi.named_places import Place, check_places, cover, require_ins
 from xrm_control.roi.particles2d import Particle2D, count_particles, stand_ins
 from xrm_control.roi.strategy import Choice, Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
+from xrm_control.session.mosaic_table import mosaic_table
 from xrm_control.session.registered import registration_record
 from xrm_control.session.stages import record_artifact, require_reach, told
 from xrm_control.storage.durable import free_bytes
@@ -280,6 +281,10 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         avoided=tuple(_avoided(area) for area in run.recipe.roi.avoid),
         nothing=choice.nothing,
     )
+    if run.shows_sample:
+        table = mosaic_table(particles, count, mosaic, run.recipe.mosaic.stage_accuracy_um)
+        await run.on_disk(lambda: run.folder.write_text(run.folder.mosaic_particles, table, replace=True))
+        record_artifact(run, run.folder.mosaic_particles.name, "rois")
     text = ROIS.text(document)
     await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))
     record_artifact(run, "rois.json", "rois")
