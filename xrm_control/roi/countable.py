@@ -20,6 +20,9 @@ _REACH_UM = 12.0
 _MOST_UNEVEN, _MOST_OVERLAP = 0.11, 1.35
 """Over so few particles both vary more than over a mosaic."""
 
+_DEEP_OVERLAP, _DEEP_ACCOUNTED = 1.8, 0.8
+"""Beyond these those found are no measure of those there: many layers, of which one view shows the first few."""
+
 _LEAST_THICKNESS_UM = 0.4
 """Mean thickness about a place below which there is next to nothing to count."""
 
@@ -43,19 +46,44 @@ class Places:
     countable: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), bool))
 
     @property
+    def matter(self) -> NDArray[np.bool_]:
+        """In which cells there is something to count."""
+        return np.isfinite(self.accounted)
+
+    @property
+    def deep(self) -> NDArray[np.bool_]:
+        """In which cells so much lies above each other that those found are no measure of those there."""
+        return self.matter & ((self.overlap > _DEEP_OVERLAP) | (np.nan_to_num(self.accounted) < _DEEP_ACCOUNTED))
+
+    @property
     def uncountable_share(self) -> float:
         """Of the cells in which there is something, those in which it cannot be counted."""
-        matter = np.isfinite(self.accounted)
-        return float((matter & ~self.countable).sum() / matter.sum()) if matter.any() else 0.0
+        return self._share(~self.countable)
+
+    @property
+    def deep_share(self) -> float:
+        """Of the cells in which there is something, the `deep` ones."""
+        return self._share(self.deep)
 
     def at(self, x_um: Floats, y_um: Floats) -> NDArray[np.bool_]:
         """Whether particles can be counted at these places (n,)."""
-        if not self.countable.size:
-            return np.ones(len(x_um), bool)
-        rows, columns = self.countable.shape
-        row = np.clip(((y_um - self.top_um) / CELL_UM).astype(int), 0, rows - 1)
-        column = np.clip(((x_um - self.left_um) / CELL_UM).astype(int), 0, columns - 1)
-        return self.countable[row, column]
+        return self._look(self.countable, x_um, y_um, otherwise=True)
+
+    def deep_at(self, x_um: Floats, y_um: Floats) -> NDArray[np.bool_]:
+        """Whether these places (n,) are `deep`."""
+        return self._look(self.deep, x_um, y_um, otherwise=False)
+
+    def _share(self, which: NDArray[np.bool_]) -> float:
+        matter = self.matter
+        return float((matter & which).sum() / matter.sum()) if matter.any() else 0.0
+
+    def _look(self, which: NDArray[np.bool_], x_um: Floats, y_um: Floats, *, otherwise: bool) -> NDArray[np.bool_]:
+        if not which.size:
+            return np.full(len(x_um), otherwise)
+        rows, columns = which.shape
+        row = np.clip(np.floor((y_um - self.top_um) / CELL_UM).astype(int), 0, rows - 1)
+        column = np.clip(np.floor((x_um - self.left_um) / CELL_UM).astype(int), 0, columns - 1)
+        return which[row, column]
 
 
 def places(

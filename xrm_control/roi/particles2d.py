@@ -177,13 +177,15 @@ def _counted(
         # On a strip that is not clean these are its flaws, and no reason to scan it.
         return (), replace(count, flaws=len(bodies))
     crowds = crowding(bodies, above)
-    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um)
-    count = replace(count, between=stated)
     column, row = (bodies.table[:, at] for at in (COLUMN, ROW))
+    x_um, y_um = left + column * pixel_um, top + row * pixel_um
+    deep = int(where.deep_at(x_um, y_um).sum())
+    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep)
+    count = replace(count, between=stated)
     errors = fit_errors(
         search.residual, weight, bodies, search.blur_px, crowds, search.alone, _at(search.level, row, column), pixel_um
     )
-    countable = where.at(left + column * pixel_um, top + row * pixel_um) & (not count.flawed)
+    countable = where.at(x_um, y_um) & (not count.flawed)
     return sightings(bodies, errors, crowds, edges, countable, pixel_um, corner_um, smallest_um), count
 
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from xrm_control.contracts.column import uncertainty
 from xrm_control.contracts.mosaic_table import MOSAIC_COLUMNS, MosaicParticle
+from xrm_control.contracts.rois import PlacesRecord
 from xrm_control.contracts.rows import Rows, csv_text
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.roi.count import Count
+from xrm_control.roi.countable import CELL_UM
 from xrm_control.roi.particles2d import Particle2D
 
 
@@ -32,6 +34,23 @@ def mosaic_table(particles: Sequence[Particle2D], count: Count, mosaic: Mosaic, 
         for number, (particle, here) in enumerate(zip(particles, countable, strict=True), start=1)
     ]
     return csv_text(Rows.of(rows, MOSAIC_COLUMNS), MOSAIC_COLUMNS)
+
+
+def places_record(count: Count) -> PlacesRecord | None:
+    """Where the particles can be counted, as rois.json holds it; None where nobody looked."""
+    found = count.places
+    if not found.countable.size:
+        return None
+    signs = np.where(found.matter, np.where(found.countable, "1", "0"), "-")
+    return PlacesRecord(
+        cell_um=CELL_UM,
+        left_um=found.left_um,
+        top_um=found.top_um,
+        accounted=tuple(
+            tuple(round(v, 2) if math.isfinite(v) else None for v in row) for row in found.accounted.tolist()
+        ),
+        countable=tuple("".join(row) for row in signs.tolist()),
+    )
 
 
 def _row(number: int, particle: Particle2D, countable: bool, off_um: float, scale: float) -> dict[str, float | str]:
