@@ -198,6 +198,9 @@ def test_a_heap_beside_a_single_layer_is_no_certain_count() -> None:
     places = count.places
     assert places.at(np.array([-30.0, 0.0]), np.array([0.0, 0.0])).all()
     assert not places.at(np.array([38.0, 38.0]), np.array([-20.0, 20.0])).any()
+    # Cells are whole pixels: the map reaches just over the view.
+    assert places.left_um + places.countable.shape[1] * places.cell_um == pytest.approx(45.0, abs=places.cell_um)
+    assert places.left_um + (places.countable.shape[1]) * places.cell_um >= 44.9
     assert count.doubt
     assert count.between is None
     assert all(one.x_um < 30 for one in found if one.fit is not None and one.fit.certain)
@@ -205,6 +208,6 @@ def test_a_heap_beside_a_single_layer_is_no_certain_count() -> None:
 
 def test_the_doubt_names_the_share_of_places() -> None:
     matter = np.ones((4, 5))
-    places = Places(0.0, 0.0, matter, matter, np.arange(20).reshape(4, 5) >= 5)
+    places = Places(0.0, 0.0, 8.0, matter, matter, np.arange(20).reshape(4, 5) >= 5)
     assert "cannot be counted in 25 % of the places that hold powder, limit 10 %" in Count(places=places).doubt
     assert places.deep_share == 0.0

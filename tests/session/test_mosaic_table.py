@@ -19,7 +19,7 @@ from xrm_control.session.mosaic_table import mosaic_table, places_record
 
 FIT = Fit2D("ellipsoid", 0.03, 0.04, 0.05, 12.0, 0.1, 9.0, 0.1, 30.0, 0.2, 0.0, 0.0, 1.0, certain=True)
 PARTICLES = (Particle2D(4.0, 4.0, 10.0, 9.0, False, FIT), Particle2D(20.0, 4.0, 6.0, 6.0, True))
-PLACES = Places(0.0, 0.0, np.array([[0.97, np.nan, 0.4]]), np.ones((1, 3)), np.array([[True, True, False]]))
+PLACES = Places(0.0, 0.0, 8.0, np.array([[0.97, np.nan, 0.4]]), np.ones((1, 3)), np.array([[True, True, False]]))
 
 
 def read(tmp_path: Path, residual_um: float | None) -> Rows:

@@ -27,12 +27,12 @@ _LEAST_THICKNESS_UM = 0.4
 """Mean thickness about a place below which there is next to nothing to count."""
 
 _SMOOTH_PX = 3.0
-_RIM_UM = 8.0
+_RIM_UM = 12.0
 
 
 @dataclass(frozen=True)
 class Places:
-    """Cells of CELL_UM, (rows, columns), the first one's upper left corner at left_um, top_um (stage).
+    """Square cells of cell_um, (rows, columns), the first one's upper left corner at left_um, top_um (stage).
 
     accounted: share of the thickness seen about a cell that goes with the particles found, 0 to 1, NaN where there is
     next to nothing or where nothing was seen; overlap: particles above each other there, mean where there is one;
@@ -41,6 +41,7 @@ class Places:
 
     left_um: float = 0.0
     top_um: float = 0.0
+    cell_um: float = CELL_UM
     accounted: Floats = field(default_factory=lambda: np.empty((0, 0)))
     overlap: Floats = field(default_factory=lambda: np.empty((0, 0)))
     countable: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), bool))
@@ -81,8 +82,8 @@ class Places:
         if not which.size:
             return np.full(len(x_um), otherwise)
         rows, columns = which.shape
-        row = np.clip(np.floor((y_um - self.top_um) / CELL_UM).astype(int), 0, rows - 1)
-        column = np.clip(np.floor((x_um - self.left_um) / CELL_UM).astype(int), 0, columns - 1)
+        row = np.clip(np.floor((y_um - self.top_um) / self.cell_um).astype(int), 0, rows - 1)
+        column = np.clip(np.floor((x_um - self.left_um) / self.cell_um).astype(int), 0, columns - 1)
         return which[row, column]
 
 
@@ -112,20 +113,20 @@ def places(
         inner.astype(np.float64),
     )
     step = max(1, round(CELL_UM / pixel_um))
-    left, mapped, stacked, cover, view = (_about(one, step) for one in maps)
+    left, mapped, stacked, cover, view = (_about(one, step, _REACH_UM / (step * pixel_um)) for one in maps)
     some = (view > 1e-3) & (mapped * pixel_um > _LEAST_THICKNESS_UM * view)
     uneven = np.divide(left, mapped, out=np.full(left.shape, np.nan), where=some)
     overlap = np.divide(stacked, cover, out=np.ones(left.shape), where=cover > 1e-6)
     good = ~some | ((np.nan_to_num(uneven) <= _MOST_UNEVEN) & (overlap <= _MOST_OVERLAP))
-    return Places(*corner_um, np.clip(1.0 - uneven, 0.0, 1.0), overlap, good)
+    return Places(*corner_um, step * pixel_um, np.clip(1.0 - uneven, 0.0, 1.0), overlap, good)
 
 
-def _about(image: Floats, step: int) -> Floats:
-    """Weighted mean about each cell of `step` pixels (of what is summed, 0 beyond the picture)."""
+def _about(image: Floats, step: int, reach: float) -> Floats:
+    """Weighted mean about each cell of `step` pixels, over `reach` cells (of what is summed, 0 beyond the picture)."""
     from scipy import ndimage
 
     rows, columns = (-(-size // step) * step for size in image.shape)
     padded = np.zeros((rows, columns))
     padded[: image.shape[0], : image.shape[1]] = image
     cells = padded.reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))
-    return ndimage.gaussian_filter(cells, _REACH_UM / CELL_UM, mode="constant")
+    return ndimage.gaussian_filter(cells, reach, mode="constant")

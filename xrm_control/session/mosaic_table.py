@@ -13,7 +13,6 @@ from xrm_control.contracts.rois import PlacesRecord
 from xrm_control.contracts.rows import Rows, csv_text
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.roi.count import Count
-from xrm_control.roi.countable import CELL_UM
 from xrm_control.roi.particles2d import Particle2D
 
 
@@ -43,7 +42,7 @@ def places_record(count: Count) -> PlacesRecord | None:
         return None
     signs = np.where(found.matter, np.where(found.countable, "1", "0"), "-")
     return PlacesRecord(
-        cell_um=CELL_UM,
+        cell_um=found.cell_um,
         left_um=found.left_um,
         top_um=found.top_um,
         accounted=tuple(
