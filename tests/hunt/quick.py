@@ -71,7 +71,7 @@ def _one_in_each_place(run: RunContext, chart: MosaicMap) -> tuple[tuple[Particl
     return tuple(Particle2D(x, y, 20.0, 20.0, touches_edge=False) for x, y, _ in places), Count()
 
 
-def _no_picture(_mosaic: Any, _rois: Any, _particles: Any, path: Path, *_: Any, counted: bool = True) -> None:
+def _no_picture(_mosaic: Any, _rois: Any, _particles: Any, path: Path, *_: Any, **_more: Any) -> None:
     with durable_file(path, "the picture of the mosaic", replace=True) as file:
         file.write(b"\x89PNG\r\n\x1a\n")
 

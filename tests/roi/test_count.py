@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import finding, powders
 from xrm_control.roi.count import Count, between, judged, next_to_nothing
+from xrm_control.roi.countable import Places
 from xrm_control.roi.particles2d import SMALLEST_UM, count_particles
 
 SIZE_UM = (90.0, 100.0)
@@ -180,3 +181,33 @@ def test_ends_are_as_far_apart_as_what_is_not_known(
 def test_a_hundredth_of_a_usual_strip_is_next_to_nothing() -> None:
     assert next_to_nothing(2, 52_000.0)
     assert not next_to_nothing(4, 52_000.0)
+
+
+def beside(seed: int, transmission: float) -> powders.Scene:
+    """A heap of many layers on the right fifth of a strip of one layer."""
+    random = np.random.default_rng(seed)
+    bodies = [powders.sphere(0, 0, float(d)) for d in powders.sizes(random, 60)]
+    single = [body for body in powders.apart(random, SIZE_UM, bodies, resting=True) if body.x_um < 21]
+    heap = powders.anywhere(random, (10.0, SIZE_UM[1]), transmission)
+    return powders.Scene((*single, *(replace(body, x_um=body.x_um + 36) for body in heap)), SIZE_UM)
+
+
+def test_a_heap_beside_a_single_layer_is_no_certain_count() -> None:
+    scene = beside(1, 0.3)
+    found, count = count_particles(scene.mosaic(1), powders.MU_PER_UM)
+    places = count.places
+    assert places.at(np.array([-30.0, 0.0]), np.array([0.0, 0.0])).all()
+    assert not places.at(np.array([38.0, 38.0]), np.array([-20.0, 20.0])).any()
+    # Cells are whole pixels: the map reaches just over the view.
+    assert places.left_um + places.countable.shape[1] * places.cell_um == pytest.approx(45.0, abs=places.cell_um)
+    assert places.left_um + (places.countable.shape[1]) * places.cell_um >= 44.9
+    assert count.doubt
+    assert count.between is None
+    assert all(one.x_um < 30 for one in found if one.fit is not None and one.fit.certain)
+
+
+def test_the_doubt_names_the_share_of_places() -> None:
+    matter = np.ones((4, 5))
+    places = Places(0.0, 0.0, 8.0, matter, matter, np.arange(20).reshape(4, 5) >= 5)
+    assert "cannot be counted in 25 % of the places that hold powder, limit 10 %" in Count(places=places).doubt
+    assert places.deep_share == 0.0

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS, RUN_PARTICLE_COLUMNS
+from xrm_control.contracts.mosaic_table import MOSAIC_COLUMNS
 from xrm_control.contracts.population import Population
 from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
 from xrm_control.contracts.table1 import Table1Cells, Table1Convention
@@ -35,6 +36,8 @@ def page() -> str:
         *_columns((*KNOWN_PARTICLE_COLUMNS, *RUN_PARTICLE_COLUMNS)),
         "\n## voids.csv, one void a row\n",
         *_columns(VOID_COLUMNS),
+        "\n## mosaic_particles.csv, one particle of the mosaic a row\n",
+        *_columns(MOSAIC_COLUMNS),
         "\n## Population statistics in results.json\n",
         "Of each of these columns, by the particles' weights: n, mean, standard deviation, median, D10, D50, D90, σ\n"
         "of the logarithm, each with its 95 % interval.\n",

@@ -31,6 +31,21 @@ class RegistrationRecord(Record):
     note: str = ""
 
 
+class PlacesRecord(Record):
+    """Where in the mosaic particles can be counted: cells, the first one's upper left corner on the stage.
+
+    accounted: of the thickness seen about a cell, the share that goes with the particles found, None where there is
+    next to nothing or nothing was seen; countable: a row of cells a text, a cell 1 where those found may be taken for
+    those there, 0 where not, - where there is nothing to count.
+    """
+
+    cell_um: float = Field(gt=0)
+    left_um: float
+    top_um: float
+    accounted: tuple[tuple[Figure, ...], ...]
+    countable: tuple[str, ...]
+
+
 class MosaicRecord(Record):
     """The stitched mosaic: pixel, stage position of the middle of its first pixel, shape (rows, columns), particles.
 
@@ -38,9 +53,9 @@ class MosaicRecord(Record):
     stretches all alike; None where that is not known. diameters_um: of the particles; places_um: (x, y) of each on the
     stage, none in runs of before they were told. registration: None in runs of before there was one. count_doubt: why
     the particles cannot be counted, "" where nothing speaks against it; particles_between: two ends of a 95 % interval
-    of how many there are, None where that cannot be stated, and in runs of before it was. void_scores: how far the
-    radiograph of each particle speaks for a void in it, in standard deviations, None where it says nothing; none in
-    runs of before they were told.
+    of how many there are, None where that cannot be stated, and in runs of before it was. places: where they can be
+    counted, None in runs of before that was looked at. void_scores: how far the radiograph of each particle speaks for
+    a void in it, in standard deviations, None where it says nothing; none in runs of before they were told.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -55,6 +70,7 @@ class MosaicRecord(Record):
     count_doubt: str = ""
     particles_between: tuple[int, int] | None = None
     void_scores: tuple[Figure, ...] = ()
+    places: PlacesRecord | None = None
 
 
 class NotChosen(StrEnum):

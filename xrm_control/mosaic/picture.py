@@ -36,6 +36,18 @@ class Area(NamedTuple):
     disc: bool
 
 
+class Cells(NamedTuple):
+    """Where particles can be counted: square cells, the first one's upper left corner (stage um), a row a text, a cell
+    "0" where they cannot.
+    """
+
+    left_um: float
+    top_um: float
+    cell_um: float
+    countable: Sequence[str]
+
+
+_UNCOUNTABLE_COLOUR = "#cc79a7"
 _AVOIDED_COLOUR = "#d55e00"
 _REJECTED_COLOUR = "#e8e8e8"
 _ROI_COLOUR = "#e69f00"
@@ -52,13 +64,15 @@ def draw_mosaic(
     avoided: Sequence[Area] = (),
     *,
     counted: bool = True,
+    cells: Cells | None = None,
 ) -> None:
     """Write a PNG of the mosaic in stage coordinates, x to the right, y downwards.
 
     Unseen places are coloured; particles are circles of their equivalent diameter. Windows that were not chosen are
-    thin and dashed, places to avoid hatched. counted: whether their number may be believed. Raises StorageError.
+    thin and dashed, places to avoid hatched. counted: whether their number may be believed; cells: where particles
+    cannot be counted is crossed. Raises StorageError.
     """
-    figure = mosaic_figure(mosaic, rois, particles, rejected, avoided, counted=counted)
+    figure = mosaic_figure(mosaic, rois, particles, rejected, avoided, counted=counted, cells=cells)
     with durable_file(path, "the picture of the mosaic", replace=True) as file:
         figure.savefig(
             file,
@@ -78,6 +92,7 @@ def mosaic_figure(
     avoided: Sequence[Area] = (),
     *,
     counted: bool = True,
+    cells: Cells | None = None,
 ) -> Figure:
     """The figure that `draw_mosaic` writes (no pyplot, so nothing is shared between runs)."""
     rows, columns = mosaic.image.shape
@@ -104,6 +119,8 @@ def mosaic_figure(
                 facecolors="none", edgecolors=_PARTICLE_COLOUR, linewidths=0.6,
             )
         )  # fmt: skip
+    if cells is not None:
+        _crossed(axes, cells)
     _quietly(axes, rejected, avoided)
     halo = [patheffects.withStroke(linewidth=3.5, foreground="black")]
     for name, x_um, y_um, width_um, height_um in rois:
@@ -126,6 +143,20 @@ def mosaic_figure(
     axes.set_title(title, loc="left", fontsize=11)
     figure.colorbar(shown, ax=axes, label="transmission", fraction=0.04, pad=0.02)
     return figure
+
+
+def _crossed(axes: Axes, cells: Cells) -> None:
+    """What cannot be counted, as an outline filled with crosses."""
+    mask = np.array([[sign == "0" for sign in row] for row in cells.countable], float)
+    if not mask.any():
+        return
+    fine = np.kron(np.pad(mask, 1), np.ones((4, 4)))
+    y, x = ((np.arange(n) + 0.5) / 4 - 1 for n in fine.shape)
+    at = cells.left_um + x * cells.cell_um, cells.top_um + y * cells.cell_um
+    drawn = axes.contourf(*at, fine, levels=[0.5, 1.5], colors="none", hatches=["xx"])
+    drawn.set_edgecolor(_UNCOUNTABLE_COLOUR)
+    drawn.set_linewidth(0.0)
+    axes.contour(*at, fine, levels=[0.5], colors=_UNCOUNTABLE_COLOUR, linewidths=1.2)
 
 
 def _quietly(axes: Axes, rejected: Sequence[RoiBox], avoided: Sequence[Area]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.roi.resting import Resting
+from xrm_control.roi.thickness import SPREAD_UM, mean_over
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,10 @@ _CLEAN = 1.4
 
 _FREE = 0.4
 """Least share of the ring about a body that must be free for its shape to be believed."""
+
+
+_BESIDE_PX, _NOISE = 2.0, 3.0
+"""Beyond the rims by so much the tape is bare, where it differs from its median by no more than so much noise."""
 
 
 class Shape(IntEnum):
@@ -55,8 +60,20 @@ _SPREAD = np.array([
 _PRECISION = _SPREAD**-2.0
 """What is known of a shape beforehand, so that radius and height stay apart."""
 
+_FAINTLY = 0.04
+"""Of what is known of a shape beforehand (1 / variance), for a body that is only measured."""
+
 _PRICE = np.array([0.0, 16.0, 16.0])
 """Fall of chi-squared that a shape must bring to be taken in place of a sphere: three ln(n) for some 200 pixels."""
+
+
+def beforehand(shape: Shape, *, alone: bool = False) -> tuple[Floats, Floats]:
+    """What is known of a body's parameters before it is fitted: mean (7,) and 1 / variance (7,), 0 for nothing.
+
+    alone: of one that shares its shadow with no other, and is measured as it shows itself.
+    """
+    held = _PRECISION[shape]
+    return _MEAN[shape], np.where(held < 1e6, _FAINTLY * held, held) if alone else held
 
 
 @dataclass(frozen=True)
@@ -237,6 +254,21 @@ def _fit(residual: Floats, weight: Floats, p: Floats, kind: Shape, rounds: int, 
     return kernels.fit_one(residual, weight, p, _MEAN[kind], _PRECISION[kind], rounds, ground, blur_px)
 
 
+def measured(residual: Floats, weight: Floats, bodies: Bodies, blur_px: float, alone: NDArray[np.bool_]) -> Bodies:
+    """The bodies that lie `alone`, (n,), fitted by what is seen of them, with hardly any regard to what is usual of
+    their shape: what they are is settled. `residual` is changed in place.
+    """
+    from xrm_control.roi import body_kernels as kernels
+
+    table = bodies.table.copy()
+    for i in np.flatnonzero(alone):
+        mean, precision = beforehand(Shape(bodies.shape[i]), alone=True)
+        kernels.add(residual, table[i], 1.0, blur_px)
+        kernels.fit_one(residual, weight, table[i], mean, precision, 6, 0.0, blur_px)
+        kernels.add(residual, table[i], -1.0, blur_px)
+    return Bodies(table, bodies.shape, bodies.fitted)
+
+
 def _best_shape(residual: Floats, weight: Floats, p: Floats, blur_px: float) -> tuple[Floats, Shape] | None:
     """The cheapest shape of those that explain the place; None where none does."""
     best: tuple[float, Floats, Shape] | None = None
@@ -282,11 +314,49 @@ def worths(residual: Floats, weight: Floats, bodies: Bodies, blur_px: float) -> 
 
 
 def blur_of(chords: Floats, weight: Floats, bodies: Bodies) -> float:
-    """The blur in pixels (one of BLURS_PX) with which these bodies leave least over."""
+    """The blur in pixels with which these bodies leave least over: of BLURS_PX, and between those by a parabola."""
 
     def left(blur_px: float) -> float:
         # What nobody explains yet says nothing.
         squares = weight * (chords - shadow(bodies, chords.shape, blur_px)) ** 2
         return float(np.minimum(squares, 4.0).sum())
 
-    return min(BLURS_PX, key=left)
+    squares = [left(blur_px) for blur_px in BLURS_PX]
+    best = int(np.argmin(squares))
+    if best in (0, len(BLURS_PX) - 1):
+        return BLURS_PX[best]
+    near = slice(best - 1, best + 2)
+    curve, slope, _ = np.polyfit(BLURS_PX[near], squares[near], 2)
+    if curve <= 0:
+        return BLURS_PX[best]
+    return min(max(float(-slope / (2 * curve)), BLURS_PX[best - 1]), BLURS_PX[best + 1])
+
+
+def bare_level(residual: Floats, weight: Floats, bodies: Bodies, pixel_um: float) -> Floats:
+    """What is left over beside the bodies, as the tape's level shows it, (rows, columns) in pixels.
+
+    The level was read from what is dark by little, rims among it, before anybody knew of bodies; in a dense layer there
+    is not much else.
+    """
+    grown = bodies.table.copy()
+    grown[:, SIZE] = np.log(np.exp(grown[:, SIZE]) + _BESIDE_PX)
+    bare = (weight > 0) & (number_above(Bodies.of(grown, bodies.shape), residual.shape) == 0)
+    noise = float(weight.max(initial=0.0)) ** -0.5
+    for _ in range(2):
+        if not bare.any():
+            return np.zeros(residual.shape)
+        bare &= np.abs(residual - float(np.median(residual[bare]))) < _NOISE * noise
+    return mean_over(residual, bare, SPREAD_UM / pixel_um)
+
+
+def averaged_light(bodies: Bodies, shape: tuple[int, int], mu_per_px: float, blur_px: float) -> Floats:
+    """What blur takes away from the chords besides, (rows, columns) in pixels, not above 0: it is the light that is
+    averaged, and the logarithm taken then, so that a steep rim looks brighter than its mean chord would be.
+    """
+    from scipy import ndimage
+
+    own_px = BLURS_PX[0]
+    further_px = float(np.sqrt(max(blur_px**2 - own_px**2, 0.0)))
+    chords = shadow(bodies, shape, own_px)
+    light = ndimage.gaussian_filter(np.exp(-mu_per_px * chords), further_px)
+    return np.minimum(-np.log(light) / mu_per_px - ndimage.gaussian_filter(chords, further_px), 0.0)

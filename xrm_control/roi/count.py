@@ -9,10 +9,12 @@ less: it grows with the light.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xrm_control.roi.countable import Places
 
 # Mosaics whose particles are found reach 0.035 and 1.09, single tiles and 84 % of cover among them; two layers are
 # beyond 1.2, more are beyond 0.08, an empty strip with bubbles or wrinkles beyond 0.09.
@@ -29,6 +31,9 @@ _MOST_STATED = 1.8
 _MISTAKEN, _PHANTOM, _NEAR_SMALLEST = 0.25, 0.5, 1.4
 """Shares of crowded bodies, and of the smallest, that are wrong at most on mosaics of known truth."""
 
+_MOST_UNCOUNTABLE, _MOST_DEEP = 0.1, 0.15
+"""Shares of the places that hold powder: beyond the one the number is doubted, beyond the other none is stated."""
+
 _SMOOTH_PX = 3.0
 _MATTER_PX = 4.0
 # A cap of a particle whose centre lies beyond the border is nobody's fault.
@@ -43,7 +48,7 @@ class Count:
     hidden: share of the view in which wrinkles and hairs are so thick that the smallest particles are not told from
     them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical depth;
     flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else; between: two ends of
-    a 95 % interval of the number of particles, None where none can be stated.
+    a 95 % interval of the number of particles, None where none can be stated; places: where they can be counted.
     """
 
     uneven: float = 0.0
@@ -53,6 +58,7 @@ class Count:
     drift: float = 0.0
     flaws: int = 0
     between: tuple[int, int] | None = None
+    places: Places = field(default_factory=Places)
 
     @property
     def flawed(self) -> bool:
@@ -68,6 +74,9 @@ class Count:
             return f"{share} of the thickness goes with no particle, limit {limit}: {causes}"
         if self.overlap > _MOST_OVERLAP:
             return f"{self.overlap:.2f} particles lie above each other on average, limit {_MOST_OVERLAP:g}"
+        if self.places.uncountable_share > _MOST_UNCOUNTABLE:
+            share, limit = (f"{100 * value:.0f} %" for value in (self.places.uncountable_share, _MOST_UNCOUNTABLE))
+            return f"particles cannot be counted in {share} of the places that hold powder, limit {limit}: many layers?"
         # Rims of bubbles and of tiles look like ridges as well.
         if self.bright > _MOST_BRIGHT:
             share, limit = (f"{100 * value:.1f} %" for value in (self.bright, _MOST_BRIGHT))
@@ -81,24 +90,30 @@ class Count:
 
 
 def between(
-    count: Count, crowding: NDArray[np.float64], diameters_um: NDArray[np.float64], cut: int, smallest_um: float
+    count: Count,
+    crowding: NDArray[np.float64],
+    diameters_um: NDArray[np.float64],
+    cut: int,
+    smallest_um: float,
+    deep: int = 0,
 ) -> tuple[int, int] | None:
     """Two ends of a 95 % interval of the number of particles with their middle in the view, of at least the smallest
     diameter; None where what is found is no measure of it.
 
     crowding: (n,) of the bodies found, how many others lie over each; cut: how many the border cuts. A body that
-    shares its shadow with others may be two, or none; what goes with no body may be others; of the smallest some are
+    shares its shadow with others may be two, or none; deep: of those found, how many lie where most are hidden: there
+    may be twice as many, or half. What goes with no body may be others; of the smallest some are
     missed; on which side of the border a middle lies is a coin's throw.
     """
-    if count.flawed or count.overlap > _MOST_STATED:
+    if count.flawed or count.overlap > _MOST_STATED or count.places.deep_share > _MOST_DEEP:
         return None
     found = len(crowding)
     shared = _MISTAKEN * float(np.minimum(crowding, 1.0).sum())
     chance = 1.0 + 0.5 * np.sqrt(found * _MISTAKEN * _MISTAKEN + cut)
     small = float((diameters_um < _NEAR_SMALLEST * smallest_um).sum())
     off = shared + count.uneven * found + chance
-    low = found - off - _PHANTOM * small
-    return max(0, int(np.floor(low))), int(np.ceil(found + off + small + count.hidden * found))
+    low = found - off - _PHANTOM * small - deep / 2
+    return max(0, int(np.floor(low))), int(np.ceil(found + off + small + deep + count.hidden * found))
 
 
 def next_to_nothing(particles: int, area_um2: float) -> bool:

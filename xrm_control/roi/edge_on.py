@@ -21,7 +21,7 @@ from xrm_control.roi.thickness import thickness_map
 
 Floats = NDArray[np.float64]
 
-_PAD_PX = 1.5
+_PAD_PX = 1.0
 """The blur carries so much of a particle's shadow beyond its rim."""
 
 _HIGHEST_UM = 500.0

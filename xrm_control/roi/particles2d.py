@@ -9,14 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.roi.bodies import COLUMN, ROW, Bodies, blur_of, crowding, number_above, settle, shadow, take, worths
+from xrm_control.roi.bodies import (
+    COLUMN,
+    ROW,
+    Bodies,
+    averaged_light,
+    bare_level,
+    blur_of,
+    crowding,
+    measured,
+    number_above,
+    settle,
+    shadow,
+    take,
+    worths,
+)
 from xrm_control.roi.count import Count, between, judged, next_to_nothing
+from xrm_control.roi.countable import places
+from xrm_control.roi.fit_errors import fit_errors
 from xrm_control.roi.merging import merged
 from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
 from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
 from xrm_control.roi.rims import ON_RIDGES, closed, thick_px
+from xrm_control.roi.sightings import ALONE, sightings
+from xrm_control.roi.sightings import Particle2D as Particle2D
 from xrm_control.roi.thickness import thickness_map
 from xrm_control.roi.void_scores import void_scores
 from xrm_control.roi.whitening import ANY, ROUND, candidates
@@ -67,21 +85,18 @@ _LEAST_EVIDENCE = 40.0
 
 
 @dataclass(frozen=True)
-class Particle2D:
-    """One particle of the mosaic, stage um.
-
-    equivalent_diameter_um: of the sphere of the same volume; peak_thickness_um: its own longest chord along the beam,
-    without what lies above or beneath it; touches_edge: cut by the mosaic's edge or by a place that was not seen;
-    void_score: how far its radiograph speaks for a void in it, in standard deviations (`void_scores`), None where that
-    says nothing.
+class _Search:
+    """What a search ends with, in pixels: the bodies, those that lie alone (n,) among them, the map of chords they were
+    fitted to, what they leave over of it, ridges that are no bodies, by how much the tape's level was put right.
     """
 
-    x_um: float
-    y_um: float
-    equivalent_diameter_um: float
-    peak_thickness_um: float
-    touches_edge: bool
-    void_score: float | None = None
+    bodies: Bodies
+    alone: NDArray[np.bool_]
+    chords: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    ridge: NDArray[np.float64]
+    level: NDArray[np.float64]
+    blur_px: float
 
 
 def stand_ins(mosaic: MosaicMap) -> tuple[Particle2D, ...]:
@@ -150,41 +165,37 @@ def _counted(
     shape_error = _SHAPE_SPREAD * ndimage.maximum_filter(ndimage.gaussian_filter(chords, 1.0), size=5)
     weight = 1 / (found.variance_um2 / pixel_um**2 + _RIM_PX**2 + shape_error**2)
     thick = thick_px(mu_per_um, pixel_um)
-    bodies, ridge, blur_px = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick)
-    chords = chords - ridge
-    edges, above = _touching(bodies, weight > 0), number_above(bodies, chords.shape)
-    residual, noise = chords - shadow(bodies, chords.shape, blur_px), found.variance_um2 / pixel_um**2
-    voids = void_scores(residual, noise, above, bodies, pixel_um)
-    found_particles = [
-        Particle2D(
-            x_um=left + column * pixel_um,
-            y_um=top + row * pixel_um,
-            equivalent_diameter_um=diameter * pixel_um,
-            peak_thickness_um=chord * pixel_um,
-            touches_edge=bool(edge),
-            void_score=None if edge or not np.isfinite(void) else void,
-        )
-        for column, row, diameter, chord, edge, void in zip(
-            bodies.table[:, COLUMN].tolist(),
-            bodies.table[:, ROW].tolist(),
-            bodies.diameter.tolist(),
-            bodies.chord.tolist(),
-            edges.tolist(),
-            voids.tolist(),
-            strict=True,
-        )
-    ]
-    count = judged(chords, weight > 0, shadow(bodies, chords.shape, _BLUR_PX), above, pixel_um)
-    hidden = float((ridge > ON_RIDGES * smallest_um / pixel_um)[weight > 0].mean())
-    count = replace(count, hidden=hidden, bright=found.bright_share, drift=found.drift)
-    few = next_to_nothing(len(bodies), float((weight > 0).sum()) * pixel_um**2)
-    if few and (ridge.any() or count.flawed) and bool((bodies.chord < thick).all()):
+    search = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick, mu_per_um)
+    bodies, seen = search.bodies, weight > 0
+    edges = _touching(bodies, seen)
+    above, modelled = number_above(bodies, chords.shape), shadow(bodies, chords.shape, search.blur_px)
+    count = judged(search.chords, seen, modelled, above, pixel_um)
+    hidden = float((search.ridge > ON_RIDGES * smallest_um / pixel_um)[seen].mean())
+    where = places(search.chords, seen, modelled, above, pixel_um, (left - pixel_um / 2, top - pixel_um / 2))
+    count = replace(count, hidden=hidden, bright=found.bright_share, drift=found.drift, places=where)
+    few = next_to_nothing(len(bodies), float(seen.sum()) * pixel_um**2)
+    if few and (search.ridge.any() or count.flawed) and bool((bodies.chord < thick).all()):
         # On a strip that is not clean these are its flaws, and no reason to scan it.
         return (), replace(count, flaws=len(bodies))
-    diameters_um = bodies.diameter * pixel_um
-    stated = between(count, crowding(bodies, above), diameters_um, int(edges.sum()), smallest_um)
+    crowds = crowding(bodies, above)
+    column, row = (bodies.table[:, at] for at in (COLUMN, ROW))
+    x_um, y_um = left + column * pixel_um, top + row * pixel_um
+    deep = int(where.deep_at(x_um, y_um).sum())
+    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep)
     count = replace(count, between=stated)
-    return tuple(sorted(found_particles, key=lambda p: (p.y_um, p.x_um))), count
+    errors = fit_errors(
+        search.residual, weight, bodies, search.blur_px, crowds, search.alone, _at(search.level, row, column), pixel_um
+    )
+    countable = where.at(x_um, y_um) & (not count.flawed)
+    voids = void_scores(search.residual, found.variance_um2 / pixel_um**2, above, bodies, pixel_um)
+    return sightings(bodies, errors, crowds, edges, countable, voids, pixel_um, corner_um, smallest_um), count
+
+
+def _at(image: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,): the image in the pixels next to these places."""
+    rows, columns = image.shape
+    at = np.clip(np.rint(row).astype(int), 0, rows - 1), np.clip(np.rint(column).astype(int), 0, columns - 1)
+    return image[at]
 
 
 def _coarser(mosaic: MosaicMap) -> tuple[NDArray[np.float64], float]:
@@ -204,8 +215,9 @@ def _search(
     largest: float,
     pixel_um: float,
     thick: float,
-) -> tuple[Bodies, NDArray[np.float64], float]:
-    """Search, fit, and search again in what is left over (pixels); the ridges that are no bodies; and the blur."""
+    mu_per_um: float,
+) -> _Search:
+    """Search, fit, and search again in what is left over (pixels)."""
     largest = max(smallest, min(largest, 1.5 * max(chords.shape)))
     radii = np.geomspace(smallest, largest, 2 + int(np.log(largest / smallest) / np.log(_STEP))) / 2
     seen = weight > 0
@@ -245,13 +257,20 @@ def _search(
     bodies = settle(residual, weight, bodies, blur_px, rounds=2, resting=resting, choose=True)
     bodies = merged(residual, weight, bodies, blur_px)
     bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
+    level = bare_level(residual, weight, bodies, pixel_um)
+    level += averaged_light(bodies, chords.shape, mu_per_um * pixel_um, blur_px)
+    chords, residual = chords - level, residual - level
     bodies = settle(residual, weight, bodies, blur_px, rounds=3, resting=resting)
     shown = closed(chords, weight, bodies, blur_px, thick)
     if ridge.any():
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
     bodies = bodies.where(shown)
-    return bodies.where(_inside(bodies, chords.shape)), ridge, blur_px
+    bodies = bodies.where(_inside(bodies, chords.shape))
+    residual = chords - shadow(bodies, chords.shape, blur_px)
+    alone = crowding(bodies, number_above(bodies, chords.shape)) < ALONE
+    bodies = measured(residual, weight, bodies, blur_px, alone)
+    return _Search(bodies, alone, chords, residual, ridge, level, blur_px)
 
 
 def _kept(

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 _OPAQUE = 1e-3
 """Transmission below which nothing more can be read from a pixel."""
 
-_SPREAD_UM = 15.0
+SPREAD_UM = 15.0
 """Reach of the background's mean: shorter than the illumination varies over, longer than the gaps are apart."""
 
 _DRIFT = 0.07
@@ -60,7 +60,7 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
         raise AnalysisError("the mosaic holds no usable pixel", where="mosaic", remedy="check shutter and flats")
     clipped = np.clip(np.where(seen, transmission, 1.0), _OPAQUE, None)
     path = np.where(seen, -np.log(clipped) / mu_per_um, 0.0)
-    smooth = _mean_over(path, seen, 1.0)
+    smooth = mean_over(path, seen, 1.0)
     background, empty = _background(path, smooth, seen, pixel_size_um, _DRIFT / mu_per_um)
     noise = _noise(path, empty)
     # Beyond the tape it is brighter than the background: no powder there, but nothing negative either.
@@ -79,14 +79,14 @@ def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float
     from scipy import ndimage
 
     least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * _WIDE_PX))
-    bright = seen & (_mean_over(path, seen, _WIDE_PX) < -least)
+    bright = seen & (mean_over(path, seen, _WIDE_PX) < -least)
     labels = np.zeros(bright.shape, np.int32)
     ndimage.label(bright, output=labels)
     sides = np.unique(labels[:, [0, -1]])
     return bright & ~np.isin(labels, sides)
 
 
-def _mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: Floats | float = 0.0) -> Floats:
+def mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: Floats | float = 0.0) -> Floats:
     """Gaussian mean over the pixels of the mask; `otherwise` where (nearly) none is within reach."""
     from scipy import ndimage
 
@@ -117,7 +117,7 @@ def _background(
         if not chosen.any():
             break
         empty = chosen
-        level = _mean_over(path, empty, _SPREAD_UM / pixel_size_um, otherwise=overall)
+        level = mean_over(path, empty, SPREAD_UM / pixel_size_um, otherwise=overall)
         spread = 1.4826 * float(np.median(np.abs((smooth - level)[empty])))
         window = min(window, max(3 * spread, 1e-6))
     return level, empty

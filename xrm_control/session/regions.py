@@ -26,7 +26,7 @@ from xrm_control.core.errors import NothingToScan, RecipeError, StorageError, Un
 from xrm_control.core.events import MosaicDoubted, NoRegions, PlacesLeft, RoiChosen, RunReplanned
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import ROI_ENDS, FrameKind, RunState
-from xrm_control.mosaic.picture import Area, draw_mosaic
+from xrm_control.mosaic.picture import Area, Cells, draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.recipe.planning import planned_mosaic
 from xrm_control.roi.areas import Avoided
@@ -38,6 +38,7 @@ from xrm_control.roi.named_places import Place, check_places, cover, require_ins
 from xrm_control.roi.particles2d import Particle2D, count_particles, stand_ins
 from xrm_control.roi.strategy import Choice, Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
+from xrm_control.session.mosaic_table import mosaic_table, places_record
 from xrm_control.session.registered import registration_record
 from xrm_control.session.stages import record_artifact, require_reach, told
 from xrm_control.storage.durable import free_bytes
@@ -274,6 +275,7 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         count_doubt=count.doubt,
         particles_between=count.between,
         void_scores=tuple(None if p.void_score is None else round(p.void_score, 2) for p in particles),
+        places=places_record(count),
     )
     document = RoisDocument(
         mosaic=about,
@@ -282,6 +284,10 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         avoided=tuple(_avoided(area) for area in run.recipe.roi.avoid),
         nothing=choice.nothing,
     )
+    if run.shows_sample:
+        table = mosaic_table(particles, count, mosaic, run.recipe.mosaic.stage_accuracy_um)
+        await run.on_disk(lambda: run.folder.write_text(run.folder.mosaic_particles, table, replace=True))
+        record_artifact(run, run.folder.mosaic_particles.name, "rois")
     text = ROIS.text(document)
     await run.on_disk(lambda: run.folder.write_text(run.folder.rois, text, replace=True))
     record_artifact(run, "rois.json", "rois")
@@ -307,7 +313,9 @@ async def _draw(run: RunContext, mosaic: Mosaic, particles: Sequence[Particle2D]
     avoided = [
         Area(area.name, area.x_um, area.y_um, area.width_um, area.height_um, area.disc) for area in document.avoided
     ]
-    drawn = partial(draw_mosaic, counted=not document.mosaic.count_doubt)
+    places = document.mosaic.places
+    crossed = None if places is None else Cells(places.left_um, places.top_um, places.cell_um, places.countable)
+    drawn = partial(draw_mosaic, counted=not document.mosaic.count_doubt, cells=crossed)
     await aside(drawn, mosaic, frames, circles, run.folder.mosaic_png, rejected, avoided)
     record_artifact(run, "mosaic.png", "picture")
 

@@ -167,6 +167,10 @@ class RunFolder:
         return self.path / "rois.json"
 
     @property
+    def mosaic_particles(self) -> Path:
+        return self.path / "mosaic_particles.csv"
+
+    @property
     def results(self) -> Path:
         return self.path / "results.json"
 

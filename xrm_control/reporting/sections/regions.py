@@ -25,7 +25,7 @@ MOST_MOSAIC_PX = 2000
 REGIONS_WITH_STRIPS = 12
 _CAPTION = (
     "The stitched radiographs with the regions; dark is powder. Dashed: the next best windows with the particles "
-    "expected in each; hatched: areas to avoid."
+    "expected in each; hatched: areas to avoid; crossed: places where particles cannot be counted."
 )
 
 
