@@ -181,15 +181,13 @@ def said_in(folder: Path) -> Said:
     events, begun_s = events[resumed:], events[resumed].t_s if resumed else 0.0
     again = [event for event in events if event.kind == StageBegun.kind and event.text.startswith(AGAIN)]
     attempts += [(event.text.split()[1], event.t_s) for event in again]
-    kinds = [event.kind for event in events]
     end_s = events[-1].t_s if events else 0.0
-    # A run that could not reach its instrument for the safe state says so.
-    safe = SafeStateVerified.kind in kinds and SafeStateLeft.kind not in kinds
-    ways_out = [
-        event.t_s
-        for event in events
-        if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
+    told_safe = [
+        event for event in events if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
     ]
+    # A run that could not reach its instrument for the last safe state says so, whatever it reached before.
+    safe = bool(told_safe) and told_safe[-1].kind == SafeStateVerified.kind
+    ways_out = [event.t_s for event in told_safe]
     return Said(
         [
             *(Intent(t_s, name, frames[name].target, frames[name].kind != FrameKind.DARK) for name, t_s in attempts),
