@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import random
@@ -23,7 +22,8 @@ from tests.hunt.case import INSTRUMENT_KINDS, Case, Trouble, name_of
 from tests.hunt.crew import Crew
 from tests.hunt.disk import Disk, Killed
 from tests.hunt.disk import Trouble as DiskTrouble
-from tests.hunt.mishaps import AS_FAULT, leave_stray, spoil
+from tests.hunt.meddler import Meddler
+from tests.hunt.mishaps import AS_FAULT
 from tests.hunt.promises import Ledger, nothing_unsaid, of_the_death, of_the_night, of_the_sitting, set_aside_in
 from tests.hunt.quick import without_processing
 from tests.hunt.watch import Watch
@@ -31,13 +31,12 @@ from xrm_control import app
 from xrm_control.app import runs
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DataError, XrmError
-from xrm_control.core.events import AnyEvent, FrameKept, StageBegun, StageEnded
+from xrm_control.core.events import AnyEvent, FrameKept
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import RunState
 from xrm_control.devices.protocols import CameraFrame, CameraSettings
 from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
 from xrm_control.recipe.document import Recipe
-from xrm_control.session.resuming import AGAIN
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import JournalReader
 
@@ -88,13 +87,6 @@ class _Night:
         self._played = Played(case)
         self._ledger = Ledger()
         self._faults = [one for one in case.troubles if one["kind"] in (*INSTRUMENT_KINDS, *AS_FAULT)]
-        self._strays, self._last_writes, self._pauses, self._resets = (
-            [one for one in case.troubles if one["kind"] == kind]
-            for kind in ("stray", "last_write", "pause_unwritten", "reset")
-        )
-        self._stages, self._still_to_keep = 0, 0
-        self._chance = random.Random(f"{case.seed} what is left")
-        self._set_by_others = False
         self._deaths = sorted((one for one in case.troubles if one["kind"] in _DEATHS), key=_at)
         troubles = (
             DiskTrouble(one["error"], one["at"], one["times"]) for one in case.troubles if one["kind"] == "disk"
@@ -103,6 +95,7 @@ class _Night:
         self._disk = Disk(place / "0", random.Random(f"{case.seed} what is found"), tuple(troubles), flushes)
         self._watch = Watch(self._disk, Recipe.model_validate(_parts(case)).retry.move_attempts)
         self._crew = Crew(case.troubles, lambda: self._disk.dead)
+        self._meddler = Meddler(case.seed, case.troubles, self._disk, self._crew)
         self._instrument: SimulatedInstrument | None = None
         self._run: Path | None = None
 
@@ -172,8 +165,7 @@ class _Night:
         killed = disk.left is not None
         if disk.left is not None:
             played.met.add(self._deaths[0]["kind"])
-            if disk.between and disk.orphan is not None:
-                spoil(disk.left / disk.orphan, self._deaths[0]["how"], self._chance)
+            self._meddler.died(self._deaths[0])
             disk.root, disk.left = disk.left, None
         self._run = next((disk.root / "runs").glob("*/recipe.yaml"), Path()).parent
         if not self._run.name:
@@ -183,7 +175,7 @@ class _Night:
             return f"nothing was begun: {error or code}"
         if killed:
             played.findings += of_the_death(self._run, disk)
-        played.findings += self._watch.findings
+        played.findings += [*self._watch.findings, *self._meddler.findings]
         if self._crew.hung:
             played.findings.append("did not come to an end in 6 h of its own time")
         if self._state() is not None and (error is None or isinstance(error, XrmError)):
@@ -205,10 +197,9 @@ class _Night:
         disk.kill_at = self._deaths[0]["at"] if self._deaths else None
         disk.power = bool(self._deaths) and self._deaths[0]["kind"] == "power_cut"
         disk.between = bool(self._deaths) and self._deaths[0]["kind"] == "orphan"
-        self._set_by_others, self._still_to_keep = False, 0
+        self._meddler.sitting(calm=self._calm)
         if self._calm:
             disk.troubles, disk.flushes, self._faults = (), (), []
-            self._strays, self._last_writes, self._pauses, self._resets = [], [], [], []
 
     def _carry_out(self) -> int:
         if self._run is not None:
@@ -220,26 +211,11 @@ class _Night:
     def _hear(self, event: AnyEvent) -> None:
         self._crew.watch(event)
         self._watch.hear(event)
-        self._fail_the_last_of_a_stage(event)
+        self._meddler.hear(event)
         if isinstance(event, FrameKept):
             self._ledger.told.add(event.frame)
         else:
             self._played.heard[-1].append(event)
-
-    def _fail_the_last_of_a_stage(self, event: AnyEvent) -> None:
-        """The disk refuses the last frame of a stage in which it is to."""
-        if isinstance(event, StageEnded):
-            self._still_to_keep = 0
-        elif isinstance(event, StageBegun) and not event.stage.startswith(AGAIN):
-            self._stages += 1
-            due = [one for one in self._last_writes if one["stage"] <= self._stages]
-            self._still_to_keep = event.total if due else 0
-        elif isinstance(event, FrameKept) and self._still_to_keep:
-            self._still_to_keep -= 1
-        if self._still_to_keep == 1 and not self._disk.refuses:
-            self._disk.refuses, self._still_to_keep = True, 0
-            self._last_writes = [one for one in self._last_writes if one["stage"] > self._stages]
-            self._played.met.add("last_write")
 
     def _met(self, disk_failed: bool) -> None:
         """What has happened by the end of the sitting."""
@@ -251,7 +227,7 @@ class _Night:
             met |= {name_of(one) for one in sent if one["at_s"] <= now_s}
         if self._disk.unflushed:
             met.add("flush")
-        met |= self._crew.met
+        met |= self._crew.met | self._meddler.met
         if disk_failed:
             met |= {f"disk {one.error}" for one in self._disk.troubles if one.at <= steps}
         jumps = [one for one in self._case.troubles if one["kind"] == "clock_jump"]
@@ -259,9 +235,8 @@ class _Night:
 
     def _after(self, killed: bool) -> None:
         """Nobody goes on before what was wrong is seen to; who died is gone on with at once, and finds what lasts."""
-        due = self._run is not None and self._strays and self._strays[0]["at"] <= self._disk.steps
-        if due and leave_stray(self._run, self._strays.pop(0)["name"]):
-            self._played.met.add("stray")
+        if self._run is not None and not self._over:
+            self._meddler.between_sittings(self._run)
         if self._instrument is None:
             return
         now_s = self._instrument._clock.now_s()
@@ -273,26 +248,6 @@ class _Night:
         # A disk that goes on failing is seen to as well.
         steps = self._disk.steps
         self._disk.troubles = tuple(one for one in self._disk.troubles if one.at > steps)
-
-    def _come_back(self, instrument: SimulatedInstrument) -> None:
-        """The instrument answers again; where it was switched off and on, its camera has settings of its own."""
-        now_s = instrument._clock.now_s()
-        due = [one for one in self._resets if one["at_s"] + one["duration_s"] <= now_s]
-        if due:
-            self._resets = [one for one in self._resets if one not in due]
-            self._played.met.add("reset")
-            binning, exposure_s = instrument.microscope.camera_settings(now_s)
-            instrument.microscope.configure_camera(binning, 0.6 * exposure_s, now_s)
-            self._set_by_others = True
-
-    def _pause_what_cannot_be_written(self) -> None:
-        """Somebody pauses while a frame is exposed that will not come to the disk."""
-        assert self._instrument is not None
-        if self._pauses and self._pauses[0]["at_s"] <= self._instrument._clock.now_s() and not self._disk.dead:
-            self._pauses.pop(0)
-            self._disk.refuses = True
-            self._played.met.add("pause_unwritten")
-            self._pausing = asyncio.ensure_future(self._crew.pause())
 
     def _judge(self) -> None:
         played, run = self._played, self._run
@@ -331,17 +286,15 @@ class _Night:
 
             async def connected() -> None:
                 await connect()
-                night._come_back(instrument)
+                night._meddler.connected(instrument.microscope, instrument._clock.now_s())
 
             async def configured(binning: int, exposure_s: float) -> CameraSettings:
                 settings = await configure(binning, exposure_s)
-                night._set_by_others = False
+                night._meddler.configured()
                 return settings
 
             async def witnessed() -> CameraFrame:
-                night._pause_what_cannot_be_written()
-                if night._set_by_others and not night._disk.dead:
-                    night._watch.findings.append("exposed with the settings with which the camera had come back")
+                night._meddler.exposes(instrument._clock.now_s())
                 frame = await expose()
                 taken = instrument.microscope._taken[-1]
                 if taken.fault is not None and not (taken.fault == "repeated_frame" and taken.first):
@@ -382,8 +335,10 @@ def _parts(case: Case) -> dict[str, Any]:
 
 def _fault(trouble: Trouble) -> Fault:
     said = {name: value for name, value in trouble.items() if name in _FAULT_FIELDS}
-    kind = AS_FAULT.get(said["kind"], said["kind"])
-    return Fault(**{**said, "kind": kind}, **({"times": _FOR_EVER} if trouble["kind"] == "obstacle" else {}))
+    said["kind"] = AS_FAULT.get(trouble["kind"], trouble["kind"])
+    if trouble["kind"] == "obstacle":
+        said["times"] = _FOR_EVER
+    return Fault(**said)
 
 
 def _lasts(trouble: Trouble) -> bool:

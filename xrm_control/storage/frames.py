@@ -141,7 +141,7 @@ def encode_frame(frame_id: FrameId, attempt: int, image: NDArray[Any], exposure:
         )
     said = {"frame_id": frame_id, "attempt": attempt, **asdict(exposure)}
     pixels = np.ascontiguousarray(image, image.dtype.newbyteorder("<"))
-    said["crc32"] = zlib.crc32(pixels, zlib.crc32(json.dumps(said, sort_keys=True).encode()))
+    said["crc32"] = zlib.crc32(pixels.data, zlib.crc32(json.dumps(said, sort_keys=True).encode()))
     description = json.dumps(said, sort_keys=True)
     buffer = io.BytesIO()
     tifffile.imwrite(
