@@ -179,8 +179,7 @@ def said_in(folder: Path) -> Said:
     # Whoever goes on with a run finds an instrument whose trace begins there.
     resumed = max((at for at, event in enumerate(events) if event.kind == RunResumed.kind), default=0)
     events, begun_s = events[resumed:], events[resumed].t_s if resumed else 0.0
-    again = [event for event in events if event.kind == StageBegun.kind and event.text.startswith(AGAIN)]
-    attempts += [(event.text.split()[1], event.t_s) for event in again]
+    attempts += _looks_again(events)
     end_s = events[-1].t_s if events else 0.0
     told_safe = [
         event for event in events if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
@@ -211,6 +210,19 @@ def said_in(folder: Path) -> Said:
         safe,
         [event.t_s for event in events if event.kind == ShutterStaysOpen.kind],
     )
+
+
+def _looks_again(events: Sequence) -> list[tuple[str, float]]:
+    """Views that are taken again, and from when on. Who pauses meanwhile has others looked at, and then this one."""
+    wanted, looking = [], list[str]()
+    for event in events:
+        if event.text.startswith(AGAIN) and event.kind == StageBegun.kind:
+            looking.append(event.text.split()[1])
+            wanted.append((looking[-1], event.t_s))
+        elif event.text.startswith(AGAIN) and event.kind == StageEnded.kind:
+            looking.pop()
+            wanted += [(name, event.t_s) for name in looking[-1:]]
+    return wanted
 
 
 def _look(event: Any) -> Intent:
