@@ -119,7 +119,8 @@ def _begun_at_rest(trace: Trace, said: Said, tolerance: dict[str, float]) -> Ite
         if not before:
             yield f"exposure {exposure.number} at {exposure.begin_s:.2f} s was not intended"
             continue
-        intent = max(before, key=lambda one: one.t_s)
+        # Of two at one time the later one holds.
+        intent = max(reversed(before), key=lambda one: one.t_s)
         for motion in trace.motions:
             if motion.begin_s < exposure.begin_s - _SAME_TIME_S and motion.end_s > exposure.begin_s + _SAME_TIME_S:
                 yield f"{intent.frame_id} was exposed at {exposure.begin_s:.2f} s while axis {motion.axis} moved"

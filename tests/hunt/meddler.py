@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simulators.faults import Fault
 from simulators.microscope import Microscope
 from tests.hunt.crew import Crew
 from tests.hunt.disk import Disk
@@ -19,10 +20,13 @@ _SLOWER = 0.6
 
 
 class Meddler:
-    """Holds what is left of the mishaps. met: those that happened; findings: promises that were broken, in words."""
+    """Holds what is left of the mishaps. frame_attempts: of the recipe. met: those that happened; findings: promises that were broken, in words."""
 
-    def __init__(self, seed: int, troubles: Sequence[dict[str, Any]], disk: Disk, crew: Crew) -> None:
-        self._disk, self._crew = disk, crew
+    def __init__(
+        self, seed: int, troubles: Sequence[dict[str, Any]], disk: Disk, crew: Crew, frame_attempts: int
+    ) -> None:
+        self._disk, self._crew, self._frame_attempts = disk, crew, frame_attempts
+        self._microscope: Microscope | None = None
         self._chance = random.Random(f"{seed} what is left")
         self._left = {
             kind: [one for one in troubles if one["kind"] == kind]
@@ -48,6 +52,8 @@ class Meddler:
             self._stages += 1
             due = [one for one in self._left["last_write"] if one["stage"] <= self._stages]
             self._still_to_keep = event.total if due else 0
+            if self._microscope is not None and any(one["postponed"] for one in due):
+                self._microscope.add_fault(Fault("nan_frame", at_s=event.t_s, times=self._frame_attempts))
         elif isinstance(event, FrameKept) and self._still_to_keep:
             self._still_to_keep -= 1
         if self._still_to_keep == 1 and not self._disk.dead:
@@ -57,6 +63,7 @@ class Meddler:
 
     def connected(self, microscope: Microscope, now_s: float) -> None:
         """The instrument answers again; where it was switched off and on, its camera has settings of its own."""
+        self._microscope = microscope
         due = [one for one in self._left["reset"] if one["at_s"] + one["duration_s"] <= now_s]
         if due:
             self._left["reset"] = [one for one in self._left["reset"] if one not in due]

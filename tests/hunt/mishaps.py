@@ -6,7 +6,7 @@
 | stray | between two sittings somebody leaves a file among the frames |
 | skip_begun | whoever goes on with a run skips at once the region in which it stood |
 | pause_unwritten | somebody pauses while a frame is exposed that then cannot be written |
-| last_write | the last frame of a stage cannot be written |
+| last_write | the last frame of a stage cannot be written; postponed: it is the first one, bad till then |
 | obstacle | an axis does not come through until somebody sees to it: before the next sitting |
 | reset | the instrument is away for a while, and its camera comes back with settings of its own |
 """
@@ -50,6 +50,10 @@ def _stray(chance: random.Random, frames: int) -> dict[str, Any]:
     return {"kind": "stray", "at": at(chance, frames), "name": chance.choice(_STRAYS)}
 
 
+def _last_write(chance: random.Random, _: int) -> dict[str, Any]:
+    return {"kind": "last_write", "stage": chance.randint(1, 8), "postponed": chance.random() < 0.5}
+
+
 def _skip_begun(chance: random.Random, _: int) -> dict[str, Any]:
     return {"kind": "skip_begun", "sitting": chance.randint(2, 5), "after_s": chance.choice((0.1, 3.0, 10.0))}
 
@@ -67,7 +71,7 @@ MISHAPS: dict[str, Callable[[random.Random, int], dict[str, Any]]] = {
     "stray": _stray,
     "skip_begun": _skip_begun,
     "pause_unwritten": lambda chance, frames: {"kind": "pause_unwritten", "at_s": at_s(chance, frames)},
-    "last_write": lambda chance, _: {"kind": "last_write", "stage": chance.randint(1, 8)},
+    "last_write": _last_write,
     "obstacle": _obstacle,
     "reset": _reset,
 }

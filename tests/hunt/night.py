@@ -93,9 +93,10 @@ class _Night:
         )
         flushes = tuple(sorted(one["at"] for one in case.troubles if one["kind"] == "flush"))
         self._disk = Disk(place / "0", random.Random(f"{case.seed} what is found"), tuple(troubles), flushes)
-        self._watch = Watch(self._disk, Recipe.model_validate(_parts(case)).retry.move_attempts)
+        retry = Recipe.model_validate(_parts(case)).retry
+        self._watch = Watch(self._disk, retry.move_attempts)
         self._crew = Crew(case.troubles, lambda: self._disk.dead)
-        self._meddler = Meddler(case.seed, case.troubles, self._disk, self._crew)
+        self._meddler = Meddler(case.seed, case.troubles, self._disk, self._crew, retry.frame_attempts)
         self._instrument: SimulatedInstrument | None = None
         self._run: Path | None = None
 
