@@ -20,7 +20,9 @@ _SLOWER = 0.6
 
 
 class Meddler:
-    """Holds what is left of the mishaps. frame_attempts: of the recipe. met: those that happened; findings: promises that were broken, in words."""
+    """Holds what is left of the mishaps. frame_attempts: of the recipe; met: those that happened; findings: promises
+    that were broken, in words.
+    """
 
     def __init__(
         self, seed: int, troubles: Sequence[dict[str, Any]], disk: Disk, crew: Crew, frame_attempts: int
