@@ -14,8 +14,9 @@ from tests.hunt.crew import Crew
 from tests.hunt.disk import Disk
 from tests.hunt.mishaps import leave_stray, spoil
 from xrm_control.core.events import AnyEvent, FrameKept, StageBegun, StageEnded
-from xrm_control.session.resuming import AGAIN
+from xrm_control.core.frame_id import MOSAIC
 
+_OF_FRAMES = (MOSAIC, "roi-")
 _SLOWER = 0.6
 
 
@@ -40,6 +41,11 @@ class Meddler:
         self.met: set[str] = set()
         self.findings: list[str] = []
 
+    @property
+    def left(self) -> int:
+        """How many mishaps are still to come."""
+        return sum(map(len, self._left.values()))
+
     def sitting(self, *, calm: bool) -> None:
         """A sitting begins; from the first calm one on nothing happens any more."""
         self._set_by_others, self._still_to_keep = False, 0
@@ -50,7 +56,7 @@ class Meddler:
         """What the run tells: the disk refuses the last frame of a stage in which it is to."""
         if isinstance(event, StageEnded):
             self._still_to_keep = 0
-        elif isinstance(event, StageBegun) and not event.stage.startswith(AGAIN):
+        elif isinstance(event, StageBegun) and event.stage.startswith(_OF_FRAMES):
             self._stages += 1
             due = [one for one in self._left["last_write"] if one["stage"] <= self._stages]
             self._still_to_keep = event.total if due else 0

@@ -51,7 +51,7 @@ def _stray(chance: random.Random, frames: int) -> dict[str, Any]:
 
 
 def _last_write(chance: random.Random, _: int) -> dict[str, Any]:
-    return {"kind": "last_write", "stage": chance.randint(1, 8), "postponed": chance.random() < 0.5}
+    return {"kind": "last_write", "stage": chance.randint(1, 8), "postponed": chance.random() < 0.7}
 
 
 def _skip_begun(chance: random.Random, _: int) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from xrm_control.storage.journal import JournalReader
 MEMORY = Path("/dev/shm")
 _DEATHS = ("kill", "power_cut", "early_kill", "orphan")
 _MOST_SITTINGS, _CPU_S = 25, 90.0
-_FOR_EVER = 100_000
+_FOR_EVER, _WAITED_FOR = 100_000, 3
 _FAULT_FIELDS = {one.name for one in fields(Fault)}
 BASE: dict[str, Any] = {
     "name": "hunted",
@@ -121,7 +121,9 @@ class _Night:
     def _calm(self) -> bool:
         """Whether the storm is over: then the night must end well."""
         ahead = [one for one in self._disk.troubles if self._disk.steps < one.at]
-        left = self._faults or self._crew.left or self._deaths or ahead
+        # What waits until the run stands as it needs it may wait in vain.
+        waits = self._meddler.left and self._played.sittings < _WAITED_FOR
+        left = self._faults or self._crew.left or self._deaths or ahead or waits
         return self._played.sittings >= _MOST_SITTINGS - 1 or not left
 
     @property
