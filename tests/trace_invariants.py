@@ -221,7 +221,8 @@ def _looks_again(events: Sequence) -> list[tuple[str, float]]:
             looking.append(event.text.split()[1])
             wanted.append((looking[-1], event.t_s))
         elif event.text.startswith(AGAIN) and event.kind == StageEnded.kind:
-            looking.pop()
+            # Its beginning could not be recorded where the disk has failed.
+            del looking[-1:]
             wanted += [(name, event.t_s) for name in looking[-1:]]
     return wanted
 
