@@ -13,6 +13,7 @@ from tests.hunt.case import KINDS, Case, draw
 from tests.hunt.coverage import Coverage, write_into
 from tests.hunt.mishaps import spoil
 from tests.hunt.night import play
+from tests.hunt.planted import ROOT, planted
 from tests.hunt.shrink import shortest
 
 FOUND = sorted(Path(__file__).with_name("found").glob("*.yaml"))
@@ -76,6 +77,13 @@ def test_an_orphan_is_spoilt_and_nobody_else(tmp_path: Path, how: str, left: int
     assert found[:left] == content[:left]
     assert (found == content) == (how == "whole")
     assert (linked.read_bytes(), other.read_bytes()) == (content, b"\0\0\0")
+
+
+def test_the_planted_faults_fit_the_program() -> None:
+    faults = planted()
+    assert len(faults) >= 40
+    for fault in faults:
+        assert fault.offset(ROOT) > 0
 
 
 @pytest.mark.parametrize("guilty", [{3}, {3, 17}, set(range(5)), {19, 0, 7}, set()])
