@@ -119,7 +119,8 @@ def _begun_at_rest(trace: Trace, said: Said, tolerance: dict[str, float]) -> Ite
         if not before:
             yield f"exposure {exposure.number} at {exposure.begin_s:.2f} s was not intended"
             continue
-        intent = max(before, key=lambda one: one.t_s)
+        # Of two at one time the later one holds.
+        intent = max(reversed(before), key=lambda one: one.t_s)
         for motion in trace.motions:
             if motion.begin_s < exposure.begin_s - _SAME_TIME_S and motion.end_s > exposure.begin_s + _SAME_TIME_S:
                 yield f"{intent.frame_id} was exposed at {exposure.begin_s:.2f} s while axis {motion.axis} moved"
@@ -179,17 +180,14 @@ def said_in(folder: Path) -> Said:
     # Whoever goes on with a run finds an instrument whose trace begins there.
     resumed = max((at for at, event in enumerate(events) if event.kind == RunResumed.kind), default=0)
     events, begun_s = events[resumed:], events[resumed].t_s if resumed else 0.0
-    again = [event for event in events if event.kind == StageBegun.kind and event.text.startswith(AGAIN)]
-    attempts += [(event.text.split()[1], event.t_s) for event in again]
-    kinds = [event.kind for event in events]
+    attempts += _looks_again(events)
     end_s = events[-1].t_s if events else 0.0
-    # A run that could not reach its instrument for the safe state says so.
-    safe = SafeStateVerified.kind in kinds and SafeStateLeft.kind not in kinds
-    ways_out = [
-        event.t_s
-        for event in events
-        if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
+    told_safe = [
+        event for event in events if event.kind in (SafeStateVerified.kind, SafeStateFailed.kind, SafeStateLeft.kind)
     ]
+    # A run that could not reach its instrument for the last safe state says so, whatever it reached before.
+    safe = bool(told_safe) and told_safe[-1].kind == SafeStateVerified.kind
+    ways_out = [event.t_s for event in told_safe]
     return Said(
         [
             *(Intent(t_s, name, frames[name].target, frames[name].kind != FrameKind.DARK) for name, t_s in attempts),
@@ -213,6 +211,20 @@ def said_in(folder: Path) -> Said:
         safe,
         [event.t_s for event in events if event.kind == ShutterStaysOpen.kind],
     )
+
+
+def _looks_again(events: Sequence) -> list[tuple[str, float]]:
+    """Views that are taken again, and from when on. Who pauses meanwhile has others looked at, and then this one."""
+    wanted, looking = [], list[str]()
+    for event in events:
+        if event.text.startswith(AGAIN) and event.kind == StageBegun.kind:
+            looking.append(event.text.split()[1])
+            wanted.append((looking[-1], event.t_s))
+        elif event.text.startswith(AGAIN) and event.kind == StageEnded.kind:
+            # Its beginning could not be recorded where the disk has failed.
+            del looking[-1:]
+            wanted += [(name, event.t_s) for name in looking[-1:]]
+    return wanted
 
 
 def _look(event: Any) -> Intent:

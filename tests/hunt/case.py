@@ -15,14 +15,13 @@ import yaml
 
 from simulators.faults import FRAME_KINDS, MOTION_KINDS, PERIOD_KINDS
 from simulators.storms import drawn as fault_of
+from tests.hunt.mishaps import MISHAPS, SECONDS_PER_FRAME, at, at_s
 
 FOV_UM = 65.536
 Trouble = dict[str, Any]
 """kind, and what that kind needs: of a fault its fields, of the others see `_OTHERS`."""
 
 COMMANDS = ("pause", "continue", "skip", "add", "until", "stop", "abort")
-_STEPS_PER_FRAME = 11
-_SECONDS_PER_FRAME = 1.9
 
 
 @dataclass(frozen=True)
@@ -104,23 +103,19 @@ def drawn(chance: random.Random, kind: str, frames: int) -> Trouble:
     if kind in _OTHERS:
         return _OTHERS[kind](chance, frames)
     # A value that no recipe here watches: it must change nothing.
-    return fault_of(chance, kind, frames * _SECONDS_PER_FRAME)
-
-
-def _at(chance: random.Random, frames: int) -> float:
-    return round(chance.uniform(0.1, frames * _SECONDS_PER_FRAME), 2)
+    return fault_of(chance, kind, frames * SECONDS_PER_FRAME)
 
 
 def _disk(error: str) -> Callable[[random.Random, int], Trouble]:
     def make(chance: random.Random, frames: int) -> Trouble:
-        at = chance.randint(1, frames * _STEPS_PER_FRAME)
-        return {"kind": "disk", "error": error, "at": at, "times": chance.choice((1, 1, 2, 40, 100_000))}
+        step, times = at(chance, frames), chance.choice((1, 1, 2, 40, 100_000))
+        return {"kind": "disk", "error": error, "at": step, "times": times}
 
     return make
 
 
 def _death(kind: str) -> Callable[[random.Random, int], Trouble]:
-    return lambda chance, frames: {"kind": kind, "at": chance.randint(1, frames * _STEPS_PER_FRAME)}
+    return lambda chance, frames: {"kind": kind, "at": at(chance, frames)}
 
 
 def _command(kind: str) -> Callable[[random.Random, int], Trouble]:
@@ -134,7 +129,7 @@ def _command(kind: str) -> Callable[[random.Random, int], Trouble]:
             command["stage"] = chance.choice(("mosaic", "rois", "roi-01", "roi-02", "roi-03"))
         elif kind == "stop":
             command["after"] = chance.choice(("frame", "scan", "region"))
-        return {"kind": "command", "at_s": _at(chance, frames), "command": command}
+        return {"kind": "command", "at_s": at_s(chance, frames), "command": command}
 
     return make
 
@@ -144,7 +139,7 @@ def _clock(chance: random.Random, _: int) -> Trouble:
 
 
 def _freeze(chance: random.Random, frames: int) -> Trouble:
-    return {"kind": "freeze", "at_s": _at(chance, frames), "for_s": chance.choice((2.0, 30.0, 120.0))}
+    return {"kind": "freeze", "at_s": at_s(chance, frames), "for_s": chance.choice((2.0, 30.0, 120.0))}
 
 
 _OTHERS: dict[str, Callable[[random.Random, int], Trouble]] = {
@@ -156,7 +151,8 @@ _OTHERS: dict[str, Callable[[random.Random, int], Trouble]] = {
     "freeze": _freeze,
     "flush": _death("flush"),
     "early_kill": lambda chance, _: {"kind": "early_kill", "at": chance.randint(1, 25)},
-    "skip_held": lambda chance, frames: {"kind": "skip_held", "at_s": _at(chance, frames)},
+    "skip_held": lambda chance, frames: {"kind": "skip_held", "at_s": at_s(chance, frames)},
+    **MISHAPS,
 }
 INSTRUMENT_KINDS = (*MOTION_KINDS, *PERIOD_KINDS, *FRAME_KINDS)
 KINDS = (*INSTRUMENT_KINDS, *_OTHERS)

@@ -54,10 +54,12 @@ class Trouble:
 @dataclass
 class Disk:
     """Watches `root`. `kill_at`: the step before which the process dies; `power`: and with it the machine.
-    flushes: from each of these steps on the first fsync of a file fails.
+    flushes: from each of these steps on the first fsync of a file fails. between: it dies where a frame has its name
+    and no commit. refuses: the next write of a frame fails.
 
     left: where the folder is as the dead process left it. published: by name, the hashes of all that was given it;
-    unrecorded: the names that were given since the journal's last commit.
+    unrecorded: the names that were given since the journal's last commit. orphan: the frame, relative to the folder,
+    that has its name and no commit.
     """
 
     root: Path
@@ -66,6 +68,8 @@ class Disk:
     flushes: tuple[int, ...] = ()
     kill_at: int | None = None
     power: bool = False
+    between: bool = False
+    refuses: bool = False
     steps: int = 0
     dead: bool = False
     left: Path | None = None
@@ -77,12 +81,13 @@ class Disk:
     _in_cache: set[int] = field(default_factory=set)
     published: dict[str, set[str]] = field(default_factory=dict)
     unrecorded: set[str] = field(default_factory=set)
+    orphan: str | None = None
     _listed: dict[str, dict[str, int]] = field(default_factory=dict)
     _journal: sqlite3.Connection | None = None
 
     def mount(self) -> None:
         """All that is there was there before: it is on the disk."""
-        self.dead, self._journal = False, None
+        self.dead, self._journal, self.orphan, self.refuses = False, None, None, False
         self._synced.clear()
         self._in_cache.clear()
         self._listed.clear()
@@ -97,10 +102,14 @@ class Disk:
             raise Killed
         self.steps += 1
         self.names.append(name)
-        if self.kill_at is not None and self.steps >= self.kill_at:
+        if self.kill_at is not None and self.steps >= self.kill_at and (not self.between or self._between(name)):
             self.dead, self.kill_at = True, None
             self.left = self._as_left()
             raise Killed
+        if self.refuses and name.startswith("write ") and name.endswith(".tif.part") and "_at_" not in name:
+            self.refuses = False
+            self.failed += 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         late = [at for at in self.flushes if at <= self.steps]
         if late and name.startswith("fsync ") and "." in name:
             self.flushes = tuple(at for at in self.flushes if at != late[0])
@@ -111,6 +120,10 @@ class Disk:
             if trouble.at <= self.steps < trouble.at + trouble.times:
                 self.failed += 1
                 raise OSError(ERRORS[trouble.error], os.strerror(ERRORS[trouble.error]))
+
+    def _between(self, name: str) -> bool:
+        """Whether this step is the commit of a frame that has its name."""
+        return name in ("BEGIN", "COMMIT") and self.orphan is not None
 
     # what is on the disk
 
@@ -222,6 +235,8 @@ class Disk:
                     if os.path.isfile(source):
                         disk.published.setdefault(name, set()).add(sha256_file(Path(source)))
                         disk.unrecorded.add(name)
+                        if name.endswith(".tif") and f"{os.sep}frames{os.sep}" in str(target):
+                            disk.orphan = os.path.relpath(target, disk.root)
                     real(source, target, **words)
 
             return rename
@@ -242,6 +257,7 @@ class Disk:
                         if sql.startswith("COMMIT"):
                             disk._in_cache.clear()
                             disk.unrecorded.clear()
+                            disk.orphan = None
                         return done
                 if disk.dead and sql.startswith("PRAGMA journal_mode"):
                     raise Killed

@@ -22,8 +22,11 @@ from tests.hunt.case import INSTRUMENT_KINDS, Case, Trouble, name_of
 from tests.hunt.crew import Crew
 from tests.hunt.disk import Disk, Killed
 from tests.hunt.disk import Trouble as DiskTrouble
-from tests.hunt.promises import Ledger, of_the_death, of_the_night, of_the_sitting
+from tests.hunt.meddler import Meddler
+from tests.hunt.mishaps import AS_FAULT
+from tests.hunt.promises import Ledger, nothing_unsaid, of_the_death, of_the_night, of_the_sitting, set_aside_in
 from tests.hunt.quick import without_processing
+from tests.hunt.watch import Watch
 from xrm_control import app
 from xrm_control.app import runs
 from xrm_control.core.clock import Clock
@@ -31,14 +34,16 @@ from xrm_control.core.errors import DataError, XrmError
 from xrm_control.core.events import AnyEvent, FrameKept
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import RunState
-from xrm_control.devices.protocols import CameraFrame
+from xrm_control.devices.protocols import CameraFrame, CameraSettings
 from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
+from xrm_control.recipe.document import Recipe
 from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import JournalReader
 
 MEMORY = Path("/dev/shm")
-_DEATHS = ("kill", "power_cut", "early_kill")
+_DEATHS = ("kill", "power_cut", "early_kill", "orphan")
 _MOST_SITTINGS, _CPU_S = 25, 90.0
+_FOR_EVER, _WAITED_FOR = 100_000, 3
 _FAULT_FIELDS = {one.name for one in fields(Fault)}
 BASE: dict[str, Any] = {
     "name": "hunted",
@@ -80,15 +85,18 @@ class _Night:
     def __init__(self, case: Case, place: Path) -> None:
         self._case, self._place = case, place
         self._played = Played(case)
-        self._crew = Crew(case.troubles)
         self._ledger = Ledger()
-        self._faults = [one for one in case.troubles if one["kind"] in INSTRUMENT_KINDS]
+        self._faults = [one for one in case.troubles if one["kind"] in (*INSTRUMENT_KINDS, *AS_FAULT)]
         self._deaths = sorted((one for one in case.troubles if one["kind"] in _DEATHS), key=_at)
         troubles = (
             DiskTrouble(one["error"], one["at"], one["times"]) for one in case.troubles if one["kind"] == "disk"
         )
         flushes = tuple(sorted(one["at"] for one in case.troubles if one["kind"] == "flush"))
         self._disk = Disk(place / "0", random.Random(f"{case.seed} what is found"), tuple(troubles), flushes)
+        retry = Recipe.model_validate(_parts(case)).retry
+        self._watch = Watch(self._disk, retry.move_attempts)
+        self._crew = Crew(case.troubles, lambda: self._disk.dead)
+        self._meddler = Meddler(case.seed, case.troubles, self._disk, self._crew, retry.frame_attempts)
         self._instrument: SimulatedInstrument | None = None
         self._run: Path | None = None
 
@@ -113,7 +121,9 @@ class _Night:
     def _calm(self) -> bool:
         """Whether the storm is over: then the night must end well."""
         ahead = [one for one in self._disk.troubles if self._disk.steps < one.at]
-        left = self._faults or self._crew.left or self._deaths or ahead
+        # What waits until the run stands as it needs it may wait in vain.
+        waits = self._meddler.left and self._played.sittings < _WAITED_FOR
+        left = self._faults or self._crew.left or self._deaths or ahead or waits
         return self._played.sittings >= _MOST_SITTINGS - 1 or not left
 
     @property
@@ -141,11 +151,12 @@ class _Night:
         error: BaseException | None = None
         code: int | None = None
         failed = disk.failed
+        aside = set_aside_in(self._run)
         try:
             with disk.watching(), _bounded():
                 code = self._carry_out()
         except Killed:
-            played.met.add(self._deaths[0]["kind"])
+            pass
         except XrmError as raised:
             error, code = raised, raised.exit_code
         except BaseException as raised:  # noqa: BLE001  whatever comes out of it is what is looked for
@@ -156,6 +167,8 @@ class _Night:
         played.traces.append(None if seen is None else seen.microscope.trace(seen._clock.now_s()))
         killed = disk.left is not None
         if disk.left is not None:
+            played.met.add(self._deaths[0]["kind"])
+            self._meddler.died(self._deaths[0])
             disk.root, disk.left = disk.left, None
         self._run = next((disk.root / "runs").glob("*/recipe.yaml"), Path()).parent
         if not self._run.name:
@@ -165,11 +178,16 @@ class _Night:
             return f"nothing was begun: {error or code}"
         if killed:
             played.findings += of_the_death(self._run, disk)
+        played.findings += [*self._watch.findings, *self._meddler.findings]
         if self._crew.hung:
             played.findings.append("did not come to an end in 6 h of its own time")
         if self._state() is not None and (error is None or isinstance(error, XrmError)):
             disturbed = killed or disk.failed > failed
-            played.findings += of_the_sitting(self._run, self._instrument, code, killed=killed, disturbed=disturbed)
+            played.findings += of_the_sitting(
+                *(self._run, self._instrument, code), killed=killed, disturbed=disturbed, aborted_s=self._crew.aborted_s
+            )
+            if not disturbed:
+                played.findings += nothing_unsaid(self._run, aside, str(error or ""))
         self._after(killed)
         return "killed" if killed else f"exit {code}: {error or ''}"
 
@@ -181,6 +199,8 @@ class _Night:
             self._deaths.pop(0)
         disk.kill_at = self._deaths[0]["at"] if self._deaths else None
         disk.power = bool(self._deaths) and self._deaths[0]["kind"] == "power_cut"
+        disk.between = bool(self._deaths) and self._deaths[0]["kind"] == "orphan"
+        self._meddler.sitting(calm=self._calm)
         if self._calm:
             disk.troubles, disk.flushes, self._faults = (), (), []
 
@@ -188,12 +208,13 @@ class _Night:
         if self._run is not None:
             return runs.resume(self._run, None, self._hear, operator=self._crew).exit_code
         recipe = self._disk.root / "hunted.yaml"
-        parts = {key: {**BASE.get(key, {}), **part} for key, part in self._case.recipe.items()}
-        recipe.write_text(yaml.safe_dump({**BASE, **parts}), encoding="utf-8")
+        recipe.write_text(yaml.safe_dump(_parts(self._case)), encoding="utf-8")
         return runs.run(app.load(recipe), self._disk.root / "runs", None, self._hear, operator=self._crew).exit_code
 
     def _hear(self, event: AnyEvent) -> None:
         self._crew.watch(event)
+        self._watch.hear(event)
+        self._meddler.hear(event)
         if isinstance(event, FrameKept):
             self._ledger.told.add(event.frame)
         else:
@@ -209,8 +230,7 @@ class _Night:
             met |= {name_of(one) for one in sent if one["at_s"] <= now_s}
         if self._disk.unflushed:
             met.add("flush")
-        if self._crew.skipped:
-            met.add("skip_held")
+        met |= self._crew.met | self._meddler.met
         if disk_failed:
             met |= {f"disk {one.error}" for one in self._disk.troubles if one.at <= steps}
         jumps = [one for one in self._case.troubles if one["kind"] == "clock_jump"]
@@ -218,14 +238,15 @@ class _Night:
 
     def _after(self, killed: bool) -> None:
         """Nobody goes on before what was wrong is seen to; who died is gone on with at once, and finds what lasts."""
+        if self._run is not None and not self._over:
+            self._meddler.between_sittings(self._run)
         if self._instrument is None:
             return
         now_s = self._instrument._clock.now_s()
         self._faults = [
             one
             for one in self._faults
-            if one["at_s"] > now_s
-            or (killed and one["kind"] in PERIOD_KINDS and one["at_s"] + one["duration_s"] > now_s)
+            if one["at_s"] > now_s or (killed and _lasts(one) and one["at_s"] + one["duration_s"] > now_s)
         ]
         # A disk that goes on failing is seen to as well.
         steps = self._disk.steps
@@ -264,9 +285,19 @@ class _Night:
             instrument = SimulatedInstrument(backend._microscope(clock.begun_s), clock)
             for one in night._faults:
                 instrument.microscope.add_fault(_fault(one))
-            expose = instrument.camera.expose
+            expose, configure, connect = instrument.camera.expose, instrument.camera.configure, instrument.connect
+
+            async def connected() -> None:
+                await connect()
+                night._meddler.connected(instrument.microscope, instrument._clock.now_s())
+
+            async def configured(binning: int, exposure_s: float) -> CameraSettings:
+                settings = await configure(binning, exposure_s)
+                night._meddler.configured()
+                return settings
 
             async def witnessed() -> CameraFrame:
+                night._meddler.exposes(instrument._clock.now_s())
                 frame = await expose()
                 taken = instrument.microscope._taken[-1]
                 if taken.fault is not None and not (taken.fault == "repeated_frame" and taken.first):
@@ -275,6 +306,8 @@ class _Night:
                 return frame
 
             instrument.camera.expose = witnessed  # type: ignore[method-assign]
+            instrument.camera.configure = configured  # type: ignore[method-assign]
+            instrument.connect = connected  # type: ignore[method-assign]
             night._instrument = instrument
             return instrument
 
@@ -298,8 +331,21 @@ def _at(trouble: Trouble) -> int:
     return int(trouble["at"])
 
 
+def _parts(case: Case) -> dict[str, Any]:
+    parts = {key: {**BASE.get(key, {}), **part} for key, part in case.recipe.items()}
+    return {**BASE, **parts}
+
+
 def _fault(trouble: Trouble) -> Fault:
-    return Fault(**{name: value for name, value in trouble.items() if name in _FAULT_FIELDS})
+    said = {name: value for name, value in trouble.items() if name in _FAULT_FIELDS}
+    said["kind"] = AS_FAULT.get(trouble["kind"], trouble["kind"])
+    if trouble["kind"] == "obstacle":
+        said["times"] = _FOR_EVER
+    return Fault(**said)
+
+
+def _lasts(trouble: Trouble) -> bool:
+    return AS_FAULT.get(trouble["kind"], trouble["kind"]) in PERIOD_KINDS
 
 
 @contextlib.contextmanager

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from tests.hunt.disk import Disk
 from tests.hunt.quick import NOT_MEASURED
+from tests.hunt.watch import open_in_regions_that_are_over
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control.contracts.results import RESULTS
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import XrmError
+from xrm_control.core.events import FileQuarantined
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind, RoiState, Verdict
@@ -27,6 +29,7 @@ from xrm_control.storage.records import StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 
 _MOST_ATTEMPTS = 120
+_ABORT_S = 1.0
 _NEVER_KEPT = ("nan_frame", "wrong_shape_frame", "repeated_frame")
 _NOT_KEPT_AS = {
     ("light_leak_frame", FrameKind.DARK),
@@ -47,16 +50,27 @@ class Ledger:
 
 
 def of_the_sitting(
-    run: Path, instrument: SimulatedInstrument | None, code: int | None, *, killed: bool, disturbed: bool
+    run: Path,
+    instrument: SimulatedInstrument | None,
+    code: int | None,
+    *,
+    killed: bool,
+    disturbed: bool,
+    aborted_s: float | None = None,
 ) -> Iterator[str]:
     """Promises of one sitting, the instrument as its witness.
 
     killed: the process has died; disturbed: that, or a record is lacking: then what is told of holds is not complete.
+    aborted_s: when somebody was told that it ends now.
     """
+    yield from open_in_regions_that_are_over(RunFolder(run).journal)
     if instrument is None:
         return
     microscope = instrument.microscope
     trace = microscope.trace(instrument._clock.now_s())
+    if aborted_s is not None:
+        late = [one.begin_s for one in trace.exposures if one.begin_s > aborted_s + _ABORT_S]
+        yield from (f"told to end now at {aborted_s:.2f} s, it exposed at {begin_s:.2f} s" for begin_s in late[:1])
     if not killed and code != ExitCode.NOT_SAFE and not _out_of_reach(instrument):
         if trace.shutter and trace.shutter[-1][1] > trace.ended_s:
             yield f"exit {code}, and the shutter was open"
@@ -79,6 +93,24 @@ def of_the_sitting(
     yield from violations(trace, said, tolerances(microscope))
 
 
+def set_aside_in(run: Path | None) -> frozenset[str]:
+    """The files that lie in a run's quarantine."""
+    folder = None if run is None else RunFolder(run)
+    return frozenset() if folder is None else frozenset(map(folder.relative, folder.quarantine.glob("*")))
+
+
+def nothing_unsaid(run: Path, aside_before: frozenset[str], ended_with: str) -> Iterator[str]:
+    """Promises of what a sitting tells that nothing has disturbed: each file that it set aside; and that it did not end
+    because the journal's rules forbid what it did.
+    """
+    with JournalReader.open(RunFolder(run).journal) as journal:
+        told = {event.data["path"] for event in journal.events_of(FileQuarantined.kind)}
+    for name in set_aside_in(run) - aside_before - told:
+        yield f"{name} was set aside, and nobody was told"
+    if "the journal refuses" in ended_with:
+        yield f"ended with what the journal's rules forbid: {ended_with}"
+
+
 def of_the_death(run: Path, disk: Disk) -> Iterator[str]:
     """Promises of a folder as a process left it that was killed, before anybody goes on with it.
 
@@ -92,6 +124,7 @@ def of_the_death(run: Path, disk: Disk) -> Iterator[str]:
     except XrmError:
         # Died before anything was in it.
         return
+    yield from open_in_regions_that_are_over(folder.journal)
     for frame in committed:
         path = run / frame.path
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != frame.sha256:
@@ -124,6 +157,9 @@ def of_the_night(run: Path, ledger: Ledger, end: str) -> Iterator[str]:
     for path in folder.frames.rglob("*.tif*"):
         if folder.relative(path) not in known:
             yield f"{folder.relative(path)} lies among the frames, and the journal knows nothing of it"
+    for path in folder.path.rglob("*.part"):
+        if folder.quarantine not in path.parents:
+            yield f"{folder.relative(path)} was never written to its end, and lies where it was"
     for name in ledger.told - {name for name, _ in committed}:
         yield f"{name} was shown as kept, and the journal knows of no file"
     for plan, frame in kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from tests.hunt.case import KINDS, Case, draw
 from tests.hunt.coverage import Coverage, write_into
+from tests.hunt.mishaps import spoil
 from tests.hunt.night import play
+from tests.hunt.planted import ROOT, planted
 from tests.hunt.shrink import shortest
 
 FOUND = sorted(Path(__file__).with_name("found").glob("*.yaml"))
@@ -55,6 +58,32 @@ def test_half_of_the_kinds_are_off() -> None:
     drawn = [set(draw(seed).kinds) for seed in range(200)]
     assert 0.45 < sum(map(len, drawn)) / len(KINDS) / len(drawn) < 0.55
     assert set.union(*drawn) == set(KINDS)
+
+
+# What a frame's file, which is also kept under another name, becomes; of the 4000 bytes these are left in front.
+SPOILT = [("zeros", 2000, 4000), ("half", 2000, 2000), ("other", 0, 3), ("bytes", 2000, 4000), ("whole", 4000, 4000)]
+
+
+@pytest.mark.parametrize(("how", "left", "length"), SPOILT, ids=[case[0] for case in SPOILT])
+def test_an_orphan_is_spoilt_and_nobody_else(tmp_path: Path, how: str, left: int, length: int) -> None:
+    content = bytes(range(1, 251)) * 16
+    orphan, other, linked = tmp_path / "a.tif", tmp_path / "b.tif", tmp_path / "elsewhere"
+    orphan.write_bytes(content)
+    other.write_bytes(b"\0\0\0")
+    linked.hardlink_to(orphan)
+    spoil(orphan, how, random.Random(1))
+    found = orphan.read_bytes()
+    assert len(found) == length
+    assert found[:left] == content[:left]
+    assert (found == content) == (how == "whole")
+    assert (linked.read_bytes(), other.read_bytes()) == (content, b"\0\0\0")
+
+
+def test_the_planted_faults_fit_the_program() -> None:
+    faults = planted()
+    assert len(faults) >= 40
+    for fault in faults:
+        assert fault.offset(ROOT) > 0
 
 
 @pytest.mark.parametrize("guilty", [{3}, {3, 17}, set(range(5)), {19, 0, 7}, set()])

@@ -14,6 +14,7 @@ from tests.session.scripted import FRAMES_OF_SMALL, SMALL
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.core.errors import DataError
+from xrm_control.core.events import FileQuarantined
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
@@ -50,7 +51,10 @@ def test_it_is_begun(folder: RunFolder, left: str) -> None:
     with JournalReader.open(folder.journal) as journal:
         assert journal.accounting().kept == FRAMES_OF_SMALL
         assert set(journal.artifacts()) >= {"recipe.yaml", "plan.json"}
+        told = {event.data["path"] for event in journal.events_of(FileQuarantined.kind)}
     assert not list(folder.path.glob("*.part"))
+    assert told == {folder.relative(path) for path in folder.quarantine.glob("*")}
+    assert bool(told) == (left != "no journal")
 
 
 def test_until_then_it_is_told_what_happened(folder: RunFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,16 @@ def test_the_file_describes_itself_without_a_wall_clock() -> None:
     with tifffile.TiffFile(__import__("io").BytesIO(first)) as tiff:
         page = tiff.pages.first
         assert "DateTime" not in page.tags
-        assert json.loads(page.description) == {
+        said = json.loads(page.description)
+        crc = zlib.crc32(json.dumps({name: said[name] for name in said if name != "crc32"}).encode())
+        assert said == {
             "frame_id": FRAME,
             "attempt": 1,
             "actual": {"x_um": 1.5, "y_um": -2, "z_um": 3, "theta_deg": -44.98},
             "t_start_s": 100.25,
             "t_end_s": 101.5,
             "unique_id": 42,
+            "crc32": zlib.crc32(picture().tobytes(), crc),
         }
 
 

@@ -130,6 +130,12 @@ def whole(name: FrameId, attempt: int = 1, shape: tuple[int, int] = (32, 48)) ->
     return encode_frame(name, attempt, image, exposure(3))
 
 
+def flipped(data: bytes, place: int) -> bytes:
+    damaged = bytearray(data)
+    damaged[place] ^= 1
+    return bytes(damaged)
+
+
 ORPHAN = FRAMES[3]
 # A durable file of the attempt in flight -> why it is not adopted.
 NOT_THIS: list[tuple[str, Callable[[], bytes], str]] = [
@@ -140,6 +146,9 @@ NOT_THIS: list[tuple[str, Callable[[], bytes], str]] = [
     ("another frame", lambda: whole(FRAMES[4]), "another frame"),
     ("another attempt", lambda: whole(ORPHAN, attempt=2), "another frame"),
     ("another shape", lambda: whole(ORPHAN, shape=(16, 48)), "beside it"),
+    ("zeros from the middle on", lambda: whole(ORPHAN)[:2000].ljust(len(whole(ORPHAN)), b"\0"), "not whole"),
+    ("a bit of a pixel", lambda: flipped(whole(ORPHAN), -100), "not whole"),
+    ("a digit of its time", lambda: whole(ORPHAN).replace(b'"t_start_s": 3', b'"t_start_s": 4'), "not whole"),
     ("no frame at all", lambda: b"II*\x00" + b"\xff" * 400, "decoded|not whole"),
 ]
 

@@ -29,6 +29,7 @@ from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmErr
 from xrm_control.core.events import (
     AnyEvent,
     EventStream,
+    FileQuarantined,
     Listener,
     RecipeDoubted,
     RunFolderMade,
@@ -119,6 +120,7 @@ def _begin(
     listener: Listener | None,
     until: Until | None,
     operator: Operator | None,
+    news: tuple[AnyEvent, ...] = (),
 ) -> int:
     """From the plan on: the recipe is in the folder."""
     record = RunRecord(
@@ -130,7 +132,7 @@ def _begin(
     with Journal.create(folder.journal, record) as journal:
         _record_beginning(folder, journal)
         doubts = tuple(RecipeDoubted(warning.message()) for warning in cost.warnings)
-        carried = Carried(recipe, folder, journal, cost, started, news=doubts, until=until, operator=operator)
+        carried = Carried(recipe, folder, journal, cost, started, news=(*news, *doubts), until=until, operator=operator)
         return _carry_out(carried, tempo, listener)
 
 
@@ -138,14 +140,15 @@ def _begin_again(
     folder: RunFolder, speed: str | None, listener: Listener | None, until: Until | None, operator: Operator | None
 ) -> int:
     """A run that died before anything was in its journal: it has done nothing, and is begun with the recipe it has."""
-    folder.quarantine_parts()
+    news = [FileQuarantined(folder.relative(part), "its writing never ended") for part in folder.quarantine_parts()]
     for suffix in ("", "-wal", "-shm"):
         left = folder.journal.with_name(folder.journal.name + suffix)
         if left.exists():
-            folder.set_aside(left)
+            aside = folder.relative(folder.set_aside(left))
+            news.append(FileQuarantined(aside, "the run died before anything was in its journal"))
     loaded = load(folder.recipe)
     cost, tempo = plan(loaded, folder.path.parent), pace(loaded.recipe.instrument, speed)
-    return _begin(folder, loaded.recipe, cost, utc_now(), tempo, listener, until, operator)
+    return _begin(folder, loaded.recipe, cost, utc_now(), tempo, listener, until, operator, tuple(news))
 
 
 def _done_with(folder: RunFolder) -> ExitCode:

@@ -63,7 +63,7 @@ class RunContext:
         screens = StatusPublisher(folder.name, instrument, plan, collected)
         events.subscribe(screens.hear, "the operators' screens")
         self.states = RunStates(self._state_changed)
-        self._held_from = RunState.IDLE
+        self._held_from, self._held_for = RunState.IDLE, ""
         # Acquisitions that are planned and not finished, by stage: where the stage will still go.
         self.ahead: dict[str, Acquisition] = {}
         self.guard = Guard(self.description.axes, recipe.safety, recipe.sample)
@@ -121,6 +121,7 @@ class RunContext:
     async def hold(self, reason: str) -> AsyncGenerator[None, None]:
         """Stand still in `held` until the block ends, then return to the state before."""
         self.events.emit(RunHeld(reason))
+        self._held_for = reason
         if self.states.state != RunState.HELD:
             self._held_from = self.states.state
             self.states.go(f"hold_{self._held_from}")
@@ -133,6 +134,7 @@ class RunContext:
         """Back to the state before, when whoever held will not go on."""
         if self.states.state == RunState.HELD:
             self.states.go(f"release_{self._held_from}")
+            self.events.emit(RunReleased(self._held_for))
 
     def obey(self, gate: Gate) -> None:
         """Ask `gate` from here on before each frame is taken."""

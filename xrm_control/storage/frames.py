@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -128,7 +129,8 @@ class FrameStore:
 def encode_frame(frame_id: FrameId, attempt: int, image: NDArray[Any], exposure: Exposure) -> bytes:
     """One image (rows, columns) as the bytes of a TIFF that describes itself; the same frame gives the same bytes.
 
-    The description is JSON (frame id, attempt, measured pose, times, camera id), enough to rebuild the commit.
+    The description is JSON (frame id, attempt, measured pose, times, camera id), enough to rebuild the commit, and the
+    CRC-32 of that and of the pixels (little-endian): what was damaged before its commit does not pass for whole.
     """
     if image.ndim != 2 or image.size == 0 or image.dtype.name not in _DTYPES:
         raise DataError(
@@ -137,7 +139,10 @@ def encode_frame(frame_id: FrameId, attempt: int, image: NDArray[Any], exposure:
             value=f"{image.shape} {image.dtype}",
             limit=f"two axes of {', '.join(_DTYPES)}",
         )
-    description = json.dumps({"frame_id": frame_id, "attempt": attempt, **asdict(exposure)}, sort_keys=True)
+    said = {"frame_id": frame_id, "attempt": attempt, **asdict(exposure)}
+    pixels = np.ascontiguousarray(image, image.dtype.newbyteorder("<"))
+    said["crc32"] = zlib.crc32(pixels.data, zlib.crc32(json.dumps(said, sort_keys=True).encode()))
+    description = json.dumps(said, sort_keys=True)
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer,
