@@ -115,6 +115,16 @@ def test_a_number_without_its_interval_is_not_trusted(read: RunData, shape: Dist
     assert (None if shown is None else shown.trust) is trust
 
 
+def test_where_nothing_is_voided_no_volume_is_called_empty(read: RunData) -> None:
+    assert read.results is not None
+    told_of = "of the voided particles’ volume is empty"
+    assert told_of in told(read, VOUCHED)
+    table1 = read.results.table1
+    sound = table1.unbiased.model_copy(update={"voided_particles_percent": 0.0, "dead_volume_percent": 0.0})
+    results = read.results.model_copy(update={"table1": table1.model_copy(update={"unbiased": sound})})
+    assert told_of not in told(replace(read, results=results), VOUCHED)
+
+
 def test_reasons_are_told_once_and_name_region_and_check(read: RunData) -> None:
     assert read.results is not None
     doubted = read.regions[0].quality.model_copy(

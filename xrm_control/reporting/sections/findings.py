@@ -56,6 +56,11 @@ class Findings:
     numbers: tuple[Finding, ...]
     notes: tuple[str, ...]
 
+    @property
+    def across(self) -> int:
+        """How many stand side by side: two rows, and none alone in a third."""
+        return max(6, -(-len(self.numbers) // 2))
+
 
 @dataclass(frozen=True)
 class _Stated:
@@ -166,12 +171,10 @@ def _voids(population: Population, table1: Table1Convention, limit_um: float | N
     doubled = population.voided_fraction_by_mosaic
     if doubled is not None and doubled.value is not None:
         yield _Stated("hold voids, with the mosaic’s radiographs", doubled.value, doubled.interval, "%", 100.0)
-    yield _Stated(
-        "of the voided particles’ volume is empty",
-        table1.dead_volume_percent,
-        table1.dead_volume_percent_interval,
-        "%",
-    )
+    # Where none is voided there is nothing to be empty.
+    if table1.voided_particles_percent != 0:
+        dead, ends = table1.dead_volume_percent, table1.dead_volume_percent_interval
+        yield _Stated("of the voided particles’ volume is empty", dead, ends, "%")
 
 
 def _shape(population: Population) -> Iterator[_Stated]:
