@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -115,6 +116,11 @@ def test_how_high_the_powder_reaches_beside_a_window() -> None:
     view.depth[100, 58] = 1.0
     assert (view.highest_um(-32.0, FOV), view.highest_um(32.0, FOV)) == (20.0, 59.0)
     assert row_of([0.0]).highest_um(0.0, FOV) == 0.0
+    # A slab of which the mosaic sees no more than its length may stand on end.
+    reach = np.zeros(128)
+    reach[90:110] = 61.5
+    tall = replace(view, reach_um=reach)
+    assert (tall.highest_um(-32.0, FOV), tall.highest_um(32.0, FOV)) == (20.0, 61.5)
     assert view.highest_um(500.0, FOV) == 0.0
 
 

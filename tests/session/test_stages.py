@@ -26,7 +26,7 @@ from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
 from xrm_control.devices.simulated import SimulatedInstrument
 from xrm_control.roi.strategy import Roi
-from xrm_control.session import regions, stages
+from xrm_control.session import region_scan, regions, stages
 from xrm_control.session.context import RunContext
 
 ROI = Roi("roi-01", 0.0, 0.0, 10.0, 65.5, 65.5, "here", 1)
@@ -199,7 +199,7 @@ def test_what_comes_before_the_first_view_is_apart_from_the_rest(tmp_path: Path)
         assert [step.kind for step in before] == [FrameKind.DARK, FrameKind.FLAT]
         assert rest[0].kind is FrameKind.PROJECTION
         assert (*before, *rest) == acquisition.steps
-        assert regions.centre_of(ROI) == Pose(0.0, 0.0, 10.0, 0.0)
+        assert region_scan.centre_of(ROI) == Pose(0.0, 0.0, 10.0, 0.0)
 
     stand.act(act)
 

@@ -88,7 +88,16 @@ def edge_on(mosaic: MosaicMap, particles: Sequence[Particle2D], mu_per_um: float
         on_strip[:] = True
     share = np.minimum((seen & on_strip).sum(axis=1) * pixel_um / strip_width_um, 1.0)
     scale = np.divide(1.0, share, out=np.full(rows, np.nan), where=share >= _LEAST_SEEN)
-    return SideView(mu_per_um * path_um * scale[:, None], pixel_um, mosaic.y_um[0], mu_per_um * _MEETS_UM)
+    reach_um = np.zeros(rows)
+    for particle, (place, _) in zip(found, patches, strict=True):
+        reach_um[place[0]] = np.maximum(reach_um[place[0]], _tall_um(particle))
+    return SideView(mu_per_um * path_um * scale[:, None], pixel_um, mosaic.y_um[0], mu_per_um * _MEETS_UM, reach_um)
+
+
+def _tall_um(particle: Particle2D) -> float:
+    """How high it may reach: what one view does not show of it is taken to be no longer than what it shows."""
+    long_um = 0.0 if particle.fit is None else particle.fit.long_um
+    return max(particle.peak_thickness_um, particle.equivalent_diameter_um, long_um)
 
 
 def _patch(mosaic: MosaicMap, particle: Particle2D) -> tuple[tuple[slice, slice], Floats]:

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from xrm_control.acquisition.references import standing_out
 from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import Add
 from xrm_control.contracts.rois import (
@@ -24,8 +23,7 @@ from xrm_control.contracts.rois import (
 )
 from xrm_control.core.errors import NothingToScan, RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import MosaicDoubted, NoRegions, PlacesLeft, RoiChosen, RunReplanned
-from xrm_control.core.geometry import Pose
-from xrm_control.core.states import ROI_ENDS, FrameKind, RunState
+from xrm_control.core.states import ROI_ENDS, RunState
 from xrm_control.mosaic.picture import Area, Cells, draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.recipe.planning import planned_mosaic
@@ -39,6 +37,7 @@ from xrm_control.roi.particles2d import Particle2D, count_particles, stand_ins
 from xrm_control.roi.strategy import Choice, Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
 from xrm_control.session.mosaic_table import mosaic_table, places_record
+from xrm_control.session.region_scan import scan_of
 from xrm_control.session.registered import registration_record
 from xrm_control.session.stages import record_artifact, require_reach, told
 from xrm_control.storage.durable import free_bytes
@@ -357,21 +356,3 @@ def _replan(run: RunContext, rois: Sequence[Roi]) -> None:
     mean_s = sum(stage.seconds for stage in scans) / max(1, len(scans))
     images = sum(stage.frames for stage in others) + sum(len(scan_of(run, roi).steps) for roi in rois)
     run.events.emit(RunReplanned(images, sum(stage.seconds for stage in others) + mean_s * len(rois)))
-
-
-def centre_of(roi: Roi) -> Pose:
-    """The stage position of a ROI's centre at theta = 0."""
-    return Pose(roi.x_um, roi.y_um, roi.z_um, 0.0)
-
-
-def scan_of(run: RunContext, roi: Roi) -> Acquisition:
-    """All frames of a ROI's scan; frames behind the blade as they were planned when it was begun."""
-    scan, planned = run.recipe.scan, run.journal.planned_frames(roi.name)
-    if not run.journal.takes_new_kinds:
-        # A run that an earlier version has begun ends as it was begun.
-        scan = scan.model_copy(update={"repeat_view": False})
-    blockers = scan.blockers(run.description) if run.journal.takes_new_kinds else 0
-    if planned:
-        blockers = sum(plan.kind is FrameKind.BLOCKER for plan in planned)
-    sample = standing_out(run.recipe.sample, None if roi.edge_on is None else roi.edge_on.highest_um)
-    return scan.acquisition(roi.name, centre_of(roi), sample, run.description.camera, blockers=blockers)
