@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from simulators.trace import Trace
@@ -44,9 +44,22 @@ commands = st.one_of(
 )
 scripts = st.lists(st.tuples(st.integers(1, int(10 * LASTS_S)), commands), min_size=1, max_size=12)
 
+# Found so: it pauses before its end, where nothing was taken any more, and so stood until it was killed.
+TO_ITS_END: list[tuple[int, dict[str, Any]]] = [
+    (153, {"kind": "skip", "roi": "roi-01"}),
+    (532, {"kind": "pause"}),
+    (140, {"kind": "stop", "after": "scan"}),
+    (384, {"kind": "until", "stage": "mosaic"}),
+    (243, {"kind": "stop", "after": "frame"}),
+    (217, {"kind": "stop", "after": "frame"}),
+]
+
 
 @settings(max_examples=TRIED, deadline=None, derandomize=TRIED < 50, suppress_health_check=[HealthCheck.too_slow])
 @given(script=scripts)
+@example(script=[*TO_ITS_END, (600, {"kind": "continue"})])
+@example(script=[*TO_ITS_END, (600, {"kind": "abort"})])
+@example(script=TO_ITS_END)
 def test_any_commands_at_any_times(script: list[tuple[int, dict[str, Any]]]) -> None:
     troubles = tuple({"kind": "command", "at_s": at / 10, "command": command} for at, command in script)
     played = play(Case(1, RECIPE, troubles))

@@ -258,7 +258,9 @@ class Commands:
     def _take(self, wish: Wish) -> str:
         """What will come of a command. Raises RecipeError where it cannot be carried out."""
         state, command = self._run.states.state, wish.command
-        if self._closed or state in (*ENDING, *ENDS):
+        # Paused before its end it waits for one of these, and for nobody else.
+        released = self._pause is not None and isinstance(command, Continue | Abort)
+        if (self._closed and not released) or state in (*ENDING, *ENDS):
             raise _refusal(command, f"the run is {state}", "nothing is taken any more", "`xrm status` tells its end")
         match command:
             case Pause():
