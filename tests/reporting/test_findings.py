@@ -115,6 +115,11 @@ def test_a_number_without_its_interval_is_not_trusted(read: RunData, shape: Dist
     assert (None if shown is None else shown.trust) is trust
 
 
+def test_files_that_are_not_as_they_were_leave_nothing_trusted(read: RunData) -> None:
+    altered = told(replace(read, problems=("roi-01/volume.ome.tif: is not what was recorded",)), VOUCHED)
+    assert {one.trust for one in altered.values()} == {Trust.DOUBTED}
+
+
 def test_where_nothing_is_voided_no_volume_is_called_empty(read: RunData) -> None:
     assert read.results is not None
     told_of = "of the voided particles’ volume is empty"

@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from tests.reporting.conftest import MU_PER_UM, SPHERES, VOXEL_UM
 from tests.reporting.page import Page
 from xrm_control.contracts.tables import Particle
-from xrm_control.reporting.figures.cards import TILE_PX, cuts_picture
+from xrm_control.reporting.figures.cards import TILE_PX, Layers, cuts_picture
 from xrm_control.reporting.figures.slices import Window
 from xrm_control.reporting.formatting import with_uncertainty
 from xrm_control.reporting.report import build_report
@@ -67,7 +67,7 @@ def test_picture_shows_the_particle_in_its_middle_with_its_void(finished_run: Pa
     ]
     side = 4 * radius / VOXEL_UM
     shown = cuts_picture(
-        region.volume.data, None, None, (middle[0], middle[1], middle[2]), side, Window(0.0, MU_PER_UM), "one"
+        Layers(region.volume.data), (middle[0], middle[1], middle[2]), side, Window(0.0, MU_PER_UM), "one"
     )
     image = matplotlib.image.imread(io.BytesIO(shown.data), format="jpg")[..., 0]
     assert image.shape == (shown.height_px, shown.width_px) == (TILE_PX, 3 * TILE_PX + 4)
@@ -83,7 +83,7 @@ def test_picture_shows_the_particle_in_its_middle_with_its_void(finished_run: Pa
 def test_outside_of_the_volume_is_black_and_outlines_are_where_labels_change() -> None:
     volume, labels = np.ones((8, 8, 8), np.float32), np.zeros((8, 8, 8), np.uint16)
     labels[:, :, 4:] = 1
-    shown = cuts_picture(volume, labels, None, (0.0, 4.0, 4.0), 8.0, Window(0.0, 1.0), "corner")
+    shown = cuts_picture(Layers(volume, labels), (0.0, 4.0, 4.0), 8.0, Window(0.0, 1.0), "corner")
     xy, xz = np.split(matplotlib.image.imread(io.BytesIO(shown.data), format="jpg")[:, : 2 * TILE_PX + 2], [TILE_PX], 1)
     assert xz[: TILE_PX // 2 - 8].mean() < 10
     assert xz[TILE_PX // 2 + 8 :, 8:20].mean() > 240

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 
 import matplotlib.image
 import numpy as np
@@ -19,21 +20,21 @@ _ACROSS = ((1, 2), (0, 2), (0, 1))
 Volume = NDArray[np.generic]
 
 
-def cuts_picture(
-    volume: Volume,
-    labels: Volume | None,
-    phases: Volume | None,
-    centre: tuple[float, float, float],
-    side: float,
-    window: Window,
-    alt: str,
-) -> Picture:
+@dataclass(frozen=True)
+class Layers:
+    """A volume (z, y, x) in 1/um, and labels and phases of its shape, or None; outlines are drawn of what is there."""
+
+    volume: Volume
+    labels: Volume | None = None
+    phases: Volume | None = None
+
+
+def cuts_picture(layers: Layers, centre: tuple[float, float, float], side: float, window: Window, alt: str) -> Picture:
     """The planes xy, xz and yz through `centre`, each of `side` by `side` voxels, as one JPEG of 196 x 64 pixels.
 
-    volume: (z, y, x) in 1/um; labels, phases: of the same shape, or None; outlines are drawn of what is there.
     centre: index along z, y, x; what lies outside of the volume is black.
     """
-    tiles = [_tile(volume, labels, phases, centre, side, window, plane) for plane in range(3)]
+    tiles = [_tile(layers, centre, side, window, plane) for plane in range(3)]
     gap = np.full((TILE_PX, _GAP_PX, 3), 255, np.uint8)
     sheet = np.hstack([tiles[0], gap, tiles[1], gap, tiles[2]])
     file = io.BytesIO()
@@ -43,33 +44,29 @@ def cuts_picture(
 
 
 def _tile(
-    volume: Volume,
-    labels: Volume | None,
-    phases: Volume | None,
-    centre: tuple[float, float, float],
-    side: float,
-    window: Window,
-    plane: int,
+    layers: Layers, centre: tuple[float, float, float], side: float, window: Window, plane: int
 ) -> NDArray[np.uint8]:
+    shape = layers.volume.shape
     shown = np.linspace(-side / 2, side / 2, TILE_PX)
-    rows, columns = (np.rint(centre[axis] + shown).astype(int) for axis in _ACROSS[plane])
-    at = min(max(round(centre[plane]), 0), volume.shape[plane] - 1)
-    inside = np.ones((TILE_PX, TILE_PX), bool)
-    for index, axis, turned in ((rows, _ACROSS[plane][0], True), (columns, _ACROSS[plane][1], False)):
-        within = (index >= 0) & (index < volume.shape[axis])
-        inside &= within[:, None] if turned else within[None]
-        np.clip(index, 0, volume.shape[axis] - 1, out=index)
-    grid = np.ix_(rows, columns)
+    places = [np.rint(centre[axis] + shown).astype(int) for axis in _ACROSS[plane]]
+    within = [(at >= 0) & (at < shape[axis]) for at, axis in zip(places, _ACROSS[plane], strict=True)]
+    inside = within[0][:, None] & within[1][None]
+    rows, columns = (np.clip(at, 0, shape[axis] - 1) for at, axis in zip(places, _ACROSS[plane], strict=True))
+    through = min(max(round(centre[plane]), 0), shape[plane] - 1)
+    # No more than what is shown: a plane of a large volume lies in pages all over its file.
+    block = [slice(int(at[0]), int(at[-1]) + 1) for at in (rows, columns)]
+    block.insert(plane, slice(through, through + 1))
+    grid = np.ix_(rows - rows[0], columns - columns[0])
 
     def cut(stack: Volume) -> Volume:
-        return np.asarray(stack[(slice(None),) * plane + (at,)])[grid]
+        return np.asarray(stack[tuple(block)]).squeeze(plane)[grid]
 
-    grey = (cut(volume).astype(np.float32) - window.low) / (window.high - window.low)
+    grey = (cut(layers.volume).astype(np.float32) - window.low) / (window.high - window.low)
     image = np.repeat((255 * np.clip(np.nan_to_num(grey), 0, 1) * inside)[..., None], 3, -1).astype(np.uint8)
-    if labels is not None:
-        image[_edges(np.where(inside, cut(labels), 0))] = _rgb(ORANGE)
-    if phases is not None:
-        image[_edges(np.where(inside, cut(phases) == VOID_PHASE, False))] = _rgb(SKY)
+    if layers.labels is not None:
+        image[_edges(np.where(inside, cut(layers.labels), 0))] = _rgb(ORANGE)
+    if layers.phases is not None:
+        image[_edges(inside & (cut(layers.phases) == VOID_PHASE))] = _rgb(SKY)
     return image
 
 

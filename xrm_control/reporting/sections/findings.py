@@ -131,7 +131,9 @@ class _Notes:
 
 
 def _doubted(run: RunData) -> Iterator[str]:
-    """Regions whose numbers their own checks doubt, or which nobody checked."""
+    """Files that are not as the run left them, and regions whose numbers their checks doubt, or nobody checked."""
+    if run.problems:
+        yield "files of the run are missing, or not what they were (above)"
     for region in run.regions:
         quality = region.quality
         if region.particles is None or quality.verdict is TrustVerdict.PASS:

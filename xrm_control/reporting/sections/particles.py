@@ -9,7 +9,7 @@ import numpy as np
 from xrm_control.contracts.column import Column, uncertainty
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
-from xrm_control.reporting.figures.cards import cuts_picture
+from xrm_control.reporting.figures.cards import Layers, cuts_picture
 from xrm_control.reporting.figures.slices import Window
 from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.formatting import MISSING, figure, with_uncertainty
@@ -53,14 +53,14 @@ class _Card:
     def __init__(self, region: RegionData, rows: Rows, at: int, shown: tuple[Column, ...]) -> None:
         self._region, self._rows, self._at = region, rows, at
         self.diameter_um = self._number(Particle.equivalent_diameter_um)
-        self.number = rows.ids(Particle.particle_id)[at]
-        self.cells: tuple[str, ...] = (
-            region.name,
-            str(self.number),
-            self._voids(),
-            *(self._stated(column) for column in shown),
-            "; ".join(self._remarks()),
-        )
+        self.number = int(self._number(Particle.particle_id))
+        self._shown = shown
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Its row, but for the picture."""
+        stated = (self._stated(column) for column in self._shown)
+        return (self._region.name, str(self.number), self._voids(), *stated, "; ".join(self._remarks()))
 
     def picture(self, window: Window) -> Picture | None:
         """Its three cuts; None without a volume, or where its place is not known."""
@@ -74,7 +74,7 @@ class _Card:
         z, y, x = (place / voxel_um + (size - 1) / 2 for place, size in zip(centre, shape, strict=True))
         side = _FIELD * self.diameter_um / voxel_um
         alt = f"{self._region.name}, particle {self.number}: cuts xy, xz, yz"
-        return cuts_picture(volume.data, labels, phases, (z, y, x), side, window, alt)
+        return cuts_picture(Layers(volume.data, labels, phases), (z, y, x), side, window, alt)
 
     def _number(self, column: Column) -> float:
         return float(self._rows.numbers(column)[self._at])
