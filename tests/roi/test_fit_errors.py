@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -36,7 +38,7 @@ def judged(scene: powders.Scene, seed: int) -> Seen:
 
 
 @pytest.mark.parametrize("make", [single, long_ones])
-def test_the_stated_interval_holds_the_truth_as_often_as_it_says(make) -> None:  # type: ignore[no-untyped-def]
+def test_the_stated_interval_holds_the_truth_as_often_as_it_says(make: Callable[[int], powders.Scene]) -> None:
     z = np.concatenate([z_scores(judged(make(seed), seed), certain=True) for seed in (21, 22, 23)])
     assert len(z) > 60
     held = (np.abs(z) < 1.96).mean(axis=0)

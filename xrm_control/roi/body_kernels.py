@@ -173,6 +173,30 @@ def _solve(normal, right, step):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def tangent(xx, xy, yy, scale, factor, hollow, soft, dx, dy, row):  # type: ignore[no-untyped-def]
+    """A body's chord at (dx, dy) from its middle, and q^2 there; its derivatives by the seven parameters go into `row`.
+
+    scale: its largest chord; of a solid body row[6] is left as it is.
+    """
+    u, v = xx * dx + xy * dy, xy * dx + yy * dy
+    q2 = u * u + v * v
+    here, slope = _root(1.0 - q2, q2, soft)
+    here, slope = scale * here, -scale * slope
+    if hollow > 0.0:
+        inner, steep = _root(hollow * hollow - q2, q2, soft)
+        here -= scale * inner
+        slope += scale * steep
+        row[6] = -2.0 * scale * steep * hollow
+    row[0] = -2.0 * slope * (xx * u + xy * v)
+    row[1] = -2.0 * slope * (xy * u + yy * v)
+    row[2] = here - 2.0 * slope * q2
+    row[3] = -2.0 * slope * (u * u - v * v)
+    row[4] = -4.0 * slope * u * v
+    row[5] = here / factor
+    return here, q2
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _equations(residual, weight, at, p, level, crowd, blur, normal, right):  # type: ignore[no-untyped-def]
     """Gauss-Newton's equations of a body p over the pixels about the body `at`. Returns the cost, and chi-squared for
     each pixel within the rim.
@@ -198,15 +222,7 @@ def _equations(residual, weight, at, p, level, crowd, blur, normal, right):  # t
                 continue
             w /= 1.0 + w * crowd
             dx, dy = c - p[0], r - p[1]
-            u, v = xx * dx + xy * dy, xy * dx + yy * dy
-            q2 = u * u + v * v
-            here, slope = _root(1.0 - q2, q2, soft)
-            here, slope = scale * here, -scale * slope
-            if hollow > 0.0:
-                inner, steep = _root(hollow * hollow - q2, q2, soft)
-                here -= scale * inner
-                slope += scale * steep
-                row[6] = -2.0 * scale * steep * hollow
+            here, q2 = tangent(xx, xy, yy, scale, factor, hollow, soft, dx, dy, row)
             left = residual[r, c] - here - level
             if q2 < 1.0:
                 inside += w * left * left
@@ -215,12 +231,6 @@ def _equations(residual, weight, at, p, level, crowd, blur, normal, right):  # t
                 # A neighbour's: it draws no harder than this.
                 w = _OTHERS / (left * left)
             cost += w * left * left
-            row[0] = -2.0 * slope * (xx * u + xy * v)
-            row[1] = -2.0 * slope * (xy * u + yy * v)
-            row[2] = here - 2.0 * slope * q2
-            row[3] = -2.0 * slope * (u * u - v * v)
-            row[4] = -4.0 * slope * u * v
-            row[5] = here / factor
             for k in range(8):
                 wk = w * row[k]
                 right[k] += wk * left
