@@ -34,6 +34,7 @@ class World:
     seen: set[str] = field(default_factory=set)
     hang: threading.Event = field(default_factory=threading.Event)
     free: threading.Event = field(default_factory=threading.Event)
+    lost: threading.Event = field(default_factory=threading.Event)
     dropped: int = 0
     refuse: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -182,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = {"run": run.view, "mosaic": run.mosaic, "regions": lambda: {"regions": run.regions}}
         sent: dict[str, str] = {}
         yield ": hello\n\n"
-        while world.dropped == dropped:
+        while world.dropped == dropped and not world.lost.is_set():
             if world.hang.is_set():
                 world.free.wait(30)
                 return
