@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xrm_control.acquisition.mosaic import MosaicSpec
+from xrm_control.acquisition.mosaic import EarlierMosaic, MosaicSpec
 from xrm_control.acquisition.outline import Outline, mosaic_outline, outline_end, scan_outline
 from xrm_control.acquisition.steps import Acquisition, TimeState, duration
 from xrm_control.acquisition.tomography import TomographySpec
@@ -66,9 +66,20 @@ def test_a_scan(count: int, start: float, end: float, scheme: Any, order: Any, c
 
 
 @FEW
-@given(st.integers(1, 9), st.integers(1, 9), st.floats(0, 50), st.floats(-300, 300), st.integers(1, 5))
-def test_a_mosaic(columns: int, rows: int, overlap: float, centre_um: float, flats: int) -> None:
-    spec = MosaicSpec(columns=columns, rows=rows, overlap_percent=overlap, centre_x_um=centre_um, flats=flats)
+@given(
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.floats(0, 50),
+    st.floats(-300, 300),
+    st.integers(1, 5),
+    st.none() | st.builds(EarlierMosaic, run=st.just("before"), looks=st.integers(3, 20)),
+)
+def test_a_mosaic(
+    columns: int, rows: int, overlap: float, centre_um: float, flats: int, earlier: EarlierMosaic | None
+) -> None:
+    spec = MosaicSpec(
+        columns=columns, rows=rows, overlap_percent=overlap, centre_x_um=centre_um, flats=flats, earlier=earlier
+    )
     held_against(mosaic_outline(spec, SAMPLE, CAMERA), spec.acquisition(SAMPLE, CAMERA), spec)
 
 

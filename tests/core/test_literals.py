@@ -149,6 +149,7 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "alert.sent",
         "mosaic.placed",
         "mosaic.doubted",
+        "mosaic.found_again",
         "alignment.look",
         "alignment.held",
         "mosaic.empty",

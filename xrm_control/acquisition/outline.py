@@ -109,7 +109,7 @@ def scan_outline(
 
 def mosaic_outline(spec: MosaicSpec, sample: SampleSpec, camera: CameraDescription) -> Outline:
     """See `MosaicSpec.acquisition`."""
-    tiles = np.arange(spec.rows * spec.columns)
+    tiles = np.array(spec.taken(), np.int64)
     row, along = np.divmod(tiles, spec.columns)
     column = np.where(row % 2 == 0, along, spec.columns - 1 - along)
     pitch = spec.pitch_um(camera)
@@ -117,7 +117,9 @@ def mosaic_outline(spec: MosaicSpec, sample: SampleSpec, camera: CameraDescripti
     poses[:, 0] = spec.centre_x_um + (column - (spec.columns - 1) / 2) * pitch
     poses[:, 1] = spec.centre_y_um + (row - (spec.rows - 1) / 2) * pitch
     poses[:, 2] = spec.z_um
-    clear = clear_poses(poses[:1], sample, camera.field_of_view_um, spec.clear_margin_um)
+    corner = spec.centre_of(0, 0, camera)
+    first = np.array([(corner.x_um, corner.y_um, corner.z_um, corner.theta_deg)])
+    clear = clear_poses(first, sample, camera.field_of_view_um, spec.clear_margin_um)
     references = spec.darks + spec.flats
     kinds = np.repeat(np.array((_DARK, _FLAT, _TILE), np.int8), (spec.darks, spec.flats, len(tiles)))
     numbers = np.concatenate((np.arange(spec.darks), np.arange(spec.flats), tiles))

@@ -12,6 +12,7 @@ from xrm_control.contracts.plan import Plan, PlanWarning
 from xrm_control.core.clock import utc_now
 from xrm_control.core.cpus import memory_bytes
 from xrm_control.core.errors import RecipeError
+from xrm_control.processing.earlier import diagnose_earlier
 from xrm_control.recipe.checking import diagnose, diagnose_memory, place, refuse
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
@@ -43,7 +44,7 @@ def check(loaded: Loaded) -> Plan:
     Raises RecipeError or SafetyRefusal with file, line and field of everything that refuses the recipe.
     """
     recipe, instrument = loaded.recipe, loaded.recipe.instrument.describe()
-    warnings = refuse(diagnose(recipe, instrument), loaded.source)
+    warnings = refuse((*diagnose(recipe, instrument), *diagnose_earlier(recipe)), loaded.source)
     aligned = tuple(findings(recipe, utc_now()))
     for one in aligned:
         if not one.ok:

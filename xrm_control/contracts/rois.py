@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -31,6 +32,40 @@ class RegistrationRecord(Record):
     note: str = ""
 
 
+class MosaicFacts(Record):
+    """What mosaic.ome.tif says of its picture, as JSON in the image's description.
+
+    registration: None in files of before it was told there.
+    """
+
+    quantity: Literal["transmission"] = "transmission"
+    unseen: Literal["NaN"] = "NaN"
+    stage_x0_um: float
+    stage_y0_um: float
+    stage_of: str = "centre of pixel [0, 0]; x grows with the column, y with the row"
+    pixel_size_um: float = Field(gt=0)
+    registration_residual_um: Figure = None
+    registration: RegistrationRecord | None = None
+
+
+class EarlierRecord(Record):
+    """The run whose mosaic was used again, the SHA-256 of its file, and what a second look at some of its tiles showed.
+
+    looks: tiles looked at; recognised: those that showed what they had shown; unlike: those that showed something else,
+    as row and column (from 0); x_um, y_um: by which the sample had moved; scatter_um: how far places lie from one
+    common move (root mean square), None where nothing was looked at.
+    """
+
+    run: str
+    sha256: str
+    looks: int
+    recognised: int
+    unlike: tuple[tuple[int, int], ...] = ()
+    x_um: float
+    y_um: float
+    scatter_um: Figure = None
+
+
 class PlacesRecord(Record):
     """Where in the mosaic particles can be counted: cells, the first one's upper left corner on the stage.
 
@@ -55,7 +90,8 @@ class MosaicRecord(Record):
     the particles cannot be counted, "" where nothing speaks against it; particles_between: two ends of a 95 % interval
     of how many there are, None where that cannot be stated, and in runs of before it was. places: where they can be
     counted, None in runs of before that was looked at. void_scores: how far the radiograph of each particle speaks for
-    a void in it, in standard deviations, None where it says nothing; none in runs of before they were told.
+    a void in it, in standard deviations, None where it says nothing; none in runs of before they were told. earlier:
+    where the mosaic is that of a run before.
     """
 
     pixel_size_um: float = Field(gt=0)
@@ -71,6 +107,7 @@ class MosaicRecord(Record):
     particles_between: tuple[int, int] | None = None
     void_scores: tuple[Figure, ...] = ()
     places: PlacesRecord | None = None
+    earlier: EarlierRecord | None = None
 
 
 class NotChosen(StrEnum):

@@ -25,11 +25,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Displacement:
-    """What the frame shows lies (x, y) um beside where the mosaic has it; likeness: correlation there, 1 at best."""
+    """What the frame shows lies (x, y) um beside where the mosaic has it; likeness: correlation there, 1 at best.
+
+    exact: to a fraction of a pixel; else to the steps of the coarser search alone.
+    """
 
     x_um: float
     y_um: float
     likeness: float
+    exact: bool = True
 
     @property
     def recognised(self) -> bool:
@@ -78,7 +82,7 @@ def displacement(
     place = np.array([right, down], float) + (found.shift_px if found is not None else 0.0)
     likeness = _likeness(_window(window, (round(place[0]), round(place[1])), (rows, columns)), ours)
     off = (place - reach - (np.array([x, y]) - np.floor([x, y]))) * step_um
-    return Displacement(float(off[0]), float(off[1]), likeness)
+    return Displacement(float(off[0]), float(off[1]), likeness, found is not None)
 
 
 def stands_out(image: NDArray[np.floating]) -> bool:

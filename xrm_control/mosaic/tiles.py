@@ -61,6 +61,25 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class FoundAgain:
+    """How a mosaic of before was found again on the stage.
+
+    looks: tiles looked at; recognised: those that show what they had shown; unlike: those that show something else,
+    as row and column (from 0); x_um, y_um: by which the sample moved on the stage; scatter_um: distance of the places
+    from that common move, root mean square, None where nothing was looked at; turned_deg: what remains as a turn of
+    the sample, from x towards y.
+    """
+
+    looks: int
+    recognised: int
+    unlike: tuple[tuple[int, int], ...]
+    x_um: float
+    y_um: float
+    scatter_um: float | None
+    turned_deg: float
+
+
+@dataclass(frozen=True)
 class Mosaic:
     """The stitched map.
 
@@ -68,6 +87,7 @@ class Mosaic:
     pixel [0, 0], x to the right, y downwards; offsets_um (tiles, 2): x, y by which registration moved each tile, in
     the order given; residual_um: how far a tile must be expected to lie from its place (root mean square), but for what
     turns or stretches all alike; None when not registered, or when that is not known. registration: how it was found.
+    earlier: where it is the mosaic of a run before, how that was found again.
     """
 
     image: Picture
@@ -77,6 +97,7 @@ class Mosaic:
     offsets_um: NDArray[np.floating]
     residual_um: float | None
     registration: Registration | None = None
+    earlier: FoundAgain | None = None
 
 
 def transmission(raw: ArrayLike, flat: ArrayLike, dark: ArrayLike) -> Picture:

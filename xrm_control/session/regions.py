@@ -24,6 +24,7 @@ from xrm_control.contracts.rois import (
 from xrm_control.core.errors import NothingToScan, RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import MosaicDoubted, NoRegions, PlacesLeft, RoiChosen, RunReplanned
 from xrm_control.core.states import ROI_ENDS, RunState
+from xrm_control.mosaic.file import registration_record
 from xrm_control.mosaic.picture import Area, Cells, draw_mosaic
 from xrm_control.mosaic.stitching import Mosaic
 from xrm_control.recipe.planning import planned_mosaic
@@ -36,9 +37,9 @@ from xrm_control.roi.named_places import Place, check_places, cover, require_ins
 from xrm_control.roi.particles2d import Particle2D, count_particles, stand_ins
 from xrm_control.roi.strategy import Choice, Limits, Roi, whole_inside
 from xrm_control.session.context import RunContext, aside
+from xrm_control.session.earlier import earlier_record
 from xrm_control.session.mosaic_table import mosaic_table, places_record
 from xrm_control.session.region_scan import scan_of
-from xrm_control.session.registered import registration_record
 from xrm_control.session.stages import record_artifact, require_reach, told
 from xrm_control.storage.durable import free_bytes
 
@@ -275,6 +276,7 @@ async def _record(run: RunContext, mosaic: Mosaic, found: Counted, choice: Choic
         particles_between=count.between,
         void_scores=tuple(None if p.void_score is None else round(p.void_score, 2) for p in particles),
         places=places_record(count),
+        earlier=earlier_record(run, mosaic),
     )
     document = RoisDocument(
         mosaic=about,

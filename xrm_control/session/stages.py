@@ -32,7 +32,7 @@ from xrm_control.processing.achieved import achieved
 from xrm_control.processing.live import LivePreview
 from xrm_control.recipe.planning import make_plan
 from xrm_control.roi.strategy import Roi
-from xrm_control.session import registered
+from xrm_control.session import earlier, registered
 from xrm_control.session.context import RunContext, aside
 from xrm_control.storage.artifacts import record_file
 from xrm_control.storage.frames import read_frame
@@ -98,8 +98,13 @@ async def _home(run: RunContext) -> None:
 
 
 async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = lambda _: None) -> Mosaic:
-    """Take the mosaic, stitch it, and keep it as a calibrated OME-TIFF; `planned` is called when its frames are."""
+    """Take the mosaic, or look at parts of an earlier one, stitch it, and keep it as a calibrated OME-TIFF.
+
+    `planned` is called when its frames are.
+    """
     spec, camera = run.recipe.mosaic, run.description.camera
+    if spec.earlier is not None:
+        await run.on_disk(earlier.bring, run, spec.earlier)
     acquisition = spec.acquisition(run.recipe.sample, camera)
     require_reach(run, acquisition)
     run.ahead[acquisition.stage] = acquisition
@@ -118,7 +123,9 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
             await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
-    if run.shows_sample:
+    if spec.earlier is not None and mosaic.earlier is not None:
+        earlier.tell(run, spec.earlier, mosaic.earlier)
+    elif run.shows_sample:
         registered.tell(run, mosaic)
     if not await run.on_disk(run.recorded, "mosaic.ome.tif"):
         await run.on_disk(write_mosaic, mosaic, run.folder.mosaic_tiff)
@@ -194,6 +201,8 @@ def _stitch(run: RunContext, acquisition: Acquisition) -> Mosaic:
             tiles.append(Tile(row, column, image, pose.x_um, pose.y_um))
             run.instrument.sign_of_life()
     pixel_um = run.description.camera.binned_pixel_um(acquisition.binning)
+    if run.recipe.mosaic.earlier is not None:
+        return earlier.found_again(run, tiles, pixel_um)
     alignment = run.recipe.alignment
     return stitch(
         tiles,

@@ -32,6 +32,7 @@ def record_file(folder: RunFolder, journal: Journal, path: Path, kind: str, t_s:
     inputs = _inputs(known, name, kind, roi)
     if kind == ArtifactKind.MOSAIC:
         inputs = {frame.path: frame.sha256 for _, frame in journal.stored_frames("")}
+        inputs |= hashes(known, lambda other: other.path == folder.earlier_mosaic.name)
     found = Artifact(name, sha256_file(path), path.stat().st_size, kind, t_s, roi, inputs)
     if not same(known.get(name), found, chained=journal.chained):
         journal.record_artifact(found)

@@ -80,7 +80,7 @@ class StoredFrame:
 
 
 class ArtifactKind(StrEnum):
-    """What a recorded file is to its run; `check`: a view that was taken again to be compared."""
+    """What a recorded file is to its run; `check`: what was taken again, or brought, to be compared."""
 
     RECIPE = "recipe"
     PLAN = "plan"

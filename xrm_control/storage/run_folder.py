@@ -159,6 +159,11 @@ class RunFolder:
         return self.path / "mosaic.ome.tif"
 
     @property
+    def earlier_mosaic(self) -> Path:
+        """The mosaic of a run before that this one uses again, as it was there."""
+        return self.path / "earlier_mosaic.ome.tif"
+
+    @property
     def mosaic_png(self) -> Path:
         return self.path / "mosaic.png"
 

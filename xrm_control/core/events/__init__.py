@@ -39,7 +39,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
-from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, NoRegions, PlacesLeft
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicFoundAgain, MosaicPlaced, NoRegions, PlacesLeft
 from xrm_control.core.events.regions import (
     ExpectationCorrected,
     PreviewBegun,
@@ -125,6 +125,7 @@ __all__ = [
     "ListenerFailed",
     "ListenerLost",
     "MosaicDoubted",
+    "MosaicFoundAgain",
     "MosaicPlaced",
     "NoRegions",
     "PlacesLeft",

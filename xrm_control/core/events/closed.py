@@ -30,7 +30,7 @@ from xrm_control.core.events.instrument import (
     ShutterStaysOpen,
     SourceDown,
 )
-from xrm_control.core.events.mosaic import MosaicDoubted, MosaicPlaced, NoRegions, PlacesLeft
+from xrm_control.core.events.mosaic import MosaicDoubted, MosaicFoundAgain, MosaicPlaced, NoRegions, PlacesLeft
 from xrm_control.core.events.regions import (
     ExpectationCorrected,
     PreviewBegun,
@@ -95,6 +95,7 @@ AnyEvent = (
     | AlignmentLook
     | AlignmentNotHeld
     | MosaicDoubted
+    | MosaicFoundAgain
     | MosaicPlaced
     | NoRegions
     | PlacesLeft

@@ -37,6 +37,31 @@ class MosaicPlaced(RunEvent):
 
 
 @dataclass(frozen=True)
+class MosaicFoundAgain(RunEvent):
+    """The mosaic of a run before is used again: so many of the tiles looked at show what they had shown, the sample
+    has moved by (x, y) um, and places lie within so many um of that (root mean square).
+    """
+
+    kind: ClassVar[str] = "mosaic.found_again"
+
+    run: str
+    looks: int
+    recognised: int
+    x_um: float
+    y_um: float
+    scatter_um: float
+
+    @property
+    def text(self) -> str:
+        if not self.looks:
+            return f"mosaic of {self.run}, used again unseen: nothing can be recognised without pictures"
+        return (
+            f"mosaic of {self.run}, used again: {self.recognised} of {self.looks} places recognised, "
+            f"moved by {self.x_um:+.2f}, {self.y_um:+.2f} um, within {self.scatter_um:.2f} um"
+        )
+
+
+@dataclass(frozen=True)
 class MosaicDoubted(RunEvent):
     """How well the tiles lie cannot be vouched for."""
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from xrm_control.contracts.headings import heading
 from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
+from xrm_control.contracts.rois import EarlierRecord
 from xrm_control.reporting.figures.axes import axes_figure, axes_words
 from xrm_control.reporting.figures.slices import Window, fullest_cuts, grey_window, slice_figure, slice_strip
 from xrm_control.reporting.figures.style import Picture
@@ -135,6 +136,8 @@ def _counting(run: RunData) -> tuple[str, ...]:
 def _placing(run: RunData) -> tuple[str, ...]:
     """How well the tiles lie, in a sentence."""
     mosaic = None if run.rois is None else run.rois.mosaic
+    if mosaic is not None and mosaic.earlier is not None:
+        return (_again(mosaic.earlier),)
     if mosaic is None or mosaic.registration is None:
         return ()
     found = mosaic.registration
@@ -146,6 +149,19 @@ def _placing(run: RunData) -> tuple[str, ...]:
         f"Tiles lie within {figure(mosaic.residual_um)} µm of their places (root mean square, from {found.pairs} "
         f"overlaps, {found.rejected} of no use); the camera is turned by {found.rotation_deg:.2f}° and its pixel is "
         f"{found.scale:.4f} of the stated one, against the stage.",
+    )
+
+
+def _again(earlier: EarlierRecord) -> str:
+    """Where the mosaic is from, and how it was found again."""
+    if earlier.scatter_um is None:
+        return f"The mosaic is that of the run {earlier.run}; whether the sample has moved since was not looked at."
+    changed = ", ".join(f"row {row + 1} column {column + 1}" for row, column in earlier.unlike)
+    return (
+        f"The mosaic is that of the run {earlier.run}: {earlier.recognised} of {earlier.looks} tiles looked at again "
+        f"were recognised, the sample has moved by {earlier.x_um:+.2f}, {earlier.y_um:+.2f} µm in x, y, and places lie "
+        f"within {figure(earlier.scatter_um)} µm of that (root mean square)."
+        + (f" Tile {changed} shows something else now." if changed else "")
     )
 
 
