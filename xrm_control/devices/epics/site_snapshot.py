@@ -21,6 +21,8 @@ from xrm_control.devices.epics.registry import Registry
 
 # Fields that a site does not have are waited for so long.
 _EXTRAS_S = 2.0
+# Some hundred PVs are asked for at once, of a server that may share a busy machine with us.
+_ALL_AT_ONCE_S = 15.0
 
 
 class Snapshot:
@@ -119,7 +121,8 @@ class Snapshot:
         self._registries |= {name: registry for name in names if name not in missing}
 
     def _open(self, names: list[str], settings: ChannelAccess) -> Registry:
-        registry = Registry(names, Clock(utc_now()), settings)
+        patient = settings.model_copy(update={"get_s": max(_ALL_AT_ONCE_S, settings.get_s)})
+        registry = Registry(names, Clock(utc_now()), patient)
         self._opened.append(registry)
         return registry
 
