@@ -22,18 +22,19 @@ SURFACE_SMOOTHING_VOXELS = 0.8
 
 @dataclass(frozen=True)
 class ParticleCrop:
-    """grey, solid, envelope, zone: boxes (z, y, x) with a margin of at least 5 voxels (less at the volume's border).
+    """grey, ground, envelope, zone: boxes (z, y, x) with a margin of at least 5 voxels (less at the volume's border).
 
-    grey in 1/um; envelope: the particle at its threshold, voids filled; zone: the voxels nearer to it than to any other
-    particle; origin: index of the box's first voxel in the volume; centre_voxel: index (z, y, x) of the volume's
-    centre; levels: see `BoxLevels`; blur_voxels: standard deviation of the point spread; floor_um and voxel_floor_um:
-    the roughness a perfect sphere of this size would show; touches_rows, touches_cylinder: cut by an end or by the side
-    of the reconstructed cylinder, or so near that it may be.
+    grey in 1/um; ground: what it would be without the particle; envelope: the particle at its threshold, voids filled;
+    zone: the voxels nearer to it than to any other particle; origin: index of the box's first voxel in the volume;
+    centre_voxel: index (z, y, x) of the volume's centre; levels: see `BoxLevels`; blur_voxels: standard deviation of
+    the point spread; floor_um and voxel_floor_um: the roughness a perfect sphere of this size would show; touches_rows,
+    touches_cylinder: cut by an end or by the side of the reconstructed cylinder, or so near that it may be.
     """
 
     particle_id: int
     roi: str
     grey: FloatVolume
+    ground: FloatVolume
     envelope: BoolVolume
     zone: BoolVolume
     voids: VoidLabels
@@ -56,7 +57,9 @@ class ParticleCrop:
     @cached_property
     def partial_volume(self) -> PartialVolume:
         """How much of each voxel of the box it fills."""
-        return particle_shares(self.grey, self.envelope, self.zone, self.voids.labels, self.reach_voxels, self.levels)
+        return particle_shares(
+            self.grey, self.ground, self.envelope, self.zone, self.voids.labels, self.reach_voxels, self.levels
+        )
 
     @cached_property
     def centroid_voxel(self) -> NDArray[np.float64]:

@@ -12,10 +12,11 @@ from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
 @dataclass(frozen=True)
 class BoxLevels:
-    """Levels of one particle in 1/um: interior and surrounding background with their standard uncertainties, and the
-    threshold between them. noise: of one voxel; correlation_voxels: the factor by which its correlation raises the
-    variance of a sum; lag1: its autocorrelation one voxel away; core_mean: of the interior voxels, core_voxels of them,
-    without regard to the rest of the volume."""
+    """Levels of one particle in 1/um: interior and the background at its surface with their standard uncertainties, and
+    the threshold between them; threshold_share: where between them, None for a threshold that is the same everywhere.
+    noise: of one voxel; correlation_voxels: the factor by which its correlation raises the variance of a sum; lag1: its
+    autocorrelation one voxel away; core_mean: of the interior voxels, core_voxels of them, without regard to the rest
+    of the volume."""
 
     particle_per_um: float
     background_per_um: float
@@ -25,6 +26,7 @@ class BoxLevels:
     correlation_voxels: float
     lag1: float
     middle_per_um: float
+    threshold_share: float | None
     core_mean_per_um: float
     core_voxels: int
 
@@ -32,6 +34,13 @@ class BoxLevels:
     def contrast_per_um(self) -> float:
         """Interior minus background."""
         return self.particle_per_um - self.background_per_um
+
+    def middle_of(self, ground: FloatVolume) -> float | FloatVolume:
+        """The threshold in each voxel of a box whose grey would be `ground` without the particle."""
+        if self.threshold_share is None:
+            return self.middle_per_um
+        share = np.float32(self.threshold_share)
+        return (1 - share) * ground + share * np.float32(self.particle_per_um)
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class PartialVolume:
 
 def particle_shares(
     grey: FloatVolume,
+    ground: FloatVolume,
     envelope: BoolVolume,
     zone: BoolVolume,
     voids: NDArray[np.uint16],
@@ -76,7 +86,7 @@ def particle_shares(
     """Fractions of the voxels of a box (z, y, x) in the particle `envelope`.
 
     Deep voxels and voids count 1; within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
-    (grey - background) / contrast.
+    (grey - ground) / (interior - ground), ground being what it would show without the particle.
     """
     from edt import edt
 
@@ -84,7 +94,9 @@ def particle_shares(
     sure = envelope & ((edt(envelope) > reach_voxels) | (voids > 0))
     shell = (near | envelope) & ~sure
     fraction = sure.astype(np.float32)
-    fraction[shell] = (grey[shell] - levels.background_per_um) / levels.contrast_per_um
+    # Nothing is told from a ground that is nearly as dense as the particle.
+    under = np.minimum(ground[shell], np.float32(levels.particle_per_um - 0.5 * levels.contrast_per_um))
+    fraction[shell] = (grey[shell] - under) / (np.float32(levels.particle_per_um) - under)
     return PartialVolume(fraction, shell)
 
 

@@ -43,6 +43,7 @@ def make_crops(
                 particle_id=number,
                 roi=roi,
                 grey=item.grey,
+                ground=item.ground,
                 envelope=found.envelope,
                 zone=item.zone,
                 voids=found,

@@ -17,10 +17,12 @@ from xrm_control.analysis.label_expansion import Box, bounding_box, grown_box, n
 from xrm_control.analysis.levels import Levels
 from xrm_control.analysis.splitting import Labels, SplitSpec, fill_enclosed, split
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
+from xrm_control.analysis.underlay import find_underlay
 
 REACH_VOXELS = 6.0
 MARGIN = 6
 CORE_DEPTH_VOXELS = 2.5
+RIM_VOXELS = 2.0
 # Cores below some fifty voxels borrow from the volume's mode: their own mean is noisy and not free of blur.
 PRIOR_VOXELS = 50.0
 MIN_CORE_VOXELS = 8
@@ -28,13 +30,15 @@ MIN_CORE_VOXELS = 8
 
 @dataclass(frozen=True)
 class Isolated:
-    """One particle in its box of the volume: grey in 1/um, its voxels above its threshold, its zone, its levels."""
+    """One particle in its box of the volume: grey in 1/um, its voxels above its threshold, its zone, its levels, and
+    what grey each voxel would have without it."""
 
     box: Box
     grey: FloatVolume
     solid: BoolVolume
     zone: BoolVolume
     levels: BoxLevels
+    ground: FloatVolume
 
 
 def label_particles(
@@ -63,7 +67,9 @@ def isolate(
     from scipy import ndimage
 
     zones = nearest_label(labels, REACH_VOXELS)
-    away, deep = _apart(solid)
+    away, deep, rim = _apart(solid)
+    away &= inside[None]
+    underlay = find_underlay(volume, away, levels)
     found = []
     for label, tight in enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1):
         if tight is None:
@@ -73,25 +79,30 @@ def isolate(
         mine = labels[box] == label
         zone = (zones[box] == label) & inside[box[1:]]
         core = grey[mine & deep[box]]
-        around = grey[zone & away[box]]
-        own = _box_levels(core, around, levels, level, local)
-        found.append(Isolated(box, grey, _mask(grey, mine, zone, own.middle_per_um), zone, own))
+        around = zone & away[box]
+        beside = _shrunk(grey[around] - underlay.at(box)[around], levels.modes.background_per_um, levels)
+        ground = underlay.at(box, beside[0])
+        own = _box_levels(core, beside, underlay.under(box, zone & rim[box]), levels, level, local)
+        found.append(Isolated(box, grey, _mask(grey, mine, zone, own.middle_of(ground)), zone, own, ground))
     return found
 
 
-def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume]:
-    """Voxels more than CORE_DEPTH_VOXELS outside, and inside, of `solid` (z, y, x)."""
+def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume, BoolVolume]:
+    """Voxels more than CORE_DEPTH_VOXELS outside, and inside, of `solid` (z, y, x); those within RIM_VOXELS of its
+    surface."""
     from edt import edt
 
-    away, deep = np.ones(solid.shape, bool), np.zeros(solid.shape, bool)
+    away, deep, rim = np.ones(solid.shape, bool), np.zeros(solid.shape, bool), np.zeros(solid.shape, bool)
     box = bounding_box(solid, MARGIN)
     if box is not None:
-        away[box] = edt(~solid[box]) > CORE_DEPTH_VOXELS
-        deep[box] = edt(solid[box]) > CORE_DEPTH_VOXELS
-    return away, deep
+        outside, depth = edt(~solid[box]), edt(solid[box])
+        away[box] = outside > CORE_DEPTH_VOXELS
+        deep[box] = depth > CORE_DEPTH_VOXELS
+        rim[box] = np.maximum(outside, depth) < RIM_VOXELS
+    return away, deep, rim
 
 
-def _mask(grey: FloatVolume, mine: BoolVolume, zone: BoolVolume, level: float) -> BoolVolume:
+def _mask(grey: FloatVolume, mine: BoolVolume, zone: BoolVolume, level: float | FloatVolume) -> BoolVolume:
     """The largest connected part above `level` in the particle's zone."""
     import cc3d
 
@@ -103,11 +114,18 @@ def _mask(grey: FloatVolume, mine: BoolVolume, zone: BoolVolume, level: float) -
 
 
 def _box_levels(
-    core: NDArray[np.float32], around: NDArray[np.float32], levels: Levels, level: float, local: bool
+    core: NDArray[np.float32],
+    beside: tuple[float, float],
+    under: tuple[float, float],
+    levels: Levels,
+    level: float,
+    local: bool,
 ) -> BoxLevels:
+    """beside: level of the surroundings without what lies under them; under: of that at the particle's rim; each with
+    its uncertainty."""
     modes = levels.modes
     particle, particle_u = _shrunk(core, modes.particle_per_um, levels)
-    background, background_u = _shrunk(around, modes.background_per_um, levels)
+    background, background_u = beside[0] + under[0], float(np.hypot(beside[1], under[1]))
     if particle - background < 0.5 * modes.contrast_per_um:
         particle, background = modes.particle_per_um, modes.background_per_um
     share = (level - modes.background_per_um) / modes.contrast_per_um
@@ -122,6 +140,7 @@ def _box_levels(
         correlation_voxels=levels.noise_correlation_voxels,
         lag1=levels.noise_lag1,
         middle_per_um=middle,
+        threshold_share=share if local else None,
         core_mean_per_um=float(core.mean(dtype=np.float64)) if len(core) >= MIN_CORE_VOXELS else particle,
         core_voxels=len(core),
     )
