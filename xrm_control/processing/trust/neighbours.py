@@ -17,6 +17,7 @@ _FARTHEST_WIDE_PX = 2.5  # where each view shows one side alone, and its far end
 _AROUND = 9  # pairs
 _BLOCK_PX = 16
 _ALONG = 0.1
+_LEAST_ROWS_PX = 48  # in which no single particle fills half of the rows
 _REACH = 3  # half blocks around the place of the largest change
 _LIKE_STEP = 1.2
 _DARK_SHARE = 0.3  # of the views: their noise has heavy tails
@@ -62,7 +63,7 @@ def differences(evidence: RegionEvidence) -> Differences | str:
     blocks = np.empty((len(steps), len(rows), len(columns)), np.float32)
     lit = np.empty(blocks.shape, bool)
     for pair in range(len(steps)):
-        squared = (views[order[pair + 1]] - views[order[pair]]) ** 2
+        squared = _without_strip(views[order[pair + 1]] - views[order[pair]]) ** 2
         whole[pair] = squared.mean()
         blocks[pair] = local_means(squared, _BLOCK_PX)[grid]
         lit[pair] = local_means(looks.images[order[pair]], _BLOCK_PX)[grid] > _DARK_BLOCK
@@ -115,9 +116,15 @@ def foretold(evidence: RegionEvidence, found: Differences, pair: int) -> float:
         np.stack([banded(image, BAND_LOW_PX, BAND_HIGH_PX) for image in evidence.projector.project(volume, of_pair)])
         for of_pair in theta.T
     )
-    change = ((other - one) ** 2).mean(axis=(1, 2)) / np.maximum(np.diff(theta, axis=1)[:, 0] ** 2, 1e-12)
+    changes = np.stack([_without_strip(change) for change in other - one])
+    change = (changes**2).mean(axis=(1, 2)) / np.maximum(np.diff(theta, axis=1)[:, 0] ** 2, 1e-12)
     usual = float(np.median(change))
     return float(change[pair - first]) / usual if usual > 0 else 1.0
+
+
+def _without_strip(change: Images) -> Images:
+    """Without what is the same in all rows: where the strip ends, its edge face passes fast through the beam."""
+    return change - np.median(change, axis=0) if change.shape[0] >= _LEAST_ROWS_PX else change
 
 
 def _light(images: Images) -> NDArray[np.float64]:
