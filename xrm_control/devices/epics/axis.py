@@ -176,7 +176,7 @@ class EpicsAxis:
         raise MotionStalled(
             "; ".join((text, *(f"{field}: {what}" for field, what in refusals.items()))),
             where=f"axis {self.name}, {self._pv['STOP']}, {self._pv['SPMG']}",
-            limit=f"{patience_s:.1f} s after STOP",
+            limit=f"slower {deaf_s:.1f} s after STOP, and at rest within {patience_s:.1f} s",
             remedy="use the emergency stop of the stage controller"
             if not stopped
             else "look at the record before SPMG is set to Go again",

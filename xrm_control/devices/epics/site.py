@@ -115,7 +115,7 @@ class _Site:
         if field in _TEXTS or (about.owner and pv == self._map.full(about.owner)):
             return "" if kind == "text" or (kind == "bytes" and elements > 1) else kind
         if pv in self._statuses():
-            return "an array" if elements > 1 and kind != "bytes" else ""
+            return "an array" if elements > 1 and kind not in ("bytes", "text") else ""
         return "text" if kind == "text" else ("an array" if elements > 1 and kind != "bytes" else "")
 
     def _statuses(self) -> set[str]:

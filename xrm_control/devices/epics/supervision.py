@@ -139,7 +139,7 @@ class Supervision:
         with contextlib.suppress(InstrumentUnreachable):
             await self._still_mine()
         if not self._owns:
-            raise self._locked("another session has taken control")
+            raise self._locked("another session has taken control" if self._lock.held else "control was never taken")
 
     def _beaten(self, _: Any) -> None:
         self._beaten_s = self._clock.now_s()
