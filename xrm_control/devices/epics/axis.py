@@ -57,8 +57,8 @@ _STOPPING = ("STOP", "SPMG", "DMOV", "RBV")
 _GRACE_S = 10.0
 _POLL_S = 0.02
 # Of the wall clock: how long an axis may take to come to rest besides its own deceleration; when STOP is said again;
-# and how long DMOV must have been 1 while the record still owes the completion of a move.
-_REST_S, _AGAIN_S, _OWED_S = 5.0, 0.25, 1.0
+# how long DMOV must have been 1, and RBV the same; and so while the record still owes the completion of a move.
+_REST_S, _AGAIN_S, _STILL_S, _OWED_S = 5.0, 0.25, 0.3, 1.0
 # An axis that travels on after its deceleration and this, for so many STOPs in a row, does not hear them.
 _DEAF_S, _UNHEARD = 1.0, 3
 _GO = (3, "Go")
@@ -193,12 +193,13 @@ class EpicsAxis:
         """Command a stop again and again until the axis stands and no move is owed; False after `patience_s`, and after
         `deaf_s` where it travels on whatever is commanded, or where the command is refused.
 
-        It stands when DMOV is 1 and RBV the same at two looks: DMOV alone may flicker. A move whose write is still on
-        its way on the other circuit may begin after the first STOP.
+        It stands when DMOV is 1 and RBV stays where it is for longer than a record takes from one look at its motor to
+        the next: DMOV alone may flicker. A move whose write is still on its way on the other circuit may begin after
+        the first STOP.
         """
         began_s = self._clock.now_s()
         said_s, rest_s, unheard = -math.inf, math.inf, 0
-        seen = said_at = math.nan
+        seen = said_at = rest_at = math.nan
         while (now_s := self._clock.now_s()) - began_s <= patience_s:
             if now_s - said_s >= self._clock.wall_s(_AGAIN_S):
                 travels = abs(seen - said_at) > self._about.tolerance and now_s - began_s >= deaf_s
@@ -211,16 +212,18 @@ class EpicsAxis:
                 except DeviceError as error:
                     refusals[field] = error.what
             done, rbv = await self._registry.read(self._pv["DMOV"], self._pv["RBV"], urgent=True)
-            before, seen = seen, self._map.to_stage(rbv)
-            if not done or abs(seen - before) > self._about.tolerance:
-                if field in refusals:
+            seen = self._map.to_stage(rbv)
+            if not done or abs(seen - rest_at) > self._about.tolerance:
+                if not done and field in refusals:
                     return False
-                rest_s = math.inf
+                rest_s, rest_at = math.inf, math.nan
             elif rest_s == math.inf:
                 # The first look only: what a server has queued for the record would begin now.
-                rest_s = now_s
-            elif not self._registry.busy(self._pv["VAL"]) or now_s - rest_s >= self._clock.wall_s(_OWED_S):
-                return True
+                rest_s, rest_at = now_s, seen
+            else:
+                owes = self._registry.busy(self._pv["VAL"])
+                if now_s - rest_s >= self._clock.wall_s(_OWED_S if owes else _STILL_S):
+                    return True
             await self._clock.sleep(self._clock.wall_s(_POLL_S))
         return False
 
