@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 def conflicts(pv_map: PvMap) -> Iterator[str]:
     """Each in words, with both places."""
-    found: dict[str, str] = {}
-    for place, name in _single(pv_map):
-        pv = _value_of(pv_map.full(name))
-        if pv in found:
-            yield f"{place} and {found[pv]} are the same PV, {pv}"
-        found.setdefault(pv, place)
+    for places in (_single(pv_map), _read(pv_map)):
+        found: dict[str, str] = {}
+        for place, name in places:
+            pv = _value_of(pv_map.full(name))
+            if pv in found:
+                yield f"{place} and {found[pv]} are the same PV, {pv}"
+            found.setdefault(pv, place)
     for name, about in pv_map.axes.items():
         if isinstance(about, PlainAxisMap) and _same(pv_map, about.setpoint, about.readback):
             yield (
@@ -32,16 +33,12 @@ def conflicts(pv_map: PvMap) -> Iterator[str]:
 
 
 def _single(pv_map: PvMap) -> Iterator[tuple[str, str]]:
-    """Places in the map and names in them, each of which must be a PV of its own."""
+    """Places in the map and names in them, each of which must be a PV of its own: what is written, and signs of life."""
     for name, about in pv_map.axes.items():
         if isinstance(about, PlainAxisMap):
             yield f"axes.{name}.setpoint", about.setpoint
-            if not _same(pv_map, about.setpoint, about.readback):
-                yield f"axes.{name}.readback", about.readback
         else:
             yield f"axes.{name}.record", about.record
-            if about.readback is not None:
-                yield f"axes.{name}.readback", about.readback.pv
     shutters = {_value_of(pv_map.full(c.pv)) for b in pv_map.shutter.in_order for c in (b.open, b.close)}
     for pv in sorted(shutters):
         yield "a command of the shutters", pv
@@ -55,6 +52,15 @@ def _single(pv_map: PvMap) -> Iterator[tuple[str, str]]:
     if pv_map.scan_status is not None:
         for field in ("AbortScan", "ScanStatus", "RunName"):
             yield f"scan_status ({field})", pv_map.scan_status.prefix + field
+
+
+def _read(pv_map: PvMap) -> Iterator[tuple[str, str]]:
+    """Where positions are read, if not in the axis' own record."""
+    for name, about in pv_map.axes.items():
+        if isinstance(about, PlainAxisMap):
+            yield f"axes.{name}.readback", about.readback
+        elif about.readback is not None:
+            yield f"axes.{name}.readback", about.readback.pv
 
 
 def _same(pv_map: PvMap, one: str, other: str) -> bool:
