@@ -33,7 +33,7 @@ def conflicts(pv_map: PvMap) -> Iterator[str]:
 
 
 def _single(pv_map: PvMap) -> Iterator[tuple[str, str]]:
-    """Places in the map and names in them, each of which must be a PV of its own: what is written, and signs of life."""
+    """Places in the map and names in them, each of which must be a PV of its own: commands, and signs of life."""
     for name, about in pv_map.axes.items():
         if isinstance(about, PlainAxisMap):
             yield f"axes.{name}.setpoint", about.setpoint
