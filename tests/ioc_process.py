@@ -194,13 +194,14 @@ class IocProcess:
 class SoftIocProcess(IocProcess):
     """EPICS base itself, with the records of a script; on the loopback interface alone."""
 
-    def __init__(self, script: Path, prefix: str, port: int) -> None:
+    def __init__(self, script: Path, prefix: str, port: int, **environment: str) -> None:
         super().__init__(prefix, port, {})
         self._script = script
         self.environment |= {
             "EPICS_CAS_INTF_ADDR_LIST": "127.0.0.1",
             "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
             "EPICS_CAS_BEACON_ADDR_LIST": "127.0.0.1",
+            **environment,
         }
 
     def _command(self) -> list[str]:
@@ -224,9 +225,9 @@ def running_ioc(**options: Any) -> Iterator[IocProcess]:
 
 
 @contextmanager
-def running_soft_ioc(script: Path) -> Iterator[IocProcess]:
+def running_soft_ioc(script: Path, **environment: str) -> Iterator[IocProcess]:
     """EPICS base serving the records of a script, which is given a prefix and says `ready prefix=...` when it does."""
-    with _port_of_the_pool() as port, _running(SoftIocProcess(script, _new_prefix(), port)) as ioc:
+    with _port_of_the_pool() as port, _running(SoftIocProcess(script, _new_prefix(), port, **environment)) as ioc:
         yield ioc
 
 

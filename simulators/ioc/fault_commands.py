@@ -6,6 +6,11 @@ the physics an IOC itself may fail:
 | kind | needs | effect |
 |---|---|---|
 | read_only | pv (without the prefix) | the PV refuses every write |
+| no_access | pv | who connects from now on has no right to write the PV |
+| deaf | pv | the PV takes every write, and nothing comes of it |
+| mute | pv | monitors of the PV hear nothing, as of changes within its deadband (MDEL) |
+| invalid | pv | the PV's value has the alarm INVALID |
+| shows | pv, value | the PV reads as this value (a number, "nan", "inf", a text), whatever it is |
 | silent | duration_s | the process hangs for so long, in seconds of the wall clock |
 | exit | nothing | the process ends at once, as by a crash |
 """
@@ -22,7 +27,7 @@ from typing import Any
 
 from simulators.faults import Fault
 from simulators.ioc.pacing import IocTime
-from simulators.ioc.pv import Pv, Refused, double, integer, long_text
+from simulators.ioc.pv import ODDITIES, Pv, Refused, double, integer, long_text
 from simulators.microscope import Microscope
 
 _CRASHED = 1
@@ -45,7 +50,7 @@ class FaultCommands:
         self._microscope = microscope
         self._time = time
         self._pvdb = pvdb
-        self._locked: list[str] = []
+        self._odd: list[dict[str, Any]] = []
         self._list = long_text("[]", read_only=True)
         self._now = double(units="s", precision=1, read_only=True, record="ai")
         self._now.on_get = self._post_time
@@ -68,12 +73,12 @@ class FaultCommands:
             await self._post_list()
             await self._time.wait_wall(_POSTED_EVERY_S)
 
-    def order(self, command: str) -> None:
+    async def order(self, command: str) -> None:
         """One fault from its JSON text. ValueError, in words for a person, when it makes no sense."""
         content = _object(command)
         kind = content.pop("kind", None)
-        if kind == "read_only":
-            self._lock(**_only(content, "read_only", "pv"))
+        if kind in ODDITIES:
+            await self._plant(kind, **_only(content, kind, "pv", *(("value",) if kind == "shows" else ())))
         elif kind == "silent":
             duration_s = _only(content, "silent", "duration_s")["duration_s"]
             if not isinstance(duration_s, int | float) or not 0 < duration_s <= _LONGEST_SILENCE_S:
@@ -88,16 +93,16 @@ class FaultCommands:
     def _soon(self, action: Any, argument: Any) -> None:
         asyncio.get_running_loop().call_later(_AFTER_THE_ANSWER_S, action, argument)
 
-    def _lock(self, pv: Any) -> None:
+    async def _plant(self, kind: str, pv: Any, value: Any = None) -> None:
         name = f"{self._prefix}{pv}"
         if name not in self._pvdb:
-            raise ValueError(f"fault read_only: there is no PV {name}")
-        self._pvdb[name].locked = True
-        self._locked.append(name)
+            raise ValueError(f"fault {kind}: there is no PV {name}")
+        await self._pvdb[name].make_odd(kind, value)
+        self._odd.append({"kind": kind, "pv": pv, **({"value": value} if kind == "shows" else {})})
 
     async def _put_fault(self, command: str) -> str:
         try:
-            self.order(command)
+            await self.order(command)
         except ValueError as error:
             raise Refused(str(error)) from error
         await self._post_list()
@@ -106,9 +111,9 @@ class FaultCommands:
     async def _put_clear(self, value: int) -> int:
         if value == 1:
             self._microscope.clear_faults(self._time.now_s())
-            for name in self._locked:
-                self._pvdb[name].locked = False
-            self._locked.clear()
+            odd, self._odd = self._odd, []
+            for one in odd:
+                await self._pvdb[f"{self._prefix}{one['pv']}"].make_even()
             await self._post_list()
         return 0
 
@@ -117,7 +122,7 @@ class FaultCommands:
 
     async def _post_list(self) -> None:
         told = [_words(fault) for fault in self._microscope.faults(self._time.now_s())]
-        told += [{"kind": "read_only", "pv": name.removeprefix(self._prefix)} for name in self._locked]
+        told += self._odd
         await self._list.post_change(json.dumps(told, separators=(",", ":"))[:_TEXT_LENGTH])
 
 

@@ -29,7 +29,12 @@ from caproto import (
     ChannelShort,
     ChannelString,
     SkipWrite,
+    SubscriptionType,
 )
+
+# What may be odd of any PV; see `fault_commands`.
+ODDITIES = ("read_only", "no_access", "deaf", "mute", "invalid", "shows")
+_NEWS = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_ALARM
 
 OnPut = Callable[[Any], Awaitable[Any]]
 OnGet = Callable[[], Awaitable[None]]
@@ -57,7 +62,8 @@ class Pv(ChannelData):
     record: Record
     on_put: OnPut | None = None
     on_get: OnGet | None = None
-    locked = False
+    odd: frozenset[str] = frozenset()
+    _shown: Any = None
     _answers: dict[Any, Any] | None = None
 
     async def _read(self, data_type: Any) -> Any:
@@ -66,13 +72,38 @@ class Pv(ChannelData):
         if self._answers is None or self._answers.get("stamp") is not stamp:
             self._answers = {"stamp": stamp}
         if data_type not in self._answers:
-            self._answers[data_type] = await super()._read(data_type)
+            self._answers[data_type] = await (self._read_odd(data_type) if self.odd else super()._read(data_type))
         return self._answers[data_type]
+
+    async def _read_odd(self, data_type: Any) -> Any:
+        kept = self._data["value"]
+        if "shows" in self.odd:
+            self._data["value"] = self._shown
+        try:
+            answer: Any = await super()._read(data_type)
+        finally:
+            self._data["value"] = kept
+        if "invalid" in self.odd and hasattr(answer[0], "severity"):
+            answer[0].status, answer[0].severity = AlarmStatus.COMM, AlarmSeverity.INVALID_ALARM
+        return answer
+
+    async def make_odd(self, kind: str, value: Any = None) -> None:
+        """One of ODDITIES from now on, beside others; value: what `shows` shows. ValueError for one that cannot be."""
+        if kind == "shows":
+            self._shown = self.preprocess_value(type(self.now)(value))
+        self.odd |= {kind}
+        await self.publish(_NEWS)
+
+    async def make_even(self) -> None:
+        """As it was made."""
+        self.odd, self._shown = frozenset(), None
+        await self.publish(_NEWS)
 
     async def publish(self, flags: Any, **words: Any) -> None:
         """caproto calls it after each change of value, alarm or metadata."""
         self._answers = None
-        await super().publish(flags, **words)
+        if "mute" not in self.odd:
+            await super().publish(flags, **words)
 
     async def read(self, data_type: Any) -> Any:
         """caproto's hook for a client's read."""
@@ -91,8 +122,10 @@ class Pv(ChannelData):
 
     async def verify_value(self, data: Any) -> Any:
         """caproto's hook for a client's write."""
-        if self.locked:
+        if "read_only" in self.odd:
             raise Refused("this PV refuses writes")
+        if "deaf" in self.odd:
+            raise SkipWrite
         if self.record.disabled and self.record.fields.get("DISP") is not self:
             raise Refused("this record is disabled: DISP is 1")
         if self.on_put is None:
@@ -144,7 +177,8 @@ class Pv(ChannelData):
 
     def check_access(self, hostname: str, username: str) -> AccessRights:
         """Read-only PVs say so when a client connects."""
-        return AccessRights.READ if self._read_only else AccessRights.READ | AccessRights.WRITE
+        locked = self._read_only or "no_access" in self.odd
+        return AccessRights.READ if locked else AccessRights.READ | AccessRights.WRITE
 
     _read_only = False
 

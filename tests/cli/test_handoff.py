@@ -51,6 +51,12 @@ def test_in_order(answer: Path, capsys: pytest.CaptureFixture[str], monkeypatch:
             "particles.csv, row 2, column volume_um3: .* (value -1, limit a finite number",
         ),
         ("particles.csv", "1,roi-03", "1,roi-01", "particles.csv, row 2, column roi: the table is of another region"),
+        (
+            "particles.csv",
+            ",",
+            ";",
+            "particles.csv, row 1, column roi: the table lacks a column.* limit cells separated by commas, not by ';'",
+        ),
         ("results.json", "{}", "[]", "results.json: the file is not the JSON of an object"),
     ],
 )

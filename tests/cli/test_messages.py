@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -124,6 +128,17 @@ def test_hostile_text_in_errors_results_and_findings(
     assert text[:4] in said.out
 
 
+@pytest.mark.parametrize(
+    "text", ["\N{RIGHT-TO-LEFT OVERRIDE}nepo", "a\N{LINE SEPARATOR}b", "\N{RIGHT-TO-LEFT ISOLATE}x"]
+)
+def test_nothing_from_outside_turns_letters_about(run_of: Any, text: str) -> None:
+    from xrm_control import app
+
+    said = shown(text, tables.status_view(app.status(run_of(text).path)))
+    assert not set(text) & set(map(chr, range(0x2000, 0x2070))) & set(said)
+    assert "\\u20" in said
+
+
 @pytest.mark.parametrize("text", ["\x1b[2J", "\x1b]0;owned\x07", "\x9b31m", "a\rb"])
 def test_nothing_from_outside_commands_the_terminal(run_of: Any, text: str) -> None:
     from xrm_control import app
@@ -131,6 +146,32 @@ def test_nothing_from_outside_commands_the_terminal(run_of: Any, text: str) -> N
     said = shown(text, tables.status_view(app.status(run_of(text).path)))
     assert not set("\x1b\x07\x9b\r") & set(said)
     assert "\\x" in said
+
+
+def test_a_run_whose_process_is_suspended_says_how_it_goes_on(run_of: Any) -> None:
+    """It holds its lock as one that lives, and does nothing."""
+    from xrm_control import app
+
+    folder = run_of("night")
+    program = (
+        "import pathlib, sys, time\n"
+        "from xrm_control.storage.lock import hold_lock\n"
+        "with hold_lock(pathlib.Path(sys.argv[1]), 'it'):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", program, str(folder.lock_file)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert not app.status(folder.path).suspended
+        os.kill(holder.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, holder.pid, os.WSTOPPED | os.WNOWAIT)
+        summary = app.status(folder.path)
+        holder.kill()
+    assert (summary.alive, summary.died, summary.suspended) == (True, False, True)
+    assert f"`kill -CONT {holder.pid}` lets it go on" in tables.life(summary)
+    assert app.status(folder.path).died
 
 
 def test_a_folder_whose_name_is_markup(xrm: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

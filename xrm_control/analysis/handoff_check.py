@@ -169,12 +169,14 @@ class _Table:
 
     def _read(self, lines: _Lines) -> None:
         header = next(lines)
+        other = next((sign for sign in ";\t|" if len(header) == 1 and sign in header[0]), None)
+        limit = None if other is None else f"cells separated by commas, not by {other!r}"
         for name in dict.fromkeys(name for name in header if header.count(name) > 1):
             self._fault("the table has a column twice", lines.line_num, name)
         # What region a table is of is asked first.
         for column in sorted(self._columns, key=lambda column: column.name != Particle.roi.name):
             if column.required and column.name not in header:
-                self._fault("the table lacks a column", lines.line_num, column.name, ", ".join(header)[:200])
+                self._fault("the table lacks a column", lines.line_num, column.name, ", ".join(header)[:200], limit)
         if self.faults:
             return
         at = {column.name: header.index(column.name) for column in self._columns if column.name in header}

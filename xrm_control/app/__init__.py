@@ -104,6 +104,7 @@ def _lot(folder: RunFolder) -> LotVerdict | None:
 def glance(path: Path) -> RunSummary:
     """`status` without outcomes and incidents, at a fraction of its cost: for those who look again and again."""
     from xrm_control.storage.journal import JournalReader
+    from xrm_control.storage.lock import is_suspended
     from xrm_control.storage.run_folder import RunFolder
 
     folder = RunFolder.open(path)
@@ -112,10 +113,12 @@ def glance(path: Path) -> RunSummary:
     with JournalReader.open(folder.journal) as journal:
         summary = journal.summary()
     written = folder.last_written()
+    process = int(holder) if holder is not None and holder.isdecimal() else None
     return replace(
         summary,
         alive=holder is not None,
-        process=int(holder) if holder is not None and holder.isdecimal() else None,
+        process=process,
+        suspended=process is not None and is_suspended(process),
         last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),
     )
 

@@ -13,8 +13,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-# Control characters but for tab and line feed; those of Unicode's second block too. Rich itself keeps ESC.
+# Control characters but for tab and line feed; those of Unicode's second block too. Rich itself keeps ESC. And what
+# turns the order of the letters about, or ends a line (UAX 9, UAX 14).
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+_ORDER = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_CONTROL |= {code: f"\\u{code:04x}" for code in _ORDER}
 # Narrower ones are taken for terminals that do not know their width.
 LEAST_WIDTH = 20
 _LONGEST_WORD = 32

@@ -142,6 +142,12 @@ def life(summary: RunSummary) -> str:
     paused = summary.state is not None and summary.state.state is RunState.PAUSED
     if summary.stopped:
         return "stopped, in the safe state; `xrm continue` goes on with it"
+    if summary.suspended:
+        return (
+            f"suspended by a signal (Ctrl-Z, SIGSTOP) since {summary.last_sign_utc or 'an unknown time'}: process"
+            f" {summary.process} does nothing, nor does it watch the instrument; look at shutter and axes, then"
+            f" `kill -CONT {summary.process}` lets it go on"
+        )
     if summary.alive and paused:
         return f"paused, in the safe state, by process {summary.process or '(unknown)'}; `xrm continue` goes on"
     if summary.alive:

@@ -43,6 +43,16 @@ def lock_holder(path: Path) -> str | None:
         os.close(descriptor)
 
 
+def is_suspended(process: int) -> bool:
+    """Whether a signal has stopped a process of this machine (Ctrl-Z, SIGSTOP); False where that cannot be told."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(errors="replace")
+        # The name, in brackets, may itself hold brackets.
+        return stat.rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, IndexError):
+        return False
+
+
 @contextlib.contextmanager
 def hold_lock(path: Path, purpose: str) -> Iterator[None]:
     """Hold `path` (created when missing, never deleted) exclusively for the block.

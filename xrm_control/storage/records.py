@@ -195,7 +195,8 @@ class StageProgress:
 class RunSummary:
     """What `xrm status` shows; `last_t_s` is the latest instrument time in the journal.
 
-    alive: a process carries the run out, `process` is its number; last_sign_utc: when anything was last written;
+    alive: a process carries the run out, `process` is its number; suspended: a signal has stopped that process, and it
+    does nothing until another lets it go on; last_sign_utc: when anything was last written;
     outcomes: of all planned frames, by kind; incidents: what went otherwise than planned, a line each; lot: the
     verdict on the lot, None where there is none yet or nothing was specified.
     """
@@ -210,6 +211,7 @@ class RunSummary:
     last_t_s: float | None
     alive: bool = False
     process: int | None = None
+    suspended: bool = False
     last_sign_utc: str | None = None
     outcomes: dict[str, FrameOutcomes] = field(default_factory=dict[str, FrameOutcomes])
     incidents: tuple[str, ...] = ()

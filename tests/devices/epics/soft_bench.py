@@ -40,6 +40,11 @@ class Other:
         epics.ca.use_initial_context()
         assert epics.caput(self._prefix + name, value, wait=True, timeout=120) == 1, f"{name} was not written"
 
+    def go(self, name: str, value: Any) -> None:
+        """Write, and wait for nothing."""
+        epics.ca.use_initial_context()
+        epics.caput(self._prefix + name, value, wait=False, timeout=120)
+
     def get(self, name: str) -> Any:
         epics.ca.use_initial_context()
         value = epics.caget(self._prefix + name, as_string=True, use_monitor=False, timeout=120, connection_timeout=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.devices.benches import EpicsBench, Hands, epics_map
 from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock, run, utc_now
 from xrm_control.core.errors import DeviceError, InstrumentLocked, InstrumentUnreachable, SafetyRefusal, XrmError
+from xrm_control.devices.backend import Needs
 from xrm_control.devices.epics import EpicsBackend, axis
 from xrm_control.devices.protocols import Instrument
 
@@ -86,6 +88,66 @@ def test_a_motor_record_that_is_not_ready_is_refused(
     found = connect(ioc)
     assert isinstance(found, error)
     assert all(word in str(found) for word in words), found
+
+
+# the map; the fault of the IOC, the write that comes before it; and the words of the refusal
+COMMAND = {"pv": "$(P)Shutter:Fast", "value": "Close"}
+STATUS = {"pv": "$(P)Shutter:State_RBV", "good": ["OPEN"]}
+NO_ACCESS = "read-only for us"
+CANNOT_BE: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], list[str]]] = [
+    ({"shutter__close": COMMAND}, {}, {}, ["Shutter:Fast", "'Closed', 'Open'", "written would be 'Close'"]),
+    ({"shutter__close": {**COMMAND, "value": 2}}, {}, {}, ["written would be 2"]),
+    ({"shutter__open": {**COMMAND, "value": 0.5}}, {}, {}, ["written would be 0.5"]),
+    ({"shutter__close": {**COMMAND, "value": 0, "pulse_s": 0.1, "rest": 5}}, {}, {}, ["written would be 5"]),
+    ({"shutter__is_open": STATUS}, {}, {}, ["Shutter:State_RBV", "'Open'", "good is ['OPEN']"]),
+    ({"shutter__is_closed": STATUS}, {}, {}, ["good is ['OPEN']"]),
+    ({"source__permits": [{"pv": "$(P)Safety:Permit_RBV", "good": [2]}]}, {}, {}, ["Permit_RBV", "good is [2]"]),
+    ({"axes__x__motor_units": ""}, {"Sample:X.EGU": "mm"}, {}, ["Sample:X, EGU", "1000 um", "per_motor_unit 1 um"]),
+    ({}, {}, {"kind": "no_access", "pv": "Sample:Y.STOP"}, ["Sample:Y.STOP", NO_ACCESS]),
+    ({}, {}, {"kind": "no_access", "pv": "Shutter:Fast"}, ["Shutter:Fast", NO_ACCESS]),
+    ({}, {}, {"kind": "no_access", "pv": "Det:cam1:Acquire"}, ["Det:cam1:Acquire", NO_ACCESS]),
+    ({}, {}, {"kind": "no_access", "pv": "Watchdog:Stroke"}, ["Watchdog:Stroke", NO_ACCESS]),
+    ({}, {}, {"kind": "shows", "pv": "Det:cam1:ColorMode_RBV", "value": "RGB1"}, ["ColorMode_RBV", "RGB1", "Mono"]),
+    ({}, {}, {"kind": "shows", "pv": "Sample:Z.HLM", "value": "nan"}, ["Sample:Z", "HLM", "nan"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "writes", "fault", "words"), CANNOT_BE, ids=[one[3][-1] for one in CANNOT_BE])
+def test_what_can_never_work_is_refused_before_anything_is_exposed(
+    ioc: IocProcess, put: Any, changes: dict[str, Any], writes: dict[str, Any], fault: dict[str, Any], words: list[str]
+) -> None:
+    for name, value in writes.items():
+        put(name, value)
+    if fault:
+        epics.caput(f"{ioc.prefix}Sim:Fault", json.dumps(fault), wait=True, timeout=120)
+    try:
+        found = connect(ioc, **{name: json.dumps(value) for name, value in changes.items()})
+    finally:
+        epics.caput(f"{ioc.prefix}Sim:Clear", 1, wait=True, timeout=120)
+    assert isinstance(found, SafetyRefusal | DeviceError)
+    assert all(word in str(found) for word in words), found
+    assert found.remedy
+
+
+def test_signs_for_operators_that_cannot_be_written_hold_nothing_up(ioc: IocProcess) -> None:
+    epics.caput(f"{ioc.prefix}Sim:Fault", '{"kind": "no_access", "pv": "Scan:RunName"}', wait=True, timeout=120)
+    try:
+        assert connect(ioc) is None
+    finally:
+        epics.caput(f"{ioc.prefix}Sim:Clear", 1, wait=True, timeout=120)
+
+
+def test_pvs_that_two_servers_have_are_refused_and_the_doctor_names_them(ioc: IocProcess) -> None:
+    """A test IOC that somebody left running: which of the two a run would command is chance."""
+    with running_ioc(speed=20, prefix=ioc.prefix):
+        found = connect(ioc)
+        told = {one.what: one for one in EpicsBackend(map=epics_map(ioc.prefix)).examine(Needs({}, {}))}
+    assert isinstance(found, SafetyRefusal)
+    assert "two servers" in str(found)
+    assert f"{ioc.prefix}Sample:" in str(found)
+    assert str(ioc.port) in str(found)
+    assert not told["servers"].ok
+    assert "EPICS_CA_ADDR_LIST" in told["servers"].remedy
 
 
 def test_all_records_that_are_not_ready_are_named_at_once(ioc: IocProcess, put: Any) -> None:

@@ -57,6 +57,30 @@ INTERFERENCE: list[tuple[str, tuple[Write, ...], tuple[Write, ...], str, str]] =
     ("another exposure time", (("Det:cam1:AcquireTime", 0.5),), (), "camera", "AcquireTime_RBV was set to 8.0, is 0.5"),
     ("three images each", (("Det:cam1:NumImages", 3),), (), "camera", "NumImages_RBV was set to 1, is 3"),
     ("another offset", (("Sample:X.OFF", 30.0),), (("Sample:X.OFF", 0.0),), "axis", "OFF of axis x was 0"),
+    ("another unit", (("Sample:Y.EGU", "mm"),), (("Sample:Y.EGU", "um"),), "axis", "EGU of axis y was um, is now mm"),
+    ("a mirrored picture", (("Det:cam1:ReverseX", 1),), (("Det:cam1:ReverseX", 0),), "camera", "was No, is now Yes"),
+    ("another gain", (("Det:cam1:Gain", 4.0),), (("Det:cam1:Gain", 1.0),), "camera", "Gain_RBV was 1.0, is now 4.0"),
+    (
+        "a shutter that does not answer for a moment",
+        (("Sim:Fault", json.dumps({"kind": "invalid", "pv": "Shutter:Fast_RBV"})), ("Sim:Clear", 1)),
+        (),
+        "shutter",
+        "INVALID",
+    ),
+    (
+        "an encoder that does not answer for a moment",
+        (("Sim:Fault", json.dumps({"kind": "invalid", "pv": "Sample:X.RBV"})), ("Sim:Clear", 1)),
+        (),
+        "axis",
+        "INVALID",
+    ),
+    (
+        "a permit that does not answer for a moment",
+        (("Sim:Fault", json.dumps({"kind": "invalid", "pv": "Safety:Permit_RBV"})), ("Sim:Clear", 1)),
+        (),
+        "beam",
+        "INVALID",
+    ),
     ("a dip of the beam", (("Sim:Fault", json.dumps({"kind": "beam_loss", "duration_s": 2.0})),), (), "beam", "Avail"),
 ]
 

@@ -80,6 +80,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source__permits": [{"pv": "A:B"}]}, "says nothing"),
     ({"source__permits": [{"pv": "A:B", "good": [1], "above": 0}]}, "more than one thing"),
     ({"supervision__tripped": {"pv": "A:B", "range": [1]}}, "range[1]: is missing"),
+    # What was copied and not changed, and what was forgotten.
+    ({"axes__z__record": "$(P)Sample:X"}, "axes.z.record and axes.x.record are the same PV, XRM:Sample:X"),
+    ({"axes__z": {**PIEZO, "setpoint": "$(P)Sample:Y.VAL"}}, "axes.z.setpoint and axes.y.record are the same PV"),
+    ({"axes__z": {**PIEZO, "readback": "P:Out"}}, "axes.z.setpoint and axes.z.readback are the same PV, P:Out"),
+    ({"axes__x__readback": ENCODER, "axes__y__readback": ENCODER}, "axes.y.readback and axes.x.readback are the same"),
+    ({"supervision__kick": "$(P)IOC:Beat_RBV"}, "supervision.kick and supervision.heartbeat are the same PV"),
+    ({"supervision__owner": "$(P)Scan:RunName"}, "scan_status (RunName) and supervision.owner are the same PV"),
+    ({"axes__y__record": "$(P)Shutter:Fast"}, "a command of the shutters and axes.y.record are the same PV"),
+    ({"blocker": {**FRONT, "close": {"pv": "$(P)Shutter:Fast", "value": 0}}}, "a command of the blocker and a command"),
+    ({"shutter__upstream": [FRONT, FRONT]}, "two shutters have the same commands"),
+    ({"axes__theta__units": "um"}, "axes.theta.units: must be deg, is um"),
+    ({"axes__x__units": "deg"}, "axes.x.units: must be um, is deg"),
+    ({"axes__z__record": "$(P)Sample:Z.VAL"}, "the record's name without a field, $(P)Sample:Z"),
+    ({"axes__z__record": "$(p)Sample:Z"}, "only $(P), the map's prefix, can stand in a name: $(p)Sample:Z"),
+    ({"source__flux": "${P}Flux"}, "only $(P), the map's prefix"),
+    ({"prefix": "XRM: "}, "prefix"),
 ]
 
 
@@ -88,6 +104,17 @@ def test_a_map_that_says_nothing_or_too_much_is_refused_with_its_place(changes: 
     with pytest.raises(RecipeError, match=re.escape(text)) as caught:
         a_map(**changes)
     assert next(iter(changes)).replace("__", ".").split(".")[0] in str(caught.value)
+
+
+def test_an_axis_of_rotation_without_units_is_refused() -> None:
+    text = MAP.read_text().replace("    units: deg\n", "")
+    with pytest.raises(RecipeError, match=r"axes\.theta\.units: must be deg, is um \(which is what none means\)"):
+        load_text(text, PvMap, name="map")
+
+
+def test_one_command_may_close_several_shutters() -> None:
+    second = {**FRONT, "open": {"pv": "F:O2", "value": 1}, "is_open": {"pv": "F:S2", "above": 0}}
+    assert len(a_map(shutter__upstream=[FRONT, second]).shutter.in_order) == 3
 
 
 def test_a_recipe_whose_binning_the_camera_does_not_have_is_refused_before_anything_moves() -> None:

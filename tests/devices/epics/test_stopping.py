@@ -10,9 +10,10 @@ import epics
 import pytest
 
 from tests.devices.benches import EpicsBench, Hands
+from tests.devices.epics.soft_bench import Other
 from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import InstrumentUnreachable, MotionInterrupted
+from xrm_control.core.errors import InstrumentUnreachable, MotionInterrupted, MotionStalled
 from xrm_control.devices.epics.instrument import EpicsInstrument
 from xrm_control.devices.protocols import Instrument
 
@@ -149,5 +150,89 @@ def test_an_operators_abort_stops_the_axis_before_the_event_loop_comes_to_it(ioc
             await move
         assert len(asked) == 1
         assert (await instrument.make_safe()).verified
+
+    EpicsBench(ioc).run(session)
+
+
+# what becomes of STOP; words of what is told
+UNHEARD = [("deaf", "only after SPMG was set to Stop"), ("read_only", "only after SPMG was set to Stop")]
+
+
+@pytest.mark.parametrize(("kind", "words"), UNHEARD)
+def test_an_axis_that_does_not_hear_stop_is_stopped_by_spmg_while_it_travels(
+    ioc: IocProcess, kind: str, words: str
+) -> None:
+    """It goes 4 degrees in a second, and is not let go on for all of the time that stopping may take."""
+
+    async def session(instrument: Instrument, clock: Clock, hands: Hands) -> None:
+        other = Other(ioc.prefix)
+        await instrument.axes["theta"].move(-90.0)
+        await other.soon("Sample:Theta.VELO", 4.0)
+        try:
+            await hands.fault(kind, pv="Sample:Theta.STOP")
+            move = asyncio.create_task(instrument.axes["theta"].move(90.0))
+            await clock.sleep(2.0)
+            move.cancel()
+            with pytest.raises(MotionStalled, match=words):
+                await instrument.axes["theta"].stop()
+            reading = await instrument.axes["theta"].read()
+            assert not reading.moving
+            # Five seconds are given to one that slows down.
+            assert reading.position < -90.0 + 4.0 * (2.0 + 4.5)
+        finally:
+            await hands.clear()
+            await other.soon("Sample:Theta.SPMG", "Go")
+            await other.soon("Sample:Theta.VELO", 30.0)
+
+    EpicsBench(ioc).run(session)
+
+
+def test_an_axis_that_flickers_done_is_not_at_rest(ioc: IocProcess) -> None:
+    """DMOV says 1 although it travels; STOP is not heard."""
+
+    async def session(instrument: Instrument, clock: Clock, hands: Hands) -> None:
+        other = Other(ioc.prefix)
+        await instrument.axes["theta"].move(-90.0)
+        for pv, words in (
+            ("Sample:Theta.STOP", {"kind": "deaf"}),
+            ("Sample:Theta.DMOV", {"kind": "shows", "value": 1}),
+        ):
+            await hands.fault(**words, pv=pv)
+        try:
+            await other.soon("Sample:Theta.TWV", 90.0)
+            await asyncio.get_running_loop().run_in_executor(None, lambda: other.go("Sample:Theta.TWF", 1))
+            await clock.sleep(1.0)
+            with pytest.raises(MotionStalled):
+                await instrument.axes["theta"].stop()
+        finally:
+            await hands.clear()
+            await other.soon("Sample:Theta.SPMG", "Go")
+
+    EpicsBench(ioc).run(session)
+
+
+def test_an_axis_that_somebody_holds_is_waited_for_and_says_so(ioc: IocProcess) -> None:
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        other = Other(ioc.prefix)
+        await instrument.axes["x"].move(0.0)
+        await other.soon("Sample:X.SPMG", "Pause")
+        try:
+            await clock.sleep(0.5)
+            with pytest.raises(MotionInterrupted, match=r"SPMG is not Go \(value Pause, limit Go\)"):
+                await instrument.axes["x"].move(50.0)
+        finally:
+            await other.soon("Sample:X.SPMG", "Go")
+        await clock.sleep(0.5)
+        assert await instrument.axes["x"].move(50.0) == pytest.approx(50.0, abs=0.1)
+
+    EpicsBench(ioc).run(session)
+
+
+@pytest.mark.parametrize(("pv", "error"), [("Sample:X.RBV", MotionStalled), ("Sample:X", MotionInterrupted)])
+def test_what_is_no_number_is_no_success(ioc: IocProcess, pv: str, error: type[Exception]) -> None:
+    async def session(instrument: Instrument, clock: Clock, hands: Hands) -> None:
+        await hands.fault("shows", pv=pv, value="nan")
+        with pytest.raises(error, match="nan um"):
+            await instrument.axes["x"].move(10.0)
 
     EpicsBench(ioc).run(session)

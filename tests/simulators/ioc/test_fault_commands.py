@@ -41,6 +41,9 @@ REFUSED = [
 REFUSED_HERE = [
     ('{"kind": "read_only"}', "takes pv"),
     ('{"kind": "read_only", "pv": "Sample:W"}', "no PV"),
+    ('{"kind": "deaf", "pv": "Sample:X.STOP", "value": 1}', "takes pv"),
+    ('{"kind": "shows", "pv": "Sample:X.RBV"}', "takes pv and value"),
+    ('{"kind": "shows", "pv": "Sample:X.RBV", "value": "much"}', "could not convert"),
     ('{"kind": "silent", "duration_s": 1e9}', "at most"),
     ('{"kind": "silent", "duration_s": "long"}', "positive"),
     ('{"kind": "exit", "code": 3}', "nothing else"),
@@ -177,3 +180,41 @@ def test_exit_ends_the_process_like_a_crash_and_it_can_be_started_again() -> Non
         own.restart()
         client.until(lambda: client.connected("Sample:X"))
         assert client.get("Sample:X.RBV") == 0.0
+
+
+def test_a_pv_shows_another_value_and_is_invalid_until_cleared(client: Client) -> None:
+    client.put("Sample:X", 3.0)
+    for fault in ({"kind": "shows", "value": "nan"}, {"kind": "invalid"}):
+        client.put("Sim:Fault", json.dumps({**fault, "pv": "Sample:X.RBV"}))
+    seen = client.pv("Sample:X.RBV")
+    found = seen.get_with_metadata(form="time", use_monitor=False)
+    assert np.isnan(found["value"])
+    assert found["severity"] == 3
+    client.put("Sim:Clear", 1)
+    found = seen.get_with_metadata(form="time", use_monitor=False)
+    assert found["value"] == pytest.approx(3.0, abs=0.5)
+    assert found["severity"] == 0
+
+
+def test_a_deaf_pv_takes_a_write_and_does_nothing(client: Client) -> None:
+    client.put("Sample:X", 0.0)
+    client.put("Sim:Fault", '{"kind": "deaf", "pv": "Sample:X"}')
+    client.put("Sample:X", 40.0)
+    assert client.get("Sample:X.RBV") == pytest.approx(0.0, abs=0.5)
+    client.put("Sim:Clear", 1)
+    client.put("Sample:X", 40.0)
+    assert client.get("Sample:X.RBV") == pytest.approx(40.0, abs=0.5)
+
+
+def test_a_mute_pv_is_read_and_not_heard_of(client: Client) -> None:
+    client.put("Sample:X", 0.0)
+    client.put("Sim:Fault", '{"kind": "mute", "pv": "Sample:X.RBV"}')
+    heard: list[float] = []
+    watched = client.pv("Sample:X.RBV")
+    watched.add_callback(lambda value, **_: heard.append(value))
+    client.put("Sample:X", 60.0)
+    assert client.get("Sample:X.RBV") == pytest.approx(60.0, abs=0.5)
+    assert not [value for value in heard if value > 1.0]
+    client.put("Sim:Clear", 1)
+    client.until(lambda: bool([value for value in heard if value > 1.0]))
+    watched.clear_callbacks()

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
+    DeviceError,
     InstrumentUnreachable,
     LimitReached,
     MotionInterrupted,
@@ -20,7 +21,7 @@ from xrm_control.core.errors import (
     SafetyRefusal,
     XrmError,
 )
-from xrm_control.devices.epics import axis_limits
+from xrm_control.devices.epics import axis_limits, record_units
 from xrm_control.devices.epics.answers import TimedOut
 from xrm_control.devices.epics.pv_map import AxisMap
 from xrm_control.devices.epics.registry import Registry
@@ -51,13 +52,16 @@ _FIELDS = (
 # MSTA bits, counted from 0: slip or stall 6, problem 9, communication error 12.
 _STALL, _PROBLEM, _NO_CONTROLLER = 1 << 6, 1 << 9, 1 << 12
 # What stopping needs, on a circuit of its own.
-_STOPPING = ("STOP", "SPMG", "DMOV")
+_STOPPING = ("STOP", "SPMG", "DMOV", "RBV")
 # Beyond twice the planned duration and this, a motion that does not end has failed.
 _GRACE_S = 10.0
 _POLL_S = 0.02
 # Of the wall clock: how long an axis may take to come to rest besides its own deceleration; when STOP is said again;
-# and how long DMOV must have been 1 while the record still owes the completion of a move.
-_REST_S, _AGAIN_S, _OWED_S = 5.0, 0.25, 1.0
+# how long DMOV must have been 1, and RBV the same; and so while the record still owes the completion of a move.
+_REST_S, _AGAIN_S, _STILL_S, _OWED_S = 5.0, 0.25, 0.3, 1.0
+# An axis that travels on after its deceleration and this, for so many STOPs in a row, does not hear them.
+_DEAF_S, _UNHEARD = 1.0, 3
+_GO = (3, "Go")
 
 
 class EpicsAxis:
@@ -76,6 +80,7 @@ class EpicsAxis:
         self._at_limit = {"HLS": False, "LLS": False}
         # As the record has them; 0 until they are heard of.
         self._speed = {"VELO": 0.0, "ACCL": 0.0}
+        self._spmg: object = "Go"
 
     @property
     def reading_pvs(self) -> tuple[str, ...]:
@@ -83,7 +88,12 @@ class EpicsAxis:
         return (self._pv["RBV"], self._pv["DMOV"], *self._encoders())
 
     def watch(self) -> None:
-        """Follow limit switches and speed by monitor: neither a reading nor a move need ask for them."""
+        """Follow switches and speed by monitor: neither a reading nor a move need ask for them."""
+
+        def switched(value: object) -> None:
+            self._spmg = self._registry.spoken(self._pv["SPMG"], value)
+
+        self._registry.watch(self._pv["SPMG"], switched)
         for field in self._at_limit:
             self._registry.watch(
                 self._pv[field], lambda value, field=field: self._at_limit.update({field: bool(value)})
@@ -102,11 +112,13 @@ class EpicsAxis:
             raise self._unfit(
                 "EGU", egu, self._map.motor_units, "correct axes.*.motor_units and per_motor_unit in the map"
             )
+        if (scale := record_units.misfit(self._map, egu)) is not None:
+            raise self._unfit("EGU", scale.value, scale.limit, scale.remedy)
         if set_ not in (0, "Use"):
             raise self._unfit(
                 "SET", set_, "Use", "a write would redefine the position instead of moving: set SET to Use"
             )
-        if spmg not in (3, "Go"):
+        if spmg not in _GO:
             raise self._unfit(
                 "SPMG", spmg, "Go", "somebody has stopped or paused this axis: set SPMG to Go when it is safe"
             )
@@ -127,6 +139,8 @@ class EpicsAxis:
     async def move(self, target: float) -> float:
         """See `Axis.move`."""
         self._refuse_outside(target)
+        if self._spmg not in _GO:
+            await self._refuse_held()
         value = self._map.to_motor(target)
         epoch = self._registry.epoch
         allowed_s = 2 * self._as_set().move_duration_s(self._longest_way_from(target), target) + _GRACE_S
@@ -153,38 +167,63 @@ class EpicsAxis:
         """See `Axis.stop`. Raises MotionStalled if it moves on, after STOP and then SPMG have been tried."""
         about = self._as_set()
         patience_s = about.speed / about.acceleration + about.settle_s + self._clock.wall_s(_REST_S)
-        if await self._comes_to_rest("STOP", 1, patience_s):
+        deaf_s = patience_s - self._clock.wall_s(_REST_S - _DEAF_S)
+        refusals: dict[str, str] = {}
+        if await self._comes_to_rest("STOP", 1, refusals, patience_s, deaf_s):
             return
-        stopped = await self._comes_to_rest("SPMG", "Stop", self._clock.wall_s(_REST_S))
+        stopped = await self._comes_to_rest("SPMG", "Stop", refusals, self._clock.wall_s(_REST_S))
         text = "the axis stopped only after SPMG was set to Stop" if stopped else "the axis does not come to rest"
         raise MotionStalled(
-            text,
+            "; ".join((text, *(f"{field}: {what}" for field, what in refusals.items()))),
             where=f"axis {self.name}, {self._pv['STOP']}, {self._pv['SPMG']}",
-            limit=f"{patience_s:.1f} s after STOP",
+            limit=f"slower {deaf_s:.1f} s after STOP, and at rest within {patience_s:.1f} s",
             remedy="use the emergency stop of the stage controller"
             if not stopped
             else "look at the record before SPMG is set to Go again",
         )
 
-    async def _comes_to_rest(self, field: str, value: float | str, patience_s: float) -> bool:
-        """Command a stop again and again until DMOV is 1 and no move is owed; False after `patience_s`.
+    async def _comes_to_rest(
+        self,
+        field: str,
+        value: float | str,
+        refusals: dict[str, str],
+        patience_s: float,
+        deaf_s: float = math.inf,
+    ) -> bool:
+        """Command a stop again and again until the axis stands and no move is owed; False after `patience_s`, and after
+        `deaf_s` where it travels on whatever is commanded, or where the command is refused.
 
-        A move whose write is still on its way on the other circuit may begin after the first STOP.
+        It stands when DMOV is 1 and RBV stays where it is for longer than a record takes from one look at its motor to
+        the next: DMOV alone may flicker. A move whose write is still on its way on the other circuit may begin after
+        the first STOP.
         """
         began_s = self._clock.now_s()
-        said_s, rest_s = -math.inf, math.inf
+        said_s, rest_s, unheard = -math.inf, math.inf, 0
+        seen = said_at = rest_at = math.nan
         while (now_s := self._clock.now_s()) - began_s <= patience_s:
             if now_s - said_s >= self._clock.wall_s(_AGAIN_S):
-                self._registry.command(self._pv[field], value)
-                said_s = now_s
-            (done,) = await self._registry.read(self._pv["DMOV"], urgent=True)
-            if not done:
-                rest_s = math.inf
+                travels = abs(seen - said_at) > self._about.tolerance and now_s - began_s >= deaf_s
+                unheard = unheard + 1 if travels else 0
+                if unheard >= _UNHEARD:
+                    return False
+                said_s, said_at = now_s, seen
+                try:
+                    self._registry.command(self._pv[field], value)
+                except DeviceError as error:
+                    refusals[field] = error.what
+            done, rbv = await self._registry.read(self._pv["DMOV"], self._pv["RBV"], urgent=True)
+            seen = self._map.to_stage(rbv)
+            if not done or abs(seen - rest_at) > self._about.tolerance:
+                if not done and field in refusals:
+                    return False
+                rest_s, rest_at = math.inf, math.nan
             elif rest_s == math.inf:
                 # The first look only: what a server has queued for the record would begin now.
-                rest_s = now_s
-            elif not self._registry.busy(self._pv["VAL"]) or now_s - rest_s >= self._clock.wall_s(_OWED_S):
-                return True
+                rest_s, rest_at = now_s, seen
+            else:
+                owes = self._registry.busy(self._pv["VAL"])
+                if now_s - rest_s >= self._clock.wall_s(_OWED_S if owes else _STILL_S):
+                    return True
             await self._clock.sleep(self._clock.wall_s(_POLL_S))
         return False
 
@@ -218,7 +257,7 @@ class EpicsAxis:
                 limit="high limit switch (HLS)" if hls else "low limit switch (LLS)",
                 remedy="look at the stage before moving it again",
             )
-        if not dmov or abs(self._map.to_stage(val) - self._map.to_stage(value)) > about.tolerance / 2:
+        if not (dmov and abs(self._map.to_stage(val) - self._map.to_stage(value)) <= about.tolerance / 2):
             raise MotionInterrupted(
                 "somebody else stopped or moved the axis" if dmov else "somebody else is moving the axis",
                 where=where,
@@ -226,7 +265,8 @@ class EpicsAxis:
                 limit=f"commanded {target:.3f} {about.units}",
                 remedy="find out who controls the stage besides this run",
             )
-        if int(msta) & (_STALL | _PROBLEM) or abs(position - target) > about.tolerance:
+        # NaN is near nothing.
+        if int(msta) & (_STALL | _PROBLEM) or not abs(position - target) <= about.tolerance:
             raise MotionStalled(
                 f"the axis stopped short of {target:.3f} {about.units}",
                 where=where,
@@ -256,12 +296,25 @@ class EpicsAxis:
             raise lost from None
         self._unbroken(epoch)
         await self.stop()
+        await self._refuse_held()
         raise MotionStalled(
             f"the axis never reported the end of its motion to {target:.3f} {self._about.units}; it was stopped",
             where=f"axis {self.name} ({self._pv['DMOV']})",
             limit=f"{allowed_s:.0f} s",
             remedy="look at the stage controller",
         ) from lost
+
+    async def _refuse_held(self) -> None:
+        """Raise MotionInterrupted while somebody holds the axis by SPMG: no move would begin, or end."""
+        (spmg,) = await self._read("SPMG")
+        if spmg not in _GO:
+            raise MotionInterrupted(
+                "somebody has stopped or paused the axis: SPMG is not Go",
+                where=f"axis {self.name} ({self._pv['SPMG']})",
+                value=spmg,
+                limit="Go",
+                remedy="set SPMG to Go when it is safe to move",
+            )
 
     def _unbroken(self, epoch: int) -> None:
         if self._registry.epoch != epoch:

@@ -66,6 +66,13 @@ class AxisMap(_AxisBase):
     record: PvName
     readback: PositionMap | None = Field(default=None, description="position from another PV: encoder, interferometer")
 
+    @field_validator("record")
+    @classmethod
+    def _without_field(cls, record: str) -> str:
+        if "." in record:
+            raise ValueError(f"the record's name without a field, {record.partition('.')[0]}: its fields are known")
+        return record
+
 
 class PlainAxisMap(_AxisBase):
     """One axis that is no motor record: an output that takes the target and a read-back that tells the position.

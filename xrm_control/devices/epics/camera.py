@@ -6,6 +6,7 @@ after the plugins have done their part; the frame then is in the plugin named in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -70,6 +71,7 @@ class EpicsCamera:
     ) -> None:
         self._map = camera
         self._pv = pvs(prefix)
+        self._colour = f"{prefix}ColorMode_RBV"
         self._frames = frames
         self._registry = registry
         self._clock = clock
@@ -86,6 +88,7 @@ class EpicsCamera:
         """Is it the detector of the map? Raises DeviceError."""
         width, height = await self._read("MaxSizeX_RBV", "MaxSizeY_RBV")
         self._has_trigger_mode()
+        await self._counts_light()
         region = self._map.region
         if region is not None and (region.min_x + region.size_x > width or region.min_y + region.size_y > height):
             raise DeviceError(
@@ -103,6 +106,20 @@ class EpicsCamera:
                 limit=f"{self._map.width_px} x {self._map.height_px} px",
                 remedy="correct camera.width_px and camera.height_px, or the camera's prefix, in the PV map;"
                 " camera.region takes a part of the detector",
+            )
+
+    async def _counts_light(self) -> None:
+        """One number for each pixel; a camera without ColorMode has no other."""
+        if not self._registry.has(self._colour):
+            return
+        (mode,) = await self._registry.readings(self._colour, may_be_invalid=True)
+        if mode.value not in (0, "Mono"):
+            raise DeviceError(
+                "the camera's frames have colours",
+                where=self._colour,
+                value=mode.value,
+                limit="Mono",
+                remedy="set ColorMode of the camera to Mono",
             )
 
     def _has_trigger_mode(self) -> None:
@@ -262,6 +279,14 @@ class EpicsCamera:
                 value=", ".join(map(str, wrong.values())),
                 limit=", ".join(str(wanted[field]) for field in wrong),
                 remedy="check that nobody else controls the camera, and that it can do what camera in the PV map says",
+            )
+        if not (isinstance(exposure_s, int | float) and 0 < exposure_s < math.inf):
+            raise DeviceError(
+                "the camera says no exposure time",
+                where=self._pv["AcquireTime_RBV"],
+                value=exposure_s,
+                limit="a number of seconds above 0",
+                remedy="look at the camera and its driver",
             )
         kept = {**found, "AcquireTime_RBV": exposure_s}
         self._watch.watch_camera({self._pv[field]: value for field, value in kept.items()})

@@ -14,13 +14,16 @@ from typing import Any
 
 from xrm_control.devices.epics import axis
 from xrm_control.devices.epics.axis_map import AxisMap, PlainAxisMap
+from xrm_control.devices.epics.libca import INVALID, CaReply
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.epics.status import Status
 from xrm_control.devices.protocols import Disturbance, DisturbanceKind
 
-# What gives an axis' positions their meaning.
-_MEANING = ("OFF", "DIR", "SET", "MRES")
+# What gives an axis' positions their meaning; and the pixels theirs, where the camera and the frames' plugin have it.
+_MEANING = ("OFF", "DIR", "SET", "MRES", "EGU")
+_OF_CAMERA = ("ReverseX_RBV", "ReverseY_RBV", "Gain_RBV", "ColorMode_RBV")
+_OF_PLUGIN = ("NDArrayPort_RBV",)
 # Flux that falls below this part of what it was is beam that was lost for a moment.
 _FLUX_DIP = 0.5
 _SAME_REL = 1e-3
@@ -42,6 +45,7 @@ class ExposureWatch:
         self._before: dict[str, Any] = {}
         self._found: dict[str, Disturbance] | None = None
         self._watching = False
+        self._optional = optional_pvs(pv_map)
         for name, about in pv_map.axes.items():
             if isinstance(about, PlainAxisMap):
                 self._judge_plain(name, about, pv_map)
@@ -78,27 +82,36 @@ class ExposureWatch:
         """Follow everything; once."""
         if not self._watching:
             self._watching = True
+            self._meaning |= {pv: pv for pv in self._optional if self._registry.has(pv)}
             for pv in (*self._judges, *self._meaning):
-                self._registry.watch(pv, partial(self._posted, pv))
+                self._registry.watch_replies(pv, partial(self._posted, pv))
 
     def watch_camera(self, pvs: Mapping[str, object]) -> None:
         """The camera's read-backs as they were set: from now on they must stay so."""
         for pv in pvs:
             if pv not in self._now:
-                self._registry.watch(pv, partial(self._posted, pv))
+                self._registry.watch_replies(pv, partial(self._posted, pv))
         self._camera = dict(pvs)
         self._now.update(pvs)
 
     async def remember(self) -> None:
         """Take the axes' settings of the first connection for the right ones; those of now are held against them."""
-        values = dict(zip(self._meaning, await self._registry.read(*self._meaning), strict=True))
+        own = [pv for pv in self._meaning if pv not in self._optional]
+        values = dict(zip(own, await self._registry.read(*own), strict=True))
+        others = [pv for pv in self._optional if pv in self._meaning]
+        replies = zip(others, await self._registry.readings(*others, may_be_invalid=True), strict=True)
+        values |= {pv: reply.value for pv, reply in replies if reply.severity < INVALID}
         self._remembered = {**values, **self._remembered}
         self._now.update(values)
 
     def settings_changed(self) -> tuple[Disturbance, ...]:
         """See `Instrument.settings_changed`."""
         return tuple(
-            Disturbance("axis", f"{what} was {self._remembered[pv]}, is now {self._now[pv]}", pv)
+            Disturbance(
+                "camera" if pv in self._optional else "axis",
+                f"{what} was {self._remembered[pv]}, is now {self._now[pv]}",
+                pv,
+            )
             for pv, what in self._meaning.items()
             if pv in self._remembered and not _same(self._remembered[pv], self._now[pv])
         )
@@ -116,10 +129,13 @@ class ExposureWatch:
                 found.setdefault(pv, Disturbance("camera", f"{pv} was set to {value}, is {self._now[pv]}", pv))
         return (*found.values(), *self.settings_changed())
 
-    def _posted(self, pv: str, raw: Any) -> None:
-        value = self._now[pv] = self._registry.spoken(pv, raw)
+    def _posted(self, pv: str, reply: CaReply) -> None:
+        value = self._now[pv] = self._registry.spoken(pv, reply.value)
         if self._found is None:
             return
+        if reply.severity >= INVALID:
+            kind = self._judges[pv][0] if pv in self._judges else "camera" if pv in self._camera else "axis"
+            self._found.setdefault(pv, Disturbance(kind, f"the IOC called {value} INVALID", pv))
         if pv in self._judges:
             kind, judge = self._judges[pv]
             wrong = judge(value)
@@ -150,6 +166,12 @@ class ExposureWatch:
         if isinstance(value, int | float) and isinstance(before, int | float) and value >= _FLUX_DIP * before:
             return None
         return f"the flux went from {before} to {value}"
+
+
+def optional_pvs(pv_map: PvMap) -> list[str]:
+    """Full names of settings of camera and plugin that pictures and counts depend on; a site may not have them."""
+    camera, plugin = pv_map.full(pv_map.camera.prefix), pv_map.full(pv_map.camera.frames.prefix)
+    return [*(camera + field for field in _OF_CAMERA), *(plugin + field for field in _OF_PLUGIN)]
 
 
 def _moved(name: str, done: Any) -> str | None:

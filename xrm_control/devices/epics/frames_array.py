@@ -75,6 +75,7 @@ class ArraySource:
                 where=self._pv["ArrayData"],
                 value=f"{flat.size} pixels",
                 limit=f"{rows} x {columns}",
+                remedy="ColorMode of the camera must be Mono, and the plugin must listen to it (NDArrayPort)",
             )
         image = as_frame(flat, self._type.kept, kind, self._pv["ArrayData"], bits=True)
         return image.reshape(rows, columns), int(unique_id)

@@ -57,9 +57,11 @@ class FileSource:
         self._type = frame_type
         self._registry = registry
         self._last_file = ""
+        self._shape = (0, 0)
 
     async def prepare(self, shape: tuple[int, int]) -> None:
         """See `FrameSource.prepare`. Raises DeviceError when the folder is not there, or the camera's type not ours."""
+        self._shape = shape
         await self._type.hold()
         for field, value in self._written.items():
             await self._registry.write(self._pv[field], value)
@@ -104,11 +106,18 @@ class FileSource:
         return self._image(pixels, path), int(unique_id)
 
     def _image(self, pixels: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
-        """The last image of the file, (rows, columns)."""
-        if pixels.ndim == 3 and len(pixels):
-            pixels = pixels[-1]
-        if pixels.ndim != 2:
-            raise FrameUnusable("the file does not hold an image", where=str(path), value=pixels.shape)
+        """The one image of the file, (rows, columns)."""
+        found = pixels.shape
+        if pixels.ndim == 3 and len(pixels) == 1:
+            pixels = pixels[0]
+        if pixels.shape != self._shape:
+            raise FrameUnusable(
+                "the file does not hold one image of the size that the camera promised",
+                where=str(path),
+                value=" x ".join(map(str, found)) or "one number",
+                limit=f"{self._shape[0]} x {self._shape[1]} pixels",
+                remedy="look at FileWriteMode (Single), ColorMode (Mono) and at the plugin's source (NDArrayPort)",
+            )
         return as_frame(pixels, self._type.kept, ndarray_type(pixels.dtype), str(path), bits=False)
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import SafetyRefusal, XrmError
-from xrm_control.devices.epics import beam, blocker, camera, scan_status, shutter, supervision
+from xrm_control.devices.epics import beam, blocker, camera, exposure, scan_status, shutter, supervision
 from xrm_control.devices.epics.exposure import ExposureWatch
+from xrm_control.devices.epics.fitness import refuse_unfit
 from xrm_control.devices.epics.inventory import all_pvs, commanded_pvs, urgent_pvs
 from xrm_control.devices.epics.parts import make_axis, make_frames
 from xrm_control.devices.epics.pv_map import PvMap
@@ -26,7 +27,11 @@ class EpicsInstrument:
         self._map = pv_map
         self._description = pv_map.describe()
         self._registry = registry = Registry(
-            all_pvs(pv_map), clock, pv_map.channel_access, [*urgent_pvs(pv_map), *supervision.urgent_pvs(pv_map)]
+            all_pvs(pv_map),
+            clock,
+            pv_map.channel_access,
+            [*urgent_pvs(pv_map), *supervision.urgent_pvs(pv_map)],
+            exposure.optional_pvs(pv_map),
         )
         self._axes = {name: make_axis(name, pv_map, registry, clock) for name in pv_map.axes}
         self.axes: Mapping[str, Axis] = self._axes
@@ -58,6 +63,7 @@ class EpicsInstrument:
     async def connect(self) -> None:
         """See `Instrument.connect`; also how a lost instrument is looked at again before it is believed."""
         await self._registry.connect()
+        refuse_unfit(self._map, self._registry)
         if not self._watching:
             for one in self._axes.values():
                 one.watch()

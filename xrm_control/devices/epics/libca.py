@@ -11,7 +11,8 @@ import ctypes
 import functools
 import itertools
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from epics import ca, dbr
 
 from xrm_control.devices.epics import repeater
 
-NORMAL, DISCONNECTED, NO_WRITE_ACCESS, PUT_FAILED, TOO_LARGE = 1, 192, 376, 160, 72
+NORMAL, DISCONNECTED, NO_WRITE_ACCESS, PUT_FAILED, TOO_LARGE, ANSWERED_TWICE = 1, 192, 376, 160, 72, 200
 # The statuses an operator may meet, in words; the numbers are those of caerr.h.
 STATUS = {
     NORMAL: "done",
@@ -37,6 +38,8 @@ STATUS = {
     NO_WRITE_ACCESS: "no write access",
 }
 INVALID = 3
+# Waveforms of characters up to this length are texts (paths, messages), longer ones images.
+LONGEST_TEXT = 1024
 # Channels of another priority have a circuit of their own to the same server: what waits on one holds up none of the
 # other. The numbers are Channel Access' own, 0 to 99.
 ORDINARY, URGENT = 0, 99
@@ -50,6 +53,10 @@ _NUMPY = {
     dbr.LONG: np.int32,
     dbr.DOUBLE: np.float64,
 }
+
+
+# As msgForMultiplyDefinedPV.cpp of EPICS base puts it.
+_TWICE = re.compile(r'Channel: "([^"]+)", Connecting to: ([^,]+), Ignored: (.+)')
 
 
 @dataclass(frozen=True)
@@ -116,8 +123,9 @@ class Library:
         self._on_put = dbr.make_callback(functools.partial(self._answered, False), _EventArgs)
         self._on_event = dbr.make_callback(self._monitored, _EventArgs)
         self._on_connection = dbr.make_callback(self._connected, dbr.connection_args)
-        # What a write without completion met is seen by polling; libca would print it on standard error.
-        self._on_exception = dbr.make_callback(_unheard, _ExceptionArgs)
+        # PVs that more than one server has, and which servers.
+        self._twice: dict[str, str] = {}
+        self._on_exception = dbr.make_callback(self._excepted, _ExceptionArgs)
         self._ca.ca_add_exception_event(self._on_exception, None)
 
     def open(self, name: str, on_connection: OnConnection, priority: int = ORDINARY) -> int:
@@ -238,14 +246,22 @@ class Library:
         if on_connection is not None:
             on_connection(args.op == dbr.OP_CONN_UP)
 
+    def answered_twice(self, names: Iterable[str]) -> dict[str, str]:
+        """PVs of these that a second server has answered for since this was last asked, and the two servers.
+
+        Which of them is connected to is chance: whoever answers first.
+        """
+        return {name: self._twice.pop(name) for name in dict.fromkeys(names) if name in self._twice}
+
+    def _excepted(self, args: _ExceptionArgs) -> None:
+        """What a write without completion met is seen by polling; libca would print it on standard error."""
+        if args.stat == ANSWERED_TWICE and (said := _TWICE.match((args.ctx or b"").decode("latin-1"))):
+            self._twice[said[1]] = f"{said[2]} and {said[3]}"
+
     def _call(self, function: str, *arguments: Any) -> None:
         status = getattr(self._ca, function)(*arguments)
         if status != NORMAL:
             raise ConnectionError(f"{function}: {STATUS.get(status, f'status {status}')}")
-
-
-def _unheard(_: _ExceptionArgs) -> None:
-    """Nothing."""
 
 
 @functools.cache
@@ -283,6 +299,13 @@ def array_limit_bytes() -> int | None:
 def element_type(native: int) -> np.dtype:
     """The numpy type of a native Channel Access type; object for texts."""
     return np.dtype(_NUMPY.get(native, object))
+
+
+def kind(native: int, elements: int) -> str:
+    """What a PV of a native type holds: number, choice, text (also a short waveform of characters) or bytes."""
+    if native == dbr.CHAR and 1 < elements <= LONGEST_TEXT:
+        return "text"
+    return {dbr.STRING: "text", dbr.ENUM: "choice", dbr.CHAR: "bytes"}.get(native, "number")
 
 
 def _encode(value: float | int | str, native: int, elements: int) -> tuple[int, int, Any]:

@@ -157,7 +157,9 @@ class PlainAxis:
         """Output and read-back in stage units, and what `done` says, None without it."""
         setpoint, position, *rest = await self._registry.read(*self.reading_pvs, urgent=urgent)
         done = self._map.done.is_good(rest[0], self._registry.choices(*self._done)) if self._map.done else None
-        return self._stage(setpoint), self._stage(position), done
+        # Within the read-back's deadband no monitor tells of it.
+        self._heard = self._stage(position)
+        return self._stage(setpoint), self._heard, done
 
     def _stage(self, value: object) -> float:
         return self._map.to_stage(value) if isinstance(value, int | float) else math.nan

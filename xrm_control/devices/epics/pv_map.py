@@ -20,6 +20,7 @@ from pydantic import (
 from xrm_control.core.model import Spec, renamed
 from xrm_control.devices.epics.axis_map import Axis, AxisMap, PlainAxisMap
 from xrm_control.devices.epics.camera_map import ArrayFrames, CameraMap, Hdf5Frames, TiffFrames
+from xrm_control.devices.epics.map_conflicts import conflicts
 from xrm_control.devices.epics.shutter_map import BladeMap, ShutterMap
 from xrm_control.devices.epics.status import Command, PvName, Status
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
@@ -110,7 +111,7 @@ class PvMap(Spec):
     model_config = ConfigDict(json_schema_extra=renamed(scan_panel="scan_status"))
 
     name: str = Field(min_length=1, max_length=80)
-    prefix: str = Field(default="", max_length=40, description="what $(P) stands for")
+    prefix: str = Field(default="", max_length=40, pattern=r"^[^\s$]*$", description="what $(P) stands for")
     channel_access: ChannelAccess = ChannelAccess()
     axes: dict[Literal["x", "y", "z", "theta"], Axis]
     camera: CameraMap
@@ -153,6 +154,21 @@ class PvMap(Spec):
         missing = [name for name in ("x", "y", "z", "theta") if name not in self.axes]
         if missing:
             raise ValueError(f"axes: {', '.join(missing)} missing; the stage has x, y, z and theta")
+        return self
+
+    @model_validator(mode="after")
+    def _in_its_units(self) -> PvMap:
+        for name, axis in self.axes.items():
+            wanted = "deg" if name == "theta" else "um"
+            if axis.units != wanted:
+                said = "" if "units" in axis.model_fields_set else " (which is what none means)"
+                raise ValueError(f"axes.{name}.units: must be {wanted}, is {axis.units}{said}")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> PvMap:
+        if found := list(conflicts(self)):
+            raise ValueError("; ".join(found))
         return self
 
     @model_validator(mode="after")

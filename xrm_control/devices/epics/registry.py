@@ -11,21 +11,34 @@ import asyncio
 import contextlib
 import ctypes
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import DeviceError, InstrumentUnreachable
+from xrm_control.core.errors import InstrumentUnreachable
 from xrm_control.devices.epics import libca
-from xrm_control.devices.epics.answers import LOOK_AT_IOC, TimedOut, again, lost, plain, refused
-from xrm_control.devices.epics.call_queue import LoopCallQueue, PendingReplies
+from xrm_control.devices.epics.ahead import AskedAhead
+from xrm_control.devices.epics.answers import (
+    LOOK_AT_IOC,
+    NO_ACCESS,
+    TimedOut,
+    again,
+    believed,
+    lost,
+    plain,
+    refused,
+    unreached,
+)
+from xrm_control.devices.epics.call_queue import Flushing, LoopCallQueue, PendingReplies
 from xrm_control.devices.epics.libca import CaReply
 from xrm_control.devices.epics.pv_map import ChannelAccess, record_of
 
 # An answer that was asked for ahead is fresh for so long (wall clock).
 _FRESH_S = 0.05
+# So long those PVs are waited for that a site may not have, of the wall clock and once.
+_OPTIONAL_S = 0.3
 
 
 @dataclass
@@ -39,30 +52,38 @@ class _Channel:
 class Registry:
     """The channels of one instrument; `timeouts` are seconds of the wall clock, whatever the instrument's speed.
 
+    `optional` names PVs that a site may not have: they are among the others once they have answered.
+
     `urgent` names those that stopping needs. They have a second channel on a circuit of its own, which no request that
     is pending on the ordinary one can block. Elsewhere a write waits until the record has done what the write before
     had set off: a server queues a second put-callback on a record, and one on the same channel blocks its circuit.
     """
 
-    def __init__(self, names: Iterable[str], clock: Clock, timeouts: ChannelAccess, urgent: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        clock: Clock,
+        timeouts: ChannelAccess,
+        urgent: Iterable[str] = (),
+        optional: Iterable[str] = (),
+    ) -> None:
         self._clock = clock
         self._timeouts = timeouts
         self._channels = {name: _Channel(name) for name in dict.fromkeys(names)}
         self._urgent = {name: _Channel(name) for name in dict.fromkeys(urgent)}
+        self._optional = [_Channel(name) for name in dict.fromkeys(optional) if name not in self._channels]
         # Records with a put-callback under way; it may outlive whoever waited for it.
         self._pending: dict[str, asyncio.Future[list[CaReply]]] = {}
         self._fence: Callable[[], None] = lambda: None
         self._written = 0
         self._batches: set[PendingReplies] = set()
-        self._loop = asyncio.get_running_loop()
         self._calls = LoopCallQueue()
         self._changed = asyncio.Event()
         self._trouble: InstrumentUnreachable | None = None
         self._answered_s = clock.now_s()
         self._epoch = 0
-        self._ahead: dict[tuple[str, ...], PendingReplies] = {}
-        self._ahead_s = 0.0
-        self._flushing = self._asked = False
+        self._ahead = AskedAhead(clock)
+        self._flushing = Flushing(lambda: libca.library().flush())
 
     @property
     def epoch(self) -> int:
@@ -87,29 +108,37 @@ class Registry:
     async def connect(self) -> None:
         """Reach every PV. Raises InstrumentUnreachable that names all that are missing."""
         library = libca.library()
-        for channels, priority in ((self._channels, libca.ORDINARY), (self._urgent, libca.URGENT)):
-            for channel in channels.values():
+        for channels, priority in (
+            ((*self._channels.values(), *self._optional), libca.ORDINARY),
+            (self._urgent.values(), libca.URGENT),
+        ):
+            for channel in channels:
                 if not channel.handle:
                     channel.handle = library.open(channel.name, self._connection_listener(channel), priority)
         library.flush()
+        await self._until(lambda: not self.missing, self._timeouts.connect_s)
+        if missing := self.missing:
+            raise unreached(missing, len(self._channels), self._timeouts.connect_s)
+        if self._optional:
+            await self._until(lambda: all(channel.connected for channel in self._optional), _OPTIONAL_S)
+            self._channels |= {channel.name: channel for channel in self._optional if channel.connected}
+            for channel in self._optional:
+                if not channel.connected:
+                    library.close(channel.handle)
+            self._optional = []
+        await self._learn_choices()
+
+    async def _until(self, reached: Callable[[], bool], within_s: float) -> None:
+        """Wait for connections, for at most so long (wall clock)."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._clock.wall_s(self._timeouts.connect_s)):
-                while self.missing:
+            async with asyncio.timeout(self._clock.wall_s(within_s)):
+                while not reached():
                     self._changed.clear()
                     await self._changed.wait()
-        if missing := self.missing:
-            shown = ", ".join(missing[:12]) + (f" and {len(missing) - 12} more" if len(missing) > 12 else "")
-            raise InstrumentUnreachable(
-                f"{len(missing)} of {len(self._channels)} PVs do not answer: {shown}",
-                where="Channel Access",
-                limit=f"{self._timeouts.connect_s:g} s to connect",
-                remedy=LOOK_AT_IOC if len(missing) == len(self._channels) else "check their names in the PV map",
-            )
-        await self._learn_choices()
 
     def close(self) -> None:
         """Give all channels back."""
-        for channel in self._all():
+        for channel in (*self._all(), *self._optional):
             if channel.handle:
                 libca.library().close(channel.handle)
                 channel.handle, channel.connected = 0, False
@@ -127,30 +156,30 @@ class Registry:
             return []
         channels = [self._urgent[name] if urgent else self._channels[name] for name in names]
         self._check("read", channels, believed=not urgent)
-        batch = None if urgent else self._asked_ahead(names)
+        batch = None if urgent else self._ahead.take(names, _FRESH_S)
         if batch is None:
             batch = self._ask(channels)
         limit_s = self._timeouts.get_s
         answers = await self._wait(
             batch, self._clock.wall_s(limit_s), f"no answer to a read within {limit_s:g} s", names, tracked=not urgent
         )
-        return [self._believed("read", *pair, may_be_invalid) for pair in zip(names, answers, strict=True)]
+        return [
+            believed(name, answer, lambda n=name: self.elements(n), self._channels[name].choices, may_be_invalid)
+            for name, answer in zip(names, answers, strict=True)
+        ]
 
     def look_ahead(self, *groups: tuple[str, ...]) -> None:
         """Ask now for what is about to be read, each group by one `read` of just these PVs.
 
         Such a read takes the answer when it comes soon, and nothing was written in between; it is taken once.
         """
-        self.forget_ahead()
-        self._ahead_s = self._clock.now_s()
-        for names in groups:
-            channels = [self._channels[name] for name in names]
-            if names and all(channel.connected for channel in channels):
-                self._ahead[names] = self._ask(channels)
+        channels = ([self._channels[name] for name in names] for names in groups)
+        reached = [some for some in channels if some and all(channel.connected for channel in some)]
+        self._ahead.begin({tuple(channel.name for channel in some): self._ask(some) for some in reached})
 
     def forget_ahead(self) -> None:
         """What was asked for ahead is not read any more."""
-        self._ahead.clear()
+        self._ahead.forget()
 
     async def write(self, name: str, value: float | int | str, *, within_s: float | None = None) -> None:
         """Write, and wait until the record has done all that it set off, and what was set off there before.
@@ -164,13 +193,13 @@ class Registry:
         self._check("write", (channel,))
         self._fence()
         if not library.may_write(channel.handle):
-            raise refused(name, value, "the PV is read-only for us (access rights)")
+            raise refused(name, value, NO_ACCESS)
         batch = PendingReplies(1, self._calls)
         self.forget_ahead()
         self._written += 1
         self._pending[record_of(name)] = batch.answered
         library.put(channel.handle, value, _taker(batch, 0))
-        self._flush_soon()
+        self._flushing.soon()
         wall_s = self._clock.wall_s(self._timeouts.put_s)
         limit_s = wall_s if within_s is None else max(wall_s, within_s)
         text = f"the write of {value!r} was not completed within {limit_s:g} s"
@@ -184,10 +213,13 @@ class Registry:
         """Write without completion over the urgent circuit: it takes effect whatever else is pending.
 
         Whether it did is to be polled for with `read(..., urgent=True)`. From any thread and any state, also while the
-        instrument is not believed. Raises InstrumentUnreachable where there is no connection.
+        instrument is not believed. Raises InstrumentUnreachable where there is no connection, DeviceError where this
+        side may not write.
         """
         channel = self._urgent[name]
         self.forget_ahead()
+        if channel.connected and not libca.library().may_write(channel.handle):
+            raise refused(name, value, NO_ACCESS)
         if not (channel.connected and libca.library().send(channel.handle, value)):
             raise lost("write", name)
 
@@ -207,18 +239,23 @@ class Registry:
 
         at_once: called before that, in Channel Access' own thread, whatever the loop does; it may only `command`.
         """
+        self.watch_replies(name, lambda answer: listener(answer.value), at_once)
 
+    def watch_replies(
+        self, name: str, listener: Callable[[CaReply], None], at_once: Callable[[Any], None] | None = None
+    ) -> None:
+        """`watch`, with alarm severity and server time: a change of the alarm alone is told as well."""
         channel = self._channels[name]
 
-        def told(value: Any) -> None:
+        def told(answer: CaReply) -> None:
             # What was posted last may be told of only after the channel was given back.
             if channel.handle:
-                listener(value)
+                listener(answer)
 
         def hear(answer: CaReply) -> None:
             if at_once is not None:
                 at_once(answer.value)
-            self._calls.put(lambda: told(answer.value))
+            self._calls.put(lambda: told(answer))
 
         libca.library().subscribe(channel.handle, hear)
         libca.library().flush()
@@ -238,6 +275,10 @@ class Registry:
         if trouble is not None:
             for batch in self._batches:
                 batch.fail(again(trouble))
+
+    def has(self, name: str) -> bool:
+        """Whether the PV is among those that are asked for; of the optional ones some are not."""
+        return name in self._channels
 
     def may_write(self, name: str) -> bool:
         """Whether the server lets us write this PV."""
@@ -261,9 +302,8 @@ class Registry:
         return libca.element_type(libca.library().field_type(self._channels[name].handle))
 
     def kind(self, name: str) -> str:
-        """What the PV holds: number, choice, text or bytes."""
-        native = libca.library().field_type(self._channels[name].handle)
-        return {libca.dbr.STRING: "text", libca.dbr.ENUM: "choice", libca.dbr.CHAR: "bytes"}.get(native, "number")
+        """What the PV holds: number, choice, text (also a short waveform of characters) or bytes."""
+        return libca.kind(libca.library().field_type(self._channels[name].handle), self.elements(name))
 
     def choices(self, name: str) -> tuple[str, ...]:
         """The texts of an enum, in order; empty for other types."""
@@ -292,31 +332,8 @@ class Registry:
         library = libca.library()
         for place, channel in enumerate(channels):
             library.get(channel.handle, _taker(batch, place))
-        self._flush_soon()
+        self._flushing.soon()
         return batch
-
-    def _asked_ahead(self, names: tuple[str, ...]) -> PendingReplies | None:
-        if self._ahead and self._clock.now_s() - self._ahead_s > self._clock.wall_s(_FRESH_S):
-            self.forget_ahead()
-        return self._ahead.pop(names, None)
-
-    def _flush_soon(self) -> None:
-        """Send after the first turn of the loop that asks for nothing more: what is asked for at once travels at once.
-
-        A system call less, and the server is woken once.
-        """
-        self._asked = True
-        if not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        if self._asked:
-            self._asked = False
-            self._loop.call_soon(self._flush)
-            return
-        self._flushing = False
-        libca.library().flush()
 
     def _connection_listener(self, channel: _Channel) -> Callable[[bool], None]:
         def changed(up: bool) -> None:
@@ -342,9 +359,10 @@ class Registry:
     async def _until_free(self, name: str) -> None:
         """Wait for the completion of the write before on the same record. Raises InstrumentUnreachable."""
         limit_s = self._timeouts.put_s
-        while (pending := self._pending.get(record_of(name))) is not None and not pending.done():
+        while self.busy(name):
+            pending = asyncio.shield(self._pending[record_of(name)])
             try:
-                await asyncio.wait_for(asyncio.shield(pending), self._clock.wall_s(limit_s))
+                await asyncio.wait_for(pending, self._clock.wall_s(limit_s))
             except TimeoutError:
                 raise InstrumentUnreachable(
                     f"the record has not completed the write before within {limit_s:g} s: nothing more is written",
@@ -367,30 +385,6 @@ class Registry:
         finally:
             self._batches.discard(batch)
             self._answered_s = self._clock.now_s()
-
-    def _believed(self, operation: str, name: str, answer: CaReply, may_be_invalid: bool) -> CaReply:
-        if answer.status == libca.DISCONNECTED:
-            raise lost(operation, name)
-        if answer.status == libca.TOO_LARGE:
-            raise DeviceError(
-                "the array does not fit this client's Channel Access setting",
-                where=name,
-                value=f"{self.elements(name)} elements",
-                limit="EPICS_CA_MAX_ARRAY_BYTES",
-                remedy="set channel_access.max_array_bytes in the PV map, or EPICS_CA_AUTO_ARRAY_BYTES=YES",
-            )
-        if answer.status != libca.NORMAL:
-            text = libca.STATUS.get(answer.status, f"Channel Access status {answer.status}")
-            raise InstrumentUnreachable(f"{operation}: {text}", where=name, remedy=LOOK_AT_IOC)
-        if answer.severity >= libca.INVALID and not may_be_invalid:
-            raise InstrumentUnreachable(
-                "the IOC itself calls the value INVALID",
-                where=name,
-                value=answer.value if isinstance(answer.value, int | float | str) else "an array",
-                remedy="the IOC has lost its device: look at the device, its cable and the IOC's own console",
-            )
-        value = plain(answer.value, lambda: self.elements(name), self._channels[name].choices)
-        return answer if value is answer.value else replace(answer, value=value)
 
 
 def _taker(batch: PendingReplies, place: int) -> libca.OnAnswer:

@@ -13,7 +13,7 @@ from xrm_control.core.clock import run, stopwatch, utc_now
 from xrm_control.core.errors import XrmError
 from xrm_control.core.findings import Finding
 from xrm_control.devices.backend import Needs
-from xrm_control.devices.epics import access, camera, site_axes, site_camera, site_watched
+from xrm_control.devices.epics import access, camera, fitness, site_axes, site_camera, site_watched
 from xrm_control.devices.epics.inventory import all_pvs, groups, written_pvs
 from xrm_control.devices.epics.pv_map import AxisMap, PvMap
 from xrm_control.devices.epics.site_beam import Beam
@@ -77,7 +77,7 @@ class _Site:
         if len(site.missing) == len(set(all_pvs(pv_map))):
             return found
         beam = Beam(pv_map, site)
-        found += [self._disabled(), self._values()]
+        found += [self._one_server(), self._disabled(), self._values()]
         found += site_axes.findings(pv_map, site, self._needs)
         found += site_camera.findings(pv_map, site, self._needs)
         found += [*beam.shutters(), *beam.source(), *await beam.life()]
@@ -115,7 +115,7 @@ class _Site:
         if field in _TEXTS or (about.owner and pv == self._map.full(about.owner)):
             return "" if kind == "text" or (kind == "bytes" and elements > 1) else kind
         if pv in self._statuses():
-            return "an array" if elements > 1 and kind != "bytes" else ""
+            return "an array" if elements > 1 and kind not in ("bytes", "text") else ""
         return "text" if kind == "text" else ("an array" if elements > 1 and kind != "bytes" else "")
 
     def _statuses(self) -> set[str]:
@@ -126,6 +126,14 @@ class _Site:
             statuses += [*blade.open_statuses, *blade.closed_statuses]
         statuses += [about.supervision.tripped] if about.supervision.tripped else []
         return {about.full(status.pv) for status in statuses}
+
+    def _one_server(self) -> Finding:
+        """Each PV is one server's: else it is chance which of them a run commands."""
+        twice = fitness.answered_twice(self._map)
+        if twice is None:
+            return Finding("servers", True, "each PV is one server's")
+        remedy = "end the one that does not belong here, or name one address alone in EPICS_CA_ADDR_LIST"
+        return Finding("servers", False, f"two servers have {twice}", remedy)
 
     def _disabled(self) -> Finding:
         """DISP = 1 refuses every write from outside."""

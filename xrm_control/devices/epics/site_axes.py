@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from xrm_control.core.findings import Finding
 from xrm_control.devices.backend import Needs
-from xrm_control.devices.epics import axis_limits
+from xrm_control.devices.epics import axis_limits, record_units
 from xrm_control.devices.epics.axis_map import AxisMap, PlainAxisMap, PositionMap
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.site_snapshot import Snapshot
@@ -56,9 +56,11 @@ class _Axis:
 
     def _units(self, found: object) -> list[tuple[str, str]]:
         wanted = self._about.motor_units
-        if not wanted or found is None or found == wanted:
-            return []
-        return [(f"EGU is {found!r}, the map says {wanted!r}", "correct axes.*.motor_units and per_motor_unit")]
+        if wanted and found is not None and found != wanted:
+            return [(f"EGU is {found!r}, the map says {wanted!r}", "correct axes.*.motor_units and per_motor_unit")]
+        if (scale := record_units.misfit(self._about, found)) is not None:
+            return [(f"EGU is {scale.value}, and not {scale.limit}", scale.remedy)]
+        return []
 
     def _outside(self, low: float, high: float) -> list[tuple[str, str]]:
         """The recipe's own limits against those in force."""

@@ -6,11 +6,12 @@ import asyncio
 
 from xrm_control.core.clock import Clock, utc_now
 from xrm_control.core.findings import Finding
+from xrm_control.devices.epics.fitness import impossible, of_blade
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.shutter import Position, judge
 from xrm_control.devices.epics.shutter_map import BladeMap
 from xrm_control.devices.epics.site_snapshot import Snapshot
-from xrm_control.devices.epics.status import Status
+from xrm_control.devices.epics.status import Command, Status
 
 _INTERLOCK = "close the hutch and reset the interlock by hand"
 _FUTURE = "look at source in the PV map, and at the source"
@@ -85,14 +86,14 @@ class Beam:
         return found
 
     def _shutter(self, what: str, blade: BladeMap) -> Finding:
+        if never := self._impossible(what, of_blade(blade)):
+            return never[0]
         if blade.without_status:
             text = f"nothing tells the state of {self._full(blade.close.pv)}: the last command is believed"
             return Finding(
                 what, True, text, "a shutter that sticks is not noticed, nor one that somebody else opens; give is_open"
             )
         statuses = (*blade.open_statuses, *blade.closed_statuses)
-        if impossible := self._impossible(what, statuses):
-            return impossible[0]
         position = judge([self._says_so(one) for one in blade.open_statuses],
                          [self._says_so(one) for one in blade.closed_statuses])  # fmt: skip
         shown = "; ".join(self._says(one) for one in statuses)
@@ -100,20 +101,23 @@ class Beam:
             return Finding(what, False, f"open: {shown}", "close it: outside exposures it shall be closed")
         if position is Position.BETWEEN:
             return Finding(what, False, f"neither open nor closed: {shown}", "look at the shutter and at its statuses")
-        states = [one for one in blade.open_statuses if len(self._site.choices(self._full(one.pv))) > 2]
-        remedy = ""
-        if states and not blade.closed_statuses:
-            remedy = "its status has more states than two, and all others count as closed: give is_closed as well"
-        return Finding(what, True, f"closed: {shown}", remedy)
+        return Finding(what, True, f"closed: {shown}", self._doubt(blade, statuses))
 
-    def _impossible(self, what: str, statuses: tuple[Status, ...]) -> list[Finding]:
-        """Statuses that no value of their PV can ever meet, as one finding."""
-        why = []
-        for status in statuses:
-            pv = self._full(status.pv)
-            never = status.never(self._site.kind(pv), self._site.choices(pv)) if self._site.has(pv) else ""
-            why += [f"{pv}: {never}"] if never else []
-        return [Finding(f"{what}: values", False, "; ".join(why), "correct the status in the PV map")] if why else []
+    def _doubt(self, blade: BladeMap, statuses: tuple[Status, ...]) -> str:
+        """What may make one believe a shutter closed that is not; empty where nothing does."""
+        several = [one for one in blade.open_statuses if len(self._site.choices(self._full(one.pv))) != 2]
+        doubts = []
+        if several and not blade.closed_statuses:
+            doubts.append("its status has more states than two, and all others count as closed: give is_closed as well")
+        if {status.pv for status in statuses} <= {blade.open.pv, blade.close.pv}:
+            doubts.append("its status is its own command: a blade that sticks is not noticed; name what senses it")
+        return "; ".join(doubts)
+
+    def _impossible(self, what: str, words: tuple[Status | Command, ...]) -> list[Finding]:
+        """What no value of a PV can ever mean, or none can take, as one finding."""
+        why = impossible(words, self._map, self._site)
+        remedy = "correct the status in the PV map, or what is written"
+        return [Finding(f"{what}: values", False, "; ".join(why), remedy)] if why else []
 
     def _good(self, status: Status) -> bool:
         return self._says_so(status) is True

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from xrm_control.core.model import Spec
 
-PvName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\s]+$")]
+
+def _expandable(name: str) -> str:
+    """Only $(P) is known. Raises ValueError for another macro: no server has such a name."""
+    if re.search(r"\$[({]", name.replace("$(P)", "")):
+        raise ValueError(f"only $(P), the map's prefix, can stand in a name: {name}")
+    return name
+
+
+PvName = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\s]+$"), AfterValidator(_expandable)]
 Text = Annotated[str, Field(max_length=39)]
 
 
@@ -56,7 +65,8 @@ class Status(Spec):
         """True: yes; False: no; None: nothing at all, as NaN, an array, or a state of an enum that has no text."""
         number = _number(value, choices)
         if self.good:
-            if isinstance(value, str) and value in self.good:
+            # Texts may be padded.
+            if isinstance(value, str) and (value in self.good or value.strip() in self.good):
                 return True
             if number is not None and any(
                 math.isclose(number, item, rel_tol=1e-6) for item in self.good if isinstance(item, int | float)
@@ -104,6 +114,25 @@ class Command(Spec):
     value: int | float | Text
     pulse_s: float = Field(default=0.0, ge=0, le=10, description="above 0: write `rest` after this time")
     rest: int | float | Text = 0
+
+    def never(self, kind: str, choices: Sequence[str] = ()) -> str:
+        """Why a PV of this kind (see `Status.never`) can never take what is written; empty when it can."""
+        for value in (self.value, self.rest) if self.pulse_s > 0 else (self.value,):
+            if kind == "choice":
+                place = float(value) if not isinstance(value, str) else _whole(value)
+                known = place is not None and place.is_integer() and 0 <= place < len(choices)
+                if value not in choices and not known:
+                    return f"its choices are {', '.join(map(repr, choices))}; written would be {value!r}"
+            elif kind == "number" and isinstance(value, str) and not _is_number(value):
+                return f"it holds numbers; written would be {value!r}"
+        return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _number(value: Any, choices: Sequence[str]) -> float | None:

@@ -139,7 +139,7 @@ class Supervision:
         with contextlib.suppress(InstrumentUnreachable):
             await self._still_mine()
         if not self._owns:
-            raise self._locked("another session has taken control")
+            raise self._locked("another session has taken control" if self._lock.held else "control was never taken")
 
     def _beaten(self, _: Any) -> None:
         self._beaten_s = self._clock.now_s()
@@ -215,8 +215,10 @@ class Supervision:
         await self._clock.sleep(self._clock.wall_s(4 * self._map.kick_every_s))
         return await self._registry.read(kick) != (before,)
 
-    def _owner_changed(self, present: Any) -> None:
+    def _owner_changed(self, raw: Any) -> None:
         """Heard of by monitor. Whatever is asked next begins with a new look, which tells an owner from a dead-man."""
+        # A waveform of characters is a text too.
+        present = self._registry.spoken(self._full(self._map.owner or ""), raw)
         if not self._owns or present == self.owner:
             return
         if present != "":

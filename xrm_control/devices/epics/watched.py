@@ -9,11 +9,10 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable
-from functools import partial
-from typing import Any
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import XrmError
+from xrm_control.devices.epics.libca import INVALID, CaReply
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import Observation
@@ -69,7 +68,7 @@ class _Value:
             await self.registry.connect()
         if not self.registry.missing and not self._watching:
             self._watching = True
-            self.registry.watch(self._pv, partial(self._heard))
+            self.registry.watch_replies(self._pv, self._heard)
 
     async def observe(self) -> Observation:
         now_s = self._clock.now_s
@@ -88,9 +87,11 @@ class _Value:
             return (Observation(None, until_s, problem="not connected"),)
         return tuple(seen for seen in self._posted if since_s < seen.t_s <= until_s)
 
-    def _heard(self, raw: Any) -> None:
-        self._posted.append(Observation(_plain(self.registry.spoken(self._pv, raw)), self._clock.now_s()))
+    def _heard(self, reply: CaReply) -> None:
+        value = _plain(self.registry.spoken(self._pv, reply.value))
+        problem = "the IOC itself calls the value INVALID" if reply.severity >= INVALID else ""
+        self._posted.append(Observation(None if problem else value, self._clock.now_s(), problem=problem))
 
 
-def _plain(value: Any) -> float | str:
+def _plain(value: object) -> float | str:
     return float(value) if isinstance(value, int | float) else str(value)
