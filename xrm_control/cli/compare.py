@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.cli.tables import duration
-from xrm_control.contracts.account import StageAccount
-from xrm_control.contracts.comparison import Comparison, StagePair
-from xrm_control.processing.deviations import first_flux
+
+if TYPE_CHECKING:
+    from xrm_control.contracts.account import StageAccount
+    from xrm_control.contracts.comparison import Comparison, StagePair
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
 
@@ -41,6 +42,8 @@ def compare(
 
 def view(found: Comparison) -> Iterator[Table | str]:
     """The stages beside each other, then each deviation in words."""
+    from xrm_control.processing.deviations import first_flux
+
     yield f"{found.found.run} beside {'rehearsal' if found.rehearsed else 'run'} {found.expected.run}"
     table = Table(
         "stage", "time", "expected", "stood", "kept", "expected", "retaken", "missing", "Gy", "expected", "flux"
