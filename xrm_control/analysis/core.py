@@ -92,12 +92,15 @@ def analyze_volume(
 
 
 def run_core(handoff: Path, out: Path) -> None:
-    """Take a hand-off: read handoff.json, write labels, phases, tables, their columns, results and quality to `out`."""
+    """Take a hand-off: read handoff.json, write labels, phases, tables, their columns, results and quality to `out`.
+
+    Raises DataError for a hand-off or a volume that cannot be used, AnalysisError where there is nothing to measure.
+    """
     measure(read_handoff(handoff), out)
 
 
 def measure(taken: AnalysisInput, out: Path) -> None:
-    """As `run_core`, for a hand-off whose volume is in memory already."""
+    """As `run_core`, for a hand-off whose volume is in memory already. Raises as `analyze_volume`."""
     spec = AnalysisSpec.model_validate(taken.analysis)
     try:
         if taken.volume.ndim != 3:

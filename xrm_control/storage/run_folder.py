@@ -217,7 +217,7 @@ class RunFolder:
         return RunFolder(self.reanalyses / key)
 
     def roi(self, name: str) -> RoiFolder:
-        """The files of one ROI (``roi-01``)."""
+        """The files of one ROI (``roi-01``). Raises DataError for what is no such name."""
         if not _ROI.fullmatch(name) or name in _TAKEN:
             raise DataError("is no name of a ROI (letters, digits, - and _)", where=str(self.path), value=name)
         return RoiFolder(self.path / name)
@@ -269,7 +269,10 @@ class RunFolder:
         return self.write_text(path, to_json(data, indent=2) + "\n", replace=replace)
 
     def append_log(self, record: Mapping[str, Any]) -> None:
-        """Add one line to log.jsonl. The log is for people; it is not flushed to the disk like the journal."""
+        """Add one line to log.jsonl. The log is for people; it is not flushed to the disk like the journal.
+
+        Raises StorageError where it cannot be written.
+        """
         line = (to_json(dict(record)) + "\n").encode("utf-8")
         try:
             descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
