@@ -157,7 +157,7 @@ def _area(box: VoidBox, volume: float) -> float:
 def _shape(
     area: float, volume: float, u: float, v_um3: Measured, box: VoidBox
 ) -> tuple[Measured, Measured, Measured, Measured]:
-    """Area (um2), sphericity, area over volume (1/um), diameter (um). No body has less area than the ball of its volume."""
+    """Area (um2), sphericity, area over volume (1/um), diameter (um). No body has less than the ball of its volume."""
     ball = math.pi ** (1 / 3) * (6 * volume) ** (2 / 3)
     area = max(area, ball)
     radius = (3 * volume / (4 * math.pi)) ** (1 / 3)
