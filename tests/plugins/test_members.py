@@ -124,6 +124,35 @@ def test_doctor_lists_them(theirs: Installed) -> None:
     assert found["metrics"] == "elongation, radii, roughness, shape, size"
 
 
+HASHES = """
+import sys
+from pathlib import Path
+from xrm_control import app
+for path in sys.argv[1:]:
+    print(app.load(Path(path)).recipe.sha256())
+"""
+
+
+def hashes(site: Path, *recipes: Path) -> list[str]:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    command = [sys.executable, "-c", HASHES, *map(str, recipes)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_a_run_is_of_the_same_recipe_whatever_is_installed_after_it(theirs: Installed, tmp_path: Path) -> None:
+    names = ("usual", "deeper", "named", "named_own")
+    usual = [{"kind": kind} for kind in ("radii", "roughness", "shape", "size")]
+    parts = ({}, {"min_particle_um": 3}, {"metrics": [*usual, {"kind": "elongation"}]}, {"metrics": usual})
+    for name, part in zip(names, parts, strict=True):
+        (tmp_path / name).mkdir()
+        recipe(tmp_path / name, analysis=part)
+    own, deeper, named, named_own = (tmp_path / name / "recipe.yaml" for name in names)
+    with_it = hashes(theirs.site, own, deeper, named, named_own)
+    assert with_it[0] == with_it[3]
+    assert len(set(with_it)) == 3
+    assert hashes(tmp_path / "nowhere", own, deeper, named_own) == [with_it[0], with_it[1], with_it[3]]
+
+
 BROKEN = {
     "no_import": ("metrics", "missing_module:Metric", "cannot be imported: ModuleNotFoundError: No module named"),
     "no_name": ("metrics", "theirs:Nothing", "cannot be imported: AttributeError"),

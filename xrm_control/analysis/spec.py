@@ -121,6 +121,12 @@ class AnalysisSpec(Spec):
                 raise ValueError(f"no metric gives the column {column.name}, which each run needs: {column.source}")
         return self
 
+    def as_stated(self) -> AnalysisSpec:
+        """Itself, without metrics of other packages that nobody named: they are measured because they are installed."""
+        if "metrics" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"metrics": tuple(one for one in self.metrics if METRICS.is_own(type(one)))})
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """Of particles.csv, in their order: those that every run has first, then what the metrics give besides."""
