@@ -49,8 +49,8 @@ def test_it_is_exported(run: Path, to: str, tmp_path: Path) -> None:
     journal.close()
     (written,) = export(run, to, tmp_path)
     scan = read_scan(written.path)
-    found = [(float(theta), int(view[0, 0])) for theta, view in zip(scan.theta_deg, scan.projections, strict=True)]
-    assert len(found) == 61
+    found = [(float(theta), int(scan.projections[n][0, 0])) for n, theta in enumerate(scan.theta_deg)]
+    assert len(found) == len(scan.projections) == 61
     assert np.array(found) == pytest.approx(np.array(expected))
     assert scan.pixel_size_um == pytest.approx(0.512)
     assert (len(scan.flats) > 0, len(scan.darks) > 0) == (True, True)
