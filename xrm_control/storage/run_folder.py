@@ -32,10 +32,31 @@ _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
-class RoiFolder:
-    """Where the files of one ROI are."""
+class MeasuredFolder:
+    """Where what was measured is: of one ROI, or of all of a run."""
 
     path: Path
+
+    @property
+    def particles(self) -> Path:
+        return self.path / "particles.csv"
+
+    @property
+    def voids(self) -> Path:
+        return self.path / "voids.csv"
+
+    @property
+    def columns(self) -> Path:
+        return self.path / "columns.json"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+
+@dataclass(frozen=True)
+class RoiFolder(MeasuredFolder):
+    """Where the files of one ROI are."""
 
     @property
     def handoff(self) -> Path:
@@ -54,22 +75,6 @@ class RoiFolder:
         return self.path / "labels.ome.tif"
 
     @property
-    def particles(self) -> Path:
-        return self.path / "particles.csv"
-
-    @property
-    def voids(self) -> Path:
-        return self.path / "voids.csv"
-
-    @property
-    def columns(self) -> Path:
-        return self.path / "columns.json"
-
-    @property
-    def results(self) -> Path:
-        return self.path / "results.json"
-
-    @property
     def quality(self) -> Path:
         return self.path / "quality.json"
 
@@ -79,10 +84,8 @@ class RoiFolder:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(MeasuredFolder):
     """The folder of one run. `path` is absolute; file names are fixed, only their folder moves."""
-
-    path: Path
 
     @classmethod
     def create(cls, root: Path, recipe_name: str, started: datetime, token: str) -> RunFolder:
@@ -174,22 +177,6 @@ class RunFolder:
     @property
     def mosaic_particles(self) -> Path:
         return self.path / "mosaic_particles.csv"
-
-    @property
-    def results(self) -> Path:
-        return self.path / "results.json"
-
-    @property
-    def particles(self) -> Path:
-        return self.path / "particles.csv"
-
-    @property
-    def voids(self) -> Path:
-        return self.path / "voids.csv"
-
-    @property
-    def columns(self) -> Path:
-        return self.path / "columns.json"
 
     @property
     def report(self) -> Path:
