@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from xrm_control.cli.options import AsJson, RunPath
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.cli.tables import duration
 
@@ -25,9 +26,9 @@ def register(cli: typer.Typer) -> None:
 
 
 def compare(
-    run: Annotated[Path, typer.Argument(help="run folder", show_default=False)],
+    run: RunPath,
     with_: Annotated[Path, typer.Option("--with", help="a rehearsal's folder, or another run's", show_default=False)],
-    json_: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Lay a night beside its rehearsal: each deviation with what the journals tell of it, the rest as unexplained."""
     from xrm_control.app.comparison import compare
