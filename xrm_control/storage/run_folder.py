@@ -78,10 +78,6 @@ class RoiFolder(MeasuredFolder):
     def quality(self) -> Path:
         return self.path / "quality.json"
 
-    @property
-    def figures(self) -> Path:
-        return self.path / "figures"
-
 
 @dataclass(frozen=True)
 class RunFolder(MeasuredFolder):
@@ -208,10 +204,6 @@ class RunFolder(MeasuredFolder):
         if not _ROI.fullmatch(name) or name in _TAKEN:
             raise DataError("is no name of a ROI (letters, digits, - and _)", where=str(self.path), value=name)
         return RoiFolder(self.path / name)
-
-    def roi_names(self) -> list[str]:
-        """ROIs that have been handed to analysis, in order."""
-        return sorted(entry.parent.name for entry in self.path.glob("*/handoff.json"))
 
     def frame_path(self, frame_id: FrameId, attempt: int = 1) -> Path:
         """The file of one attempt: ``frames/roi-01/proj_0007.tif``, from the second on ``proj_0007.a2.tif``."""
