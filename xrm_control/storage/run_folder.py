@@ -78,6 +78,10 @@ class RoiFolder(MeasuredFolder):
     def quality(self) -> Path:
         return self.path / "quality.json"
 
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
 
 @dataclass(frozen=True)
 class RunFolder(MeasuredFolder):
