@@ -63,6 +63,7 @@ def failure_of(metric: Metric) -> str:
     assert found.particles == without.particles
     (told,) = found.quality.further.items()
     assert told[0] == f"metric {getattr(metric, METRICS.tag)}"
+    assert found.warnings == (" ".join(map(str, told)),)
     return str(told[1])
 
 

@@ -108,6 +108,30 @@ def test_a_volume_is_measured_by_them(theirs: Installed, tmp_path: Path) -> None
     assert [one["meaning"] for one in columns if one["name"] == "elongation"] == ["longest over shortest radius"]
 
 
+FAILING = """
+from typing import Literal
+from theirs import Elongation
+
+
+class Failing(Elongation):
+    kind: Literal["failing"] = "failing"
+
+    def measure(self, particle):
+        raise KeyError("no such particle")
+"""
+
+
+def test_one_that_fails_is_told_beside_what_was_measured(tmp_path: Path) -> None:
+    install(tmp_path, "theirs", MEMBERS, {"metrics": {"failing": "failing:Failing"}})
+    (tmp_path / "failing.py").write_text(FAILING)
+    volume = write_volume(tmp_path / "volume.ome.tif", [render([ball(0, 0, 0, 6.0)])], VOXEL_UM)
+    said = Installed(tmp_path).xrm("analyze", volume, "--out", tmp_path / "out")
+    assert (said.returncode, "metric failing failed for 1 of 1 particles" in said.stdout) == (0, True), said.stderr
+    with (tmp_path / "out" / "particles.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["elongation"], float(row["equivalent_diameter_um"])) == ("", pytest.approx(12.0, rel=0.01))
+
+
 def test_a_run_is_exported_by_them(theirs: Installed, tmp_path: Path) -> None:
     run, out = scanned_run(tmp_path), tmp_path / "out"
     said = theirs.xrm("export", run.path, "--to", "angles", "--out", out, "--json")

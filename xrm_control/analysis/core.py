@@ -50,6 +50,7 @@ class Analysis:
     labels: Labels | NDArray[np.uint16]
     phases: NDArray[np.uint8]
     quality: QualityMetrics
+    warnings: tuple[str, ...] = ()
 
 
 def analyze_volume(
@@ -88,7 +89,7 @@ def analyze_volume(
     voids = void_rows(crops)
     labels, phases = _painted(crops, grey.shape)
     quality = _quality(levels, level, crops, particles, voids).joined(QualityMetrics(further=dict(failed)))
-    return Analysis(particles, voids, labels, phases, quality)
+    return Analysis(particles, voids, labels, phases, quality, tuple(f"{one} {what}" for one, what in failed.items()))
 
 
 def run_core(handoff: Path, out: Path) -> None:
@@ -140,7 +141,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         inputs=taken.inputs,
         recipe=taken.recipe,
         sample=taken.sample,
-        warnings=taken.warnings,
+        warnings=(*taken.warnings, *result.warnings),
         doubts=doubts,
         scale=taken.scale,
         grey=taken.grey_source,
