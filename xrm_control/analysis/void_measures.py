@@ -36,7 +36,7 @@ _SHAPE_SCATTER = 0.06
 
 @dataclass(frozen=True)
 class VoidMeasure:
-    """One void, in um. centre: x, y, z in the volume frame; voxels: count at the threshold; faces_um2: its faces."""
+    """One void, in um. centre_um: x, y, z in the volume frame; voxels: count at the threshold; faces_um2: its faces."""
 
     kind: str
     centre_um: tuple[Measured, Measured, Measured]

@@ -58,7 +58,7 @@ class ScanSource(Protocol):
 
 @dataclass(frozen=True)
 class VolumeJob:
-    """What is to be made of which scan. shape: (views, rows, columns) of it. place: a folder for the parts."""
+    """What is to be made of which scan. shape: (views, rows, columns) of it. folder: for the parts."""
 
     source: ScanSource
     spec: ReconstructionSpec
