@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def _table(title: str, rows: list[Row]) -> Table:
-    """Columns of `Row`, and those of its figures between ratio and remark; a line between one `what` and the next."""
+    """Columns of `Row`, and those of its figures between ratio and note; a line between one `what` and the next."""
     more = list(dict.fromkeys(heading for row in rows for heading in row.figures))
     table = Table("what", "who", title=title)
     for heading in ("s", "ratio"):
@@ -60,7 +60,7 @@ def _table(title: str, rows: list[Row]) -> Table:
     table.add_column("against")
     for heading in more:
         table.add_column(heading, justify="right")
-    table.add_column("remark")
+    table.add_column("note")
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         table.add_row(
             row.what,

@@ -11,7 +11,7 @@ from xrm_control.core.clock import stopwatch
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: what, by whom, seconds, ratio to the peer named in `against`, a remark, and `figures`: what
+    """One line of a table: what, by whom, seconds, ratio to the peer named in `against`, a note, and `figures`: what
     else was measured, by the heading of its column. Seconds are missing where nothing was measured.
     """
 

@@ -1,7 +1,7 @@
 """Who is at the wheel, and whether anybody still is: heartbeat, dead-man's watchdog, owner, status of the scan.
 
 The watchdog counts seconds of the wall clock. When this process was itself held up, what a client sent meanwhile waits
-in the sockets; the watchdog's timer comes before all of it, so a stroke that comes too late cannot hide the gap.
+in the sockets; the watchdog's timer comes before all of it, so a kick that comes too late cannot hide the gap.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ class Heartbeat:
 
 
 class Watchdog:
-    """Dead-man: without a stroke for TIMEOUT_S of the wall clock, `make_safe` is tried until it says that it is."""
+    """Dead-man: without a kick for TIMEOUT_S of the wall clock, `make_safe` is tried until it says that it is."""
 
     def __init__(self, prefix: str, time: IocTime, make_safe: MakeSafe) -> None:
         self._time = time
         self._make_safe = make_safe
-        self._last_stroke_s = 0.0
+        self._last_kick_s = 0.0
         self._alive = False
         self._unsafe = False
-        self._stroke = integer(on_put=self._put_stroke)
+        self._kick = integer(on_put=self._put_kick)
         self._armed = choice("No", _NO_YES, read_only=True, record="bi")
         self._tripped = choice("No", _NO_YES, read_only=True, record="bi")
         self._owner = text(on_put=self._put_owner)
         self._pvs: dict[str, Pv] = {
-            f"{prefix}Watchdog:Stroke": self._stroke,
+            f"{prefix}Watchdog:Stroke": self._kick,
             f"{prefix}Watchdog:Timeout_RBV": double(TIMEOUT_S, units="s", precision=1, read_only=True, record="ai"),
             f"{prefix}Watchdog:Armed_RBV": self._armed,
             f"{prefix}Watchdog:Tripped_RBV": self._tripped,
@@ -75,12 +75,12 @@ class Watchdog:
                 await self._secure()
 
     async def _look(self) -> None:
-        """Trip when the last stroke is too long ago."""
-        if not self._alive or self._time.wall_s() - self._last_stroke_s <= TIMEOUT_S:
+        """Trip when the last kick is too long ago."""
+        if not self._alive or self._time.wall_s() - self._last_kick_s <= TIMEOUT_S:
             return
         self._alive = False
         self._unsafe = True
-        # Said first: a stroke that comes while the shutter travels clears it again, and must find it said.
+        # Said first: a kick that comes while the shutter travels clears it again, and must find it said.
         await self._tripped.post("Yes")
         await self._armed.post("No")
         await self._owner.post_change("")
@@ -90,16 +90,16 @@ class Watchdog:
         if self._unsafe and await self._make_safe():
             self._unsafe = False
 
-    async def _put_stroke(self, number: int) -> int:
+    async def _put_kick(self, number: int) -> int:
         await self._look()
         if number < 0:
-            raise Refused(f"strokes are numbers that rise, not {number}")
+            raise Refused(f"kicks are numbers that rise, not {number}")
         if number == 0:
             self._alive = False
             await self._armed.post_change("No")
-        elif not self._alive or number > self._stroke.now:
-            # A number that does not rise is written by somebody who hangs: no stroke.
-            self._last_stroke_s = self._time.wall_s()
+        elif not self._alive or number > self._kick.now:
+            # A number that does not rise is written by somebody who hangs: no kick.
+            self._last_kick_s = self._time.wall_s()
             self._alive, self._unsafe = True, False
             await self._armed.post_change("Yes")
             await self._tripped.post_change("No")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pytest
 
 from tests.analysis.phantoms import VOXEL_UM, ball, render
@@ -37,8 +40,61 @@ class Careless(Metric):
     [((), "declares.*depth_um"), (("depth_um", "width_um"), "undeclared.*width_um"), (("depth_mm",), "undeclared")],
 )
 def test_a_metric_gives_what_it_declares(gives: tuple[str, ...], said: str) -> None:
-    spec = AnalysisSpec().model_copy(update={"metrics": (*AnalysisSpec().metrics, Careless(gives=gives))})
-    with pytest.raises(AnalysisError, match=f"metric Careless.*{said}"):
+    assert re.search(f"1 of 1 .* empty: metric Careless.*{said}", failure_of(Careless(gives=gives)))
+
+
+class Failing(Metric):
+    kind: Literal["failing"] = "failing"
+    columns: ClassVar[tuple[Column, ...]] = (DEPTH,)
+    value: Any = None
+
+    def measure(self, particle: ParticleCrop) -> dict[str, float]:
+        if self.value is None:
+            raise KeyError("no such particle")
+        return {"depth_um": self.value}
+
+
+def failure_of(metric: Metric) -> str:
+    """What is told of a metric of somebody else's that fails; it has cost nothing but its own cells."""
+    usual = AnalysisSpec()
+    spec = usual.model_copy(update={"metrics": (*usual.metrics, metric)})
+    volume = render([ball(0, 0, 0, 5)], (40, 40, 40))
+    found, without = analyze_volume(volume, VOXEL_UM, spec), analyze_volume(volume, VOXEL_UM, usual)
+    assert found.particles == without.particles
+    (told,) = found.quality.further.items()
+    assert told[0] == f"metric {getattr(metric, METRICS.tag)}"
+    assert found.warnings == (" ".join(map(str, told)),)
+    return str(told[1])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "fails .*KeyError: 'no such particle'"),
+        ("3", "no number .*depth_um = '3'"),
+        (math.inf, "no number .*depth_um = inf"),
+        (1j, "no number .*depth_um = 1j"),
+    ],
+    ids=["raises", "text", "infinite", "complex"],
+)
+def test_one_that_fails_costs_its_own_cells(value: object, said: str) -> None:
+    assert re.search(said, failure_of(Failing(value=value)))
+
+
+@pytest.mark.parametrize("value", [2, 2.5, np.float32(2.5), np.int64(2)])
+def test_any_number_is_a_cell(value: object) -> None:
+    spec = AnalysisSpec().model_copy(update={"metrics": (*AnalysisSpec().metrics, Failing(value=value))})
+    (row,) = analyze_volume(render([ball(0, 0, 0, 5)], (40, 40, 40)), VOXEL_UM, spec).particles
+    assert row["depth_um"] == value
+
+
+def test_a_row_without_its_place_is_none() -> None:
+    class Place(Failing):
+        kind: Literal["place"] = "place"  # pyright: ignore[reportIncompatibleVariableOverride]
+        columns: ClassVar[tuple[Column, ...]] = (Particle.x_um,)
+
+    spec = AnalysisSpec().model_copy(update={"metrics": (*AnalysisSpec().metrics, Place())})
+    with pytest.raises(AnalysisError, match="metric Place: the metric fails"):
         analyze_volume(render([ball(0, 0, 0, 5)], (40, 40, 40)), VOXEL_UM, spec)
 
 

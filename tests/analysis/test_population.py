@@ -126,6 +126,8 @@ def test_nothing_whole() -> None:
     assert found["population"]["n_whole"] == 0
     assert found["table1"]["unbiased"]["n_particles"] == 0
     assert found["table1"]["paper"]["void"]["volume_um3"] is None
+    # Not 0: nothing was looked into.
+    assert [found["table1"][name]["dead_volume_percent"] for name in ("unbiased", "paper")] == [None, None]
     json.dumps(found, allow_nan=False)
 
 

@@ -14,8 +14,9 @@ from xrm_control.app.queue.items import Wanted
 from xrm_control.app.rehearsal import Wish, rehearse
 from xrm_control.app.rehearsal.rehearse import read
 from xrm_control.app.rehearsal.twin import text_of, twin_of
-from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND, Rehearsal
+from xrm_control.contracts.rehearsal import Rehearsal
 from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.core.rehearsal import REHEARSAL_BACKEND
 from xrm_control.core.states import Verdict
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document, load_text

@@ -69,3 +69,12 @@ def test_a_check_loads_nothing_that_computes() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {name.partition(".")[0] for name in json.loads(done.stdout)} & HEAVY
+
+
+def test_the_commands_are_known_before_models_and_arrays_are_loaded() -> None:
+    code = "import sys, json, xrm_control.cli.main; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    assert not {name.partition(".")[0] for name in loaded} & {*HEAVY, "numpy", "pydantic"}
+    rooms = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("xrm_control.")}
+    assert rooms == {"xrm_control.cli", "xrm_control.core"}

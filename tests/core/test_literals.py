@@ -9,6 +9,9 @@ from typing import get_args
 
 import pytest
 
+from xrm_control.contracts.column import Column
+from xrm_control.contracts.mosaic_table import MosaicParticle
+from xrm_control.contracts.tables import Particle, Void
 from xrm_control.core.events import AnyEvent, Event
 from xrm_control.core.states import FrameKind, RoiState, RunState
 
@@ -61,6 +64,20 @@ def test_no_event_is_named_beside_its_class() -> None:
 
 def test_no_state_and_no_kind_of_frame_is_named_beside_its_enumeration() -> None:
     assert strays(STATES) == OTHERS
+
+
+def columns_of(*tables: type) -> Iterator[Column]:
+    for item in (item for table in tables for item in vars(table).values()):
+        yield from (one for one in (item.values() if isinstance(item, dict) else [item]) if isinstance(one, Column))
+
+
+def test_no_column_is_named_beside_its_definition() -> None:
+    """But those whose name is that of many other things: a place on the stage, a region, a kind."""
+    words = {column.name for column in columns_of(Particle, Void, MosaicParticle)}
+    own = frozenset(words - {"x_um", "y_um", "z_um", "roi", "kind", "number", "shape", "weight"})
+    assert {"particle_id", "volume_um3", "void_id", "thickness_um"} <= own
+    found = {(name, word) for name, word in strays(own) if not name.startswith("contracts/")}
+    assert found == {("reporting/sections/population.py", "sphericity")}  # a heading
 
 
 @pytest.mark.parametrize("event", get_args(AnyEvent), ids=lambda event: event.__name__)

@@ -10,13 +10,18 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from xrm_control.acquisition.order import ProjectionOrder
+from xrm_control.acquisition.references import ReferenceScheme
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.metric import Metric
+from xrm_control.compute.inline import Inline
 from xrm_control.contracts.column import Column
+from xrm_control.contracts.tables import Particle
 from xrm_control.analysis.threshold import Modes, Threshold
 from xrm_control.devices.simulated import SimulatedBackend
 from xrm_control.exports.exporter import Exporter, ReadBack
 from xrm_control.reconstruction.reconstructor import Reconstructor
+from xrm_control.roi.strategies.grid import Grid
 
 
 class Elongation(Metric):
@@ -62,8 +67,46 @@ class Angles(Exporter):
         return ReadBack(theta_deg=np.loadtxt(path))
 
 
+class Corner(Grid):
+    kind: Literal["corner"] = "corner"
+
+
+class Backwards(ProjectionOrder):
+    kind: Literal["backwards"] = "backwards"
+
+    def order(self, projections):
+        return tuple(reversed(range(projections)))
+
+
+class Thirds(ReferenceScheme):
+    kind: Literal["thirds"] = "thirds"
+
+    def after(self, projections):
+        return (0, projections // 3, projections)
+
+
+class Here(Inline):
+    kind: Literal["here"] = "here"
+
+
 class Unfinished(Metric):
     kind: Literal["unfinished"] = "unfinished"
+
+
+class Unknown(Elongation):
+    kind: Literal["unknown"] = "unknown"
+    place: "NobodyKnows | None" = None
+
+
+class Choosy(Elongation):
+    kind: Literal["choosy"] = "choosy"
+    columns: ClassVar[tuple[Column, ...]] = (Column(name="choosy", label="c", meaning="c", source="theirs"),)
+    depth_um: float
+
+
+class Ball(Elongation):
+    kind: Literal["ball"] = "ball"
+    columns: ClassVar[tuple[Column, ...]] = (Particle.sphericity,)
 
 
 class NoMetric:

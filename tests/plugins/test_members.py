@@ -25,6 +25,10 @@ GOOD = {
     "thresholds": {"quarter": "theirs:Quarter"},
     "backends": {"elsewhere": "theirs:Elsewhere"},
     "exporters": {"angles": "theirs:Angles"},
+    "strategies": {"corner": "theirs:Corner"},
+    "orders": {"backwards": "theirs:Backwards"},
+    "reference_schemes": {"thirds": "theirs:Thirds"},
+    "executors": {"here": "theirs:Here"},
 }
 
 
@@ -62,7 +66,7 @@ def recipe(folder: Path, **changes: object) -> Path:
 
 def test_the_schema_knows_them(theirs: Installed) -> None:
     text = json.dumps(json.loads(theirs.xrm("schema").stdout))
-    for kind in ("elongation", "zeros", "quarter", "elsewhere"):
+    for kind in (kind for group, members in GOOD.items() if group != "exporters" for kind in members):
         assert f'"const": "{kind}"' in text, kind
 
 
@@ -72,6 +76,9 @@ def test_a_recipe_may_choose_them(theirs: Installed, tmp_path: Path) -> None:
         instrument={"backend": "elsewhere", "seed": 4},
         reconstruction={"method": {"kind": "zeros"}},
         analysis={"threshold": {"kind": "quarter"}},
+        roi={"kind": "corner", "rows": 1, "columns": 1},
+        scan={**SHORT["scan"], "order": {"kind": "backwards"}, "references": {"kind": "thirds"}},
+        compute={"kind": "here"},
     )
     said = theirs.xrm("check", path)
     assert (said.returncode, "in order" in said.stdout) == (0, True), said.stderr
@@ -101,6 +108,30 @@ def test_a_volume_is_measured_by_them(theirs: Installed, tmp_path: Path) -> None
     assert [one["meaning"] for one in columns if one["name"] == "elongation"] == ["longest over shortest radius"]
 
 
+FAILING = """
+from typing import Literal
+from theirs import Elongation
+
+
+class Failing(Elongation):
+    kind: Literal["failing"] = "failing"
+
+    def measure(self, particle):
+        raise KeyError("no such particle")
+"""
+
+
+def test_one_that_fails_is_told_beside_what_was_measured(tmp_path: Path) -> None:
+    install(tmp_path, "theirs", MEMBERS, {"metrics": {"failing": "failing:Failing"}})
+    (tmp_path / "failing.py").write_text(FAILING)
+    volume = write_volume(tmp_path / "volume.ome.tif", [render([ball(0, 0, 0, 6.0)])], VOXEL_UM)
+    said = Installed(tmp_path).xrm("analyze", volume, "--out", tmp_path / "out")
+    assert (said.returncode, "metric failing failed for 1 of 1 particles" in said.stdout) == (0, True), said.stderr
+    with (tmp_path / "out" / "particles.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["elongation"], float(row["equivalent_diameter_um"])) == ("", pytest.approx(12.0, rel=0.01))
+
+
 def test_a_run_is_exported_by_them(theirs: Installed, tmp_path: Path) -> None:
     run, out = scanned_run(tmp_path), tmp_path / "out"
     said = theirs.xrm("export", run.path, "--to", "angles", "--out", out, "--json")
@@ -117,17 +148,57 @@ def test_doctor_lists_them(theirs: Installed) -> None:
     assert found["metrics"] == "elongation, radii, roughness, shape, size"
 
 
+HASHES = """
+import sys
+from pathlib import Path
+from xrm_control import app
+for path in sys.argv[1:]:
+    print(app.load(Path(path)).recipe.sha256())
+"""
+
+
+def hashes(site: Path, *recipes: Path) -> list[str]:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    command = [sys.executable, "-c", HASHES, *map(str, recipes)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_a_run_is_of_the_same_recipe_whatever_is_installed_after_it(theirs: Installed, tmp_path: Path) -> None:
+    names = ("usual", "deeper", "named", "named_own")
+    usual = [{"kind": kind} for kind in ("radii", "roughness", "shape", "size")]
+    parts = ({}, {"min_particle_um": 3}, {"metrics": [*usual, {"kind": "elongation"}]}, {"metrics": usual})
+    for name, part in zip(names, parts, strict=True):
+        (tmp_path / name).mkdir()
+        recipe(tmp_path / name, analysis=part)
+    own, deeper, named, named_own = (tmp_path / name / "recipe.yaml" for name in names)
+    with_it = hashes(theirs.site, own, deeper, named, named_own)
+    assert with_it[0] == with_it[3]
+    assert len(set(with_it)) == 3
+    assert hashes(tmp_path / "nowhere", own, deeper, named_own) == [with_it[0], with_it[1], with_it[3]]
+
+
 BROKEN = {
     "no_import": ("metrics", "missing_module:Metric", "cannot be imported: ModuleNotFoundError: No module named"),
     "no_name": ("metrics", "theirs:Nothing", "cannot be imported: AttributeError"),
     "no_metric": ("metrics", "theirs:NoMetric", "is no xrm_control.analysis.metric.Metric"),
     "unfinished": ("metrics", "theirs:Unfinished", "lacks measure"),
+    "unknown": ("metrics", "theirs:Unknown", "has a field whose type is not known: name 'NobodyKnows' is not defined"),
+    "tableless": ("metrics", "tableless:Tableless", "Tableless.columns must be a tuple"),
     "other_name": ("metrics", "theirs:Elongation", 'needs a field kind: Literal["other_name"]'),
     "size": ("metrics", "theirs:Elongation", "is xrm_control's own; broken must choose another name"),
     "zeros": ("reconstructors", "theirs:Zeros", "several packages offer kind 'zeros': broken, theirs"),
     "leaves": ("thresholds", "leaves:Quarter", "cannot be imported: SystemExit: no licence"),
     "falls": ("thresholds", "broken:Falls", "cannot be imported: AttributeError"),
 }
+
+
+TABLELESS = """
+from theirs import Elongation
+
+
+class Tableless(Elongation):
+    columns = ("elongation",)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +208,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     points: dict[str, dict[str, str]] = {"analysis_cores": {"gone": "missing_module:core"}}
     for name, (group, value, _) in BROKEN.items():
         points.setdefault(group, {})[name] = value
+    (site / "tableless.py").write_text(TABLELESS)
     (site / "leaves.py").write_text("raise SystemExit('no licence')\n")
     install(site, "broken", "", points)
     return Installed(site)
@@ -173,3 +245,37 @@ def test_a_recipe_that_asks_for_one_is_told_why(
 def test_other_recipes_and_the_schema_are_untouched(broken: Installed, tmp_path: Path) -> None:
     assert broken.xrm("check", recipe(tmp_path)).returncode == 0
     assert '"falls"' not in broken.xrm("schema").stdout
+
+
+LONGER = """
+from typing import Literal
+
+from theirs import Elongation
+
+
+class Longer(Elongation):
+    kind: Literal["longer"] = "longer"
+"""
+# Kind -> why it is measured only where it is asked for.
+ON_DEMAND = {
+    "choosy": ("theirs:Choosy", "it needs settings: depth_um: Field required"),
+    "ball": ("theirs:Ball", "shape gives the column sphericity, too"),
+    "elongation": ("theirs:Elongation", None),
+    "longer": ("longer:Longer", "elongation gives the column elongation, too"),
+}
+
+
+def test_a_metric_that_cannot_be_among_the_usual_ones_is_measured_where_it_is_asked_for(tmp_path: Path) -> None:
+    install(tmp_path, "theirs", MEMBERS, {"metrics": {kind: point for kind, (point, _) in ON_DEMAND.items()}})
+    (tmp_path / "longer.py").write_text(LONGER)
+    there = Installed(tmp_path)
+    said = there.xrm("doctor", "--json")
+    found = {item["what"]: (item["ok"], item["found"]) for item in json.loads(said.stdout)}
+    for kind, (_, reason) in ON_DEMAND.items():
+        wanted = None if reason is None else (True, f"not measured by default: {reason}")
+        assert found.get(f"metrics: {kind}") == wanted
+    usual = [{"kind": kind} for kind in ("radii", "roughness", "size")]
+    asked = {"metrics": [*usual, {"kind": "ball"}, {"kind": "choosy", "depth_um": 1.0}]}
+    for changes in ({}, {"analysis": asked}):
+        done = there.xrm("check", recipe(tmp_path, **changes))
+        assert done.returncode == 0, done.stderr

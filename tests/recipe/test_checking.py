@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import re
 from pathlib import Path
@@ -171,6 +172,14 @@ def test_refused(options: dict[str, str], blamed: str, said: str) -> None:
     with pytest.raises(RecipeError, match=f"(?s){said}") as caught:
         check(options)
     assert blamed in str(caught.value)
+
+
+def test_a_cluster_needs_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "distributed" else found(name))
+    with pytest.raises(RecipeError, match=r"compute\.kind.*dask is not installed.*distributed.*pip install"):
+        check({"compute.kind": "dask"})
+    assert check({"compute.kind": "processes"}) == ()
 
 
 @pytest.mark.parametrize(("options", "blamed", "said"), UNSAFE, ids=case_id)

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.model import InFile, Spec
 from xrm_control.recipe.loading import json_schema, load_document, load_text
+from xrm_control.recipe.schema_view import SchemaView
 
 
 class Wheel(Spec):
@@ -226,3 +227,19 @@ def test_validators_know_the_folder_of_the_document(place: Path) -> None:
     (place / "note.yaml").write_text("file: a.txt\n")
     assert load_document(place / "note.yaml", Note)[0].file == str(place / "a.txt")
     assert load_document("file: a.txt", Note)[0].file == str(Path.cwd() / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"engine": {"kind": "toy"}}, False),
+        ({"engine": {}}, False),
+        ({"engine": {"kind": "machine"}}, True),
+        ({"engine": {"kind": "machine", "chart": {"prefix": "P:"}}}, False),
+        ({"engine": {"kind": "machine", "chart": {"prefix": "P:"}, "spare": None}}, False),
+        ({"engine": {"kind": "machine", "chart": {"prefix": "P:"}, "spare": "own.yaml"}}, True),
+    ],
+    ids=["no-such-field", "no-member", "by-default", "in-place", "none", "named"],
+)
+def test_the_schema_is_made_where_a_file_is_named(data: dict[str, Any], told: bool) -> None:
+    assert bool(SchemaView(Workshop).in_files(data)) is told

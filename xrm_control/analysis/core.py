@@ -18,8 +18,8 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
-from xrm_control.analysis.metric import Metric, with_u
-from xrm_control.analysis.particles import BORDER_VOXELS, make_crops, with_blur
+from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
+from xrm_control.analysis.particles import make_crops, with_blur
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
@@ -30,12 +30,11 @@ from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics
 from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
 from xrm_control.contracts.rows import Rows, write_rows
-from xrm_control.contracts.tables import VOID_COLUMNS, Particle, Void
+from xrm_control.contracts.tables import VOID_COLUMNS, Particle
 from xrm_control.core.errors import AnalysisError, DataError
-from xrm_control.core.geometry import Pose, volume_to_stage
+from xrm_control.core.geometry import Pose
 
 EXTERIOR, SOLID, VOID = 0, 1, 2
-Row = dict[str, Any]
 # Blur of sigma voxels hides voids smaller than this many sigma from a half-way threshold.
 VOID_LIMIT_SIGMA = 3.08
 FWHM = 2.3548
@@ -51,6 +50,7 @@ class Analysis:
     labels: Labels | NDArray[np.uint16]
     phases: NDArray[np.uint8]
     quality: QualityMetrics
+    warnings: tuple[str, ...] = ()
 
 
 def analyze_volume(
@@ -85,19 +85,23 @@ def analyze_volume(
         )
     crops = make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi, field.border)
     crops = with_blur(crops, levels, spec.seed)
-    particles = [_row(crop, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0), field) for crop in crops]
-    voids = _void_rows(crops)
+    particles, failed = particle_rows(crops, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0), field)
+    voids = void_rows(crops)
     labels, phases = _painted(crops, grey.shape)
-    return Analysis(particles, voids, labels, phases, _quality(levels, level, crops, particles, voids))
+    quality = _quality(levels, level, crops, particles, voids).joined(QualityMetrics(further=dict(failed)))
+    return Analysis(particles, voids, labels, phases, quality, tuple(f"{one} {what}" for one, what in failed.items()))
 
 
 def run_core(handoff: Path, out: Path) -> None:
-    """Take a hand-off: read handoff.json, write labels, phases, tables, their columns, results and quality to `out`."""
+    """Take a hand-off: read handoff.json, write labels, phases, tables, their columns, results and quality to `out`.
+
+    Raises DataError for a hand-off or a volume that cannot be used, AnalysisError where there is nothing to measure.
+    """
     measure(read_handoff(handoff), out)
 
 
 def measure(taken: AnalysisInput, out: Path) -> None:
-    """As `run_core`, for a hand-off whose volume is in memory already."""
+    """As `run_core`, for a hand-off whose volume is in memory already. Raises as `analyze_volume`."""
     spec = AnalysisSpec.model_validate(taken.analysis)
     try:
         if taken.volume.ndim != 3:
@@ -137,7 +141,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         inputs=taken.inputs,
         recipe=taken.recipe,
         sample=taken.sample,
-        warnings=taken.warnings,
+        warnings=(*taken.warnings, *result.warnings),
         doubts=doubts,
         scale=taken.scale,
         grey=taken.grey_source,
@@ -187,53 +191,6 @@ def checked_volume(volume: NDArray[np.number], voxel_size_um: float) -> FloatVol
 
 def _no_volume(volume: NDArray[np.number]) -> DataError:
     return DataError("a volume has three dimensions (z, y, x)", value=f"shape {volume.shape}", limit="3 dimensions")
-
-
-def _row(
-    crop: ParticleCrop, metrics: tuple[Metric, ...], shape: tuple[int, int, int], centre: Pose, field: VolumeField
-) -> Row:
-    row: Row = {Particle.particle_id.name: crop.particle_id, Particle.roi.name: crop.roi}
-    for metric in metrics:
-        row |= metric.measured(crop)
-    stage = volume_to_stage(np.array([crop.centre_um]), centre)[0]
-    row |= {Particle.stage_um[axis].name: float(value) for axis, value in zip("xyz", stage, strict=True)}
-    cut = crop.touches_rows or crop.touches_cylinder
-    diameter = crop.equivalent_diameter_um
-    margin_um = BORDER_VOXELS * crop.voxel_um
-    share, slope = field.whole(diameter.value, crop.centre_um, shape, margin_um, crop.voxel_um)
-    weight = 0.0 if cut or share <= 0 else 1 / share
-    return row | {
-        Particle.touches_boundary.name: int(cut),
-        Particle.touches_rows.name: int(crop.touches_rows),
-        Particle.touches_cylinder.name: int(crop.touches_cylinder),
-        Particle.weight.name: weight,
-        Particle.weight_u.name: weight**2 * abs(slope) * diameter.u,
-    }
-
-
-def _void_rows(crops: list[ParticleCrop]) -> list[Row]:
-    rows: list[Row] = []
-    for crop in crops:
-        for void in crop.void_measures:
-            rows.append(
-                {
-                    Void.void_id.name: len(rows) + 1,
-                    Void.particle_id.name: crop.particle_id,
-                    Void.roi.name: crop.roi,
-                    Void.kind.name: void.kind,
-                    **with_u(Void.x_um, void.centre_um[0]),
-                    **with_u(Void.y_um, void.centre_um[1]),
-                    **with_u(Void.z_um, void.centre_um[2]),
-                    **with_u(Void.volume_um3, void.volume_um3),
-                    **with_u(Void.surface_area_um2, void.surface_area_um2),
-                    **with_u(Void.sphericity, void.sphericity),
-                    **with_u(Void.surface_to_volume_per_um, void.surface_to_volume_per_um),
-                    **with_u(Void.equivalent_diameter_um, void.equivalent_diameter_um),
-                    Void.volume_voxels_um3.name: void.voxels * crop.voxel_um**3,
-                    Void.surface_faces_um2.name: void.faces_um2,
-                }
-            )
-    return rows
 
 
 def _painted(

@@ -23,10 +23,9 @@ TREND_VOXELS = 8.0
 
 @dataclass(frozen=True)
 class Levels:
-    """What `find_levels` learns. rough: particles at the mid-level; layer: the box that holds them; background: its
-    voxels more than two voxels from any particle; noise_correlation_voxels: the integral of the noise's
-    autocorrelation, the factor by which the variance of a sum exceeds that of white noise; noise_lag1: its value one
-    voxel away; snr: as in the paper."""
+    """What `find_levels` learns. rough: particles at the mid-level; layer: the box that holds them;
+    noise_correlation_voxels: the integral of the noise's autocorrelation, the factor by which the variance of a sum
+    exceeds that of white noise; noise_lag1: its value one voxel away; snr: as in the paper."""
 
     modes: Modes
     rough: BoolVolume

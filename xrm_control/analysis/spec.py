@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from xrm_control.analysis.metric import METRICS, Metric
 from xrm_control.analysis.splitting import SplitSpec
@@ -30,8 +31,34 @@ _BYTES_PER_VOXEL = 64
 _TABLE_BYTES = 2_000_000
 
 
+def metrics_left_out() -> dict[str, str]:
+    """Kind -> why a metric is measured only where `analysis.metrics` names it; of other packages' metrics."""
+    members = METRICS.members(Metric)
+    giver = {column.name: "the core" for column in _OF_THE_CORE}
+    giver |= {column.name: kind for kind, one in members.items() if METRICS.is_own(one) for column in one.columns}
+    found: dict[str, str] = {}
+    for kind, member in ((kind, member) for kind, member in members.items() if not METRICS.is_own(member)):
+        twice = [column.name for column in member.columns if column.name in giver]
+        try:
+            member.model_validate({METRICS.tag: kind})
+        except ValidationError as error:
+            found[kind] = f"it needs settings: {'; '.join(_told(one) for one in error.errors())}"
+            continue
+        if twice:
+            found[kind] = f"{giver[twice[0]]} gives the column {twice[0]}, too"
+        else:
+            giver |= {column.name: kind for column in member.columns}
+    return found
+
+
+def _told(error: ErrorDetails) -> str:
+    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"
+
+
 def _all_metrics() -> tuple[Metric, ...]:
-    return tuple(member.model_validate({"kind": kind}) for kind, member in METRICS.members(Metric).items())
+    left_out = metrics_left_out()
+    members = METRICS.members(Metric).items()
+    return tuple(member.model_validate({"kind": kind}) for kind, member in members if kind not in left_out)
 
 
 class AnalysisSpec(Spec):
@@ -93,6 +120,12 @@ class AnalysisSpec(Spec):
             if column.name not in given:
                 raise ValueError(f"no metric gives the column {column.name}, which each run needs: {column.source}")
         return self
+
+    def as_stated(self) -> AnalysisSpec:
+        """Itself, without metrics of other packages that nobody named: they are measured because they are installed."""
+        if "metrics" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"metrics": tuple(one for one in self.metrics if METRICS.is_own(type(one)))})
 
     @property
     def columns(self) -> tuple[Column, ...]:

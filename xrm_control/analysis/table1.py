@@ -120,7 +120,7 @@ def _convention(
 
 def _dead_volume(particles: _Items, _: _Items) -> tuple[float, Interval | None]:
     voided = voided_of(particles.rows)
-    if voided is None:
+    if voided is None or not len(particles.rows):
         return math.nan, None
     held = np.where(voided, particles.rows.numbers(Particle.volume_um3), 0.0)
     empty = np.where(voided, particles.rows.numbers(Particle.void_volume_um3), 0.0)
@@ -129,7 +129,9 @@ def _dead_volume(particles: _Items, _: _Items) -> tuple[float, Interval | None]:
 
 def _paper_dead_volume(particles: _Items, voids: _Items) -> tuple[float, Interval | None]:
     """Mean void volume over mean particle volume."""
-    if not len(voids.rows) or not len(particles.rows):
+    if not len(particles.rows):
+        return math.nan, None
+    if not len(voids.rows):
         return 0.0, None
     empty, held = voids.rows.numbers(Particle.volume_voxels_um3), particles.rows.numbers(Particle.volume_voxels_um3)
     value = 100 * voids.mean(empty) / particles.mean(held)

@@ -36,7 +36,7 @@ _SHAPE_SCATTER = 0.06
 
 @dataclass(frozen=True)
 class VoidMeasure:
-    """One void, in um. centre: x, y, z in the volume frame; voxels: count at the threshold; faces_um2: its faces."""
+    """One void, in um. centre_um: x, y, z in the volume frame; voxels: count at the threshold; faces_um2: its faces."""
 
     kind: str
     centre_um: tuple[Measured, Measured, Measured]
@@ -90,13 +90,17 @@ def measure_void(box: VoidBox, kind: str) -> VoidMeasure:
         Measured(o + c * box.voxel_um, math.hypot(e * box.voxel_um, scale * (o + c * box.voxel_um)))
         for o, c, e in zip(box.origin_um, centre[::-1], centre_u[::-1], strict=True)
     ]
+    area, sphericity, ratio, diameter = _shape(_area(box, volume), volume, u, v_um3, box)
     return VoidMeasure(
         kind=kind,
         centre_um=(place[0], place[1], place[2]),
         volume_um3=v_um3,
+        surface_area_um2=area,
+        sphericity=sphericity,
+        surface_to_volume_per_um=ratio,
+        equivalent_diameter_um=diameter,
         voxels=voxels,
         faces_um2=face_area(box.mask) * box.voxel_um**2,
-        **_shape(_area(box, volume), volume, u, v_um3, box),
     )
 
 
@@ -150,8 +154,10 @@ def _area(box: VoidBox, volume: float) -> float:
     return smooth_area(body) * (volume / np.count_nonzero(body)) ** (2 / 3)
 
 
-def _shape(area: float, volume: float, u: float, v_um3: Measured, box: VoidBox) -> dict[str, Measured]:
-    """Area, sphericity, area over volume and diameter. No body has less area than the ball of its volume."""
+def _shape(
+    area: float, volume: float, u: float, v_um3: Measured, box: VoidBox
+) -> tuple[Measured, Measured, Measured, Measured]:
+    """Area (um2), sphericity, area over volume (1/um), diameter (um). No body has less than the ball of its volume."""
     ball = math.pi ** (1 / 3) * (6 * volume) ** (2 / 3)
     area = max(area, ball)
     radius = (3 * volume / (4 * math.pi)) ** (1 / 3)
@@ -161,9 +167,9 @@ def _shape(area: float, volume: float, u: float, v_um3: Measured, box: VoidBox) 
     side, scale = box.voxel_um, box.voxel_relative_u
     a_um2, ratio = area * side**2, area / volume / side
     diameter = (6 * v_um3.value / math.pi) ** (1 / 3)
-    return {
-        "surface_area_um2": Measured(a_um2, a_um2 * math.hypot(2 / 3 * relative, scatter, 2 * scale)),
-        "sphericity": Measured(sphericity, sphericity * scatter),
-        "surface_to_volume_per_um": Measured(ratio, ratio * math.hypot(relative / 3, scatter, scale)),
-        "equivalent_diameter_um": Measured(diameter, diameter * v_um3.u / (3 * v_um3.value)),
-    }
+    return (
+        Measured(a_um2, a_um2 * math.hypot(2 / 3 * relative, scatter, 2 * scale)),
+        Measured(sphericity, sphericity * scatter),
+        Measured(ratio, ratio * math.hypot(relative / 3, scatter, scale)),
+        Measured(diameter, diameter * v_um3.u / (3 * v_um3.value)),
+    )

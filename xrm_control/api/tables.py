@@ -8,10 +8,11 @@ import math
 from typing import Any
 
 from xrm_control.contracts.rows import Rows
+from xrm_control.contracts.tables import Particle, Void
 
 Row = dict[str, float | int | str]
 _FRAMES = ("pandas", "polars")
-_WHOLE = ("particle_id", "void_id")
+_WHOLE = (Particle.particle_id.name, Void.void_id.name)
 
 
 def records(table: Rows | None) -> list[Row]:

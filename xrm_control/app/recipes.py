@@ -73,7 +73,7 @@ def plan(loaded: Loaded, out: Path) -> Plan:
 
 
 def trade_off(loaded: Loaded, binnings: tuple[int, ...]) -> tuple[TradeOff, ...]:
-    """The recipe's scan at other binnings."""
+    """The recipe's scan at other binnings. Raises RecipeError for one that the camera does not have."""
     instrument = loaded.recipe.instrument.describe()
     refuse(diagnose(loaded.recipe, instrument), loaded.source)
     for binning in binnings:

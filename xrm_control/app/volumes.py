@@ -98,6 +98,9 @@ def reconstruct(
     processes (as many as CPUs), and taken up again where it was left; `on_rows(done, of)` hears how far it is.
     replace: whether a volume that is there already may be written over. checks: whether the views are held against
     each other and the volume afterwards.
+
+    Raises DataError for what cannot be read, reconstructed or named so, RecipeError for settings that do not fit the
+    scan, StorageError where the volume cannot be written.
     """
     if target.suffix.lower() not in (".tif", ".tiff"):
         raise DataError("the volume is written as TIFF", where=str(target), remedy="let --out end in .ome.tif")

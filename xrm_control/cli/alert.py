@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from xrm_control.cli.options import AsJson
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.exit_code import ExitCode
 
@@ -19,7 +20,7 @@ def register(cli: typer.Typer) -> None:
 
 def alert(
     test: Annotated[bool, typer.Option("--test", help="send a message through every channel")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Where alerts of runs go, without the addresses; with --test a message goes through every channel."""
     from xrm_control.app import alerts

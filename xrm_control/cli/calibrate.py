@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from xrm_control.cli import arguments
+from xrm_control.cli.options import AsJson, Overrides
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import RecipeError
 
@@ -29,8 +30,8 @@ def calibrate(
     at: Annotated[str | None, typer.Option(help="X,Y on the stage in um; none: the middle of the mosaic")] = None,
     valid_days: Annotated[float, typer.Option(help="after so many days it is to be measured again")] = 30.0,
     speed: Annotated[str | None, typer.Option(help="as for `xrm run`")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value in place of the recipe's")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
+    set_: Overrides = None,
+    json_: AsJson = False,
 ) -> None:
     """Measure how the camera stands against the stage: known moves on the sample, into a dated file for recipes.
 

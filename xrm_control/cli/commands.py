@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from xrm_control.cli.options import AsJson, RunPath
 from xrm_control.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 GoOn = Callable[[Path, str | None, bool], None]
 
-_RunPath = Annotated[Path, typer.Argument(help="run folder", show_default=False)]
-_AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 _NUMBER = r"[-+]?\d+(?:\.\d*)?|[-+]?\.\d+"
 _PLACE = re.compile(rf"({_NUMBER})\s*,\s*({_NUMBER})")
 _BOX = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*[xX]\s*(\d+(?:\.\d*)?|\.\d+)")
@@ -34,9 +33,9 @@ def register(cli: typer.Typer, go_on: GoOn) -> None:
 
     @cli.command("continue")
     def continue_(
-        run: _RunPath,
+        run: RunPath,
         speed: Annotated[str | None, typer.Option(help="where this command carries it out: as for `xrm run`")] = None,
-        json_: _AsJson = False,
+        json_: AsJson = False,
     ) -> None:
         """Go on with a run that is paused; one that nobody carries out is gone on with here, as by `xrm resume`."""
         go_on(run, speed, json_)
@@ -52,7 +51,7 @@ def in_words(verdict: RunVerdict) -> str:
     return f"{verdict.status}: {'; '.join(verdict.reasons)}" if verdict.reasons else verdict.status.value
 
 
-def pause(run: _RunPath, json_: _AsJson = False) -> None:
+def pause(run: RunPath, json_: AsJson = False) -> None:
     """Let a run stand still, in the safe state, after the frame in flight; `xrm continue` goes on."""
     from xrm_control.app.commands import Pause
 
@@ -60,9 +59,9 @@ def pause(run: _RunPath, json_: _AsJson = False) -> None:
 
 
 def skip(
-    run: _RunPath,
+    run: RunPath,
     roi: Annotated[str, typer.Argument(help="region: roi-02", show_default=False)],
-    json_: _AsJson = False,
+    json_: AsJson = False,
 ) -> None:
     """Set a region aside: it is not scanned, or not any further."""
     from xrm_control.app.commands import Skip
@@ -72,9 +71,9 @@ def skip(
 
 
 def order(
-    run: _RunPath,
+    run: RunPath,
     rois: Annotated[list[str], typer.Argument(metavar="ROI...", help="regions: roi-04 roi-02", show_default=False)],
-    json_: _AsJson = False,
+    json_: AsJson = False,
 ) -> None:
     """Scan these regions first of those that wait, in this order; the others follow as they stood."""
     from xrm_control.app.commands import Order
@@ -87,11 +86,11 @@ def order(
 
 
 def add(
-    run: _RunPath,
+    run: RunPath,
     place: Annotated[str, typer.Argument(help="X,Y: stage position of its centre in um", show_default=False)],
     box: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in um: as many windows as cover it")] = None,
     z_um: Annotated[float | None, typer.Option("--z", help="stage z in um; none: the recipe's")] = None,
-    json_: _AsJson = False,
+    json_: AsJson = False,
 ) -> None:
     """Scan one more place, after the regions that are there; before regions were chosen: in place of the recipe's."""
     from xrm_control.app.commands import Add
@@ -108,9 +107,9 @@ def add(
 
 
 def until(
-    run: _RunPath,
+    run: RunPath,
     stage: Annotated[str, typer.Argument(help="mosaic, rois (their choice), or a region: roi-02", show_default=False)],
-    json_: _AsJson = False,
+    json_: AsJson = False,
 ) -> None:
     """End a run in order when a stage has come to its end; `xrm continue` goes on with it later."""
     from xrm_control.app.commands import Until
@@ -120,11 +119,11 @@ def until(
 
 
 def stop(
-    run: _RunPath,
+    run: RunPath,
     after: Annotated[
         Literal["frame", "scan", "region"], typer.Option(help="what is still finished; scan: or the mosaic")
     ] = "frame",
-    json_: _AsJson = False,
+    json_: AsJson = False,
 ) -> None:
     """End a run in order: what was scanned is measured, a report is written, and it can be gone on with."""
     from xrm_control.app.commands import Stop
@@ -132,7 +131,7 @@ def stop(
     _send(run, Stop(after=after), json_)
 
 
-def abort(run: _RunPath, json_: _AsJson = False) -> None:
+def abort(run: RunPath, json_: AsJson = False) -> None:
     """End a run now: axes stop, the shutter closes, the frame in flight is lost. It can be gone on with."""
     from xrm_control.app.commands import Abort
 

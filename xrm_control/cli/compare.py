@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from xrm_control.cli.options import AsJson, RunPath
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.cli.tables import duration
-from xrm_control.contracts.account import StageAccount
-from xrm_control.contracts.comparison import Comparison, StagePair
-from xrm_control.processing.deviations import first_flux
+
+if TYPE_CHECKING:
+    from xrm_control.contracts.account import StageAccount
+    from xrm_control.contracts.comparison import Comparison, StagePair
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
 
@@ -24,9 +26,9 @@ def register(cli: typer.Typer) -> None:
 
 
 def compare(
-    run: Annotated[Path, typer.Argument(help="run folder", show_default=False)],
+    run: RunPath,
     with_: Annotated[Path, typer.Option("--with", help="a rehearsal's folder, or another run's", show_default=False)],
-    json_: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Lay a night beside its rehearsal: each deviation with what the journals tell of it, the rest as unexplained."""
     from xrm_control.app.comparison import compare
@@ -41,6 +43,8 @@ def compare(
 
 def view(found: Comparison) -> Iterator[Table | str]:
     """The stages beside each other, then each deviation in words."""
+    from xrm_control.processing.deviations import first_flux
+
     yield f"{found.found.run} beside {'rehearsal' if found.rehearsed else 'run'} {found.expected.run}"
     table = Table(
         "stage", "time", "expected", "stood", "kept", "expected", "retaken", "missing", "Gy", "expected", "flux"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from xrm_control.cli import arguments
 from xrm_control.cli.kinds import complete
-from xrm_control.cli.plain import PlainConsole
+from xrm_control.cli.options import AsJson, RunPath
+from xrm_control.cli.plain import PlainConsole, print_json
 from xrm_control.core.exit_code import ExitCode
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
 Replace = Annotated[bool, typer.Option("--replace", help="write over what is there already")]
 
 
@@ -85,7 +84,7 @@ def reconstruct(
             replace=replace,
             checks=checks,
         )
-    _json(made.as_dict()) if json_ else _figures(made.as_dict())
+    print_json(made.as_dict()) if json_ else _figures(made.as_dict())
     if made.doubts:
         raise typer.Exit(ExitCode.PARTLY)
 
@@ -112,7 +111,7 @@ def analyze(
     size_um = arguments.length_um("--voxel-size-um", voxel_size_um)
     results = app.analyze(volume, out, spec, size_um, replace=replace)
     if json_:
-        _json(results.model_dump(mode="json"))
+        print_json(results.model_dump(mode="json"))
     else:
         _out.print(paper_table(results))
         _out.print(f"tables   {out / 'particles.csv'}")
@@ -127,7 +126,7 @@ def analyze(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="run folder", show_default=False)],
+    run: RunPath,
     to: Annotated[str, typer.Option("--to", help="format", autocompletion=complete("to"), show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="folder for the files; made if need be", show_default=False)],
     roi: Annotated[str | None, typer.Option(help="region: roi-02; none: each that was scanned")] = None,
@@ -142,7 +141,7 @@ def export(
 
     files = app.export(run, to, out, roi, replace=replace)
     if json_:
-        _json([vars(file) for file in files])
+        print_json([vars(file) for file in files])
         return
     for file in files:
         frames = f"{file.projections} projections, {file.flats} flats, {file.darks} darks"
@@ -158,7 +157,3 @@ def _figures(figures: Mapping[str, object]) -> None:
                 _out.print(f"{name.removesuffix('s'):32} {note}")
         else:
             _out.print(f"{name:32} {value:.6g}" if isinstance(value, float) else f"{name:32} {value}")
-
-
-def _json(content: Any) -> None:
-    print(json.dumps(content, indent=1, default=str))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xrm_control.cli.options import AsJson
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import RecipeError
 
@@ -31,7 +32,7 @@ def check(
     handoff_file: Annotated[
         Path | None, typer.Option("--handoff", help="the hand-off that the core was given; none: the folder's own")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Hold what a core wrote against the contract: columns, cells, files. Exit code 1 when something is wrong."""
     from xrm_control.analysis.handoff_check import examine

@@ -4,6 +4,7 @@ and no table that is cut because the terminal is narrow.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -57,6 +58,11 @@ class PlainConsole(Console):
     def render_str(self, text: str, **settings: Any) -> Text:
         """See `rich.console.Console`: every string that is printed passes here."""
         return super().render_str(visible(text), **settings)
+
+
+def print_json(content: object) -> None:
+    """Print for machines, on standard output; what JSON does not know as text."""
+    print(json.dumps(content, indent=1, default=str))
 
 
 def visible(text: str) -> str:

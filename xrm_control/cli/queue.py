@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from xrm_control.cli import arguments
-from xrm_control.cli.plain import PlainConsole
+from xrm_control.cli.options import AsJson, Overrides, RecipePath
+from xrm_control.cli.plain import PlainConsole, print_json
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.exit_code import ExitCode
@@ -30,13 +30,8 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)\s*(s|min|h|Gy|kGy|
 _MINUTES = {"s": 1 / 60, "min": 1.0, "h": 60.0}
 _GRAY = {"Gy": 1.0, "kGy": 1e3, "MGy": 1e6}
 
-Recipe = Annotated[Path, typer.Argument(help="recipe (YAML)", show_default=False)]
 Which = Annotated[str, typer.Argument(metavar="ITEM", help="number or name of an item", show_default=False)]
 Folder = Annotated[Path, typer.Option("--queue", help="folder of the queue")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON on standard output")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", help="key=value in place of the recipe's, e.g. scan.exposure_s=2")
-]
 Name = Annotated[str | None, typer.Option(help="name of the item; none: the recipe's")]
 Place = Annotated[
     str | None, typer.Option("--at", help="X,Y in um: where on the holder, added to the recipe's positions")
@@ -58,8 +53,8 @@ def _group() -> None:
 
 @queue.command()
 def add(
-    recipe: Recipe,
-    set_: Settings = None,
+    recipe: RecipePath,
+    set_: Overrides = None,
     folder: Folder = QUEUE,
     name: Name = None,
     at: Place = None,
@@ -80,8 +75,8 @@ def add(
 
 @queue.command()
 def now(
-    recipe: Recipe,
-    set_: Settings = None,
+    recipe: RecipePath,
+    set_: Overrides = None,
     folder: Folder = QUEUE,
     name: Name = None,
     at: Place = None,
@@ -109,7 +104,7 @@ def list_(folder: Folder = QUEUE, json_: AsJson = False) -> None:
 
     found = look(folder)
     if json_:
-        _json(queue_table.as_dict(found))
+        print_json(queue_table.as_dict(found))
     else:
         for one in queue_table.view(found):
             _out.print(one)
@@ -189,7 +184,7 @@ def set_limits(
         folder, end=_moment(end, "--end"), budget=None if budget is None else _budget(budget), safe=safe
     )
     if json_:
-        _json({"ok": True, **settings.model_dump(mode="json", include={"end", "budget", "unsafe"})})
+        print_json({"ok": True, **settings.model_dump(mode="json", include={"end", "budget", "unsafe"})})
         return
     until = "not set" if settings.end is None else f"{settings.end.astimezone():%Y-%m-%d %H:%M}"
     most = ", ".join(
@@ -219,7 +214,7 @@ def run(
     carried = runner.run(folder, speed, lambda text: _err.print(text), patience_s=60 * patience)
     page = carried.path / "morning.html"
     if json_:
-        _json(
+        print_json(
             {"ok": carried.exit_code == 0, "exit_code": int(carried.exit_code), "how": carried.how, "page": str(page)}
         )
     else:
@@ -240,7 +235,7 @@ def stop(
     from xrm_control.app.queue import items
 
     said = items.stop(folder, now=now)
-    _json({"ok": True, "answer": said}) if json_ else _out.print(said)
+    print_json({"ok": True, "answer": said}) if json_ else _out.print(said)
 
 
 @queue.command()
@@ -250,7 +245,7 @@ def report(folder: Folder = QUEUE, json_: AsJson = False) -> None:
 
     page, made = write(folder)
     if json_:
-        _json(made.model_dump(mode="json"))
+        print_json(made.model_dump(mode="json"))
     else:
         _out.print(str(page))
     raise typer.Exit(ExitCode.OK)
@@ -341,13 +336,10 @@ def _moment(text: str | None, option: str) -> datetime | Literal["none"] | None:
 
 def _told_of(item: Item, what: str, folder: Path, json_: bool) -> None:
     if json_:
-        _json({"ok": True, "item": item.number, "name": item.name, "answer": what, "warnings": list(item.warnings)})
+        told = {"item": item.number, "name": item.name, "answer": what, "warnings": list(item.warnings)}
+        print_json({"ok": True, **told})
         return
     for warning in item.warnings if what == "added" else ():
         _err.print("warning:", style="bold yellow", end=" ")
         _err.print(warning)
     _out.print(f"item {item.number} ({item.name}): {what}")
-
-
-def _json(content: Any) -> None:
-    print(json.dumps(content, indent=1, default=str))

@@ -18,28 +18,28 @@ def view(found: Listing) -> list[Table | str]:
     """What is ahead in the order of its turn, then what is over; what there is to say of each; the whole in words."""
     table = Table("", "item", "state", "priority", "begins", "ends", "takes", title=f"Queue {found.path}",
                   title_justify="left")  # fmt: skip
-    remarks: list[str] = []
+    notes: list[str] = []
     slots = found.schedule.by_number
     items = {item.number: item for item in found.items}
     for slot in found.schedule.slots:
         item = items[slot.number]
         begin, end = ("", "") if slot.obstacle is not None else (_day(slot.begin), _day(slot.end))
         table.add_row(str(item.number), item.name, item.state, str(item.priority), begin, end, duration(slot.seconds))
-        remarks += _said_of(item, _remark(item, slot))
+        notes += _said_of(item, _note(item, slot))
     over = [item for item in found.items if item.state not in AHEAD and item.state is not ItemState.REMOVED]
     if slots and over:
         table.add_section()
     for item in over:
         table.add_row(str(item.number), item.name, item.state, str(item.priority), "", _day(item.history[-1].utc), "")
-        remarks += _said_of(item, item.reason)
-    return [table, *remarks, *_words(found)]
+        notes += _said_of(item, item.reason)
+    return [table, *notes, *_words(found)]
 
 
-def _said_of(item: Item, remark: str) -> list[str]:
-    return [f"item {item.number} ({item.name}): {remark}"] if remark else []
+def _said_of(item: Item, note: str) -> list[str]:
+    return [f"item {item.number} ({item.name}): {note}"] if note else []
 
 
-def _remark(item: Item, slot: Slot) -> str:
+def _note(item: Item, slot: Slot) -> str:
     if slot.obstacle is not None:
         reason = slot.obstacle.reason
         return f"will not be begun: {'it ' if reason.startswith('would') else ''}{reason}"

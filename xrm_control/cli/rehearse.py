@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from xrm_control.cli import arguments
+from xrm_control.cli.options import AsJson, Overrides
 from xrm_control.cli.plain import PlainConsole
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
@@ -23,7 +24,7 @@ def rehearse(
     what: Annotated[
         Path, typer.Argument(metavar="RECIPE|QUEUE", help="recipe, or a queue's folder", show_default=False)
     ],
-    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value in place of the recipe's")] = None,
+    set_: Overrides = None,
     out: Annotated[Path, typer.Option("--out", help="folder that holds rehearsals; no place for runs")] = Path(
         "rehearsals"
     ),
@@ -36,7 +37,7 @@ def rehearse(
     storm: Annotated[
         str | None, typer.Option(help="what goes wrong: beam, camera, network, stage, swarm; or a YAML file of faults")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="print JSON on standard output")] = False,
+    json_: AsJson = False,
 ) -> None:
     """Play a whole night on the twin of the instrument: time, disk, dose, verdicts, extremes. Nothing moves.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
+
+from xrm_control.cli.options import RecipePath, RunsRoot
 
 
 def register(cli: typer.Typer) -> None:
@@ -14,8 +15,8 @@ def register(cli: typer.Typer) -> None:
 
 
 def service(
-    recipe: Annotated[Path, typer.Argument(help="recipe (YAML)", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="folder that holds the runs")] = Path("runs"),
+    recipe: RecipePath,
+    out: RunsRoot = Path("runs"),
 ) -> None:
     """Print a systemd unit that carries a recipe out: with a watchdog, and going on with a run that died."""
     from xrm_control import app

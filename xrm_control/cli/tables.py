@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from xrm_control.contracts.outcomes import FrameOutcomes
-from xrm_control.contracts.plan import Plan
 from xrm_control.core.states import RunState
-from xrm_control.recipe.planning import TradeOff
-from xrm_control.reporting.lot import lot_lines
-from xrm_control.storage.records import RunSummary
+
+if TYPE_CHECKING:
+    from xrm_control.contracts.outcomes import FrameOutcomes
+    from xrm_control.contracts.plan import Plan
+    from xrm_control.recipe.planning import TradeOff
+    from xrm_control.storage.records import RunSummary
 
 _INCIDENTS_SHOWN = 8
 
@@ -111,6 +113,8 @@ def status_view(summary: RunSummary) -> Group:
 
 
 def _lot_lines(summary: RunSummary) -> list[Text]:
+    from xrm_control.reporting.lot import lot_lines
+
     return [] if summary.lot is None else [Text(f"lot {line}") for line in lot_lines(summary.lot)]
 
 
@@ -123,6 +127,8 @@ def incident_lines(summary: RunSummary) -> list[Text]:
 
 def outcome_table(summary: RunSummary) -> Table:
     """The outcomes of all planned frames, by kind."""
+    from xrm_control.contracts.outcomes import FrameOutcomes
+
     table = Table("frames", "planned", "kept at once", "kept when retaken", "missing", "not reached")
     for column in table.columns[1:]:
         column.justify = "right"

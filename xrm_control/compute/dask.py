@@ -8,6 +8,7 @@ took several workers with it (its setting ``distributed.scheduler.allowed-failur
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import pickle
@@ -44,6 +45,15 @@ def _address(text: str) -> str:
     return text
 
 
+def _not_installed(why: str) -> RecipeError:
+    return RecipeError(
+        f"dask is not installed ({why})",
+        where="compute.kind",
+        value="dask",
+        remedy="pip install 'xrm_control[dask]', or use kind: processes",
+    )
+
+
 class Dask(Compute):
     """Workers of a Dask scheduler that runs already, or, without its address, a cluster on this machine."""
 
@@ -69,6 +79,12 @@ class Dask(Compute):
         """See `Compute.here`."""
         return self.scheduler is None
 
+    def check_machine(self) -> None:
+        """See `Compute.check_machine`."""
+        for name in ("dask", "distributed"):
+            if importlib.util.find_spec(name) is None:
+                raise _not_installed(f"no module named {name}")
+
     def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """See `Compute.open`. Connects at once, so that nothing is scanned for a cluster that is not there.
 
@@ -78,12 +94,7 @@ class Dask(Compute):
             import dask.config
             import distributed
         except ImportError as error:
-            raise RecipeError(
-                f"dask is not installed ({error})",
-                where="compute.kind",
-                value="dask",
-                remedy="pip install 'xrm_control[dask]', or use kind: processes",
-            ) from error
+            raise _not_installed(str(error)) from error
         for name in ("distributed", "distributed.client", "tornado.application"):
             # What goes wrong is told by our errors; dask's tracebacks would only tear the screen.
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -88,6 +88,9 @@ class Compute(Spec):
         """Processes on this machine that work at once, besides the session's own; 0: the session's own does."""
         return 0
 
+    def check_machine(self) -> None:
+        """Raise RecipeError where this installation lacks what it needs."""
+
     @abstractmethod
     def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """Workers, not yet started. `tell` hears of what they mend by themselves and can say."""

@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from xrm_control.contracts.column import Column
 from xrm_control.contracts.document import Figure, Interval, Record
 
 _LAST = ("voided_fraction", "voided_fraction_by_mosaic", "volume_weighted_diameter_um", "weighting")
@@ -132,6 +133,10 @@ class Population(Record):
         description="`kind`: border (the field's border alone), or mosaic (its sizes, too); `reason`: why the"
         " population is not vouched for; `volume_reason`: why Dv10, Dv50, Dv90 are not; `classes` of size",
     )
+
+    def of(self, column: Column) -> Distribution | None:
+        """Statistics of a column; None where there are none."""
+        return self.quantities.get(column.name)
 
     @model_validator(mode="before")
     @classmethod

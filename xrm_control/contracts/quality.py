@@ -88,7 +88,8 @@ class QualityMetrics(Record):
 
     def joined(self, other: QualityMetrics) -> QualityMetrics:
         """These figures, with those that `other` states in their place or besides."""
-        return QualityMetrics.model_validate({**self.stated(), **other.stated()})
+        further = {**self.further, **other.further}
+        return QualityMetrics.model_validate({**self.stated(), **other.stated(), "further": further})
 
     def stated(self) -> dict[str, Any]:
         """The figures that are not None, by name."""

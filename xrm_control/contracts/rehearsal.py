@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from xrm_control.contracts.account import Account
 from xrm_control.contracts.document import Document, JsonFile, Record
-
-REHEARSAL_BACKEND: Final = "rehearsal"
-"""The backend of the twin: by this name every record of a rehearsed run says what it is."""
 
 
 class Quantiles(Record):

@@ -25,27 +25,18 @@ def unit_of(name: str) -> str:
     return _split(name)[1]
 
 
-def words_of(name: str) -> str:
-    """A name as words without its unit: ``diameter_error_percent_median`` -> ``diameter error, median``."""
-    return _split(name)[0]
-
-
 def heading_of(name: str) -> str:
     """A name as a heading with its unit: ``diameter_error_percent_median`` -> ``diameter error (%), median``."""
-    for ending, unit in _UNITS:
-        if name.endswith(ending) and name != ending:
-            return f"{name.removesuffix(ending).replace('_', ' ')} ({unit})"
-        before, found, after = name.partition(f"{ending}_")
-        if found and before:
-            return f"{before} ({unit}), {after}".replace("_", " ")
-    return name.replace("_", " ")
+    before, unit, after = _split(name)
+    return f"{before}{f' ({unit})' if unit else ''}{f', {after}' if after else ''}"
 
 
-def _split(name: str) -> tuple[str, str]:
+def _split(name: str) -> tuple[str, str, str]:
+    """In words what stands before the unit, the unit, and in words what stands after it."""
     for ending, unit in _UNITS:
         if name.endswith(ending) and name != ending:
-            return name.removesuffix(ending).replace("_", " "), unit
+            return name.removesuffix(ending).replace("_", " "), unit, ""
         before, found, after = name.partition(f"{ending}_")
         if found and before:
-            return f"{before}, {after}".replace("_", " "), unit
-    return name.replace("_", " "), ""
+            return before.replace("_", " "), unit, after.replace("_", " ")
+    return name.replace("_", " "), "", ""

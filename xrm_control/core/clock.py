@@ -176,7 +176,7 @@ def stopwatch() -> Callable[[], float]:
 
 
 def new_loop(speed: float | str) -> asyncio.SelectorEventLoop:
-    """An event loop for ``"virtual"`` or a speed factor above 0 (1: the wall clock)."""
+    """An event loop for ``"virtual"`` or a speed factor above 0 (1: the wall clock). Raises ValueError for others."""
     if speed == VIRTUAL:
         return _VirtualLoop()
     factor = float(speed)

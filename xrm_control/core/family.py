@@ -47,6 +47,10 @@ class Family:
         """Name -> why it cannot be used, of members that other packages offer."""
         return self._others(base, self._own(base))[1]
 
+    def is_own(self, member: type[Spec]) -> bool:
+        """Whether a member is one of the modules of the family's package."""
+        return member.__module__.startswith(f"{self.package}.")
+
     def _own(self, base: type[Member]) -> dict[str, type[Member]]:
         package = importlib.import_module(self.package)
         found: dict[str, type[Member]] = {}
@@ -89,6 +93,10 @@ class Family:
             return f"is no {base.__module__}.{base.__name__}"
         if inspect.isabstract(item):
             return f"lacks {', '.join(sorted(item.__abstractmethods__))}"
+        try:
+            item.model_rebuild(raise_errors=True)
+        except Exception as error:  # noqa: BLE001  pydantic's own, and what hooks of the member raise
+            return f"has a field whose type is not known: {str(error).splitlines()[0]}"
         if point.name not in self._tags(item):
             return f'needs a field {self.tag}: Literal["{point.name}"], as its entry point is named'
         return item

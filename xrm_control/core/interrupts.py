@@ -59,7 +59,7 @@ def signals_restored() -> Generator[None, None, None]:
 def outside_loop(work: Callable[[], Result]) -> Result:
     """``work()``, in a thread where an event loop runs here already (as in a notebook), so that it may run its own.
 
-    Ctrl-C meanwhile interrupts the work, which then ends in its own way; it is waited for.
+    Ctrl-C meanwhile interrupts the work, which then ends in its own way; it is waited for. Raises what `work` raises.
     """
     try:
         asyncio.get_running_loop()

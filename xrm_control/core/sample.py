@@ -52,7 +52,10 @@ class SampleSpec(Spec):
                 )
 
     def mu_per_um(self, energy_kev: float) -> float:
-        """Linear attenuation of the particles in 1/um from tabulated data (xraydb, Elam tables)."""
+        """Linear attenuation of the particles in 1/um from tabulated data (xraydb, Elam tables).
+
+        Raises RecipeError for what is no chemical formula.
+        """
         try:
             return attenuation_per_cm(self.formula, energy_kev * 1e3, self.density_g_cm3) * 1e-4
         except ValueError as error:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from xrm_control.contracts.results import RESULTS, RunResults
+from xrm_control.contracts.tables import Particle
 from xrm_control.core.clock import pause, stopwatch
 from xrm_control.core.errors import CommandRefusal, DataError, RecipeError, ResourceLocked, XrmError
 from xrm_control.core.exit_code import ExitCode
@@ -99,7 +100,7 @@ def report_of(folder: RunFolder, key: str) -> Path:
 
 def _measured(key: str, results: RunResults, report: str) -> Measurement:
     voided = results.population.voided_fraction
-    diameter = results.population.quantities.get("equivalent_diameter_um")
+    diameter = results.population.of(Particle.equivalent_diameter_um)
     return Measurement(
         key=key,
         settings={} if results.reanalysis is None else dict(results.reanalysis.settings),

@@ -8,6 +8,7 @@ from xrm_control.contracts.plan import PLAN
 from xrm_control.contracts.quality import FOREIGN_QUALITY, ForeignQuality
 from xrm_control.contracts.results import REGION_RESULTS, RegionResults
 from xrm_control.contracts.rois import ROIS, RoiRecord, RoisDocument
+from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.core.errors import XrmError
 from xrm_control.core.frame_id import MOSAIC
@@ -91,7 +92,7 @@ def _region(
     done, planned = (frames.done, frames.planned) if frames is not None else (0, 0)
     results = _results(folder, roi.name) if life is not None and life.state is RoiState.REPORTED else None
     quality = None if results is None else _quality(folder, roi.name)
-    diameter = None if results is None else results.population.quantities.get("equivalent_diameter_um")
+    diameter = None if results is None else results.population.of(Particle.equivalent_diameter_um)
     voided = None if results is None else results.population.voided_fraction
     return RegionView(
         name=roi.name,

@@ -32,7 +32,7 @@ class RunsFolder:
     _known: dict[str, tuple[_Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[_Stamp, bool, RunCard]])
 
     def names(self) -> list[str]:
-        """The newest first."""
+        """The newest first. Raises DataError where the folder cannot be looked at."""
         try:
             entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
         except OSError as error:

@@ -13,8 +13,8 @@ from simulators.mechanics import AxisConfig
 from simulators.optics import PIXEL_UM
 from simulators.storms import STORMS
 from simulators.storms import storm as drawn_storm
-from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND
 from xrm_control.core.model import Spec
+from xrm_control.core.rehearsal import REHEARSAL_BACKEND
 from xrm_control.devices.protocols import AxisDescription, InstrumentDescription
 from xrm_control.devices.scripted_faults import FaultSpec
 from xrm_control.devices.simulated import SimulatedBackend

@@ -210,7 +210,7 @@ class SimulatedSource:
 
 
 def reached(method: Any, *arguments: Any) -> Any:
-    """Call the microscope; a disconnection becomes the product's own error."""
+    """Call the microscope. Raises InstrumentUnreachable for a disconnection, and what the microscope raises besides."""
     try:
         return method(*arguments)
     except Disconnected as error:

@@ -58,7 +58,7 @@ class ScanSource(Protocol):
 
 @dataclass(frozen=True)
 class VolumeJob:
-    """What is to be made of which scan. shape: (views, rows, columns) of it. place: a folder for the parts."""
+    """What is to be made of which scan. shape: (views, rows, columns) of it. folder: for the parts."""
 
     source: ScanSource
     spec: ReconstructionSpec
@@ -142,7 +142,10 @@ async def _made(workers: Workers, job: VolumeJob, rows: Rows) -> int:
 
 
 def prepare_parts(job: VolumeJob) -> None:
-    """What is to be known of the whole; runs on a worker. Parts of another scan or other settings are thrown away."""
+    """What is to be known of the whole; runs on a worker. Parts of another scan or other settings are thrown away.
+
+    Raises StorageError where they cannot be, DataError for a scan that cannot be used.
+    """
     note = job.note()
     if _read_note(job.folder) != note:
         make_folder(job.folder)
@@ -177,7 +180,10 @@ def _part_file(path: Path) -> AbstractContextManager[BinaryIO]:
 
 
 def assemble_volume(job: VolumeJob) -> Volume:
-    """The volume, from its parts (maps of their files) or, where there is one only, made at once; runs on a worker."""
+    """The volume, from its parts (maps of their files) or, where there is one only, made at once; runs on a worker.
+
+    Raises DataError for a part that is missing.
+    """
     if len(job.parts) == 1:
         result = reconstruct_scan(job.source.load(), job.spec)
         return Volume(

@@ -85,6 +85,8 @@ def _of_machine(recipe: Recipe) -> Iterator[Diagnostic]:
     found: list[Diagnostic] = []
     with collected(found):
         find_core(recipe.handoff)
+    with collected(found):
+        recipe.compute.check_machine()
     found += diagnose_command(recipe.handoff, here=recipe.compute.here)
     if recipe.compute.here:
         with collected(found):

@@ -71,6 +71,7 @@ class Recipe(Spec):
         return {name: value for name, value in content.items() if name not in silent}
 
     def sha256(self) -> str:
-        """Hash of the recipe's meaning: every setting resolved, whatever the file looks like."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Hash of the recipe's meaning: every setting resolved, however the file looks, whatever else is installed."""
+        stated = self.model_copy(update={"analysis": self.analysis.as_stated()})
+        text = json.dumps(stated.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

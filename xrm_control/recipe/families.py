@@ -5,6 +5,7 @@ from __future__ import annotations
 from xrm_control.acquisition.order import ORDERS, ProjectionOrder
 from xrm_control.acquisition.references import REFERENCE_SCHEMES, ReferenceScheme
 from xrm_control.analysis.metric import METRICS, Metric
+from xrm_control.analysis.spec import metrics_left_out
 from xrm_control.analysis.threshold import THRESHOLDS, Threshold
 from xrm_control.compute.executor import EXECUTORS, Compute
 from xrm_control.core.family import Family
@@ -43,8 +44,13 @@ def examine_families() -> list[Finding]:
         name = family.group.removeprefix(_PREFIX).replace("_", " ")
         found.append(Finding(name, True, ", ".join(family.members(base)) or "none"))
         found += [_broken(f"{name}: {kind}", reason) for kind, reason in family.broken(base).items()]
+    found += [_asked_for(f"metrics: {kind}", reason) for kind, reason in metrics_left_out().items()]
     found.append(Finding("analysis cores", True, ", ".join(("builtin", *installed_cores()))))
     return found + [_broken(f"analysis cores: {name}", reason) for name, reason in broken_cores().items()]
+
+
+def _asked_for(what: str, reason: str) -> Finding:
+    return Finding(what, True, f"not measured by default: {reason}", "name it in analysis.metrics where it is wanted")
 
 
 def _broken(what: str, reason: str) -> Finding:

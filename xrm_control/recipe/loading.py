@@ -55,7 +55,7 @@ def load_text(
 ) -> tuple[Model, Source]:
     """`load_document` of YAML text; `name` stands for its file in messages, `folder` (none: here) for its place.
 
-    Validators find the folder in their context: ``info.context["folder"]``.
+    Validators find the folder in their context: ``info.context["folder"]``. Raises RecipeError, with all that is wrong.
     """
     try:
         check_size(name, len(text.encode("utf-8")))

@@ -53,7 +53,7 @@ class SchemaView:
         return bool(nodes), next((name for node in nodes if isinstance(name := node.get("default"), str)), None)
 
     def in_files(self, data: Data) -> list[KeyPath]:
-        """Every path below `data` at which a file may be named, also where nothing is given."""
+        """Every path below `data` at which a file may be named; none where neither data nor a default names one."""
         if not _may_name_files(self._model, data):
             return []
         return list(dict.fromkeys(self._in_files([self._schema], data, ())))
@@ -130,19 +130,20 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _may_name_files(kind: Any, data: Data) -> bool:
-    """Whether a type has fields that may stand in files: told without a schema, and for members of a family by the
-    data's tag.
+    """Whether files are named, by the data or by a field's default: told without a schema, and for members of a family
+    by the data's tag.
     """
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         group = data if isinstance(data, dict) else {}
-        return any(
-            any(isinstance(mark, InFile) for mark in field.metadata)
-            or any(_may_name_files(one, group.get(name)) for one in _members(field, group.get(name)))
-            for name, field in kind.model_fields.items()
-        )
+        return any(_names_file(field, group.get(name, field.default)) for name, field in kind.model_fields.items())
     if isinstance(kind, InFile):
-        return True
+        return isinstance(data, str)
     return any(_may_name_files(one, data) for one in get_args(kind))
+
+
+def _names_file(field: FieldInfo, value: Any) -> bool:
+    marked = any(isinstance(mark, InFile) for mark in field.metadata)
+    return (marked and isinstance(value, str)) or any(_may_name_files(one, value) for one in _members(field, value))
 
 
 def _members(field: FieldInfo, data: Data) -> tuple[Any, ...]:

@@ -89,7 +89,10 @@ _LONGEST_KEY = 60
 
 
 def split_key(key: str) -> KeyPath:
-    """``roi.points[0].x_um`` or ``roi.points.0.x_um`` -> its steps; list places become numbers."""
+    """``roi.points[0].x_um`` or ``roi.points.0.x_um`` -> its steps; list places become numbers.
+
+    Raises SourceSyntaxError for what is no key.
+    """
     steps = re.sub(r"\[(\d{1,6})\]", r".\1", key).split(".")
     if not all(re.fullmatch(r"[^\[\]\s]+", step) for step in steps):
         raise SourceSyntaxError(Problem((), None, "is no key; write --set scan.binning=4, list places as numbers"))

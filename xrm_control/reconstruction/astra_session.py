@@ -79,8 +79,8 @@ def reconstruct_slices(
 
     sinograms (rows, n, detector) float32 line integrals; axis_px: column of the rotation axis in them, for
     all views or for each; the middle for FBP on a CPU. Returns (rows, size, size) in 1/pixel.
-    device: auto takes a GPU when there is one, and the CPU when it refuses, with a remark. threads: None takes the CPUs
-    this process may use. enough (rows,): a row is done once its residual's sum of squares is down to this; on a CPU.
+    device: auto takes a GPU when there is one, and the CPU when it refuses, with a warning. threads: None takes those
+    this process may use. tolerance (rows,): a row is done once its residual's sum of squares is down to this; on a CPU.
     gpu: whether there is one; None asks. Raises RecipeError where a GPU is asked for that is not there, DataError where
     it refuses.
     """

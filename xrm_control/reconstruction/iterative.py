@@ -95,7 +95,7 @@ class IterativeReconstructor(Reconstructor):
     def _solve(
         self, gram: Gram, target: NDArray[np.float32], tolerance: NDArray[np.floating], threads: int
     ) -> NDArray[np.float32]:
-        """Solve gram(x) = target, until `energy` is down to `enough`."""
+        """Solve gram(x) = target, until `energy` is down to `tolerance`."""
 
     def _by_astra(
         self,
@@ -158,7 +158,8 @@ def iterate(
     each call: that is a tenth of one slab's rounds, and too large to be kept.
 
     sinograms (rows, n, columns) -> (rows, columns, columns) in 1/pixel. surround: slice widths added on each side for
-    matter outside the field of view, cut off again. enough (rows,): residual's sum of squares at which a row is done.
+    matter outside the field of view, cut off again. tolerance (rows,): the residual's sum of squares at which one is
+    done.
     dense: False takes the matrix, True ASTRA's algorithm, None whichever fits.
     """
     from xrm_control.reconstruction.astra_session import projector_matrix, reconstruct_slices, wants_gpu

@@ -59,7 +59,7 @@ def conjugate_gradients(
 ) -> NDArray[np.float32]:
     """CGLS (Hestenes and Stiefel 1952) on gram(x) = target, from `start` or zero, each slice for itself.
 
-    target (k, size, size); enough (k,): a slice is left as it is once `energy` has come down to this, or its residual
+    target (k, size, size); tolerance (k,): a slice is left as it is once `energy` is down to this, or its residual
     to what the operator's own errors make of it, which further rounds would only follow.
     """
 

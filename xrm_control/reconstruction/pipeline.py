@@ -258,7 +258,10 @@ def side_of(scan: ScanData, prepared: Prepared) -> int:
 def reconstruct_rows(
     scan: ScanData, spec: ReconstructionSpec, prepared: Prepared, rows: tuple[int, int]
 ) -> tuple[NDArray[np.float32], QualitySums]:
-    """A part of the volume, (rows, columns, columns) in 1/um, and what its rows say; worked on in slabs."""
+    """A part of the volume, (rows, columns, columns) in 1/um, and what its rows say; worked on in slabs.
+
+    Raises DataError for settings that do not go with the scan, and for views that cannot be used.
+    """
     scan, preprocess = put_right(scan, spec.preprocess, prepared.shifts_px)
     spec = spec.model_copy(update={"preprocess": preprocess})
     views, count, columns = scan.projections.shape

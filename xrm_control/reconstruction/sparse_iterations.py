@@ -24,7 +24,7 @@ def sirt(
 ) -> NDArray[np.float32]:
     """matrix (rays, pixels), measured (rays, slices) -> (pixels, slices); weighted by sums. Gilbert 1972.
 
-    enough (slices,): a slice is left as it is once its residual's sum of squares is down to this.
+    tolerance (slices,): a slice is left as it is once its residual's sum of squares is down to this.
     """
     back = matrix.T.tocsr()
     ray_share = _inverse(np.asarray(matrix.sum(axis=1)))

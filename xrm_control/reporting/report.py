@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND
+from xrm_control.core.rehearsal import REHEARSAL_BACKEND
 from xrm_control.reporting.formatting import utc_text
 from xrm_control.reporting.pages import page
 from xrm_control.reporting.run_data import Beside, RunData, read_run

@@ -30,12 +30,29 @@ UNBIASED_CONVENTION = (
 )
 HEADINGS = ("Quantity", "Unit", "Paper (NMC622)", "This run, paper's convention", "This run, unbiased")
 
+
+@dataclass(frozen=True)
+class _Cell:
+    """A quantity of particles, and of voids."""
+
+    label: str
+    unit: str
+    mean: Callable[[Table1Cells], float | None]
+    ends: Callable[[Table1Intervals], Interval | None]
+
+    def mean_of(self, part: Callable[[Table1Convention], Table1Cells]) -> Value:
+        return lambda convention: self.mean(part(convention))
+
+    def ends_of(self, part: Callable[[Table1Convention], Table1Intervals | None]) -> Ends:
+        return lambda convention: None if (found := part(convention)) is None else self.ends(found)
+
+
 _CELLS = (
-    ("volume V", "µm³", "volume_um3"),
-    ("surface area SA", "µm²", "surface_area_um2"),
-    ("sphericity ψ", MISSING, "sphericity"),
-    ("SA:V", "µm⁻¹", "surface_to_volume_per_um"),
-    ("equivalent diameter dₑ", "µm", "equivalent_diameter_um"),
+    _Cell("volume V", "µm³", lambda c: c.volume_um3, lambda c: c.volume_um3),
+    _Cell("surface area SA", "µm²", lambda c: c.surface_area_um2, lambda c: c.surface_area_um2),
+    _Cell("sphericity ψ", MISSING, lambda c: c.sphericity, lambda c: c.sphericity),
+    _Cell("SA:V", "µm⁻¹", lambda c: c.surface_to_volume_per_um, lambda c: c.surface_to_volume_per_um),
+    _Cell("equivalent diameter dₑ", "µm", lambda c: c.equivalent_diameter_um, lambda c: c.equivalent_diameter_um),
 )
 
 
@@ -86,26 +103,26 @@ def table1_rows(table: Table1 | None) -> tuple[Table1Row, ...]:
             return Table1Row(name, unit, value(stated), None, None, over)
         return Table1Row(name, unit, value(stated), value(own), value(unbiased), over, ends(own), ends(unbiased))
 
-    def of(part: Callable[[Table1Convention], Table1Cells], name: str) -> Value:
-        return lambda convention: getattr(part(convention), name)
-
-    def ends_of(part: Callable[[Table1Convention], Table1Intervals | None], name: str) -> Ends:
-        return lambda convention: getattr(part(convention), name, None)
-
     return (
         *(
             row(
-                f"particle {label}",
-                unit,
+                f"particle {cell.label}",
+                cell.unit,
                 n_particles,
-                of(lambda c: c.particle, name),
-                ends_of(lambda c: c.particle_intervals, name),
+                cell.mean_of(lambda c: c.particle),
+                cell.ends_of(lambda c: c.particle_intervals),
             )
-            for label, unit, name in _CELLS
+            for cell in _CELLS
         ),
         *(
-            row(f"void {label}", unit, n_voids, of(lambda c: c.void, name), ends_of(lambda c: c.void_intervals, name))
-            for label, unit, name in _CELLS
+            row(
+                f"void {cell.label}",
+                cell.unit,
+                n_voids,
+                cell.mean_of(lambda c: c.void),
+                cell.ends_of(lambda c: c.void_intervals),
+            )
+            for cell in _CELLS
         ),
         row("dead volume", "%", n_particles, lambda c: c.dead_volume_percent, lambda c: c.dead_volume_percent_interval),
         row(

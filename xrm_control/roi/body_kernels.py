@@ -8,7 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-_RING_PX = 3.0
+RING_PX = 3.0
 """How far beyond its rim the ground of a body is looked at."""
 
 _OTHERS = 6.0
@@ -45,7 +45,7 @@ _ROOT, _SLOPE = _blurred_root()
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _inverse(p):  # type: ignore[no-untyped-def]
+def inverse_of(p):  # type: ignore[no-untyped-def]
     """The matrix that turns a distance from the middle into units of the rim: three numbers, symmetric."""
     m = math.sqrt(p[3] * p[3] + p[4] * p[4])
     ratio = math.sinh(m) / m if m > 1e-9 else 1.0
@@ -74,7 +74,7 @@ def _root(power, q2, soft):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _softness(radius, blur):  # type: ignore[no-untyped-def]
+def softness_of(radius, blur):  # type: ignore[no-untyped-def]
     """Standard deviation of 1 - q^2 on a rim that is blurred by so many pixels."""
     return 2.0 * blur / radius
 
@@ -83,7 +83,7 @@ def _softness(radius, blur):  # type: ignore[no-untyped-def]
 def _chord(xx, xy, yy, radius, factor, hollow, blur, dx, dy):  # type: ignore[no-untyped-def]
     u, v = xx * dx + xy * dy, xy * dx + yy * dy
     q2 = u * u + v * v
-    soft = _softness(radius, blur)
+    soft = softness_of(radius, blur)
     chord = _root(1.0 - q2, q2, soft)[0]
     if hollow > 0.0:
         chord -= _root(hollow * hollow - q2, q2, soft)[0]
@@ -91,7 +91,8 @@ def _chord(xx, xy, yy, radius, factor, hollow, blur, dx, dy):  # type: ignore[no
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _box(p, reach_px, rows, columns):  # type: ignore[no-untyped-def]
+def box_of(p, reach_px, rows, columns):  # type: ignore[no-untyped-def]
+    """Pixels of an image of this shape that a body reaches, and so many beyond: first row, end, first column, end."""
     m = math.sqrt(p[3] * p[3] + p[4] * p[4])
     reach = math.exp(p[2] + m) + reach_px
     c0, c1 = max(0, math.ceil(p[0] - reach)), min(columns, math.floor(p[0] + reach) + 1)
@@ -100,7 +101,7 @@ def _box(p, reach_px, rows, columns):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _rim(p, ring_px):  # type: ignore[no-untyped-def]
+def rim_of(p, ring_px):  # type: ignore[no-untyped-def]
     """Square of q at this many pixels beyond the rim."""
     return (1.0 + ring_px / math.exp(p[2])) ** 2
 
@@ -109,9 +110,9 @@ def _rim(p, ring_px):  # type: ignore[no-untyped-def]
 def add(image, p, sign, blur):  # type: ignore[no-untyped-def]
     """Add a body's shadow to the image."""
     rows, columns = image.shape
-    r0, r1, c0, c1 = _box(p, 2.0 + blur, rows, columns)
-    xx, xy, yy = _inverse(p)
-    radius, most = math.exp(p[2]), _rim(p, 1.0 + 2.0 * blur)
+    r0, r1, c0, c1 = box_of(p, 2.0 + blur, rows, columns)
+    xx, xy, yy = inverse_of(p)
+    radius, most = math.exp(p[2]), rim_of(p, 1.0 + 2.0 * blur)
     for r in range(r0, r1):
         for c in range(c0, c1):
             dx, dy = c - p[0], r - p[1]
@@ -124,8 +125,8 @@ def add(image, p, sign, blur):  # type: ignore[no-untyped-def]
 def add_one(image, p):  # type: ignore[no-untyped-def]
     """Add 1 within a body's rim."""
     rows, columns = image.shape
-    r0, r1, c0, c1 = _box(p, 1.0, rows, columns)
-    xx, xy, yy = _inverse(p)
+    r0, r1, c0, c1 = box_of(p, 1.0, rows, columns)
+    xx, xy, yy = inverse_of(p)
     for r in range(r0, r1):
         for c in range(c0, c1):
             dx, dy = c - p[0], r - p[1]
@@ -138,8 +139,8 @@ def add_one(image, p):  # type: ignore[no-untyped-def]
 def mean_within(image, p):  # type: ignore[no-untyped-def]
     """Mean of the image within a body's rim; 0 where that holds no pixel."""
     rows, columns = image.shape
-    r0, r1, c0, c1 = _box(p, 1.0, rows, columns)
-    xx, xy, yy = _inverse(p)
+    r0, r1, c0, c1 = box_of(p, 1.0, rows, columns)
+    xx, xy, yy = inverse_of(p)
     total, pixels = 0.0, 0
     for r in range(r0, r1):
         for c in range(c0, c1):
@@ -152,7 +153,7 @@ def mean_within(image, p):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _solve(normal, right, step):  # type: ignore[no-untyped-def]
+def solve_into(normal, right, step):  # type: ignore[no-untyped-def]
     """Cholesky's way to normal @ step = right; `normal` (its lower half is used) and `right` are overwritten."""
     n = len(right)
     for k in range(n):
@@ -202,12 +203,12 @@ def _equations(residual, weight, at, p, level, crowd, blur, normal, right):  # t
     each pixel within the rim.
     """
     rows, columns = residual.shape
-    r0, r1, c0, c1 = _box(at, _RING_PX, rows, columns)
-    ox, oxy, oy = _inverse(at)
-    span = _rim(at, _RING_PX)
-    xx, xy, yy = _inverse(p)
+    r0, r1, c0, c1 = box_of(at, RING_PX, rows, columns)
+    ox, oxy, oy = inverse_of(at)
+    span = rim_of(at, RING_PX)
+    xx, xy, yy = inverse_of(p)
     radius, factor, hollow = math.exp(p[2]), p[5], p[6]
-    scale, soft = 2.0 * radius * factor, _softness(radius, blur)
+    scale, soft = 2.0 * radius * factor, softness_of(radius, blur)
     cost, inside, pixels = 0.0, 0.0, 0
     row = np.zeros(8)
     row[7] = 1.0
@@ -285,7 +286,7 @@ def fit_one(residual, weight, p, mean, precision, rounds, ground, blur):  # type
         right[:] = kept_right
         for k in range(8):
             normal[k, k] += damping * kept_normal[k, k] + 1e-9
-        _solve(normal, right, step)
+        solve_into(normal, right, step)
         for k in range(7):
             move = min(max(step[k], -_STEP[k]), _STEP[k])
             trial[k] = min(max(best[k] + move, _LEAST[k]), _MOST[k])
@@ -298,9 +299,9 @@ def fit_one(residual, weight, p, mean, precision, rounds, ground, blur):  # type
 def ground_of(residual, weight, p):  # type: ignore[no-untyped-def]
     """Root mean square of what the residual, averaged over eighths of the ring, shows around a body."""
     rows, columns = residual.shape
-    r0, r1, c0, c1 = _box(p, _RING_PX, rows, columns)
-    xx, xy, yy = _inverse(p)
-    inner, outer = _rim(p, 1.0), _rim(p, _RING_PX)
+    r0, r1, c0, c1 = box_of(p, RING_PX, rows, columns)
+    xx, xy, yy = inverse_of(p)
+    inner, outer = rim_of(p, 1.0), rim_of(p, RING_PX)
     total, count = np.zeros(8), np.zeros(8)
     for r in range(r0, r1):
         for c in range(c0, c1):
@@ -324,9 +325,9 @@ def ground_of(residual, weight, p):  # type: ignore[no-untyped-def]
 def stands_free(residual, weight, p):  # type: ignore[no-untyped-def]
     """Share of the ring about a body, subtracted or not, in which little is left to explain."""
     rows, columns = residual.shape
-    r0, r1, c0, c1 = _box(p, _RING_PX, rows, columns)
-    xx, xy, yy = _inverse(p)
-    inner, outer = _rim(p, 1.0), _rim(p, 2.5)
+    r0, r1, c0, c1 = box_of(p, RING_PX, rows, columns)
+    xx, xy, yy = inverse_of(p)
+    inner, outer = rim_of(p, 1.0), rim_of(p, 2.5)
     little = 0.15 * 2.0 * math.exp(p[2]) * p[5]
     free, every = 0, 0
     for r in range(r0, r1):
@@ -346,9 +347,9 @@ def stands_free(residual, weight, p):  # type: ignore[no-untyped-def]
 def worth(residual, weight, p, blur):  # type: ignore[no-untyped-def]
     """Weighted squares beneath a body as the residual stands, less those with it subtracted; and its own squares."""
     rows, columns = residual.shape
-    r0, r1, c0, c1 = _box(p, 2.0 + blur, rows, columns)
-    xx, xy, yy = _inverse(p)
-    radius, most = math.exp(p[2]), _rim(p, 1.0)
+    r0, r1, c0, c1 = box_of(p, 2.0 + blur, rows, columns)
+    xx, xy, yy = inverse_of(p)
+    radius, most = math.exp(p[2]), rim_of(p, 1.0)
     fall, own = 0.0, 0.0
     for r in range(r0, r1):
         for c in range(c0, c1):

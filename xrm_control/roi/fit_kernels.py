@@ -7,7 +7,7 @@ import math
 import numba
 import numpy as np
 
-from xrm_control.roi.body_kernels import _RING_PX, _box, _inverse, _rim, _softness, tangent
+from xrm_control.roi.body_kernels import RING_PX, box_of, inverse_of, rim_of, softness_of, tangent
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -16,10 +16,10 @@ def information(residual, weight, p, blur, normal, shift):  # type: ignore[no-un
     to `shift` (7,). residual: what all bodies leave over. Returns chi-squared for each pixel within the rim.
     """
     rows, columns = residual.shape
-    r0, r1, c0, c1 = _box(p, _RING_PX, rows, columns)
-    xx, xy, yy = _inverse(p)
+    r0, r1, c0, c1 = box_of(p, RING_PX, rows, columns)
+    xx, xy, yy = inverse_of(p)
     radius, factor, hollow = math.exp(p[2]), p[5], p[6]
-    scale, soft, span = 2.0 * radius * factor, _softness(radius, blur), _rim(p, _RING_PX)
+    scale, soft, span = 2.0 * radius * factor, softness_of(radius, blur), rim_of(p, RING_PX)
     inside, pixels = 0.0, 0
     row = np.zeros(7)
     for r in range(r0, r1):

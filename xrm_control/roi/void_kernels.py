@@ -7,7 +7,7 @@ import math
 import numba
 import numpy as np
 
-from xrm_control.roi.body_kernels import _box, _inverse, _solve
+from xrm_control.roi.body_kernels import box_of, inverse_of, solve_into
 
 _NUISANCES = 6
 """Height, place (2), size, two of elongation: what a fit of the solid body may have got wrong."""
@@ -30,8 +30,8 @@ def _patch(residual, variance, above, p, texture, rough):  # type: ignore[no-unt
     over of it as a solid one, slopes by each nuisance; (rows, columns) each.
     """
     rows, columns = residual.shape
-    r0, r1, c0, c1 = _box(p, 1.0, rows, columns)
-    xx, xy, yy = _inverse(p)
+    r0, r1, c0, c1 = box_of(p, 1.0, rows, columns)
+    xx, xy, yy = inverse_of(p)
     radius, scale = math.exp(p[2]), 2.0 * math.exp(p[2]) * p[5]
     shape = (r1 - r0, c1 - c0)
     q, weight, left = np.ones(shape), np.zeros(shape), np.zeros(shape)
@@ -75,7 +75,7 @@ def _settled(weight, left, slopes):  # type: ignore[no-untyped-def]
     normal[0, 0] += _HEIGHT_SPREAD**-2
     for k in range(1, _NUISANCES):
         normal[k, k] += _OTHER_PRECISION
-    _solve(normal.copy(), right, step)
+    solve_into(normal.copy(), right, step)
     other = left.copy()
     for i in range(weight.shape[0]):
         for j in range(weight.shape[1]):
@@ -142,7 +142,7 @@ def score(residual, variance, above, p, radii, texture, rough, soft, least_seen)
                         power += weight[r, c] * chord * chord
                         for k in range(_NUISANCES):
                             cross[k] += weight[r, c] * chord * slopes[r, c, k]
-                _solve(normal.copy(), cross.copy(), step)
+                solve_into(normal.copy(), cross.copy(), step)
                 for k in range(_NUISANCES):
                     power -= cross[k] * step[k]
                 if power > 1e-6:

@@ -43,7 +43,7 @@ class JournalAudit(JournalReader):
     def untouched(cls, path: Path, *, alive: bool) -> Generator[JournalAudit, None, None]:
         """Open `path`. Of a run that died the journal is read in a copy: SQLite would put its pieces together in place.
 
-        alive: somebody carries the run out, and has the journal open.
+        alive: somebody carries the run out, and has the journal open. Raises DataError for what is no journal.
         """
         sides = [side for suffix in _SIDES if (side := path.with_name(path.name + suffix)).is_file()]
         with contextlib.ExitStack() as stack:
@@ -73,7 +73,7 @@ class JournalAudit(JournalReader):
         return tuple(name for name in expected_rules(chained=self.chained) if name not in known)
 
     def flaws(self) -> Iterator[Flaw]:
-        """Every row that does not fit the chain."""
+        """Every row that does not fit the chain. Raises DataError where the journal cannot be read."""
         try:
             # Rows as tuples: a second connection's worth of settings is not needed for that.
             self._connection.row_factory = None

@@ -43,7 +43,10 @@ def sha256_file(path: Path) -> str:
 
 
 def free_bytes(path: Path) -> int:
-    """Bytes that an ordinary user may still write on the file system of `path` (or of its nearest existing parent)."""
+    """Bytes that an ordinary user may still write on the file system of `path` (or of its nearest existing parent).
+
+    Raises StorageError where the system does not tell.
+    """
     place = Path(path).absolute()
     while not place.exists() and place != place.parent:
         place = place.parent
@@ -73,7 +76,10 @@ def part_path(path: Path) -> Path:
 
 
 def make_folder(path: Path) -> Path:
-    """Create `path` and its missing parents, each durable in the folder that holds it; returns `path`."""
+    """Create `path` and its missing parents, each durable in the folder that holds it; returns `path`.
+
+    Raises StorageError where a file is in the way, and where the disk refuses.
+    """
     missing = []
     place = path
     while not place.exists():
@@ -151,7 +157,10 @@ def durable_file(
 
 
 def publish_file(part: Path, final: Path, *, replace: bool = False, synced: bool = False) -> Path:
-    """fsync `part` (unless `synced`), rename it to `final` in the same folder, fsync the folder; returns `final`."""
+    """fsync `part` (unless `synced`), rename it to `final` in the same folder, fsync the folder; returns `final`.
+
+    Raises StorageError for a `final` that exists (unless `replace`), and where the disk refuses.
+    """
     if not synced:
         fsync_path(part)
     try:
@@ -168,7 +177,10 @@ def publish_file(part: Path, final: Path, *, replace: bool = False, synced: bool
 
 
 def publish_folder(part: Path, final: Path) -> Path:
-    """fsync every file and folder under `part`, then rename it to `final` (which must not exist); returns `final`."""
+    """fsync every file and folder under `part`, then rename it to `final` (which must not exist); returns `final`.
+
+    Raises StorageError where it exists, for a `part` that is no folder, and where the disk refuses.
+    """
     if not part.is_dir():
         raise StorageError("is no folder and cannot be published", where=str(part))
     for folder, _, names in os.walk(part, topdown=False):

@@ -107,7 +107,10 @@ class FrameStore:
         return read_frame(self._folder, frame)
 
     def load_stack(self, frame_ids: Sequence[FrameId]) -> NDArray[Any]:
-        """The kept images of `frame_ids` as one array (frames, rows, columns); all must have one shape and type."""
+        """The kept images of `frame_ids` as one array (frames, rows, columns).
+
+        Raises DataError for none, and for frames of different shapes or types; and as `read_frame`.
+        """
         if not frame_ids:
             raise DataError("a stack of no frames was asked for", where=str(self._folder.path))
         first = self.load(frame_ids[0])
@@ -131,6 +134,8 @@ def encode_frame(frame_id: FrameId, attempt: int, image: NDArray[Any], exposure:
 
     The description is JSON (frame id, attempt, measured pose, times, camera id), enough to rebuild the commit, and the
     CRC-32 of that and of the pixels (little-endian): what was damaged before its commit does not pass for whole.
+
+    Raises DataError for what is no image.
     """
     if image.ndim != 2 or image.size == 0 or image.dtype.name not in _DTYPES:
         raise DataError(
@@ -161,6 +166,8 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
     """The image of a committed frame, after its size, hash, shape and type were held against the journal.
 
     A torn TIFF may decode as an empty array without an error; therefore the bytes are trusted only by their hash.
+
+    Raises DataError for a frame that is gone or is not what was committed, StorageError where it cannot be read.
     """
     path = folder.path / frame.path
     try:

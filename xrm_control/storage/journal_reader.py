@@ -56,7 +56,7 @@ class JournalQueries(AccountQueries, LatestQueries):
         self._lock = threading.RLock()
 
     def run(self) -> RunRecord:
-        """The run that this journal belongs to."""
+        """The run that this journal belongs to. Raises DataError where it names none."""
         rows = self._rows("SELECT * FROM run")
         if not rows:
             raise DataError("the journal names no run", where=str(self.path))

@@ -224,7 +224,10 @@ class QueueFolder:
         return settings
 
     def begin_settings_anew(self) -> Path | None:
-        """Where they cannot be read: put the file aside, and begin new ones; returns where it is now."""
+        """Where they cannot be read: put the file aside, and begin new ones; returns where it is now.
+
+        Raises StorageError where it cannot be.
+        """
         with self.editing():
             try:
                 self.settings()
@@ -280,6 +283,8 @@ class QueueFolder:
     def add(self, recipe: str, made: Callable[[int, Contents, str], Item]) -> Item:
         """One more item, whole or not at all: `recipe` is frozen with it; `made` makes the item from its number, what
         is there, and the SHA-256 of the frozen file.
+
+        Raises StorageError where the disk refuses, and what `made` raises.
         """
         make_folder(self.items)
         with self.editing():
@@ -331,7 +336,7 @@ class QueueFolder:
 
 
 def leave(descriptor: int) -> None:
-    """Let go of what `ItemFolder.take` gave, as far as this process has it."""
+    """Let go of what `ItemFolder.take` gave, as far as this process has it. Raises StorageError."""
     try:
         os.close(descriptor)
     except OSError as error:

@@ -8,9 +8,9 @@ from typing import Any
 
 from xrm_control.contracts.lot import LotVerdict
 from xrm_control.contracts.outcomes import FrameOutcomes
-from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
+from xrm_control.core.rehearsal import REHEARSAL_BACKEND
 from xrm_control.core.states import ENDS, FrameKind, Level, RoiState, RunState
 
 

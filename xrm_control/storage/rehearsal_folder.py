@@ -68,7 +68,10 @@ class RehearsalFolder:
             yield Path(place)
 
     def keep(self, run: Path) -> str:
-        """Take a night's run over from where it was played; returns its place in this folder."""
+        """Take a night's run over from where it was played; returns its place in this folder.
+
+        Raises StorageError where it cannot be kept.
+        """
         make_folder(self.runs)
         target = self.runs / run.name
         try:

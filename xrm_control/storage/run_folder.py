@@ -32,10 +32,31 @@ _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
-class RoiFolder:
-    """Where the files of one ROI are."""
+class MeasuredFolder:
+    """Where what was measured is: of one ROI, or of all of a run."""
 
     path: Path
+
+    @property
+    def particles(self) -> Path:
+        return self.path / "particles.csv"
+
+    @property
+    def voids(self) -> Path:
+        return self.path / "voids.csv"
+
+    @property
+    def columns(self) -> Path:
+        return self.path / "columns.json"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+
+@dataclass(frozen=True)
+class RoiFolder(MeasuredFolder):
+    """Where the files of one ROI are."""
 
     @property
     def handoff(self) -> Path:
@@ -54,22 +75,6 @@ class RoiFolder:
         return self.path / "labels.ome.tif"
 
     @property
-    def particles(self) -> Path:
-        return self.path / "particles.csv"
-
-    @property
-    def voids(self) -> Path:
-        return self.path / "voids.csv"
-
-    @property
-    def columns(self) -> Path:
-        return self.path / "columns.json"
-
-    @property
-    def results(self) -> Path:
-        return self.path / "results.json"
-
-    @property
     def quality(self) -> Path:
         return self.path / "quality.json"
 
@@ -79,10 +84,8 @@ class RoiFolder:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(MeasuredFolder):
     """The folder of one run. `path` is absolute; file names are fixed, only their folder moves."""
-
-    path: Path
 
     @classmethod
     def create(cls, root: Path, recipe_name: str, started: datetime, token: str) -> RunFolder:
@@ -176,22 +179,6 @@ class RunFolder:
         return self.path / "mosaic_particles.csv"
 
     @property
-    def results(self) -> Path:
-        return self.path / "results.json"
-
-    @property
-    def particles(self) -> Path:
-        return self.path / "particles.csv"
-
-    @property
-    def voids(self) -> Path:
-        return self.path / "voids.csv"
-
-    @property
-    def columns(self) -> Path:
-        return self.path / "columns.json"
-
-    @property
     def report(self) -> Path:
         return self.path / "report.html"
 
@@ -217,14 +204,10 @@ class RunFolder:
         return RunFolder(self.reanalyses / key)
 
     def roi(self, name: str) -> RoiFolder:
-        """The files of one ROI (``roi-01``)."""
+        """The files of one ROI (``roi-01``). Raises DataError for what is no such name."""
         if not _ROI.fullmatch(name) or name in _TAKEN:
             raise DataError("is no name of a ROI (letters, digits, - and _)", where=str(self.path), value=name)
         return RoiFolder(self.path / name)
-
-    def roi_names(self) -> list[str]:
-        """ROIs that have been handed to analysis, in order."""
-        return sorted(entry.parent.name for entry in self.path.glob("*/handoff.json"))
 
     def frame_path(self, frame_id: FrameId, attempt: int = 1) -> Path:
         """The file of one attempt: ``frames/roi-01/proj_0007.tif``, from the second on ``proj_0007.a2.tif``."""
@@ -269,7 +252,10 @@ class RunFolder:
         return self.write_text(path, to_json(data, indent=2) + "\n", replace=replace)
 
     def append_log(self, record: Mapping[str, Any]) -> None:
-        """Add one line to log.jsonl. The log is for people; it is not flushed to the disk like the journal."""
+        """Add one line to log.jsonl. The log is for people; it is not flushed to the disk like the journal.
+
+        Raises StorageError where it cannot be written.
+        """
         line = (to_json(dict(record)) + "\n").encode("utf-8")
         try:
             descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)

@@ -187,7 +187,7 @@ def test_an_owner_who_is_alive_is_respected_and_one_who_is_dead_is_not(ioc: IocP
 
     assert "@" in EpicsBench(ioc).run(session)
     assert epics.caget(f"{ioc.prefix}Owner", use_monitor=False) == ""
-    # Nobody strokes for this one.
+    # Nobody kicks for this one.
     assert epics.caput(f"{ioc.prefix}Owner", "ghost@nowhere:7", wait=True) == 1
     assert connect(ioc) is None
 

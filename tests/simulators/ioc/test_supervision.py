@@ -74,21 +74,21 @@ class Bench:
 
 # What is written, after how many seconds, and armed, tripped, owner, times made safe afterwards.
 STORIES = [
-    ("strokes keep it quiet", [(0, 1), (2.9, 2), (2.9, 3), (2.9, 4)], ("Yes", "No", "Ada", 0)),
-    ("a stroke too late finds it tripped, and arms it again", [(0, 1), (3.1, 2)], ("Yes", "No", "", 1)),
+    ("kicks keep it quiet", [(0, 1), (2.9, 2), (2.9, 3), (2.9, 4)], ("Yes", "No", "Ada", 0)),
+    ("a kick too late finds it tripped, and arms it again", [(0, 1), (3.1, 2)], ("Yes", "No", "", 1)),
     ("zero disarms", [(0, 1), (1, 0), (9, 0)], ("No", "No", "Ada", 0)),
-    ("without a stroke nothing is armed", [(9, 0)], ("No", "No", "Ada", 0)),
-    ("a number that does not rise is no stroke", [(0, 5), (2, 5), (2, 5)], ("Yes", "No", "", 1)),
+    ("without a kick nothing is armed", [(9, 0)], ("No", "No", "Ada", 0)),
+    ("a number that does not rise is no kick", [(0, 5), (2, 5), (2, 5)], ("Yes", "No", "", 1)),
     ("a new client may count from one", [(0, 500), (1, 0), (1, 1), (2.9, 2)], ("Yes", "No", "Ada", 0)),
     ("a client that counts anew without disarming", [(0, 500), (1, 1), (1, 2), (2.9, 3)], ("Yes", "No", "Ada", 0)),
 ]
 
 
-@pytest.mark.parametrize(("story", "strokes", "end"), STORIES, ids=[story for story, *_ in STORIES])
-def test_what_the_watchdog_does(story: str, strokes: list[tuple[float, int]], end: tuple[str, str, str, int]) -> None:
+@pytest.mark.parametrize(("story", "kicks", "end"), STORIES, ids=[story for story, *_ in STORIES])
+def test_what_the_watchdog_does(story: str, kicks: list[tuple[float, int]], end: tuple[str, str, str, int]) -> None:
     bench = Bench()
     bench.put("Owner", "Ada")
-    for wait_s, number in strokes:
+    for wait_s, number in kicks:
         bench.clock.now += wait_s
         bench.put("Watchdog:Stroke", number)
     assert (*bench.state, bench.secured) == end
@@ -97,7 +97,7 @@ def test_what_the_watchdog_does(story: str, strokes: list[tuple[float, int]], en
 def test_who_may_become_owner() -> None:
     bench = Bench()
     assert bench.put("Owner", "Ada") == "Ada"
-    assert bench.put("Owner", "Bob") == "Bob"  # nobody strokes: Ada is not there
+    assert bench.put("Owner", "Bob") == "Bob"  # nobody kicks: Ada is not there
     bench.put("Watchdog:Stroke", 1)
     with pytest.raises(Refused, match="Bob is in control"):
         bench.put("Owner", "Ada")
@@ -109,7 +109,7 @@ def test_who_may_become_owner() -> None:
     assert bench.state == ("No", "Yes", "Bob")
 
 
-def test_a_negative_stroke_is_refused() -> None:
+def test_a_negative_kick_is_refused() -> None:
     with pytest.raises(Refused, match="-1"):
         Bench().put("Watchdog:Stroke", -1)
 
@@ -160,7 +160,7 @@ def test_a_stuck_shutter_is_closed_as_soon_as_it_can_be(client: Client) -> None:
     client.until(lambda: client.get("Shutter:Fast_RBV") == "Closed")
 
 
-def test_strokes_keep_the_shutter_open(client: Client) -> None:
+def test_kicks_keep_the_shutter_open(client: Client) -> None:
     client.put("Shutter:Fast", 1)
     beat = client.get("IOC:Beat_RBV")
     for number in itertools.count(1):

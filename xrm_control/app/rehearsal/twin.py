@@ -10,8 +10,9 @@ import yaml
 
 from xrm_control.acquisition.conditions import DISK_FREE
 from xrm_control.compute.inline import Inline
-from xrm_control.contracts.rehearsal import REHEARSAL_BACKEND, Start
+from xrm_control.contracts.rehearsal import Start
 from xrm_control.core.errors import InstrumentUnreachable, RecipeError
+from xrm_control.core.rehearsal import REHEARSAL_BACKEND
 from xrm_control.devices.protocols import CameraDescription, InstrumentDescription
 from xrm_control.devices.rehearsed import RehearsalBackend, TwinCamera, twin_axis
 from xrm_control.devices.scripted_faults import FaultSpec

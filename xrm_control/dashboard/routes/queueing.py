@@ -31,7 +31,7 @@ async def view(here: Here) -> QueueView:
 
 @router.get("/api/queue/morning.html", response_class=FileResponse)
 async def morning(here: Here) -> FileResponse:
-    """Its page for the morning."""
+    """Its page for the morning. Raises DataError where there is none yet."""
     path = morning_of(_queue(here))
     if not path.is_file():
         raise DataError("there is no such page yet", where=str(path), remedy="`xrm queue report` writes it")

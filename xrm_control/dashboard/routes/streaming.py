@@ -26,7 +26,8 @@ async def stream(
     last_event_id: Annotated[str, Header(max_length=20)] = "",
 ) -> EventSourceResponse:
     """`line`: each line of the log with a number above `after`, or above Last-Event-ID; `run`, `mosaic`, `regions`: as
-    they stand, each when it has changed; `trouble`: why the run cannot be looked at.
+    they stand, each when it has changed; `trouble`: why the run cannot be looked at. Raises HTTPException (429) for
+    one viewer too many.
     """
     since = min(int(last_event_id), 2**53) if last_event_id.isascii() and last_event_id.isdecimal() else after
     if sum(watch.viewers for watch in here.watches.values()) >= MOST_VIEWERS:

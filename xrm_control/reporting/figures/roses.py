@@ -37,7 +37,7 @@ ROUND = np.linspace(0, 2 * np.pi, 73)
 def rose_figure(sample: Sample, plane: str, most_um: float) -> Picture:
     """Radii of the sample's particles by azimuth in one plane, with error bars and circles of the mean radius.
 
-    most_um: the radius that just fits the plot.
+    most_um: the radius that just fits the plot. Raises TypeError where matplotlib has no polar axes.
     """
     figure = new_figure(WIDTH_PX, WIDTH_PX, Margins(36, 36, 26, 46))
     axes = figure.add_subplot(projection="polar")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from xrm_control.contracts.column import Column
 from xrm_control.contracts.document import Interval
 from xrm_control.contracts.population import Distribution, Population, VolumeWeighted
 from xrm_control.contracts.table1 import Table1Convention
@@ -146,7 +147,7 @@ def _doubted(run: RunData) -> Iterator[str]:
 
 
 def _by_number(population: Population) -> Iterator[_Stated]:
-    spread = _of(population, Particle.equivalent_diameter_um.name)
+    spread = _of(population, Particle.equivalent_diameter_um)
     for name, value, ends in (
         ("D10", spread.d10, spread.d10_interval),
         ("D50", spread.d50, spread.median_interval),
@@ -180,12 +181,12 @@ def _voids(population: Population, table1: Table1Convention, limit_um: float | N
 
 
 def _shape(population: Population) -> Iterator[_Stated]:
-    sphericity = _of(population, Particle.sphericity.name)
+    sphericity = _of(population, Particle.sphericity)
     yield _Stated("sphericity, mean", sphericity.mean, sphericity.mean_interval, digits=4)
     for plane, column in Particle.roughness_um.items():
-        spread = _of(population, column.name)
+        spread = _of(population, column)
         yield _Stated(f"roughness in {plane}, mean", spread.mean, spread.mean_interval, "µm")
 
 
-def _of(population: Population, name: str) -> Distribution:
-    return population.quantities.get(name, Distribution(n=0))
+def _of(population: Population, column: Column) -> Distribution:
+    return population.of(column) or Distribution(n=0)

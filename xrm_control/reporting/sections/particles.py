@@ -60,7 +60,7 @@ class _Card:
     def cells(self) -> tuple[str, ...]:
         """Its row, but for the picture."""
         stated = (self._stated(column) for column in self._shown)
-        return (self._region.name, str(self.number), self._voids(), *stated, "; ".join(self._remarks()))
+        return (self._region.name, str(self.number), self._voids(), *stated, "; ".join(self._notes()))
 
     def picture(self, window: Window) -> Picture | None:
         """Its three cuts; None without a volume, or where its place is not known."""
@@ -89,7 +89,7 @@ class _Card:
             return MISSING
         return f"{count:.0f}" if not count or not np.isfinite(dead) else f"{count:.0f}, {figure(dead, 2)} %"
 
-    def _remarks(self) -> Iterator[str]:
+    def _notes(self) -> Iterator[str]:
         """Why its numbers may be less than they seem."""
         touching = self._number(Particle.rays_in_contact)
         if touching > 0:

@@ -75,7 +75,7 @@ def headlines(run: RunData) -> tuple[Headline, ...]:
         how_many = f"between {between[0]} and {between[1]}; "
     found = (
         Headline(text(seen), "particles in the mosaic", f"{how_many}paper: over 1000"),
-        Headline(text(regions), "regions", "paper: 4 (NMC811), 1 (NMC622)"),
+        Headline(text(regions), "region" if regions == 1 else "regions", "paper: 4 (NMC811), 1 (NMC622)"),
         Headline(text(complete), "whole particles measured", f"of {text(particles)} with the cut ones"),
         Headline(text(voids), "voids", ""),
         Headline(duration(mosaic_s), "mosaic", "paper: under 1 min"),
