@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from xrm_control.app.queue.facts import look
 from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.queue import Budget
 from xrm_control.core.clock import utc_now
-from xrm_control.core.errors import CommandRefusal, DataError, RecipeError, SafetyRefusal, XrmError
+from xrm_control.core.errors import CommandRefusal, DataError, RecipeError, SafetyRefusal, StorageError, XrmError
 from xrm_control.core.queue_states import ItemState
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
@@ -36,6 +38,21 @@ def test_priority_then_deadline_then_place(bench: Bench) -> None:
     bench.add("last", priority=-1)
     bench.add("beside", before="plain")
     assert order(bench) == ["urgent", "soon", "late", "beside", "plain", "last"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_one_that_could_not_be_begun_is_begun_under_the_same_name(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    bench.queue.mkdir()
+    with monkeypatch.context() as full:
+        full.setattr(os, call, fails)
+        with pytest.raises(StorageError, match="the disk is full"):
+            bench.add("first")
+    assert bench.add("first").number == 1
 
 
 MOVES: list[tuple[dict[str, Any], list[str]]] = [

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.morning import MORNING, Morning
 from xrm_control.contracts.queue import Budget
 from xrm_control.core.clock import utc_now
-from xrm_control.core.errors import DataError, NotSafe, ResourceLocked
+from xrm_control.core.errors import DataError, NotSafe, ResourceLocked, StorageError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState
+from xrm_control.storage.queue_folder import QueueFolder
 
 ROOT = Path(__file__).parents[2]
 DRIVER = (
@@ -107,6 +108,30 @@ def test_nothing_is_started_until_somebody_has_looked(bench: Bench) -> None:
     items.set_limits(bench.queue, safe=True)
     bench.run()
     assert bench.states()["second"] is ItemState.DONE
+
+
+@pytest.mark.parametrize("fails", ["put", "change_settings"])
+def test_one_that_was_not_left_safe_is_told_whatever_cannot_be_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    stands = stood(bench.folder, RunState.FAILED, "failed", unsafe=True)
+    bench.add("first", {**error(7, "shutter open"), "stands": stands})
+    bench.add("second")
+    write = getattr(QueueFolder, fails)
+
+    def full(self: QueueFolder, what: Any) -> Any:
+        if (bench.folder / "started.txt").exists():
+            raise StorageError("cannot be written: the disk is full", where="there")
+        return write(self, what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(QueueFolder, fails, full)
+        with pytest.raises(NotSafe, match=r"shutter open.*the disk is full.*make it safe"):
+            bench.run()
+    # Whoever runs the queue next is told by its settings, or by the run's own journal.
+    with suppress(NotSafe):
+        assert bench.run().exit_code is ExitCode.NOT_SAFE
+    assert bench.states()["second"] is ItemState.WAITING
 
 
 def test_a_process_that_dies_is_gone_on_with(bench: Bench) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +62,19 @@ def test_init_says_where_it_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "instruments").write_text("a file in the place of a folder")
     with pytest.raises(StorageError, match="instruments"):
         list(copy_recipes(tmp_path))
+
+
+def test_init_on_a_full_disk_leaves_no_half_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(StorageError, match=r"README\S+: cannot be made durable: the disk is full"):
+            list(copy_recipes(tmp_path))
+    # What is there counts as somebody's own, and would never be written again.
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".part"]
+    assert all(new for _, new in copy_recipes(tmp_path))
 
 
 def test_a_check_loads_nothing_that_computes() -> None:

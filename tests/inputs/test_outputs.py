@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from tests.analysis.phantoms import VOXEL_UM, ball, render
 from tests.inputs.files import data_exchange
 from xrm_control import app
 from xrm_control.analysis.core import AnalysisSpec
 from xrm_control.app.outputs import require_new_file, require_results_folder
-from xrm_control.core.errors import DataError
+from xrm_control.core.errors import DataError, StorageError
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.storage.formats.registry import open_volume
 
@@ -90,3 +93,34 @@ def test_what_may_be_written(tmp_path: Path) -> None:
     require_results_folder(tmp_path / "not" / "there", replace=False)
     require_new_file(tmp_path / "v.ome.tif", replace=False)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_results_that_cannot_be_written_leave_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replace: bool
+) -> None:
+    np.save(tmp_path / "v.npy", render([ball(0, 0, 0, 4)], (24, 24, 24)))
+    out = tmp_path / "out"
+    if replace:
+        app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), 2 * VOXEL_UM)
+    before = {path.name: path.read_bytes() for path in out.glob("*")}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(tifffile, "imwrite", full)
+        with pytest.raises(StorageError, match=r"the disk is full.*free space"):
+            app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), VOXEL_UM, replace=replace)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), VOXEL_UM, replace=replace)
+
+
+def test_a_disk_that_fails_is_no_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fails)
+    for ask in (require_new_file, require_results_folder):
+        with pytest.raises(StorageError, match="the disk reports an error"):
+            ask(tmp_path / "new", replace=False)

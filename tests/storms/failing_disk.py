@@ -11,18 +11,16 @@ the same pictures, and figures stay white, though their files are written as eve
 from __future__ import annotations
 
 import errno
-import functools
-import hashlib
+import gc
 import json
 import os
-import pickle
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +28,7 @@ from typing import Any
 
 import pytest
 
+from tests.storms.remembered import compute_once
 from xrm_control.core.events import FrameKept, FrameWithdrawn
 
 SOURCE = Path(__file__).with_suffix(".c")
@@ -44,6 +43,17 @@ PARTS = {
     "volume": "*/roi-*",
     "report": "*/report.html*|*/results.json*",
     "disk": "*",
+    # Of a queue with the item `short`: its own files, and none of the run's.
+    "queue": "|".join(
+        f"queue/{name}"
+        for name in (
+            *("queue.json*", ".lock", ".edit.lock", "morning.*", "items"),
+            *(
+                f"items/0001_short/{own}"
+                for own in ("item.json*", ".lock", "answer.json", "output.log", "evidence.json*")
+            ),
+        )
+    ),
 }
 HANGS_AFTER_S = 600.0
 
@@ -166,14 +176,22 @@ def compiled(folder: Path, recipe: Path) -> Iterator[Server]:
 
 
 def _serve(recipe: Path) -> None:
+    with tempfile.TemporaryDirectory() as known:
+        _answer_all(recipe, Path(known))
+
+
+def _answer_all(recipe: Path, known: Path) -> None:
     """Answer one order after the other, each by a child of its own, which finds what it needs already loaded."""
     from xrm_control import app
 
     loaded = app.load(recipe)
     specimen = loaded.recipe.instrument._microscope().specimen  # type: ignore[attr-defined]
-    _compute_once(specimen)
+    compute_once(specimen, known)
     with tempfile.TemporaryDirectory() as folder:
         _carry_out(loaded, specimen, Fault("disk", "EIO", 0), Path(folder), resume=False)
+    # What is here already is not looked through and copied by each child.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         out, resume = Path(order.pop("out")), order.pop("resume")
@@ -194,44 +212,6 @@ def _serve(recipe: Path) -> None:
         in_time = watchdog.is_alive()
         watchdog.cancel()
         print(said or json.dumps(asdict(Ending(-9, hung=not in_time))), flush=True)
-
-
-def _compute_once(specimen: Any) -> None:
-    """What a pure function has answered once it is not asked again; figures stay white, and are written as ever."""
-    from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
-
-    from xrm_control.analysis import core
-    from xrm_control.processing import live
-    from xrm_control.processing import regions as processing
-    from xrm_control.roi import particles2d
-
-    specimen.attenuation = _remembering(specimen.attenuation)
-    core.analyze_volume = _knowing(core.analyze_volume)
-    particles2d._search = _knowing(particles2d._search)
-    live.preview_png = processing.preview_png = _knowing(live.preview_png)
-    # Other arguments than their own.
-    setattr(Figure, "draw", lambda *_: None)  # noqa: B010
-    setattr(Figure, "get_tightbbox", lambda *_, **__: Bbox.from_bounds(0, 0, 2, 2))  # noqa: B010
-
-
-def _remembering(attenuation: Callable[..., Any]) -> Callable[..., Any]:
-    """The same array for the same arguments, the caller's own."""
-    known = functools.cache(attenuation)
-    return lambda *pose: known(*pose).copy()
-
-
-def _knowing(pure: Callable[..., Any]) -> Callable[..., Any]:
-    """The same answer to the same arguments, arrays among them, the caller's own."""
-    known: dict[bytes, bytes] = {}
-
-    def answer(*arguments: Any, **words: Any) -> Any:
-        asked = hashlib.sha256(pickle.dumps((arguments, words))).digest()
-        if asked not in known:
-            known[asked] = pickle.dumps(pure(*arguments, **words))
-        return pickle.loads(known[asked])
-
-    return answer
 
 
 def _carry_out(loaded: Any, specimen: Any, fault: Fault, out: Path, *, resume: bool) -> Ending:

@@ -11,16 +11,20 @@ that may be taken away (`fifo`), or a terminal of its own (`pty`, the slave's pa
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.storms.forked_items import fork_items
+from tests.storms.remembered import compute_once, leave_figures_white
 from xrm_control import app
 from xrm_control.core.events import AnyEvent
 
@@ -30,9 +34,10 @@ ROOT = Path(__file__).parents[2]
 class ForkedCli:
     """The process that forks them."""
 
-    def __init__(self, seed: int | None, shim: Path | None = None) -> None:
+    def __init__(self, seed: int | None, shim: Path | None = None, known: Path | None = None) -> None:
+        more = [str(one) for one in (seed, known) if one is not None]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.storms.forked_cli", *([] if seed is None else [str(seed)])],
+            [sys.executable, "-m", "tests.storms.forked_cli", *more],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1", "LD_PRELOAD": str(shim or "")},
             stdin=subprocess.PIPE,
@@ -78,11 +83,13 @@ class ForkedCli:
 
 
 @contextmanager
-def forked_cli(seed: int | None = None, shim: Path | None = None) -> Iterator[ForkedCli]:
+def forked_cli(seed: int | None = None, shim: Path | None = None, known: Path | None = None) -> Iterator[ForkedCli]:
     """One for the length of a block; `seed`: of the microscope whose powder it makes; `shim`: what lies below it (the
-    disk that fails, see `failing_disk`, as each order's environment says).
+    disk that fails, see `failing_disk`, as each order's environment says); `known`: a folder with the recipe of a short
+    run, `short.yaml`, whose shadows and measures are remembered there (`remembered`), and the items of queues are
+    forked as well.
     """
-    one = ForkedCli(seed, shim)
+    one = ForkedCli(seed, shim, known)
     try:
         yield one
     finally:
@@ -90,16 +97,20 @@ def forked_cli(seed: int | None = None, shim: Path | None = None) -> Iterator[Fo
 
 
 def _serve() -> None:
-    from matplotlib.figure import Figure
-
     import xrm_control.session.runner  # noqa: F401  imported by a run when it begins
     from simulators.powder import make_specimen
     from simulators.specimen import SpecimenConfig
     from xrm_control.cli.main import main
 
-    setattr(Figure, "draw", lambda *_: None)  # noqa: B010  other arguments than its own
-    for seed in sys.argv[1:]:
+    leave_figures_white()
+    for seed in sys.argv[1:2]:
         make_specimen(SpecimenConfig(), int(seed))
+    for known in sys.argv[2:3]:
+        _remember(Path(known))
+        fork_items(main, _begin)
+    # What is here already is not looked through, copied and taken apart at the end of each child, which takes a second.
+    gc.collect()
+    gc.freeze()
     while line := sys.stdin.readline():
         order = json.loads(line)
         if "wait" in order:
@@ -114,23 +125,47 @@ def _serve() -> None:
         print(pid, flush=True)
 
 
+def _remember(known: Path) -> None:
+    """What a short run makes of its specimen is known from here on."""
+    loaded = app.load(known / "short.yaml")
+    compute_once(loaded.recipe.instrument._microscope().specimen, known)  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory() as folder:
+        app.run(loaded, Path(folder), None)
+
+
 def _become(order: dict[str, Any]) -> None:
     os.environ.update(order["environment"])
+    sys.argv = ["xrm", *order["arguments"]]
+    os.setsid()
+    if order["terminal"]:
+        # The first terminal that a session's leader opens is the session's.
+        terminal = os.open(order["err"], os.O_RDWR)
+        _speak(terminal, terminal, terminal)
+    else:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        _speak(
+            os.open(os.devnull, os.O_RDONLY), os.open(order["out"], flags, 0o644), os.open(order["err"], flags, 0o644)
+        )
     with suppress(AttributeError):
         ctypes.CDLL(None).failing_disk_arm()
+
+
+def _begin(out: int, err: int) -> None:
+    """As a program of its own, with a session of its own."""
     os.setsid()
-    # The first terminal that a session's leader opens is the session's.
-    err = os.open(order["err"], os.O_RDWR if order["terminal"] else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    out = err if order["terminal"] else os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(err if order["terminal"] else null, 0)
+    _speak(os.open(os.devnull, os.O_RDONLY), out, err)
+    with suppress(AttributeError):
+        ctypes.CDLL(None).failing_disk_arm()
+
+
+def _speak(in_: int, out: int, err: int) -> None:
+    os.dup2(in_, 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
     # As the interpreter makes them at its start, for what these files are now.
     sys.stdin = os.fdopen(0, closefd=False)
-    sys.stdout = os.fdopen(1, "w", buffering=1 if order["terminal"] else -1, closefd=False)
+    sys.stdout = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
-    sys.argv = ["xrm", *order["arguments"]]
 
 
 def _die_at(kind: str, text: str) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from xrm_control.core.errors import DataError
+from xrm_control.storage.durable import of_the_disk, storage_error
 
 _OF_AN_ANALYSIS = ("particles.csv", "voids.csv", "columns.json", "results.json", "quality.json")
 
@@ -58,10 +59,13 @@ def require_folder(folder: Path) -> None:
 
 
 def _require_writable(folder: Path, wanted: Path) -> None:
+    """Raise DataError where somebody may not write there, StorageError where the disk refuses it to everybody."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
+        if of_the_disk(error):
+            raise storage_error("nothing can be written there", folder, error) from error
         raise DataError(
             f"nothing can be written into that folder: {error.strerror or error}",
             where=f"--out, {wanted}",

@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.storage.durable import durable_file, make_folder
 
 
 def recipes() -> Traversable:
@@ -44,10 +45,8 @@ def _copied(source: Traversable, folder: Path) -> Iterator[tuple[Path, bool]]:
 def _written(target: Path, content: bytes) -> bool:
     if target.exists():
         return False
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            file.write(content)
-    except OSError as error:
-        raise StorageError(f"cannot be written: {error.strerror}", where=str(target)) from error
+    make_folder(target.parent)
+    # Under its name only when it is whole: what is there is never written again.
+    with durable_file(target, "the file") as file:
+        file.write(content)
     return True

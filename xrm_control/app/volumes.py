@@ -18,10 +18,11 @@ from xrm_control.compute.processes import Processes
 from xrm_control.contracts.results import REGION_RESULTS, RegionResults
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.cpus import cpus
-from xrm_control.core.errors import DataError, Interrupted
+from xrm_control.core.errors import DataError, Interrupted, StorageError
 from xrm_control.core.geometry import Pose
 from xrm_control.core.memory import require_memory
 from xrm_control.core.origins import Origins
+from xrm_control.processing.regions import scratch
 from xrm_control.processing.scans import FileScan, RunScan
 from xrm_control.processing.trust.of_file import FileDoubt, doubts_of
 from xrm_control.processing.volumes import (
@@ -38,7 +39,7 @@ from xrm_control.recipe.loading import load_document
 from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.scan import ScanData, check_scan
-from xrm_control.storage.durable import make_folder, require_free, sha256_file
+from xrm_control.storage.durable import make_folder, publish_file, require_free, sha256_file, storage_error
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
@@ -257,9 +258,15 @@ def analyze_array(
 
 def _measured(taken: AnalysisInput, out: Path) -> RegionResults:
     try:
-        measure(taken, out)
+        with scratch("analysis", make_folder(out)) as part:
+            measure(taken, part)
+            # The results last: where they are, the tables are.
+            for path in sorted(part.iterdir(), key=lambda path: (path.name == REGION_RESULTS.name, path.name)):
+                publish_file(path, out / path.name, replace=True)
     except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", where=str(out)) from error
+        if isinstance(error, StorageError):
+            raise
+        raise storage_error("the results cannot be written", Path(error.filename or out), error) from error
     return REGION_RESULTS.read(out / REGION_RESULTS.name)
 
 

@@ -29,7 +29,7 @@ from xrm_control.processing.volumes import OnRows, VolumeJob, assemble_volume, m
 from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preview_picture import preview_png
-from xrm_control.storage.durable import PART_SUFFIX, disk_watched, publish_file, sha256_file
+from xrm_control.storage.durable import PART_SUFFIX, disk_watched, make_folder, publish_file, sha256_file
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
@@ -81,7 +81,7 @@ def hand_over(job: ScanJob) -> HandoffResult:
     """What is left when all parts are there; runs on a worker."""
     folder = RunFolder.open(job.scan.run)
     place = folder.roi(job.scan.roi)
-    place.path.mkdir(parents=True, exist_ok=True)
+    make_folder(place.path)
     volume_made = assemble_volume(job.volume)
     found = {**volume_made.quality, "rotation_axis_px": volume_made.rotation_axis_px}
     shifts_px = tuple((round(right, 4), round(down, 4)) for right, down in volume_made.shifts_px)
@@ -90,7 +90,7 @@ def hand_over(job: ScanJob) -> HandoffResult:
     middle_row = (volume_made.rows[0] + volume_made.rows[1] - 1) / 2
     x_um, y_um, z_um = job.centre_um
     y_um += (middle_row - (job.detector_rows - 1) / 2) * volume_made.voxel_size_um
-    with _scratch("reconstruction", place.path) as part:
+    with scratch("reconstruction", place.path) as part:
         volume = write_volume(part / place.volume.name, volume_made.parts, volume_made.voxel_size_um)
         if job.volume_16bit:
             write_volume_16bit(part / VOLUME_16BIT, volume_made.parts, volume_made.voxel_size_um)
@@ -123,7 +123,7 @@ def analyse_roi(handoff: Path, out: Path, taker: TakerSpec) -> QualityMetrics:
     What it gives back is checked before any of it is published. Raises AnalysisError, naming file, row and column.
     """
     about = HANDOFF.read(handoff)
-    with _scratch("analysis", out) as part:
+    with scratch("analysis", out) as part:
         if not taker.foreign:
             run_core(handoff, part)
         else:
@@ -179,7 +179,7 @@ def clear_scratch(place: Path) -> None:
 
 
 @contextlib.contextmanager
-def _scratch(work: str, place: Path) -> Generator[Path, None, None]:
+def scratch(work: str, place: Path) -> Generator[Path, None, None]:
     """A folder for one try alone: a worker that was given up may still be writing beside the one that took over."""
     with (
         disk_watched(f"the {work}", place),

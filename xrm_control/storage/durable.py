@@ -208,9 +208,14 @@ def disk_watched(what: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, StorageError) or error.errno not in _OF_THE_DISK:
+        if isinstance(error, StorageError) or not of_the_disk(error):
             raise
         raise storage_error(f"{what} cannot go on", Path(os.fsdecode(error.filename or path)), error) from error
+
+
+def of_the_disk(error: OSError) -> bool:
+    """Whether the disk refuses, whoever asks and wherever: full, failing, or read-only."""
+    return error.errno in _OF_THE_DISK
 
 
 def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None = None) -> StorageError:

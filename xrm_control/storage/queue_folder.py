@@ -23,6 +23,7 @@ from xrm_control.core.clock import pause, stopwatch
 from xrm_control.core.errors import DataError, ResourceLocked, StorageError
 from xrm_control.storage.durable import (
     make_folder,
+    part_path,
     publish_folder,
     sha256_bytes,
     sha256_file,
@@ -31,6 +32,7 @@ from xrm_control.storage.durable import (
 )
 from xrm_control.storage.lock import WHOLE_FILE, hold_lock, lock_holder, sign_lock
 
+_EDIT_LOCK = ".edit.lock"
 _EDIT_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.01
 
 
@@ -159,7 +161,7 @@ class QueueFolder:
         folder = cls(Path(path).absolute())
         if folder.settings_file.exists() or folder.items.is_dir():
             return folder
-        if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        if folder.path.exists() and not (folder.path.is_dir() and folder.holds_nothing()):
             raise DataError(
                 "holds something else, and no queue is begun in it",
                 where=f"--queue {path}",
@@ -171,6 +173,11 @@ class QueueFolder:
                 write_durable(folder.settings_file, QUEUE.text(QueueSettings()).encode(), replace=True)
             make_folder(folder.items)
         return folder
+
+    def holds_nothing(self) -> bool:
+        """Whether nothing is there but what an earlier try to begin a queue may have left."""
+        left = {_EDIT_LOCK, part_path(self.settings_file).name}
+        return all(path.name in left for path in self.path.iterdir())
 
     @property
     def settings_file(self) -> Path:
@@ -203,7 +210,7 @@ class QueueFolder:
         while True:
             with contextlib.ExitStack() as held:
                 try:
-                    held.enter_context(hold_lock(self.path / ".edit.lock", "the queue's list"))
+                    held.enter_context(hold_lock(self.path / _EDIT_LOCK, "the queue's list"))
                 except ResourceLocked:
                     if waited_s() > _EDIT_WITHIN_S:
                         raise

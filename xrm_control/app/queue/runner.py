@@ -94,13 +94,16 @@ class _Runner:
         with self._signals():
             self._begin()
             try:
-                self._work()
-            except BaseException as error:
-                self._how = self._how or f"ended by an error: {error}"
-                with suppress(XrmError):
-                    self._end()
-                raise
-            self._end()
+                self._work_to_the_end()
+            except XrmError as error:
+                if self._code is not ExitCode.NOT_SAFE:
+                    raise
+                # Whatever else fails: this is what somebody must be told.
+                raise NotSafe(
+                    f"{self._how}; and the queue cannot go on to put that on record: {error}",
+                    where=str(self._folder.path),
+                    remedy="look at the instrument and make it safe before anything else is started",
+                ) from error
         return Carried(self._folder.path, self._code, self._how)
 
     # From the beginning to the end of a sitting
@@ -135,6 +138,16 @@ class _Runner:
 
         self._folder.change_settings(end)
         self._write_page(over=True)
+
+    def _work_to_the_end(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self._how = self._how or f"ended by an error: {error}"
+            with suppress(XrmError):
+                self._end()
+            raise
+        self._end()
 
     def _work(self) -> None:
         for item in list(self._folder.read().items.values()):
@@ -268,8 +281,8 @@ class _Runner:
         if end.unsafe:
             # On record first: whoever comes next must not start anything, whatever else fails now.
             unsafe = f"item {item.number} ({item.name}): {end.reason}"
-            self._folder.change_settings(lambda known: known.model_copy(update={"unsafe": unsafe}))
             self._how, self._code = f"the instrument was not left safe: {unsafe}", ExitCode.NOT_SAFE
+            self._folder.change_settings(lambda known: known.model_copy(update={"unsafe": unsafe}))
         item = self._settle(item, end)
         if end.lost and self._interrupted is None:
             self._hold(item)
