@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ from xrm_control.core.rehearsal import REHEARSAL_BACKEND
 from xrm_control.core.states import Verdict
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document, load_text
+from xrm_control.storage import rehearsal_folder
+from xrm_control.storage.rehearsal_folder import RehearsalFolder
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 MAP = RECIPES / "instruments" / "simulated_ioc.yaml"
@@ -59,6 +63,36 @@ def written(folder: Path, content: dict[str, object]) -> Path:
     path = folder / f"{content['name']}.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
+
+
+@pytest.mark.parametrize("one_disk", [True, False])
+def test_a_rehearsed_run_is_kept_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, one_disk: bool
+) -> None:
+    run = tmp_path / "played" / "run"
+    (run / "frames").mkdir(parents=True)
+    for name in ("recipe.yaml", "frames/a.tif"):
+        (run / name).write_text(name)
+    folder = RehearsalFolder(tmp_path / "rehearsal")
+    folder.path.mkdir()
+    monkeypatch.setattr(rehearsal_folder, "_on_one_disk", lambda *_: one_disk)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder.path))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(rehearsal_folder, "publish_file", full)
+        disk.setattr(shutil, "copyfile", full)
+        with pytest.raises(OSError, match=r"No space left|the disk is full"):
+            folder.keep(run)
+    assert not (folder.runs / "run").exists()
+    other = tmp_path / "played" / "again"
+    run.rename(other)
+    kept = folder.path / folder.keep(other)
+    assert {path.name: path.read_text() for path in kept.rglob("*.*")} == {
+        "recipe.yaml": "recipe.yaml",
+        "a.tif": "frames/a.tif",
+    }
 
 
 def test_a_calm_night_comes_to_what_was_planned(night: Path, calm: tuple[Path, Rehearsal]) -> None:

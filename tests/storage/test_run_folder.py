@@ -136,6 +136,17 @@ def test_unfinished_files_go_to_quarantine(folder: RunFolder) -> None:
     assert folder.quarantine_parts() == []
 
 
+def test_a_half_written_folder_goes_to_quarantine_with_what_is_in_it(folder: RunFolder) -> None:
+    half = folder.path / "roi-01" / "reconstruction-1a2b.part"
+    half.mkdir(parents=True)
+    (half / "volume.ome.tif.part").write_bytes(b"half")
+    (half.parent / "zeta.tif.part").write_bytes(b"half")
+    moved = [path.name for path in folder.quarantine_parts()]
+    assert moved == ["roi-01__reconstruction-1a2b.part.1", "roi-01__zeta.tif.part.1"]
+    assert (folder.quarantine / moved[0] / "volume.ome.tif.part").read_bytes() == b"half"
+    assert folder.quarantine_parts() == []
+
+
 HOLDER = """
 import sys
 from pathlib import Path

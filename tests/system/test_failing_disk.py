@@ -44,9 +44,9 @@ FRAMES = (1 + 1 + 1) + (31 + 2 + 1)
 # One that does the same things fewer times, for the dose that lets each of its calls fail.
 BRIEF: dict[str, Any] = {
     **SHORTEST,
-    "scan": {"projections": 19, "useful_diameter_um": 10, "references": {"kind": "before", "count": 1}, "darks": 1},
+    "scan": {"projections": 21, "useful_diameter_um": 10, "references": {"kind": "before", "count": 1}, "darks": 1},
 }
-BRIEF_FRAMES = (1 + 1 + 1) + (19 + 1 + 1)
+BRIEF_FRAMES = (1 + 1 + 1) + (21 + 1 + 1)
 
 # One of each kind, at the beginning, in the middle and near the end of each part.
 FEW = [

@@ -81,8 +81,10 @@ class FrameChecker:
         self.light.add(step, image, look)
 
     def withdraw(self, frame_id: FrameId) -> None:
-        """A frame that was believed is so no more."""
-        self.light.withdraw(frame_id)
+        """A frame that was believed is so no more; a view that looks as it did when taken again is the sample's."""
+        look = self.light.withdraw(frame_id)
+        if look is not None:
+            self._refused.setdefault(frame_id, []).append(look)
         self.confirmed.discard(frame_id)
 
     def disturbed(self, frame: CameraFrame) -> None:

@@ -74,7 +74,7 @@ class Light:
         self._darks: dict[FrameId, tuple[float, float]] = {}
         self._flats: dict[FrameId, Look] = {}
         self._tiles: dict[FrameId, tuple[float, Look]] = {}
-        self._views: dict[FrameId, tuple[float, float]] = {}
+        self._views: dict[FrameId, tuple[float, Look]] = {}
 
     def begin(self, setting: Any) -> None:
         """Frames of another acquisition follow, taken with this setting of the camera."""
@@ -160,12 +160,14 @@ class Light:
             self._tiles[step.frame_id] = (step.pose.x_um, look)
         elif step.kind == FrameKind.PROJECTION:
             # A repeated view is held against the others; it counts once.
-            self._views[step.frame_id] = (step.pose.theta_deg, look.mean)
+            self._views[step.frame_id] = (step.pose.theta_deg, look)
 
-    def withdraw(self, frame_id: FrameId) -> None:
-        """The frame is not believed any more."""
+    def withdraw(self, frame_id: FrameId) -> Look | None:
+        """The frame is not believed any more; what a view showed."""
+        view = self._views.get(frame_id)
         for of_this in (self._darks, self._flats, self._tiles, self._views):
             of_this.pop(frame_id, None)
+        return None if view is None else view[1]
 
     def odd_references(self, frame_ids: Iterable[FrameId]) -> dict[FrameId, Odd]:
         """Of a set of darks or flats, those that its median does not fit; of two that differ, both."""
@@ -183,7 +185,8 @@ class Light:
 
     def odd_views(self) -> dict[FrameId, Odd]:
         """Projections that do not lie between their neighbours in angle, now that all are known."""
-        found = ((name, self._off_the_curve(name, *view)) for name, view in self._views.items())
+        views = self._views.items()
+        found = ((name, self._off_the_curve(name, theta_deg, look.mean)) for name, (theta_deg, look) in views)
         return {name: odd for name, odd in found if odd is not None}
 
     def _odd_flat(self, look: Look) -> Odd | None:
@@ -231,7 +234,8 @@ class Light:
 
     def _off_the_curve(self, frame_id: FrameId, theta_deg: float, mean: float) -> Odd | None:
         """Whether a view's mean lies off those of its neighbours in angle, as far as they can tell."""
-        others = [view for name, view in self._views.items() if name != frame_id and view[1] > 0]
+        views = ((name, (at, look.mean)) for name, (at, look) in self._views.items())
+        others = [view for name, view in views if name != frame_id and view[1] > 0]
         nearest_below = heapq.nlargest(_NEIGHBOURS, (view for view in others if view[0] < theta_deg))
         nearest_above = heapq.nsmallest(_NEIGHBOURS, (view for view in others if view[0] > theta_deg))
         below = [(theta_deg - at, math.log(level)) for at, level in nearest_below]

@@ -13,7 +13,14 @@ from pathlib import Path
 
 from xrm_control.contracts.rehearsal import REHEARSAL
 from xrm_control.core.errors import DataError
-from xrm_control.storage.durable import disk_watched, free_bytes, make_folder, storage_error
+from xrm_control.storage.durable import (
+    disk_watched,
+    free_bytes,
+    make_folder,
+    part_path,
+    publish_file,
+    storage_error,
+)
 
 _MEMORY = Path("/dev/shm")
 # Of what is free in memory, a night may take so much.
@@ -68,14 +75,33 @@ class RehearsalFolder:
             yield Path(place)
 
     def keep(self, run: Path) -> str:
-        """Take a night's run over from where it was played; returns its place in this folder.
+        """Take a night's run over from where it was played, whole or not at all; returns its place in this folder.
 
         Raises StorageError where it cannot be kept.
         """
         make_folder(self.runs)
         target = self.runs / run.name
-        try:
-            shutil.move(run, target)
-        except OSError as error:
-            raise storage_error("the rehearsed run cannot be kept", target, error) from error
+        if _on_one_disk(run, self.runs):
+            publish_file(run, target, synced=True)
+        else:
+            part = part_path(target)
+            try:
+                _copy(run, part)
+            except OSError as error:
+                raise storage_error("the rehearsed run cannot be kept", Path(error.filename or part), error) from error
+            # Not flushed file by file, which takes longer than a night without pictures: it is no data.
+            publish_file(part, target, synced=True)
         return target.relative_to(self.path).as_posix()
+
+
+def _on_one_disk(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
+
+
+def _copy(run: Path, part: Path) -> None:
+    part.mkdir()
+    for path in sorted(run.rglob("*")):
+        if path.is_dir():
+            (part / path.relative_to(run)).mkdir()
+        else:
+            shutil.copyfile(path, part / path.relative_to(run))

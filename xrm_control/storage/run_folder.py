@@ -268,10 +268,13 @@ class RunFolder(MeasuredFolder):
 
     def quarantine_parts(self) -> list[Path]:
         """Move files whose writing never ended (`*.part`) to ``quarantine/``; returns where they are now."""
-        moved = []
+        moved: list[Path] = []
+        moved_from: set[Path] = set()
         for part in sorted(self.path.rglob(f"*{PART_SUFFIX}")):
-            if self.quarantine in part.parents:
+            # A folder that was half written takes what is in it along.
+            if self.quarantine in part.parents or any(folder in moved_from for folder in part.parents):
                 continue
+            moved_from.add(part)
             moved.append(self.set_aside(part))
         return moved
 
