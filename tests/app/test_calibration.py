@@ -16,7 +16,7 @@ from xrm_control.app.calibration import calibrate
 from xrm_control.contracts.alignment import ALIGNMENT, Alignment
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.clock import utc_now
-from xrm_control.core.errors import CameraMoved, RecipeError, UnusableData
+from xrm_control.core.errors import CameraMoved, DataError, RecipeError, UnusableData
 from xrm_control.devices.simulated_geometry import SimulatedGeometry
 
 TURNED = {"camera": {"rotation_deg": 2.0, "scale_x": 1.01, "scale_y": 1.01}, "x": {"backlash_um": 1.0}}
@@ -44,6 +44,8 @@ def truth(geometry: dict[str, Any]) -> np.ndarray:
 @pytest.mark.parametrize(("geometry", "mirrored"), [(TURNED, False), (MIRRORED, True)])
 def test_the_camera_is_found_as_it_stands(tmp_path: Path, geometry: dict[str, Any], mirrored: bool) -> None:
     out = tmp_path / "alignment.yaml"
+    # What a try on a full disk has left bars no way.
+    out.with_name("alignment.yaml.part").write_text("half")
     found = calibrate(recipe(tmp_path, geometry), out, mirrored=mirrored)
     off = np.abs(np.array(found.picture_to_stage) - truth(geometry))
     assert (off < 4 * np.array(found.picture_to_stage_u)).all()
@@ -54,6 +56,11 @@ def test_the_camera_is_found_as_it_stands(tmp_path: Path, geometry: dict[str, An
     with_it = recipe(tmp_path, geometry, alignment="alignment.yaml")
     assert with_it.recipe.alignment == found
     assert with_it.recipe.sha256() != recipe(tmp_path, geometry).recipe.sha256()
+
+
+def test_where_the_file_cannot_be_is_asked_before_anything_moves(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        calibrate(recipe(tmp_path, TURNED), tmp_path / "none" / "alignment.yaml")
 
 
 def test_a_mirror_image_that_nobody_stated_is_refused(tmp_path: Path) -> None:

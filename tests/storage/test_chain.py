@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -180,6 +182,20 @@ def test_rules_that_are_taken_out_are_missed(journal: Journal, folder: RunFolder
     forge(folder.journal, put_back=False)
     with JournalAudit.untouched(folder.journal, alive=False) as audit:
         assert {"only_add_chain_update", "only_add_committed_delete", "rule_0"} <= set(audit.rules_missing())
+
+
+def test_no_room_for_a_copy_is_no_fault_of_the_journal(
+    journal: Journal, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.close()
+    folder.journal.with_name(folder.journal.name + "-wal").write_bytes(b"")
+
+    def full(_: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(StorageError, match=r"xrm-journal-.*the disk is full"):
+        JournalAudit.untouched(folder.journal, alive=False).__enter__()
 
 
 def as_version_2(path: Path) -> None:

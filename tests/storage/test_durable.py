@@ -233,6 +233,15 @@ def test_a_file_written_in_a_block_is_flushed_before_it_has_its_name(
     assert seen == [("file", False, 17), ("folder", True, 0)]
 
 
+def test_what_an_earlier_try_has_left_is_not_written_into(tmp_path: Path) -> None:
+    target, left = tmp_path / "a.png", tmp_path / "left"
+    left.write_text("perhaps not flushed")
+    (tmp_path / "a.png.part").hardlink_to(left)
+    with durable_file(target, "the picture") as file:
+        file.write(b"new")
+    assert (target.read_text(), left.read_text()) == ("new", "perhaps not flushed")
+
+
 def test_each_new_folder_is_flushed_in_the_one_that_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[Path] = []
     fsync = os.fsync

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from xrm_control.app.outputs import require_new_file
 from xrm_control.app.recipes import Loaded, check
 from xrm_control.app.runs import pace
 from xrm_control.contracts.alignment import ALIGNMENT, Alignment
@@ -19,7 +20,7 @@ from xrm_control.devices.protocols import Instrument
 from xrm_control.devices.safety import Guard
 from xrm_control.mosaic.calibrating import Measured
 from xrm_control.recipe.document import Recipe
-from xrm_control.storage.durable import write_durable
+from xrm_control.storage.durable import durable_file
 
 
 def calibrate(
@@ -35,11 +36,12 @@ def calibrate(
     """Measure the camera's alignment on the sample and write it to `out`, which must not be there.
 
     at_um: where on the stage, none: the middle of the recipe's mosaic; mirrored: that the picture is a mirror image is
-    known, and meant. Raises RecipeError, SafetyRefusal, DeviceError; UnusableData where the pictures do not tell, or
-    show a mirror image that nobody stated. The instrument is left safe.
+    known, and meant. Raises RecipeError, SafetyRefusal, DeviceError; DataError where `out` cannot be; UnusableData
+    where the pictures do not tell, or show a mirror image that nobody stated. The instrument is left safe.
     """
     if out.exists():
         raise RecipeError("the file is there already", where=str(out), remedy="give another name, or move it away")
+    require_new_file(out, replace=False)
     recipe = loaded.recipe
     check(loaded)
     tempo, started = pace(recipe.instrument, speed), utc_now()
@@ -55,7 +57,8 @@ def calibrate(
     with signals_restored():
         found = run_on_clock(session(), tempo)
     alignment = _alignment(recipe, found, mirrored, valid_days)
-    write_durable(out, ALIGNMENT.text(alignment).encode())
+    with durable_file(out, "the alignment") as file:
+        file.write(ALIGNMENT.text(alignment).encode())
     return alignment
 
 

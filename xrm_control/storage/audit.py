@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from xrm_control.core.errors import DataError
 from xrm_control.storage.chain import Flaw, flaws
+from xrm_control.storage.durable import of_the_disk, storage_error
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import Artifact, ChainLink
 from xrm_control.storage.schema import expected_rules
@@ -57,7 +58,15 @@ class JournalAudit(JournalReader):
                     for file in (path, *sides):
                         shutil.copyfile(file, place / file.name)
                     audit = cls._checked(path, f"file:{quote(str(place / path.name))}?mode=rw")
-            except (sqlite3.Error, OSError) as error:
+            except OSError as error:
+                if of_the_disk(error):
+                    what, where = (
+                        "the journal cannot be copied to be read",
+                        Path(error.filename or tempfile.gettempdir()),
+                    )
+                    raise storage_error(what, where, error) from error
+                raise DataError(f"the journal cannot be read: {error.strerror or error}", where=str(path)) from error
+            except sqlite3.Error as error:
                 raise DataError(f"the journal cannot be read: {error}", where=str(path)) from error
             stack.enter_context(audit)
             yield audit

@@ -140,6 +140,9 @@ def durable_file(
             file = tempfile.NamedTemporaryFile("w+b", dir=path.parent, suffix=PART_SUFFIX, delete=False)  # noqa: SIM115
             part = Path(file.name)
         else:
+            # What is left of an earlier try was perhaps not flushed: it is never written into again.
+            if part.exists():
+                part.unlink()
             file = part.open("w+b")
         with file:
             yield cast(BinaryIO, file)
