@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -17,13 +18,13 @@ from tests.app.queues import NAMES, Bench, QuickClock, stood, until
 from xrm_control.app.queue import items
 from xrm_control.app.queue.facts import look
 from xrm_control.app.queue.items import Wanted
-from xrm_control.contracts.morning import MORNING, Morning
+from xrm_control.contracts.morning import EVIDENCE, MORNING, Morning
 from xrm_control.contracts.queue import Budget
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import DataError, NotSafe, ResourceLocked, StorageError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
-from xrm_control.core.states import RunState
+from xrm_control.core.states import RunState, Verdict
 from xrm_control.storage.queue_folder import QueueFolder
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,31 @@ def test_one_that_was_not_left_safe_is_told_whatever_cannot_be_written(
     with suppress(NotSafe):
         assert bench.run().exit_code is ExitCode.NOT_SAFE
     assert bench.states()["second"] is ItemState.WAITING
+
+
+@pytest.mark.parametrize("fails", ["evidence.json.part", "item.json.part", "queue.json.part"])
+@pytest.mark.parametrize("times", [1, 100])
+def test_the_evidence_of_an_end_that_could_not_be_written_is_written_by_the_next_sitting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, fails: str, times: int
+) -> None:
+    bench.add("first")
+    opened, left = os.open, [times]
+
+    def full(path: Any, *more: Any) -> int:
+        if left[0] and Path(path).name == fails and (bench.folder / "started.txt").exists():
+            left[0] -= 1
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return opened(path, *more)
+
+    with monkeypatch.context() as disk, suppress(StorageError):
+        disk.setattr(os, "open", full)
+        bench.run()
+    assert left[0] < times
+    assert bench.run().exit_code is ExitCode.OK
+    assert bench.begun().count("first") <= 2
+    assert bench.states() == {"first": ItemState.DONE}
+    (place,) = QueueFolder.open(bench.queue).folders().values()
+    assert EVIDENCE.read(place.evidence).verdict is Verdict.COMPLETE
 
 
 def test_a_process_that_dies_is_gone_on_with(bench: Bench) -> None:

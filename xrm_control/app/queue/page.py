@@ -47,11 +47,12 @@ def note_evidence(folder: QueueFolder, item: Item, tell: Tell) -> None:
         return
     try:
         told = evidence(run, place.path, item.cost)
-        write_durable(place.evidence, EVIDENCE.text(told).encode(), replace=True)
         for name, draw in ((MOSAIC_PICTURE, mosaic_picture), (PARTICLE_PICTURE, particle_picture)):
             picture = draw(run)
             if picture is not None:
                 write_durable(place.path / name, picture, replace=True)
+        # Last: where it is, the pictures are.
+        write_durable(place.evidence, EVIDENCE.text(told).encode(), replace=True)
     except _FAILURES as error:
         tell(f"item {item.number} ({item.name}): its evidence cannot be kept: {error}")
 

@@ -153,6 +153,9 @@ class _Runner:
         for item in list(self._folder.read().items.values()):
             if item.state is ItemState.RUNNING:
                 self._take_over(item)
+            elif item.state not in AHEAD and not self._folder.folder(item.number).evidence.is_file():
+                # It could not be kept when the item ended.
+                note_evidence(self._folder, item, self._tell)
         while not self._over() and (item := self._next()) is not None:
             self._carry(item)
         if not self._how:
@@ -292,9 +295,10 @@ class _Runner:
         if end.state is ItemState.PAUSED:
             self._aside.add(item.number)
         self._tell(f"item {item.number} ({item.name}): {end.state}: {end.reason}")
+        # Before its end is on record: whoever finds the end takes the evidence for that of this end.
+        note_evidence(self._folder, item, self._tell)
         item = self._enter(item, end.state, end.reason)
         self._folder.change_settings(lambda known: known.model_copy(update={"ahead_s": self._clock.ahead_s}))
-        note_evidence(self._folder, item, self._tell)
         self._write_page()
         return item
 
