@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import tempfile
 from pathlib import Path
 
@@ -95,6 +96,32 @@ def test_what_may_be_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_results_come_all_at_once_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "v.npy", render([ball(0, 0, 0, 4)], (24, 24, 24)))
+    out, fsync, left = tmp_path / "out", os.fsync, [6]
+
+    def fails(descriptor: int) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(descriptor)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", fails)
+        with pytest.raises(StorageError, match="the disk reports an error"):
+            app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), VOXEL_UM)
+    assert not out.exists()
+    app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), VOXEL_UM)
+    # Over others: without the results of before nobody takes what is there for theirs.
+    left[0] = 3
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", fails)
+        with pytest.raises(StorageError, match="the disk reports an error"):
+            app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), 2 * VOXEL_UM, replace=True)
+    assert not (out / "results.json").exists()
+    app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), 2 * VOXEL_UM, replace=True)
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_results_that_cannot_be_written_leave_nothing_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replace: bool
@@ -112,7 +139,7 @@ def test_results_that_cannot_be_written_leave_nothing_half(
         disk.setattr(tifffile, "imwrite", full)
         with pytest.raises(StorageError, match=r"the disk is full.*free space"):
             app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), VOXEL_UM, replace=replace)
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in out.glob("*")} == before
     app.analyze(tmp_path / "v.npy", out, AnalysisSpec(), VOXEL_UM, replace=replace)
 
 

@@ -39,7 +39,14 @@ from xrm_control.recipe.loading import load_document
 from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.scan import ScanData, check_scan
-from xrm_control.storage.durable import make_folder, publish_file, require_free, sha256_file, storage_error
+from xrm_control.storage.durable import (
+    make_folder,
+    publish_file,
+    publish_folder,
+    require_free,
+    sha256_file,
+    storage_error,
+)
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.registry import open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
@@ -258,16 +265,28 @@ def analyze_array(
 
 def _measured(taken: AnalysisInput, out: Path) -> RegionResults:
     try:
-        with scratch("analysis", make_folder(out)) as part:
-            measure(taken, part)
-            # The results last: where they are, the tables are.
-            for path in sorted(part.iterdir(), key=lambda path: (path.name == REGION_RESULTS.name, path.name)):
-                publish_file(path, out / path.name, replace=True)
+        if out.exists():
+            _measured_into(taken, out)
+        else:
+            with scratch("analysis", make_folder(out.absolute().parent)) as part:
+                whole = part / out.name
+                whole.mkdir()
+                measure(taken, whole)
+                publish_folder(whole, out.absolute())
     except OSError as error:
         if isinstance(error, StorageError):
             raise
         raise storage_error("the results cannot be written", Path(error.filename or out), error) from error
     return REGION_RESULTS.read(out / REGION_RESULTS.name)
+
+
+def _measured_into(taken: AnalysisInput, out: Path) -> None:
+    """The results last: where they are, the tables are; those of before go first."""
+    with scratch("analysis", out) as part:
+        measure(taken, part)
+        (out / REGION_RESULTS.name).unlink(missing_ok=True)
+        for path in sorted(part.iterdir(), key=lambda path: (path.name == REGION_RESULTS.name, path.name)):
+            publish_file(path, out / path.name, replace=True)
 
 
 def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> AnalysisInput:
