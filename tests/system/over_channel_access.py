@@ -13,7 +13,7 @@ from tests.ioc_process import IocProcess
 from tests.system.conftest import write_recipe
 from xrm_control import app
 from xrm_control.core.errors import XrmError
-from xrm_control.core.events import AnyEvent, FrameKept, StateEntered
+from xrm_control.core.events import AnyEvent, FrameKept, RunHeld, StateEntered
 from xrm_control.core.states import RunState
 from xrm_control.storage.journal import JournalReader
 
@@ -63,6 +63,10 @@ class Run:
     def texts(self, kind: str) -> list[str]:
         """What was said by events of a kind."""
         return [event.text for event in self.events if event.kind == kind]
+
+    def holds(self) -> list[str]:
+        """What the run was held for, but for a busy machine that let the session itself stand still."""
+        return [text for text in self.texts(RunHeld.kind) if "this session stood still" not in text]
 
     def kept(self) -> list[str]:
         """Frames that are on the disk, each as often as it was committed."""
