@@ -11,6 +11,7 @@ import pytest
 from tests.session.scripted import SMALL, Night
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
+from xrm_control.app.rehearsal import Wish, rehearse
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.events import FrameKept, MosaicFoundAgain, RoiPlaced
@@ -117,3 +118,14 @@ def test_a_mosaic_that_is_not_what_was_recorded_is_refused(first: Night, tmp_pat
         path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")
     with pytest.raises(RecipeError, match=says):
         app.check(app.load(write_recipe(tmp_path, **{**SMALL, **again(copy)})))
+
+
+def test_a_rehearsal_without_pictures_takes_it_unseen_and_says_so(first: Night, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path, **{**SMALL, **again(first.folder)})
+    folder, found = rehearse(recipe, Wish(images=False, out=tmp_path / "rehearsals"))
+    assert len(found.items) == 1
+    run = next((folder / "runs").iterdir())
+    assert "used again unseen" in (run / "log.jsonl").read_text()
+    earlier = ROIS.read(run / "rois.json").mosaic.earlier
+    assert earlier is not None
+    assert (earlier.looks, earlier.scatter_um) == (0, None)

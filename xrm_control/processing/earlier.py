@@ -57,6 +57,9 @@ def diagnose_earlier(recipe: Recipe) -> Iterator[Diagnostic]:
         yield Diagnostic((_FIELD,), error.what, path, None if error.limit is None else str(error.limit), error.remedy)
         return
     yield from _differing(recipe.mosaic, before.recipe.mosaic)
+    if not recipe.instrument.shows_sample:
+        # A twin without pictures has coarser ones, and holds nothing against them.
+        return
     ours, theirs = (one.instrument.describe() for one in (recipe, before.recipe))
     if ours.name != theirs.name:
         yield Diagnostic((_FIELD,), "the mosaic is of another instrument", theirs.name, ours.name, "take a new mosaic")
