@@ -95,10 +95,13 @@ def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume, BoolVolume]:
     away, deep, rim = np.ones(solid.shape, bool), np.zeros(solid.shape, bool), np.zeros(solid.shape, bool)
     box = bounding_box(solid, MARGIN)
     if box is not None:
-        outside, depth = edt(~solid[box]), edt(solid[box])
-        away[box] = outside > CORE_DEPTH_VOXELS
+        # One after the other: of a large volume each takes its memory again.
+        outside = edt(~solid[box])
+        away[box], rim[box] = outside > CORE_DEPTH_VOXELS, outside < RIM_VOXELS
+        del outside
+        depth = edt(solid[box])
         deep[box] = depth > CORE_DEPTH_VOXELS
-        rim[box] = np.maximum(outside, depth) < RIM_VOXELS
+        rim[box] &= depth < RIM_VOXELS
     return away, deep, rim
 
 
