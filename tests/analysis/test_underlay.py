@@ -66,6 +66,14 @@ def test_a_slab_that_lies_askew_in_the_slices_is_followed() -> None:
     assert abs(np.median(errors_percent(balls_on_slab(0.2, tilted=8.0)))) < 0.8
 
 
+@pytest.mark.parametrize(("rise", "limit"), [(4.0, 1.1), (8.0, 1.9)])
+def test_askew_along_both_it_is_put_right_in_part(rise: float, limit: float) -> None:
+    """3 and 6 degrees along each axis; without it the glue takes 2.2 %."""
+    volume = balls_on_slab(0.2, tilted=rise)
+    slices = [ndimage.shift(one, (rise * (z / SIDE - 0.5), 0), order=3, mode="nearest") for z, one in enumerate(volume)]
+    assert abs(np.median(errors_percent(np.stack(slices).astype(np.float32)))) < limit
+
+
 def test_the_mean_of_the_surroundings_would_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it is for: without it the glue takes several per cent, all with the same sign."""
     none = Underlay(0, np.zeros((SIDE, SIDE), np.float32), 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from xrm_control import app
 from xrm_control.app.rehearsal import Wish, rehearse
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import RecipeError
-from xrm_control.core.events import FrameKept, MosaicFoundAgain, RoiPlaced
+from xrm_control.core.events import FrameKept, MosaicDoubted, MosaicFoundAgain, RoiPlaced
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import FrameKind
+from xrm_control.mosaic.file import read_mosaic, write_mosaic
+from xrm_control.storage.artifacts import record_file
+from xrm_control.storage.journal import Journal
+from xrm_control.storage.run_folder import RunFolder
 
 MOSAIC = {**SMALL["mosaic"], "columns": 3, "rows": 2, "overlap_percent": 10}
 CHOSEN: dict[str, Any] = {"mosaic": MOSAIC, "roi": {"kind": "most_particles", "count": 1}}
@@ -68,6 +73,22 @@ def test_a_few_tiles_are_looked_at_and_the_region_is_found_where_it_lies_now(fir
     assert made.inputs["earlier_mosaic.ome.tif"] == now.mosaic.earlier.sha256
 
 
+def test_what_spoke_against_it_is_not_forgotten(first: Night, tmp_path: Path) -> None:
+    """A mosaic that could not be relied on is no better for having been found again."""
+    copy = tmp_path / "copy"
+    shutil.copytree(first.folder, copy)
+    mosaic = read_mosaic(copy / "mosaic.ome.tif")
+    assert mosaic.registration is not None
+    doubted = replace(mosaic, registration=replace(mosaic.registration, refused="the stage jumped"))
+    write_mosaic(doubted, copy / "mosaic.ome.tif")
+    with Journal.open(copy / "journal.sqlite") as journal:
+        record_file(RunFolder.open(copy), journal, copy / "mosaic.ome.tif", "mosaic", 1000.0)
+    night = Night(tmp_path, **again(copy))
+    assert night.error is None
+    assert "the stage jumped" in [one.reason for one in night.events(MosaicDoubted)]
+    assert "The mosaic is not to be relied on: the stage jumped" in (night.folder / "report.html").read_text()
+
+
 def test_the_earlier_run_may_go_once_its_mosaic_is_here(first: Night, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(first.folder, copy)
@@ -94,6 +115,7 @@ def test_another_sample_ends_the_run_before_anything_is_chosen(first: Night, tmp
         ({"binning": 4}, "value 4, there 8"),
         ({"earlier": {"run": "nowhere"}}, "mosaic.earlier.run: no such run folder"),
         ({"earlier": {"run": "."}}, "is no run folder"),
+        ({"earlier": {"run": __file__}}, "is a file"),
         ({"earlier": {"run": "x", "looks": 2}}, "mosaic.earlier.looks"),
     ],
 )

@@ -32,6 +32,8 @@ class EarlierRun:
 
 def earlier_run(path: str) -> EarlierRun:
     """Read it. Raises XrmError: DataError when it is no run or has no sound mosaic, RecipeError for its recipe."""
+    if Path(path).is_file():
+        raise _unsound(path, "is a file", "name the run's folder")
     folder = RunFolder.open(Path(path))
     with JournalReader.open(folder.journal) as journal:
         known = journal.artifacts().get(folder.mosaic_tiff.name)

@@ -16,7 +16,7 @@ from xrm_control.mosaic.tiles import FoundAgain, Mosaic, Tile
 from xrm_control.processing.earlier import EarlierRun, earlier_run
 from xrm_control.session.context import RunContext
 from xrm_control.storage.artifacts import record_file
-from xrm_control.storage.durable import sha256_bytes
+from xrm_control.storage.durable import sha256_bytes, storage_error
 from xrm_control.storage.records import ArtifactKind
 
 
@@ -26,7 +26,10 @@ def bring(run: RunContext, spec: EarlierMosaic) -> None:
     if run.recorded(path.name):
         return
     before = earlier_run(spec.run)
-    data = before.mosaic.read_bytes()
+    try:
+        data = before.mosaic.read_bytes()
+    except OSError as error:
+        raise storage_error("the earlier run's mosaic cannot be read", before.mosaic, error) from error
     if sha256_bytes(data) != before.sha256:
         raise _altered(before)
     run.folder.write_bytes(path, data, replace=True)
@@ -58,15 +61,23 @@ def found_again(run: RunContext, tiles: Sequence[Tile], pixel_um: float) -> Mosa
     )
 
 
-def tell(run: RunContext, spec: EarlierMosaic, found: FoundAgain) -> None:
-    """Say how it was found, and what no longer looks as it did."""
-    name = Path(spec.run).name
+def tell(run: RunContext, spec: EarlierMosaic, mosaic: Mosaic) -> None:
+    """Say how it was found, what no longer looks as it did, and what spoke against it already."""
+    found = mosaic.earlier
+    if found is None:
+        return
     run.events.emit(
-        MosaicFoundAgain(name, found.looks, found.recognised, found.x_um, found.y_um, found.scatter_um or 0.0)
+        MosaicFoundAgain(_name(spec), found.looks, found.recognised, found.x_um, found.y_um, found.scatter_um or 0.0)
     )
+    if mosaic.registration is not None and mosaic.registration.refused:
+        run.events.emit(MosaicDoubted(mosaic.registration.refused))
     if found.unlike:
         where = ", ".join(f"row {row + 1} column {column + 1}" for row, column in found.unlike)
         run.events.emit(MosaicDoubted(f"what it shows is not there any more: tile {where}"))
+
+
+def _name(spec: EarlierMosaic) -> str:
+    return Path(spec.run).resolve().name
 
 
 def earlier_record(run: RunContext, mosaic: Mosaic) -> EarlierRecord | None:
@@ -75,7 +86,7 @@ def earlier_record(run: RunContext, mosaic: Mosaic) -> EarlierRecord | None:
     if found is None or spec is None:
         return None
     return EarlierRecord(
-        run=Path(spec.run).name,
+        run=_name(spec),
         sha256=run.journal.artifacts()[run.folder.earlier_mosaic.name].sha256,
         looks=found.looks,
         recognised=found.recognised,

@@ -123,8 +123,8 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
             await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
-    if spec.earlier is not None and mosaic.earlier is not None:
-        earlier.tell(run, spec.earlier, mosaic.earlier)
+    if spec.earlier is not None:
+        earlier.tell(run, spec.earlier, mosaic)
     elif run.shows_sample:
         registered.tell(run, mosaic)
     if not await run.on_disk(run.recorded, "mosaic.ome.tif"):

@@ -134,18 +134,20 @@ def _counting(run: RunData) -> tuple[str, ...]:
 
 
 def _placing(run: RunData) -> tuple[str, ...]:
-    """How well the tiles lie, in a sentence."""
+    """Where the mosaic is from, and how well its tiles lie."""
     mosaic = None if run.rois is None else run.rois.mosaic
-    if mosaic is not None and mosaic.earlier is not None:
-        return (_again(mosaic.earlier),)
-    if mosaic is None or mosaic.registration is None:
+    if mosaic is None:
         return ()
+    again = () if mosaic.earlier is None else (_again(mosaic.earlier),)
     found = mosaic.registration
+    if found is None:
+        return again
     if found.refused:
-        return (f"The mosaic is not to be relied on: {found.refused}.",)
+        return (*again, f"The mosaic is not to be relied on: {found.refused}.")
     if mosaic.residual_um is None:
-        return (f"{found.note[:1].upper()}{found.note[1:]}.",) if found.note else ()
+        return (*again, f"{found.note[:1].upper()}{found.note[1:]}.") if found.note else again
     return (
+        *again,
         f"Tiles lie within {figure(mosaic.residual_um)} µm of their places (root mean square, from {found.pairs} "
         f"overlaps, {found.rejected} of no use); the camera is turned by {found.rotation_deg:.2f}° and its pixel is "
         f"{found.scale:.4f} of the stated one, against the stage.",
