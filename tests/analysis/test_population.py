@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from xrm_control.analysis import population
+from xrm_control.analysis.weighted_rows import bootstrap_interval
 from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.table1 import PAPER
@@ -133,3 +134,18 @@ def test_nothing_whole() -> None:
 
 def test_seeded() -> None:
     assert pool(ROWS, VOIDS, seed=3) == pool(ROWS, VOIDS, seed=3)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 1000])
+def test_ends_of_what_is_positive_are_positive_and_of_much_the_usual_ones(count: int) -> None:
+    """Two items count for the volume of a coarse lot, and Student's t of one degree of freedom is 12.7."""
+    samples = np.random.default_rng(4).normal(17.0, 3.0, 4000).clip(5.0)
+    ends = bootstrap_interval(samples, 17.0, count)
+    assert ends is not None
+    low, high = ends
+    assert 0 < low < 17.0 < high
+    if count == 1000:
+        assert ends == pytest.approx(np.percentile(samples, (2.5, 97.5)), rel=0.01)
+    below = bootstrap_interval(samples - 16.0, 1.0, count)
+    assert below is not None
+    assert below[0] < 0, "what may be negative stays so"
