@@ -59,8 +59,8 @@ def bootstrap_interval(samples: NDArray[np.float64], value: float, count: int) -
     """95 % interval of a statistic of `count` items from its bootstrap samples (draws,).
 
     A bootstrap of few items is too narrow (it draws from what is there, and knows no Student's t): its ends are moved
-    away from the value by that; of what is positive as a ratio, since no diameter lies below zero. None of less than two
-    items.
+    away from the value by that; of what is positive as a ratio, since no diameter lies below zero. None of less than
+    two items.
     """
     from scipy import special
 
