@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.levels import cylinder
 from xrm_control.analysis.sampling import whole_in_box, whole_probability
 from xrm_control.analysis.threshold import BoolVolume
@@ -60,8 +61,6 @@ def _to_circle(shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 def _masked(volume: NDArray[np.number]) -> VolumeField | None:
     """Where a single value stands outside of something like a circle, and hardly within."""
-    from edt import edt
-
     value = volume[0, 0, 0]
     constant = (volume == value).all(axis=0)
     circle = cylinder((volume.shape[0], volume.shape[1], volume.shape[2]))
@@ -71,7 +70,7 @@ def _masked(volume: NDArray[np.number]) -> VolumeField | None:
     inside = ~constant
     if np.count_nonzero(volume[:, inside] == value) > _CHANCE * volume[:, inside].size:
         return None  # a background without noise has one value too
-    border = np.where(inside, edt(inside, black_border=True), 0.0) - 0.5
+    border = np.where(inside, depth_of(inside, black_border=True), 0.0) - 0.5
     # The mask's own edge is drawn with mixed values.
     inside &= border > 1
     return VolumeField(inside, border - 1, False, f"what a mask of {value:g} outside leaves")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
 
@@ -88,10 +89,8 @@ def particle_shares(
     Deep voxels and voids count 1; within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
     (grey - ground) / (interior - ground), ground being what it would show without the particle.
     """
-    from edt import edt
-
-    near = zone & (edt(~envelope) <= reach_voxels)
-    sure = envelope & ((edt(envelope) > reach_voxels) | (voids > 0))
+    near = zone & (depth_of(~envelope) <= reach_voxels)
+    sure = envelope & ((depth_of(envelope) > reach_voxels) | (voids > 0))
     shell = (near | envelope) & ~sure
     fraction = sure.astype(np.float32)
     # Nothing is told from a ground that is nearly as dense as the particle.
@@ -102,10 +101,9 @@ def particle_shares(
 
 def expected_share(envelope: BoolVolume, blur_voxels: float) -> NDArray[np.float32]:
     """Share that a voxel of `envelope` (z, y, x) would show without voids: the blurred edge at its depth."""
-    from edt import edt
     from scipy import special
 
-    depth = edt(envelope) - 0.5
+    depth = depth_of(envelope) - 0.5
     return (0.5 * special.erfc(-depth / (np.sqrt(2) * max(blur_voxels, 0.3)))).astype(np.float32)
 
 

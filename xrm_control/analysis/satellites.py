@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import bounding_box
 from xrm_control.analysis.threshold import BoolVolume
 
@@ -50,7 +51,6 @@ class _Ball:
 def set_off(labels: Labels, filled: BoolVolume) -> Labels:
     """`labels` (z, y, x) of the particles in `filled`, with satellites as particles of their own; numbers that are new
     follow the others."""
-    from edt import edt
     from scipy import ndimage
 
     box = bounding_box(filled, 1)
@@ -58,7 +58,7 @@ def set_off(labels: Labels, filled: BoolVolume) -> Labels:
         return labels
     result = labels.copy()
     part = result[box]
-    depth = edt(filled[box]).astype(np.float32)
+    depth = depth_of(filled[box]).astype(np.float32)
     # A plateau of a ball's middle is one ball.
     peaks = filled[box] & (depth == ndimage.maximum_filter(depth, 3)) & (depth >= _LEAST_RADIUS)
     last = int(labels.max(initial=0))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.label_expansion import Box, bounding_box, grown_box, nearest_label
 from xrm_control.analysis.levels import Levels
@@ -90,16 +91,14 @@ def isolate(
 def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume, BoolVolume]:
     """Voxels more than CORE_DEPTH_VOXELS outside, and inside, of `solid` (z, y, x); those within RIM_VOXELS of its
     surface."""
-    from edt import edt
-
     away, deep, rim = np.ones(solid.shape, bool), np.zeros(solid.shape, bool), np.zeros(solid.shape, bool)
     box = bounding_box(solid, MARGIN)
     if box is not None:
         # One after the other: of a large volume each takes its memory again.
-        outside = edt(~solid[box])
+        outside = depth_of(~solid[box])
         away[box], rim[box] = outside > CORE_DEPTH_VOXELS, outside < RIM_VOXELS
         del outside
-        depth = edt(solid[box])
+        depth = depth_of(solid[box])
         deep[box] = depth > CORE_DEPTH_VOXELS
         rim[box] &= depth < RIM_VOXELS
     return away, deep, rim

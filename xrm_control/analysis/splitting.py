@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import bounding_box
 from xrm_control.analysis.satellites import set_off
 from xrm_control.analysis.threshold import BoolVolume
@@ -51,11 +52,10 @@ def split(filled: BoolVolume, spec: SplitSpec) -> Labels:
 
 def _split_box(filled: BoolVolume, spec: SplitSpec) -> Labels:
     import cc3d
-    from edt import edt
     from scipy import ndimage
     from skimage.segmentation import watershed
 
-    smooth = edt(filled).astype(np.float32)
+    smooth = depth_of(filled).astype(np.float32)
     if spec.smoothing_voxels > 0:
         smooth = np.asarray(ndimage.gaussian_filter(smooth, spec.smoothing_voxels, truncate=3), np.float32)
     peaks = filled & (smooth == ndimage.maximum_filter(smooth, 3))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import nearest_label
 from xrm_control.analysis.splitting import fill_enclosed
 from xrm_control.analysis.threshold import BoolVolume
@@ -69,11 +70,9 @@ def void_zones(labels: NDArray[np.uint16], envelope: BoolVolume, reach_voxels: f
 
     Whose grey depends too much on where in them the surface lies.
     """
-    from edt import edt
-
     if not labels.any():
         return labels
-    deep = edt(envelope) > SKIN_VOXELS
+    deep = depth_of(envelope) > SKIN_VOXELS
     return np.where((labels > 0) | deep, nearest_label(labels, reach_voxels), 0).astype(np.uint16)
 
 
