@@ -99,6 +99,8 @@ def instrument(copy: Path) -> list[str]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         before = len(names)
         for node, name in functions(tree):
+            if _is_compiled(node):
+                continue
             call = ast.parse(f"{len(names)} in _seen or _reach({len(names)})").body
             at = int(ast.get_docstring(node) is not None)
             node.body[at:at] = call
@@ -110,6 +112,11 @@ def instrument(copy: Path) -> list[str]:
             file.write_text(ast.unparse(ast.fix_missing_locations(tree)), encoding="utf-8")
     shutil.copy2(Path(__file__).with_name("probe.py"), copy / "xrm_reached.py")
     return names
+
+
+def _is_compiled(node: _Function) -> bool:
+    """Whether numba makes machine code of it, which cannot say that it is entered; its module's other functions can."""
+    return any("numba" in ast.unparse(one) or "njit" in ast.unparse(one) for one in node.decorator_list)
 
 
 def record(copy: Path, kept: Path, tests: list[str], jobs: int) -> int:

@@ -14,7 +14,14 @@ SOURCE = '''"""Arithmetic."""
 
 from __future__ import annotations
 
+import numba
+
 LIMIT = 4
+
+
+@numba.njit
+def fifth(value):
+    return value / 5
 
 
 class Number:
@@ -33,7 +40,7 @@ def third(value):
 TESTS = """
 import subprocess, sys
 import pytest
-from xrm_control.arithmetic import Number, third
+from xrm_control.arithmetic import Number, fifth, third
 
 THIRD = "from xrm_control.arithmetic import third; third(3)"
 
@@ -41,6 +48,7 @@ THIRD = "from xrm_control.arithmetic import third; third(3)"
 def made():
     return Number().twice(2)
 
+def test_compiled(): assert fifth(5) == 1
 def test_half(): assert Number().half(4) == 2
 def test_of_what_was_made(made): assert made
 def test_the_value_that_was_made(made): assert made == 4
@@ -70,13 +78,16 @@ def reached(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Reached:
     return load(kept)
 
 
+EVERY = ["compiled", "elsewhere", "half", "of_what_was_made", "the_value_that_was_made"]
 CASES = [
     ("value / 2", "Number.half", ["half"]),
     # By a fixture of the module: any of its tests may look at it; those that fail anyhow find nothing.
-    ("value * 2", "Number.twice", ["elsewhere", "half", "of_what_was_made", "the_value_that_was_made"]),
+    ("value * 2", "Number.twice", EVERY),
     ("value / 3", "third", ["elsewhere"]),
     # Outside of any function: whoever enters one of the module.
-    ("LIMIT = 4", "", ["elsewhere", "half", "of_what_was_made", "the_value_that_was_made"]),
+    # Machine code cannot say that it is entered.
+    ("value / 5", "fifth", EVERY),
+    ("LIMIT = 4", "", EVERY),
 ]
 
 
