@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from xrm_control.reporting.figures.slices import Strip
 from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.formatting import MISSING
+
+
+# With what a text begins that reads as a number.
+_NUMBERS = frozenset("0123456789+-<≤" + MISSING + "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Cell:
     @property
     def numeric(self) -> bool:
         """Whether the cell reads as a number and belongs to the right."""
-        return self.text[:1] in set("0123456789+-<≤" + MISSING + "\N{MINUS SIGN}")
+        return self.text[:1] in _NUMBERS
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Table:
     caption: str = ""
     sortable: bool = False
 
-    @property
+    @cached_property
     def numeric(self) -> tuple[bool, ...]:
         """By column: whether all of its cells are numbers."""
         return tuple(bool(self.rows) and all(row[at].numeric for row in self.rows) for at in range(len(self.head)))
