@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from threading import Lock
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from xrm_control.core.cpus import cpus
 from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
@@ -19,6 +22,7 @@ from xrm_control.reconstruction.scan import ScanData, check_scan, refuse_bad_fra
 _NORMALISED_FLOOR = 1e-4  # where no counts are known
 _ZINGER_EXCESS = 0.1  # of the beam: what is fainter does no harm
 _BLOCK = 64  # views at a time
+T = TypeVar("T")
 
 
 class PreprocessSpec(Spec):
@@ -100,16 +104,22 @@ def transmission(
     if references is not None:
         references = references.of_rows(rows)
     values = np.empty((len(chosen), *shape), np.float32)
-    zingers = saturated = 0
-    for start in range(0, len(chosen), _BLOCK):
-        block = chosen[start : start + _BLOCK]
-        counts = np.asarray(scan.projections[block, rows])
+    reading = Lock()
+
+    def of_block(place: slice) -> tuple[int, int]:
+        block = chosen[place]
+        # Files are read by one thread at a time.
+        with reading:
+            counts = np.asarray(scan.projections[block, rows])
         light = None if scan.light is None or scan.flat_light is None else scan.light[block] / np.mean(scan.flat_light)
         found = transmission_of(
             counts, references, scan.time_s[block], spec, numbers=block, light=light, full_counts=scan.full_counts
         )
-        values[start : start + len(block)] = found.values
-        zingers, saturated = zingers + found.zingers, saturated + found.saturated
+        values[place] = found.values
+        return found.zingers, found.saturated
+
+    counted = _by_blocks(len(chosen), of_block)
+    zingers, saturated = sum(one for one, _ in counted), sum(one for _, one in counted)
     if spec.apply_shifts and scan.shifts_px is not None:
         for index, (right, down) in enumerate(np.asarray(scan.shifts_px)[chosen]):
             moved = (down if shape[0] > 3 else 0.0, right if sideways else 0.0)
@@ -179,36 +189,47 @@ def references_of(scan: ScanData) -> References | None:
     return replace(made, taken_counts=scan.stray.taken_counts)
 
 
+def _by_blocks(views: int, work: Callable[[slice], T]) -> list[T]:
+    """What `work` gives of each block of views, in order; blocks are shared out among the CPUs."""
+    blocks = [slice(start, min(start + _BLOCK, views)) for start in range(0, views, _BLOCK)]
+    threads = min(cpus(), len(blocks))
+    if threads < 2:
+        return [work(block) for block in blocks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, blocks))
+
+
 def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None) -> NDArray[np.float32]:
-    """-> sinograms (rows, n, columns) float32; opaque pixels take the floor."""
+    """-> sinograms (rows, n, columns) float32; opaque pixels take the floor.
+
+    Faint pixels are mixed with their neighbours along the rotation axis, the fainter the more: the logarithm of a few
+    counts is biased and very noisy, and edge-on views of a powder layer are full of them. Measured on simulated layers:
+    attenuation 2 % too low becomes 0.3 %, noise falls by a tenth, diameters stay. After Hsieh 1998,
+    doi 10.1118/1.598410.
+    """
     spec = spec or PreprocessSpec()
-    values = _faint_averaged(transmitted, spec.faint_quanta)
-    sinograms = -np.log(np.maximum(values, transmitted.floor))
-    sinograms = np.ascontiguousarray(sinograms.transpose(1, 0, 2), np.float32)
+    values, floor = transmitted.values, transmitted.floor
+    sinograms = np.empty((values.shape[1], len(values), values.shape[2]), np.float32)
+    # The floor is half a quantum.
+    faint = np.float32(2 * spec.faint_quanta * transmitted.dark_noise) * floor
+    mixed = bool(spec.faint_quanta) and transmitted.read_counts != 0
+
+    def of_block(block: slice) -> None:
+        own = sinograms[:, block]
+        if mixed:
+            from xrm_control.reconstruction.preprocess_kernels import mixed_where_faint
+
+            mixed_where_faint(np.ascontiguousarray(values[block]), faint, floor, own)
+        else:
+            np.maximum(values[block].transpose(1, 0, 2), floor[:, None], out=own)
+        np.log(own, out=own)
+        np.negative(own, out=own)
+
+    _by_blocks(len(values), of_block)
     if spec.ring_window_px:
         for sinogram in sinograms:
             remove_rings(sinogram, spec.ring_window_px)
     return sinograms
-
-
-def _faint_averaged(transmitted: Transmission, faint_quanta: float) -> NDArray[np.float32]:
-    """Mix faint pixels with their neighbours along the rotation axis, the fainter the more.
-
-    The logarithm of a few counts is biased and very noisy; edge-on views of a powder layer are full of them. Measured
-    on simulated layers: attenuation 2 % too low becomes 0.3 %, noise falls by a tenth, diameters stay. After Hsieh
-    1998, doi 10.1118/1.598410.
-    """
-    from scipy.ndimage import uniform_filter1d
-
-    values = transmitted.values
-    faint = np.float32(2 * faint_quanta * transmitted.dark_noise) * transmitted.floor  # the floor is half a quantum
-    if not faint_quanta or transmitted.read_counts == 0:
-        return values
-    mean = np.asarray(uniform_filter1d(values, 3, axis=1, mode="nearest"), np.float32)
-    mean -= values
-    mean *= np.clip(1 - (mean + values) / faint, 0, 1)
-    mean += values
-    return mean
 
 
 def remove_rings(sinogram: NDArray[np.float32], window_px: int) -> None:
@@ -251,25 +272,26 @@ def _remove_zingers(frames: NDArray[np.float32], sigmas: float, references: Refe
 
     Edges, and bright gaps between particles, have bright neighbours and stay as they are.
     """
-    from scipy.ndimage import maximum_filter, median_filter
+    from scipy.ndimage import median_filter
+
+    from xrm_control.reconstruction.preprocess_kernels import stands_out
 
     if min(frames.shape[1:]) < 2:
         return 0
-    ring = np.ones((1, 3, 3), bool)
-    ring[0, 1, 1] = False
-    brightest = maximum_filter(frames, footprint=ring, mode="mirror")
-    sigma: NDArray[np.float32] | float = 0.0
+    beam, gain, dark = np.ones(frames.shape[1:], np.float32), 0.0, 0.0
     if references is not None:
-        beam = references.beams.mean(axis=0)
-        dark = references.read_counts**2 + references.gain_counts * references.taken_counts
-        variance = references.gain_counts * np.maximum(brightest, 0) * beam + dark
-        sigma = np.sqrt(variance) / beam
-    found = frames > brightest + np.maximum(sigmas * sigma, _ZINGER_EXCESS)
-    if found.any():
+        beam, gain = references.beams.mean(axis=0), references.gain_counts
+        dark = references.read_counts**2 + gain * references.taken_counts
+    found = np.zeros(frames.shape, bool)
+    noise = (np.float32(gain), np.float32(dark))
+    count = stands_out(frames, beam, noise, np.float32(sigmas), np.float32(_ZINGER_EXCESS), found)
+    if count:
+        ring = np.ones((3, 3), bool)
+        ring[1, 1] = False
         for view in np.flatnonzero(found.any(axis=(1, 2))):
-            smooth = median_filter(frames[view], footprint=ring[0], mode="mirror")
+            smooth = median_filter(frames[view], footprint=ring, mode="mirror")
             frames[view][found[view]] = smooth[found[view]]
-    return int(np.count_nonzero(found))
+    return int(count)
 
 
 def _follow_air(values: NDArray[np.float32], margin_px: int) -> None:
