@@ -6,8 +6,8 @@ compared as small pictures of block means, so that noise hardly counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import FrameKind
 from xrm_control.reconstruction.angle_order import diagnose_order
+from xrm_control.reconstruction.blocks import by_blocks, native
 from xrm_control.reconstruction.references import flat_sets
 from xrm_control.reconstruction.scan import ScanData, refuse_bad_frames
 
@@ -103,30 +104,33 @@ def _beam_at(scan: ScanData, net: Blocks, bad: tuple[int, ...]) -> Blocks:
 
 
 def _look(frames: Any, what: str) -> _Looks:
-    found = [_look_at(part, what, start) for start, part in _parts(frames)]
+    reading = Lock()
+
+    def of_some(place: slice) -> _Looks:
+        # Files are read by one thread at a time.
+        with reading:
+            some = np.asarray(frames[place])
+        return _look_at(some, what, place.start)
+
+    found = by_blocks(len(frames), _AT_A_TIME, of_some)
     if not found:
         none = np.empty((0, 1, 1))
         return _Looks(none, none.astype(bool), np.empty(0), np.empty(0), np.empty(0))
     return _Looks(*(np.concatenate([getattr(one, name) for one in found]) for name in _Looks.__dataclass_fields__))
 
 
-def _parts(frames: Any) -> Iterator[tuple[int, NDArray[Any]]]:
-    for start in range(0, len(frames), _AT_A_TIME):
-        yield start, np.asarray(frames[start : start + _AT_A_TIME])
-
-
 def _look_at(frames: NDArray[Any], what: str, start: int) -> _Looks:
+    from xrm_control.reconstruction.block_kernels import looked_at
+
     refuse_bad_frames(frames, what, np.arange(start, start + len(frames)))
     rows, columns = (
-        np.unique(np.linspace(0, size, min(size, _BLOCKS) + 1).astype(int)[:-1]) for size in frames.shape[1:]
+        np.unique(np.linspace(0, size, min(size, _BLOCKS) + 1).astype(np.int64)) for size in frames.shape[1:]
     )
-
-    def blockwise(act: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
-        return act.reduceat(act.reduceat(values, rows, axis=1), columns, axis=2)
-
-    sizes = np.outer(np.diff(rows, append=frames.shape[1]), np.diff(columns, append=frames.shape[2]))
-    low, high = blockwise(np.minimum, frames), blockwise(np.maximum, frames)
-    least, most = low.min(axis=(1, 2)).astype(float), high.max(axis=(1, 2)).astype(float)
+    count, shape = len(frames), (len(frames), len(rows) - 1, len(columns) - 1)
+    sums, low, high = (np.empty(shape) for _ in range(3))
+    full = np.empty(count, np.int64)
+    looked_at(native(frames), rows, columns, sums, low, high, full)
+    least, most = low.min(axis=(1, 2)), high.max(axis=(1, 2))
     worst = int(np.argmax(np.abs(most)))
     if abs(most[worst]) > _MOST_COUNTS:
         raise DataError(
@@ -136,9 +140,7 @@ def _look_at(frames: NDArray[Any], what: str, start: int) -> _Looks:
             limit=f"{_MOST_COUNTS:.3g}",
             remedy="the type or the byte order of the file is wrong",
         )
-    means = blockwise(np.add, frames.astype(float)) / sizes
-    full = np.count_nonzero(frames == frames.max(axis=(1, 2), keepdims=True), axis=(1, 2)) / frames[0].size
-    return _Looks(means, low == high, least, most, full)
+    return _Looks(sums / np.outer(np.diff(rows), np.diff(columns)), low == high, least, most, full / frames[0].size)
 
 
 def _saturated(looks: _Looks) -> NDArray[np.bool_]:

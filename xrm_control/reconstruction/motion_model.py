@@ -113,7 +113,8 @@ def _outside(
     size = parts.shape[1]
     along = np.linalg.lstsq(gauge, parts, rcond=None)[0]
     free = parts - gauge @ along
-    variance = np.einsum("ij,jk,ik->i", free, covariance[:size, :size], free)
+    # Not as one einsum, which takes n^3 steps one after the other.
+    variance = ((free @ covariance[:size, :size]) * free).sum(axis=1)
     return free @ found[:size], np.asarray(np.sqrt(variance), np.float64)
 
 

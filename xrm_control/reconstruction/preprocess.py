@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.core.cpus import cpus
 from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
+from xrm_control.reconstruction.blocks import by_blocks
 from xrm_control.reconstruction.references import References, make_references
 from xrm_control.reconstruction.scan import ScanData, check_scan, refuse_bad_frames
 
 _NORMALISED_FLOOR = 1e-4  # where no counts are known
 _ZINGER_EXCESS = 0.1  # of the beam: what is fainter does no harm
 _BLOCK = 64  # views at a time
-T = TypeVar("T")
 
 
 class PreprocessSpec(Spec):
@@ -118,7 +116,7 @@ def transmission(
         values[place] = found.values
         return found.zingers, found.saturated
 
-    counted = _by_blocks(len(chosen), of_block)
+    counted = by_blocks(len(chosen), _BLOCK, of_block)
     zingers, saturated = sum(one for one, _ in counted), sum(one for _, one in counted)
     if spec.apply_shifts and scan.shifts_px is not None:
         for index, (right, down) in enumerate(np.asarray(scan.shifts_px)[chosen]):
@@ -189,16 +187,6 @@ def references_of(scan: ScanData) -> References | None:
     return replace(made, taken_counts=scan.stray.taken_counts)
 
 
-def _by_blocks(views: int, work: Callable[[slice], T]) -> list[T]:
-    """What `work` gives of each block of views, in order; blocks are shared out among the CPUs."""
-    blocks = [slice(start, min(start + _BLOCK, views)) for start in range(0, views, _BLOCK)]
-    threads = min(cpus(), len(blocks))
-    if threads < 2:
-        return [work(block) for block in blocks]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, blocks))
-
-
 def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None) -> NDArray[np.float32]:
     """-> sinograms (rows, n, columns) float32; opaque pixels take the floor.
 
@@ -225,7 +213,7 @@ def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None
         np.log(own, out=own)
         np.negative(own, out=own)
 
-    _by_blocks(len(values), of_block)
+    by_blocks(len(values), _BLOCK, of_block)
     if spec.ring_window_px:
         for sinogram in sinograms:
             remove_rings(sinogram, spec.ring_window_px)

@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.reconstruction.blocks import by_blocks
 from xrm_control.reconstruction.preprocess import Transmission
 from xrm_control.reconstruction.rotation_axis import RotationAxis
+
+_BRIGHT = 0.99  # the quantile of a view that shows the air
+_BLOCK = 64  # views at a time
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,23 @@ class QualitySums:
     @classmethod
     def of(cls, transmitted: Transmission, own: slice) -> QualitySums:
         """Of the rows `own` within what was read, which overlaps its neighbours'."""
-        values = transmitted.values[:, own]
-        flat = values.reshape(len(values), -1)
+        from xrm_control.reconstruction.quality_kernels import looked_over
+
+        values, floor = transmitted.values[:, own], transmitted.floor[own]
+        views, pixels = len(values), values.shape[1] * values.shape[2]
+        sums, bright, opaque = np.empty(views), np.empty(views), np.empty(views, np.int64)
+
+        def of_block(block: slice) -> None:
+            looked_over(values[block], floor, _BRIGHT, sums[block], opaque[block], bright[block])
+
+        by_blocks(views, _BLOCK, of_block)
         share = values.shape[1] / transmitted.values.shape[1]
         return cls(
-            pixels=flat.shape[1],
-            transmitted=flat.sum(axis=1, dtype=float),
+            pixels=pixels,
+            transmitted=sums,
             # The mean over slabs of a high quantile stands for the quantile of all.
-            brightest=flat.shape[1] * np.quantile(flat, 0.99, axis=1).astype(float),
-            opaque=np.count_nonzero(values <= transmitted.floor[own], axis=(1, 2)).astype(np.int64),
+            brightest=pixels * bright,
+            opaque=opaque,
             zingers=round(transmitted.zingers * share),
             bad_pixels=round(transmitted.bad_pixels * share),
             saturated=round(transmitted.saturated * share),

@@ -11,7 +11,6 @@ from xrm_control.reporting.figures.slices import Strip
 from xrm_control.reporting.figures.style import Picture
 from xrm_control.reporting.formatting import MISSING
 
-
 # With what a text begins that reads as a number.
 _NUMBERS = frozenset("0123456789+-<≤" + MISSING + "\N{MINUS SIGN}")
 
