@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,8 @@ from xrm_control.storage.frames import read_frame
 from xrm_control.storage.records import PlannedFrame, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 
+# Views of a small scan are looked at several times, and read once.
+_AT_ONCE_BYTES = 2**26
 FRAMES = (FrameKind.PROJECTION, FrameKind.FLAT, FrameKind.DARK)
 
 
@@ -68,17 +71,18 @@ class RunScan:
         return (len(views), *views[0].shape)
 
     def load(self) -> ScanData:
-        """Projections sorted by measured angle, left on the disk; hashes are verified whenever frames are read.
+        """Projections sorted by measured angle, left on the disk if they are many; hashes are verified whenever frames
+        are read.
 
         What frames behind a blade show of stray light is taken off all others.
         """
         projections, references, darks = (self.of(kind) for kind in FRAMES)
         behind = self.stored(FrameKind.BLOCKER)
         views = sorted(projections, key=lambda frame: frame.exposure.actual.theta_deg)
+        shape, dtype = (len(views), *views[0].shape), np.dtype(views[0].dtype)
+        lazy = LazyFrames(shape, dtype, partial(read_frames, self.run, views))
         scan = ScanData(
-            projections=LazyFrames(
-                (len(views), *views[0].shape), np.dtype(views[0].dtype), partial(read_frames, self.run, views)
-            ),
+            projections=lazy[:] if math.prod(shape) * dtype.itemsize <= _AT_ONCE_BYTES else lazy,
             theta_deg=np.array([frame.exposure.actual.theta_deg for frame in views]),
             time_s=np.array([middle_s(frame) for frame in views]),
             flats=read_frames(self.run, references),
