@@ -87,6 +87,36 @@ def test_a_phone_needs_no_scrolling_sideways_and_shows_abort(browser: Browser, s
     context.close()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_long_log_makes_no_page_longer_and_no_number_is_cut(browser: Browser, site: Site, width: int) -> None:
+    furnish(site)
+    for number in range(300):
+        site.run.say(f"line {number}")
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    page.goto(f"{site.url}/#/run/demo")
+    expect(page.locator(".log")).to_contain_text("line 299")
+    ends = "document.querySelector('.run').getBoundingClientRect().bottom + scrollY"
+    assert page.evaluate(f"document.documentElement.scrollHeight - {ends}") < 100
+    cut = "[...document.querySelectorAll('.region-result')].filter((n) => n.scrollWidth > n.clientWidth).length"
+    assert page.evaluate(cut) == 0
+    expect(page.locator(".region-result").first).to_have_text("20 particles, 13 % voided")
+    context.close()
+
+
+def test_nothing_is_said_to_be_missing_before_the_run_is_known(page: Page, site: Site) -> None:
+    furnish(site)
+    site.world.hang.set()
+    page.goto(f"{site.url}/#/run/demo")
+    expect(page.get_by_text("loading")).to_be_visible()
+    for words in ("No tile yet", "None yet", "No alarm", "No line yet"):
+        expect(page.get_by_text(words)).not_to_be_visible()
+    site.world.hang.clear()
+    site.world.free.set()
+    expect(page.get_by_text("loading")).to_have_count(0)
+    expect(page.locator(".alarm")).to_have_count(3)
+
+
 def test_nothing_jumps_when_an_alarm_comes(page: Page, site: Site) -> None:
     site.run.keep_tiles(2)
     page.goto(f"{site.url}/#/run/demo")

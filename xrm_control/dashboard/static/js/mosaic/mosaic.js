@@ -18,7 +18,7 @@ export class Mosaic extends EventTarget {
     this.drawButton = el("button", { type: "button", "aria-pressed": "false", "aria-keyshortcuts": "b", title: "Draw a box to scan (b); Shift and drag does the same", on: { click: () => this.drawMode(!this.gestures.drawing) } }, "Draw region");
     const button = (label, sign, act, key) => el("button", { type: "button", "aria-label": label, title: `${label} (${key})`, "aria-keyshortcuts": key, on: { click: act } }, sign);
     this.cursorText = el("span", { class: "cursor-um", "aria-hidden": "true" });
-    this.empty = el("p", { class: "mosaic-empty" }, "No tile yet. Tiles appear here at their place on the stage as they come.");
+    this.empty = el("p", { class: "mosaic-empty says-none" }, "No tile yet. Tiles appear here at their place on the stage as they come.");
     this.stage = el("div", { class: "mosaic-stage", tabindex: 0, role: "application", "aria-label": "Mosaic in stage coordinates. Arrow keys move it, plus and minus zoom, 0 shows all, b draws a region." }, this.canvas, this.overlay.element, this.empty, this.cursorText);
     this.tools = el("div", { class: "mosaic-tools" }, this.drawButton,
       el("span", { class: "zoom-tools" }, button("Zoom in", "+", () => this.zoom(1.4), "+"), button("Zoom out", "−", () => this.zoom(1 / 1.4), "-"), button("Show all", "All", () => this.fit(), "0")));

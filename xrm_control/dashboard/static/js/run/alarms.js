@@ -11,7 +11,7 @@ export class Alarms {
     this.act = act;
     this.may = may;
     this.known = new Set();
-    this.none = el("p", { class: "muted none" }, "No alarm.");
+    this.none = el("p", { class: "muted none says-none" }, "No alarm.");
     this.list = el("ul", { class: "alarm-list" });
     this.element = el("section", { class: "alarms", "aria-label": "Alarms", tabindex: 0 }, this.none, this.list);
   }

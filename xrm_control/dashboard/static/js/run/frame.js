@@ -7,7 +7,7 @@ import { frameCanvas } from "../pictures.js";
 export class LastFrame {
   constructor() {
     this.picture = frameCanvas("frame-picture", "Last frame: none yet");
-    this.name = el("strong", {}, "none yet");
+    this.name = el("strong", { class: "says-none" }, "none yet");
     this.facts = el("p", { class: "frame-facts" }, "");
     this.file = el("div", {});
     this.element = el("section", { class: "panel frame", "aria-labelledby": "frame-head" }, el("h2", { id: "frame-head" }, "Last frame"),

@@ -19,7 +19,7 @@ export class Log {
     /** @type {any[]} */ this.waiting = [];
     this.end = false;
     this.list = el("ol", { class: "log-lines" });
-    this.empty = el("p", { class: "muted" }, "No line yet.");
+    this.empty = el("p", { class: "muted says-none" }, "No line yet.");
     this.scroller = el("div", { class: "log", tabindex: 0, role: "log", "aria-live": "off", "aria-label": "Log", on: { scroll: () => this.scrolled() } }, this.empty, this.list);
     this.levels = el("select", { on: { change: () => void this.reload() } }, [["info", "all"], ["warning", "warnings and errors"], ["error", "errors"]].map(([v, w]) => el("option", { value: v }, w)));
     this.words = el("input", { type: "search", placeholder: "filter", "aria-label": "Filter lines by text", on: { input: () => this.filter() } });

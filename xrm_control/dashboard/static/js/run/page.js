@@ -49,12 +49,13 @@ class RunPage {
     this.adding = new AddCard(this.orders);
     this.actions = new ActionBar(this.orders, { add: () => this.wish(this.middle()), skip: () => this.skip(), regions: () => this.store.regions });
     this.layer = new ParticleLayer(name, this.mosaic);
-    this.badge = el("strong", { class: "badge" });
+    this.badge = el("strong", { class: "badge" }, "loading …");
     this.left = el("span", { class: "left-time" });
     this.links = this.states.beside;
     this.cardPlace = el("div", { class: "card-place" });
     this.bar = el("div", { class: "run-bar" }, el("div", { class: "run-head" }, this.badge, this.left), this.actions.element);
-    this.element = el("div", { class: "run" }, this.bar, this.states.element,
+    // Until the run is known nothing is said of what it lacks.
+    this.element = el("div", { class: "run", "aria-busy": "true" }, this.bar, this.states.element,
       el("div", { class: "run-grid" }, this.mosaic.element,
         el("div", { class: "side" }, this.cardPlace, this.progress.element, this.list.element, this.frame.element), this.log.element));
     this.states.row.append(this.alarms.element);
@@ -79,6 +80,7 @@ class RunPage {
   update() {
     const { run, regions } = this.store;
     if (!run || this.closed) return;
+    attribute(this.element, "aria-busy", null);
     const { word, tone } = standing(run);
     text(this.badge, word);
     attribute(this.badge, "data-tone", tone);

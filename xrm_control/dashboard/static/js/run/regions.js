@@ -10,7 +10,7 @@ export class RegionList {
     this.order = order;
     this.rows = el("ul", { class: "regions-list" });
     this.count = el("span", { class: "muted" });
-    this.empty = el("p", { class: "muted" }, "None yet. Draw a box on the mosaic, or double-click it, to have a place scanned; the recipe's strategy chooses others.");
+    this.empty = el("p", { class: "muted says-none" }, "None yet. Draw a box on the mosaic, or double-click it, to have a place scanned; the recipe's strategy chooses others.");
     this.element = el("section", { class: "panel regions", "aria-labelledby": "regions-head" }, el("div", { class: "panel-head" }, el("h2", { id: "regions-head" }, "Regions"), this.count), this.empty, order.hint, this.rows);
   }
 
@@ -26,7 +26,7 @@ export class RegionList {
       attribute(swatch, "data-state", r.state);
       text(name, r.name);
       text(state, r.state === "scanning" && r.planned ? `scanning ${Math.round((100 * r.done) / r.planned)} %` : style.word.split(",")[0]);
-      text(result, r.particles === null ? (r.state === "waiting" ? `~${number(r.expected_particles)} expected` : "") : `${number(r.particles)} particles${r.voided_percent === null ? "" : `, ${percent(r.voided_percent, 2)} voided`}`);
+      text(result, r.particles === null ? (r.state === "waiting" ? `~${number(r.expected_particles)} expected` : "") : `${number(r.particles)} particles${r.voided_percent === null ? "" : `, ${percent(r.voided_percent, 2).replace(" ", "\u00a0")} voided`}`);
       attribute(node, "data-trust", r.trust || null);
       text(node.trust, r.trust === "pass" ? "✓" : r.trust === "doubt" ? "?" : r.trust === "redo" ? "↻" : "");
       attribute(node.trust, "title", r.trust ? `trust: ${r.trust}${r.doubts.length ? `: ${r.doubts.join("; ")}` : ""}` : null);
