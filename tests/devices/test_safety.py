@@ -49,8 +49,10 @@ def test_outside_is_refused(pose: Pose, axis: str, number: str) -> None:
 
 def test_the_recipe_may_only_narrow() -> None:
     assert guard(x_um=(-10, 20)).limits["x"] == (-10, 20)
-    with pytest.raises(SafetyRefusal, match="do not lie inside"):
-        guard(x_um=(-10, 2000))
+    assert guard(x_um=(-1000, 1000)).limits["x"] == (-1000, 1000)
+    for wider in ((-10, 2000), (-2000, 10), (-1000.1, 1000), (2000, 3000)):
+        with pytest.raises(SafetyRefusal, match="do not lie inside"):
+            guard(x_um=wider)
 
 
 def test_a_controller_without_limits_is_refused() -> None:
