@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.storage.formats.hdf5 import stacks_in
 from xrm_control.storage.formats.light import Light
 from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat, ScanOptions, VolumeFile, VolumeFormat
 
 _Format = TypeVar("_Format", bound=ScanFormat | VolumeFormat)
 _PACKAGE = "xrm_control.storage.formats"
+_FRAMES_GO = "frames go into exchange/data, exchange/data_white and exchange/data_dark, angles into exchange/theta"
 
 
 def scan_formats() -> list[ScanFormat]:
@@ -122,7 +124,14 @@ def _format_of(path: Path, formats: list[_Format], what: str) -> _Format:
         if one.recognises(path):
             return one
     known = ", ".join(f"{one.name} ({' '.join(one.suffixes) or 'folder'})" for one in formats)
-    raise DataError(f"holds no {what} in a known format", where=str(path), limit=known)
+    held = stacks_in(path)
+    raise DataError(
+        f"holds no {what} in a known format",
+        where=str(path),
+        value=f"HDF5 with {held}" if held else None,
+        limit=known,
+        remedy=_FRAMES_GO if held and what == "scan" else "convert it to one of these",
+    )
 
 
 def _members(base: type[_Format]) -> list[_Format]:
