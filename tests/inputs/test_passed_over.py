@@ -164,7 +164,7 @@ def test_the_operator_may_state_it(tmp_path: Path, name: str) -> None:
 def test_a_little_movement_is_said(tmp_path: Path) -> None:
     for axis, step_um, said in (("x", 1.0, True), ("y", 0.2, False)):
         moved = Quantity(np.linspace(0, step_um, VIEWS + 15), "um")
-        found = read_scan(nxtomo(tmp_path / f"{axis}.nx", **{f"sample__{axis}_translation": moved}))
+        found = read_scan(nexus(**{f"sample__{axis}_translation": moved})(tmp_path))
         assert any("was not taken into account" in note for note in found.origins.notes) == said
 
 
@@ -200,9 +200,8 @@ def test_a_filter_that_is_not_installed(tmp_path: Path) -> None:
 )
 def test_energies(tmp_path: Path, unit: str | None, kev: float | None) -> None:
     place = f"{_MEASURED}monochromator__energy"
-    assert read_scan(data_exchange(tmp_path / "a.h5", **{place: Quantity(8.0, unit)})).energy_kev == kev
-    bare = read_scan(data_exchange(tmp_path / "b.h5", **{place: Quantity(8047.0, None)}))
-    assert bare.energy_kev == pytest.approx(8.047)
+    assert read_scan(exchange(**{place: Quantity(8.0, unit)})(tmp_path)).energy_kev == kev
+    assert read_scan(exchange(**{place: Quantity(8047.0)})(tmp_path)).energy_kev == pytest.approx(8.047)
 
 
 @pytest.mark.parametrize("unit", ["(((", "um**", "'", "lambda x: x", "-um", "um\n;um", "m" * 10_000, "9um", "\0"])
