@@ -57,10 +57,13 @@ def test_no_sound_scan_shows_it(theta: np.ndarray, strip: tuple[float, float, fl
     """With powder within the field and around it, on tape that is seen edge-on."""
     random = np.random.default_rng(1)
     reach = [[14, 14, 6]] * 10 + [[60, 60, 9]] * 15
-    bed = [Ball(*random.uniform(-np.array(most), most), random.uniform(1, 6), 0.05) for most in reach]
+    bed: list[Ball] = []
+    for most in reach:
+        x, y, z = random.uniform(-np.array(most), most)
+        bed.append(Ball(x, y, z, random.uniform(1, 6), 0.05))
     integrals = line_integrals(bed, theta, columns=72, rows=16, axis_px=36.8, pixel_um=PIXEL_UM, strip=strip, samples=2)
     seen = random.poisson(np.exp(-integrals) * 2000) / 2000
-    changes = light_changes(seen, theta, np.arange(len(theta)), 36.8)
+    changes = light_changes(seen, theta, np.arange(len(theta), dtype=float), 36.8)
     assert not [change for change in changes if "at most" not in change]
 
 

@@ -36,8 +36,8 @@ def cut_off(volume: NDArray[np.number], field: VolumeField, threshold: float) ->
     bright, dark = inside[inside > threshold], inside[inside <= threshold]
     found: list[str] = []
     for what, values, end, limit in (
-        ("bright", bright, ends.max, _CUT_BRIGHT),
-        ("dark", dark, ends.min, _CUT_DARK),
+        ("brighter", bright, ends.max, _CUT_BRIGHT),
+        ("darker", dark, ends.min, _CUT_DARK),
     ):
         share = float(np.mean(values == end)) if values.size else 0.0
         # Of one value alone is what no camera has made, or a mask.
