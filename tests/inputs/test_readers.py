@@ -296,6 +296,29 @@ def test_tiff_projections_with_angles(tmp_path: Path) -> None:
     assert "from --start -90 and --end 90" in found.origins.angles
 
 
+@pytest.mark.parametrize("written", ["\ufeff{}", "# degrees\n{}", "{}\n# the end\n", "{} # last\n"])
+def test_lists_of_angles_with_other_things_in_them(tmp_path: Path, written: str) -> None:
+    (tmp_path / "a.txt").write_text(written.format("\n".join(map(str, THETA))), encoding="utf-8")
+    found = read_scan(data_exchange(tmp_path / "a.h5"), ScanOptions(angles=tmp_path / "a.txt"))
+    np.testing.assert_allclose(found.theta_deg, THETA)
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("\n".join(f"{number},{angle}" for number, angle in enumerate(THETA)), "122 numbers, limit 61 views.*point"),
+        ("\n".join(f"{angle:.1f}".replace(".", ",") for angle in THETA), "122 numbers, limit 61 views.*point"),
+        ("angle\n1", "is no list of angles"),
+        (None, "is no file"),
+    ],
+)
+def test_lists_of_angles_that_are_none(tmp_path: Path, written: str | None, says: str) -> None:
+    place = tmp_path / "a.txt"
+    place.mkdir() if written is None else place.write_text(written)
+    with pytest.raises(DataError, match=says):
+        read_scan(data_exchange(tmp_path / "a.h5"), ScanOptions(angles=place))
+
+
 WRONG_TIFF: dict[str, tuple[dict[str, Any], str]] = {
     "no angles": ({"start_deg": None, "end_deg": None}, "do not say their angles.*--angles"),
     "one end": ({"end_deg": None}, "both ends"),

@@ -37,6 +37,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("scna: {binning: 8}", "scna: unknown key; did you mean 'scan'?"),
     ("scan: {projections: full}", "expected 'auto' or a whole number, got the text 'full'"),
     ("scan: {projections: 141.5}", "write 142"),
+    ("scan: {projections: '1e3'}", "got the text '1e3'; write 1000 without quotes"),
     ("scan: {start_deg: 90, end_deg: -90}", "start_deg (90) must be below end_deg (-90); exchange them?"),
     ("scan: {start_deg: -90°}", "write -90 (start_deg is in degrees)"),
     ("scan: {order: random}", "(kinds: interlaced, sequential)"),
@@ -54,6 +55,8 @@ MISTAKES: list[tuple[str, str]] = [
     ("sample: {density: 4.78}", "did you mean 'density_g_cm3' (in g/cm^3)?"),
     ("sample: {strip_width_mm: 0.32}", "0.32 mm is 320 um"),
     ("sample: {name: ''}", "must have at least 1 character, got 0"),
+    (r'sample: {name: "a\0b"}', "sample.name: must be one line of text, without control characters"),
+    (r'sample: {name: "a\nb"}', "sample.name: must be one line of text, without control characters"),
     (
         "specification: [{quantity: voided_shares, at_most: 0.2}]",
         "specification.0.quantity: no such quantity of the population (value voided_shares",

@@ -131,7 +131,7 @@ def test_the_real_xradia_scan() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"theta": None}, "/exchange/theta: the dataset is missing"),
+        ({"theta": None}, "/exchange/theta: the file does not say the angles"),
         ({"theta": np.zeros(4)}, "one angle per projection"),
         ({"theta": np.zeros((5, 2))}, "numbers in 1 dimensions"),
         ({"data": np.zeros((3, 4))}, "numbers in 3 dimensions"),

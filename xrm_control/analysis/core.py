@@ -26,6 +26,7 @@ from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
 from xrm_control.analysis.splitting import Labels
 from xrm_control.analysis.threshold import FloatVolume
 from xrm_control.analysis.volume_check import refuse_broken
+from xrm_control.analysis.volume_doubts import cut_off, enlarged, jumps, left_out, mask_alone, none_whole
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics
 from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
@@ -119,13 +120,23 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             error.what, where=error.where, value=str(error.value).replace("1/um", taken.grey), remedy=error.remedy
         ) from error
     except DataError as error:
-        raise DataError(
-            error.what, where=str(taken.volume_path), value=error.value, limit=error.limit, remedy=error.remedy
-        ) from error
+        where = f"{taken.volume_path}: {error.where}" if error.where else str(taken.volume_path)
+        raise DataError(error.what, where=where, value=error.value, limit=error.limit, remedy=error.remedy) from error
     doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if taken.foreign:
         high, low = result.quality.particle_mode_per_um, result.quality.background_mode_per_um
-        doubts = uneven_ground(taken.volume, result.phases, field, (high or 0.0) - (low or 0.0))
+        uneven = uneven_ground(taken.volume, result.phases, field, (high or 0.0) - (low or 0.0))
+        smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3
+        notes = enlarged(taken.volume)
+        notes += () if uneven else left_out(taken.volume, result.phases, field, result.quality, smallest)
+        doubts = (
+            *uneven,
+            *mask_alone(taken.volume),
+            *cut_off(taken.volume, field, result.quality.threshold_per_um or 0.0),
+            *jumps(result.phases),
+            *none_whole(len(result.particles), result.quality.whole_particles or 0),
+        )
     if taken.grey != "1/um":
         result = in_grey_values(result, taken.grey)
     particles, voids = Rows.of(result.particles, spec.columns), Rows.of(result.voids, VOID_COLUMNS)
@@ -141,7 +152,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         inputs=taken.inputs,
         recipe=taken.recipe,
         sample=taken.sample,
-        warnings=(*taken.warnings, *result.warnings),
+        warnings=(*taken.warnings, *result.warnings, *notes),
         doubts=doubts,
         scale=taken.scale,
         grey=taken.grey_source,

@@ -20,6 +20,7 @@ from xrm_control.core.memory import require_memory
 from xrm_control.core.sample import SampleSpec
 
 # Of a voxel, as of any file (docs/how-to/files.md); and of what stored numbers are multiplied with.
+_SAME = 0.05
 _VOXELS_UM = (0.005, 100.0)
 _SCALES = (1e-12, 1e12)
 
@@ -85,7 +86,7 @@ def read_handoff(path: Path) -> AnalysisInput:
             limit=f"{_SCALES[0]:g} to {_SCALES[1]:g}",
             remedy="write what the volume's numbers are multiplied with to give 1/um",
         )
-    volume = load_volume(volume_path)
+    volume = load_volume(volume_path, spec.voxel_size_um)
     if spec.shape is not None and volume.shape != spec.shape:
         raise DataError("shape differs from the hand-off", where=str(volume_path), value=volume.shape, limit=spec.shape)
     centre = Pose(spec.centre_stage_um.x, spec.centre_stage_um.y, spec.centre_stage_um.z, 0.0)
@@ -105,8 +106,10 @@ def read_handoff(path: Path) -> AnalysisInput:
     )
 
 
-def load_volume(path: Path) -> NDArray[np.number]:
-    """Volume (z, y, x) of a TIFF or OME-TIFF, in whatever type and unit it is stored. Raises DataError."""
+def load_volume(path: Path, voxel_um: float | None = None) -> NDArray[np.number]:
+    """Volume (z, y, x) of a TIFF or OME-TIFF, in whatever type and unit it is stored. Raises DataError, also where it
+    states another voxel than `voxel_um`.
+    """
     import tifffile
 
     try:
@@ -122,17 +125,42 @@ def load_volume(path: Path) -> NDArray[np.number]:
         with tifffile.TiffFile(path) as file:
             require_memory(file.series[0].nbytes, str(path))
             volume = file.asarray(series=0)
+            own_um = _own_voxel_um(file)
     except DataError:
         raise
     except Exception as error:  # tags, XML, compression: damaged files raise whatever their parsers do
         what = str(error) or type(error).__name__
         raise DataError(f"the volume cannot be read: {what}", where=str(path), remedy="give a TIFF stack") from error
+    if voxel_um is not None and own_um is not None and abs(own_um / voxel_um - 1) > _SAME:
+        raise DataError(
+            "the hand-off and its volume contradict each other about the edge of a voxel",
+            where=str(path),
+            value=f"{own_um:g} um, from PhysicalSizeX",
+            limit=f"{voxel_um:g} um, by the hand-off",
+            remedy="write the right one into both",
+        )
     if volume.dtype.kind not in "uif":
         raise DataError("a volume holds real numbers", where=str(path), value=volume.dtype)
     volume = np.squeeze(volume)
     if volume.ndim != 3:
         raise DataError("a volume has three dimensions (z, y, x)", where=str(path), value=f"shape {volume.shape}")
     return volume
+
+
+def _own_voxel_um(file: Any) -> float | None:
+    """What an OME-TIFF states in um, as most do; None where it does not."""
+    import tifffile
+
+    if not file.is_ome or not file.ome_metadata:
+        return None
+    image = tifffile.xml2dict(file.ome_metadata).get("OME", {}).get("Image", {})
+    pixels = (image[0] if isinstance(image, list) else image).get("Pixels", {})
+    if str(pixels.get("PhysicalSizeXUnit", "µm")) not in ("µm", "um"):
+        return None
+    try:
+        return float(pixels["PhysicalSizeX"]) or None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def write_labels(out: Path, voxel_um: float, labels: NDArray[np.unsignedinteger], phases: NDArray[np.uint8]) -> None:

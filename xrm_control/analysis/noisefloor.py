@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,7 +40,10 @@ def edge_blur_voxels(views: Sequence[ParticleCrop], most: int = 40) -> float:
 
     near = np.abs(OFFSETS) <= 2
     try:
-        (sigma, _, _), _ = optimize.curve_fit(edge, OFFSETS[near], mean[near], (0.8, 1.0, 0.0))
+        with warnings.catch_warnings():
+            # Of an edge without any blur, as a mask has, no covariance is known; none is asked for.
+            warnings.simplefilter("ignore", optimize.OptimizeWarning)
+            (sigma, _, _), _ = optimize.curve_fit(edge, OFFSETS[near], mean[near], (0.8, 1.0, 0.0))
     except RuntimeError:
         return 0.8
     return float(min(max(abs(sigma), 0.3), 3.0))

@@ -18,6 +18,7 @@ _ENOUGH = 30  # voxels for a mean
 _CLEAR_SIGMAS = 3.5
 _BRIGHTER, _DARKER, _GLARING = 1.4, 0.65, 4.0
 _LEAST_SLICES = 3
+_ALL_ALIKE, _FEW_VOXELS = 0.9, 3
 _MOST_PER_UM = 10.0  # uranium at 1 keV, about
 _LARGEST = 1e15  # of counts summed over a detector, far above any grey value
 
@@ -31,6 +32,8 @@ def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
     least, most = inside.min(axis=1), inside.max(axis=1)
     if least.min() == most.max():
         raise DataError("all voxels have one value", value=f"{most[0]:g}")
+    _refuse_labels(volume)
+    _refuse_stretched_slices(inside, least, most)
     _refuse_glaring_slices(inside)
     level = otsu_level(inside[:: max(1, len(inside) // 64)].ravel().astype(np.float32))
     bright = inside > level
@@ -51,6 +54,44 @@ def _refuse_absurd(volume: NDArray[np.number]) -> None:
             value=f"{largest:.3g}",
             limit=f"{_LARGEST:g}",
             remedy="copy the volume anew, or write it in 1/um",
+        )
+
+
+def _refuse_labels(volume: NDArray[np.number]) -> None:
+    """Numbers of bodies, or of phases, in the place of grey values: whole ones, without anything between them."""
+    part = volume[:: max(1, len(volume) // 16)]
+    if part.dtype.kind == "f" and not np.array_equal(part, np.rint(part)):
+        return
+    values, counts = np.unique(part, return_counts=True)
+    if len(values) < 3:
+        return
+    ground = values[int(np.argmax(counts))]
+    inner = part[:, 1:-1, 1:-1]
+    body = inner != ground
+    alone = np.ones(inner.shape, bool)
+    for beside in (part[:, :-2, 1:-1], part[:, 2:, 1:-1], part[:, 1:-1, :-2], part[:, 1:-1, 2:]):
+        alone &= (beside == inner) | (beside == ground)
+    if np.count_nonzero(body) >= _ENOUGH and float(alone[body].mean()) > _ALL_ALIKE:
+        raise DataError(
+            "these are labels and no grey values: bodies of one number each, and nothing between them",
+            value=f"{len(values)} numbers, up to {values[-1]:g}",
+            remedy="give the volume from which they were made",
+        )
+
+
+def _refuse_stretched_slices(inside: NDArray[np.number], least: NDArray[np.number], most: NDArray[np.number]) -> None:
+    """Every slice from the same darkest to the same brightest value, which hardly a voxel has: each in a scale of its
+    own.
+    """
+    for ends in (least, most):
+        if float(np.mean(ends == np.median(ends))) < _ALL_ALIKE:
+            return
+    at_ends = [np.median(np.count_nonzero(inside == ends[:, None], axis=1)) for ends in (least, most)]
+    if max(at_ends) <= _FEW_VOXELS:
+        raise DataError(
+            "each slice was stretched from the same darkest to the same brightest value: their scales differ",
+            value=f"{least[0]:g} to {most[0]:g} in nearly all of {len(inside)} slices",
+            remedy="write all slices in one scale",
         )
 
 

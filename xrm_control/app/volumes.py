@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,8 @@ from xrm_control.storage.formats.units import Sourced, operator_um
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.lock import hold_lock
 from xrm_control.storage.run_folder import RunFolder
+
+NO_DARKS = "no darks: what the camera counts without light is taken to be nothing"
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def reconstruct(
     # The parts and, at the end, the whole beside them.
     require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
     write = write_volume_16bit if sixteen_bit else write_volume
-    with _parts_made(job, workers, on_rows):
+    with _of_file(source), _parts_made(job, workers, on_rows):
         volume = assemble_volume(job)
         write(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
         doubts = (
@@ -170,10 +172,12 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
     views, rows, columns = recorded.projections.shape
     if 0 in (views, rows, columns):
         return FoundScan(FileScan(source.absolute(), told, normalised), (views, rows, columns), recorded.origins)
-    scan = ScanData.of(recorded, assume_normalised=normalised)
-    check_scan(scan)
     with _of_file(source):
+        scan = ScanData.of(recorded, assume_normalised=normalised)
+        check_scan(scan)
         out = judge(scan)
+    if not (len(scan.darks) or scan.normalised or recorded.dark_free):
+        out = replace(out, remarks=(*out.remarks, NO_DARKS))
     return FoundScan(
         FileScan(source.absolute(), told, normalised, out),
         (views - len(out.views), rows, columns),
@@ -186,6 +190,8 @@ def _of_file(source: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
+        if error.where is not None and str(source) in error.where:
+            raise
         where = f"{source}: {error.where}" if error.where else str(source)
         raise DataError(error.what, where=where, value=error.value, limit=error.limit, remedy=error.remedy) from error
 

@@ -23,7 +23,13 @@ _FAINT, _OPAQUE = 0.02, 6.0
 class SampleSpec(Spec):
     """One layer of powder on a strip of tape."""
 
-    name: str = Field(default="powder", min_length=1, max_length=80)
+    name: str = Field(
+        default="powder",
+        min_length=1,
+        max_length=80,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="one line of text, without control characters",
+    )
     formula: str = Field(
         default="LiNi0.8Mn0.1Co0.1O2", max_length=MAX_LENGTH, description="chemical formula of the particles"
     )

@@ -194,6 +194,8 @@ def _hint(path: KeyPath, value: Data, expects: str, view: SchemaView, data: Data
     key = next((step for step in reversed(path) if isinstance(step, str)), "")
     _, unit = unit_of_key(key)
     if isinstance(value, str) and "number" in expects:
+        if re.fullmatch(r"\s*\d{1,15}e\+?\d\s*", value, re.IGNORECASE):
+            return f"; write {int(float(value))} without quotes"
         quantity = read_quantity(value)
         if quantity:
             amount, given, written = quantity

@@ -68,7 +68,7 @@ def judge(scan: ScanData) -> LeftOut:
         out, notes = _bad_views(views, views.blocks, np.zeros(1), np.asarray(scan.theta_deg, float))
         good = np.delete(views.blocks, out, axis=0)
         order = diagnose_order(good, np.delete(np.asarray(scan.theta_deg, float), out))
-        return LeftOut(views=out, notes=(*notes, *_level(good, normalised=True), *order))
+        return LeftOut(views=out, notes=(*notes, *_level(good, normalised=True), *order), remarks=_dim(good))
     flats, darks = _look(scan.flats, "flats"), _look(scan.darks, "darks")
     bad_darks, dark, dark_notes = _bad_darks(darks, flats)
     bad_flats, net, flat_notes = _bad_flats(flats, dark)
@@ -79,6 +79,8 @@ def judge(scan: ScanData) -> LeftOut:
     seen = (views.blocks - dark) / beam / light[:, None, None]
     bad_views, view_notes = _bad_views(views, seen, dark, np.asarray(scan.theta_deg, float))
     good = np.delete(seen, bad_views, axis=0)
+    if flats.least.min() == flats.most.max():
+        _refuse_no_transmissions(good)  # flats of one value are made up: no beam and no camera is so even
     level = _level(good, normalised=False)
     order = diagnose_order(good, np.delete(np.asarray(scan.theta_deg, float), bad_views))
     notes = (*dark_notes, *flat_notes, *view_notes, *level, *order)

@@ -300,7 +300,7 @@ def _follow_air(values: NDArray[np.float32], margin_px: int) -> None:
 
 def _floor(references: References | None, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Half a quantum of beam (of read noise, if that is more): what the logarithm of no count stands for."""
-    if references is None:
+    if references is None or _quantum(references) <= 0:
         return np.full(shape, _NORMALISED_FLOOR, np.float32)
     return (0.5 * _quantum(references) / references.beams.mean(axis=0)).astype(np.float32)
 

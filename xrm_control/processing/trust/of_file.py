@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,14 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.check import all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence, Slabs
 from xrm_control.processing.trust.judging import judged
+from xrm_control.reconstruction.light_level import light_changes
 from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.reconstruction.spec import ReconstructionSpec
 
 _LEAST_ROWS = 16  # of the views, made small
+_LEAST_SHARE = 0.25  # of Crowther's number of views: below, diameters of balls are off by 2 % and more
+_SEEN = 0.1  # of the densest column
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,36 @@ def doubts_of(
     # Moves of pixels change the noise from view to view; a few rows hold no place.
     places = not moved and evidence.looks.images.shape[1] >= _LEAST_ROWS
     chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
-    return tuple(FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one))
+    found = [FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one)]
+    return (*found, *_light(evidence, moved=moved), *_too_few(evidence))
+
+
+def _light(evidence: RegionEvidence, *, moved: bool) -> Iterator[FileDoubt]:
+    """Of views that no run has taken, in a beam that nobody watched."""
+    looks = evidence.looks
+    time_s = np.asarray(evidence.scan.time_s, float)[looks.views]
+    axis_px = (evidence.axis_px + 0.5) / looks.bin - 0.5
+    for change in light_changes(looks.images, evidence.theta_deg[looks.views], time_s, axis_px):
+        yield FileDoubt("light", change, "take flats in the light of the views, or state how much each frame got")
+
+
+def _too_few(evidence: RegionEvidence) -> Iterator[FileDoubt]:
+    """By what is seen of the sample, since nobody has said how much of it is to be seen whole."""
+    integrals = evidence.integrals.mean(axis=1)
+    seen = np.flatnonzero((integrals > _SEEN * integrals.max()).any(axis=0))
+    if not seen.size or integrals.max() <= 0:
+        return
+    axis_px = (evidence.axis_px + 0.5) / evidence.looks.bin - 0.5
+    width_px = 2 * float(np.abs(seen - axis_px).max()) * evidence.looks.bin
+    wanted = math.pi / 2 * min(width_px, evidence.scan.projections.shape[2])
+    views = len(np.unique(np.round(evidence.theta_deg % 180.0, 3)))
+    if views < _LEAST_SHARE * wanted:
+        yield FileDoubt(
+            "angles",
+            f"too few views: {views} for a sample {width_px:.0f} pixels wide, which wants {wanted:.0f} (limit "
+            f"at least {_LEAST_SHARE * wanted:.0f})",
+            "take more views, or use a method for few of them: --method tv",
+        )
 
 
 def _speaks(result: CheckResult) -> bool:

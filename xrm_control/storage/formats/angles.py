@@ -48,21 +48,31 @@ def _from_file(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]
     if path is None:
         raise DataError("no file with angles is given", where="--angles")
     if not path.is_file():
-        raise DataError("no such file", where=f"--angles, {path}", remedy="check the path")
+        what = "is no file" if path.exists() else "no such file"
+        raise DataError(what, where=f"--angles, {path}", remedy="check the path")
     if path.stat().st_size > _MOST_BYTES:
         raise DataError("is too long for a list of angles", where=f"--angles, {path}", limit=f"{_MOST_BYTES} bytes")
     try:
         if path.suffix == ".npy":
             values = np.asarray(np.load(path, allow_pickle=False), float)
+            values = values.reshape(-1) if values.ndim == 2 and 1 in values.shape else values
         else:
-            text = path.read_text().replace(",", " ").replace(";", " ")
-            values = np.array([float(one) for one in text.split()])
+            lines = [line.partition("#")[0] for line in path.read_text(encoding="utf-8-sig").splitlines()]
+            values = np.array([float(one) for one in " ".join(lines).replace(",", " ").replace(";", " ").split()])
     except (OSError, ValueError) as error:
         raise DataError(
-            f"is no list of angles: {error}", where=f"--angles, {path}", remedy="one number a line, or a .npy file"
+            f"is no list of angles: {error}",
+            where=f"--angles, {path}",
+            remedy="one number a line, in UTF-8, or a .npy file",
         ) from error
     if values.shape != (views,):
-        raise DataError("one angle per view is needed", where=f"--angles, {path}", value=values.shape, limit=(views,))
+        raise DataError(
+            "one angle per view is needed",
+            where=f"--angles, {path}",
+            value=f"{values.size} numbers",
+            limit=f"{views} views",
+            remedy="leave out numbers of views, angles of flats and darks, and write decimals with a point",
+        )
     return angles_deg(values, "", str(path), told.angle_unit)
 
 

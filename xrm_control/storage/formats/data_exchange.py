@@ -19,23 +19,38 @@ from xrm_control.storage.formats.hdf5 import (
     Fact,
     dataset,
     datasets_below,
+    deciding_fact,
     fact,
     has_paths,
     lazy_frames,
     open_hdf5,
     read_array,
+    refuse_mixed_scales,
     text,
     unit_of,
 )
-from xrm_control.storage.formats.hdf5_scans import pixel_from, refuse_cone_beam, seconds_of
+from xrm_control.storage.formats.hdf5_scans import (
+    PIXEL_OPTION,
+    binning_of,
+    energy_kev,
+    pixel_from,
+    refuse_cone_beam,
+    refuse_unsure,
+    seconds_of,
+)
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.light import Light
 from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat, ScanOptions
-from xrm_control.storage.formats.units import Sourced, angles_deg, factor
+from xrm_control.storage.formats.units import Sourced, angles_deg
 
 _MEASUREMENT = "measurement/instrument"
 _OBJECTIVE = f"{_MEASUREMENT}/detection_system/objective"
 _CAMERA = (f"{_MEASUREMENT}/detector/", f"{_MEASUREMENT}/detection_system/camera/")
+_POWERS = (
+    f"{_OBJECTIVE}/magnification",
+    f"{_MEASUREMENT}/detection_system/magnification",
+    f"{_MEASUREMENT}/detector/magnification",
+)
 _WHITE = ("flat", "white", "reference")
 
 
@@ -58,9 +73,13 @@ class DataExchange(ScanFormat):
                 raise DataError(
                     "one angle per projection is needed",
                     where=f"{path}:/{group}/theta",
-                    value=len(theta),
+                    value=f"{len(theta)} angles, frames {projections.shape}",
                     limit=len(projections),
+                    remedy="write the frames as (views, rows, columns)"
+                    if len(theta) in projections.shape[1:]
+                    else "mend the angles, or state them: --angles FILE, or --start and --end",
                 )
+            refuse_mixed_scales(file, [f"{group}/{name}" for name in ("data", "data_white", "data_dark")])
             refuse_cone_beam(file, "/")
             flats = _references(file, f"{group}/data_white", projections)
             light = _light(file, group, len(projections), len(flats))
@@ -75,7 +94,7 @@ class DataExchange(ScanFormat):
                 flat_time_s=np.zeros(len(flats)),
                 darks=_references(file, f"{group}/data_dark", projections),
                 pixel_size_um=None if pixel is None else pixel.value,
-                energy_kev=None if energy is None else energy.value * (factor(energy.unit, "keV") or 1.0),
+                energy_kev=energy_kev(energy),
                 light=light.projections,
                 flat_light=light.flats,
                 origins=Origins("" if pixel is None else pixel.scale(), described(theta, origin)).noting(
@@ -99,6 +118,12 @@ def _group(file: h5py.File, entry: str | None) -> str:
 def _theta(file: h5py.File, group: str, told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]:
     if told.states_angles:
         return stated_angles(told, views)
+    if f"{group}/theta" not in file:
+        raise DataError(
+            "the file does not say the angles of its views",
+            where=f"{file.filename}:/{group}/theta",
+            remedy="state them: --angles FILE with one a view, or --start and --end in degrees",
+        )
     theta = read_array(file, f"{group}/theta", 1).astype(float)
     unit = unit_of(dataset(file, f"{group}/theta"))
     return angles_deg(theta, unit, f"{group}/theta", told.angle_unit)
@@ -109,15 +134,24 @@ def _pixel(file: h5py.File, where: str) -> Sourced | None:
 
     Raises DataError where the two contradict each other.
     """
-    stated = pixel_from([fact(file, f"{_OBJECTIVE}/resolution")], "um", where)
+    own = f"state it yourself: {PIXEL_OPTION}"
+    stated = pixel_from([deciding_fact(file, f"{_OBJECTIVE}/resolution", own)], "um", where)
     camera = next(filter(None, (_camera(file, place, where) for place in _CAMERA)), None)
-    power = fact(file, f"{_OBJECTIVE}/magnification") or fact(file, f"{_MEASUREMENT}/detection_system/magnification")
-    power = power or fact(file, f"{_MEASUREMENT}/detector/magnification")
-    if camera is not None and power is not None:
+    power = next(filter(None, (fact(file, path) for path in _POWERS)), None)
+    if camera is None or (stated is not None and power is None):
+        return stated
+    if power is None:
+        for path in _POWERS:
+            _refuse_no_power(file, path, camera)
+    else:
         camera = Sourced(camera.value / power.value, f"{camera.source}, divided by {power.path} = {power.value:g}")
-    if stated is None or camera is None or power is None:
-        return stated or camera
-    if abs(stated.value / camera.value - 1) > 0.05:
+    binning = binning_of(file, f"{_MEASUREMENT}/detector") or binning_of(file, f"{_MEASUREMENT}/detection_system")
+    if stated is None:
+        if binning is not None:
+            refuse_unsure(camera, binning, where)
+        return camera
+    times = (1.0,) if binning is None else (1.0, binning.value)
+    if min(abs(stated.value / camera.value / one - 1) for one in times) > 0.05:
         raise DataError(
             "the file contradicts itself about the pixel at the sample",
             where=where,
@@ -127,10 +161,23 @@ def _pixel(file: h5py.File, where: str) -> Sourced | None:
     return stated
 
 
+def _refuse_no_power(file: h5py.File, path: str, camera: Sourced) -> None:
+    """A magnification that is stated and none would leave the camera's pixel for that at the sample."""
+    item = file.get(path)
+    if isinstance(item, h5py.Dataset) and item.size:
+        raise DataError(
+            "the magnification is no number above zero, so the camera's pixel tells nothing of that at the sample",
+            where=f"{file.filename}:/{path}",
+            value=f"{text(item[()])[:60]!r}; {camera.scale()}",
+            remedy=f"state the pixel at the sample: {PIXEL_OPTION}",
+        )
+
+
 def _camera(file: h5py.File, place: str, where: str) -> Sourced | None:
-    found = [fact(file, f"{place}{name}") for name in ("x_pixel_size", "pixel_size_x", "y_pixel_size", "pixel_size_y")]
-    both = [one for one in (*found, fact(file, f"{place}pixel_size"), fact(file, f"{place}actual_pixel_size")) if one]
-    return pixel_from([*both[:2]], "um", where)
+    names = ("x_pixel_size", "pixel_size_x", "y_pixel_size", "pixel_size_y", "pixel_size", "actual_pixel_size")
+    own = f"state the pixel at the sample: {PIXEL_OPTION}"
+    found = [one for one in (deciding_fact(file, f"{place}{name}", own) for name in names) if one]
+    return pixel_from([*found[:2]], "um", where)
 
 
 def _light(file: h5py.File, group: str, views: int, flats: int) -> Light:

@@ -21,6 +21,7 @@ def refuse_missing_parts(item: h5py.Dataset, depth: int = 0) -> None:
     where = f"{item.file.filename}:{item.name}"
     if not item.size:
         return
+    _refuse_unknown_filters(item, where)
     if item.is_virtual:
         _refuse_virtual(item, where, depth)
     elif item.external:
@@ -29,6 +30,20 @@ def refuse_missing_parts(item: h5py.Dataset, depth: int = 0) -> None:
         _refuse_unwritten(item, item.chunks, where)
     elif item.id.get_storage_size() == 0:
         raise _missing(where, "it was never written")
+
+
+def _refuse_unknown_filters(item: h5py.Dataset, where: str) -> None:
+    """HDF5 itself speaks of a folder of plugins."""
+    made = item.id.get_create_plist()
+    for number in range(made.get_nfilters()):
+        code, _, _, name = made.get_filter(number)
+        if not h5py.h5z.filter_avail(code):
+            raise DataError(
+                "the data are compressed in a way that this installation cannot undo",
+                where=where,
+                value=f"HDF5 filter {code}" + (f", {name.decode(errors='replace')}" if name else ""),
+                remedy="rewrite the file with `h5repack -f GZIP=1`, where the filter is installed",
+            )
 
 
 def _missing(where: str, what: str) -> DataError:

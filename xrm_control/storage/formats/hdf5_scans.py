@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
-from xrm_control.storage.formats.hdf5 import Fact, datasets_below, text, unit_of
+from xrm_control.storage.formats.hdf5 import Fact, datasets_below, fact, text, unit_of
 from xrm_control.storage.formats.units import Sourced, factor, length_um
 
 _CONE_MAGNIFICATION = 1.02
+_LARGEST_KEV = 200.0
+_EACH = 3  # different sizes of one fact, which are told
 _FAR_M = 5.0  # a source beyond is a synchrotron's
 PIXEL_OPTION = "--pixel-size-um"
 
@@ -18,7 +20,10 @@ PIXEL_OPTION = "--pixel-size-um"
 def pixel_from(facts: list[Fact | None], assumed: str, where: str) -> Sourced | None:
     """Of x and y pixel sizes that a file states, those that it does. Raises DataError for oblong pixels."""
     sizes = [
-        length_um(one.value, one.unit, one.path, PIXEL_OPTION, assumed=assumed) for one in facts if one is not None
+        length_um(float(value), one.unit, one.path, PIXEL_OPTION, assumed=assumed)
+        for one in facts
+        if one is not None
+        for value in np.unique(one.values)[:_EACH]
     ]
     if not sizes:
         return None
@@ -30,6 +35,41 @@ def pixel_from(facts: list[Fact | None], assumed: str, where: str) -> Sourced | 
             remedy=f"rebin the scan, or state the pixel with {PIXEL_OPTION}",
         )
     return sizes[0]
+
+
+def energy_kev(found: Fact | None) -> float | None:
+    """In whatever unit; without one in keV, or in eV where it is beyond 200. None where the unit is not known."""
+    if found is None:
+        return None
+    if not found.unit:
+        return found.value / 1000.0 if found.value > _LARGEST_KEV else found.value
+    scale = factor(found.unit, "keV")
+    return None if scale is None else found.value * scale
+
+
+def binning_of(file: h5py.File, group: str) -> Fact | None:
+    """Of the camera, if the file states one above 1 below `group`."""
+    for path, item in datasets_below(file, group):
+        if int(item.size or 0) <= 2 and "binning" in path.lower().rpartition("/")[2]:
+            found = fact(file, path)
+            if found is not None and found.value > 1:
+                return found
+    return None
+
+
+def refuse_unsure(pixel: Sourced, by: Fact, where: str, *, divided: bool = False) -> None:
+    """Raise DataError: of a pixel it is not clear whether it is before or after what the file says besides.
+
+    by: the magnification (divided) or the binning.
+    """
+    other = pixel.value / by.value if divided else pixel.value * by.value
+    what = "the camera's or at the sample" if divided else "of the camera or of the frames, which are binned"
+    raise DataError(
+        f"the file does not say whether its pixel is {what}",
+        where=where,
+        value=f"{pixel.scale()}; {by.path} = {by.value:g}",
+        remedy=f"state the pixel at the sample: {PIXEL_OPTION} {other:g} or {pixel.value:g}",
+    )
 
 
 def refuse_cone_beam(file: h5py.File, group: str) -> None:

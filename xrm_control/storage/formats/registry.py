@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.storage.formats.hdf5 import stacks_in
 from xrm_control.storage.formats.light import Light
 from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat, ScanOptions, VolumeFile, VolumeFormat
 
 _Format = TypeVar("_Format", bound=ScanFormat | VolumeFormat)
 _PACKAGE = "xrm_control.storage.formats"
+_CORE = 0.25  # of the width, around the middle, where no mask reaches
+_FRAMES_GO = "frames go into exchange/data, exchange/data_white and exchange/data_dark, angles into exchange/theta"
 
 
 def scan_formats() -> list[ScanFormat]:
@@ -83,8 +86,31 @@ def open_volume(path: Path | str, voxel_size_um: float | None = None) -> VolumeF
     if volume.dtype.kind not in "uif":
         raise DataError("a volume holds real numbers", where=str(path), value=str(volume.dtype))
     if volume.dtype.kind == "f" and not np.isfinite(volume).all():
-        raise DataError("the volume holds NaN or infinity", where=str(path), value=int((~np.isfinite(volume)).sum()))
+        masked = _without_mask(volume)
+        if masked is None:
+            raise DataError(
+                "the volume holds NaN or infinity",
+                where=str(path),
+                value=f"{int((~np.isfinite(volume)).sum())} voxels",
+                remedy="write a number in their place, outside of the sample that of its darkest surroundings",
+            )
+        return replace(found, values=masked, notes=(*found.notes, "NaN around the sample was taken for a mask"))
     return found
+
+
+def _without_mask(volume: NDArray[Any]) -> NDArray[Any] | None:
+    """With a number below all others for NaN around a circle, the same in each slice; None where it is elsewhere."""
+    mask = np.isnan(volume[0])
+    rows, columns = mask.shape
+    y, x = np.ogrid[:rows, :columns]
+    away = np.hypot(y - (rows - 1) / 2, x - (columns - 1) / 2)
+    corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if not corners.all() or mask[away < _CORE * min(rows, columns)].any():
+        return None
+    if not all(np.array_equal(np.isnan(plane), mask) and np.isfinite(plane[~mask]).all() for plane in volume):
+        return None
+    low, high = float(np.nanmin(volume)), float(np.nanmax(volume))
+    return np.where(mask, volume.dtype.type(low - (high - low)), volume)
 
 
 def read_volume(path: Path | str) -> tuple[NDArray[Any], float | None]:
@@ -122,7 +148,14 @@ def _format_of(path: Path, formats: list[_Format], what: str) -> _Format:
         if one.recognises(path):
             return one
     known = ", ".join(f"{one.name} ({' '.join(one.suffixes) or 'folder'})" for one in formats)
-    raise DataError(f"holds no {what} in a known format", where=str(path), limit=known)
+    held = stacks_in(path)
+    raise DataError(
+        f"holds no {what} in a known format",
+        where=str(path),
+        value=f"HDF5 with {held}" if held else None,
+        limit=known,
+        remedy=_FRAMES_GO if held and what == "scan" else "convert it to one of these",
+    )
 
 
 def _members(base: type[_Format]) -> list[_Format]:

@@ -57,7 +57,7 @@ class ScanFile:
     columns): as stored. theta_deg (n,). time_s (n,), flat_time_s (f,): relative; counted from 0 where the file has no
     times. shifts_px (n, 2): to the right, downwards. normalised: the projections are transmissions.
     light (n,), flat_light (f,): exposure of each frame in one common unit, time or beam monitor; None: the same for
-    all. origins: where scale and angles are from.
+    all. origins: where scale and angles are from. dark_free: the darks were taken off before the file was written.
     """
 
     source: str
@@ -74,6 +74,7 @@ class ScanFile:
     light: NDArray[Any] | None = None
     flat_light: NDArray[Any] | None = None
     origins: Origins = NOT_SAID
+    dark_free: bool = False
 
 
 @dataclass(frozen=True)

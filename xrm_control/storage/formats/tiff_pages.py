@@ -37,7 +37,12 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
         raise
     except Exception as error:  # tags, XML, compression: damaged files raise whatever their parsers do
         what = str(error) or type(error).__name__
-        raise DataError(f"cannot be read as TIFF: {what}", where=str(path), remedy="copy it anew") from error
+        packed = "imagecodecs" in what
+        raise DataError(
+            f"cannot be read as TIFF: {what}",
+            where=str(path),
+            remedy="save it without compression, or install imagecodecs" if packed else "copy it anew",
+        ) from error
     finally:
         tifffile.logger().removeHandler(said)
 
@@ -58,6 +63,32 @@ class _Errors(logging.Handler):
             raise DataError(f"cannot be read as TIFF: {self.first}", where=str(path), remedy="copy it anew")
 
 
+def refuse_several(file: tifffile.TiffFile, path: Path) -> None:
+    """Raise DataError where a file holds pictures of several shapes or types: all but the first would be lost.
+
+    Pages of one shape that were added one by one are no such thing: see `pages_alike`.
+    """
+    if len(file.series) > 1 and not pages_alike(file):
+        shown = ", ".join(f"{one.shape} {one.dtype}" for one in file.series[:4])
+        raise DataError(
+            "the file holds pictures of several shapes or types, or several stacks, and only one can be meant",
+            where=str(path),
+            value=shown + (f" and {len(file.series) - 4} more" if len(file.series) > 4 else ""),
+            remedy="write the one that is meant alone into a file",
+        )
+
+
+def pages_alike(file: tifffile.TiffFile) -> bool:
+    """Whether each page stands for itself, and all are grey pictures of one shape and type: together a stack."""
+    kinds = {(one.shape, one.dtype, one.axes) for one in file.series}
+    return len(file.series) > 1 and len(kinds) == 1 and file.series[0].axes == "YX"
+
+
+def all_pages(file: tifffile.TiffFile) -> NDArray[Any]:
+    """Of such pages the stack (n, rows, columns)."""
+    return np.stack([one.asarray() for one in file.series])
+
+
 def white_is_zero(file: tifffile.TiffFile) -> bool:
     """Whether bright is stored as small numbers."""
     tag = file.pages[0].tags.get("PhotometricInterpretation") if len(file.pages) else None  # type: ignore[union-attr]
@@ -66,6 +97,12 @@ def white_is_zero(file: tifffile.TiffFile) -> bool:
 
 def inverted(values: NDArray[Any], path: Path) -> NDArray[Any]:
     """Numbers stored with white as zero, the other way round. Raises DataError for fractions, which have no end."""
+    if values.dtype.kind == "b":
+        raise DataError(
+            "holds black and white alone, and no grey values",
+            where=str(path),
+            remedy="give the pictures from which it was made",
+        )
     if values.dtype.kind != "u":
         raise DataError(
             "white is stored as zero in numbers that have no largest one", where=str(path), value=str(values.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,14 @@ from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.scan_file import ScanFile, ScanFormat, ScanOptions
 from xrm_control.storage.formats.tiff_pages import (
     SUFFIXES,
+    all_pages,
     in_order,
     inverted,
     open_tiff,
+    pages_alike,
     read_picture,
     refuse_gaps,
+    refuse_several,
     white_is_zero,
 )
 
@@ -113,6 +117,15 @@ def _views(folder: Path, taken: Sequence[Path]) -> list[Path]:
             remedy='name them: --flats "PATTERN" --darks "PATTERN"',
         )
     refuse_gaps(views, "projections")
+    usual = re.sub(r"\d+", "#", views[0].name)
+    same = [one for one in taken if one.parent == views[0].parent and re.sub(r"\d+", "#", one.name) == usual]
+    if same:
+        raise DataError(
+            "the patterns of the references take pictures that are named like projections",
+            where=str(folder),
+            value=f"{same[0].name} and {len(same) - 1} more, beside {views[0].name}",
+            remedy="let --flats and --darks match references alone",
+        )
     return views
 
 
@@ -154,11 +167,12 @@ def _stack(files: list[Path], like: LazyFrames) -> NDArray[Any]:
 
 def _pages(path: Path) -> NDArray[Any]:
     with open_tiff(path) as file:
+        refuse_several(file, path)
         series = file.series[0] if file.series else None
         if series is None or len(series.shape) not in (2, 3):
             raise DataError("holds no grey pictures", where=str(path), value=None if series is None else series.shape)
-        require_memory(series.nbytes, str(path))
-        frames = series.asarray()
+        require_memory(series.nbytes * len(file.series), str(path))
+        frames = all_pages(file) if pages_alike(file) else series.asarray()
         turned = white_is_zero(file)
     frames = frames[None] if frames.ndim == 2 else frames
     return inverted(frames, path) if turned else frames

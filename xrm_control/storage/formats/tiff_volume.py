@@ -14,7 +14,14 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.memory import require_memory
 from xrm_control.storage.formats.ome_tiff import Scale
 from xrm_control.storage.formats.scan_file import VOXEL_OPTION, VolumeFile, VolumeFormat, told_voxel
-from xrm_control.storage.formats.tiff_pages import inverted, open_tiff, white_is_zero
+from xrm_control.storage.formats.tiff_pages import (
+    all_pages,
+    inverted,
+    open_tiff,
+    pages_alike,
+    refuse_several,
+    white_is_zero,
+)
 from xrm_control.storage.formats.units import Sourced, factor, length_um
 
 _STRAIGHT_LINE = 0  # ImageJ's name for the calibration c0 + c1 * value
@@ -74,8 +81,12 @@ def _values(file: tifffile.TiffFile, path: Path) -> tuple[NDArray[Any], str]:
     """Array [z, y, x] and the axes as the file calls them."""
     if not file.series:
         raise DataError("holds no picture", where=str(path))
+    refuse_several(file, path)
     series = file.series[0]
     where = str(path)
+    if pages_alike(file):
+        require_memory(series.nbytes * len(file.series), where)
+        return all_pages(file), "ZYX"
     if "S" in series.axes or "C" in series.axes.replace("CZYX", "ZYX"):
         raise DataError("is in colours or channels, and a volume has grey values", where=where, value=series.axes)
     if any(page is None for page in series.pages):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ _DEFINITIONS = (
     "inch = 0.0254 * meter = in",
     f"radian = [angle] = rad\ndegree = {math.pi / 180!r} * radian = deg = °\ngon = {math.pi / 200!r} * radian = grad",
     f"turn = {2 * math.pi!r} * radian = revolution = rev\narcminute = {math.pi / 10800!r} * radian = arcmin",
+    f"arcsecond = {math.pi / 648000!r} * radian = arcsec",
     "electron_volt = [energy] = eV = ev = electronvolt\nMeV = 1e6 * electron_volt",
     "second = [time] = s = sec\nminute = 60 * second = min",
     "pixel = [] = px = voxel",  # um/pixel is a length
@@ -33,6 +35,7 @@ SMALLEST_UM, LARGEST_UM = 0.005, 100.0
 _LENGTHS = ("um", "nm", "mm", "m", "angstrom", "cm")
 _ANGLES = {"degree": "degrees", "radian": "radians", "mrad": "milliradians", "turn": "turns", "gon": "gon"}
 _NARROW_DEG = 20.0
+_LONGEST_UNIT = 60  # characters
 _MOST_DEG = 1e7  # counts of an encoder, or a number that was damaged
 # Spans of an angular range that a scan has by intent, in degrees.
 _SCANS_DEG = (90, 120, 140, 150, 160, 180, 360, 720)
@@ -52,7 +55,10 @@ class Sourced:
 
 def factor(unit: str, wanted: str) -> float | None:
     """What a number in `unit` is multiplied with to be one in `wanted`; None for what is not known or measures else."""
-    cleaned = unit.replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("Â", "").strip().strip("[]().").strip()
+    if len(unit) > _LONGEST_UNIT:
+        return None
+    cleaned = unit.replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("Â", "").replace("(s)", "")
+    cleaned = cleaned.strip().strip("[]().").strip()
     found = _factor(cleaned, wanted)
     return _factor(cleaned.lower(), wanted) if found is None else found
 
@@ -66,8 +72,9 @@ def _factor(unit: str, wanted: str) -> float | None:
     ):
         return None
     try:
-        return float(_registry().parse_expression(unit).to(wanted).magnitude)
-    except (PintError, ValueError, TypeError, AttributeError, SyntaxError, AssertionError):
+        found = float(_registry().parse_expression(unit).to(wanted).magnitude)
+        return found if found > 0 else None
+    except (PintError, TokenError, ArithmeticError, ValueError, TypeError, AttributeError, SyntaxError, AssertionError):
         # Pint's parser fails in its own ways on what is no expression at all.
         return None
 

@@ -212,6 +212,7 @@ def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Contain
         flats=flats,
         flat_time_s=np.zeros(len(flats)),
         darks=np.empty((0, *shape), kind),  # the software takes the dark off before it stores
+        dark_free=True,
         pixel_size_um=None if pixel is None else pixel.value,
         energy_kev=_energy_kev(float(energy[0])) if energy is not None and energy[0] > 0 else None,
         shifts_px=_shifts(streams, taken),
