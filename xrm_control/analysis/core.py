@@ -44,7 +44,8 @@ FWHM = 2.3548
 @dataclass(frozen=True)
 class Analysis:
     """particles, voids: rows of particles.csv and voids.csv; labels (z, y, x): 0 or the particle's id, voids included;
-    phases (z, y, x): 0 exterior, 1 particle, 2 internal void; quality: figures of the volume and its segmentation."""
+    phases (z, y, x): 0 exterior and open cracks, 1 particle, 2 internal void; quality: figures of the volume and of its
+    segmentation."""
 
     particles: list[Row]
     voids: list[Row]
@@ -75,8 +76,8 @@ def analyze_volume(
     levels = find_levels(grey, inside)
     level = spec.threshold.level(grey[:, inside], levels.modes)
     smallest = np.pi / 6 * (spec.min_particle_um / voxel_size_um) ** 3
-    labels, solid = label_particles(grey, inside, level, spec.split, smallest)
-    isolated = isolate(grey, labels, solid, inside, level, levels, spec.threshold.local)
+    found = label_particles(grey, inside, level, spec.split, smallest, levels, voxel_size_um)
+    isolated = isolate(grey, found, inside, level, levels, spec.threshold.local, voxel_size_um)
     if not isolated:
         raise AnalysisError(
             f"empty: no particle of at least {spec.min_particle_um:g} um above the threshold",
@@ -214,6 +215,8 @@ def _painted(
         box = tuple(slice(o, o + n) for o, n in zip(crop.origin, crop.envelope.shape, strict=True))
         labels[box][crop.envelope] = crop.particle_id
         phases[box][crop.envelope] = SOLID
+        # A crack that reaches the surface is neither solid nor void.
+        phases[box][crop.cracks.opened & ~crop.solid] = EXTERIOR
         phases[box][crop.voids.labels > 0] = VOID
     return labels, phases
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.cracks import Cracks
 from xrm_control.analysis.greyvolume import BoxLevels, PartialVolume, expected_share, particle_shares
 from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.rays import RayRadii, measure_radii
@@ -24,7 +25,8 @@ SURFACE_SMOOTHING_VOXELS = 0.8
 class ParticleCrop:
     """grey, ground, envelope, zone: boxes (z, y, x) with a margin of at least 5 voxels (less at the volume's border).
 
-    grey in 1/um; ground: what it would be without the particle; envelope: the particle at its threshold, voids filled;
+    grey in 1/um; ground: what it would be without the particle; envelope: the particle at its threshold, voids and
+    cracks filled; solid: at its threshold, nothing filled;
     zone: the voxels nearer to it than to any other particle; origin: index of the box's first voxel in the volume;
     centre_voxel: index (z, y, x) of the volume's centre; levels: see `BoxLevels`; blur_voxels: standard deviation of
     the point spread; floor_um and voxel_floor_um: the roughness a perfect sphere of this size would show; touches_rows,
@@ -38,6 +40,8 @@ class ParticleCrop:
     envelope: BoolVolume
     zone: BoolVolume
     voids: VoidLabels
+    cracks: Cracks
+    solid: BoolVolume
     origin: tuple[int, int, int]
     centre_voxel: tuple[float, float, float]
     levels: BoxLevels
@@ -58,7 +62,13 @@ class ParticleCrop:
     def partial_volume(self) -> PartialVolume:
         """How much of each voxel of the box it fills."""
         return particle_shares(
-            self.grey, self.ground, self.envelope, self.zone, self.voids.labels, self.reach_voxels, self.levels
+            self.grey,
+            self.ground,
+            self.envelope,
+            self.zone,
+            (self.voids.labels > 0) | self.cracks.beside,
+            self.reach_voxels,
+            self.levels,
         )
 
     @cached_property
@@ -79,12 +89,13 @@ class ParticleCrop:
 
     @cached_property
     def volume_um3(self) -> Measured:
-        """Envelope's volume (solid and voids) by grey-level integration."""
+        """Envelope's volume (solid, voids and cracks) by grey-level integration."""
         value, u = self.partial_volume.volume(self.levels)
         # Grey may correct the count of voxels, not replace it.
         value = min(max(value, 0.6 * self.voxels), 1.6 * self.voxels)
         cube = self.voxel_um**3
-        return Measured(value * cube, float(np.hypot(u * cube, 3 * self.voxel_relative_u * value * cube)))
+        u = np.sqrt((u * cube) ** 2 + self.cracks.envelope_u_um3**2 + (3 * self.voxel_relative_u * value * cube) ** 2)
+        return Measured(value * cube, float(u))
 
     @cached_property
     def equivalent_diameter_um(self) -> Measured:

@@ -80,17 +80,18 @@ def particle_shares(
     ground: FloatVolume,
     envelope: BoolVolume,
     zone: BoolVolume,
-    voids: NDArray[np.uint16],
+    counted: BoolVolume,
     reach_voxels: float,
     levels: BoxLevels,
 ) -> PartialVolume:
     """Fractions of the voxels of a box (z, y, x) in the particle `envelope`.
 
-    Deep voxels and voids count 1; within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
+    Deep voxels count 1, and those of `counted`, whose grey voids or cracks have changed, 1 or 0 as the mask has them;
+    within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
     (grey - ground) / (interior - ground), ground being what it would show without the particle.
     """
-    near = zone & (depth_of(~envelope) <= reach_voxels)
-    sure = envelope & ((depth_of(envelope) > reach_voxels) | (voids > 0))
+    near = zone & (depth_of(~envelope) <= reach_voxels) & ~counted
+    sure = envelope & ((depth_of(envelope) > reach_voxels) | counted)
     shell = (near | envelope) & ~sure
     fraction = sure.astype(np.float32)
     # Nothing is told from a ground that is nearly as dense as the particle.

@@ -75,6 +75,13 @@ def void_rows(crops: Sequence[ParticleCrop]) -> list[Row]:
 def _row(crop: ParticleCrop, measured: Row, shape: tuple[int, int, int], centre: Pose, field: VolumeField) -> Row:
     row: Row = {Particle.particle_id.name: crop.particle_id, Particle.roi.name: crop.roi, **measured}
     stage = volume_to_stage(np.array([crop.centre_um]), centre)[0]
+    row |= {
+        Particle.crack_kind.name: crop.cracks.kind,
+        Particle.crack_count.name: crop.cracks.count,
+        **with_u(Particle.crack_volume_um3, crop.cracks.volume_um3),
+        **with_u(Particle.crack_opening_um, crop.cracks.opening_um),
+        Particle.crack_depth_um.name: crop.cracks.depth_um,
+    }
     row |= {Particle.stage_um[axis].name: float(value) for axis, value in zip("xyz", stage, strict=True)}
     cut = crop.touches_rows or crop.touches_cylinder
     diameter = crop.equivalent_diameter_um

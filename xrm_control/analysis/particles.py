@@ -34,7 +34,7 @@ def make_crops(
     centre = tuple((n - 1) / 2 for n in shape)
     crops = []
     for number, item in enumerate(isolated, start=1):
-        found = find_voids(item.solid, voids)
+        found = find_voids(item.solid | item.cracks.opened, voids)
         rows, *_ = np.nonzero(found.envelope)
         first, last = int(rows.min()) + item.box[0].start, int(rows.max()) + item.box[0].start
         side = border[item.box[1:]][found.envelope.any(axis=0)]
@@ -47,6 +47,8 @@ def make_crops(
                 envelope=found.envelope,
                 zone=item.zone,
                 voids=found,
+                cracks=item.cracks,
+                solid=item.solid,
                 origin=(item.box[0].start, item.box[1].start, item.box[2].start),
                 centre_voxel=(centre[0], centre[1], centre[2]),
                 levels=item.levels,

@@ -112,6 +112,8 @@ def _population(n_particles: int, found: WeightedRows, internal: Rows | None) ->
     if not len(whole):
         return Population(n_particles=n_particles, n_whole=0, n_voids=n_voids)
     voided = voided_of(whole)
+    kinds = whole.texts(Particle.crack_kind)
+    cracked = np.array([kind != "none" for kind in kinds], bool) if all(kinds) else None
     everyone = np.ones(len(whole), bool)
     chosen = {"whole": everyone, "voided": voided}
     return Population(
@@ -124,6 +126,7 @@ def _population(n_particles: int, found: WeightedRows, internal: Rows | None) ->
             if (over := chosen[column.statistics]) is not None
         },
         voided_fraction=None if voided is None else _fraction(voided, found),
+        cracked_fraction=None if cracked is None else _fraction(cracked, found),
         volume_weighted_diameter_um=_volume_weighted(found),
     )
 

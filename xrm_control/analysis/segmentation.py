@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.cracks import Cracks, find_cracks
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.label_expansion import Box, bounding_box, grown_box, nearest_label
 from xrm_control.analysis.levels import Levels
+from xrm_control.analysis.rejoining import LEAST_PIECE, dark_level, rejoined
 from xrm_control.analysis.splitting import Labels, SplitSpec, fill_enclosed, split
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 from xrm_control.analysis.underlay import find_underlay
@@ -31,8 +33,8 @@ MIN_CORE_VOXELS = 8
 
 @dataclass(frozen=True)
 class Isolated:
-    """One particle in its box of the volume: grey in 1/um, its voxels above its threshold, its zone, its levels, and
-    what grey each voxel would have without it."""
+    """One particle in its box of the volume: grey in 1/um, its voxels above its threshold, its zone, its levels, what
+    grey each voxel would have without it, and its cracks."""
 
     box: Box
     grey: FloatVolume
@@ -40,38 +42,51 @@ class Isolated:
     zone: BoolVolume
     levels: BoxLevels
     ground: FloatVolume
+    cracks: Cracks
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """labels 1..n (z, y, x) of particles; solid: the mask above the threshold that they come from; pieces: of how many
+    a particle is that a crack has parted, by its label."""
+
+    labels: Labels
+    solid: BoolVolume
+    pieces: dict[int, int]
 
 
 def label_particles(
-    volume: FloatVolume, inside: BoolVolume, level: float, spec: SplitSpec, min_voxels: float
-) -> tuple[Labels, BoolVolume]:
-    """Labels 1..n (z, y, x) of particles of at least `min_voxels`, and the mask above `level` that they come from."""
+    volume: FloatVolume, inside: BoolVolume, level: float, spec: SplitSpec, min_voxels: float, levels: Levels, um: float
+) -> Labelled:
+    """Particles of at least `min_voxels`, those that a crack has parted as one; um: side of a voxel."""
     solid = (volume > level) & inside
-    labels = split(fill_enclosed(solid), spec)
+    dark = dark_level(levels.modes.particle_per_um, levels.modes.background_per_um)
+    labels, joined = rejoined(split(fill_enclosed(solid), spec), volume, dark, um)
     sizes = np.bincount(labels.ravel())
     keep = sizes >= min_voxels
     keep[0] = False
     renumber = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
-    return renumber[labels], solid
+    return Labelled(renumber[labels], solid, {int(renumber[one]): count for one, count in joined.items() if keep[one]})
 
 
 def isolate(
     volume: FloatVolume,
-    labels: Labels,
-    solid: BoolVolume,
+    found: Labelled,
     inside: BoolVolume,
     level: float,
     levels: Levels,
     local: bool,
+    um: float,
 ) -> list[Isolated]:
-    """Every particle in its own box, at its own threshold when `local`, in order of label."""
+    """Every particle in its own box, at its own threshold when `local`, in order of label; um: side of a voxel."""
     from scipy import ndimage
 
+    labels, solid = found.labels, found.solid
     zones = nearest_label(labels, REACH_VOXELS)
     away, deep, rim = _apart(solid)
     away &= inside[None]
     underlay = find_underlay(volume, away, levels)
-    found = []
+    isolated = []
     for label, tight in enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1):
         if tight is None:
             continue
@@ -84,8 +99,16 @@ def isolate(
         beside = _shrunk(grey[around] - underlay.at(box)[around], levels.modes.background_per_um, levels)
         ground = underlay.at(box, beside[0])
         own = _box_levels(core, beside, underlay.under(box, zone & rim[box]), levels, level, local)
-        found.append(Isolated(box, grey, _mask(grey, mine, zone, own.middle_of(ground)), zone, own, ground))
-    return found
+        pieces = found.pieces.get(label, 1)
+        mask = _mask(grey, mine, zone, own.middle_of(ground), pieces)
+        cracks = find_cracks(grey, ground, mask, own, um, pieces)
+        if cracks.kind != "none":
+            # Its level is that of its solid.
+            core = grey[mine & deep[box] & ~cracks.beside]
+            own = _box_levels(core, beside, underlay.under(box, zone & rim[box]), levels, level, local)
+            mask = _mask(grey, mine, zone, own.middle_of(ground), pieces)
+        isolated.append(Isolated(box, grey, mask, zone, own, ground, cracks))
+    return isolated
 
 
 def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume, BoolVolume]:
@@ -104,14 +127,16 @@ def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume, BoolVolume]:
     return away, deep, rim
 
 
-def _mask(grey: FloatVolume, mine: BoolVolume, zone: BoolVolume, level: float | FloatVolume) -> BoolVolume:
-    """The largest connected part above `level` in the particle's zone."""
+def _mask(grey: FloatVolume, mine: BoolVolume, zone: BoolVolume, level: float | FloatVolume, pieces: int) -> BoolVolume:
+    """The largest connected part above `level` in the particle's zone; of a parted particle all but specks."""
     import cc3d
 
     parts = np.asarray(cc3d.connected_components((grey > level) & zone, connectivity=6))
     counts = np.bincount(parts[mine], minlength=2)
     counts[0] = 0
     best = int(np.argmax(counts))
+    if pieces > 1 and counts[best]:
+        return np.isin(parts, np.flatnonzero(counts >= LEAST_PIECE))
     return parts == best if counts[best] else mine
 
 

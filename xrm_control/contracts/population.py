@@ -9,7 +9,9 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.document import Figure, Interval, Record
 
-_LAST = ("voided_fraction", "voided_fraction_by_mosaic", "volume_weighted_diameter_um", "weighting")
+_LAST = (
+    *("voided_fraction", "voided_fraction_by_mosaic", "cracked_fraction", "volume_weighted_diameter_um", "weighting"),
+)
 """Entries that come after the quantities."""
 
 
@@ -121,6 +123,11 @@ class Population(Record):
         title="share with voids, with the mosaic's radiographs",
         description="double sampling: voids judged on the radiographs of all particles of the mosaic, too; None: one"
         " region's own, and of before it was estimated",
+    )
+    cracked_fraction: Share | None = Field(
+        default=None,
+        title="share of cracked particles",
+        description="with a crack of any kind, weighted, with Wilson's interval; None: not looked for",
     )
     volume_weighted_diameter_um: VolumeWeighted | None = Field(
         default=None,

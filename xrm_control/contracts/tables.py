@@ -17,6 +17,7 @@ AZIMUTHS_DEG: Final = tuple(range(0, 360, 45))
 _CORE = "built-in core"
 _SIZE, _SHAPE, _RADII, _ROUGHNESS = "metric size", "metric shape", "metric radii", "metric roughness"
 _GREY = "grey-level integration (partial voxels count by their share)"
+_CRACKS = "built-in core: sheetness with hysteresis, then grey missing along lines across the sheet"
 _CROFTON = "Crofton's formula in 13 directions"
 _FLOOR = "what a perfect sphere of this size shows at this blur and noise"
 
@@ -200,6 +201,33 @@ class Particle:
         )
         for plane in PLANES
     }
+    crack_kind: Final = Column(
+        name="crack_kind",
+        label="crack",
+        meaning="none; inner: does not reach the surface; edge: reaches it; through: parts the particle, whose pieces"
+        " are one row. The gravest of its cracks; volume, diameter, area and sphericity are those of the unbroken"
+        " envelope, open cracks included; a crack is a void, and dead volume, only where it is closed and the"
+        " threshold shows it",
+        source=_CRACKS,
+        dtype="text",
+        choices=("none", "inner", "edge", "through"),
+    )
+    crack_count: Final = _number("crack_count", "cracks", "cracks found in it, at most 4", _CRACKS)
+    crack_volume_um3: Final = _number(
+        "crack_volume_um3", "crack volume", "volume of its cracks: opening times area", _CRACKS
+    )
+    crack_opening_um: Final = _number(
+        "crack_opening_um",
+        "crack opening",
+        "median opening of its crack, away from the tip; also below a voxel",
+        _CRACKS,
+    )
+    crack_depth_um: Final = _number(
+        "crack_depth_um",
+        "crack depth",
+        "of its deepest crack: from the edge, along the line from mouth to tip; through or inner, its least width",
+        _CRACKS,
+    )
     roughness_floor_um: Final = _number("roughness_floor_um", "roughness floor", f"{_FLOOR}, sub-voxel", _ROUGHNESS)
     roughness_voxel_floor_um: Final = _number(
         "roughness_voxel_floor_um", "roughness floor in voxels", f"{_FLOOR}, voxel rays", _ROUGHNESS
@@ -259,13 +287,19 @@ PARTICLE_COLUMNS: Final[tuple[Column, ...]] = (
 )
 """What the built-in core writes first, in this order."""
 
+CRACK_COLUMNS: Final[tuple[Column, ...]] = (
+    *(Particle.crack_kind, Particle.crack_count, Particle.crack_volume_um3, uncertainty(Particle.crack_volume_um3)),
+    *(Particle.crack_opening_um, uncertainty(Particle.crack_opening_um), Particle.crack_depth_um),
+)
+"""Of the built-in core; a table of before has none of them."""
+
 PARTICLE_DETAILS: Final[tuple[Column, ...]] = (
     *(column for radii in Particle.radius_single_um.values() for column in radii),
     *(Particle.radius_single_u_um, Particle.rays_in_contact, *Particle.roughness_voxel_um.values()),
     *(*Particle.roughness_local_um.values(), *Particle.roughness_local_max_um.values()),
     *(Particle.roughness_floor_um, Particle.roughness_voxel_floor_um, Particle.surface_faces_um2),
     *(Particle.volume_voxels_um3, Particle.void_count_ambiguous, Particle.void_count_open, Particle.void_voxels_um3),
-    *(Particle.touches_rows, Particle.touches_cylinder),
+    *(Particle.touches_rows, Particle.touches_cylinder, *CRACK_COLUMNS),
 )
 """What follows them."""
 

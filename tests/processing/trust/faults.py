@@ -280,15 +280,15 @@ def full_turn(moves_px: float) -> ScanData:
 
 
 def cracked() -> ScanData:
-    """A crack of 1.5 um through the largest particle."""
-    ball = Ball(0, 0, 0, 7.0, MU)
+    """A crack of 1.5 um through the largest particle, one half of which has moved aside by 2 um."""
     others = [one for one in bed() if np.hypot(one.x_um, one.z_um) > 14]
-    theta = np.radians(THETA)[:, None, None]
-    u = ((np.arange(COLUMNS) - AXIS_PX) * PIXEL_UM)[None, None]
     v = ((np.arange(ROWS) - (ROWS - 1) / 2) * PIXEL_UM)[None, :, None]
-    # A slit parallel to the detector's rows is the same in all views.
-    slit = np.where(np.abs(v) < 0.75, 2 * np.sqrt(np.maximum(ball.radius_um**2 - u**2 - v**2, 0)), 0) * MU
-    return scan_of((integrals_of([ball, *others]) - slit + 0 * theta).astype(np.float32), THETA, PIXEL_UM, noise_seed=1)
+    with_halves = integrals_of(others)
+    for side in (-1, 1):
+        # A slit parallel to the detector's rows is the same in all views.
+        half = integrals_of([Ball(1.0 * side, 0, 0, 7.0, MU)]) - integrals_of([])
+        with_halves += np.where(v * side >= 0.75, half, 0)
+    return scan_of(with_halves.astype(np.float32), THETA, PIXEL_UM, noise_seed=1)
 
 
 def thick() -> ScanData:

@@ -20,6 +20,12 @@ from xrm_control.reporting.sections.regions import run_window, voxel_size_um
 
 MOST = 400
 _MOST_PICTURES = 250
+_OPENING = (Particle.crack_opening_um, uncertainty(Particle.crack_opening_um))
+_CRACKS = {
+    "inner": "inner crack",
+    "edge": "crack from the edge",
+    "through": "cracked through, its pieces measured as one",
+}
 _FIELD = 1.35  # of its diameter: the particle and some of what is beside it
 _SHOWN = (Particle.equivalent_diameter_um, Particle.sphericity, *Particle.roughness_um.values())
 
@@ -89,8 +95,16 @@ class _Card:
             return MISSING
         return f"{count:.0f}" if not count or not np.isfinite(dead) else f"{count:.0f}, {figure(dead, 2)} %"
 
+    def _crack(self) -> Iterator[str]:
+        kind = self._rows.texts(Particle.crack_kind)[self._at]
+        if kind in _CRACKS:
+            opening = with_uncertainty(*(self._number(one) for one in _OPENING))
+            depth = figure(self._number(Particle.crack_depth_um), 2)
+            yield f"{_CRACKS[kind]}: {opening} µm open, {depth} µm deep"
+
     def _notes(self) -> Iterator[str]:
         """Why its numbers may be less than they seem."""
+        yield from self._crack()
         touching = self._number(Particle.rays_in_contact)
         if touching > 0:
             yield f"touches a neighbour: {touching:.0f} of 24 radii end there"

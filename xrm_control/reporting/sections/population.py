@@ -134,6 +134,8 @@ def statistics_section(run: RunData) -> Section:
         singles += [(heading(name), text(count), MISSING) for name, count in (*counts, ("n_voids", population.n_voids))]
         if (share := population.voided_fraction) is not None:
             singles.append((heading("voided_fraction"), text(share.value), interval(share.interval)))
+        if (share := population.cracked_fraction) is not None:
+            singles.append((heading("cracked_fraction"), text(share.value), interval(share.interval)))
         doubled = population.voided_fraction_by_mosaic
         if doubled is not None and doubled.value is not None:
             singles.append((heading("voided_fraction_by_mosaic"), text(doubled.value), interval(doubled.interval)))

@@ -1,0 +1,127 @@
+"""Dark sheets within one particle, however faint: where the grey dips along one direction and along no other.
+
+The second derivatives of the smoothed grey tell sheets from round voids and channels, which dip along three and two
+directions (Frangi 1998; Sato 1998). Scaled to the opening of a thin gap that dips as much, they are cut with
+hysteresis: what is weak counts where it is joined to what is strong. Both sides must be solid within reach, which the
+wall of a round void is not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.analysis.distance import depth_of
+from xrm_control.analysis.greyvolume import BoxLevels
+from xrm_control.analysis.threshold import BoolVolume, FloatVolume
+
+Floats = NDArray[np.float64]
+
+SMOOTHING_VOXELS = 1.5
+_BLUR_VOXELS = 0.8
+_NOISE_OF_CURVATURE = 0.13
+"""Standard deviation of a second derivative of white noise of 1, times SMOOTHING_VOXELS^3.5: sqrt(3/4 / (8 pi^1.5))."""
+
+_STRONG_IN_NOISE, _LEAST_STRONG, _WEAK = 6.0, 0.3, 0.5
+"""Of the noise, and voxels of opening: what makes a sheet; share of that which continues one."""
+
+_SHEET = 0.5
+"""The second curvature is at most so much of the first."""
+
+_LEAST_DEPTH, _LEAST_DIP = 3.0, 0.05
+"""Where no smoothed voxel deeper than this dips by this share, there is nothing to look for."""
+
+_LEAST_VOXELS = 20
+_DEEP, _FIRM = 1.0, 2.0
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Its voxels (n, 3) in the box and, of each, the opening of a thin gap that would dip as much, in voxels."""
+
+    places: NDArray[np.int64]
+    opening: Floats
+
+
+def closed(solid: BoolVolume, radius: float) -> BoolVolume:
+    """`solid` with gaps up to twice `radius` (voxels) wide filled, and what they enclose."""
+
+    from xrm_control.analysis.splitting import fill_enclosed
+
+    margin = math.ceil(radius) + 1
+    padded = np.pad(solid, margin)
+    grown = np.asarray(depth_of(~padded)) <= radius
+    inner = (slice(margin, -margin),) * 3
+    return fill_enclosed((np.asarray(depth_of(grown)) > radius)[inner] | solid)
+
+
+def find_sheets(
+    share: FloatVolume, solid: BoolVolume, domain: BoolVolume, levels: BoxLevels, reach: float
+) -> list[Sheet]:
+    """Sheets in a particle, the strongest first. share (z, y, x): 1 in it, 0 outside; domain: `solid` with its gaps
+    closed; reach: voxels from the middle of a gap within which there is solid on both sides."""
+    import cc3d
+    from scipy import ndimage
+
+    depth = np.asarray(depth_of(np.pad(domain, 1)))[1:-1, 1:-1, 1:-1]
+    smooth = np.asarray(ndimage.gaussian_filter(share, SMOOTHING_VOXELS, truncate=3))
+    deep = depth > _LEAST_DEPTH
+    if not deep.any() or 1 - float(smooth[deep].min()) < _LEAST_DIP:
+        return []
+    # Of what hardly dips no curvature is asked.
+    places = np.argwhere((depth > _DEEP) & (smooth < 1 - _LEAST_DIP / 2))
+    curvature, direction = _curvatures(share, places)
+    width = math.sqrt(SMOOTHING_VOXELS**2 + _BLUR_VOXELS**2)
+    opening = curvature[:, 2] * math.sqrt(2 * math.pi) * width**3
+    noise = _NOISE_OF_CURVATURE * levels.noise_per_um / levels.contrast_per_um * SMOOTHING_VOXELS**-3.5
+    noise *= math.sqrt(max(levels.correlation_voxels, 1.0)) * math.sqrt(2 * math.pi) * width**3
+    strong = max(_STRONG_IN_NOISE * noise, _LEAST_STRONG)
+    kept = (opening >= _WEAK * strong) & (curvature[:, 1] <= _SHEET * curvature[:, 2])
+    places, opening, direction = places[kept], opening[kept], direction[kept]
+    between = _between(solid, places, direction, reach)
+    places, opening = places[between], opening[between]
+    mask = np.zeros(solid.shape, bool)
+    mask[tuple(places.T)] = True
+    parts = np.asarray(cc3d.connected_components(mask, connectivity=26))[tuple(places.T)]
+    found = []
+    for part in np.unique(parts):
+        own = parts == part
+        if np.count_nonzero(own) >= _LEAST_VOXELS and opening[own].max() >= strong:
+            found.append(Sheet(places[own], opening[own]))
+    return sorted(found, key=lambda sheet: -float(sheet.opening.sum()))
+
+
+def _curvatures(share: FloatVolume, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Second derivatives of the smoothed grey along their own directions at places (n, 3): (n, 3) ascending, and the
+    direction (n, 3) of the last."""
+    from scipy import ndimage
+
+    tensor = np.empty((len(places), 3, 3))
+    for row in range(3):
+        for column in range(row, 3):
+            field = share
+            for axis in range(3):
+                order = int(axis == row) + int(axis == column)
+                field = ndimage.gaussian_filter1d(field, SMOOTHING_VOXELS, axis=axis, order=order, truncate=3)
+            tensor[:, row, column] = tensor[:, column, row] = np.asarray(field)[tuple(places.T)]
+    values, vectors = np.linalg.eigh(tensor)
+    return values, vectors[:, :, 2]
+
+
+def _between(solid: BoolVolume, places: NDArray[np.int64], direction: Floats, reach: float) -> NDArray[np.bool_]:
+    """Whether there is solid on both sides within `reach` voxels, more than a skin of it."""
+
+    firm = np.asarray(depth_of(np.pad(solid, 1)))[1:-1, 1:-1, 1:-1] >= _FIRM
+    last = np.array(solid.shape) - 1
+    steps = np.arange(1.5, reach + _FIRM + 0.01, 0.5)
+    found = np.ones(len(places), bool)
+    for side in (-1, 1):
+        hit = np.zeros(len(places), bool)
+        for step in steps:
+            at = np.rint(places + side * step * direction).astype(int)
+            hit |= firm[tuple(np.clip(at, 0, last).T)] & np.all((at >= 0) & (at <= last), axis=1)
+        found &= hit
+    return found
