@@ -120,7 +120,8 @@ def find_cracks(
     places: list[BoolVolume] = []
     for sheet in sheets[:_MOST]:
         crack = _measured(sheet, share, domain, levels, widest, parted=pieces > 1 and not found)
-        if crack is None:
+        # A wall of a void is no crack; of what parts the particle there is no doubt.
+        if crack is None or (sheet.wall and crack.kind != "through"):
             continue
         own = crack.voxels(solid.shape)
         if not any(np.count_nonzero(own & other) > np.count_nonzero(own) / 2 for other in places):

@@ -35,15 +35,22 @@ _LEAST_DEPTH, _LEAST_DIP = 3.0, 0.05
 """Where no smoothed voxel deeper than this dips by this share, there is nothing to look for."""
 
 _LEAST_VOXELS = 20
+_BESIDE, _DARKER = 2, 1.1
+"""Voxels beside a sheet where nothing may be so much darker."""
+
 _DEEP, _FIRM = 1.0, 2.0
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Its voxels (n, 3) in the box and, of each, the opening of a thin gap that would dip as much, in voxels."""
+    """Its voxels (n, 3) in the box and, of each, the opening of a thin gap that would dip as much, in voxels.
+
+    wall: whether it may be a void's, for what is darker beside it dips along more than one direction.
+    """
 
     places: NDArray[np.int64]
     opening: Floats
+    wall: bool = False
 
 
 def closed(solid: BoolVolume, radius: float) -> BoolVolume:
@@ -79,7 +86,10 @@ def find_sheets(
     noise = _NOISE_OF_CURVATURE * levels.noise_per_um / levels.contrast_per_um * SMOOTHING_VOXELS**-3.5
     noise *= math.sqrt(max(levels.correlation_voxels, 1.0)) * math.sqrt(2 * math.pi) * width**3
     strong = max(_STRONG_IN_NOISE * noise, _LEAST_STRONG)
-    kept = (opening >= _WEAK * strong) & (curvature[:, 1] <= _SHEET * curvature[:, 2])
+    flat = curvature[:, 1] <= _SHEET * curvature[:, 2]
+    round_ = deep.copy()
+    round_[tuple(places[flat].T)] = False
+    kept = (opening >= _WEAK * strong) & flat
     places, opening, direction = places[kept], opening[kept], direction[kept]
     between = _between(solid, places, direction, reach)
     places, opening = places[between], opening[between]
@@ -89,9 +99,21 @@ def find_sheets(
     found = []
     for part in np.unique(parts):
         own = parts == part
-        if np.count_nonzero(own) >= _LEAST_VOXELS and opening[own].max() >= strong:
-            found.append(Sheet(places[own], opening[own]))
+        if np.count_nonzero(own) < _LEAST_VOXELS or opening[own].max() < strong:
+            continue
+        found.append(Sheet(places[own], opening[own], _is_wall(1 - smooth, deep, round_, places[own])))
     return sorted(found, key=lambda sheet: -float(sheet.opening.sum()))
+
+
+def _is_wall(dip: FloatVolume, deep: BoolVolume, round_: BoolVolume, places: NDArray[np.int64]) -> bool:
+    """Whether it lies beside what is darker than itself and dips along more than one direction: a void's wall."""
+    from scipy import ndimage
+
+    own = np.zeros(deep.shape, bool)
+    own[tuple(places.T)] = True
+    around = np.asarray(ndimage.binary_dilation(own, iterations=_BESIDE), bool) & round_
+    own &= deep
+    return bool(own.any() and around.any() and dip[around].max() > _DARKER * dip[own].max())
 
 
 def _curvatures(share: FloatVolume, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
