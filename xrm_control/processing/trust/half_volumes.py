@@ -38,7 +38,7 @@ class HalfVolumes:
     resolution_px, expected_px: where the curves fall below the half-bit curve, the latter not finer than two pixels
     and sampling_px, pi x diameter / views of half a turn. blur_px: FWHM of the Gaussian by which what the halves have
     in common is less sharp than the two phases, below 0 where it is sharper. shared: correlation of what is noise
-    alone; shared_expected: by that of the flats. pixel_um: of the volumes.
+    alone; shared_expected: by that of the flats, and by the finest of what edges show. pixel_um: of the volumes.
     """
 
     frequency: NDArray[np.float64]
@@ -101,7 +101,10 @@ def half_volumes(evidence: RegionEvidence) -> HalfVolumes | str:
         noise = float(band.variance.mean())
         shared_expected = band.flats_variance / (band.flats_variance + noise)
         if sharp is not None:
-            expected = _expected(band, shells, sharp, noise)
+            expected = _expected(shells, sharp * _gaussian(shells.frequency), band, noise)
+            # The particles' edges go on to the highest frequencies, where photons are many.
+            finest = _expected(shells, sharp * np.sinc(shells.frequency) ** 2, band, noise)
+            shared_expected += float(finest[shells.frequency > _HIGHEST].mean())
             expected_px = max(1 / shells.crossing(expected, half_bit), 2.0, sampling_px)
     return HalfVolumes(
         frequency=shells.frequency,
@@ -152,13 +155,16 @@ def _two_phases(evidence: RegionEvidence, band: _Band) -> Images | None:
     return two_phases(np.ascontiguousarray(planes, np.float32))
 
 
-def _expected(band: _Band, shells: _Shells, sharp: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
-    """The correlation (n,) of halves that hold phases of this power, a little blurred, and the noise of the photons.
+def _gaussian(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a blur of two pixels leaves of power."""
+    return np.exp(-((2 * np.pi * _LINES_PX / _FWHM * frequency) ** 2))
+
+
+def _expected(shells: _Shells, signal: NDArray[np.float64], band: _Band, noise: float) -> NDArray[np.float64]:
+    """The correlation (n,) of halves that hold a signal of this power (n,), and the noise of the photons.
 
     Noise of filtered back-projection: power pi variance f / views at f cycles a pixel in the plane.
     """
-    sigma_px = _LINES_PX / _FWHM
-    signal = sharp * np.exp(-((2 * np.pi * sigma_px * shells.frequency) ** 2))
     energy = float((shells.window.astype(np.float64) ** 2).sum())
     of_half = np.pi * noise / (len(band.theta_deg) / 2 * band.pixel_um**2)
     return signal / np.maximum(signal + of_half * energy * shells.sums(shells.in_plane), 1e-30)

@@ -18,7 +18,10 @@ from xrm_control.reconstruction.filters import local_means, steepness
 from xrm_control.reconstruction.preprocess import transmission
 from xrm_control.reconstruction.references import References, flat_sets
 
-_TRIPLES = 16
+_PIXELS = 16 * 128**2
+_MOST_TRIPLES = 64
+_APART = 3.0  # second differences of neighbours hang together: as if of so many one told anew
+_OF_MEDIAN = 2.34  # relative error of a variance by the median, of one value
 _SMOOTHEST = 0.25  # of a view's bright pixels
 _MOST_ROWS = 256
 _LEAST_PIXELS, _LEAST_OF_VIEW = 300, 1000
@@ -35,7 +38,8 @@ class PhotonNoise:
     where it is too dark. levels (k,): transmission; of_levels (k,). overall: of the smoothest quarter of the bright
     pixels; everywhere: of all of them, with what steep edges make. flats: of the flats over what their fluctuation from
     frame to frame says, which is below 1 where noise hangs together over pixels; the views are held against it.
-    gain_counts: of a photon by the flats, without what undoing spread light makes of noise.
+    gain_counts: of a photon by the flats, without what undoing spread light makes of noise. u: standard
+    uncertainty of `overall`.
     """
 
     views: NDArray[np.int64]
@@ -46,6 +50,7 @@ class PhotonNoise:
     everywhere: float
     flats: float
     gain_counts: float
+    u: float
 
 
 def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
@@ -53,18 +58,20 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
     scan, references = evidence.scan, evidence.references
     if references is None:
         return "no flats: what noise photons make is not known"
-    flats = _of_flats(evidence, references)
-    if flats is None:
+    known = _of_flats(evidence, references)
+    if known is None:
         return "no two flats were taken one after the other: what noise photons make is not known"
+    flats, of_flats = known
     count, rows, _ = scan.projections.shape
     if count < 3:
         return "too few views"
     first = max((rows - _MOST_ROWS) // 2, 0)
     band = slice(first, min(first + _MOST_ROWS, rows))
-    middles = np.unique(np.linspace(1, count - 2, _TRIPLES).round().astype(np.int64))
+    part = references.of_rows(band)
+    triples = min(max(_PIXELS // part.dark.size, 8), _MOST_TRIPLES)
+    middles = np.unique(np.linspace(1, count - 2, triples).round().astype(np.int64))
     # As they were taken: what is moved is smoothed too.
     spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
-    part = references.of_rows(band)
     beam = part.beams.mean(axis=0)
     sound = _inside(~part.bad)
     ratios: list[Images] = []
@@ -97,6 +104,7 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
         levels=steps + _STEP / 2,
         of_levels=np.array(of_levels) / flats,
         overall=overall / flats,
+        u=_OF_MEDIAN * float(np.sqrt(_APART * (1 / np.count_nonzero(at > _BRIGHT) + 1 / of_flats))) * overall / flats,
         everywhere=_scale(np.concatenate(bright)) / flats,
         flats=flats,
         # Where a share was spread, what is undone makes the noise of single pixels larger by as much.
@@ -104,11 +112,12 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
     )
 
 
-def _of_flats(evidence: RegionEvidence, references: References) -> float | None:
-    """None where no flat was repeated."""
+def _of_flats(evidence: RegionEvidence, references: References) -> tuple[float, int] | None:
+    """Variance over expected, and of how many values; None where no flat was repeated."""
     flats = np.asarray(evidence.scan.flats, np.float32) - references.dark
     sound = _inside(~references.bad)
     found: list[float] = []
+    values = 0
     for beam, members in zip(references.beams, flat_sets(evidence.scan.flat_time_s, evidence.scan.time_s), strict=True):
         if len(members) < 2:
             continue
@@ -119,8 +128,9 @@ def _of_flats(evidence: RegionEvidence, references: References) -> float | None:
         changes = (frames[1:] - frames[:-1]) / np.float32(2**0.5)
         ratios = _roughness(changes, (1, 2)) / _inside(np.sqrt(expected_counts(references, beam)))
         found.append(_scale(ratios[:, sound].ravel()))
+        values += ratios[:, sound].size
     known = [one for one in found if np.isfinite(one) and one > 0]
-    return float(np.mean(known)) if known else None
+    return (float(np.mean(known)), values) if known else None
 
 
 def expected_counts(references: References, counts: NDArray[np.floating]) -> NDArray[np.floating]:

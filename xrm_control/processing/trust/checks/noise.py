@@ -12,7 +12,7 @@ from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.photon_noise import expected_counts, photon_noise
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
-_OFF, _LEFT, _GAIN_OFF = 0.1, 0.5, 0.15
+_OFF, _SIGMAS, _LEFT, _GAIN_OFF = 0.1, 3.0, 0.5, 0.15
 _VIEW_LEAST, _VIEW_MOST = 0.5, 2.0
 
 
@@ -34,11 +34,12 @@ class NoiseCheck(TrustCheck):
         known = found.of_views[np.isfinite(found.of_views)]
         lowest, highest = (float(known.min()), float(known.max())) if known.size else (1.0, 1.0)
         # What steep edges add, of which some is left where the views are smoothest.
-        most = 1 + _OFF + _LEFT * max(found.everywhere - found.overall, 0.0)
+        off = float(np.hypot(_OFF, _SIGMAS * found.u))
+        least, most = 1 - off, 1 + off + _LEFT * max(found.everywhere - found.overall, 0.0)
         numbers: dict[str, float | tuple[float, str]] = {
             "variance of the views over that of photons and camera": (
                 found.overall,
-                f"within {1 - _OFF:g} to {most:.2f}",
+                f"within {least:.2f} to {most:.2f}",
             ),
             "with steep edges": found.everywhere,
             "lowest, of a view": (lowest, f"at least {_VIEW_LEAST:g}"),
@@ -49,8 +50,8 @@ class NoiseCheck(TrustCheck):
         if stated:
             numbers["gain by the flats over the camera's"] = (found.gain_counts / stated, f"within {_GAIN_OFF:g} of 1")
         percent = f"{100 * found.overall:.0f} % of what photons and camera make"
-        if found.overall < 1 - _OFF or lowest < _VIEW_LEAST:
-            where = "" if found.overall < 1 - _OFF else self._view(evidence, found.views, found.of_views, lowest)
+        if found.overall < least or lowest < _VIEW_LEAST:
+            where = "" if found.overall < least else self._view(evidence, found.views, found.of_views, lowest)
             return self.doubt(
                 f"noise: the variance of the views is {percent}{where}",
                 "views were smoothed, averaged or stored twice: hand over frames as the camera gave them",

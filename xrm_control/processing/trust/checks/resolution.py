@@ -50,7 +50,7 @@ class ResolutionCheck(TrustCheck):
         if found.shared > most_shared:
             return self.doubt(
                 f"halves of the views share their noise: {found.shared:.2f} where there is nothing else, "
-                f"{found.shared_expected:.2f} is the flats' (limit {most_shared:.2f})",
+                f"{found.shared_expected:.2f} is the flats' and the edges' (limit {most_shared:.2f})",
                 "views are repeated or were smoothed, or columns of the camera differ: look at the frames as they "
                 "were taken",
                 numbers,
