@@ -22,7 +22,7 @@ class NoiseCheck(TrustCheck):
     kind: Literal["noise"] = "noise"
     of_views: ClassVar[bool] = True
     source: ClassVar[str] = (
-        "variance over that of photons and camera, of the flats: 0.97 to 1.03 in sound simulated scans, 1.01 in a real "
+        "variance over that of photons and camera, of the flats: 0.96 to 1.03 in sound simulated scans, 0.99 in a real "
         "one of a tooth; each view twice 0.4; uncertainties of sizes go with its root"
     )
 
