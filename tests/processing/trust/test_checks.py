@@ -89,7 +89,7 @@ CASES = {
     "a detector that is tilted": ("axis_halves", "between halves", lambda: Region(faults.tilted())),
     "an axis that moves during a full turn": ("axis_halves", "first and last pairs", lambda: Region(
         faults.full_turn(4.0))),
-    "views of 1.2 times the variance": ("noise", "differ from the flats", altered(faults.noisier(0.2))),
+    "views of 1.3 times the variance": ("noise", "differ from the flats", altered(faults.noisier(0.3))),
     "smoothed frames": ("noise", "smoothed", altered(faults.smoothed_frames(0.5))),
     "each frame twice": ("noise", "stored twice", altered(faults.each_twice)),
     "each frame twice, seen by the halves": ("resolution", "share their noise", altered(faults.each_twice)),
