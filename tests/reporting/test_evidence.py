@@ -15,6 +15,11 @@ from xrm_control.reporting.figures.drawing import Chart, Series
 from xrm_control.reporting.figures.drawn import png
 from xrm_control.reporting.report import build_report
 
+ANGLES = [
+    {"name": "largest gap, degrees", "value": 1.28, "limit": "at most 3"},
+    {"name": "span, degrees", "value": 180.0},
+    {"name": "views", "value": 141.0, "limit": "at least 70"},
+]
 PICTURE = png(Chart("a check", "x", "y", (Series([1, 2], [3, 4]),)), "a check")
 
 
@@ -31,7 +36,7 @@ def judged(finished_run: Path, tmp_path: Path) -> Path:
     checks = [
         check("dead_columns", "doubt", "trust-dead_columns.png"),
         check("flats", "redo", "trust-flats.png"),
-        check("angles", "pass", "trust-angles.png"),
+        check("angles", "pass", "trust-angles.png") | {"evidence": ANGLES},
         check("motion", "doubt", "../../outside.png"),
         check("drift", "doubt", ""),
         check("frames", "doubt", "trust-frames.png"),
@@ -46,13 +51,27 @@ def judged(finished_run: Path, tmp_path: Path) -> Path:
 
 def test_checks_that_speak_are_shown_first(judged: Path) -> None:
     page = Page(build_report(judged))
-    # What speaks against the numbers first; a check that has passed and yet has a picture follows.
-    image, passed = page.parts["evidence"].images
-    assert passed["alt"] == "roi-01, angles"
+    # One that has passed has its picture in the certificate.
+    (image,) = page.parts["evidence"].images
     assert image["alt"] == "roi-01, dead columns"
     assert base64.b64decode(image["src"].partition(",")[2]) == PICTURE
     assert (int(image["width"]), int(image["height"])) == (360, 220)
     assert "roi-01, dead columns: dead_columns was found" in page.parts["evidence"].text
+
+
+def test_the_certificate_has_every_check_with_value_limit_verdict_and_picture(judged: Path) -> None:
+    part = Page(build_report(judged)).parts["trust"]
+    assert [(image["alt"], image["width"]) for image in part.images] == [
+        ("roi-01, dead columns", "180"),
+        ("roi-01, angles", "180"),
+    ]
+    assert part.row("angles")[:5] == ["angles", "pass", "largest gap, degrees", "1.28", "at most 3"]
+    (more,) = (row for row in part.tables[0] if row[2] == "views")
+    assert (more[0], more[3], more[4]) == ("", "141", "at least 70")
+    assert "angles was found (span, degrees 180)" in part.row("angles")[5]
+    # Numbers that only explain have no row.
+    assert all(row[2] != "span, degrees" for row in part.tables[0])
+    assert part.row("drift")[1:5] == ["doubt", "", "", ""]
 
 
 def test_without_doubt_there_is_no_picture(finished_run: Path) -> None:

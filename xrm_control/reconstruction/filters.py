@@ -1,4 +1,4 @@
-"""Filters of single images, by scipy; edges are continued with their last value."""
+"""Filters of single images, by scipy; edges are continued with their last value. And a transform."""
 
 from __future__ import annotations
 
@@ -45,3 +45,19 @@ def local_means(image: NDArray[np.floating], size: int) -> NDArray[np.float32]:
     from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(np.asarray(image, np.float32), size, mode="nearest"), np.float32)
+
+
+def steepness(image: NDArray[np.floating], size: int) -> NDArray[np.float32]:
+    """(r, c) -> (r, c): the largest slope within `size` x `size` pixels around each, per pixel."""
+    from scipy.ndimage import maximum_filter
+
+    along = [np.gradient(np.asarray(image, np.float32), axis=axis) for axis in (0, 1) if image.shape[axis] > 1]
+    slope = np.sqrt(np.sum(np.square(along), axis=0))
+    return np.asarray(maximum_filter(slope, size, mode="nearest"), np.float32)
+
+
+def transformed(volume: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """(z, y, x) -> (z, y, x // 2 + 1): its Fourier transform, of which the other half follows."""
+    import scipy.fft
+
+    return np.asarray(scipy.fft.rfftn(volume), np.complex64)

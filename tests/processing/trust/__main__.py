@@ -45,6 +45,9 @@ PLANTED: dict[str, Callable[[int], Region]] = {
     "flats": lambda seed: Region(faults.flats_in_powder(bed(seed))),
     "frames": lambda seed: Region(faults.black_views(30, 60)(bed(seed))),
     "motion": lambda seed: Region(jitter(seed)(bed(seed))),
+    "noise": lambda seed: Region(faults.noisier(0.3)(bed(seed))),
+    "reprojection": lambda seed: Region(faults.torn(bed(seed))),
+    "resolution": lambda seed: Region(faults.blurred(2.0)(bed(seed))),
     "transmission": lambda seed: Region(faults.dim_flats(bed(seed))),
 }  # fmt: skip
 

@@ -27,6 +27,7 @@ from xrm_control.reconstruction.stray_light import StrayLight
 PIXEL_UM, COLUMNS, ROWS, VIEWS = 0.5, 96, 64, 121
 AXIS_PX = 47.2
 MARGIN_UM = 3.0
+COUNTS_PER_PHOTON, READ_COUNTS, DARK_COUNTS = 4.0, 5.0, 100.0  # of `scan_of`
 ENERGY_KEV = 5.4
 SAMPLE = SampleSpec()
 MU = SAMPLE.mu_per_um(ENERGY_KEV)
@@ -69,13 +70,15 @@ def scan(seed: int = 0, count: int = 26, sizes_um: tuple[float, float] = (5.0, 1
 
 @dataclass(frozen=True)
 class Region:
-    """Everything that a region's evidence is made of; `sample`, `expected` and `diameters_um` may be told wrong."""
+    """Everything that a region's evidence is made of; `sample`, `expected`, `diameters_um` and `counts_per_photon` may
+    be told wrong."""
 
     scan: ScanData
     spec: ReconstructionSpec = AUTO
     sample: SampleSpec = SAMPLE
     expected: int | None = None
     diameters_um: tuple[float, ...] = (6.0, 8.0, 10.0)
+    counts_per_photon: float | None = COUNTS_PER_PHOTON
 
 
 def evidence_of(region: Region) -> RegionEvidence:
@@ -107,6 +110,7 @@ def evidence_of(region: Region) -> RegionEvidence:
         field_um=COLUMNS * PIXEL_UM,
         useful_diameter_um=36,
         margin_um=MARGIN_UM,
+        counts_per_photon=region.counts_per_photon,
     )
 
 
@@ -244,6 +248,59 @@ def black_views(*numbers: int) -> Alter:
         return replace(scan, projections=views)
 
     return alter
+
+
+def blurred(sigma_px: float) -> Alter:
+    """Views out of focus; the photons come after the optics, and their noise is as sharp as ever."""
+    from scipy.ndimage import gaussian_filter
+
+    def alter(scan: ScanData) -> ScanData:
+        # What noise the frames had is gone with the blur.
+        soft = np.stack([gaussian_filter(np.asarray(view, float), sigma_px) for view in scan.projections[:]])
+        variance = COUNTS_PER_PHOTON * np.maximum(soft - DARK_COUNTS, 0) + READ_COUNTS**2
+        noise = np.random.default_rng(1).normal(0, 1, soft.shape) * np.sqrt(variance)
+        return replace(scan, projections=_counts(soft + noise))
+
+    return alter
+
+
+def smoothed_frames(sigma_px: float) -> Alter:
+    """Views that somebody has made look better."""
+    from scipy.ndimage import gaussian_filter
+
+    return lambda scan: replace(
+        scan,
+        projections=_counts(
+            np.stack([gaussian_filter(np.asarray(view, float), sigma_px) for view in scan.projections[:]])
+        ),
+    )
+
+
+def each_twice(scan: ScanData) -> ScanData:
+    """The stage moved at every second view only, or half of the frames are copies."""
+    views = np.array(scan.projections[:])
+    views[1::2] = views[: 2 * (len(views) // 2) : 2]
+    return replace(scan, projections=views)
+
+
+def noisier(share: float) -> Alter:
+    """Views of more variance, by this share, than flats of the same light have."""
+
+    def alter(scan: ScanData) -> ScanData:
+        views = np.asarray(scan.projections[:], float)
+        variance = share * (COUNTS_PER_PHOTON * np.maximum(views - DARK_COUNTS, 0) + READ_COUNTS**2)
+        noise = np.random.default_rng(2).normal(0, 1, views.shape) * np.sqrt(variance)
+        return replace(scan, projections=_counts(views + noise))
+
+    return alter
+
+
+def torn(scan: ScanData) -> ScanData:
+    """The lowest quarter of every third frame is that of a frame taken twelve views before, left in a buffer."""
+    views = np.array(scan.projections[:])
+    taken = views.copy()
+    views[12::3, 3 * ROWS // 4 :] = taken[:-12:3, 3 * ROWS // 4 :]
+    return replace(scan, projections=views)
 
 
 def same(scan: ScanData) -> ScanData:

@@ -89,6 +89,15 @@ CASES = {
     "a detector that is tilted": ("axis_halves", "between halves", lambda: Region(faults.tilted())),
     "an axis that moves during a full turn": ("axis_halves", "first and last pairs", lambda: Region(
         faults.full_turn(4.0))),
+    "views of 1.3 times the variance": ("noise", "differ from the flats", altered(faults.noisier(0.3))),
+    "smoothed frames": ("noise", "smoothed", altered(faults.smoothed_frames(0.5))),
+    "each frame twice": ("noise", "stored twice", altered(faults.each_twice)),
+    "each frame twice, seen by the halves": ("resolution", "share their noise", altered(faults.each_twice)),
+    "a gain that is off by a fifth": ("noise", "a photon makes", lambda: Region(
+        scan(), counts_per_photon=1.2 * faults.COUNTS_PER_PHOTON)),
+    "views out of focus": ("resolution", "blur", altered(faults.blurred(2.0))),
+    "torn frames": ("reprojection", "around row", altered(faults.torn)),
+    "views half black, unexplained": ("reprojection", "unexplained", altered(faults.black_views(30, 60))),
     "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
 }  # fmt: skip
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.processing.trust.evidence import BAND_HIGH_PX, BAND_LOW_PX, RegionEvidence
-from xrm_control.reconstruction.filters import banded, moved
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.reconstruction.filters import moved
 
-_MOST_VIEWS, _TRACKED = 48, 36
+_TRACKED = 36
 _SEEN = 0.75  # of the half width: beyond, rays pass little of the cylinder
 _ROUNDS = 3
-_DARK = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,18 +29,9 @@ class Moves:
 
 
 def moves(evidence: RegionEvidence) -> Moves | None:
-    """Of the half of the views whose dark places are brightest, which see little beyond the volume; None without a
-    volume over all rows. Their means would not do: a view along the strip shows much air, and the strip all the darker.
-    """
-    volume = evidence.small_volume
-    if volume is None:
-        return None
-    looks = evidence.looks
-    bright = np.quantile(looks.images, _DARK, axis=(1, 2))
-    candidates = np.flatnonzero(bright >= np.median(bright))
-    count = len(candidates)
-    chosen = candidates[np.unique(np.linspace(0, count - 1, min(count, _MOST_VIEWS)).round().astype(int))]
-    return _compared(evidence, volume, chosen)
+    """Of the brighter half of the views, which see little beyond the volume; None without a volume over all rows."""
+    found = evidence.reprojected
+    return None if found is None else _compared(evidence, found.images, found.chosen)
 
 
 def tracks(evidence: RegionEvidence) -> Moves | None:
@@ -57,14 +47,11 @@ def tracks(evidence: RegionEvidence) -> Moves | None:
         return None
     count = len(evidence.looks.views)
     chosen = np.unique(np.linspace(0, count - 1, min(count, _TRACKED)).round().astype(int))
-    return _compared(evidence, solid * np.float32(high - low), chosen)
+    return _compared(evidence, evidence.projections(solid * np.float32(high - low), chosen), chosen)
 
 
-def _compared(evidence: RegionEvidence, volume: NDArray[np.float32], chosen: NDArray[np.int64]) -> Moves:
+def _compared(evidence: RegionEvidence, projected: NDArray[np.float32], chosen: NDArray[np.int64]) -> Moves:
     looks = evidence.looks
-    theta = evidence.theta_deg[looks.views[chosen]]
-    pixel_um = evidence.scan.pixel_size_um * looks.bin
-    projected = evidence.projector.project(volume, theta) * np.float32(pixel_um)
     recorded = evidence.banded[chosen][:, : projected.shape[1]]
     side = projected.shape[2]
     low, high = evidence.projector.inner(_SEEN)
@@ -77,10 +64,10 @@ def _compared(evidence: RegionEvidence, volume: NDArray[np.float32], chosen: NDA
 def _registered(
     recorded: NDArray[np.floating], projected: NDArray[np.floating], inner: tuple[slice, slice]
 ) -> tuple[float, float, float]:
-    """(right, down, standard error) of `recorded`, banded, against `projected`, by least squares (Lucas and Kanade
+    """(right, down, standard error) of `recorded` against `projected`, both banded, by least squares (Lucas and Kanade
     1981).
     """
-    fixed, model = recorded, banded(projected, BAND_LOW_PX, BAND_HIGH_PX)
+    fixed, model = recorded, np.asarray(projected, np.float64)
     right = down = error = 0.0
     for _ in range(_ROUNDS):
         here = moved(model, down, right)

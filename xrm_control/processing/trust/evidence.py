@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,11 @@ _MOST_VIEWS = 256  # of half a turn
 _MOST_COLUMNS = 256
 _VIEWS_AT_A_TIME = 32
 _IN_MATTER, _OPAQUE = 0.9, 0.02  # transmission
+_DARK = 0.1
+_PROJECTED = 48
 
 Images = NDArray[np.float32]
+_Found = TypeVar("_Found")
 
 
 class Slabs:
@@ -64,6 +67,14 @@ class Looks:
     bin: int
 
 
+@dataclass(frozen=True)
+class Reprojection:
+    """Projections of the volume. chosen (m,): views of `looks`; images (m, r, c): banded as `RegionEvidence.banded`."""
+
+    chosen: NDArray[np.int64]
+    images: Images
+
+
 STARVED_QUANTA = 8.0
 BRIGHT_EXCESS, BRIGHT_SIGMAS = 0.02, 5.0
 BAND_LOW_PX, BAND_HIGH_PX = 1.0, 6.0
@@ -74,7 +85,7 @@ class RegionEvidence:
     """One region. scan: its frames, views sorted by angle; volume, labels, phases: (z, y, x); labels and phases None
     where the analysis core writes none; particles: None where nothing was measured; roi, mosaic: None without mosaic;
     useful_diameter_um: what the recipe wants to see whole; margin_um: rim of the window that did not count when the
-    region was chosen.
+    region was chosen; counts_per_photon: of the camera, as the instrument states it, None where it does not.
     """
 
     scan: ScanData
@@ -91,6 +102,17 @@ class RegionEvidence:
     field_um: float
     useful_diameter_um: float
     margin_um: float = 0.0
+    counts_per_photon: float | None = None
+
+    @cached_property
+    def _found(self) -> dict[Callable[[RegionEvidence], Any], Any]:
+        return {}
+
+    def once(self, find: Callable[[RegionEvidence], _Found]) -> _Found:
+        """What `find` says of this region; asked again, the same."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        return self._found[find]
 
     @cached_property
     def theta_deg(self) -> NDArray[np.float64]:
@@ -174,6 +196,35 @@ class RegionEvidence:
         return np.stack([banded(image, BAND_LOW_PX, BAND_HIGH_PX) for image in self.integrals]).astype(np.float32)
 
     @cached_property
+    def brightness(self) -> NDArray[np.floating]:
+        """Of each view of `looks` where it is dark: low where it sees much that the volume does not hold. Means would
+        not do: a view along the strip shows much air, and the strip all the darker.
+        """
+        return np.quantile(self.looks.images, _DARK, axis=(1, 2))
+
+    @cached_property
+    def reprojected(self) -> Reprojection | None:
+        """Of 48 of the brighter half of the views; None without a volume over all rows."""
+        volume = self.small_volume
+        if volume is None:
+            return None
+        candidates = np.flatnonzero(self.brightness >= np.median(self.brightness))
+        count = len(candidates)
+        chosen = candidates[np.unique(np.linspace(0, count - 1, min(count, _PROJECTED)).round().astype(int))]
+        return Reprojection(chosen, self.projections(volume, chosen))
+
+    def projections(self, volume: Images, chosen: NDArray[np.int64]) -> Images:
+        """Of a volume at the pixel of `looks`, along the rays of some of its views, banded."""
+        pixel_um = np.float32(self.scan.pixel_size_um * self.looks.bin)
+        images = self.projector.project(volume, self.theta_deg[self.looks.views[chosen]]) * pixel_um
+        return np.stack([banded(image, BAND_LOW_PX, BAND_HIGH_PX) for image in images]).astype(np.float32)
+
+    @cached_property
+    def noise_variance(self) -> Images | None:
+        """Of `integrals`, pixel by pixel, as photons and camera make it; None without flats."""
+        return None if self.references is None else noise_variance(self.references, self.looks.images, self.looks.bin)
+
+    @cached_property
     def whole(self) -> Rows | None:
         """Particles that the field does not cut."""
         return (
@@ -205,6 +256,20 @@ class RegionEvidence:
         # In means of pixels; what is left over at the end is dropped, and the middle stays where it is.
         axis_px, middle_px = ((place + 0.5) / size - 0.5 for place in (self.axis_px, (side - 1) / 2))
         return Projector(side // size, axis_px, columns // size, middle_px)
+
+
+def noise_variance(references: References, seen: Images, size: int = 1) -> Images:
+    """Of -ln of transmissions (n, rows, columns) that are means of size x size pixels.
+
+    Of fewer than `STARVED_QUANTA` the logarithm makes no more: they are averaged with their neighbours.
+    """
+    beam = _smaller(references.beams.mean(axis=0)[None], size)[0]
+    bad = _smaller(references.bad[None].astype(np.float32), size)[0] > 0
+    # What bad pixels show is their neighbours'.
+    beam = np.where(bad, np.float32(np.median(beam)), beam)
+    gain, read = references.gain_counts, references.read_counts
+    counts = np.maximum(seen * beam, np.float32(STARVED_QUANTA * max(gain, 1e-9)))
+    return np.asarray((gain * (counts + references.taken_counts) + read**2) / (counts * size) ** 2, np.float32)
 
 
 def _smaller(images: Images, size: int) -> Images:

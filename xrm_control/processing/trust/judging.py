@@ -33,19 +33,23 @@ _FAILURES = (XrmError, ArithmeticError, LookupError, MemoryError, OSError, Runti
 
 @dataclass(frozen=True)
 class TrustJob:
-    """What is to be judged. scan: the region's frames; out: where its tables are, of a run or of a re-analysis."""
+    """What is to be judged. scan: the region's frames; out: where its tables are, of a run or of a re-analysis;
+    counts_per_photon: of the camera, None where nobody has said.
+    """
 
     scan: RunScan
     recipe: Recipe
     out: Path
     energy_kev: float
     field_um: float
+    counts_per_photon: float | None = None
 
     @classmethod
     def of(cls, scan: RunScan, recipe: Recipe, out: Path) -> TrustJob:
         """For the instrument that the recipe names."""
         described = recipe.instrument.describe()
-        return cls(scan, recipe, out, described.energy_kev, described.camera.field_of_view_um)
+        camera = described.camera
+        return cls(scan, recipe, out, described.energy_kev, camera.field_of_view_um, camera.counts_per_photon)
 
 
 def judge_region(job: TrustJob) -> QualityMetrics:
@@ -145,6 +149,7 @@ def gather(job: TrustJob) -> RegionEvidence:
         field_um=job.field_um,
         useful_diameter_um=job.recipe.scan.useful_diameter_um,
         margin_um=job.recipe.roi.margin_um,
+        counts_per_photon=job.counts_per_photon,
     )
 
 

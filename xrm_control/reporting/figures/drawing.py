@@ -13,13 +13,14 @@ _MOST_POINTS = 1000
 
 @dataclass(frozen=True)
 class Series:
-    """Values over x; odd: those that the check speaks of."""
+    """Values over x; odd: those that the check speaks of; muted: what they are held against."""
 
     x: ArrayLike
     y: ArrayLike
     name: str = ""
     style: Literal["points", "line", "bars"] = "points"
     odd: bool = False
+    muted: bool = False
 
     @property
     def points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

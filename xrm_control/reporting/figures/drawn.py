@@ -54,7 +54,7 @@ def _chart(chart: Chart, alt: str) -> bytes:
 
 def _draw(axes: Axes, series: Series) -> None:
     x, y = series.points
-    colour, name = VERMILLION if series.odd else BLUE, series.name or None
+    colour, name = VERMILLION if series.odd else MUTED if series.muted else BLUE, series.name or None
     if series.style == "line":
         axes.plot(x, y, color=colour, linewidth=1.0, label=name)
     elif series.style == "bars":
