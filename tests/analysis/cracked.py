@@ -85,5 +85,10 @@ def block(low_um: float, side_um: float, aside_um: float) -> Inside:
     return lambda u, v, n: (np.abs(u - aside_um) <= half) & (np.abs(v) <= half) & (np.abs(n - low_um - half) <= half)
 
 
+def voided(radius_um: float, void_um: float, aside_um: float) -> Inside:
+    """A ball with a round void of that radius, its middle so far from the ball's."""
+    return lambda u, v, n: (u * u + v * v + n * n <= radius_um**2) & (u * u + v * v + (n - aside_um) ** 2 > void_um**2)
+
+
 def both(one: Inside, other: Inside) -> Inside:
     return lambda u, v, n: one(u, v, n) | other(u, v, n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analysis.cracked import Cut, Inside, ball_at, block, both, plate, rendered
+from tests.analysis.cracked import Cut, Inside, ball_at, block, both, plate, rendered, voided
 from tests.analysis.phantoms import VOXEL_UM
 from xrm_control.analysis.core import Analysis, AnalysisSpec, analyze_volume
 from xrm_control.analysis.population import pool
@@ -50,6 +50,14 @@ def test_a_sound_ball_has_none(seed: int) -> None:
     (row,) = analysed(Cut("none").inside, seed).particles
     assert row[Particle.crack_kind.name] == "none"
     assert row[Particle.crack_volume_um3.name] == row[Particle.crack_opening_um.name] == 0
+
+
+@pytest.mark.parametrize("aside_um", [0.0, 1.5])
+@pytest.mark.parametrize("void_um", [0.6, 0.9, 1.2])
+def test_a_round_void_is_no_crack(void_um: float, aside_um: float) -> None:
+    for seed in range(3):
+        (row,) = analysed(voided(4.2, void_um, aside_um), seed).particles
+        assert row[Particle.crack_kind.name] == "none", seed
 
 
 NEIGHBOURS: list[tuple[str, Inside]] = [
