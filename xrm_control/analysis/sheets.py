@@ -74,7 +74,7 @@ def find_sheets(
     from scipy import ndimage
 
     depth = np.asarray(depth_of(np.pad(domain, 1)))[1:-1, 1:-1, 1:-1]
-    smooth = np.asarray(ndimage.gaussian_filter(share, SMOOTHING_VOXELS, truncate=3))
+    smooth = np.asarray(ndimage.gaussian_filter(share, SMOOTHING_VOXELS, truncate=3), np.float32)
     deep = depth > _LEAST_DEPTH
     if not deep.any() or 1 - float(smooth[deep].min()) < _LEAST_DIP:
         return []
