@@ -40,7 +40,7 @@ class ResolutionCheck(TrustCheck):
         most_shared, most_blur = found.shared_expected + _SHARED, _most_blur(found)
         numbers: dict[str, float | tuple[float, str]] = {"resolution, um": um * found.resolution_px}
         if found.expected_px is not None:
-            numbers["resolution, um"] = (um * found.resolution_px, f"at most {um * found.expected_px * _COARSER:.2f}")
+            numbers["resolution, um"] = (um * found.resolution_px, f"at most {um * _coarsest_px(found):.2f}")
             numbers["expected, um"] = um * found.expected_px
         numbers["pi x diameter / views, um"] = um * found.sampling_px
         if found.blur_px is not None:
@@ -62,7 +62,7 @@ class ResolutionCheck(TrustCheck):
                 "focus the condenser and the zone plate, let stage and sample come to rest; take the region again",
                 numbers,
             )
-        if found.expected_px is not None and found.resolution_px > _COARSER * found.expected_px:
+        if found.expected_px is not None and found.resolution_px > _coarsest_px(found):
             return self.doubt(
                 f"resolution: {said}, {um * found.expected_px:.2f} um are expected of pixels, views and photons",
                 "look at noise, motion and focus; take the region again",
@@ -89,6 +89,11 @@ class ResolutionCheck(TrustCheck):
         lines.append(Series(at, found.half_bit[shown], "half-bit", "line", odd=True))
         cut = Limit(1 / (found.pixel_um * found.resolution_px), f"{found.pixel_um * found.resolution_px:.2f} µm")
         return Chart("Fourier shell correlation", "spatial frequency (1/µm)", "correlation", tuple(lines), (), (cut,))
+
+
+def _coarsest_px(found: HalfVolumes) -> float:
+    """The coarsest resolution that is sound: a half has half of the views, and tells nothing finer than they allow."""
+    return max(_COARSER * (found.expected_px or 0.0), 2 * found.sampling_px)
 
 
 def _most_blur(found: HalfVolumes) -> float:
