@@ -67,6 +67,14 @@ def test_sound_discs_pass(photons: float) -> None:
     assert {name: one.verdict for name, one in found.items()} == dict.fromkeys(found, TrustVerdict.PASS), found
 
 
+@pytest.mark.parametrize("views", [25, 41, 61, 91])
+def test_few_views_are_no_doubt(views: int) -> None:
+    made = Scan(SIDE, views, (SIDE - 1) / 2)
+    integrals = np.repeat(made.sinogram()[:, None], ROWS, axis=1)
+    evidence = evidence_of(scan_of(integrals, made.theta_deg, made.pixel_um, noise_seed=3, photons=5000))
+    assert {one.verdict for one in judged(evidence, CHECKS)} == {TrustVerdict.PASS}
+
+
 @pytest.mark.parametrize("photons", [500.0, 5000.0])
 def test_the_noise_is_that_of_the_photons(photons: float) -> None:
     found = discs(photons).once(photon_noise)

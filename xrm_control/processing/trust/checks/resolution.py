@@ -15,6 +15,7 @@ from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 _COARSER = 1.4  # than expected
 _SHARED = 0.2  # beyond what the flats' noise explains
 _BLUR_PX = 3.0
+_MOST_SAMPLING_PX = 4.0  # pi D / N of all views: farther apart, each half is mostly streaks, and tells nothing of focus
 
 
 class ResolutionCheck(TrustCheck):
@@ -55,6 +56,8 @@ class ResolutionCheck(TrustCheck):
                 "were taken",
                 numbers,
             )
+        if found.sampling_px > _MOST_SAMPLING_PX:
+            return self.passed(f"resolution {said}; of so few views the halves' streaks decide it", numbers)
         if found.blur_px is not None and found.blur_px > most_blur:
             return self.doubt(
                 f"blur: the views are less sharp than the particles by {found.blur_px:.1f} px FWHM (limit "
