@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.ioc_process import client_environment
 from xrm_control import app
 from xrm_control.app.comparison import compare
 from xrm_control.app.queue import items
@@ -194,6 +195,8 @@ def test_the_twin_of_each_recipe_is_in_order(path: Path, images: bool) -> None:
 
 def test_the_twin_of_a_site_has_its_axes_and_opens_nothing(tmp_path: Path) -> None:
     """No server is there: the night begins at home, and says so."""
+    # As all tests of a process start Channel Access, which is started once.
+    client_environment()
     site = yaml.safe_load(MAP.read_text())
     site["channel_access"] = {"connect_s": 0.1, "address_list": "127.0.0.1", "auto_address_list": False}
     site["axes"]["x"] |= {"limits": [-900, 800], "speed": 77.0}
