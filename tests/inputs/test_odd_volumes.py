@@ -15,6 +15,8 @@ import xrm_control as xrm
 from tests.analysis.phantoms import VOXEL_UM, ball, render
 from tests.inputs.files import data_exchange
 from tests.inputs.test_volumes import CLEAN, SHAPE, VOLUME, check, outside
+from xrm_control.analysis.field import find_field
+from xrm_control.analysis.volume_check import refuse_broken
 from xrm_control.core.errors import DataError
 from xrm_control.storage.formats.registry import open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
@@ -87,6 +89,16 @@ def test_a_sound_volume_is_not_doubted(tmp_path: Path, volume: np.ndarray) -> No
     np.save(tmp_path / "v.npy", volume)
     found = check(tmp_path / "v.npy", rel=0.02)
     assert (found.results.doubts, found.results.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("radius", [20.0, 90.0])
+def test_a_large_even_body_with_soft_edges_is_no_label(radius: float) -> None:
+    """Of a large body without noise nearly all voxels have the number of their neighbours."""
+    z, y, x = np.ogrid[-4:5, -100:100, -100:100]
+    body = np.clip(radius - np.sqrt(z * z + y * y + x * x) + 0.5, 0, 1)
+    refuse_broken((20 + 180 * body).astype(np.uint8), find_field(body, "box"))
+    with pytest.raises(DataError, match="labels"):
+        refuse_broken(np.where(body > 0.5, np.where(x > 0, 2, 1), 0).astype(np.uint8), find_field(body, "box"))
 
 
 def test_less_dense_particles_are_named() -> None:

@@ -19,8 +19,8 @@ from xrm_control.core.geometry import Pose
 from xrm_control.core.memory import require_memory
 from xrm_control.core.sample import SampleSpec
 
+_SAME = 0.05  # two statements about a voxel that are meant to be one
 # Of a voxel, as of any file (docs/how-to/files.md); and of what stored numbers are multiplied with.
-_SAME = 0.05
 _VOXELS_UM = (0.005, 100.0)
 _SCALES = (1e-12, 1e12)
 

@@ -67,11 +67,13 @@ def _refuse_labels(volume: NDArray[np.number]) -> None:
         return
     ground = values[int(np.argmax(counts))]
     inner = part[:, 1:-1, 1:-1]
-    body = inner != ground
-    alone = np.ones(inner.shape, bool)
+    edge, alone = np.zeros(inner.shape, bool), np.ones(inner.shape, bool)
     for beside in (part[:, :-2, 1:-1], part[:, 2:, 1:-1], part[:, 1:-1, :-2], part[:, 1:-1, 2:]):
+        edge |= beside == ground
         alone &= (beside == inner) | (beside == ground)
-    if np.count_nonzero(body) >= _ENOUGH and float(alone[body].mean()) > _ALL_ALIKE:
+    # At the surface alone: within, a body without noise is of one grey value too.
+    edge &= inner != ground
+    if np.count_nonzero(edge) >= _ENOUGH and float(alone[edge].mean()) > _ALL_ALIKE:
         raise DataError(
             "these are labels and no grey values: bodies of one number each, and nothing between them",
             value=f"{len(values)} numbers, up to {values[-1]:g}",

@@ -50,7 +50,7 @@ def cut_off(volume: NDArray[np.number], field: VolumeField, threshold: float) ->
     return tuple(found)
 
 
-def jumps(phases: NDArray[np.number], name: str = "slices") -> tuple[str, ...]:
+def jumps(phases: NDArray[np.number]) -> tuple[str, ...]:
     """Said where what two neighbouring slices (y, x) show does not continue, and does before and after: a part was
     shifted or turned. phases (z, y, x): above 0 in particles.
     """
@@ -62,7 +62,7 @@ def jumps(phases: NDArray[np.number], name: str = "slices") -> tuple[str, ...]:
     for z in range(1, len(overlap) - 1):
         if overlap[z] < _JUMP and overlap[z - 1] > _STEADY and overlap[z + 1] > _STEADY:
             return (
-                f"a jump: {name} {z} and {z + 1} share {overlap[z]:.0%} of what they show, those before and after "
+                f"a jump: slices {z} and {z + 1} share {overlap[z]:.0%} of what they show, those before and after "
                 f"{min(overlap[z - 1], overlap[z + 1]):.0%} and more (limit {_JUMP:.0%}): a part was shifted or turned "
                 "-> put the parts together anew, or crop to one of them",
             )
