@@ -11,17 +11,16 @@ import pytest
 
 from benchmarks.discs import Scan
 from tests.reconstruction.phantoms import scan_of
-from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.trust import TrustVerdict
-from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.checks.noise import NoiseCheck
 from xrm_control.processing.trust.checks.reprojection import ReprojectionCheck
 from xrm_control.processing.trust.checks.resolution import ResolutionCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.half_volumes import HalfVolumes, half_volumes
 from xrm_control.processing.trust.judging import judged
+from xrm_control.processing.trust.of_file import evidence_of_file
 from xrm_control.processing.trust.photon_noise import PhotonNoise, photon_noise
-from xrm_control.reconstruction.pipeline import ReconstructionSpec, put_right, reconstruct_scan
+from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.formats.registry import read_scan
 
@@ -34,23 +33,7 @@ def evidence_of(scan: ScanData, spec: ReconstructionSpec | None = None) -> Regio
     """As of a file: nothing is known of the sample."""
     spec = spec or ReconstructionSpec()
     made = reconstruct_scan(scan, spec)
-    known = {name: value for name, value in made.quality.items() if name in QualityMetrics.model_fields}
-    scan, preprocess = put_right(scan, spec.preprocess, made.shifts_px)
-    return RegionEvidence(
-        scan=scan,
-        spec=spec.model_copy(update={"preprocess": preprocess}),
-        quality=QualityMetrics.model_validate({**known, "rotation_axis_px": made.rotation_axis_px}),
-        particles=None,
-        volume=made.volume,
-        labels=None,
-        phases=None,
-        roi=None,
-        mosaic=None,
-        sample=SampleSpec(),
-        energy_kev=math.nan,
-        field_um=math.nan,
-        useful_diameter_um=0.0,
-    )
+    return evidence_of_file(scan, spec, [made.volume], made.rotation_axis_px, made.quality, made.shifts_px)
 
 
 @lru_cache(maxsize=2)

@@ -49,12 +49,30 @@ def doubts_of(
 ) -> tuple[FileDoubt, ...]:
     """What speaks against the volume, in parts (rows, columns, columns) along z, of a scan that no run has taken.
 
-    quality: figures of the reconstruction by name; shifts_px: by how much views were moved, as found. The worst first.
+    quality: figures of the reconstruction by name; shifts_px: by how much views were moved, as found. The worst of the
+    checks first.
     """
-    known = set(QualityMetrics.model_fields)
     moved = spec.preprocess.apply_shifts and scan.shifts_px is not None
+    evidence = evidence_of_file(scan, spec, parts, axis_px, quality, shifts_px)
+    # Moves of pixels change the noise from view to view; a few rows hold no place.
+    places = not moved and evidence.looks.images.shape[1] >= _LEAST_ROWS
+    chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
+    found = [FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one)]
+    return (*found, *_light(evidence), *_too_few(evidence))
+
+
+def evidence_of_file(
+    scan: ScanData,
+    spec: ReconstructionSpec,
+    parts: Sequence[NDArray[np.float32]],
+    axis_px: float,
+    quality: Mapping[str, float],
+    shifts_px: Sequence[tuple[float, float]] = (),
+) -> RegionEvidence:
+    """What can be looked at of a scan that no run has taken. See `doubts_of`."""
+    known = set(QualityMetrics.model_fields)
     scan, preprocess = put_right(scan, spec.preprocess, shifts_px)
-    evidence = RegionEvidence(
+    return RegionEvidence(
         scan=scan,
         spec=spec.model_copy(update={"preprocess": preprocess}),
         quality=QualityMetrics.model_validate(
@@ -73,14 +91,9 @@ def doubts_of(
         field_um=math.nan,
         useful_diameter_um=0.0,
     )
-    # Moves of pixels change the noise from view to view; a few rows hold no place.
-    places = not moved and evidence.looks.images.shape[1] >= _LEAST_ROWS
-    chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
-    found = [FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one)]
-    return (*found, *_light(evidence, moved=moved), *_too_few(evidence))
 
 
-def _light(evidence: RegionEvidence, *, moved: bool) -> Iterator[FileDoubt]:
+def _light(evidence: RegionEvidence) -> Iterator[FileDoubt]:
     """Of views that no run has taken, in a beam that nobody watched."""
     looks = evidence.looks
     time_s = np.asarray(evidence.scan.time_s, float)[looks.views]
