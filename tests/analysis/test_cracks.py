@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.analysis.cracked import Cut, Inside, ball_at, block, both, plate, rendered, voided
 from tests.analysis.phantoms import VOXEL_UM
 from xrm_control.analysis.core import Analysis, AnalysisSpec, analyze_volume
 from xrm_control.analysis.population import pool
+from xrm_control.analysis.rejoining import facing
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
 
@@ -76,6 +78,12 @@ def test_neighbours_stay_two(inside: Inside) -> None:
     found = analysed(inside, seed=5, side=44)
     assert len(found.particles) == 2
     assert {row[Particle.crack_kind.name] for row in found.particles} == {"none"}
+
+
+@pytest.mark.parametrize(("here", "there"), [(True, False), (False, True), (False, False)])
+def test_what_is_not_where_two_boxes_meet_faces_nothing(*, here: bool, there: bool) -> None:
+    full, empty = np.ones((4, 6, 8), bool), np.zeros((4, 6, 8), bool)
+    assert facing(full if here else empty, full if there else empty, 5.0) is None
 
 
 @pytest.mark.parametrize(("kinds", "share"), [(("none", "edge", "through", "none"), 0.5), (("", "", "", ""), None)])

@@ -158,6 +158,9 @@ def facing(one: BoolVolume, other: BoolVolume, reach: float) -> Gap | None:
     its own nearest; None where they are nowhere within `reach` voxels of each other, or hardly."""
     from scipy import ndimage
 
+    # Boxes that are near may have nothing of their labels where they meet.
+    if not (one.any() and other.any()):
+        return None
     distance, nearest = np.empty(one.shape, np.float64), np.empty((3, *one.shape), np.int32)
     ndimage.distance_transform_edt(~other, return_indices=True, distances=distance, indices=nearest)
     at = np.argwhere(one & (distance <= reach))
