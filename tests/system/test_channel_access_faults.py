@@ -89,14 +89,33 @@ def fault(ioc: IocProcess, **words: Any) -> None:
     put(ioc, "Sim:Fault", json.dumps(words))
 
 
+STOPPED_SHORT_DEG = 0.2
+
+
 def stop_in_motion(ioc: IocProcess, record: str) -> None:
-    """STOP as soon as it moves; without completion, or it would wait until the motion has ended by itself."""
+    """STOP as soon as it moves; without completion, or it would wait until the motion has ended by itself.
+
+    On a busy machine that may be after the motion, which is none: the next one is stopped then.
+    """
     epics.ca.use_initial_context()
-    moving = epics.get_pv(f"{ioc.prefix}{record}.MOVN", connect=True, timeout=10.0)
-    stop = epics.get_pv(f"{ioc.prefix}{record}.STOP", connect=True, timeout=10.0)
-    while not moving.get(use_monitor=False, timeout=10.0):
-        threading.Event().wait(0.002)
-    stop.put(1, wait=False)
+    names = ("MOVN", "DMOV", "VAL", "RBV", "STOP")
+    pvs = {name: epics.get_pv(f"{ioc.prefix}{record}.{name}", connect=True, timeout=10.0) for name in names}
+
+    def now(name: str) -> float:
+        found = pvs[name].get(use_monitor=False, timeout=10.0)
+        if found is None:
+            raise TimeoutError(name)
+        return float(found)
+
+    for _ in range(10):
+        while not now("MOVN"):
+            threading.Event().wait(0.002)
+        target = now("VAL")
+        pvs["STOP"].put(1, wait=False)
+        while not now("DMOV"):
+            threading.Event().wait(0.002)
+        if abs(now("RBV") - target) > STOPPED_SHORT_DEG:
+            return
 
 
 def jam(ioc: IocProcess) -> None:
