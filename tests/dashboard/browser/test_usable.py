@@ -110,7 +110,7 @@ def test_nothing_is_said_to_be_missing_before_the_run_is_known(page: Page, site:
     page.goto(f"{site.url}/#/run/demo")
     expect(page.get_by_text("loading")).to_be_visible()
     for words in ("No tile yet", "None yet", "No alarm", "No line yet"):
-        expect(page.get_by_text(words)).not_to_be_visible()
+        expect(page.get_by_text(words).filter(visible=True)).to_have_count(0)
     site.world.hang.clear()
     site.world.free.set()
     expect(page.get_by_text("loading")).to_have_count(0)
