@@ -25,6 +25,7 @@ from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
 from xrm_control.analysis.splitting import Labels
 from xrm_control.analysis.threshold import FloatVolume
+from xrm_control.analysis.void_significance import noise_limit_voxels, solid_noise, without_noise
 from xrm_control.analysis.volume_check import refuse_broken
 from xrm_control.analysis.volume_doubts import cut_off, enlarged, jumps, left_out, mask_alone, none_whole
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
@@ -87,10 +88,14 @@ def analyze_volume(
         )
     crops = make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi, field.border)
     crops = with_blur(crops, levels, spec.seed)
+    noise = solid_noise(crops, spec.seed)
+    crops, in_noise = without_noise(crops, noise)
     particles, failed = particle_rows(crops, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0), field)
     voids = void_rows(crops)
     labels, phases = _painted(crops, grey.shape)
-    quality = _quality(levels, level, crops, particles, voids).joined(QualityMetrics(further=dict(failed)))
+    limit_voxels = None if noise is None else noise_limit_voxels(noise, crops[0].blur_voxels)
+    seen = _VoidsSeen(in_noise, limit_voxels)
+    quality = _quality(levels, level, crops, particles, voids, seen).joined(QualityMetrics(further=dict(failed)))
     return Analysis(particles, voids, labels, phases, quality, tuple(f"{one} {what}" for one, what in failed.items()))
 
 
@@ -221,8 +226,16 @@ def _painted(
     return labels, phases
 
 
+@dataclass(frozen=True)
+class _VoidsSeen:
+    """in_noise: how many were no more than noise; limit_voxels: diameter from which on noise hides none."""
+
+    in_noise: int
+    limit_voxels: float | None
+
+
 def _quality(
-    levels: Levels, level: float, crops: list[ParticleCrop], particles: list[Row], voids: list[Row]
+    levels: Levels, level: float, crops: list[ParticleCrop], particles: list[Row], voids: list[Row], seen: _VoidsSeen
 ) -> QualityMetrics:
     voxel_um, blur = crops[0].voxel_um, crops[0].blur_voxels
     return QualityMetrics(
@@ -234,7 +247,8 @@ def _quality(
         noise_particle_per_um=levels.noise_particle_per_um,
         noise_correlation_voxels=levels.noise_correlation_voxels,
         edge_blur_fwhm_um=FWHM * blur * voxel_um,
-        void_detection_limit_um=VOID_LIMIT_SIGMA * blur * voxel_um,
+        void_detection_limit_um=max(VOID_LIMIT_SIGMA * blur, seen.limit_voxels or 0.0) * voxel_um,
+        voids_in_noise=seen.in_noise,
         roughness_floor_um=float(np.median([crop.floor_um for crop in crops])),
         roughness_voxel_floor_um=float(np.median([crop.voxel_floor_um for crop in crops])),
         particles=len(particles),

@@ -70,12 +70,15 @@ class QualityMetrics(Record):
     noise_particle_per_um: Figure = _figure("standard deviation inside particles")
     noise_correlation_voxels: Figure = _figure("voxels over which noise hangs together")
     edge_blur_fwhm_um: Figure = _figure("full width at half maximum of the edges' blur", "edge blur, FWHM")
-    void_detection_limit_um: Figure = _figure("diameter below which a half-way threshold loses a void")
+    void_detection_limit_um: Figure = _figure("diameter below which blur or noise hides a void")
     roughness_floor_um: Figure = _figure("median over the particles of what perfect spheres would show")
     roughness_voxel_floor_um: Figure = _figure("median of what they would show to rays that step whole voxels")
     particles: int | None = _figure("particles that were measured, cut ones too")
     whole_particles: int | None = _figure("particles that the volume does not cut")
     voids: int | None = _figure("voids of all kinds")
+    voids_in_noise: int | None = _figure(
+        "what looked like voids and does not stand out of the solid's noise: none counted"
+    )
     frames: FrameCounts | None = None
     verdict: TrustVerdict | None = None
     checks: tuple[CheckResult, ...] = ()
