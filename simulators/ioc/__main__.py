@@ -11,10 +11,12 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from simulators.powders import known
+from simulators.realism import IDEAL, PRESETS, Hop, Realism
 
 if TYPE_CHECKING:
     from simulators.ioc.instrument import Instrument
@@ -26,7 +28,7 @@ ARRAY_TYPES = ("int8", "int16", "uint16", "int32", "float32", "float64")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT, then 0. What was asked wrongly is one line on standard error, and 2."""
-    asked = _options().parse_args(arguments)
+    asked = options().parse_args(arguments)
     _environment(asked.interface, asked.port)
     # Frames are rendered in a thread, which shall not keep clients waiting for Python's 5 ms each time.
     sys.setswitchinterval(5e-4)
@@ -55,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         array_type=asked.array_type,
         trigger_modes=asked.trigger_modes,
         without=tuple(asked.without),
+        realism=asked.realism,
     )
     try:
         instrument = Instrument(config)
@@ -108,9 +111,10 @@ def _wrong(message: str) -> NoReturn:
     sys.exit(WRONG)
 
 
-def _options() -> argparse.ArgumentParser:
-    options = _Options(prog="python -m simulators.ioc", description=__doc__, allow_abbrev=False)
-    add = options.add_argument
+def options() -> argparse.ArgumentParser:
+    """Of the command line."""
+    known_options = _Options(prog="python -m simulators.ioc", description=__doc__, allow_abbrev=False)
+    add = known_options.add_argument
     add("--prefix", default="XRM:", type=_prefix, help="of all PV names (default XRM:)")
     add("--port", default=5064, type=_port, help="TCP and UDP; 0: any that is free (default 5064)")
     add("--interface", default="127.0.0.1", type=_address, help="address to serve on; 0.0.0.0: all")
@@ -126,7 +130,26 @@ def _options() -> argparse.ArgumentParser:
     add("--array-type", default="int16", choices=ARRAY_TYPES, help="of image1's waveform, whatever the camera's is")
     add("--trigger-modes", default=("Internal", "Software"), type=_choices, help="separated by |; the first runs free")
     add("--without", default=[], action="append", metavar="PV", help="less the prefix; not served; repeat")
-    return options
+    add(
+        "--realism",
+        default=IDEAL,
+        type=_realism,
+        help="of a real instrument: ideal, lab, bad, or effects as JSON",
+    )
+    return known_options
+
+
+def _realism(text: str) -> Realism:
+    if text in PRESETS:
+        return PRESETS[text]
+    try:
+        told = {name: value for name, value in json.loads(text).items() if value is not None}
+        hops = tuple(Hop(**hop) for hop in told.pop("hops", ()))
+        return replace(PRESETS[told.pop("preset", "ideal")], **told, hops=hops)
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        known = ", ".join(one.name for one in fields(Realism))
+        said = f"{text!r} is none of {', '.join(PRESETS)}, nor a JSON object of preset, {known}"
+        raise argparse.ArgumentTypeError(said) from error
 
 
 def _prefix(text: str) -> str:

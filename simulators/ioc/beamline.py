@@ -1,4 +1,4 @@
-"""Shutters, safety permit and source as PVs.
+"""Shutters, opaque blade, safety permit and source as PVs.
 
 Read-backs are computed when a client reads them and posted to monitors when they change, a few times a second of the
 wall clock at most. While the instrument does not answer they keep their last value with the alarm INVALID, and
@@ -20,6 +20,7 @@ _POSTED_EVERY_S = 0.2
 _BLADE = ("Closed", "Open")
 _NO_YES = ("No", "Yes")
 _STATES = ("Fault", "Closed", "Moving", "Open")
+_OUT_IN = ("Out", "In")
 
 
 class Beamline:
@@ -43,10 +44,18 @@ class Beamline:
             ("Source:Flux_RBV", flux, lambda t_s: microscope.source(t_s).flux_relative),
             ("Source:Energy_RBV", energy, self._energy_kev),
         )
+        self._opaque = choice("Out", _OUT_IN, on_put=self._put_opaque, record="bo")
+        has_opaque = microscope.config.blocker_s is not None
+        if has_opaque:
+            self._read_backs += (
+                ("Blade_RBV", _switch(_OUT_IN), lambda t_s: _OUT_IN[not microscope.blocker(t_s).open]),
+            )
         for _, pv, look in self._read_backs:
             pv.on_get = partial(self._refresh, pv, look)
         self._pvs: dict[str, Pv] = {f"{prefix}{name}": pv for name, pv, _ in self._read_backs}
         self._pvs[f"{prefix}Shutter:Fast"] = self._fast
+        if has_opaque:
+            self._pvs[f"{prefix}Blade"] = self._opaque
         for name, wanted in (("Open", "Open"), ("Close", "Closed")):
             self._pvs[f"{prefix}Shutter:Pulse:{name}"] = integer(on_put=partial(self._put_pulse, wanted), record="bo")
         for name, open_ in (("Open", True), ("Close", False)):
@@ -84,6 +93,12 @@ class Beamline:
         await self._time.wait_until(arrives_s)
         await self._refresh_all()
         return self._fast.now
+
+    async def _put_opaque(self, wanted: str) -> str:
+        arrives_s = self._commanded(self._microscope.set_blocker, wanted == "In")
+        await self._time.wait_until(arrives_s)
+        await self._refresh_all()
+        return wanted
 
     async def _put_pulse(self, wanted: str, value: int) -> int:
         """A button of the fast shutter that comes back by itself, whatever the blade does."""

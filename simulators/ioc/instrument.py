@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulators.camera import FULL_SCALE, CameraConfig
+from simulators.config import BLOCKER_S
 from simulators.description import AxisName
 from simulators.errors import Disconnected
 from simulators.faults import Fault
@@ -25,6 +26,7 @@ from simulators.ioc.supervision import Heartbeat, ScanStatus, Watchdog
 from simulators.mechanics import AxisConfig
 from simulators.microscope import Microscope, MicroscopeConfig
 from simulators.optics import BINNINGS
+from simulators.realism import IDEAL, Realism
 from simulators.specimen import SpecimenConfig
 
 # A millimetre in a tenth of a millisecond; much faster, and the positions would lose digits to the time's rounding.
@@ -42,7 +44,7 @@ OPTICS_AXES: tuple[tuple[str, AxisConfig], ...] = (
 class IocConfig:
     """What is simulated. array_type: what the images are sent as, see `detector_image`; trigger_modes: see `Camera`.
 
-    without: PVs, less the prefix, that this instrument does not have.
+    without: PVs, less the prefix, that this instrument does not have. realism: with any there is an opaque blade.
 
     instant: motion, shutters and read-out take no time, and frames come round again instead of being rendered anew.
     """
@@ -59,6 +61,7 @@ class IocConfig:
     array_type: str = "int16"
     trigger_modes: tuple[str, ...] = TRIGGER_MODES
     without: tuple[str, ...] = ()
+    realism: Realism = IDEAL
 
     def microscope(self) -> MicroscopeConfig:
         """The physics."""
@@ -68,6 +71,8 @@ class IocConfig:
             noise=self.noise,
             axis_offset_um=self.axis_offset_um,
             faults=self.faults,
+            realism=self.realism,
+            blocker_s=None if self.realism == IDEAL else BLOCKER_S,
         )
         if not self.instant:
             return config

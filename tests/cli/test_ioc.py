@@ -6,13 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from simulators.ioc import __main__ as ioc_process
+from simulators.realism import BAD, IDEAL, LAB, Realism
 from tests.ioc_process import ROOT, environment_for, free_port
 from xrm_control import app
 from xrm_control.cli.ioc import IocOptions
+from xrm_control.core.errors import RecipeError
 
 RECIPE = """
 name: one
@@ -70,6 +74,40 @@ def test_a_recipe_gives_what_was_not_said(recipe: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("realism", "expected"),
+    [
+        ("lab", LAB),
+        ("{preset: bad, drift_um_h: 0.5}", replace(BAD, drift_um_h=0.5)),
+        ("{stray_share: 0.02}", Realism(stray_share=0.02)),
+        ("ideal", IDEAL),
+    ],
+)
+def test_the_ioc_is_as_real_as_the_recipe_says(tmp_path: Path, realism: str, expected: Realism) -> None:
+    path = tmp_path / "real.yaml"
+    path.write_text(RECIPE.replace("  seed: 9", f"  realism: {realism}\n  seed: 9"))
+    arguments = IocOptions().with_recipe(app.load(path).recipe.instrument).arguments()
+    assert ioc_process.options().parse_args(arguments).realism == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        ("still: true", "still"),
+        ("rotation: full", "rotation"),
+        ("geometry: {axis_tilt_deg: 1}", "geometry"),
+        ("rendering: false", "rendering"),
+        ("realism: lab\n  blocker: false", "blocker"),
+    ],
+)
+def test_what_the_ioc_cannot_be_is_refused(tmp_path: Path, lines: str, name: str) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text(RECIPE.replace("seed: 9", f"seed: 9\n  {lines}"))
+    with pytest.raises(RecipeError) as refused:
+        IocOptions().with_recipe(app.load(path).recipe.instrument)
+    assert refused.value.where == f"instrument.{name}"
+
+
 USAGE = [
     (
         IocOptions(),
@@ -80,6 +118,8 @@ USAGE = [
     (IocOptions(), Path("my.yaml"), ["xrm run my.yaml"], []),
     (IocOptions(port=5070), None, ["EPICS_CA_ADDR_LIST=127.0.0.1", "EPICS_CA_SERVER_PORT=5070"], []),
     (IocOptions(prefix="LAB:"), None, ["--set instrument.map.prefix=LAB:"], []),
+    (IocOptions(realism="lab"), None, ["--set 'instrument.map.blocker={open: {pv: $(P)Blade, value: Out}"], []),
+    (IocOptions(realism="ideal"), None, [], ["blocker"]),
 ]
 
 
@@ -105,6 +145,8 @@ def xrm(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[st
         (["ioc", "--port", "70000"], "65535"),
         (["ioc", "--port", "0", "--fault", "{"], "JSON"),
         (["ioc", "--port", "0", "--speed", "-1"], "speed"),
+        (["ioc", "--port", "0", "--realism", "real"], "ideal, lab, bad"),
+        (["ioc", "--port", "0", "--realism", '{"glue": 3}'], "adhesive_um"),
     ],
 )
 def test_what_cannot_be_is_said_with_exit_2(arguments: list[str], said: str) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from xrm_control.core.errors import InstrumentUnreachable
+from xrm_control.core.errors import InstrumentUnreachable, RecipeError
 
 if TYPE_CHECKING:
     from xrm_control.devices.backend import Backend
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 MODULE = "simulators.ioc"
 PREFIX, PORT, INTERFACE = "XRM:", 5064, "127.0.0.1"
 _RECIPE = "recipes/nmc811_screening.yaml"
+
+
+_BLADE = (
+    "{open: {pv: $(P)Blade, value: Out}, close: {pv: $(P)Blade, value: In}, "
+    "is_open: {pv: $(P)Blade_RBV, good: [Out]}, is_closed: {pv: $(P)Blade_RBV, good: [In]}, travel_s: 0.5}"
+)
+# What only the simulated instrument within the session's own process can be; in a recipe's words if it is not as ever.
+_ONLY_IN_A_PROCESS = frozenset({"geometry", "still", "rendering", "rotation", "blocker"})
 
 
 class SpecimenName(StrEnum):
@@ -63,16 +71,30 @@ class IocOptions:
     trigger_modes: str | None = None
     without: tuple[str, ...] = field(default=())
     difficulty: float | None = None
+    realism: str | None = None
 
     def with_recipe(self, instrument: Backend | None) -> IocOptions:
-        """What was not said is taken from a recipe's simulated instrument, and its faults come first."""
+        """What was not said is taken from a recipe's simulated instrument, and its faults come first.
+
+        Raises RecipeError where that is an instrument such as the IOC cannot be.
+        """
         if instrument is None or not instrument.simulated:
             return self
         told: Mapping[str, Any] = instrument.model_dump(mode="json")
         mine = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name in _ONLY_IN_A_PROCESS & told.keys():
+            raise RecipeError(
+                "the simulated IOC cannot be like this",
+                where=f"instrument.{name}",
+                value=told[name],
+                remedy="leave it out with --set, or run this recipe on the simulated instrument itself",
+            )
         for name in ("specimen", "difficulty", "seed", "noise", "axis_offset_um"):
             if mine[name] is None:
                 mine[name] = told.get(name)
+        if self.realism is None and told.get("realism", "ideal") != "ideal":
+            realism = told["realism"]
+            mine["realism"] = realism if isinstance(realism, str) else json.dumps(realism)
         faults = [{key: value for key, value in fault.items() if value is not None} for fault in told.get("faults", ())]
         mine["fault"] = (*(json.dumps(fault) for fault in faults), *self.fault)
         return IocOptions(**mine)
@@ -93,6 +115,7 @@ class IocOptions:
             "truth": self.truth,
             "array-type": self.array_type,
             "trigger-modes": self.trigger_modes,
+            "realism": self.realism,
         }
         found = [f"--{name}={value}" for name, value in single.items() if value is not None]
         found += [f"--fault={text}" for text in self.fault]
@@ -109,6 +132,8 @@ class IocOptions:
         run = f"xrm run {recipe or _RECIPE} --set instrument.backend=epics"
         if self.prefix != PREFIX:
             run += f" --set instrument.map.prefix={self.prefix}"
+        if self.realism not in (None, "ideal"):
+            run += f" --set 'instrument.map.blocker={_BLADE}'"
         export = f"  export {' '.join(settings)}\n" if settings else ""
         return f"in another terminal:\n{export}  {run}"
 

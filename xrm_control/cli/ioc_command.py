@@ -29,6 +29,7 @@ def ioc(
     trigger_modes: Annotated[str | None, typer.Option(help="separated by |, the first runs free: 'Off|On'")] = None,
     without: Annotated[list[str] | None, typer.Option(help="a PV, less the prefix, that is not served; repeat")] = None,
     difficulty: Annotated[float | None, typer.Option(min=0, max=2, help="of the powder: 1 as real ones")] = None,
+    realism: Annotated[str | None, typer.Option(help="ideal, lab or bad: what a real one adds; or JSON")] = None,
 ) -> None:
     """Serve the simulated microscope over Channel Access, until interrupted."""
     from xrm_control import app
@@ -49,6 +50,7 @@ def ioc(
         trigger_modes,
         tuple(without or ()),
         difficulty,
+        realism,
     )
     options = options.with_recipe(app.load(recipe).recipe.instrument if recipe else None)
     print(options.usage(recipe))
