@@ -11,6 +11,7 @@ import pytest
 from tests.ioc_process import running_ioc
 from xrm_control import app
 from xrm_control.app import Outcome
+from xrm_control.cli.ioc import BLADE_IN_MAP
 from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
 from xrm_control.contracts.rows import read_rows
 from xrm_control.core.states import Verdict
@@ -72,10 +73,14 @@ def test_measured_is_true(outcome: Outcome) -> None:
     assert all(abs(error) < 0.15 for error in truth.rotation_axis_error_px.values())
 
 
-def test_signal_to_noise_is_about_ten(nmc811: Outcome) -> None:
+def test_signal_to_noise_is_about_ten_and_less_behind_glue(nmc811: Outcome, tmp_path: Path) -> None:
+    """The paper's 10.4, which says nothing of glue; 40 um of it leave a quarter of the light to edge-on views."""
+    drawn = {"instrument.realism": "ideal", "roi.count": "1"}
+    ideal = app.run(app.load(RECIPES / "nmc811_screening.yaml", drawn), tmp_path, None)
+    assert [quality.snr for quality in ideal.results.quality.values()] == [pytest.approx(10.4, abs=1.5)]
     values = [quality.snr or 0 for quality in nmc811.results.quality.values()]
     assert len(values) == 4
-    assert all(8 < value < 13 for value in values)
+    assert all(7 < value < 9.5 for value in values)
 
 
 def test_mean_attenuation_is_that_of_the_material(nmc811: Outcome) -> None:
@@ -85,8 +90,9 @@ def test_mean_attenuation_is_that_of_the_material(nmc811: Outcome) -> None:
 
 
 def test_solid_particles_hold_no_voids(nmc811: Outcome) -> None:
-    """Every internal void found in solid powder would be a false one."""
-    assert nmc811.results.counts.voids in (0, 1)
+    """Every internal void found in solid powder would be a false one. What noise made is told."""
+    assert nmc811.results.counts.voids == 0
+    assert sum(quality.voids_in_noise or 0 for quality in nmc811.results.quality.values()) >= 3
 
 
 def test_table_1_of_nmc622_stands_beside_the_papers(nmc622: Outcome) -> None:
@@ -133,8 +139,12 @@ def _rows(outcome: Outcome, roi: str) -> list[dict[str, float | str]]:
 @pytest.fixture(scope="module")
 def over_the_network(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """The same recipe on an IOC in another process, forty times faster than the wall clock."""
-    with running_ioc(speed=40, specimen="nmc811", seed=1) as ioc:
-        changes = {"instrument.backend": "epics", "instrument.map.prefix": ioc.prefix}
+    with running_ioc(speed=40, specimen="nmc811", seed=1, realism="lab") as ioc:
+        changes = {
+            "instrument.backend": "epics",
+            "instrument.map.prefix": ioc.prefix,
+            "instrument.map.blocker": BLADE_IN_MAP,
+        }
         loaded = app.load(RECIPES / "nmc811_screening.yaml", changes)
         return app.run(loaded, tmp_path_factory.mktemp("epics"), None)
 

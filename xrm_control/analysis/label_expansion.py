@@ -43,3 +43,11 @@ def grown_box(box: tuple[slice, ...], shape: tuple[int, ...], margin: int) -> Bo
     """`box` wider by `margin` on each side, within `shape`."""
     grown = [slice(max(s.start - margin, 0), min(s.stop + margin, n)) for s, n in zip(box, shape, strict=True)]
     return (grown[0], grown[1], grown[2])
+
+
+def largest_of(height: NDArray[np.float32], labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
+    """The largest height (count + 1,) within each label; 0 outside of all, where it is of no label."""
+    found = np.zeros(count + 1, np.float32)
+    labelled = labels > 0
+    np.maximum.at(found, labels[labelled], height[labelled])
+    return found

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.analysis.distance import depth_of
-from xrm_control.analysis.label_expansion import bounding_box
+from xrm_control.analysis.label_expansion import bounding_box, largest_of
 from xrm_control.analysis.threshold import BoolVolume
 
 Labels = NDArray[np.uint32]
@@ -88,7 +88,7 @@ def _balls(peaks: BoolVolume, depth: NDArray[np.float32]) -> list[_Ball]:
     if count < 2:
         return []
     middles = np.array(ndimage.center_of_mass(peaks, marks, np.arange(1, count + 1)))
-    radii = np.asarray(ndimage.maximum(depth, marks, np.arange(1, count + 1)), float)
+    radii = largest_of(depth, marks, count)[1:].astype(float)
     return [_Ball(middles[i], float(radii[i])) for i in np.argsort(-radii, kind="stable")]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.analysis.distance import depth_of
-from xrm_control.analysis.label_expansion import bounding_box
+from xrm_control.analysis.label_expansion import bounding_box, largest_of
 from xrm_control.analysis.satellites import set_off
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec
@@ -83,10 +83,8 @@ def saddles(basins: NDArray[np.integer], height: NDArray[np.float32]) -> tuple[N
 
 
 def _merged(basins: NDArray[np.integer], height: NDArray[np.float32], spec: SplitSpec) -> Labels:
-    from scipy import ndimage
-
     count = int(basins.max(initial=0))
-    peak = np.asarray(ndimage.maximum(height, basins, np.arange(count + 1)), float)
+    peak = largest_of(height, basins, count).astype(float)
     parent = np.arange(count + 1)
 
     def root(item: int) -> int:

@@ -22,10 +22,11 @@ PREFIX, PORT, INTERFACE = "XRM:", 5064, "127.0.0.1"
 _RECIPE = "recipes/nmc811_screening.yaml"
 
 
-_BLADE = (
+BLADE_IN_MAP = (
     "{open: {pv: $(P)Blade, value: Out}, close: {pv: $(P)Blade, value: In}, "
     "is_open: {pv: $(P)Blade_RBV, good: [Out]}, is_closed: {pv: $(P)Blade_RBV, good: [In]}, travel_s: 0.5}"
 )
+"""`instrument.map.blocker`: the blade that the IOC has where its realism is not ideal."""
 # What only the simulated instrument within the session's own process can be; in a recipe's words if it is not as ever.
 _ONLY_IN_A_PROCESS = frozenset({"geometry", "still", "rendering", "rotation", "blocker"})
 
@@ -133,7 +134,7 @@ class IocOptions:
         if self.prefix != PREFIX:
             run += f" --set instrument.map.prefix={self.prefix}"
         if self.realism not in (None, "ideal"):
-            run += f" --set 'instrument.map.blocker={_BLADE}'"
+            run += f" --set 'instrument.map.blocker={BLADE_IN_MAP}'"
         export = f"  export {' '.join(settings)}\n" if settings else ""
         return f"in another terminal:\n{export}  {run}"
 

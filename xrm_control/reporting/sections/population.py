@@ -113,8 +113,13 @@ def distributions_section(run: RunData) -> Section:
         lead.append("No void was found.")
     if limit_um is not None:
         lead.append(
-            f"At this blur a void of less than {figure(limit_um, 2)} µm is lost to a half-way threshold, so the share "
-            "of particles with voids is a lower bound."
+            f"At this blur and noise a void of less than {figure(limit_um, 2)} µm is lost, so the share of particles "
+            "with voids is a lower bound."
+        )
+    if in_noise := sum(region.quality.voids_in_noise or 0 for region in run.regions):
+        lead.append(
+            f"What looked like a void {in_noise} more times does not stand out of the noise of the solid around it, "
+            "and is none."
         )
     return Section("distributions", "Particles and voids", tuple(lead), (), tuple(pictures))
 
