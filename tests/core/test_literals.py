@@ -23,6 +23,7 @@ STATES = frozenset((*RunState, *RoiState, *FrameKind))
 OTHERS = {
     ("acquisition/tomography.py", "blocker"),  # the setting, and the device
     ("app/rehearsal/twin.py", "blocker"),
+    ("cli/ioc.py", "blocker"),
     ("devices/epics/pv_map.py", "blocker"),
     ("devices/simulated.py", "blocker"),
     ("alerts/messages.py", "failed"),  # occasions of alerts, which recipes name
