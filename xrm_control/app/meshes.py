@@ -61,9 +61,7 @@ def export_meshes(
             remedy="choose another folder, or say --replace",
         )
     make_folder(out)
-    return tuple(
-        write_mesh(exporter, to, region.mesh(one), target, replace=replace) for region, one, target in wanted
-    )
+    return tuple(write_mesh(exporter, to, region.mesh(one), target, replace=replace) for region, one, target in wanted)
 
 
 def file_name(run: str, roi: str, particle: int, exporter: MeshExporter) -> str:

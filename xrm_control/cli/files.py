@@ -132,7 +132,7 @@ def export(
     run: RunPath,
     to: Annotated[str, typer.Option("--to", help="format", autocompletion=complete("to"), show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="folder for the files; made if need be", show_default=False)],
-    roi: Annotated[str | None, typer.Option(help="region: roi-02; none: each that was scanned")] = None,
+    roi: Annotated[str | None, typer.Option(help="region: roi-02; none: all")] = None,
     particle: Annotated[
         list[int] | None, typer.Option(min=1, help="of meshes: its number in the region; again for more; none: all")
     ] = None,

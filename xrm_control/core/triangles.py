@@ -32,6 +32,15 @@ class Triangles:
         a, b, c = (self.corners_um - self.points_um.mean(axis=0, dtype=np.float64)).transpose(1, 0, 2)
         return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
 
+    @property
+    def centre_um(self) -> tuple[float, float, float]:
+        """Centre of mass of what it encloses; it must be closed."""
+        middle = self.points_um.mean(axis=0, dtype=np.float64)
+        a, b, c = (self.corners_um - middle).transpose(1, 0, 2)
+        sixfold = np.einsum("ij,ij->i", a, np.cross(b, c))
+        x, y, z = middle + (sixfold[:, None] * (a + b + c)).sum(axis=0) / (4 * sixfold.sum())
+        return float(x), float(y), float(z)
+
     @cached_property
     def areas_um2(self) -> NDArray[np.float64]:
         """Of each triangle, (m,)."""

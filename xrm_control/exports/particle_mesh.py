@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from xrm_control.core.triangles import Triangles
 
-FRAME = "volume frame of the region: origin at the volume's centre, z along the rotation axis (downwards), x to the right"
+FRAME = (
+    "volume frame of the region: origin at the volume's centre, z along the rotation axis (downwards), x to the right"
+)
 """As of x_um, y_um, z_um in particles.csv; see `core.geometry`."""
 
 Fact = str | float

@@ -27,8 +27,9 @@ from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
 VOLUME_TOLERANCE_PERCENT, AREA_TOLERANCE_PERCENT = 0.5, 3.0
-"""By how much hull and table may differ before the file says so in words. Of 76 whole particles of the demo the volume
-differs by up to 0.01 %, the area by up to 2 %."""
+PLACE_TOLERANCE_VOXELS, CUT_PLACE_TOLERANCE_VOXELS = 0.3, 1.0
+"""By how much hull and table may differ before the file says so in words. Of 115 whole particles of nmc811 and nmc622 the
+volume differs by up to 0.01 %, the area by up to 1.9 %, the centre by up to 0.1 voxels; of cut ones by up to 0.7."""
 
 _FWHM = 2.3548
 _BLUR_VOXELS = 0.8
@@ -39,7 +40,9 @@ _TOLD = (*PARTICLE_COLUMNS, Particle.touches_rows, Particle.touches_cylinder, Pa
 
 def measured_regions(run: RunFolder) -> list[str]:
     """Regions of which particles were measured, by name."""
-    return sorted(path.parent.name for path in run.path.glob("*/particles.csv") if (path.parent / "labels.ome.tif").is_file())
+    return sorted(
+        path.parent.name for path in run.path.glob("*/particles.csv") if (path.parent / "labels.ome.tif").is_file()
+    )
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class RegionMeshes:
             raise AnalysisError(error.what, where=where, value=error.value, limit=error.limit) from error
         hull = MeshPart("hull", found.hull.surface, _hull_facts(found.hull, row))
         walls = tuple(_void_part(wall, number, voids) for number, wall in enumerate(found.voids, start=1))
-        notes = (*_notes(row, hull), *_void_notes(walls, voids))
+        notes = (*_notes(row, hull), *_apart(row, hull, region.voxel_um), *_void_notes(walls, voids))
         return ParticleMesh(self.run.name, self.roi, particle, hull, walls, self._facts(row), notes)
 
     @property
@@ -124,13 +127,13 @@ class RegionMeshes:
                 )
         if voxel_um is None:
             raise DataError("does not say how large a voxel is", where=str(self._place.volume))
-        return RegionVolume(grey, labels.astype(np.int64), phases, voxel_um, self._blur_voxels(voxel_um))
+        return RegionVolume(grey, labels, phases, voxel_um, self._blur_voxels(voxel_um))
 
     @cached_property
     def _boxes(self) -> list[Box | None]:
         from scipy import ndimage
 
-        return ndimage.find_objects(self._region.labels)  # type: ignore[return-value]
+        return ndimage.find_objects(self._region.labels.astype(np.int32, copy=False))  # type: ignore[return-value]
 
     def _blur_voxels(self, voxel_um: float) -> float:
         """Of the volume's edges, as the analysis found it."""
@@ -225,6 +228,16 @@ def _notes(row: Rows, hull: MeshPart) -> Iterator[str]:
             yield f"its hull's {what} differs by {difference:+.1f} % from the table's, more than {limit:g} %"
 
 
+def _apart(row: Rows, hull: MeshPart, voxel_um: float) -> Iterator[str]:
+    """A sign that labels and table are not of this volume."""
+    stated = [float(row.numbers(column)[0]) for column in (Particle.x_um, Particle.y_um, Particle.z_um)]
+    away = float(np.linalg.norm(np.subtract(hull.surface.centre_um, stated))) / voxel_um
+    limit = CUT_PLACE_TOLERANCE_VOXELS if row.flags(Particle.touches_boundary)[0] else PLACE_TOLERANCE_VOXELS
+    if away > limit:
+        where = f"its centre lies {away:.1f} voxels from the table's, more than {limit:g}"
+        yield f"{where}: labels, volume and table may not belong together"
+
+
 def _void_notes(walls: Sequence[MeshPart], voids: Sequence[KnownVoid]) -> Iterator[str]:
     drawn = {number for wall in walls for number in str(wall.facts["void_id"]).split(", ")}
     lost = [str(void.void_id) for void in voids if str(void.void_id) not in drawn]
@@ -246,5 +259,3 @@ def _ranges(ids: Sequence[int]) -> str:
             parts.append(str(ordered[first]) if at == first else f"{ordered[first]} to {ordered[at]}")
             first = at + 1
     return ", ".join(parts) or "none"
-
-
