@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from xrm_control.analysis.threshold import FloatVolume
 from xrm_control.core.triangles import Triangles
 
 _LEAST_SHARE = 2e-3
-"""No value of a field is nearer to zero, of its greatest: marching cubes would make triangles without area, or a hole."""
+"""No value is nearer to zero, of a field's greatest: marching cubes would make triangles without area, or a hole."""
 
 _LEVEL_TOLERANCE = 1e-4
 
@@ -51,7 +52,8 @@ def level_of_volume(
         return lowest
     if beyond(highest) >= 0:
         return highest
-    return float(brentq(beyond, lowest, highest, xtol=_LEVEL_TOLERANCE * (highest - lowest)))
+    found: Any = brentq(beyond, lowest, highest, xtol=_LEVEL_TOLERANCE * (highest - lowest))
+    return float(found)
 
 
 def _parts(whole: Triangles) -> list[Triangles]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xrm_control.core.triangles import Triangles
 
 FRAME = (
-    "volume frame of the region: origin at the volume's centre, z along the rotation axis (downwards), x to the right"
+    "the region's volume frame: origin at the volume's centre, z along the rotation axis (downwards), x to the right"
 )
 """As of x_um, y_um, z_um in particles.csv; see `core.geometry`."""
 

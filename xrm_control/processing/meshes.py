@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from xrm_control.analysis.label_expansion import Box, grown_box
+from xrm_control.analysis.label_expansion import Box, boxes_of, grown_box
 from xrm_control.analysis.meshes import HALF, MARGIN_VOXELS, KnownVoid, RegionVolume, Wall, particle_surfaces
 from xrm_control.contracts.quality import QUALITY
 from xrm_control.contracts.rows import Rows
@@ -28,8 +26,8 @@ from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
 VOLUME_TOLERANCE_PERCENT, AREA_TOLERANCE_PERCENT = 0.5, 3.0
 PLACE_TOLERANCE_VOXELS, CUT_PLACE_TOLERANCE_VOXELS = 0.3, 1.0
-"""By how much hull and table may differ before the file says so in words. Of 115 whole particles of nmc811 and nmc622 the
-volume differs by up to 0.01 %, the area by up to 1.9 %, the centre by up to 0.1 voxels; of cut ones by up to 0.7."""
+"""By how much hull and table may differ before the file says so in words. Of 115 whole particles of nmc811 and nmc622
+the volume differs by up to 0.01 %, the area by 1.9 %, the centre by 0.1 voxels (of cut ones by 0.7)."""
 
 _FWHM = 2.3548
 _BLUR_VOXELS = 0.8
@@ -131,9 +129,7 @@ class RegionMeshes:
 
     @cached_property
     def _boxes(self) -> list[Box | None]:
-        from scipy import ndimage
-
-        return ndimage.find_objects(self._region.labels.astype(np.int32, copy=False))  # type: ignore[return-value]
+        return boxes_of(self._region.labels)
 
     def _blur_voxels(self, voxel_um: float) -> float:
         """Of the volume's edges, as the analysis found it."""
@@ -203,7 +199,7 @@ def _hull_facts(hull: Wall, row: Rows) -> dict[str, Fact]:
 def _void_part(wall: Wall, number: int, voids: Sequence[KnownVoid]) -> MeshPart:
     stated = sum(void.volume_um3 for void in voids if void.void_id in wall.void_ids)
     facts: dict[str, Fact] = {
-        "void_id": ", ".join(map(str, wall.void_ids)) or "none in voids.csv",
+        Void.void_id.name: ", ".join(map(str, wall.void_ids)) or "none in voids.csv",
         "mesh_volume_um3": -wall.surface.volume_um3,
         "mesh_area_um2": wall.surface.area_um2,
         "volume_difference_percent": _percent(-wall.surface.volume_um3, stated),
@@ -239,7 +235,7 @@ def _apart(row: Rows, hull: MeshPart, voxel_um: float) -> Iterator[str]:
 
 
 def _void_notes(walls: Sequence[MeshPart], voids: Sequence[KnownVoid]) -> Iterator[str]:
-    drawn = {number for wall in walls for number in str(wall.facts["void_id"]).split(", ")}
+    drawn = {number for wall in walls for number in str(wall.facts[Void.void_id.name]).split(", ")}
     lost = [str(void.void_id) for void in voids if str(void.void_id) not in drawn]
     if lost:
         yield f"no wall is seen of void {', '.join(lost)} of voids.csv"

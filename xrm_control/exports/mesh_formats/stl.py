@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from xrm_control.contracts.tables import Particle
 from xrm_control.core.triangles import Triangles
 from xrm_control.exports.mesh_exporter import MeshExporter
 from xrm_control.exports.particle_mesh import ParticleMesh
@@ -39,6 +40,6 @@ class Stl(MeshExporter):
 
 def head(mesh: ParticleMesh) -> bytes:
     """What 80 bytes hold of it, the dearest first: unit, frame, particle, what is doubtful, then the run's name."""
-    cut = " CUT" if mesh.facts.get("touches_boundary") == 1 else ""
+    cut = " CUT" if mesh.facts.get(Particle.touches_boundary.name) == 1 else ""
     told = f"xrm_control um, origin volume centre; {mesh.roi} particle {mesh.particle_id}{cut}; {mesh.run}"
     return told.encode("ascii", "replace")[:_HEAD].ljust(_HEAD)
