@@ -35,6 +35,7 @@ BORDERS: dict[str, tuple[int, str]] = {
     "devices/protocols.py": (1, "truth.json"),
     "devices/scripted_faults.py": (1, "the recipe's file"),
     "devices/simulated.py": (2, "truth.json and the recipe's file"),
+    "exports/mesh_formats/glb.py": (1, "the JSON of glTF"),
     "processing/command.py": (2, "the JSON line of the guard"),
     "processing/soundness.py": (1, "the JSON of --json"),
     "processing/volumes.py": (1, "the file beside a volume's parts"),

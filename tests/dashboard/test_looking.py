@@ -14,6 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from xrm_control import app
 from xrm_control.contracts.results import RESULTS
 from xrm_control.contracts.rois import ROIS
 from xrm_control.storage.journal_reader import JournalReader
@@ -112,6 +113,15 @@ def test_a_particle_s_surface_encloses_its_volume(client: Any, ended: Path) -> N
     assert centre == pytest.approx([float(largest[name]) for name in ("x_um", "y_um", "z_um")], abs=1.5)
 
 
+@pytest.mark.parametrize("kind", ["glb", "ply", "stl"])
+def test_a_particle_s_mesh_is_what_the_export_writes(client: Any, ended: Path, tmp_path: Path, kind: str) -> None:
+    (file,) = app.export_meshes(ended, kind, tmp_path, "roi-01", [1])
+    answer = client.get(f"/api/runs/{ended.name}/regions/roi-01/particles/1/mesh/{kind}")
+    assert answer.status_code == 200
+    assert answer.content == file.path.read_bytes()
+    assert answer.headers["content-disposition"] == f'attachment; filename="{file.path.name}"'
+
+
 def test_the_table_is_the_file(client: Any, ended: Path) -> None:
     table = client.get(f"/api/runs/{ended.name}/tables/particles").json()
     rows = list(csv.DictReader((ended / "particles.csv").read_text().splitlines()))
@@ -154,6 +164,9 @@ def test_lines_page_back_to_the_first(client: Any, ended: Path) -> None:
         "runs/{run}/regions/roi-01/planes/xy/-1",
         "runs/{run}/regions/roi-01/planes/zz/1",
         "runs/{run}/regions/roi-01/particles/99999/mesh",
+        "runs/{run}/regions/roi-01/particles/99999/mesh/glb",
+        "runs/{run}/regions/roi-01/particles/1/mesh/obj",
+        "runs/{run}/regions/roi-07/particles/1/mesh/glb",
         "runs/{run}/tables/journal",
         "runs/{run}/lines?level=shout",
         "runs/{run}/lines?limit=0",

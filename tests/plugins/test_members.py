@@ -145,6 +145,7 @@ def test_doctor_lists_them(theirs: Installed) -> None:
     found = {item["what"]: item["found"] for item in json.loads(theirs.xrm("doctor", "--json").stdout)}
     assert found["backends"] == "elsewhere, epics, rehearsal, simulated"
     assert found["exporters"] == "angles, data_exchange, nxtomo"
+    assert found["mesh exporters"] == "glb, ply, stl"
     assert found["metrics"] == "elongation, radii, roughness, shape, size"
 
 

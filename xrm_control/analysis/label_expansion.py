@@ -39,6 +39,14 @@ def bounding_box(mask: BoolVolume, margin: int) -> Box | None:
     return (slices[0], slices[1], slices[2])
 
 
+def boxes_of(labels: NDArray[np.integer[Any]]) -> list[Box | None]:
+    """The box of label 1, 2, ... of labels (z, y, x); None for a label that is not there."""
+    from scipy import ndimage
+
+    found = ndimage.find_objects(labels.astype(np.int32, copy=False))
+    return [None if box is None else (box[0], box[1], box[2]) for box in found]
+
+
 def grown_box(box: tuple[slice, ...], shape: tuple[int, ...], margin: int) -> Box:
     """`box` wider by `margin` on each side, within `shape`."""
     grown = [slice(max(s.start - margin, 0), min(s.stop + margin, n)) for s, n in zip(box, shape, strict=True)]

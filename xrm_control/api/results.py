@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from xrm_control.contracts.commands import Abort, Add, Continue, Order, Pause, S
 from xrm_control.contracts.lot import LotVerdict
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.states import Verdict
+from xrm_control.exports.mesh_exporter import ExportedMesh
 from xrm_control.exports.writing import ExportedFile
 from xrm_control.processing.measured import read_measured
 from xrm_control.processing.soundness import Verification
@@ -133,6 +135,22 @@ class Run(Found):
         Raises DataError for a region that lacks flats or darks, StorageError where it cannot be written.
         """
         return app.export(self.folder, to, Path(out), roi, replace=replace)
+
+    def export_meshes(
+        self,
+        to: str,
+        out: str | Path,
+        roi: str | None = None,
+        particles: Sequence[int] = (),
+        *,
+        replace: bool = False,
+    ) -> tuple[ExportedMesh, ...]:
+        """The surface of each particle with the walls of its voids, in um, for other programs: `to` is "stl", "ply",
+        "glb", or the kind of another package's mesh exporter; particles: their numbers in a region, none: all.
+
+        Raises DataError for a region or a particle that is not there, StorageError where it cannot be written.
+        """
+        return app.export_meshes(self.folder, to, Path(out), roi, particles, replace=replace)
 
     def volume(self, roi: str = "roi-01") -> tuple[NDArray[Any], float | None]:
         """The volume of a region, (z, y, x) in 1/um, and its voxel size in um. Raises DataError where there is none."""

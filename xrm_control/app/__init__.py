@@ -22,6 +22,7 @@ from xrm_control.recipe.needs import needs_of
 if TYPE_CHECKING:
     from xrm_control.app.commands import go_on, send
     from xrm_control.app.exporting import export
+    from xrm_control.app.meshes import export_meshes
     from xrm_control.app.outcome import Outcome
     from xrm_control.app.reanalysis import reanalyze
     from xrm_control.app.runs import pace, resume, run
@@ -40,6 +41,7 @@ __all__ = [
     "diagram",
     "examine",
     "export",
+    "export_meshes",
     "glance",
     "go_on",
     "kinds",
@@ -69,6 +71,7 @@ __getattr__ = lazy(
         **dict.fromkeys(("pace", "resume", "run"), f"{__name__}.runs"),
         **dict.fromkeys(("go_on", "send"), f"{__name__}.commands"),
         "export": f"{__name__}.exporting",
+        "export_meshes": f"{__name__}.meshes",
         "left_behind": f"{__name__}.service",
         "Outcome": f"{__name__}.outcome",
         "reanalyze": f"{__name__}.reanalysis",

@@ -7,6 +7,7 @@ from pathlib import Path
 from xrm_control.app.outputs import require_folder
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.exports.exporter import EXPORTERS, Exporter
+from xrm_control.exports.mesh_exporter import MESH_EXPORTERS, MeshExporter
 from xrm_control.exports.writing import ExportedFile, write_export
 from xrm_control.processing.exports import region_scan, scanned_regions
 from xrm_control.storage.durable import make_folder
@@ -59,6 +60,6 @@ def _exporter(to: str) -> Exporter:
             "no such format" if broken is None else f"cannot be used: {broken}",
             where="--to",
             value=to,
-            limit=", ".join(members),
+            limit=", ".join((*members, *MESH_EXPORTERS.members(MeshExporter))),
         )
     return members[to].model_validate({})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from xrm_control.core.errors import RecipeError
@@ -89,6 +89,17 @@ def length_um(option: str, value: float | None) -> float | None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise RecipeError("must be a length above 0", where=option, value=f"{value:g}", limit="above 0 um")
     return value
+
+
+def only_of_meshes(option: str, to: str, kinds: Sequence[str]) -> RecipeError:
+    """What to say of an option that this format has no use for."""
+    return RecipeError(
+        "only meshes are of single particles",
+        where=option,
+        value=f"--to {to}",
+        limit=f"--to {', '.join(kinds)}",
+        remedy="choose one of these, or leave it out",
+    )
 
 
 def _loaded(

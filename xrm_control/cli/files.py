@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from xrm_control.cli.kinds import complete
 from xrm_control.cli.options import AsJson, RunPath
 from xrm_control.cli.plain import PlainConsole, print_json
 from xrm_control.core.exit_code import ExitCode
+
+if TYPE_CHECKING:
+    from xrm_control.exports.mesh_exporter import ExportedMesh
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
@@ -129,16 +132,24 @@ def export(
     run: RunPath,
     to: Annotated[str, typer.Option("--to", help="format", autocompletion=complete("to"), show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="folder for the files; made if need be", show_default=False)],
-    roi: Annotated[str | None, typer.Option(help="region: roi-02; none: each that was scanned")] = None,
+    roi: Annotated[str | None, typer.Option(help="region: roi-02; none: all")] = None,
+    particle: Annotated[
+        list[int] | None, typer.Option(min=1, help="of meshes: its number in the region; again for more; none: all")
+    ] = None,
     replace: Replace = False,
     json_: AsJson = False,
 ) -> None:
-    """Write the frames of a run's regions, with angles and scale, for other programs.
+    """Write a run's regions for other programs: their frames, with angles and scale, or their particles as meshes.
 
     The run is only read. A file gets its name when it was read back and is what the run holds.
     """
     from xrm_control import app
 
+    if to in app.kinds("mesh_exporters"):
+        _meshes(app.export_meshes(run, to, out, roi, particle or (), replace=replace), as_json=json_)
+        return
+    if particle:
+        raise arguments.only_of_meshes("--particle", to, app.kinds("mesh_exporters"))
     files = app.export(run, to, out, roi, replace=replace)
     if json_:
         print_json([vars(file) for file in files])
@@ -148,6 +159,19 @@ def export(
         _out.print(f"{file.path}  {file.kind}; {frames}; {file.bytes / 1e6:.1f} MB, read back")
         for note in file.notes:
             _out.print(f"note     {file.roi}: {note}")
+
+
+def _meshes(files: Sequence[ExportedMesh], *, as_json: bool) -> None:
+    if as_json:
+        print_json([vars(file) for file in files])
+        return
+    for file in files:
+        volume, area = (f"{one:+.2f} %" for one in (file.volume_difference_percent, file.area_difference_percent))
+        voids = f", {file.voids} void{'s' if file.voids > 1 else ''}" if file.voids else ""
+        told = f"{file.triangles} triangles{voids}; volume {volume}, area {area} of the table's"
+        _out.print(f"{file.path}  {file.kind}; {told}; {file.bytes / 1e6:.1f} MB, read back")
+        for note in file.notes:
+            _out.print(f"note     {file.roi}, particle {file.particle_id}: {note}")
 
 
 def _figures(figures: Mapping[str, object]) -> None:

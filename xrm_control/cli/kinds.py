@@ -7,15 +7,19 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-# Options whose values are kinds, and the family each chooses from.
-_FAMILIES = {"method": "reconstructors", "threshold": "thresholds", "to": "exporters"}
+# Options whose values are kinds, and the families each chooses from.
+_FAMILIES = {
+    "method": ("reconstructors",),
+    "threshold": ("thresholds",),
+    "to": ("exporters", "mesh_exporters"),
+}
 
 
 def kinds_of(option: str) -> tuple[str, ...]:
     """What an option may be."""
     from xrm_control import app
 
-    return app.kinds(_FAMILIES[option])
+    return tuple(kind for family in _FAMILIES[option] for kind in app.kinds(family))
 
 
 def complete(option: str) -> Callable[[str], list[str]]:

@@ -13,6 +13,7 @@ from xrm_control.core.findings import Finding
 from xrm_control.core.model import Spec
 from xrm_control.devices.backend import BACKENDS, Backend
 from xrm_control.exports.exporter import EXPORTERS, Exporter
+from xrm_control.exports.mesh_exporter import MESH_EXPORTERS, MeshExporter
 from xrm_control.recipe.handoff import broken_cores, installed_cores
 from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, Reconstructor
 from xrm_control.roi.strategy import STRATEGIES, RoiStrategy
@@ -28,6 +29,7 @@ _FAMILIES: tuple[tuple[Family, type[Spec]], ...] = (
     (METRICS, Metric),
     (EXECUTORS, Compute),
     (EXPORTERS, Exporter),
+    (MESH_EXPORTERS, MeshExporter),
 )
 
 

@@ -90,6 +90,10 @@ def test_the_largest_particle_is_the_first_row_and_is_turned(page: Page, site: S
     page.mouse.move(box["x"] + 120, box["y"] + 90, steps=4)
     page.mouse.up()
     until(page, f"Number(document.querySelector('.mesh-canvas').dataset.drawn) > {drawn}")
+    for kind in ("GLB", "STL", "PLY"):
+        expect(page.get_by_role("link", name=kind)).to_have_attribute(
+            "href", f"/api/runs/demo/regions/roi-01/particles/{PARTICLES}/mesh/{kind.lower()}"
+        )
     expect(page.get_by_role("link", name="Its slice")).to_have_attribute(
         "href", f"#/run/demo/volume/roi-01?x=0&y=0&z=0&label={PARTICLES}"
     )

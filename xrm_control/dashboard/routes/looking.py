@@ -12,6 +12,7 @@ from xrm_control.core.states import Level, Verdict
 from xrm_control.dashboard import metrics
 from xrm_control.dashboard.files import TYPES, file_of
 from xrm_control.dashboard.lines import lines_before
+from xrm_control.dashboard.meshes import mesh_file
 from xrm_control.dashboard.models import (
     Control,
     Lines,
@@ -124,6 +125,14 @@ async def particle_mesh(here: Here, run: str, roi: str, particle: int, voids: bo
     """The surface of a particle, or of its voids, as STL."""
     data = await aside(here.lookers, lambda: mesh(here.runs.open(run).roi(roi), particle, voids=voids))
     return Response(data, media_type="application/octet-stream")
+
+
+@router.get("/api/runs/{run}/regions/{roi}/particles/{particle}/mesh/{kind}", responses=_BYTES, response_class=Response)
+async def particle_mesh_file(here: Here, run: str, roi: str, particle: int, kind: str) -> Response:
+    """The surface of a particle with the walls of its voids, to be kept: stl, ply, glb."""
+    file = await aside(here.lookers, lambda: mesh_file(here.runs.open(run), roi, particle, kind))
+    about = {"content-disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.data, media_type=file.media_type, headers=about)
 
 
 @router.get("/api/runs/{run}/tables/{name}")

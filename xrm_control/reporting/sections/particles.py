@@ -48,6 +48,7 @@ def particles_section(run: RunData) -> Section | None:
         "Every whole particle, cut through its middle; outlines of particles orange, of voids blue, each picture "
         "1.35 diameters wide. ± is the standard uncertainty. A heading sorts by its column."
     ]
+    said.append("As a mesh for other programs: xrm export RUN --to glb --roi REGION --particle NO --out FOLDER.")
     if len(cards) > MOST:
         said.append(f"The {MOST} largest of {len(cards)}; particles.csv has all.")
     return Section("particles", "Every particle", tuple(said), (table(head, rows, sortable=True),))

@@ -6,6 +6,7 @@ import { number } from "../format.js";
 import { columnIndex } from "./table.js";
 
 const SHOWN = ["equivalent_diameter_um", "volume_um3", "sphericity", "void_count", "void_volume_um3", "dead_volume_percent", "radius_mean_um", "mean_attenuation_per_um", "touches_boundary"];
+const MESHES = ["glb", "stl", "ply"];
 
 export class ParticleCard {
   /** @param {string} run @param {import("./table.js").Table} table @param {() => void} close */
@@ -17,8 +18,9 @@ export class ParticleCard {
     this.place = el("div", { class: "mesh" });
     this.words = el("p", { class: "muted small", role: "status" });
     this.body = el("dl", { class: "facts" });
+    this.kept = el("p", { class: "muted small pad" });
     this.raw = el("div", { class: "pad" });
-    this.element = el("section", { class: "panel card" }, el("div", { class: "panel-head" }, this.head, this.link, el("button", { type: "button", class: "quiet", "aria-label": "Close", on: { click: close } }, "×")), this.place, this.words, this.body, this.raw);
+    this.element = el("section", { class: "panel card" }, el("div", { class: "panel-head" }, this.head, this.link, el("button", { type: "button", class: "quiet", "aria-label": "Close", on: { click: close } }, "×")), this.place, this.words, this.body, this.kept, this.raw);
   }
 
   cell(row, name) {
@@ -36,6 +38,7 @@ export class ParticleCard {
       const told = name === "touches_boundary" ? (Number(value) ? "cut by the border" : "whole") : `${number(value)}${u ? ` ± ${number(u, 2)}` : ""} ${column.unit}`;
       return el("div", { title: column.meaning }, el("dt", {}, name === "touches_boundary" ? "whole or cut" : column.heading), el("dd", {}, told));
     }));
+    put(this.kept, "Its mesh with its voids, in µm: ", MESHES.flatMap((kind) => [el("a", { href: runPath(this.run, "regions", roi, "particles", id, "mesh", kind), download: "" }, kind.toUpperCase()), " "]));
     void this.frames(roi);
     await this.surface(row, id, roi);
   }

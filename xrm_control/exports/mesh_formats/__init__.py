@@ -1,0 +1,1 @@
+"""Formats of particles' surfaces: one file each."""
