@@ -151,7 +151,7 @@ def _missing_in(crop: ParticleCrop) -> tuple[NDArray[np.float32], BoolVolume]:
 def _products(values: NDArray[np.float32]) -> NDArray[np.float64]:
     from scipy import fft
 
-    fast = [fft.next_fast_len(n + _LAGS, real=True) for n in values.shape]
+    fast = [int(fft.next_fast_len(n + _LAGS, real=True) or n + _LAGS) for n in values.shape]
     spectrum = np.asarray(fft.rfftn(values, fast))
     lags = [np.arange(-_LAGS, _LAGS + 1) % n for n in fast]
     return np.asarray(fft.irfftn(np.abs(spectrum) ** 2, fast))[np.ix_(*lags)].astype(float)
@@ -163,6 +163,7 @@ def _kept(crop: ParticleCrop, noise: SolidNoise | None) -> ParticleCrop:
     zones = void_zones(crop.voids.labels, crop.envelope, crop.reach_voxels)
     expected = expected_share(crop.envelope, crop.blur_voxels)
     share = (crop.grey - crop.levels.background_per_um) / crop.levels.contrast_per_um
+    missing = (expected - share).astype(np.float32)
     labels = np.zeros_like(crop.voids.labels)
     envelope = crop.envelope.copy()
     kinds = []
@@ -170,9 +171,9 @@ def _kept(crop: ParticleCrop, noise: SolidNoise | None) -> ParticleCrop:
         mask = crop.voids.labels == label
         zone = mask | (zones == label)
         if noise is None:
-            significance = _in_background(zone, expected - share, crop.levels)
+            significance = _in_background(zone, missing, crop.levels)
         else:
-            significance = _significance(mask, zone, expected - share, crop.blur_voxels, noise)
+            significance = _significance(mask, zone, missing, crop.blur_voxels, noise)
         if significance >= LEAST_SIGNIFICANCE:
             kinds.append(kind)
             labels[mask] = len(kinds)
