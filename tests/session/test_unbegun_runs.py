@@ -79,7 +79,7 @@ def test_a_journal_that_was_lost_after_frames_were_taken_is_not_begun_anew(folde
     if lost == "emptied":
         folder.journal.touch()
     kept = sorted(path.relative_to(folder.path) for path in folder.path.rglob("*.tif"))
-    with pytest.raises(DataError, match="lost or damaged.*copy"):
+    with pytest.raises(DataError, match=r"lost or damaged.*copy"):
         app.resume(folder.path)
     assert sorted(path.relative_to(folder.path) for path in folder.path.rglob("*.tif")) == kept
     assert not folder.quarantine.exists()

@@ -21,7 +21,7 @@ from xrm_control.app.volumes import NO_DARKS, analyze_array, scan_in
 from xrm_control.app.volumes import analyze as analyze_file
 from xrm_control.contracts.results import RegionResults
 from xrm_control.core.errors import DataError
-from xrm_control.core.origins import Origins
+from xrm_control.core.origins import ONE_SETTING, Origins
 from xrm_control.processing.measured import read_tables
 from xrm_control.processing.trust.of_file import doubts_of
 from xrm_control.recipe.loading import load_document
@@ -199,7 +199,7 @@ def _scan_of(
         darks=dark,
         pixel_size_um=pixel.value,
         normalised=normalised,
-        origins=Origins(pixel.scale(), "theta_deg"),
+        origins=Origins(pixel.scale(), "theta_deg", light="" if normalised else ONE_SETTING),
     )
     check_scan(scan)
     found = judge(scan).of(scan)

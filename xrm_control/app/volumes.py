@@ -80,6 +80,7 @@ class ReconstructedFile:
             "voxel_size_um": self.voxel_size_um,
             "scale": self.origins.scale,
             "angles": self.origins.angles,
+            **({"light": self.origins.light} if self.origins.light else {}),
             "rotation_axis_px": self.rotation_axis_px,
             **self.quality,
             **({"notes": list(self.origins.notes)} if self.origins.notes else {}),
@@ -177,10 +178,11 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
         out = judge(scan)
     if not (len(scan.darks) or scan.normalised or recorded.dark_free):
         out = replace(out, remarks=(*out.remarks, NO_DARKS))
+    origins = recorded.origins if scan.normalised else recorded.origins.taken_as_one_setting()
     return FoundScan(
         FileScan(source.absolute(), told, normalised, out),
         (views - len(out.views), rows, columns),
-        recorded.origins.noting(*out.notes, *out.remarks),
+        origins.noting(*out.notes, *out.remarks),
     )
 
 
@@ -206,7 +208,10 @@ def _scan_of_run(source: Path, told: ScanOptions) -> FoundScan:
         recipe.instrument.describe().camera.binned_pixel_um(recipe.scan.binning), "the run's recipe"
     )
     scan = RunScan(folder.path, source.name, pixel.value, stored)
-    return FoundScan(scan, scan.shape, Origins(pixel.scale(), "encoder of the rotation, from the run's journal"))
+    light = "exposure times and settings that the run commanded and watched"
+    return FoundScan(
+        scan, scan.shape, Origins(pixel.scale(), "encoder of the rotation, from the run's journal", light=light)
+    )
 
 
 @contextmanager
