@@ -259,7 +259,7 @@ def analyze_array(
     doubts: tuple[str, ...] = (),
 ) -> RegionResults:
     """`analyze` of a volume (z, y, x) in 1/um that is in memory; reconstruction: one of this program's; doubts: what
-    speaks against it already.
+    speaks against it already. Raises DataError for what is no volume.
     """
     voxel = operator_um(voxel_size_um, "voxel_size_um")
     if not volume.size:

@@ -44,8 +44,9 @@ def _typed(
         if found is None:
             raise typer.BadParameter(f"{text!r} is no {what}")
         if (low is not None and not found >= low) or (high is not None and not found <= high):
-            ends = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
-            raise typer.BadParameter(f"{found:g} is not {' and '.join(filter(None, ends))}")
+            least, most = (None if end is None else f"{end:g}" for end in (low, high))
+            ends = [least and f"greater than or equal to {least}", most and f"less than or equal to {most}"]
+            raise typer.BadParameter(f"{found:g} must be {' and '.join(filter(None, ends))}")
         return found
 
     return parsed
