@@ -65,6 +65,7 @@ def test_darks_of_another_exposure_are_named(tmp_path: Path, ratio: float) -> No
         nxtomo(tmp_path / "s.nx", instrument__detector__count_time=count_times(ratio)),
         data_exchange(
             tmp_path / "s.h5",
+            None,
             **{
                 "measurement__instrument__detector__exposure_time": Quantity(1.0, "s"),
                 "measurement__instrument__detector__exposure_time_flat": Quantity(1.0, "s"),
