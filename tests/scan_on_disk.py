@@ -24,10 +24,10 @@ from xrm_control.storage.run_folder import RunFolder
 ROI, PIXEL_UM, MU = "roi-01", 0.5, 0.05
 
 
-def scan_job(folder: Path, rows_at_a_time: int | None = None) -> ScanJob:
+def scan_job(folder: Path, rows_at_a_time: int | None = None, recipe_sha256: str = "0" * 64) -> ScanJob:
     """A run of one ROI on the disk: two spheres of 6 and 8 um in 48 rows and 64 columns, 61 views.
 
-    rows_at_a_time: so little memory that parts have no more rows.
+    rows_at_a_time: so little memory that parts have no more rows. recipe_sha256: of the recipe it was begun with.
     """
     run = RunFolder.create(folder, "two", datetime(2025, 1, 2, tzinfo=UTC), "da5c")
     theta = np.linspace(-90, 90, 61)
@@ -39,7 +39,7 @@ def scan_job(folder: Path, rows_at_a_time: int | None = None) -> ScanJob:
         *((FrameKind.FLAT, image, 0.0, t_s) for image, t_s in zip(scan.flats, scan.flat_time_s, strict=True)),
         *((FrameKind.DARK, image, 0.0, 0.0) for image in scan.darks),
     ]
-    record = RunRecord(run.name, "two", "0" * 64, "simulated", True, "")
+    record = RunRecord(run.name, "two", recipe_sha256, "simulated", True, "")
     with Journal.create(run.journal, record) as journal:
         store = FrameStore(run, journal)
         for number, (kind, image, angle, t_s) in enumerate(pictures):

@@ -13,6 +13,7 @@ UNTYPED = re.compile(r"\b(dict|Mapping|MutableMapping)\[str, (Any|object)\]")
 # How many signatures and fields of a module, and which border they stand at.
 BORDERS: dict[str, tuple[int, str]] = {
     "acquisition/tomography.py": (1, "the recipe's file"),
+    "api/given.py": (1, "settings by name, as a script gives them"),
     "api/recipes.py": (1, "settings by name, as a script gives them"),
     "analysis/particle_rows.py": (1, "the cells of a row, until they are a table"),
     "analysis/handoff.py": (1, "settings of the built-in core, as handoff.json holds them"),

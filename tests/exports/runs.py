@@ -9,6 +9,8 @@ from tests.system.conftest import write_recipe
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
+from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.loading import load_document
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import PlannedFrame
 from xrm_control.storage.run_folder import RunFolder
@@ -18,8 +20,10 @@ ROI = "roi-01"
 
 def scanned_run(folder: Path) -> RunFolder:
     """61 projections, with flats and darks of 48 x 64 pixels of 0.512 um, and its recipe."""
-    run = RunFolder.open(scan_job(folder / "runs").scan.run)
-    run.recipe.write_bytes(write_recipe(folder, sample={"name": "NMC 811"}).read_bytes())
+    recipe = write_recipe(folder, sample={"name": "NMC 811"})
+    begun_with = load_document(recipe, Recipe)[0].sha256()
+    run = RunFolder.open(scan_job(folder / "runs", recipe_sha256=begun_with).scan.run)
+    run.recipe.write_bytes(recipe.read_bytes())
     return run
 
 

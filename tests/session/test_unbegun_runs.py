@@ -13,7 +13,7 @@ from tests.hunt.quick import without_processing
 from tests.session.scripted import FRAMES_OF_SMALL, SMALL
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
-from xrm_control.core.errors import DataError
+from xrm_control.core.errors import Altered, DataError
 from xrm_control.core.events import FileQuarantined
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.storage.journal import JournalReader
@@ -68,3 +68,31 @@ def test_a_journal_that_is_none_is_not_written_over(folder: RunFolder) -> None:
     with pytest.raises(DataError, match="journal"):
         app.resume(folder.path)
     assert folder.journal.read_bytes() == b"somebody's notes" * 100
+
+
+@pytest.mark.parametrize("lost", ["emptied", "gone"])
+def test_a_journal_that_was_lost_after_frames_were_taken_is_not_begun_anew(folder: RunFolder, lost: str) -> None:
+    """What was measured would be taken for nothing, and scanned again."""
+    with without_processing():
+        app.resume(folder.path)
+    folder.journal.unlink()
+    if lost == "emptied":
+        folder.journal.touch()
+    kept = sorted(path.relative_to(folder.path) for path in folder.path.rglob("*.tif"))
+    with pytest.raises(DataError, match=r"lost or damaged.*copy"):
+        app.resume(folder.path)
+    assert sorted(path.relative_to(folder.path) for path in folder.path.rglob("*.tif")) == kept
+    assert not folder.quarantine.exists()
+
+
+@pytest.mark.parametrize("change", ["numbers", "version", "gone"])
+def test_results_that_were_not_recorded_are_not_told_of_a_run_that_is_done(folder: RunFolder, change: str) -> None:
+    with without_processing():
+        app.resume(folder.path)
+    assert app.resume(folder.path).exit_code == ExitCode.OK
+    text = folder.results.read_text()
+    folder.results.unlink()
+    if change != "gone":
+        folder.results.write_text(text.replace('"tiles": ', '"tiles": 9') if change == "numbers" else "{}")
+    with pytest.raises(Altered, match=r"results\.json: is not what was recorded"):
+        app.resume(folder.path)

@@ -159,7 +159,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         recipe=taken.recipe,
         sample=taken.sample,
         warnings=(*taken.warnings, *result.warnings, *notes),
-        doubts=doubts,
+        doubts=(*taken.doubts, *doubts),
         scale=taken.scale,
         grey=taken.grey_source,
         field=field.words,

@@ -29,8 +29,8 @@ _SCALES = (1e-12, 1e12)
 class AnalysisInput:
     """A hand-off with its volume read: volume (z, y, x) in 1/um, or in what `grey` says.
 
-    field: the part that is looked at. foreign: of unknown make, so that it is looked at before it is measured. scale,
-    grey_source: where the voxel size and the unit are from.
+    doubts: what speaks against the volume already. field: the part that is looked at. foreign: of unknown make, so
+    that it is looked at before it is measured. scale, grey_source: where the voxel size and the unit are from.
     """
 
     volume: NDArray[np.number]
@@ -44,6 +44,7 @@ class AnalysisInput:
     recipe: RecipeReference = field(default_factory=RecipeReference)
     analysis: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     field: FieldKind = "cylinder"
     foreign: bool = False
     scale: str = ""

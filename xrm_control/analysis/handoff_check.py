@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from xrm_control.analysis.handoff_sizes import Room, odd_cells
 from xrm_control.contracts.column import Column, number
 from xrm_control.contracts.columns import COLUMNS, STANDARD, ColumnsDocument
 from xrm_control.contracts.document import read_object
+from xrm_control.contracts.handoff import HandoffSpec
 from xrm_control.contracts.quality import FOREIGN_QUALITY
 from xrm_control.contracts.rows import not_measured, read_rows
 from xrm_control.contracts.tables import Particle, Void
@@ -27,7 +29,6 @@ from xrm_control.core.errors import AnalysisError, DataError
 RESULTS, PARTICLES, VOIDS = "results.json", "particles.csv", "voids.csv"
 _MOST_BYTES = 256_000_000
 _MOST_FAULTS = 20
-_CLOSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,14 @@ class Examination:
     own: tuple[str, ...] = ()
 
 
-def examine(folder: Path, roi: str) -> Examination:
-    """Look at the folder of a core's answer for the region `roi`. Raises DataError when there is no such folder."""
+def examine(folder: Path, roi: str, handed: HandoffSpec | None = None) -> Examination:
+    """Look at the folder of a core's answer for the region `roi`; handed: what it was given, where that is known.
+
+    Raises DataError when there is no such folder.
+    """
     if not folder.is_dir():
         raise DataError("no such folder", where=str(folder), remedy="give the folder that the core wrote into")
-    faults = check_results(folder, roi)
+    faults = check_results(folder, roi, handed)
     if faults:
         return Examination(roi, faults)
     columns, _ = _columns(folder / COLUMNS.name)
@@ -81,24 +85,32 @@ def examine(folder: Path, roi: str) -> Examination:
     )
 
 
-def check_results(folder: Path, roi: str) -> tuple[Fault, ...]:
-    """What is wrong with the files that a core wrote into `folder` for the region `roi`; at most 20 of each table."""
-    faults = [*_json_faults(folder / RESULTS), *_quality_faults(folder / FOREIGN_QUALITY.name)]
+def check_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, own: bool = False) -> tuple[Fault, ...]:
+    """What is wrong with the files that a core wrote into `folder` for the region `roi`; at most 20 of each table.
+
+    handed: what it was given: sizes and places are then held against the volume. own: by the built-in core.
+    """
+    room = None if handed is None else Room.of(handed)
+    faults = [
+        *_json_faults(folder / RESULTS),
+        *_other_region(folder / RESULTS, roi),
+        *_quality_faults(folder / FOREIGN_QUALITY.name),
+    ]
     columns, told = _columns(folder / COLUMNS.name)
     faults += told
-    particles = _Table(folder / PARTICLES, columns.particles, Particle.particle_id, roi)
+    particles = _Table(folder / PARTICLES, columns.particles, Particle.particle_id, roi, room, own=own)
     faults += particles.faults
     if (folder / VOIDS).exists():
-        voids = _Table(folder / VOIDS, columns.voids, Void.void_id, roi)
+        voids = _Table(folder / VOIDS, columns.voids, Void.void_id, roi, room, own=own)
         if not particles.faults and not voids.faults:
             voids.refer_to(particles.ids)
         faults += voids.faults
     return tuple(faults)
 
 
-def require_results(folder: Path, roi: str) -> None:
+def require_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, own: bool = False) -> None:
     """Raise AnalysisError for the first of `check_results`, saying how many more there are."""
-    faults = check_results(folder, roi)
+    faults = check_results(folder, roi, handed, own=own)
     if not faults:
         return
     first, more = faults[0], len(faults) - 1
@@ -124,11 +136,13 @@ class _Lines(Protocol):
 class _Table:
     """A table read as text, once; its faults, and the ids in it with their rows."""
 
-    def __init__(self, path: Path, columns: Sequence[Column], own_id: Column, roi: str) -> None:
+    def __init__(
+        self, path: Path, columns: Sequence[Column], own_id: Column, roi: str, room: Room | None, *, own: bool
+    ) -> None:
         self.faults: list[Fault] = []
         self.ids: dict[str, int] = {}
         self._name, self._roi, self._id = path.name, roi, own_id.name
-        self._columns = columns
+        self._columns, self._room, self._own = columns, room, own
         self._references: list[tuple[int, str]] = []
         text = self._text(path)
         if text is None:
@@ -206,21 +220,11 @@ class _Table:
             self._references.append((row, cells[at[Void.particle_id.name]]))
 
     def _sizes(self, row: int, cells: list[str], at: Mapping[str, int]) -> None:
-        """Volume and diameter tell the same size twice: where they do not agree, columns or units were mixed up."""
-        names = (Particle.volume_um3.name, Particle.equivalent_diameter_um.name)
-        if any(name not in at for name in names):
-            return
-        volume, diameter = (number(cells[at[name]]) for name in names)
-        if volume > 0 and diameter > 0:
-            expected = (6 * volume / math.pi) ** (1 / 3)
-            if abs(diameter / expected - 1) > _CLOSE:
-                self._fault(
-                    "the equivalent diameter is not that of the sphere of the same volume",
-                    row,
-                    names[1],
-                    f"{diameter:g}",
-                    f"{expected:.4g}, from {names[0]} {volume:g}; to {_CLOSE:.0%}",
-                )
+        """What cannot be, and what is told twice and does not agree: columns or units were mixed up."""
+        known = {name: number(cells[place]) for name, place in at.items()}
+        finite = {name: value for name, value in known.items() if math.isfinite(value)}
+        for odd in odd_cells(finite, self._room, own=self._own):
+            self._fault(odd.what, row, odd.column, cells[at[odd.column]], odd.limit)
 
     def _fault(
         self,
@@ -242,6 +246,17 @@ def _json_faults(path: Path) -> list[Fault]:
         except ValueError as error:
             faults.append(Fault(path.name, f"the file is not the JSON of an object: {error}"))
     return faults
+
+
+def _other_region(path: Path, roi: str) -> list[Fault]:
+    """Results that name their region name this one."""
+    try:
+        told = read_object(path).get("roi") if path.is_file() else None
+    except (ValueError, OSError):
+        return []  # said already
+    if not isinstance(told, str) or told == roi:
+        return []
+    return [Fault(path.name, "the results are of another region", column="roi", value=told[:80], limit=roi)]
 
 
 def _quality_faults(path: Path) -> list[Fault]:

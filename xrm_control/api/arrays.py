@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xrm_control.analysis.core import AnalysisSpec
+from xrm_control.api import given
 from xrm_control.api.recipes import Overrides, as_text
 from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.app.outputs import require_new_file, require_results_folder
+from xrm_control.app.volumes import NO_DARKS, analyze_array, scan_in
 from xrm_control.app.volumes import analyze as analyze_file
-from xrm_control.app.volumes import analyze_array, scan_in
 from xrm_control.contracts.results import RegionResults
 from xrm_control.core.errors import DataError
-from xrm_control.core.origins import Origins
+from xrm_control.core.origins import ONE_SETTING, Origins
 from xrm_control.processing.measured import read_tables
 from xrm_control.processing.trust.of_file import doubts_of
 from xrm_control.recipe.loading import load_document
@@ -83,20 +85,26 @@ def reconstruct(
 
     Raises DataError for data, RecipeError for settings that do not fit.
     """
-    chosen = {**({} if method is None else {"method.kind": method}), **(overrides or {})}
+    chosen = {**({} if method is None else {"method.kind": method}), **given.settings(overrides)}
     spec = load_document("{}", ReconstructionSpec, as_text(chosen), name="reconstruction")[0]
     spec.method.check_machine()
-    target = None if out is None else _new_file(Path(out))
+    target = None if out is None else _new_file(given.path(out, "out"))
+    if not isinstance(options, ScanOptions | None):
+        raise DataError("are no ScanOptions", where="options", value=type(options).__name__)
     if isinstance(source, str | Path):
         for name, value in (("theta_deg", theta_deg), ("flats", flats), ("darks", darks)):
             if value is not None:
                 raise DataError("belongs to an array; a file brings its own", where=name)
         told = options or ScanOptions()
         if pixel_size_um is not None:
-            told = dataclasses.replace(told, pixel_size_um=pixel_size_um)
-        scan = scan_in(Path(source), told, normalised).scan.load()
+            told = dataclasses.replace(told, pixel_size_um=given.number(pixel_size_um, "pixel_size_um"))
+        found = scan_in(given.path(source, "source"), told, normalised)
+        # What was found out about the file on the way stands in the notes as well.
+        scan = dataclasses.replace(found.scan.load(), origins=found.origins)
     else:
-        scan = _scan_of(np.asarray(source), theta_deg, flats, darks, pixel_size_um, normalised)
+        if options is not None:
+            raise DataError("belong to a file; an array is told of by the other arguments", where="options")
+        scan = _scan_of(given.numbers_in(source, "source"), theta_deg, flats, darks, pixel_size_um, normalised)
     result = reconstruct_scan(scan, spec)
     if checks:
         found = doubts_of(scan, spec, [result.volume], result.rotation_axis_px, result.quality)
@@ -123,30 +131,44 @@ def analyze(
     Raises DataError for what is no volume, AnalysisError when there is nothing to measure.
     """
     spec = load_document("{}", AnalysisSpec, as_text(overrides), name="analysis")[0]
+    voxel_um = None if voxel_size_um is None else given.number(voxel_size_um, "voxel_size_um")
     if out is not None:
-        require_results_folder(Path(out), replace=replace)
-        return _analysed(source, voxel_size_um, spec, Path(out))
+        folder = given.path(out, "out")
+        require_results_folder(folder, replace=replace)
+        return _analysed(source, voxel_um, spec, folder)
     with tempfile.TemporaryDirectory(prefix="xrm-") as folder:
-        return _analysed(source, voxel_size_um, spec, Path(folder))
+        return _analysed(source, voxel_um, spec, Path(folder))
 
 
 def _analysed(
     source: str | Path | ArrayLike | Reconstruction, voxel_size_um: float | None, spec: AnalysisSpec, out: Path
 ) -> AnalysedVolume:
     if isinstance(source, str | Path):
-        results = analyze_file(Path(source), out, spec, voxel_size_um, replace=True)
+        results = analyze_file(given.path(source, "source"), out, spec, voxel_size_um, replace=True)
+    elif isinstance(source, Reconstruction):
+        _require_its_own(voxel_size_um, source)
+        doubts = tuple(f"of the reconstruction: {doubt}" for doubt in source.doubts)
+        results = analyze_array(source.volume, out, spec, source.voxel_size_um, reconstruction=True, doubts=doubts)
     else:
-        if isinstance(source, Reconstruction):
-            volume, voxel_um = source.volume, voxel_size_um or source.voxel_size_um
-        else:
-            volume, voxel_um = np.asarray(source), voxel_size_um
-        if voxel_um is None:
+        volume = given.numbers_in(source, "source")
+        if voxel_size_um is None:
             raise DataError("an array does not say how large a voxel is", where="voxel_size_um", remedy="give it in um")
-        known = isinstance(source, Reconstruction)
-        results = analyze_array(volume, out, spec, voxel_um, reconstruction=known)
+        results = analyze_array(volume, out, spec, voxel_size_um)
     labels, phases = (read_volume(out / f"{name}.ome.tif")[0] for name in ("labels", "phases"))
     tables = read_tables(out)
     return AnalysedVolume(results, records(tables.particles), records(tables.voids), labels, phases)
+
+
+def _require_its_own(voxel_size_um: float | None, source: Reconstruction) -> None:
+    """Grey values in 1/um hold for the voxel that they were made with."""
+    if voxel_size_um is not None and not math.isclose(voxel_size_um, source.voxel_size_um, rel_tol=1e-3):
+        raise DataError(
+            "the reconstruction has voxels of another size, and its values hold for those alone",
+            where="voxel_size_um",
+            value=f"{voxel_size_um:g} um",
+            limit=f"{source.voxel_size_um:g} um",
+            remedy="leave it out, or reconstruct with another pixel_size_um",
+        )
 
 
 def _scan_of(
@@ -163,23 +185,27 @@ def _scan_of(
             raise DataError("an array does not say it", where=name, remedy=f"give {what or 'the pixel at the sample'}")
     if projections.ndim != 3:
         raise DataError("projections must be (views, rows, columns)", where="source", value=projections.shape)
-    pixel = operator_um(float(pixel_size_um or 0), "pixel_size_um")
+    pixel = operator_um(given.number(pixel_size_um, "pixel_size_um"), "pixel_size_um")
     none = np.empty((0, *projections.shape[1:]), np.float32)
-    white = none if flats is None else np.asarray(flats)
+    white = none if flats is None else given.numbers_in(flats, "flats")
+    dark = none if darks is None else given.numbers_in(darks, "darks")
     scan = ScanData(
         projections=projections,
-        theta_deg=np.asarray(theta_deg, float),
+        theta_deg=given.numbers_in(theta_deg, "theta_deg").astype(float),
         time_s=np.arange(len(projections), dtype=float),
         flats=white,
         # All at the middle of the scan: an array does not say when they were taken.
         flat_time_s=np.full(len(white), (len(projections) - 1) / 2),
-        darks=none if darks is None else np.asarray(darks),
+        darks=dark,
         pixel_size_um=pixel.value,
         normalised=normalised,
-        origins=Origins(pixel.scale(), "theta_deg"),
+        origins=Origins(pixel.scale(), "theta_deg", light="" if normalised else ONE_SETTING),
     )
     check_scan(scan)
-    return judge(scan).of(scan)
+    found = judge(scan).of(scan)
+    if len(dark) or normalised:
+        return found
+    return dataclasses.replace(found, origins=found.origins.noting(NO_DARKS))
 
 
 def _new_file(path: Path) -> Path:

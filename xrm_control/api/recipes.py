@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from xrm_control import app
+from xrm_control.api import given
 from xrm_control.api.results import Reanalysis, Run
 from xrm_control.app import Loaded
 from xrm_control.core.errors import RecipeError
@@ -27,7 +28,7 @@ def load(recipe: str | Path | Loaded, overrides: Overrides | None = None) -> Loa
         if overrides:
             raise RecipeError("is read already", where="overrides", remedy="give them to load, with the recipe's file")
         return recipe
-    return app.load(Path(recipe), as_text(overrides))
+    return app.load(given.path(recipe, "recipe"), as_text(overrides))
 
 
 def check(recipe: str | Path | Loaded, overrides: Overrides | None = None) -> Plan:
@@ -42,7 +43,7 @@ def plan(recipe: str | Path | Loaded, out: str | Path = "runs", overrides: Overr
     """What a recipe will cost: time in s by stage, disk in bytes, dose, limits. Raises as `check`, and StorageError
     when the disk under `out` lacks the room.
     """
-    return app.plan(load(recipe, overrides), Path(out))
+    return app.plan(load(recipe, overrides), given.path(out, "out"))
 
 
 def run(
@@ -63,9 +64,9 @@ def run(
     A run that ends with something missing is returned (`Run.complete` says so); one that failed or was interrupted
     raises its XrmError, with the run's folder as a note. Ctrl-C, or a notebook's interrupt, ends it in the safe state.
     """
-    loaded = load(recipe, overrides)
-    tempo = None if speed is None else str(speed)
-    return Run(outside_loop(lambda: app.run(loaded, Path(out), tempo, listener, until)).folder)
+    loaded, root = load(recipe, overrides), given.path(out, "out")
+    tempo, stage = _carried(speed, listener, until)
+    return Run(outside_loop(lambda: app.run(loaded, root, tempo, listener, stage)).folder)
 
 
 def resume(
@@ -80,8 +81,9 @@ def resume(
     Otherwise as `run`. Raises ResourceLocked while another process carries it out, SampleMoved when what stands in the
     instrument is not what the run had seen there.
     """
-    tempo = None if speed is None else str(speed)
-    return Run(outside_loop(lambda: app.resume(Path(path), tempo, listener, until)).folder)
+    folder = given.path(path, "path")
+    tempo, stage = _carried(speed, listener, until)
+    return Run(outside_loop(lambda: app.resume(folder, tempo, listener, stage)).folder)
 
 
 def reanalyze(path: str | Path, overrides: Overrides | None = None) -> Reanalysis:
@@ -90,22 +92,34 @@ def reanalyze(path: str | Path, overrides: Overrides | None = None) -> Reanalysi
     overrides: settings of the recipe's `analysis` and `handoff`, ``{"analysis.threshold.kind": "otsu"}``. Raises
     RecipeError for others, Altered for a volume that is not what was recorded.
     """
-    return Reanalysis(outside_loop(lambda: app.reanalyze(Path(path), as_text(overrides))).folder)
+    folder, settings = given.path(path, "path"), as_text(overrides)
+    return Reanalysis(outside_loop(lambda: app.reanalyze(folder, settings)).folder)
 
 
 def open_run(path: str | Path) -> Run:
     """A run that is there already, also while another process carries it out. Raises DataError for what is no run."""
-    return Run(RunFolder.open(Path(path)).path)
+    return Run(RunFolder.open(given.path(path, "path")).path)
+
+
+def _carried(
+    speed: str | float | None, listener: Callable[[Event], None] | None, until: str | None
+) -> tuple[str | None, str | None]:
+    """How a run is to be carried out, before anything of it is. Raises RecipeError for what is none of it."""
+    if listener is not None and not callable(listener):
+        raise RecipeError("cannot be called", where="listener", value=given.shown(listener))
+    return None if speed is None else str(speed), None if until is None else given.text(until, "until")
 
 
 def as_text(overrides: Overrides | None) -> dict[str, str]:
     """Settings as ``--set`` takes them: YAML, of which JSON is a part. Raises RecipeError for what no YAML can say."""
     found = {}
-    for key, value in (overrides or {}).items():
+    for key, value in given.settings(overrides).items():
         try:
             found[key] = json.dumps(value, default=_plain)
-        except TypeError as error:
-            raise RecipeError("no such value in a recipe", where=key, value=repr(value), limit=str(error)) from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RecipeError(
+                "no such value in a recipe", where=key, value=given.shown(value), limit=str(error)
+            ) from error
     return found
 
 

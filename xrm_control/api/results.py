@@ -10,6 +10,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from xrm_control import app
+from xrm_control.api import given
 from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.contracts.commands import Abort, Add, Continue, Order, Pause, Skip, Stop
 from xrm_control.contracts.lot import LotVerdict
@@ -58,6 +59,7 @@ class Found:
 
     def rows(self, table: Literal["particles", "voids"]) -> list[Row]:
         """The rows of a table of all regions that have been measured; empty cells are NaN."""
+        given.choice(table, ("particles", "voids"), "table")
         rois = sorted(path.parent.name for path in self.folder.glob("*/particles.csv"))
         measured = read_measured(self._place(), rois)
         return records(measured.particles if table == "particles" else measured.voids)
@@ -98,11 +100,15 @@ class Run(Found):
 
     def skip(self, roi: str) -> str:
         """Set a region aside."""
-        return app.send(self.folder, Skip(roi=roi))
+        with given.accepted():
+            command = Skip(roi=given.text(roi, "roi"))
+        return app.send(self.folder, command)
 
     def order(self, *rois: str) -> str:
         """Scan these regions first of those that wait, in this order; the others follow as they stood."""
-        return app.send(self.folder, Order(rois=rois))
+        with given.accepted():
+            command = Order(rois=rois)
+        return app.send(self.folder, command)
 
     def add(
         self, x_um: float, y_um: float, z_um: float | None = None, *, box_um: tuple[float, float] | None = None
@@ -111,12 +117,16 @@ class Run(Found):
 
         Before regions are chosen it takes the place of the recipe's.
         """
-        width_um, height_um = box_um or (None, None)
-        return app.send(self.folder, Add(x_um=x_um, y_um=y_um, z_um=z_um, width_um=width_um, height_um=height_um))
+        at = given.number(x_um, "x_um"), given.number(y_um, "y_um")
+        width_um, height_um = (None, None) if box_um is None else given.place(box_um, "box_um")
+        with given.accepted():
+            z = None if z_um is None else given.number(z_um, "z_um")
+            command = Add(x_um=at[0], y_um=at[1], z_um=z, width_um=width_um, height_um=height_um)
+        return app.send(self.folder, command)
 
     def stop(self, after: Literal["frame", "scan", "region"] = "frame") -> str:
         """End the run in order; what was scanned is measured, and it can be gone on with."""
-        return app.send(self.folder, Stop(after=after))
+        return app.send(self.folder, Stop(after=given.choice(after, ("frame", "scan", "region"), "after")))
 
     def abort(self) -> str:
         """End the run now."""
@@ -124,7 +134,7 @@ class Run(Found):
 
     def verify(self, expect: str | None = None) -> Verification:
         """All of its files held against what was recorded; `exit_code` is 0 where all is sound. See `xrm verify`."""
-        return app.verify(self.folder, expect)
+        return app.verify(self.folder, None if expect is None else given.text(expect, "expect"))
 
     def export(
         self, to: str, out: str | Path, roi: str | None = None, *, replace: bool = False
@@ -134,7 +144,7 @@ class Run(Found):
 
         Raises DataError for a region that lacks flats or darks, StorageError where it cannot be written.
         """
-        return app.export(self.folder, to, Path(out), roi, replace=replace)
+        return app.export(self.folder, to, given.path(out, "out"), roi, replace=replace)
 
     def export_meshes(
         self,
@@ -156,7 +166,7 @@ class Run(Found):
         """The volume of a region, (z, y, x) in 1/um, and its voxel size in um. Raises DataError where there is none."""
         from xrm_control.storage.formats.registry import read_volume
 
-        return read_volume(RunFolder.open(self.folder).roi(roi).volume)
+        return read_volume(RunFolder.open(self.folder).roi(given.text(roi, "roi")).volume)
 
     def _place(self) -> RunFolder:
         return RunFolder.open(self.folder)

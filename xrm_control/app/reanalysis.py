@@ -9,9 +9,10 @@ from pathlib import Path
 from xrm_control.app.outcome import Outcome
 from xrm_control.contracts.results import RESULTS
 from xrm_control.core.clock import run as run_on_clock
-from xrm_control.core.errors import Altered, Interrupted, RecipeError, StorageError, XrmError
+from xrm_control.core.errors import Interrupted, RecipeError, StorageError, XrmError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.states import Verdict
+from xrm_control.processing.begun_with import recipe_begun_with
 from xrm_control.processing.reanalysis import (
     Reanalysis,
     is_done,
@@ -50,7 +51,7 @@ def reanalyze(path: Path, settings: Mapping[str, str], tell: Tell = lambda _: No
     _require_settable(settings)
     folder = RunFolder.open(path)
     with folder.lock(), Journal.open(folder.journal) as journal:
-        _require_recipe(folder, journal)
+        recipe_begun_with(folder, journal.run())
         recipe, source = load_document(folder.recipe, Recipe, settings)
         find_core(recipe.handoff)
         told = {key: value for key, value in settings.items() if key.partition(".")[0] != "compute"}
@@ -113,16 +114,3 @@ def _require_settable(settings: Mapping[str, str]) -> None:
                 limit=", ".join(f"{name}..." for name in _SETTABLE),
                 remedy=_ELSEWHERE.get(part, "start the changed recipe as a run of its own"),
             )
-
-
-def _require_recipe(folder: RunFolder, journal: Journal) -> None:
-    """The recipe in the folder is the one that the run was begun with. Raises Altered."""
-    recipe, known = load_document(folder.recipe, Recipe, {})[0], journal.run().recipe_sha256
-    if recipe.sha256() != known:
-        raise Altered(
-            "the recipe in the run's folder is not the one that the run was begun with",
-            where=str(folder.recipe),
-            value=recipe.sha256()[:12],
-            limit=known[:12],
-            remedy="put it back as it was",
-        )

@@ -23,6 +23,7 @@ from xrm_control.app.service import told_to_manager
 from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Order, Reply, Skip, Until
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
 from xrm_control.contracts.results import RESULTS
+from xrm_control.core import numbers
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
@@ -43,7 +44,7 @@ from xrm_control.devices.backend import Backend
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
 from xrm_control.recipe.planning import check_disk, make_plan
-from xrm_control.storage.artifacts import record_file
+from xrm_control.storage.artifacts import record_file, require_recorded
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.inbox import Inbox, delivered
 from xrm_control.storage.journal import Journal, JournalReader
@@ -93,7 +94,8 @@ def resume(
 ) -> Outcome:
     """Go on with a run that died, failed or was ended, where it stood; one that is done is left as it is.
 
-    Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with.
+    Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with, or
+    its journal was lost; Altered where the results of one that is done are not what was recorded.
     """
     folder, wanted = RunFolder.open(path, unbegun=True), _until(until)
     with folder.lock(), _told_with(folder):
@@ -104,7 +106,9 @@ def resume(
             return Outcome(folder.path, code, RESULTS.read(folder.results))
         with JournalReader.open(folder.journal) as reader:
             state = reader.state()
+            results = reader.artifacts().get(folder.results.name)
         if state is not None and state.state is RunState.DONE:
+            require_recorded(folder, [results])
             return Outcome(folder.path, _done_with(folder), RESULTS.read(folder.results))
         with Journal.open(folder.journal) as journal:
             code = _go_on(folder, journal, speed, listener, wanted, operator, lying)
@@ -139,7 +143,17 @@ def _begin(
 def _begin_again(
     folder: RunFolder, speed: str | None, listener: Listener | None, until: Until | None, operator: Operator | None
 ) -> int:
-    """A run that died before anything was in its journal: it has done nothing, and is begun with the recipe it has."""
+    """A run that died before anything was in its journal: it has done nothing, and is begun with the recipe it has.
+
+    Raises DataError where frames say that it had done something, and that its journal was lost afterwards.
+    """
+    if (frame := next(folder.frames.rglob("*.tif"), None)) is not None:
+        raise DataError(
+            "the journal holds nothing, and yet frames were taken: it was lost or damaged, and cannot be begun anew",
+            where=str(folder.journal),
+            value=folder.relative(frame),
+            remedy="put the journal back from a copy, or start the recipe as a run of its own",
+        )
     news = [FileQuarantined(folder.relative(part), "its writing never ended") for part in folder.quarantine_parts()]
     for suffix in ("", "-wal", "-shm"):
         left = folder.journal.with_name(folder.journal.name + suffix)
@@ -316,7 +330,7 @@ def pace(instrument: Backend, speed: str | None) -> str | float:
     A simulated instrument goes at any speed, in virtual time unless told otherwise. Any other one keeps its own time,
     and is asked for it; a speed that differs from it by more than 1 % is refused. Raises RecipeError.
     """
-    asked = None if speed is None else _speed(speed)
+    asked = None if speed is None else speed_of(speed)
     if instrument.simulated:
         return VIRTUAL if asked is None else asked
     if asked == VIRTUAL:
@@ -333,13 +347,11 @@ def pace(instrument: Backend, speed: str | None) -> str | float:
     return own
 
 
-def _speed(text: str) -> str | float:
+def speed_of(text: str) -> str | float:
+    """What `--speed` says. Raises RecipeError for what is no speed."""
     if text == VIRTUAL:
         return VIRTUAL
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not (np.isfinite(factor) and factor > 0):
+    factor = numbers.number(text)
+    if factor is None or not (np.isfinite(factor) and factor > 0):
         raise RecipeError("no such speed", where="--speed", value=text, limit="virtual, 1, or a factor above 0")
     return factor

@@ -22,6 +22,7 @@ from xrm_control.core.errors import DataError, Interrupted, StorageError
 from xrm_control.core.geometry import Pose
 from xrm_control.core.memory import require_memory
 from xrm_control.core.origins import Origins
+from xrm_control.processing.begun_with import recipe_begun_with
 from xrm_control.processing.regions import scratch
 from xrm_control.processing.scans import FileScan, RunScan
 from xrm_control.processing.trust.of_file import FileDoubt, doubts_of
@@ -34,8 +35,6 @@ from xrm_control.processing.volumes import (
     parts_folder,
     remove_parts,
 )
-from xrm_control.recipe.document import Recipe
-from xrm_control.recipe.loading import load_document
 from xrm_control.reconstruction.intensities import judge
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.scan import ScanData, check_scan
@@ -81,6 +80,7 @@ class ReconstructedFile:
             "voxel_size_um": self.voxel_size_um,
             "scale": self.origins.scale,
             "angles": self.origins.angles,
+            **({"light": self.origins.light} if self.origins.light else {}),
             "rotation_axis_px": self.rotation_axis_px,
             **self.quality,
             **({"notes": list(self.origins.notes)} if self.origins.notes else {}),
@@ -178,10 +178,11 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
         out = judge(scan)
     if not (len(scan.darks) or scan.normalised or recorded.dark_free):
         out = replace(out, remarks=(*out.remarks, NO_DARKS))
+    origins = recorded.origins if scan.normalised else recorded.origins.taken_as_one_setting()
     return FoundScan(
         FileScan(source.absolute(), told, normalised, out),
         (views - len(out.views), rows, columns),
-        recorded.origins.noting(*out.notes, *out.remarks),
+        origins.noting(*out.notes, *out.remarks),
     )
 
 
@@ -201,13 +202,16 @@ def _scan_of_run(source: Path, told: ScanOptions) -> FoundScan:
     if odd:
         raise DataError("says nothing to a region of a run", where=f"{odd[0]}, {source}", remedy="leave it out")
     folder = RunFolder.open(source.absolute().parent)
-    recipe = load_document(folder.recipe, Recipe)[0]
+    with JournalReader.open(folder.journal) as journal:
+        recipe, stored = recipe_begun_with(folder, journal.run()), journal.stored_frames(source.name)
     pixel = told.pixel() or Sourced(
         recipe.instrument.describe().camera.binned_pixel_um(recipe.scan.binning), "the run's recipe"
     )
-    with JournalReader.open(folder.journal) as journal:
-        scan = RunScan(folder.path, source.name, pixel.value, journal.stored_frames(source.name))
-    return FoundScan(scan, scan.shape, Origins(pixel.scale(), "encoder of the rotation, from the run's journal"))
+    scan = RunScan(folder.path, source.name, pixel.value, stored)
+    light = "exposure times and settings that the run commanded and watched"
+    return FoundScan(
+        scan, scan.shape, Origins(pixel.scale(), "encoder of the rotation, from the run's journal", light=light)
+    )
 
 
 @contextmanager
@@ -246,10 +250,20 @@ def analyze(
 
 
 def analyze_array(
-    volume: NDArray[np.number], out: Path, spec: AnalysisSpec, voxel_size_um: float, *, reconstruction: bool = False
+    volume: NDArray[np.number],
+    out: Path,
+    spec: AnalysisSpec,
+    voxel_size_um: float,
+    *,
+    reconstruction: bool = False,
+    doubts: tuple[str, ...] = (),
 ) -> RegionResults:
-    """`analyze` of a volume (z, y, x) in 1/um that is in memory; reconstruction: one of this program's."""
+    """`analyze` of a volume (z, y, x) in 1/um that is in memory; reconstruction: one of this program's; doubts: what
+    speaks against it already. Raises DataError for what is no volume.
+    """
     voxel = operator_um(voxel_size_um, "voxel_size_um")
+    if not volume.size:
+        raise DataError("holds no voxels", where="volume", value=f"shape {volume.shape}")
     grey, grey_source = grey_of_array(volume)
     return _measured(
         AnalysisInput(
@@ -259,6 +273,7 @@ def analyze_array(
             roi="volume",
             centre=Pose(0.0, 0.0, 0.0, 0.0),
             analysis=spec.model_dump(mode="json"),
+            doubts=doubts,
             field="cylinder" if reconstruction else "auto",
             foreign=not reconstruction and volume.ndim == 3,
             scale=voxel.scale(),

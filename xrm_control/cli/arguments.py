@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from xrm_control.core.errors import RecipeError
+from xrm_control.core.numbers import whole_number
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -41,11 +42,9 @@ def overrides(pairs: list[str] | None) -> dict[str, str]:
 def binnings(text: str) -> tuple[int, ...]:
     """`--compare`. Raises RecipeError for what is no list of binnings."""
     key, _, values = text.partition("=")
-    try:
-        found = tuple(int(value) for value in values.split(","))
-    except ValueError:
-        found = ()
-    if key != "binning" or not found:
+    read = [whole_number(value) for value in values.split(",")]
+    found = tuple(value for value in read if value is not None)
+    if key != "binning" or len(found) < len(read):
         raise RecipeError("cannot compare that", where="--compare", value=text, remedy="write binning=1,2,4,8")
     return found
 
@@ -120,10 +119,10 @@ def _loaded(
 
 
 def _rows(text: str) -> tuple[int, int]:
-    first, colon, end = text.partition(":")
-    try:
-        if colon:
-            return int(first), int(end)
-    except ValueError:
-        pass
+    ends = [whole_number(end) for end in text.split(":")]
+    match ends:
+        case [int(first), int(end)]:
+            return first, end
+        case _:
+            pass
     raise RecipeError("not a slab of rows", where="--rows", value=text, remedy="write FIRST:END, e.g. --rows 500:508")

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from xrm_control.cli import arguments
-from xrm_control.cli.options import AsJson, Overrides
+from xrm_control.cli.options import AsJson, Overrides, number_option
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import RecipeError
+from xrm_control.core.numbers import PLAIN
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
-_PLACE = re.compile(r"([-+]?\d+(?:\.\d*)?),([-+]?\d+(?:\.\d*)?)")
+_PLACE = re.compile(rf"([-+]?{PLAIN}),([-+]?{PLAIN})")
 
 
 def register(cli: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def calibrate(
     out: Annotated[Path, typer.Option("--out", help="file to be written")] = Path("alignment.yaml"),
     mirrored: Annotated[bool, typer.Option("--mirrored", help="the picture is a mirror image, and meant so")] = False,
     at: Annotated[str | None, typer.Option(help="X,Y on the stage in um; none: the middle of the mosaic")] = None,
-    valid_days: Annotated[float, typer.Option(help="after so many days it is to be measured again")] = 30.0,
+    valid_days: Annotated[float, number_option(help="after so many days it is to be measured again")] = 30.0,
     speed: Annotated[str | None, typer.Option(help="as for `xrm run`")] = None,
     set_: Overrides = None,
     json_: AsJson = False,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xrm_control.cli.options import AsJson, RunPath
+from xrm_control.cli.options import AsJson, RunPath, number_option
 from xrm_control.core.errors import RecipeError
+from xrm_control.core.numbers import PLAIN
 
 if TYPE_CHECKING:
     from xrm_control.contracts.commands import Command
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 GoOn = Callable[[Path, str | None, bool], None]
 
-_NUMBER = r"[-+]?\d+(?:\.\d*)?|[-+]?\.\d+"
+_NUMBER = rf"[-+]?{PLAIN}"
 _PLACE = re.compile(rf"({_NUMBER})\s*,\s*({_NUMBER})")
-_BOX = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*[xX]\s*(\d+(?:\.\d*)?|\.\d+)")
+_BOX = re.compile(rf"({PLAIN})\s*[xX]\s*({PLAIN})")
 
 
 def register(cli: typer.Typer, go_on: GoOn) -> None:
@@ -89,7 +90,7 @@ def add(
     run: RunPath,
     place: Annotated[str, typer.Argument(help="X,Y: stage position of its centre in um", show_default=False)],
     box: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in um: as many windows as cover it")] = None,
-    z_um: Annotated[float | None, typer.Option("--z", help="stage z in um; none: the recipe's")] = None,
+    z_um: Annotated[float | None, number_option("--z", help="stage z in um; none: the recipe's")] = None,
     json_: AsJson = False,
 ) -> None:
     """Scan one more place, after the regions that are there; before regions were chosen: in place of the recipe's."""

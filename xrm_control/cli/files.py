@@ -10,7 +10,7 @@ import typer
 
 from xrm_control.cli import arguments
 from xrm_control.cli.kinds import complete
-from xrm_control.cli.options import AsJson, RunPath
+from xrm_control.cli.options import AsJson, RunPath, number_option, whole_option
 from xrm_control.cli.plain import PlainConsole, print_json
 from xrm_control.core.exit_code import ExitCode
 
@@ -31,12 +31,12 @@ def reconstruct(
     out: Annotated[Path, typer.Option("--out", help="volume to write (.ome.tif)", show_default=False)],
     method: Annotated[str, typer.Option(help="how to reconstruct", autocompletion=complete("method"))] = "fourier",
     filter_: Annotated[str | None, typer.Option("--filter", help="filter of fbp and fourier")] = None,
-    iterations: Annotated[int | None, typer.Option(help="iterations of sirt, cgls and tv")] = None,
-    axis: Annotated[float | None, typer.Option(help="rotation axis as detector column; none: find it")] = None,
+    iterations: Annotated[int | None, whole_option(help="iterations of sirt, cgls and tv")] = None,
+    axis: Annotated[float | None, number_option(help="rotation axis as detector column; none: find it")] = None,
     rows: Annotated[str | None, typer.Option(help="FIRST:END, a slab of detector rows")] = None,
-    rings: Annotated[int, typer.Option(help="remove rings: columns of the median, e.g. 21; 0: off")] = 0,
+    rings: Annotated[int, whole_option(help="remove rings: columns of the median, e.g. 21; 0: off")] = 0,
     pixel_size_um: Annotated[
-        float | None, typer.Option(help="pixel at the sample; it goes before what the file says")
+        float | None, number_option(help="pixel at the sample; it goes before what the file says")
     ] = None,
     angle_unit: Annotated[str | None, typer.Option(help="unit of the file's angles: deg, rad, mrad, turn")] = None,
     half_acquisition: Annotated[
@@ -47,8 +47,8 @@ def reconstruct(
         ),
     ] = None,
     angles: Annotated[Path | None, typer.Option(help="file with one angle a view, instead of the scan's own")] = None,
-    start: Annotated[float | None, typer.Option(help="angle of the first view in degrees; goes with --end")] = None,
-    end: Annotated[float | None, typer.Option(help="angle of the last view; views are evenly spaced between")] = None,
+    start: Annotated[float | None, number_option(help="angle of the first view in degrees; goes with --end")] = None,
+    end: Annotated[float | None, number_option(help="angle of the last view; views are evenly spaced between")] = None,
     entry: Annotated[str | None, typer.Option(help="which scan of a file that holds several")] = None,
     references: Annotated[Path | None, typer.Option(help="file with the flats, if they are in a second one")] = None,
     flats: Annotated[str | None, typer.Option(help='names of flats in a folder of TIFF, e.g. "flat_*.tif"')] = None,
@@ -56,9 +56,9 @@ def reconstruct(
     sixteen_bit: Annotated[bool, typer.Option("--16bit", help="write 16-bit integers with a scale")] = False,
     normalised: Annotated[bool, typer.Option(help="the projections are transmissions already")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="processes for a large scan; none: as many as CPUs")
+        int | None, whole_option(low=1, high=64, help="processes for a large scan; none: as many as CPUs")
     ] = None,
-    memory_gb: Annotated[float | None, typer.Option(help="about what one process may take; none: 2")] = None,
+    memory_gb: Annotated[float | None, number_option(help="about what one process may take; none: 2")] = None,
     checks: Annotated[bool, typer.Option(help="hold the views against each other and against the volume")] = True,
     replace: Replace = False,
     json_: AsJson = False,
@@ -98,7 +98,7 @@ def analyze(
         typer.Argument(help="volume (TIFF, a folder of slices, .npy, .txm) or handoff.json", show_default=False),
     ],
     out: Annotated[Path, typer.Option("--out", help="folder for the results", show_default=False)],
-    voxel_size_um: Annotated[float | None, typer.Option(help="voxel size; it goes before what the file says")] = None,
+    voxel_size_um: Annotated[float | None, number_option(help="voxel size; it goes before what the file says")] = None,
     threshold: Annotated[
         str | None, typer.Option(help="where a particle ends", autocompletion=complete("threshold"))
     ] = None,

@@ -15,6 +15,7 @@ from xrm_control.core.errors import RecipeError
 
 if TYPE_CHECKING:
     from xrm_control.analysis.handoff_check import Examination
+    from xrm_control.contracts.handoff import HandoffSpec
 
 handoff = typer.Typer(help="What an analysis core gives back.", no_args_is_help=True)
 _out = PlainConsole(highlight=False, soft_wrap=True)
@@ -37,7 +38,12 @@ def check(
     """Hold what a core wrote against the contract: columns, cells, files. Exit code 1 when something is wrong."""
     from xrm_control.analysis.handoff_check import examine
 
-    found = examine(folder, roi or _region(folder, handoff_file))
+    handed = _handed(folder, handoff_file)
+    if roi is None and handed is None:
+        raise RecipeError(
+            "which region is it of?", where=str(folder), remedy="say --roi NAME, or --handoff FILE of the region"
+        )
+    found = examine(folder, roi or (handed.roi if handed is not None else ""), handed)
     if json_:
         print(json.dumps({"ok": not found.faults, **asdict(found)}, indent=1))
     else:
@@ -45,19 +51,18 @@ def check(
     raise typer.Exit(1 if found.faults else 0)
 
 
-def _region(folder: Path, given: Path | None) -> str:
+def _handed(folder: Path, given: Path | None) -> HandoffSpec | None:
+    """What the core was given, where that is known."""
     from xrm_control.contracts.handoff import HANDOFF
 
     if not folder.is_dir():
         raise RecipeError("no such folder", where=str(folder), remedy="name the folder that the core wrote into")
     path = given or folder / HANDOFF.name
     if not path.is_file():
-        raise RecipeError(
-            "which region is it of?",
-            where=str(folder),
-            remedy="say --roi NAME, or --handoff FILE of the region",
-        )
-    return HANDOFF.read_foreign(path)[0].roi
+        if given is not None:
+            raise RecipeError("no such file", where=f"--handoff, {given}", remedy="check the path")
+        return None
+    return HANDOFF.read_foreign(path)[0]
 
 
 def _tell(found: Examination, folder: Path) -> None:

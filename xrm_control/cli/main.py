@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from contextlib import nullcontext
@@ -21,7 +22,7 @@ from xrm_control.cli.plain import PlainConsole, print_json, widen_environment
 from xrm_control.cli.queue import queue
 from xrm_control.cli.serve import beside, serve
 from xrm_control.cli.tables import duration
-from xrm_control.core.errors import Interrupted, XrmError
+from xrm_control.core.errors import DataError, Interrupted, XrmError
 from xrm_control.core.exit_code import ExitCode
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ cli = typer.Typer(
 )
 cli.add_typer(handoff, name="handoff")
 cli.add_typer(queue, name="queue")
+# What a path that somebody names may have wrong with it, wherever it is first met.
+_OF_A_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
+_LONGEST_SHOWN = 80
 # Text that comes from outside (reasons, paths, names) is text and never markup.
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
@@ -72,6 +76,14 @@ def _carry_out() -> int:
         return ExitCode.USAGE if told is None else _fail(told)
     except KeyboardInterrupt:
         return _fail(Interrupted("interrupted"))
+    except OSError as error:
+        if error.errno not in _OF_A_PATH:
+            raise
+        where = str(error.filename or "")
+        where = where if len(where) <= _LONGEST_SHOWN else f"{where[:_LONGEST_SHOWN]}..."
+        return _fail(
+            DataError(f"cannot be looked at: {error.strerror}", where=where, remedy="check path and permission")
+        )
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return code if isinstance(code, int) else 0

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from xrm_control.cli import arguments
-from xrm_control.cli.options import AsJson, Overrides, RecipePath
+from xrm_control.cli.options import AsJson, Overrides, RecipePath, number_option, whole_option
 from xrm_control.cli.plain import PlainConsole, print_json
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import RecipeError
 from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.numbers import PLAIN
 
 if TYPE_CHECKING:
     from xrm_control.app.queue.items import Wanted
@@ -24,9 +25,9 @@ queue = typer.Typer(help="Many recipes, one after the other, through a night.", 
 _out = PlainConsole(highlight=False, soft_wrap=True)
 _err = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = rf"[-+]?{PLAIN}(?:[eE][-+]?[0-9]+)?"
 _AT = re.compile(rf"({_NUMBER})\s*,\s*({_NUMBER})")
-_AMOUNT = re.compile(r"(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+)\s*(s|min|h|Gy|kGy|MGy)")
+_AMOUNT = re.compile(rf"({PLAIN}(?:[eE][-+]?[0-9]+)?)\s*(s|min|h|Gy|kGy|MGy)")
 _MINUTES = {"s": 1 / 60, "min": 1.0, "h": 60.0}
 _GRAY = {"Gy": 1.0, "kGy": 1e3, "MGy": 1e6}
 
@@ -37,7 +38,7 @@ Place = Annotated[
     str | None, typer.Option("--at", help="X,Y in um: where on the holder, added to the recipe's positions")
 ]
 Priority = Annotated[
-    int | None, typer.Option(help="higher ones are carried out first; 0 if not said", min=-1000, max=1000)
+    int | None, whole_option(help="higher ones are carried out first; 0 if not said", low=-1000, high=1000)
 ]
 Deadline = Annotated[str | None, typer.Option(help="by when it must have ended: 07:30, 2026-11-27T07:30, or +8h")]
 Limit = Annotated[str | None, typer.Option(help="the most it may spend: 90min, 2h, 500kGy, or both with a comma")]
@@ -204,7 +205,7 @@ def run(
     ] = None,
     patience: Annotated[
         float,
-        typer.Option(help="minutes for which an instrument that does not answer is waited for", min=0, max=10_000),
+        number_option(help="minutes for which an instrument that does not answer is waited for", low=0, high=10_000),
     ] = 240.0,
     json_: AsJson = False,
 ) -> None:
@@ -312,9 +313,9 @@ def _moment(text: str | None, option: str) -> datetime | Literal["none"] | None:
     if text is None or text == "none":
         return None if text is None else "none"
     now = utc_now().astimezone()
-    if ahead := re.fullmatch(r"\+(\d{1,5}(?:\.\d+)?)\s*(min|h|d)", text):
+    if ahead := re.fullmatch(r"\+([0-9]{1,5}(?:\.[0-9]+)?)\s*(min|h|d)", text):
         return now + timedelta(minutes=float(ahead[1]) * {"min": 1, "h": 60, "d": 1440}[ahead[2]])
-    if clock := re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text):
+    if clock := re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text):
         hour, minute = int(clock[1]), int(clock[2])
         day = now.date()
         # As a wall clock shows it on that day, whatever its offset is then.
@@ -325,7 +326,7 @@ def _moment(text: str | None, option: str) -> datetime | Literal["none"] | None:
         return moment
     try:
         moment = datetime.fromisoformat(text)
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
             raise ValueError
         return moment.astimezone()
     except (ValueError, OverflowError) as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from xrm_control.cli import arguments
-from xrm_control.cli.options import AsJson, Overrides
+from xrm_control.cli.options import AsJson, Overrides, whole_option
 from xrm_control.cli.plain import PlainConsole
 
 _out = PlainConsole(highlight=False, soft_wrap=True)
@@ -32,7 +32,7 @@ def rehearse(
         bool, typer.Option("--without-images", help="nothing rendered or measured: milliseconds a frame")
     ] = False,
     nights: Annotated[
-        int, typer.Option(help="play it so often, with a seed each; from 3 on they give the quantiles")
+        int, whole_option(help="play it so often, with a seed each; from 3 on they give the quantiles")
     ] = 1,
     storm: Annotated[
         str | None, typer.Option(help="what goes wrong: beam, camera, network, stage, swarm; or a YAML file of faults")

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from xrm_control.cli.options import whole_option
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.core.errors import RecipeError
 
@@ -24,7 +25,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="address to listen on; another than this machine's needs a token")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8010,
+    port: Annotated[int, whole_option(help="to listen on", low=1, high=65535)] = 8010,
     recipes: Annotated[
         Path | None,
         typer.Option(help="folder of the recipes that may be started; none: ./recipes, or the program's own"),

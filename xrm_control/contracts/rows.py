@@ -155,6 +155,8 @@ def read_rows(path: Path, known: Sequence[Column]) -> Rows:
     cell that its column cannot hold.
     """
     name = f"{path.parent.name}/{path.name}"
+    if path.exists() and not path.is_file():
+        raise DataError("not a readable table: is no regular file", where=name)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             lines = list(csv.reader(file, strict=True))

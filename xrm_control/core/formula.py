@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 
+from xrm_control.core.numbers import PLAIN
+
 MAX_LENGTH, MAX_DEPTH, MAX_NUMBER = 200, 10, 10_000.0
 
-_TOKEN = re.compile(
-    r"(?P<symbol>[A-Z][a-z]?)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<bracket>[()])|(?P<space> +)"
-)
+_TOKEN = re.compile(rf"(?P<symbol>[A-Z][a-z]?)|(?P<number>{PLAIN}(?:[eE][-+]?[0-9]+)?)|(?P<bracket>[()])|(?P<space> +)")
 
 
 def atoms(formula: str) -> dict[str, float]:

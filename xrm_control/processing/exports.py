@@ -9,9 +9,8 @@ import numpy as np
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import FrameKind
 from xrm_control.exports.region_scan import FrameStack, RegionScan
+from xrm_control.processing.begun_with import recipe_begun_with
 from xrm_control.processing.scans import RunScan, middle_s, read_frames
-from xrm_control.recipe.document import Recipe
-from xrm_control.recipe.loading import load_document
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
@@ -24,11 +23,13 @@ def scanned_regions(run: RunFolder) -> list[str]:
 
 
 def region_scan(run: RunFolder, roi: str) -> RegionScan:
-    """All kept frames of a region. Raises DataError where there are no projections, flats or darks."""
-    recipe = load_document(run.recipe, Recipe)[0]
-    about = recipe.instrument.describe()
+    """All kept frames of a region. Raises DataError where there are no projections, flats or darks, Altered where the
+    recipe in its folder is another than the one that it was begun with.
+    """
     with JournalReader.open(run.journal) as journal:
         record, fate, frames = journal.run(), journal.accounting(roi), journal.stored_frames(roi)
+    recipe = recipe_begun_with(run, record)
+    about = recipe.instrument.describe()
     notes: list[str] = []
     if fate.missing:
         notes.append(f"{fate.missing} of {fate.planned} planned frames are missing")

@@ -128,7 +128,7 @@ def analyse_roi(handoff: Path, out: Path, taker: TakerSpec) -> QualityMetrics:
             run_core(handoff, part)
         else:
             _take_elsewhere(taker, handoff, part)
-        require_results(part, about.roi)
+        require_results(part, about.roi, about, own=not taker.foreign)
         own = RoiFolder(out)
         kept = (own.handoff.name, own.volume.name, own.preview.name, VOLUME_16BIT)
         for path in _answers(part, kept):

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from xrm_control.core.errors import XrmError
+from xrm_control.core.numbers import is_number
 from xrm_control.recipe.schema_view import SchemaView
 from xrm_control.recipe.units import convert, number, read_quantity, unit_of_key
 from xrm_control.recipe.yaml_source import Data, KeyPath
@@ -41,6 +42,7 @@ _BOUNDS = {
     "less_than": ("lt", "less than"),
 }
 _MOST_KEYS = 30
+_LONGEST_NUMBER = 400
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,31 @@ def misplaced_booleans(model: type[BaseModel], data: Data, most: int) -> list[tu
         for path, value in booleans
         if view.allows(path, data, "boolean") is False and view.allows(path, data, "number", "integer")
     ]
+
+
+def misread_texts(model: type[BaseModel], data: Data, most: int) -> list[tuple[KeyPath, str]]:
+    """Texts where a number is meant, which Python would take for one and nobody else: '1_0' for 10, digits of other
+    scripts. The first `most` are looked at.
+    """
+    odd = [(path, value) for path, value in _leaves(data) if isinstance(value, str) and _misread(value)][:most]
+    if not odd:
+        return []
+    view = SchemaView(model)
+    return [
+        (path, f"expected a number, got {_say(value)}; write it with the digits 0 to 9 and a point")
+        for path, value in odd
+        if view.allows(path, data, "number", "integer")
+    ]
+
+
+def _misread(text: str) -> bool:
+    if len(text) > _LONGEST_NUMBER or is_number(text):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _config_issue(item: Any, view: SchemaView, data: Data) -> ConfigIssue:

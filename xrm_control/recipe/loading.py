@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from xrm_control.core.errors import RecipeError
 from xrm_control.recipe.document_builder import DocumentBuilder, problem_line
-from xrm_control.recipe.issues import explain, misplaced_booleans
+from xrm_control.recipe.issues import explain, misplaced_booleans, misread_texts
 from xrm_control.recipe.reading import check_size, read_text
 from xrm_control.recipe.schema_view import SchemaView
 from xrm_control.recipe.source import Source
@@ -86,7 +86,10 @@ def _validate(model: type[Model], builder: DocumentBuilder, folder: Path) -> tup
     """Validate; every new error is added to the draft unless its place was complained about already. Also at how many
     more places there are errors.
     """
-    result, more, errors = None, 0, misplaced_booleans(model, builder.data, _MOST_EXPLAINED)
+    result, more = None, 0
+    errors = misplaced_booleans(model, builder.data, _MOST_EXPLAINED)
+    told = builder.known
+    errors += [item for item in misread_texts(model, builder.data, _MOST_EXPLAINED) if item[0] not in told]
     known = {path for path, _ in errors} | builder.known
     try:
         result = model.model_validate(builder.data, context={"folder": folder})

@@ -200,6 +200,15 @@ class ChosenFrames:
         return self.frames[(self.numbers[views], *rest)]
 
 
+def _another_order(given: tuple[int, ...], shape: tuple[int, ...]) -> str | None:
+    """What to do where another axis of the projections has as many as there are values."""
+    if len(given) == 1 and given[0] in shape[1:]:
+        axis = shape.index(given[0], 1)
+        kind = "sinograms" if axis == 1 else "columns first"
+        return f"axis {axis} of the projections has {given[0]}: give {kind} as (views, rows, columns)"
+    return None
+
+
 def check_scan(scan: ScanData) -> None:
     """Refuse a scan that cannot be reconstructed, naming the first fault. Raises DataError."""
     shape = tuple(scan.projections.shape)
@@ -208,7 +217,13 @@ def check_scan(scan: ScanData) -> None:
     views = shape[0]
     for name, values in (("theta_deg", scan.theta_deg), ("time_s", scan.time_s)):
         if np.shape(values) != (views,):
-            raise DataError("one value per view is needed", where=name, value=np.shape(values), limit=f"({views},)")
+            raise DataError(
+                "one value per view is needed",
+                where=name,
+                value=np.shape(values),
+                limit=f"({views},)",
+                remedy=_another_order(np.shape(values), shape),
+            )
         _refuse_not_finite(values, name)
     if np.unique(np.round(np.asarray(scan.theta_deg, float), 6)).size < 2:
         raise DataError("a reconstruction needs views at two angles or more", where="theta_deg", value=views)

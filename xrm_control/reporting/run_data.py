@@ -185,6 +185,10 @@ def _document(kind: JsonFile[Model], folder: Path, problems: list[str], meaning:
 
 
 def _recipe(path: Path, problems: list[str]) -> str | None:
+    if path.exists() and not path.is_file():
+        # Nobody waits for the writer of a pipe.
+        problems.append(f"{_label(path)}: is no regular file")
+        return None
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -30,6 +30,8 @@ class Stack:
 
 def open_stack(path: Path) -> Stack:
     """Open a 3-D TIFF for reading. Raises DataError when it is damaged, not 3-D, or packed and beyond 1 GiB."""
+    if path.exists() and not path.is_file():
+        raise DataError("is no regular file", where=path.name)
     try:
         with tifffile.TiffFile(path) as tif:
             shape = tuple(size for size in tif.series[0].shape)

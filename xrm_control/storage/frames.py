@@ -170,6 +170,8 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
     Raises DataError for a frame that is gone or is not what was committed, StorageError where it cannot be read.
     """
     path = folder.path / frame.path
+    if path.exists() and not path.is_file():
+        raise DataError("a committed frame is no regular file any more", where=str(path))
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

@@ -21,6 +21,7 @@ from xrm_control.app.queue.facts import facts, instrument_s, room_of
 from xrm_control.app.queue.page import note_evidence, write_page
 from xrm_control.app.queue.process import PROGRAM, Found, Living, Started, holder
 from xrm_control.app.queue.watch import Watch
+from xrm_control.app.runs import speed_of
 from xrm_control.contracts.queue import ITEM, Item, QueueSettings, Sitting
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import DataError, NotSafe, StorageError, XrmError
@@ -63,9 +64,11 @@ def run(
 
     speed: as for a run; tell: hears what happens; patience_s: how long an instrument that does not answer is waited
     for. Raises ResourceLocked when somebody else runs it, NotSafe when nobody has looked after an unsafe end, DataError
-    where what holds for all items cannot be read.
+    where what holds for all items cannot be read, RecipeError for what is no speed.
     """
     folder = QueueFolder.open(queue)
+    if speed is not None:
+        speed_of(speed)
     with folder.running(), signals_restored():
         return _Runner(folder, speed, tell, patience_s, clock or QueueClock(), program).run()
 

@@ -58,7 +58,7 @@ def doubts_of(
     places = not moved and evidence.looks.images.shape[1] >= _LEAST_ROWS
     chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
     found = [FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one)]
-    return (*found, *_light(evidence), *_too_few(evidence))
+    return (*found, *_light(evidence), *_too_few(evidence), *_eight_bits(evidence.scan))
 
 
 def evidence_of_file(
@@ -100,6 +100,17 @@ def _light(evidence: RegionEvidence) -> Iterator[FileDoubt]:
     axis_px = (evidence.axis_px + 0.5) / looks.bin - 0.5
     for change in light_changes(looks.images, evidence.theta_deg[looks.views], time_s, axis_px):
         yield FileDoubt("light", change, "take flats in the light of the views, or state how much each frame got")
+
+
+def _eight_bits(scan: ScanData) -> Iterator[FileDoubt]:
+    """Pictures and no counts: a gamma of 2.2, as pictures have, more than halves attenuation, and nothing tells it."""
+    if not scan.normalised and np.dtype(scan.projections.dtype).itemsize == 1:
+        yield FileDoubt(
+            "counts",
+            "the frames have 8 bits, as pictures that were stretched or stored with a gamma: counts are then not in "
+            "proportion to light, and attenuation is wrong by up to a half",
+            "hand over the counts as the camera gave them (10 bits or more)",
+        )
 
 
 def _too_few(evidence: RegionEvidence) -> Iterator[FileDoubt]:

@@ -254,6 +254,8 @@ def _missing(region: RegionData, voxel_um: float | None) -> str:
 
 def _mosaic_picture(path: Path) -> Picture | None:
     """The run's own picture of the mosaic; as JPEG, and smaller, where it would make the page heavy."""
+    if not path.is_file():
+        return None
     try:
         data = path.read_bytes()
         image = matplotlib.image.imread(path, format="png")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.core.numbers import number
 from xrm_control.storage.formats.scan_file import ScanOptions
 from xrm_control.storage.formats.units import angles_deg
 
@@ -54,11 +55,14 @@ def _from_file(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]
         raise DataError("is too long for a list of angles", where=f"--angles, {path}", limit=f"{_MOST_BYTES} bytes")
     try:
         if path.suffix == ".npy":
-            values = np.asarray(np.load(path, allow_pickle=False), float)
+            stored = np.asarray(np.load(path, allow_pickle=False))
+            if stored.dtype.kind not in "iuf":
+                raise ValueError(f"it holds {stored.dtype}")
+            values = stored.astype(float)
             values = values.reshape(-1) if values.ndim == 2 and 1 in values.shape else values
         else:
             lines = [line.partition("#")[0] for line in path.read_text(encoding="utf-8-sig").splitlines()]
-            values = np.array([float(one) for one in " ".join(lines).replace(",", " ").replace(";", " ").split()])
+            values = np.array([_angle(one) for one in " ".join(lines).replace(",", " ").replace(";", " ").split()])
     except (OSError, ValueError) as error:
         raise DataError(
             f"is no list of angles: {error}",
@@ -74,6 +78,13 @@ def _from_file(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]
             remedy="leave out numbers of views, angles of flats and darks, and write decimals with a point",
         )
     return angles_deg(values, "", str(path), told.angle_unit)
+
+
+def _angle(text: str) -> float:
+    found = number(text)
+    if found is None:
+        raise ValueError(f"{text[:60]!r} is no number")
+    return found
 
 
 def described(theta_deg: NDArray[np.float64], origin: str) -> str:

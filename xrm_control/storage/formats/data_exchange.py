@@ -82,7 +82,8 @@ class DataExchange(ScanFormat):
             refuse_mixed_scales(file, [f"{group}/{name}" for name in ("data", "data_white", "data_dark")])
             refuse_cone_beam(file, "/")
             flats = _references(file, f"{group}/data_white", projections)
-            light = _light(file, group, len(projections), len(flats))
+            darks = _references(file, f"{group}/data_dark", projections)
+            light = _with_darks(_light(file, group, len(projections), len(flats)), file, group, len(darks))
             pixel = told.pixel() or _pixel(file, str(path))
             energy = fact(file, f"{_MEASUREMENT}/monochromator/energy")
             return ScanFile(
@@ -92,14 +93,14 @@ class DataExchange(ScanFormat):
                 time_s=np.arange(len(projections), dtype=float),
                 flats=flats,
                 flat_time_s=np.zeros(len(flats)),
-                darks=_references(file, f"{group}/data_dark", projections),
+                darks=darks,
                 pixel_size_um=None if pixel is None else pixel.value,
                 energy_kev=energy_kev(energy),
                 light=light.projections,
                 flat_light=light.flats,
-                origins=Origins("" if pixel is None else pixel.scale(), described(theta, origin)).noting(
-                    *filter(None, (light.note,))
-                ),
+                origins=Origins(
+                    "" if pixel is None else pixel.scale(), described(theta, origin), light=light.said
+                ).noting(*filter(None, (light.note,))),
             )
 
 
@@ -192,6 +193,17 @@ def _light(file: h5py.File, group: str, views: int, flats: int) -> Light:
     return Light.of(
         _each(of_views, views), _each(of_flats, flats), "exposure times", f"{of_views.path} and {of_flats.path}"
     )
+
+
+def _with_darks(light: Light, file: h5py.File, group: str, darks: int) -> Light:
+    """What is stated of the darks' exposure beside that of the projections."""
+    of_views, of_darks = _stated(file, group, 1, white=False), _attribute(file, f"{group}/data_dark")
+    if of_darks is None:
+        stated = (fact(file, path) for path, _ in _exposures(file) if "dark" in path.lower())
+        of_darks = next((one for one in stated if one is not None), None)
+    if not darks or of_views is None or of_darks is None:
+        return light
+    return light.with_darks(seconds_of(of_views), seconds_of(of_darks), f"{of_views.path} and {of_darks.path}")
 
 
 def _stated(file: h5py.File, group: str, count: int, *, white: bool) -> Fact | None:

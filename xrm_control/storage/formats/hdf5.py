@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.core.memory import require_memory
+from xrm_control.core.numbers import PLAIN
 from xrm_control.storage.formats.hdf5_parts import refuse_missing_parts
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\D*)")
+_NUMBER = re.compile(rf"\s*([+-]?{PLAIN}(?:[eE][+-]?[0-9]+)?)\s*(\D*)")
 _FACTORS = ("scale_factor", "scaling_factor", "slope", "rescaleslope", "scale")
 _OFFSETS = ("add_offset", "offset", "intercept", "rescaleintercept")
 

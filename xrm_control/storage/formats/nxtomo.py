@@ -68,7 +68,7 @@ class NXtomo(ScanFormat):
             views = kinds[_PROJECTION]
             theta, origin = _theta(file, entry, told, len(frames), views)
             refuse_cone_beam(file, entry)
-            light = _light(file, entry, len(frames), views, kinds[_FLAT])
+            light = _light(file, entry, len(frames), views, kinds[_FLAT], kinds[_DARK])
             pixel = told.pixel() or _pixel(file, entry)
             energy = fact(file, f"{entry}/instrument/beam/incident_energy")
             times = np.arange(len(frames), dtype=float)
@@ -91,9 +91,9 @@ class NXtomo(ScanFormat):
                 energy_kev=energy_kev(energy),
                 light=light.projections,
                 flat_light=light.flats,
-                origins=Origins("" if pixel is None else pixel.scale(), described(theta, origin)).noting(
-                    *filter(None, notes)
-                ),
+                origins=Origins(
+                    "" if pixel is None else pixel.scale(), described(theta, origin), light=light.said
+                ).noting(*filter(None, notes)),
             )
 
 
@@ -234,7 +234,14 @@ def _moved(file: h5py.File, entry: str, views: NDArray[np.int64], pixel_um: floa
     return ""
 
 
-def _light(file: h5py.File, entry: str, frames: int, views: NDArray[np.int64], flats: NDArray[np.int64]) -> Light:
+def _light(
+    file: h5py.File,
+    entry: str,
+    frames: int,
+    views: NDArray[np.int64],
+    flats: NDArray[np.int64],
+    darks: NDArray[np.int64],
+) -> Light:
     """From the beam monitor, which counts over each exposure, or is a current and goes with the exposure time."""
     times = fact(file, f"{entry}/{_DETECTOR}/count_time")
     seconds: NDArray[Any] | None = None
@@ -245,10 +252,12 @@ def _light(file: h5py.File, entry: str, frames: int, views: NDArray[np.int64], f
         light = monitor.values
         if monitor.unit.lower() in _CURRENTS and seconds is not None:
             light = light * seconds
-        return Light.of(light[views], light[flats], "beam monitor", "control/data")
-    if seconds is None:
+        found = Light.of(light[views], light[flats], "beam monitor", "control/data")
+    elif seconds is None:
         return Light()
-    return Light.of(seconds[views], seconds[flats], "exposure times", "detector/count_time")
+    else:
+        found = Light.of(seconds[views], seconds[flats], "exposure times", "detector/count_time")
+    return found if seconds is None else found.with_darks(seconds[views], seconds[darks], "detector/count_time")
 
 
 def _entries(path: Path) -> list[str]:

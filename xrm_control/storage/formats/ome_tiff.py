@@ -89,7 +89,7 @@ def write_volume_16bit(
 def _note(origins: Origins | None) -> dict[str, Any]:
     """What the reader is to know: the unit, that slices are circles in squares, and where the scale is from."""
     told = origins or Origins()
-    known = {"scale": told.scale, "angles": told.angles, "notes": list(told.notes)}
+    known = {"scale": told.scale, "angles": told.angles, "light": told.light, "notes": list(told.notes)}
     return {"units": "1/um", "field": "cylinder", **{name: value for name, value in known.items() if value}}
 
 

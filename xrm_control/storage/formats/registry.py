@@ -69,7 +69,7 @@ def _with_references(scan: ScanFile, path: Path) -> ScanFile:
         darks=other.darks if len(other.darks) else scan.darks,
         light=light.projections,
         flat_light=light.flats,
-        origins=scan.origins.noting(note, *filter(None, (light.note,))),
+        origins=replace(scan.origins, light=light.said).noting(note, *filter(None, (light.note,))),
     )
 
 

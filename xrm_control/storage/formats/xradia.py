@@ -218,7 +218,7 @@ def _read(streams: _Streams, opened: Callable[[], AbstractContextManager[Contain
         shifts_px=_shifts(streams, taken),
         light=light.projections,
         flat_light=light.flats,
-        origins=Origins("" if pixel is None else pixel.scale(), described(theta, origin)).noting(
+        origins=Origins("" if pixel is None else pixel.scale(), described(theta, origin), light=light.said).noting(
             *filter(None, (light.note,))
         ),
     )
