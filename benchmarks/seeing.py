@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import finding
 from benchmarks.mosaic_intervals import SIZE_UM, Seen, case, false_certainties, true_count
-from benchmarks.powders import MU_PER_UM, PHOTONS, PIXEL_UM, Body, Layer, Scene, apart, sizes, sphere
+from benchmarks.powders import MU_PER_UM, PHOTONS, PIXEL_UM, Body, Layer, Scene, apart, bubbles, hairs, sizes, sphere, wrinkles
 from benchmarks.rough_powders import fibres, folds, odd_bubbles, rough_mosaic
 from benchmarks.timing import Row
 from xrm_control.core.clock import stopwatch
@@ -57,10 +57,10 @@ _SIZED = Demand(f1=_F1, size=True)
 _CLEAN = Demand(phantoms=True)
 
 
-def _smooth(name: str) -> Callable[[int], Look]:
+def _smooth(name: str, *layers: Layer) -> Callable[[int], Look]:
     def make(seed: int) -> Look:
         scene = case(name, seed)
-        return scene.mosaic(seed), scene.bodies
+        return replace(scene, layers=layers or scene.layers).mosaic(seed), scene.bodies
 
     return make
 
@@ -103,7 +103,14 @@ def _stitched(overlap: float, gain: float, error_um: float = 0.5) -> Callable[[i
 
 _BODIES = ("dense, cover .70", "dense, cover .84", "touching", "prolate 1:2", "flakes 1:3", "hollow 0.7")
 _LAYERS = {0.6: Demand(f1=0.85), 0.3: Demand(f1=0.6), 0.1: Demand(flag=True)}
-_SMOOTH_FLAWS = ("wrinkles .05", "wrinkles .15", "bubbles", "hair")
+_SMOOTH_FLAWS: dict[str, Layer] = {
+    "wrinkles .05": wrinkles(5, 0.05),
+    "wrinkles .15": wrinkles(5, 0.15),
+    "bubbles": bubbles(12),
+    "hair": hairs(3),
+}
+"""Bubbles cover a fifth of the strip among particles as on an empty one."""
+
 _ROUGH_FLAWS: dict[str, Layer] = {
     "folds .05": folds(5, 0.05),
     "folds .15": folds(5, 0.15),
@@ -116,10 +123,10 @@ CASES: dict[str, Case] = {
     **{f"rough {name}": Case(_rough(name), _SIZED) for name in _BODIES},
     **{f"smooth layers, T {t:g}": Case(_smooth(f"layers, T {t:g}"), demand) for t, demand in _LAYERS.items()},
     **{f"rough layers, T {t:g}": Case(_rough(f"layers, T {t:g}"), demand) for t, demand in _LAYERS.items()},
-    **{f"smooth {name}": Case(_smooth(name), _CLEAN) for name in _SMOOTH_FLAWS},
+    **{f"smooth {name}": Case(_smooth("one layer", layer), _CLEAN) for name, layer in _SMOOTH_FLAWS.items()},
     **{f"rough {name}": Case(_rough("one layer", layer), _CLEAN) for name, layer in _ROUGH_FLAWS.items()},
     "smooth empty": Case(_smooth("empty"), _CLEAN),
-    **{f"smooth empty, {name}": Case(_smooth(f"empty, {name}"), _CLEAN) for name in _SMOOTH_FLAWS},
+    **{f"smooth empty, {name}": Case(_smooth("empty", layer), _CLEAN) for name, layer in _SMOOTH_FLAWS.items()},
     **{f"rough empty, {name}": Case(_rough("empty", layer), _CLEAN) for name, layer in _ROUGH_FLAWS.items()},
     **{f"stitched, overlap {100 * o:g} %": Case(_stitched(o, 0.0), _SIZED) for o in (0.2, 0.1, 0.05, 0.0)},
     **{
