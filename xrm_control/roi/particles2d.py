@@ -268,7 +268,7 @@ def _search(
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
     bodies = bodies.where(shown)
-    bodies = bodies.where(~menisci(bodies, brighter, thick))
+    bodies = bodies.where(~menisci(bodies, brighter, thick, pixel_um))
     bodies = bodies.where(_inside(bodies, chords.shape))
     residual = chords - shadow(bodies, chords.shape, blur_px)
     alone = crowding(bodies, number_above(bodies, chords.shape)) < ALONE

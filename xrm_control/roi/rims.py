@@ -30,7 +30,7 @@ _LEAST_EVIDENCE = 40.0
 ON_RIDGES = 0.85
 """... of the map with its ridges: what lies on one must be somewhat higher than it."""
 
-_BESIDE_PX, _LEAST_EDGE = 3.0, 0.05
+_BESIDE_UM, _LEAST_EDGE = 3.0, 0.05
 """How far beyond a rim a bubble is looked for, and the share of that place it takes at least."""
 
 _TWO_MENISCI = 1.5
@@ -71,7 +71,7 @@ def closed(
     return believed
 
 
-def menisci(bodies: Bodies, brighter: Floats, thick_px: float) -> NDArray[np.bool_]:
+def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) -> NDArray[np.bool_]:
     """(n,): which thin bodies are the adhesive that a bubble has pushed aside: they lie on its edge, and are little
     higher than the bubble is deep.
 
@@ -79,7 +79,7 @@ def menisci(bodies: Bodies, brighter: Floats, thick_px: float) -> NDArray[np.boo
     """
     from scipy import ndimage
 
-    found = np.zeros(len(bodies), bool)
+    found, beside_px = np.zeros(len(bodies), bool), _BESIDE_UM / pixel_um
     if not brighter.any():
         return found
     labels = np.zeros(brighter.shape, np.int32)
@@ -87,17 +87,17 @@ def menisci(bodies: Bodies, brighter: Floats, thick_px: float) -> NDArray[np.boo
     depths = np.concatenate(([0.0], ndimage.maximum(brighter, labels, np.arange(1, count + 1))))
     for i in np.flatnonzero(bodies.height < thick_px).tolist():
         p = bodies.table[i]
-        reach = float(bodies.radius[i]) * float(np.exp(np.hypot(p[STRETCH], p[SKEW]))) + _BESIDE_PX
+        reach = float(bodies.radius[i]) * float(np.exp(np.hypot(p[STRETCH], p[SKEW]))) + beside_px
         r0, r1 = max(0, int(p[ROW] - reach)), min(brighter.shape[0], int(p[ROW] + reach) + 2)
         c0, c1 = max(0, int(p[COLUMN] - reach)), min(brighter.shape[1], int(p[COLUMN] + reach) + 2)
         grown = p.copy()
         grown[[COLUMN, ROW]] -= c0, r0
-        grown[SIZE] = np.log(np.exp(p[SIZE]) + _BESIDE_PX)
+        grown[SIZE] = np.log(np.exp(p[SIZE]) + beside_px)
         about = number_above(Bodies.of(grown[None], bodies.shape[i : i + 1]), (r1 - r0, c1 - c0)) > 0
         if not about.any():
             continue
-        beside = labels[r0:r1, c0:c1][about]
-        found[i] = (beside > 0).mean() > _LEAST_EDGE and bodies.height[i] < _TWO_MENISCI * depths[beside].max()
+        near = labels[r0:r1, c0:c1][about]
+        found[i] = (near > 0).mean() > _LEAST_EDGE and bodies.height[i] < _TWO_MENISCI * depths[near].max()
     return found
 
 

@@ -32,8 +32,8 @@ _SMOOTH_PX, _WIDE_PX = 1.0, 3.0
 class ThicknessMap:
     """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there).
 
-    bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not, or where
-    that is the open beam beside the strip; bright_share: of what was seen is so; drift: how far the tape's level varies, as optical depth (94 % of the view).
+    bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not;
+    bright_share: of what was seen is so, and is not the open beam beside the strip; drift: how far the tape's level varies, as optical depth (94 % of the view).
     """
 
     thickness_um: Floats
@@ -65,17 +65,22 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     variance = noise**2 * np.maximum(np.exp(-mu_per_um * background) / clipped, 1.0)
     low, high = np.percentile(background[seen], (3, 97))
     bright = _bright(above, seen, noise, _LEAST_BRIGHT / mu_per_um)
+    share = float(_within(bright)[seen].mean())
     drift = float(high - low) * mu_per_um
     brighter = np.where(bright, -mean_over(above, seen, _WIDE_PX), 0.0)
-    return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, float(bright[seen].mean()), drift)
+    return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, share, drift)
 
 
 def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float) -> NDArray[np.bool_]:
-    """Where it is brighter than the tape over several pixels, but for what reaches the picture's sides."""
+    """Where it is brighter than the tape over several pixels."""
+    least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * _WIDE_PX))
+    return seen & (mean_over(path, seen, _WIDE_PX) < -least)
+
+
+def _within(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without what reaches the picture's sides."""
     from scipy import ndimage
 
-    least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * _WIDE_PX))
-    bright = seen & (mean_over(path, seen, _WIDE_PX) < -least)
     labels = np.zeros(bright.shape, np.int32)
     ndimage.label(bright, output=labels)
     sides = np.unique(labels[:, [0, -1]])
