@@ -92,7 +92,9 @@ def odd_bubbles(count: int, depth: float = 0.1) -> Layer:
             radius, shelf = random.uniform(5, 22), random.uniform(1.0, 3.0)
             turns, parts = random.uniform(0, 2 * np.pi, 4), random.normal(0, 0.12, 4) / np.arange(1, 5)
             angle = np.arctan2(y_um - y, x_um - x)
-            outline = 1.0 + sum(p * np.cos((k + 2) * angle + t) for k, (p, t) in enumerate(zip(parts, turns, strict=True)))
+            outline = 1.0 + sum(
+                p * np.cos((k + 2) * angle + t) for k, (p, t) in enumerate(zip(parts, turns, strict=True))
+            )
             beyond = np.hypot(x_um - x, y_um - y) - radius * outline
             total -= depth / (1 + np.exp(np.clip(4 * beyond / shelf, -50, 50)))
             uneven = 0.5 + 0.3 * np.cos(random.integers(1, 4) * angle + turns[0])

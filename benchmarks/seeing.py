@@ -16,7 +16,20 @@ import numpy as np
 
 from benchmarks import finding
 from benchmarks.mosaic_intervals import SIZE_UM, Seen, case, false_certainties, true_count
-from benchmarks.powders import MU_PER_UM, PHOTONS, PIXEL_UM, Body, Layer, Scene, apart, bubbles, hairs, sizes, sphere, wrinkles
+from benchmarks.powders import (
+    MU_PER_UM,
+    PHOTONS,
+    PIXEL_UM,
+    Body,
+    Layer,
+    Scene,
+    apart,
+    bubbles,
+    hairs,
+    sizes,
+    sphere,
+    wrinkles,
+)
 from benchmarks.rough_powders import fibres, folds, odd_bubbles, rough_mosaic
 from benchmarks.timing import Row
 from xrm_control.core.clock import stopwatch
@@ -92,7 +105,9 @@ def _stitched(overlap: float, gain: float, error_um: float = 0.5) -> Callable[[i
                 off = np.rint(random.uniform(-error_um, error_um, 2) / PIXEL_UM * fine)
                 left, top = np.rint(at / PIXEL_UM * fine + (np.array(light.T.shape) - _TILE_PX * fine) / 2 + off)
                 part = light[int(top) : int(top) + _TILE_PX * fine, int(left) : int(left) + _TILE_PX * fine]
-                part = part.reshape(_TILE_PX, fine, _TILE_PX, fine).mean(axis=(1, 3)) * (1 + gain * random.uniform(-1, 1))
+                part = part.reshape(_TILE_PX, fine, _TILE_PX, fine).mean(axis=(1, 3)) * (
+                    1 + gain * random.uniform(-1, 1)
+                )
                 image = random.poisson(part * PHOTONS) / PHOTONS
                 tiles.append(Tile(row, column, image.astype(np.float32), float(at[0]), float(at[1])))
         made = stitch(tiles, PIXEL_UM, stage_accuracy_um=2 * error_um)

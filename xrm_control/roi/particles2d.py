@@ -166,7 +166,9 @@ def _counted(
     weight = 1 / (found.variance_um2 / pixel_um**2 + _RIM_PX**2 + shape_error**2)
     thick = thick_px(mu_per_um, pixel_um)
     brighter = found.bright_um / pixel_um
-    search = _search(chords, weight, brighter, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick, mu_per_um)
+    search = _search(
+        chords, weight, brighter, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick, mu_per_um
+    )
     bodies, seen = search.bodies, weight > 0
     edges = _touching(bodies, seen)
     above, modelled = number_above(bodies, chords.shape), shadow(bodies, chords.shape, search.blur_px)

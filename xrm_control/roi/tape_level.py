@@ -1,7 +1,7 @@
 """The level of the bare tape in a map of paths: which of the peaks of its histogram it is.
 
-The lowest sharp peak is the tape's, but for two cases: open beam beside the strip fills whole columns, and the floors of
-air bubbles are islands in a tape that goes on between them, farther than any particle does, and as flat.
+The lowest sharp peak is the tape's, but for two cases: open beam beside the strip fills whole columns, and the floors
+of air bubbles are islands in a tape that goes on between them, farther than any particle does, and as flat.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _FLAT_PX, _FLAT, _MEDIAN_OF_NOISE = 4, 1.5, 0.6745
 
 
 def tape_level(smooth: Floats, seen: Mask, drift_um: float, noise: float, pixel_size_um: float) -> float:
-    """smooth: path in um (rows, columns), averaged a little; drift_um: by how much the light may be off, as path; noise:
-    standard deviation of a pixel of `smooth`.
+    """smooth: path in um (rows, columns), averaged a little; drift_um: by how much the light may be off, as path;
+    noise: standard deviation of a pixel of `smooth`.
 
     In a dense layer of like particles their longest chord makes a sharp peak as well, and a higher one: the flats say
     how much the tape can hold back, and that is no tape.

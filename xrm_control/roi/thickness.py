@@ -33,7 +33,8 @@ class ThicknessMap:
     """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there).
 
     bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not;
-    bright_share: of what was seen is so, and is not the open beam beside the strip; drift: how far the tape's level varies, as optical depth (94 % of the view).
+    bright_share: of what was seen is so, and is not the open beam beside the strip; drift: how far the tape's level
+    varies, as optical depth (94 % of the view).
     """
 
     thickness_um: Floats
