@@ -83,8 +83,9 @@ def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) 
     if not brighter.any():
         return found
     labels = np.zeros(brighter.shape, np.int32)
-    count = int(ndimage.label(brighter > 0, np.ones((3, 3)), output=labels) or 0)
-    depths = np.concatenate(([0.0], ndimage.maximum(brighter, labels, np.arange(1, count + 1))))
+    ndimage.label(brighter > 0, np.ones((3, 3)), output=labels)
+    depths = np.zeros(int(labels.max()) + 1)
+    np.maximum.at(depths, labels.ravel(), brighter.ravel())
     for i in np.flatnonzero(bodies.height < thick_px).tolist():
         p = bodies.table[i]
         reach = float(bodies.radius[i]) * float(np.exp(np.hypot(p[STRETCH], p[SKEW]))) + beside_px
