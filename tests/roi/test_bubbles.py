@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
-from phantoms import MU
+from phantoms import MU, mosaic_of
 
 from benchmarks.seeing import CASES, judged
 from xrm_control.roi.bodies import HOLLOW, Bodies, shadow
@@ -70,3 +72,15 @@ def test_a_shell_is_as_high_as_its_shadow(hollow: float) -> None:
     bodies = Bodies.spheres(np.array([40.0]), np.array([40.0]), np.array([25.0]), np.array([[0.0, 0.0, hollow]]))
     assert bodies.table[0, HOLLOW] == hollow
     assert bodies.height[0] == pytest.approx(shadow(bodies, (81, 81), 0.3).max(), rel=0.1)
+
+
+def test_small_particles_at_the_edge_of_the_tape_are_no_edge_of_a_bubble() -> None:
+    """Beside the strip it is brighter than the tape as well."""
+    true = [(x, y, 4.5) for x in (-46.5, 0.0, 46.5) for y in np.arange(-50.0, 55.0, 10.0)]
+    mosaic = mosaic_of(true, 120, 120, noise=0.03, seed=3)
+    aside = np.abs(np.linspace(-60, 60, mosaic.image.shape[1])) > 50
+    image = mosaic.image * np.where(aside, np.exp(0.14), 1.0)[None, :]
+    found = find_particles(dataclasses.replace(mosaic, image=image.astype(np.float32)), MU)
+    beside = [p for p in found if abs(abs(p.x_um) - 46.5) < 1.5]
+    assert len(beside) >= 20
+    assert len(found) - len(beside) <= 11

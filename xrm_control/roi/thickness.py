@@ -24,6 +24,9 @@ _DRIFT = 0.07
 _LEAST_BRIGHT = 0.025
 """Optical depth that an air bubble takes away, at least."""
 
+_OPEN_BEAM = 0.3
+"""Share of a side of the picture that no bubble reaches: what does is the open beam beside the strip."""
+
 _SMOOTH_PX, _WIDE_PX = 1.0, 3.0
 """Reach of the mean that the levels are read from, and of the one that shows what is brighter than the tape."""
 
@@ -32,9 +35,9 @@ _SMOOTH_PX, _WIDE_PX = 1.0, 3.0
 class ThicknessMap:
     """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there).
 
-    bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not;
-    bright_share: of what was seen is so, and is not the open beam beside the strip; drift: how far the tape's level
-    varies, as optical depth (94 % of the view).
+    bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not, or where
+    that is the open beam beside the strip; bright_share: of what was seen is so, and reaches no side; drift: how far
+    the tape's level varies, as optical depth (94 % of the view).
     """
 
     thickness_um: Floats
@@ -68,7 +71,8 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     bright = _bright(above, seen, noise, _LEAST_BRIGHT / mu_per_um)
     share = float(_within(bright)[seen].mean())
     drift = float(high - low) * mu_per_um
-    brighter = np.where(bright, -mean_over(above, seen, _WIDE_PX), 0.0)
+    bubbles = _within(bright, _OPEN_BEAM)
+    brighter = np.where(bubbles, -mean_over(above, seen, _WIDE_PX), 0.0)
     return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, share, drift)
 
 
@@ -78,14 +82,16 @@ def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float
     return seen & (mean_over(path, seen, _WIDE_PX) < -least)
 
 
-def _within(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without what reaches the picture's sides."""
+def _within(bright: NDArray[np.bool_], most_of_side: float = 0.0) -> NDArray[np.bool_]:
+    """Without what reaches the picture's sides, over more than a share of one."""
     from scipy import ndimage
 
     labels = np.zeros(bright.shape, np.int32)
     ndimage.label(bright, output=labels)
-    sides = np.unique(labels[:, [0, -1]])
-    return bright & ~np.isin(labels, sides)
+    count = int(labels.max()) + 1
+    shares = [np.bincount(labels[:, at], minlength=count) / len(labels) for at in (0, -1)]
+    reaching = np.max(shares, axis=0) > most_of_side
+    return bright & ~reaching[labels]
 
 
 def mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: Floats | float = 0.0) -> Floats:
