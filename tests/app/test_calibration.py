@@ -155,3 +155,61 @@ def test_an_axis_across_the_picture_cannot_be_reconstructed(tmp_path: Path) -> N
     stored(tmp_path, geometry)
     with pytest.raises(RecipeError, match="lies across the picture"):
         app.check(recipe(tmp_path, geometry, alignment="alignment.yaml"))
+
+
+TILTED = {
+    "camera turned by 2 degrees": ({"camera": {"rotation_deg": 2.0}}, -2.0),
+    "axis tilted by 1.5": ({"axis_tilt_deg": 1.5}, 1.5),
+    "turned with the axis": ({"camera": {"rotation_deg": -1.0}, "axis_tilt_deg": -1.0}, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", TILTED)
+def test_the_axis_in_the_picture_is_told_by_opposite_views(tmp_path: Path, name: str) -> None:
+    geometry, true_deg = TILTED[name]
+    loaded = recipe(tmp_path, geometry, instrument={"backend": "simulated", "geometry": geometry})
+    found = calibrate(loaded, tmp_path / "alignment.yaml")
+    assert found.axis_tilt_deg == pytest.approx(true_deg, abs=0.06)
+    assert found.axis_tilt_u_deg is not None
+    assert found.axis_tilt_u_deg < 0.05
+    assert "axis tilted by" in found.text()
+
+
+def test_views_that_are_no_mirror_images_tell_no_tilt_and_scans_without_opposite_ones_ask_for_none(
+    tmp_path: Path,
+) -> None:
+    blobs = calibrate(recipe(tmp_path, {}), tmp_path / "one.yaml")
+    assert blobs.axis_tilt_deg is None
+    assert "axis_tilt" not in (tmp_path / "one.yaml").read_text()
+    geometry = {"axis_tilt_deg": 1.5}
+    part = recipe(
+        tmp_path,
+        geometry,
+        instrument={"backend": "simulated", "geometry": geometry},
+        scan={"start_deg": -60, "end_deg": 60},
+        reconstruction={"rotation_axis": 63.5},
+    )
+    assert calibrate(part, tmp_path / "two.yaml").axis_tilt_deg is None
+
+
+def test_the_tilt_goes_with_the_alignment_to_the_reconstruction(tmp_path: Path) -> None:
+    stored(tmp_path, {}, axis_tilt_deg=1.5, axis_tilt_u_deg=0.02)
+    aligned = recipe(tmp_path, {}, alignment="alignment.yaml")
+    assert aligned.recipe.aligned_reconstruction().known_tilt_deg == 1.5
+    assert [one.what for one in app.check(aligned).warnings if one.where == "alignment: axis"] == [
+        "volumes are made of pictures that are turned back by it: level the camera"
+    ]
+    # What the recipe says itself goes before, and must not be something else.
+    said = recipe(tmp_path, {}, alignment="alignment.yaml", reconstruction={"known_tilt_deg": 0.5})
+    assert said.recipe.aligned_reconstruction().known_tilt_deg == 0.5
+    other = recipe(tmp_path, {}, alignment="alignment.yaml", reconstruction={"detector_tilt_deg": -1.5})
+    with pytest.raises(RecipeError, match="alignment: axis"):
+        app.check(other)
+    assert recipe(tmp_path, {}).recipe.aligned_reconstruction().known_tilt_deg is None
+
+
+def test_recipes_and_alignments_without_a_tilt_are_as_they_were(tmp_path: Path) -> None:
+    stored(tmp_path, TURNED)
+    dump = recipe(tmp_path, TURNED, alignment="alignment.yaml").recipe.model_dump(mode="json")
+    assert "known_tilt_deg" not in dump["reconstruction"]
+    assert not [name for name in dump["alignment"] if "tilt" in name]

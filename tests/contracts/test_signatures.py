@@ -21,6 +21,7 @@ BORDERS: dict[str, tuple[int, str]] = {
     "app/volumes.py": (1, "what is printed, and the JSON of --json"),
     "cli/files.py": (1, "what is printed"),
     "cli/queue_table.py": (1, "the JSON of --json"),
+    "contracts/alignment.py": (1, "the JSON of the alignment"),
     "contracts/document.py": (5, "the JSON of a file"),
     "contracts/handoff.py": (1, "settings of the built-in core in handoff.json"),
     "contracts/plan.py": (1, "plan.json"),

@@ -186,3 +186,27 @@ def test_of_too_few_rows_nothing_is_said() -> None:
     assert find_tilt(np.ones((2, 8, 64), np.float32), [(0, 1)]) is None
     assert find_tilt(np.ones((2, 64, 64), np.float32), [(0, 1)]) is None
     assert find_tilt(np.ones((2, 64, 64), np.float32), []) is None
+
+
+def one_ball(deg: float) -> ScanData:
+    """Of a single sphere opposite views tell no tilt."""
+    ball = [Ball(0.0, 0.0, 0.0, 9.0, MU)]
+    exact = line_integrals(ball, THETA, columns=COLUMNS, rows=ROWS, axis_px=AXIS_PX, pixel_um=PIXEL_UM, samples=2)
+    return scan_of(turned(exact, deg).astype(np.float32), THETA, PIXEL_UM, noise_seed=1)
+
+
+def test_a_tilt_that_is_known_is_taken_where_views_do_not_tell_it() -> None:
+    assert prepare(one_ball(3.0), ReconstructionSpec()).axis.tilt_deg == 0.0
+    known = prepare(one_ball(3.0), ReconstructionSpec(known_tilt_deg=3.0))
+    assert known.axis.tilt_deg == 3.0
+    # Too little to matter stays where it is.
+    assert prepare(one_ball(0.1), ReconstructionSpec(known_tilt_deg=0.1)).axis.tilt_deg == 0.0
+    stated = prepare(one_ball(3.0), ReconstructionSpec(known_tilt_deg=3.0, rotation_axis=AXIS_PX))
+    assert stated.axis.tilt_deg == 3.0
+
+
+def test_views_that_say_something_else_than_the_calibration_are_believed_and_that_is_said() -> None:
+    found = prepare(scan(4.0), ReconstructionSpec(known_tilt_deg=-2.0))
+    assert found.axis.tilt_deg == pytest.approx(4.0, abs=0.15)
+    assert "calibrated as -2.00" in " ".join(found.doubts)
+    assert not any("calibrated" in one for one in prepare(scan(4.0), ReconstructionSpec(known_tilt_deg=4.1)).doubts)

@@ -133,4 +133,6 @@ def _alignment(recipe: Recipe, found: Measured, mirrored: bool, valid_days: floa
         backlash_y_um=found.backlash_um[1],
         moves=found.looks - 1,
         residual_um=found.residual_um,
+        axis_tilt_deg=found.tilt_deg,
+        axis_tilt_u_deg=found.tilt_u_deg,
     )

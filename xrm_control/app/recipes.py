@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from xrm_control.app.aligned import CAMERA, findings
+from xrm_control.app.aligned import AXIS, CAMERA, findings
 from xrm_control.contracts.plan import Plan, PlanWarning
 from xrm_control.core.clock import utc_now
 from xrm_control.core.cpus import memory_bytes
@@ -58,7 +58,7 @@ def check(loaded: Loaded) -> Plan:
     askew = (
         PlanWarning(where=one.what, what=one.remedy, value=one.found)
         for one in aligned
-        if one.note and one.what == CAMERA
+        if one.note and one.what in (CAMERA, AXIS)
     )
     return found.model_copy(update={"warnings": (*told, *askew)})
 

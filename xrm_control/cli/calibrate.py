@@ -36,8 +36,8 @@ def calibrate(
 ) -> None:
     """Measure how the camera stands against the stage: known moves on the sample, into a dated file for recipes.
 
-    The stage moves by a third of the field of view, there and back; a minute at most. A mirror image that nobody
-    stated is refused, and so is what the pictures do not tell well enough.
+    The stage moves by a third of the field of view, there and back, and turns to two opposite views. A mirror image
+    that nobody stated is refused, and so is what the pictures do not tell well enough.
     """
     from xrm_control import app
     from xrm_control.app.calibration import calibrate as measure
@@ -63,5 +63,7 @@ def calibrate(
         return
     _out.print(f"camera   {found.text()}")
     _out.print(f"backlash x {found.backlash_x_um or 0:.2f}, y {found.backlash_y_um or 0:.2f} um")
+    if found.axis_tilt_deg is None:
+        _out.print("axis     its tilt is not told by opposite views of this place")
     _out.print(f"moves    {found.moves}, which disagree by {found.residual_um or 0:.3f} um (root mean square)")
     _out.print(f"written  {out}; a recipe uses it with `alignment: {out}`")

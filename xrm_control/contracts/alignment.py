@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from xrm_control.contracts.document import Document, Figure, JsonFile
 
@@ -21,7 +22,9 @@ class Alignment(Document):
 
     mirrored: that the picture is a mirror image is known, and meant; valid_days: from then on it is to be measured
     again. backlash_x_um, backlash_y_um: by what a place lies off after a move down. residual_um: what the moves
-    disagree by, root mean square.
+    disagree by, root mean square. axis_tilt_deg: of the detector against the rotation axis, counted as
+    `reconstruction` does, from two opposite views; none where these did not tell; axis_tilt_u_deg: its standard
+    uncertainty.
     """
 
     instrument: str = Field(max_length=200)
@@ -35,6 +38,14 @@ class Alignment(Document):
     backlash_y_um: Figure = None
     moves: int = Field(default=0, ge=0)
     residual_um: Figure = None
+    axis_tilt_deg: Figure = None
+    axis_tilt_u_deg: Figure = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a tilt that was not measured: files from before there was one keep their hash."""
+        content: dict[str, Any] = said(self)
+        return {name: value for name, value in content.items() if value is not None or not name.startswith("axis_tilt")}
 
     @model_validator(mode="after")
     def _is_a_camera(self) -> Alignment:
@@ -77,7 +88,10 @@ class Alignment(Document):
         """In a line, for people."""
         mirrored = ", mirrored" if self.mirrored else ""
         u_deg = math.degrees(self.known_to)
-        return f"turned by {self.rotation_deg:+.2f} +- {u_deg:.2f} deg, pixel x {self.scale:.4f}{mirrored}"
+        tilt = ""
+        if self.axis_tilt_deg is not None:
+            tilt = f", axis tilted by {self.axis_tilt_deg:+.2f} +- {self.axis_tilt_u_deg or 0:.2f} deg"
+        return f"turned by {self.rotation_deg:+.2f} +- {u_deg:.2f} deg, pixel x {self.scale:.4f}{mirrored}{tilt}"
 
 
 ALIGNMENT = JsonFile("alignment.yaml", Alignment)

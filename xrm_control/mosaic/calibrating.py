@@ -39,7 +39,8 @@ class Look:
 @dataclass(frozen=True)
 class Measured:
     """picture_to_stage and its standard uncertainty (2, 2), see `Registration`; backlash_um: of x and y; residual_um:
-    root mean square of what the moves disagree by; looks: those that were recognised.
+    root mean square of what the moves disagree by; looks: those that were recognised. tilt_deg, tilt_u_deg: of the
+    rotation axis in the picture, and its standard uncertainty, None where no opposite views told.
     """
 
     picture_to_stage: Floats
@@ -47,6 +48,8 @@ class Measured:
     backlash_um: tuple[float, float]
     residual_um: float
     looks: int
+    tilt_deg: float | None = None
+    tilt_u_deg: float | None = None
 
 
 def measure(looks: Sequence[Look], pixel_size_um: float) -> Measured:

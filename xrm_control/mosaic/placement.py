@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.mosaic.registration import PairShift, pair_shift
+from xrm_control.mosaic.seams import seam_gains
 from xrm_control.mosaic.settling import Settled, settle
 from xrm_control.mosaic.tiles import Registration, Tile
 
@@ -69,7 +70,9 @@ def place(
             "tiles were not registered, they overlap too little: how far they lie from their places is not known, it is"
             f" no worse than the stage, stated as {stage_accuracy_um:g} um"
         )
-        return _with(unmoved, as_stated, note=note)
+        gains = seam_gains(tiles, centres_px) if register else np.ones(len(tiles))
+        lit = replace(as_stated, gain_percent=100.0 * float(np.std(np.log(gains))))
+        return _with(replace(unmoved, gains=gains), lit, note=note)
     accuracy_px = stage_accuracy_um / pixel_size_um
     found = _compared(tiles, centres_px, pairs, accuracy_px, known_to, told)
     if not found:

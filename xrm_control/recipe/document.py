@@ -63,6 +63,13 @@ class Recipe(Spec):
     compute: Annotated[Compute, EXECUTORS] = Processes()
     output: OutputSpec = OutputSpec()
 
+    def aligned_reconstruction(self) -> ReconstructionSpec:
+        """How scans are reconstructed, with the axis's tilt as the alignment knows it, unless the recipe says it."""
+        spec, alignment = self.reconstruction, self.alignment
+        if alignment is None or alignment.axis_tilt_deg is None or spec.known_tilt_deg is not None:
+            return spec
+        return spec.model_copy(update={"known_tilt_deg": alignment.axis_tilt_deg})
+
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without the parts of later that say nothing: recipes from before there were such keep their hash."""

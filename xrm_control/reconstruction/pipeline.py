@@ -33,8 +33,11 @@ from xrm_control.reconstruction.rotation_axis import (
 from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.reconstruction.spec import ReconstructionSpec, axis_off, parts_of, slab_rows, split_rows
 from xrm_control.reconstruction.stray_light import StrayLight
-from xrm_control.reconstruction.tilt import edge_rows, find_tilt, levelled, reach_px
+from xrm_control.reconstruction.tilt import edge_rows, find_tilt, levelled, matters, reach_px
 from xrm_control.reconstruction.warnings import collect_warnings, warn
+
+_AS_CALIBRATED_DEG = 0.4
+"""Beyond this, and three standard errors, the views say something else than the calibration."""
 
 
 @dataclass(frozen=True)
@@ -208,18 +211,26 @@ def _tilt(
     """Degrees to be put right, and what is doubtful about them; seen: the transmissions that the pairs are among."""
     if spec.detector_tilt_deg != "auto":
         return float(spec.detector_tilt_deg), ()
-    found = find_tilt(seen, pairs)
+    found, known = find_tilt(seen, pairs), spec.known_tilt_deg
+    if known is not None and (found is None or not found.told):
+        return (known if matters(known, seen.shape[1]) else 0.0), ()
+    against = ()
+    if known is not None and found is not None and abs(found.deg - known) > _AS_CALIBRATED_DEG + 3 * found.u_deg:
+        against = (
+            f"detector tilt: opposite views look turned by {found.text}, calibrated as {known:.2f} degrees; the views "
+            "are believed: calibrate again, or look at who touched the camera",
+        )
     if found is None or not found.matters:
-        return 0.0, ()
+        return 0.0, against
     if found.sure:
-        return found.deg, ()
+        return found.deg, against
     if not found.doubtful:
-        return 0.0, ()
+        return 0.0, against
     doubt = (
         f"detector tilt: opposite views look turned by {found.text}, which is not sure; nothing was put right: level "
         "the camera, or state reconstruction.detector_tilt_deg"
     )
-    return 0.0, (doubt,)
+    return 0.0, (*against, doubt)
 
 
 def _tilt_beside_stated_axis(
@@ -231,7 +242,7 @@ def _tilt_beside_stated_axis(
     except DataError:
         pairs = []
     if spec.detector_tilt_deg != "auto" or not pairs:
-        return _tilt(spec, np.empty((0, 0, 0), np.float32), ())
+        return _tilt(spec, np.empty((0, *scan.projections.shape[1:]), np.float32), ())
     views = np.array(pairs[0])
     seen = transmission(scan, spec.preprocess, views=views, references=references).values
     return _tilt(spec, seen, ((0, 1),))

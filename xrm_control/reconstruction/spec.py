@@ -46,6 +46,11 @@ class ReconstructionSpec(Spec):
         description="How far the detector is turned about the beam against the rotation axis, from rows to columns; "
         "auto: found from opposite views, and put right where it is sure and matters.",
     )
+    known_tilt_deg: Annotated[float, Field(ge=-15, le=15)] | None = Field(
+        default=None,
+        description="The same as it was measured beforehand (`xrm calibrate`): taken where opposite views of a scan do "
+        "not tell, and held against them where they do.",
+    )
     motion: Literal["auto", "off"] = Field(
         default="auto",
         description="Views that lie beside where they should, as after run-out and drift; auto: found from the views, "
@@ -61,6 +66,8 @@ class ReconstructionSpec(Spec):
         """Without what is as it always was: recipes from before there was such a setting keep their hash."""
         content: dict[str, Any] = said(self)
         later = ("half_acquisition", "detector_tilt_deg", "motion")
+        if self.known_tilt_deg is None:
+            content.pop("known_tilt_deg", None)
         return {name: value for name, value in content.items() if name not in later or value != "auto"}
 
     def cost(self, shape: tuple[int, int, int], *, side: int | None = None, sixteen_bit: bool = False) -> Cost:

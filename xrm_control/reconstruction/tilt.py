@@ -49,10 +49,14 @@ class Tilt:
     tells: float
 
     @property
+    def told(self) -> bool:
+        """Whether the views tell it at all, be it none."""
+        return self.likeness >= _LIKE and self.tells >= _TELLS and abs(self.deg) <= _MOST_DEG
+
+    @property
     def sure(self) -> bool:
         """Whether it may be put right."""
-        alike = self.likeness >= _LIKE and self.tells >= _TELLS
-        return alike and abs(self.deg) <= _MOST_DEG and abs(self.deg) > _SIGMAS * self.u_deg
+        return self.told and abs(self.deg) > _SIGMAS * self.u_deg
 
     @property
     def doubtful(self) -> bool:
@@ -81,8 +85,12 @@ def find_tilt(transmissions: NDArray[np.float32], pairs: Sequence[tuple[int, int
     turned, error, alike, tells = (float(np.median(one)) for one in np.transpose(best))
     spread = float(np.std([one.deg for one in best])) if len(best) > 1 else 0.0
     deg = turned / 2
-    matters = math.tan(math.radians(min(abs(deg), 45.0))) * rows / 2 > _MATTERS_PX
-    return Tilt(deg, math.hypot(error, spread) / 2, alike, matters, tells)
+    return Tilt(deg, math.hypot(error, spread) / 2, alike, matters(deg, rows), tells)
+
+
+def matters(tilt_deg: float, rows: int) -> bool:
+    """Whether it moves the axis by half a pixel from the middle row to the outermost of so many."""
+    return math.tan(math.radians(min(abs(tilt_deg), 45.0))) * rows / 2 > _MATTERS_PX
 
 
 def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

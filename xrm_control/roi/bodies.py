@@ -110,6 +110,11 @@ class Bodies:
         return 2 * self.radius * self.table[:, FACTOR]
 
     @property
+    def height(self) -> Floats:
+        """The most that lies above one place of the shadow, pixels: of a shell's, where the beam grazes its hollow."""
+        return self.chord * np.sqrt(1.0 - self.table[:, HOLLOW] ** 2)
+
+    @property
     def elongation(self) -> Floats:
         """Long over short axis of the shadow."""
         return np.exp(2 * np.hypot(self.table[:, STRETCH], self.table[:, SKEW]))

@@ -32,7 +32,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
 from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
-from xrm_control.roi.rims import ON_RIDGES, closed, thick_px
+from xrm_control.roi.rims import ON_RIDGES, closed, menisci, thick_px
 from xrm_control.roi.sightings import ALONE, sightings
 from xrm_control.roi.sightings import Particle2D as Particle2D
 from xrm_control.roi.thickness import thickness_map
@@ -165,7 +165,10 @@ def _counted(
     shape_error = _SHAPE_SPREAD * ndimage.maximum_filter(ndimage.gaussian_filter(chords, 1.0), size=5)
     weight = 1 / (found.variance_um2 / pixel_um**2 + _RIM_PX**2 + shape_error**2)
     thick = thick_px(mu_per_um, pixel_um)
-    search = _search(chords, weight, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick, mu_per_um)
+    brighter = found.bright_um / pixel_um
+    search = _search(
+        chords, weight, brighter, smallest_um / pixel_um, largest_um / pixel_um, pixel_um, thick, mu_per_um
+    )
     bodies, seen = search.bodies, weight > 0
     edges = _touching(bodies, seen)
     above, modelled = number_above(bodies, chords.shape), shadow(bodies, chords.shape, search.blur_px)
@@ -174,7 +177,7 @@ def _counted(
     where = places(search.chords, seen, modelled, above, pixel_um, (left - pixel_um / 2, top - pixel_um / 2))
     count = replace(count, hidden=hidden, bright=found.bright_share, drift=found.drift, places=where)
     few = next_to_nothing(len(bodies), float(seen.sum()) * pixel_um**2)
-    if few and (search.ridge.any() or count.flawed) and bool((bodies.chord < thick).all()):
+    if few and (search.ridge.any() or count.flawed) and bool((bodies.height < thick).all()):
         # On a strip that is not clean these are its flaws, and no reason to scan it.
         return (), replace(count, flaws=len(bodies))
     crowds = crowding(bodies, above)
@@ -211,6 +214,7 @@ def _coarser(mosaic: MosaicMap) -> tuple[NDArray[np.float64], float]:
 def _search(
     chords: NDArray[np.float64],
     weight: NDArray[np.float64],
+    brighter: NDArray[np.float64],
     smallest: float,
     largest: float,
     pixel_um: float,
@@ -266,6 +270,7 @@ def _search(
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
     bodies = bodies.where(shown)
+    bodies = bodies.where(~menisci(bodies, brighter, thick, pixel_um))
     bodies = bodies.where(_inside(bodies, chords.shape))
     residual = chords - shadow(bodies, chords.shape, blur_px)
     alone = crowding(bodies, number_above(bodies, chords.shape)) < ALONE

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.roi.bodies import FACTOR, SKEW, STRETCH, Bodies, shadow, worths
+from xrm_control.roi.bodies import COLUMN, FACTOR, ROW, SIZE, SKEW, STRETCH, Bodies, number_above, shadow, worths
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +30,12 @@ _LEAST_EVIDENCE = 40.0
 ON_RIDGES = 0.85
 """... of the map with its ridges: what lies on one must be somewhat higher than it."""
 
+_BESIDE_UM, _LEAST_EDGE = 3.0, 0.05
+"""How far beyond a rim a bubble is looked for, and the share of that place it takes at least."""
+
+_TWO_MENISCI = 1.5
+"""Of a bubble's depth: what is pushed aside is less high, but where two bubbles meet it adds up."""
+
 
 def closed(
     chords: Floats, weight: Floats, bodies: Bodies, blur_px: float, thick_px: float, valley: float = HIGHEST_VALLEY
@@ -37,11 +43,11 @@ def closed(
     """(n,): True for thick bodies, and for thin ones about which the map falls on all sides that can be seen.
 
     chords, weight: (rows, columns) as mapped, 1 / variance, 0 where nothing was seen; thick_px: chord of a thick body;
-    valley: the highest that is let pass.
+    valley: the highest that is let pass. A shell is as thick as its shadow is: a wide and faint one is no thick body.
     """
     from xrm_control.roi.rim_kernels import rim_valley
 
-    believed = bodies.chord >= thick_px
+    believed = bodies.height >= thick_px
     possible = _slenderness(bodies) < _MOST_SLENDER
     others = shadow(bodies.where(believed), chords.shape, blur_px)
     left = chords - others
@@ -49,7 +55,7 @@ def closed(
     noise = float(weight.max(initial=0.0)) ** -0.5
     # What the model of others is unsure by is alike over a body: no mean makes it less.
     unsure = np.where(seen, np.sqrt(np.maximum(1 / np.where(seen, weight, 1.0) - noise**2, 0.0)), np.inf)
-    heights = 2.0 * bodies.radius * bodies.table[:, FACTOR]
+    heights = bodies.height
     own = worths(left, weight, bodies, blur_px)[1]
     # What hides a rim may be a neighbour that shows its own.
     for _ in range(2):
@@ -63,6 +69,37 @@ def closed(
         believed[shown] = True
         left = left - shadow(bodies.where(np.isin(np.arange(len(bodies)), shown)), chords.shape, blur_px)
     return believed
+
+
+def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) -> NDArray[np.bool_]:
+    """(n,): which thin bodies are the adhesive that a bubble has pushed aside: they lie on its edge, and are little
+    higher than the bubble is deep.
+
+    brighter: (rows, columns) by how much the map is brighter than the tape, as chord in pixels, 0 where it is not.
+    """
+    from scipy import ndimage
+
+    found, beside_px = np.zeros(len(bodies), bool), _BESIDE_UM / pixel_um
+    if not brighter.any():
+        return found
+    labels = np.zeros(brighter.shape, np.int32)
+    ndimage.label(brighter > 0, np.ones((3, 3)), output=labels)
+    depths = np.zeros(int(labels.max()) + 1)
+    np.maximum.at(depths, labels.ravel(), brighter.ravel())
+    for i in np.flatnonzero(bodies.height < thick_px).tolist():
+        p = bodies.table[i]
+        reach = float(bodies.radius[i]) * float(np.exp(np.hypot(p[STRETCH], p[SKEW]))) + beside_px
+        r0, r1 = max(0, int(p[ROW] - reach)), min(brighter.shape[0], int(p[ROW] + reach) + 2)
+        c0, c1 = max(0, int(p[COLUMN] - reach)), min(brighter.shape[1], int(p[COLUMN] + reach) + 2)
+        grown = p.copy()
+        grown[[COLUMN, ROW]] -= c0, r0
+        grown[SIZE] = np.log(np.exp(p[SIZE]) + beside_px)
+        about = number_above(Bodies.of(grown[None], bodies.shape[i : i + 1]), (r1 - r0, c1 - c0)) > 0
+        if not about.any():
+            continue
+        near = labels[r0:r1, c0:c1][about]
+        found[i] = (near > 0).mean() > _LEAST_EDGE and bodies.height[i] < _TWO_MENISCI * depths[near].max()
+    return found
 
 
 def thick_px(mu_per_um: float, pixel_um: float) -> float:

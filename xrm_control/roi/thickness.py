@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import AnalysisError
+from xrm_control.roi.tape_level import tape_level
 
 Floats = NDArray[np.float64]
 
@@ -20,30 +21,28 @@ SPREAD_UM = 15.0
 _DRIFT = 0.07
 """How far the open beam may drift between the flats and a tile, relative."""
 
-
-_THICKEST_TAPE = 0.5
-"""Optical depth of the thickest tape with its adhesive: 80 um of Kapton and 30 um of silicone at 5.4 keV."""
-
 _LEAST_BRIGHT = 0.025
 """Optical depth that an air bubble takes away, at least."""
 
-_WIDE_PX = 3.0
-"""Reach of the mean that shows what is brighter than the tape."""
+_OPEN_BEAM = 0.3
+"""Share of a side of the picture that no bubble reaches: what does is the open beam beside the strip."""
 
-_LEAST_PEAK = 0.1
-"""Height over the highest peak's of one that counts: in a dense layer there is little bare tape."""
+_SMOOTH_PX, _WIDE_PX = 1.0, 3.0
+"""Reach of the mean that the levels are read from, and of the one that shows what is brighter than the tape."""
 
 
 @dataclass(frozen=True)
 class ThicknessMap:
     """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there).
 
-    bright_share: of what was seen is brighter than the tape about it, and is not the open beam beside the strip;
-    drift: how far the tape's level varies, as optical depth (94 % of the view).
+    bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not, or where
+    that is the open beam beside the strip; bright_share: of what was seen is so, and reaches no side; drift: how far
+    the tape's level varies, as optical depth (94 % of the view).
     """
 
     thickness_um: Floats
     variance_um2: Floats
+    bright_um: Floats
     bright_share: float = 0.0
     drift: float = 0.0
 
@@ -60,7 +59,7 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
         raise AnalysisError("the mosaic holds no usable pixel", where="mosaic", remedy="check shutter and flats")
     clipped = np.clip(np.where(seen, transmission, 1.0), _OPAQUE, None)
     path = np.where(seen, -np.log(clipped) / mu_per_um, 0.0)
-    smooth = mean_over(path, seen, 1.0)
+    smooth = mean_over(path, seen, _SMOOTH_PX)
     background, empty = _background(path, smooth, seen, pixel_size_um, _DRIFT / mu_per_um)
     noise = _noise(path, empty)
     # Beyond the tape it is brighter than the background: no powder there, but nothing negative either.
@@ -70,20 +69,29 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     variance = noise**2 * np.maximum(np.exp(-mu_per_um * background) / clipped, 1.0)
     low, high = np.percentile(background[seen], (3, 97))
     bright = _bright(above, seen, noise, _LEAST_BRIGHT / mu_per_um)
+    share = float(_within(bright)[seen].mean())
     drift = float(high - low) * mu_per_um
-    return ThicknessMap(thickness, np.where(seen, variance, np.inf), float(bright[seen].mean()), drift)
+    bubbles = _within(bright, _OPEN_BEAM)
+    brighter = np.where(bubbles, -mean_over(above, seen, _WIDE_PX), 0.0)
+    return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, share, drift)
 
 
 def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float) -> NDArray[np.bool_]:
-    """Where it is brighter than the tape over several pixels, but for what reaches the picture's sides."""
+    """Where it is brighter than the tape over several pixels."""
+    least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * _WIDE_PX))
+    return seen & (mean_over(path, seen, _WIDE_PX) < -least)
+
+
+def _within(bright: NDArray[np.bool_], most_of_side: float = 0.0) -> NDArray[np.bool_]:
+    """Without what reaches the picture's sides, over more than a share of one."""
     from scipy import ndimage
 
-    least = max(least_um, 5 * noise / (2 * np.sqrt(np.pi) * _WIDE_PX))
-    bright = seen & (mean_over(path, seen, _WIDE_PX) < -least)
     labels = np.zeros(bright.shape, np.int32)
     ndimage.label(bright, output=labels)
-    sides = np.unique(labels[:, [0, -1]])
-    return bright & ~np.isin(labels, sides)
+    count = int(labels.max()) + 1
+    shares = [np.bincount(labels[:, at], minlength=count) / len(labels) for at in (0, -1)]
+    reaching = np.max(shares, axis=0) > most_of_side
+    return bright & ~reaching[labels]
 
 
 def mean_over(image: Floats, mask: NDArray[np.bool_], sigma: float, otherwise: Floats | float = 0.0) -> Floats:
@@ -108,7 +116,8 @@ def _background(
     path: Floats, smooth: Floats, seen: NDArray[np.bool_], pixel_size_um: float, drift_um: float
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """The level without powder, and the pixels it was read from."""
-    overall = _tape_level(smooth, seen, drift_um)
+    noise = _noise(path, seen) / (2 * np.sqrt(np.pi) * _SMOOTH_PX)
+    overall = tape_level(smooth, seen, drift_um, noise, pixel_size_um)
     level = np.full(path.shape, overall)
     window = drift_um
     empty = seen
@@ -121,38 +130,6 @@ def _background(
         spread = 1.4826 * float(np.median(np.abs((smooth - level)[empty])))
         window = min(window, max(3 * spread, 1e-6))
     return level, empty
-
-
-def _tape_level(smooth: Floats, seen: NDArray[np.bool_], drift_um: float) -> float:
-    """The level of the bare tape: the lowest sharp peak of the histogram that is not the open beam beside the strip.
-
-    In a dense layer of like particles their longest chord makes a sharp peak as well, and a higher one: the flats say
-    how much the tape can hold back, and that is no tape.
-    """
-    from scipy import ndimage
-
-    values = smooth[seen]
-    thickest = _THICKEST_TAPE / _DRIFT * drift_um
-    low, high = np.percentile(values, (0.1, 80))
-    if high - low < 1e-6:
-        return min(float(np.median(values)), thickest)
-    counts, edges = np.histogram(values, bins=200, range=(low, high))
-    counts = ndimage.gaussian_filter1d(counts.astype(float), 2.0)
-    peaks = (counts == ndimage.maximum_filter1d(counts, 15)) & (counts >= _LEAST_PEAK * counts.max())
-    levels = (edges[:-1] + (edges[1] - edges[0]))[peaks]
-    levels = levels[levels <= thickest]
-    if not len(levels):
-        return float(min(np.percentile(values, 1), thickest))
-    if len(levels) > 1 and abs(levels[0]) < drift_um and _beside(np.abs(smooth - levels[0]) < drift_um, seen):
-        return float(levels[1])
-    return float(levels[0])
-
-
-def _beside(bare: NDArray[np.bool_], seen: NDArray[np.bool_]) -> bool:
-    """Whether these pixels fill whole columns, as beside a strip, and not the gaps between particles."""
-    bare = bare & seen
-    share = bare.sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-    return bool(bare[:, share > 0.8].sum() > 0.8 * bare.sum())
 
 
 def _noise(path: Floats, where: NDArray[np.bool_]) -> float:

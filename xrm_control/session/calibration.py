@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,6 +35,9 @@ from xrm_control.session.context import RunContext
 from xrm_control.storage.frames import encode_frame
 from xrm_control.storage.records import Exposure
 
+if TYPE_CHECKING:
+    from xrm_control.reconstruction.tilt import Tilt
+
 STAGE = "alignment"
 # Of the field of view: far enough for a lever, near enough for a common part, whichever way the camera stands.
 _MOVE, _CHECK_MOVE = 0.3, 0.4
@@ -43,6 +47,7 @@ _AROUND = ((0, 0), *(place for corner in 2 * _CORNERS for place in (corner, (0, 
 _CHECK = ((0, 0), (1, 0), (0, 1))
 # What the stored matrix may be off at the end of a move of the check, besides the stage's own errors.
 _ALLOWED = 0.01
+_SAME_DEG = 1.0
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,16 @@ class _CheckSink(MemorySink):
 
 
 def around(recipe: Recipe, camera: CameraDescription, centre: Pose) -> Acquisition:
-    """Darks, flats, and pictures of one place after moves by a part of the field, there and back."""
-    return _acquisition(recipe, camera, centre, _AROUND, _MOVE, recipe.mosaic.flats)
+    """Darks, flats, and pictures of one place after moves by a part of the field, there and back; then two opposite
+    views of it, where the recipe's scans have such.
+    """
+    made = _acquisition(recipe, camera, centre, _AROUND, _MOVE, recipe.mosaic.flats)
+    first, last = sorted((recipe.scan.start_deg, recipe.scan.end_deg))
+    if last - first < 180.0:
+        return made
+    poses = [replace(centre, theta_deg=theta_deg) for theta_deg in (first, first + 180.0)]
+    views = [FrameStep(FrameId.tile(1, at), FrameKind.TILE, len(_AROUND) + at, pose) for at, pose in enumerate(poses)]
+    return replace(made, steps=(*made.steps, *views))
 
 
 def _acquisition(
@@ -126,7 +139,12 @@ def _acquisition(
 
 
 async def take(engine: Engine, sink: MemorySink, acquisition: Acquisition) -> list[Look]:
-    """Carry the acquisition out and close the shutter; the pictures as transmissions. Raises UnusableData."""
+    """Carry the acquisition out and close the shutter; pictures of the face as transmissions. Raises UnusableData."""
+    return (await _taken(engine, sink, acquisition))[0]
+
+
+async def _taken(engine: Engine, sink: MemorySink, acquisition: Acquisition) -> tuple[list[Look], list[Look]]:
+    """Pictures of the face after moves, and views from other angles."""
     await engine.configure(acquisition)
     await engine.run(acquisition.steps)
     await engine.close()
@@ -143,20 +161,39 @@ async def take(engine: Engine, sink: MemorySink, acquisition: Acquisition) -> li
         )
     dark, flat = (np.stack([one.image for one in frames[kind]]) for kind in (FrameKind.DARK, FrameKind.FLAT))
     looks: list[Look] = []
+    turned: list[Look] = []
+    face_deg = next(step.pose.theta_deg for step in acquisition.of_kind(FrameKind.TILE))
     # The flats lie to the right: the first move leads down in x.
     down_x, down_y, before = True, False, None
     for one in frames[FrameKind.TILE]:
+        if abs(one.pose.theta_deg - face_deg) > _SAME_DEG:
+            turned.append(Look(transmission(one.image, flat, dark), one.pose.x_um, one.pose.y_um))
+            continue
         if before is not None:
             down_x = one.pose.x_um < before.x_um - 0.1 if abs(one.pose.x_um - before.x_um) > 0.1 else down_x
             down_y = one.pose.y_um < before.y_um - 0.1 if abs(one.pose.y_um - before.y_um) > 0.1 else down_y
         before = one.pose
         looks.append(Look(transmission(one.image, flat, dark), one.pose.x_um, one.pose.y_um, down_x, down_y))
-    return looks
+    return looks, turned
 
 
 async def measured(engine: Engine, sink: MemorySink, acquisition: Acquisition, pixel_um: float) -> Measured:
-    """The camera's affine from such an acquisition. Raises DataError, UnusableData."""
-    return measure(await take(engine, sink, acquisition), pixel_um)
+    """The camera's affine and the axis's tilt from such an acquisition. Raises DataError, UnusableData."""
+    looks, turned = await _taken(engine, sink, acquisition)
+    found = measure(looks, pixel_um)
+    tilt = _tilt(turned)
+    return found if tilt is None else replace(found, tilt_deg=tilt.deg, tilt_u_deg=tilt.u_deg)
+
+
+def _tilt(views: Sequence[Look]) -> Tilt | None:
+    """Of the rotation axis in the picture, from two opposite views; None where they do not tell."""
+    from xrm_control.reconstruction.tilt import find_tilt
+
+    if len(views) != 2:
+        return None
+    seen = np.stack([np.nan_to_num(view.image, nan=1.0) for view in views])
+    found = find_tilt(np.clip(seen, 0.0, None).astype(np.float32), ((0, 1),))
+    return found if found is not None and found.told else None
 
 
 async def hold_against(run: RunContext, alignment: Alignment) -> None:

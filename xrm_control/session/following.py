@@ -151,7 +151,7 @@ class Following:
             scan=RunScan(run.folder.path, roi.name, pixel_um, run.journal.stored_frames(roi.name)),
             centre_um=(roi.x_um, roi.y_um, roi.z_um),
             detector_rows=camera.height_px // recipe.scan.binning,
-            reconstruction=recipe.reconstruction,
+            reconstruction=recipe.aligned_reconstruction(),
             analysis=recipe.analysis,
             volume_16bit=recipe.output.volume_16bit,
             sample=recipe.sample,

@@ -131,7 +131,7 @@ def gather(job: TrustJob) -> RegionEvidence:
     else:
         quality = handed
     known = STANDARD.joined(COLUMNS.read(own.columns)) if own.columns.is_file() else STANDARD
-    spec = job.recipe.reconstruction
+    spec = job.recipe.aligned_reconstruction()
     # As they were reconstructed.
     scan, preprocess = put_right(job.scan.load(), spec.preprocess, quality.view_shifts_px)
     return RegionEvidence(
