@@ -109,8 +109,9 @@ class Particle:
     mean_attenuation_per_um: Final = _whole(
         "mean_attenuation_per_um",
         "mean attenuation",
-        "mean of the interior more than 2.5 voxels deep; the volume's mode where there is hardly any; its uncertainty is "
-        "without what all particles of a scan share, as a second line of the source: the check `attenuation` limits that",
+        "mean of the interior more than 2.5 voxels deep; the volume's mode where there is hardly any; its uncertainty "
+        "is without what all particles of a scan share, as a second line of the source: the check `attenuation` limits "
+        "that",
         _SIZE,
     )
     touches_boundary: Final = Column(
