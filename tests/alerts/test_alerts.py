@@ -11,6 +11,7 @@ import yaml
 
 from tests.alerts.server import SECRET, nobody, server
 from tests.session.scripted import Night, with_faults
+from xrm_control import app
 from xrm_control.alerts.channels import channels
 from xrm_control.alerts.delivery import Channel, Delivered, Delivery
 from xrm_control.alerts.messages import Composer, Message
@@ -170,6 +171,37 @@ WRONG = [
     (f"channels: [nothing://{SECRET}]", "does not know such an address"),
     (f"channels: ['json://{SECRET}']\ntimeout_s: -1", "cannot be used"),
 ]
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG)
+def test_doctor_and_check_tell_of_alerts_that_would_reach_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    place, recipe = tmp_path / "alerts.yaml", tmp_path / "one.yaml"
+    place.write_text(text)
+    place.chmod(0o600)
+    recipe.write_text("name: one\nroi: {kind: grid}\ninstrument: {backend: simulated, specimen: empty}\n")
+    monkeypatch.setenv(alerts.FILE, str(place))
+    finding = alerts.examine()
+    assert not finding.ok
+    assert told in finding.found
+    assert finding.remedy
+    assert SECRET not in f"{finding}"
+    assert "nobody will be told" in [warning.what for warning in app.check(app.load(recipe)).warnings]
+    quiet = app.load(recipe, {"alerts.on": "[]"})
+    assert "nobody will be told" not in [warning.what for warning in app.check(quiet).warnings]
+
+
+def test_alerts_that_nobody_asked_for_are_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(alerts.ADDRESSES, raising=False)
+    monkeypatch.delenv(alerts.FILE, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert (alerts.examine().ok, alerts.examine().note) == (True, False)
+    place = tmp_path / "open.yaml"
+    place.write_text("channels: ['json://localhost']")
+    place.chmod(0o644)
+    monkeypatch.setenv(alerts.FILE, str(place))
+    assert alerts.examine().note
 
 
 @pytest.mark.parametrize(("text", "told"), WRONG)

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from xrm_control.alerts.spec import AlertsSpec, ChannelsSpec
 from xrm_control.core.errors import RecipeError, XrmError
 from xrm_control.core.events import AlertUndelivered, EventStream
+from xrm_control.core.findings import Finding
 from xrm_control.recipe.loading import load_document
 from xrm_control.storage.durable import free_bytes
 from xrm_control.storage.run_folder import RunFolder
@@ -71,6 +72,21 @@ def _doubt(path: Path) -> str:
     if mode & 0o077:
         return f"{path}: others may read its addresses (mode {mode:o}); `chmod 600 {path}`"
     return ""
+
+
+def examine() -> Finding:
+    """Whether somebody would be told. Nothing is sent."""
+    what = "alerts"
+    try:
+        found = find()
+        made = () if found is None else _made(found)
+    except RecipeError as error:
+        return Finding(what, False, f"{error.where}: {error.what}", error.remedy or HOW_TO_NAME_ONE)
+    if found is None:
+        return Finding(what, True, "no channel is named: nobody is told")
+    return Finding(
+        what, True, f"{len(made)} channel(s), from {found.source}; `xrm alert --test` tries them", found.doubt
+    )
 
 
 def test() -> list[tuple[str, str | None]]:

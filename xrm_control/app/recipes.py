@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from xrm_control.app import alerts
 from xrm_control.app.aligned import AXIS, CAMERA, findings
 from xrm_control.contracts.plan import Plan, PlanWarning
 from xrm_control.core.clock import utc_now
@@ -60,7 +61,14 @@ def check(loaded: Loaded) -> Plan:
         for one in aligned
         if one.note and one.what in (CAMERA, AXIS)
     )
-    return found.model_copy(update={"warnings": (*told, *askew)})
+    return found.model_copy(update={"warnings": (*told, *askew, *_unheard(recipe))})
+
+
+def _unheard(recipe: Recipe) -> Iterator[PlanWarning]:
+    """Alerts that are asked for, and would reach nobody. Nobody at all may be meant."""
+    heard = alerts.examine()
+    if recipe.alerts.on and not heard.ok:
+        yield PlanWarning(where=heard.what, what="nobody will be told", value=heard.found, remedy=heard.remedy)
 
 
 def plan(loaded: Loaded, out: Path) -> Plan:

@@ -90,11 +90,12 @@ def doctor(
     json_: AsJson = False,
 ) -> None:
     """Look at this installation, and with a RECIPE at its instrument: PVs, limits, network, clock. Nothing moves."""
+    from xrm_control.app import alerts
     from xrm_control.cli import doctor as clinic
 
     if expose and recipe is None:
         raise RecipeError("there is no instrument to expose with", where="--expose", remedy="name a recipe")
-    findings = clinic.examine()
+    findings = [*clinic.examine(), alerts.examine()]
     if recipe is not None:
         from xrm_control import app
 
