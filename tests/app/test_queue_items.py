@@ -223,6 +223,12 @@ def test_nobody_to_stop(bench: Bench) -> None:
         items.stop(bench.queue)
 
 
+def test_a_night_does_not_end_before_now(bench: Bench) -> None:
+    with pytest.raises(RecipeError, match="is over already"):
+        items.set_limits(bench.queue, end=utc_now() - timedelta(minutes=1))
+    assert not bench.queue.exists()
+
+
 def test_what_does_not_fit_is_said_beforehand(bench: Bench) -> None:
     bench.add("short")
     bench.add("dear", budget=Budget(dose_gy=1.0))
