@@ -25,11 +25,12 @@ from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
 from xrm_control.analysis.splitting import Labels
 from xrm_control.analysis.threshold import FloatVolume
+from xrm_control.analysis.void_detection import pod_90_um, void_detection
 from xrm_control.analysis.void_significance import noise_limit_voxels, solid_noise, without_noise
 from xrm_control.analysis.volume_check import refuse_broken
 from xrm_control.analysis.volume_doubts import cut_off, enlarged, jumps, left_out, mask_alone, none_whole
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
-from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics
+from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics, VoidDetection
 from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
 from xrm_control.contracts.rows import Rows, write_rows
 from xrm_control.contracts.tables import VOID_COLUMNS, Particle
@@ -94,7 +95,7 @@ def analyze_volume(
     voids = void_rows(crops)
     labels, phases = _painted(crops, grey.shape)
     limit_voxels = None if noise is None else noise_limit_voxels(noise, crops[0].blur_voxels)
-    seen = _VoidsSeen(in_noise, limit_voxels)
+    seen = _VoidsSeen(in_noise, limit_voxels, void_detection(crops, noise, spec.voids, spec.seed))
     quality = _quality(levels, level, crops, particles, voids, seen).joined(QualityMetrics(further=dict(failed)))
     return Analysis(particles, voids, labels, phases, quality, tuple(f"{one} {what}" for one, what in failed.items()))
 
@@ -228,10 +229,12 @@ def _painted(
 
 @dataclass(frozen=True)
 class _VoidsSeen:
-    """in_noise: how many were no more than noise; limit_voxels: diameter from which on noise hides none."""
+    """in_noise: how many were no more than noise; limit_voxels: diameter from which on noise hides none; detection: of
+    those that were put in."""
 
     in_noise: int
     limit_voxels: float | None
+    detection: tuple[VoidDetection, ...]
 
 
 def _quality(
@@ -249,6 +252,8 @@ def _quality(
         edge_blur_fwhm_um=FWHM * blur * voxel_um,
         void_detection_limit_um=max(VOID_LIMIT_SIGMA * blur, seen.limit_voxels or 0.0) * voxel_um,
         voids_in_noise=seen.in_noise,
+        void_detection=seen.detection,
+        void_pod_90_um=pod_90_um(seen.detection),
         roughness_floor_um=float(np.median([crop.floor_um for crop in crops])),
         roughness_voxel_floor_um=float(np.median([crop.voxel_floor_um for crop in crops])),
         particles=len(particles),

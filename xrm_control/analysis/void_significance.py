@@ -171,10 +171,10 @@ def _kept(crop: ParticleCrop, noise: SolidNoise | None) -> ParticleCrop:
         mask = crop.voids.labels == label
         zone = mask | (zones == label)
         if noise is None:
-            significance = _in_background(zone, missing, crop.levels)
+            stands_out = _in_background(zone, missing, crop.levels)
         else:
-            significance = _significance(mask, zone, missing, crop.blur_voxels, noise)
-        if significance >= LEAST_SIGNIFICANCE:
+            stands_out = significance(mask, zone, missing, crop.blur_voxels, noise)
+        if stands_out >= LEAST_SIGNIFICANCE:
             kinds.append(kind)
             labels[mask] = len(kinds)
         elif kind == "open":
@@ -188,7 +188,7 @@ def _in_background(zone: BoolVolume, missing: NDArray[np.float32], levels: BoxLe
     return float(missing[zone].sum()) / max(noise * math.sqrt(np.count_nonzero(zone) * levels.correlation_voxels), 1e-9)
 
 
-def _significance(
+def significance(
     mask: BoolVolume, zone: BoolVolume, missing: NDArray[np.float32], blur_voxels: float, noise: SolidNoise
 ) -> float:
     """Amplitude of what is missing in the form of `mask`, over its spread in sound solid."""

@@ -26,12 +26,26 @@ class FrameCounts(Record):
     missing: int
 
 
+class VoidDetection(Record):
+    """Of so many voids of this diameter (um) that were put into the volume, so many were found.
+
+    low, high: 95 % interval of the probability.
+    """
+
+    diameter_um: float
+    tried: int
+    found: int
+    low: float
+    high: float
+
+
 class QualityMetrics(Record):
     """Of the reconstruction, then of the analysis; None where a figure was not measured.
 
     frames: known to the run alone; view_shifts_px: by how much each view, in the order of angles, was moved to the
     right and down, none where nothing was; further: what another analysis core states besides, under its own names;
-    verdict: whether all this is to be believed, as `checks` found; None where nobody looked.
+    verdict: whether all this is to be believed, as `checks` found; None where nobody looked. void_detection: which
+    voids would have been found, smallest first.
     """
 
     views: Figure = _figure("projections that were used")
@@ -71,6 +85,9 @@ class QualityMetrics(Record):
     noise_correlation_voxels: Figure = _figure("voxels over which noise hangs together")
     edge_blur_fwhm_um: Figure = _figure("full width at half maximum of the edges' blur", "edge blur, FWHM")
     void_detection_limit_um: Figure = _figure("diameter below which blur or noise hides a void")
+    void_pod_90_um: Figure = _figure(
+        "diameter from which on 90 % of the voids put into this volume were found", "90 % POD"
+    )
     roughness_floor_um: Figure = _figure("median over the particles of what perfect spheres would show")
     roughness_voxel_floor_um: Figure = _figure("median of what they would show to rays that step whole voxels")
     particles: int | None = _figure("particles that were measured, cut ones too")
@@ -83,6 +100,7 @@ class QualityMetrics(Record):
     verdict: TrustVerdict | None = None
     checks: tuple[CheckResult, ...] = ()
     view_shifts_px: tuple[tuple[float, float], ...] = ()
+    void_detection: tuple[VoidDetection, ...] = ()
     further: dict[str, JsonValue] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
@@ -134,7 +152,7 @@ class ForeignQuality(QualityDocument):
         return {**known, "further": {**own, **known.get("further", {})}}
 
 
-NOT_FIGURES = ("frames", "verdict", "checks", "view_shifts_px", "further")
+NOT_FIGURES = ("frames", "verdict", "checks", "view_shifts_px", "void_detection", "further")
 """Fields of `QualityMetrics` that are no single number."""
 
 QUALITY = JsonFile("quality.json", QualityDocument)

@@ -22,6 +22,7 @@ from xrm_control.reporting.radii import whole
 from xrm_control.reporting.radiographs import radiographs_line
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.components import Cell, Section, Shown, table
+from xrm_control.reporting.sections.detection import detection_line, detection_table
 from xrm_control.reporting.table import (
     HEADINGS,
     PAPER_CONVENTION,
@@ -121,7 +122,9 @@ def distributions_section(run: RunData) -> Section:
             f"What looked like a void {in_noise} more times does not stand out of the noise of the solid around it, "
             "and is none."
         )
-    return Section("distributions", "Particles and voids", tuple(lead), (), tuple(pictures))
+    if told := detection_line(run):
+        lead.append(told)
+    return Section("distributions", "Particles and voids", tuple(lead), detection_table(run), tuple(pictures))
 
 
 def statistics_section(run: RunData) -> Section:
