@@ -51,8 +51,8 @@ CASES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """sound, false, false_before: particles; voids: (true diameter, found); limit_um, pod_90_um: as stated; dark: share of pixels
-    below 2 %."""
+    """sound, false, false_before: particles; voids: (true diameter, found); limit_um, pod_90_um: as stated; dark: share
+    of pixels below 2 %."""
 
     transmission: float
     dark: float
@@ -163,9 +163,7 @@ def main(arguments: Sequence[str]) -> None:
     seeds = int(arguments[0]) if arguments else 3
     classes = list(itertools.pairwise(SIZES_UM))
     sizes = " | ".join(f"{low:g} to {high:g} um" for low, high in classes)
-    print(
-        f"bed | mean transmission | below 2 % | sound | false | false before | found {sizes} | limit um | 90 % from um | doubted"
-    )
+    print(f"bed | mean transmission | below 2 % | sound | false | before | {sizes} | limit um | 90 % from um | doubted")
     for case in CASES:
         if len(arguments) > 1 and case.name != arguments[1]:
             continue

@@ -55,9 +55,10 @@ def test_the_papers_trade_off() -> None:
     assert 100 < fine.frame_bytes / coarse.frame_bytes < 1000
     assert fine.volume_bytes / coarse.volume_bytes == 512
     assert coarse.volume_bytes == pytest.approx(4.19e6, rel=0.01)
-    # A pixel of half the side sees a quarter of the photons: views, one again and flats take four times that.
+    # A pixel of half the side sees a quarter of the photons: views, one again, flats and those with the blade take four
+    # times that.
     for row, times in zip(rows, (64, 16, 4, 1), strict=True):
-        assert row.scan_same_counts_s - row.scan_s == pytest.approx((row.projections + 1 + 20) * 1.0 * (times - 1))
+        assert row.scan_same_counts_s - row.scan_s == pytest.approx((row.projections + 1 + 20 + 3) * 1.0 * (times - 1))
 
 
 def test_each_region_more_costs_its_frames_and_its_volume() -> None:
