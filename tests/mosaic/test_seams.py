@@ -29,6 +29,15 @@ def test_tiles_in_one_light_are_left_as_they_are() -> None:
     assert np.array_equal(seam_gains(made.tiles, places_px(Making(), made.tiles)), np.ones(9))
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (2, 2), (3, 3)])
+def test_particles_on_a_seam_are_no_light(shape: tuple[int, int]) -> None:
+    """In a dense layer hardly a dozen places along a seam are independent of each other."""
+    making = Making(rows=shape[0], columns=shape[1], overlap_percent=0.0, cover=0.7)
+    made = [make(making, seed) for seed in range(20, 32)]
+    gains = [seam_gains(one.tiles, places_px(making, one.tiles)) for one in made]
+    assert sum(bool((one != 1).any()) for one in gains) <= 1
+
+
 def test_tiles_that_are_far_apart_say_nothing_of_each_other() -> None:
     making = Making(rows=3, columns=3, overlap_percent=-10.0, gain=0.2)
     made = make(making, 5)

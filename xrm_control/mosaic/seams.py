@@ -83,7 +83,21 @@ def _ratio(one: Picture, other: Picture, apart_px: Floats) -> tuple[float, float
     logs = np.log(after[good] / before[good])
     middle = float(np.median(logs))
     spread = float(np.median(np.abs(logs - middle)))
-    return middle, max(_OF_MEDIAN * spread / np.sqrt(good.sum()), 1e-4)
+    return middle, max(_OF_MEDIAN * spread / np.sqrt(_independent(logs - middle)), 1e-4)
+
+
+def _independent(logs: Floats) -> float:
+    """As how many independent places these along a seam (n,) count: a particle on the seam is many pixels wide."""
+    # Clipped, as the median sees them.
+    signs = np.clip(logs / max(float(np.median(np.abs(logs))), 1e-12), -1, 1)
+    variance, count = float(np.mean(signs**2)), len(signs)
+    together = 1.0
+    for lag in range(1, count // 4):
+        alike = float(np.mean(signs[lag:] * signs[:-lag])) / variance
+        if alike <= 0:
+            break
+        together += 2 * alike
+    return max(count / together, 1.0)
 
 
 def _at_seam(lines: NDArray[np.floating]) -> Floats:
