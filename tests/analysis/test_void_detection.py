@@ -12,7 +12,7 @@ from scipy import stats
 from tests.analysis.phantoms import MU, VOXEL_UM, ball, render
 from xrm_control.analysis.core import analyze_volume
 from xrm_control.analysis.spec import AnalysisSpec
-from xrm_control.analysis.void_detection import TRIED, pod_90_um
+from xrm_control.analysis.void_detection import TRIED, found_from_um
 from xrm_control.contracts.quality import QualityMetrics, VoidDetection
 
 SHAPE = (80, 96, 96)
@@ -88,4 +88,4 @@ def test_nine_of_ten_lies_between_the_sizes_tried(found: tuple[int, ...], expect
         VoidDetection(diameter_um=1 + 0.5 * number, tried=36, found=hits, low=0, high=1)
         for number, hits in enumerate(found)
     ]
-    assert pod_90_um(sizes) == (None if expected is None else pytest.approx(expected, abs=2e-3))
+    assert found_from_um(sizes, 0.9) == (None if expected is None else pytest.approx(expected, abs=2e-3))

@@ -47,7 +47,11 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
     ({"mosaic.exposure_s": "7"}, "mosaic.exposure_s=7", "saturates"),
     ({"mosaic.exposure_s": "0.0005"}, "mosaic.exposure_s", "less than one photon.*0.5 photons a pixel"),
     ({"scan.exposure_s": "0.02", "scan.binning": "1"}, "scan.exposure_s", "0.312 photons a pixel"),
-    ({"scan.blocker": "3", "instrument.blocker": "false"}, "scan.blocker=3", r"no opaque blade.*3 frames.*say auto or 0"),
+    (
+        {"scan.blocker": "3", "instrument.blocker": "false"},
+        "scan.blocker=3",
+        r"no opaque blade.*3 frames.*say auto or 0",
+    ),
     # Half acquisition.
     (WIDE | {"scan.axis_offset_um": "30"}, "scan.axis_offset_um=30", "hardly overlap"),
     (WIDE | {"scan.axis_offset_um": "2000", "scan.binning": "1"}, "scan.axis_offset_um", "hardly overlap"),

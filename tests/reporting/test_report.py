@@ -124,7 +124,7 @@ def test_values_are_the_files(page: Page, section: str, row: str, cells: list[st
         ("regions", "48 × 48 × 48 voxels of 512 nm: 24.6 × 24.6 × 24.6 µm. 6 particles, 5 of them whole. 3 voids."),
         ("radii", "nearest to 4 diameters spaced evenly"),
         ("roughness", "0.400 µm with sub-voxel radii (a sphere: 0.210 µm); 0.900 µm with radii in whole voxels"),
-        ("distributions", "less than 1.4 µm is lost"),
+        ("distributions", "less than 1.4 µm are missed"),
         ("table1", "2.4 % (paper’s convention), 7.1 of 300 miles; 1.9 % (unbiased), 5.8 of 300 miles"),
         ("axes", "Of the stage’s axes the volume’s are x = x, y = −z, z = y"),
         ("provenance", "# 512 nm voxels"),

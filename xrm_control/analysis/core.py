@@ -25,7 +25,7 @@ from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
 from xrm_control.analysis.splitting import Labels
 from xrm_control.analysis.threshold import FloatVolume
-from xrm_control.analysis.void_detection import pod_90_um, void_detection
+from xrm_control.analysis.void_detection import found_from_um, void_detection
 from xrm_control.analysis.void_significance import noise_limit_voxels, solid_noise, without_noise
 from xrm_control.analysis.volume_check import refuse_broken
 from xrm_control.analysis.volume_doubts import cut_off, enlarged, jumps, left_out, mask_alone, none_whole
@@ -250,10 +250,14 @@ def _quality(
         noise_particle_per_um=levels.noise_particle_per_um,
         noise_correlation_voxels=levels.noise_correlation_voxels,
         edge_blur_fwhm_um=FWHM * blur * voxel_um,
-        void_detection_limit_um=max(VOID_LIMIT_SIGMA * blur, seen.limit_voxels or 0.0) * voxel_um,
+        void_detection_limit_um=max(
+            VOID_LIMIT_SIGMA * blur * voxel_um,
+            (seen.limit_voxels or 0.0) * voxel_um,
+            found_from_um(seen.detection, 0.5) or 0.0,
+        ),
         voids_in_noise=seen.in_noise,
         void_detection=seen.detection,
-        void_pod_90_um=pod_90_um(seen.detection),
+        void_pod_90_um=found_from_um(seen.detection, 0.9),
         roughness_floor_um=float(np.median([crop.floor_um for crop in crops])),
         roughness_voxel_floor_um=float(np.median([crop.voxel_floor_um for crop in crops])),
         particles=len(particles),

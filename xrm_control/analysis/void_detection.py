@@ -28,7 +28,6 @@ DIAMETERS_VOXELS = (2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 WALL_VOXELS = 2.0
 TRIED = 36
 """Of each size: all of them found say 90 % at least, with 95 % confidence."""
-_NINE_OF_TEN = 0.9
 _MOST_HOSTS = 24
 _LEAST_PLACES = 200
 
@@ -69,15 +68,15 @@ def void_detection(
     return tuple(found)
 
 
-def pod_90_um(found: Sequence[VoidDetection]) -> float | None:
-    """The diameter from which on nine of ten were found, between the sizes that were tried; None where none was."""
+def found_from_um(found: Sequence[VoidDetection], share: float) -> float | None:
+    """The diameter from which on this share was found, between the sizes that were tried; None where none was."""
     shares = np.maximum.accumulate([one.found / one.tried for one in found]) if found else np.empty(0)
-    if not shares.size or shares[-1] < _NINE_OF_TEN:
+    if not shares.size or shares[-1] < share:
         return None
-    at = int(np.argmax(shares >= _NINE_OF_TEN))
+    at = int(np.argmax(shares >= share))
     if at == 0:
         return found[0].diameter_um
-    part = (_NINE_OF_TEN - shares[at - 1]) / (shares[at] - shares[at - 1])
+    part = (share - shares[at - 1]) / (shares[at] - shares[at - 1])
     return found[at - 1].diameter_um + float(part) * (found[at].diameter_um - found[at - 1].diameter_um)
 
 

@@ -84,7 +84,9 @@ class QualityMetrics(Record):
     noise_particle_per_um: Figure = _figure("standard deviation inside particles")
     noise_correlation_voxels: Figure = _figure("voxels over which noise hangs together")
     edge_blur_fwhm_um: Figure = _figure("full width at half maximum of the edges' blur", "edge blur, FWHM")
-    void_detection_limit_um: Figure = _figure("diameter below which blur or noise hides a void")
+    void_detection_limit_um: Figure = _figure(
+        "diameter below which more voids are lost than found: blur, noise, least size"
+    )
     void_pod_90_um: Figure = _figure(
         "diameter from which on 90 % of the voids put into this volume were found", "90 % POD"
     )
@@ -102,6 +104,11 @@ class QualityMetrics(Record):
     view_shifts_px: tuple[tuple[float, float], ...] = ()
     void_detection: tuple[VoidDetection, ...] = ()
     further: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def voids_seen_from_um(self) -> float | None:
+        """From which diameter on a void is hardly missed, as far as it was tried; else the limit of detection."""
+        return self.void_detection_limit_um if self.void_pod_90_um is None else self.void_pod_90_um
 
     @model_serializer(mode="wrap")
     def _what_is_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

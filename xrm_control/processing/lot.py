@@ -23,7 +23,7 @@ def lot_verdict(
     """None where the recipe specifies nothing. measured: the regions that the particles are of."""
     if not recipe.specification:
         return None
-    limits_um = [quality[roi].void_detection_limit_um for roi in measured if roi in quality]
+    limits_um = [quality[roi].voids_seen_from_um for roi in measured if roi in quality]
     limit_um = max((one for one in limits_um if one is not None), default=None)
     return judge_lot(
         particles,

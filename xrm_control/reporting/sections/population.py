@@ -114,8 +114,8 @@ def distributions_section(run: RunData) -> Section:
         lead.append("No void was found.")
     if limit_um is not None:
         lead.append(
-            f"At this blur and noise a void of less than {figure(limit_um, 2)} µm is lost, so the share of particles "
-            "with voids is a lower bound."
+            f"At this blur and noise voids of less than {figure(limit_um, 2)} µm are missed more or less often, so the "
+            "share of particles with voids is a lower bound."
         )
     if in_noise := sum(region.quality.voids_in_noise or 0 for region in run.regions):
         lead.append(
@@ -195,8 +195,8 @@ def is_paper_powder(run: RunData) -> bool:
 
 
 def detection_limit_um(run: RunData) -> float | None:
-    """The largest of the regions' smallest visible voids."""
-    stated = (region.quality.void_detection_limit_um for region in run.regions)
+    """The largest of the regions' sizes from which on hardly a void is missed."""
+    stated = (region.quality.voids_seen_from_um for region in run.regions)
     return max((value for value in stated if value is not None), default=None)
 
 
