@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xrm_control.app.outputs import require_folder
+from xrm_control.app.outputs import refuse_existing, require_folder
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.exports.exporter import EXPORTERS, Exporter
 from xrm_control.exports.mesh_exporter import MESH_EXPORTERS, MeshExporter
@@ -39,13 +39,8 @@ def export(
     require_folder(out)
     scans = [region_scan(run, name) for name in regions]
     targets = [out / f"{run.path.name}_{scan.roi}{exporter.suffix}" for scan in scans]
-    there = [str(target) for target in targets if target.exists()]
-    if there and not replace:
-        raise DataError(
-            "is there already and is not overwritten",
-            where=", ".join(there),
-            remedy="choose another folder, or say --replace",
-        )
+    if not replace:
+        refuse_existing(targets)
     make_folder(out)
     return tuple(
         write_export(exporter, to, scan, target, replace=replace) for scan, target in zip(scans, targets, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from xrm_control.app.outputs import require_folder
+from xrm_control.app.outputs import refuse_existing, require_folder
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.exports.mesh_exporter import MESH_EXPORTERS, ExportedMesh, MeshExporter, write_mesh
 from xrm_control.processing.meshes import RegionMeshes, measured_regions
@@ -52,14 +52,8 @@ def export_meshes(
         chosen = tuple(dict.fromkeys(particles)) or region.ids
         region.require(chosen)
         wanted += [(region, one, out / file_name(run.name, name, one, exporter)) for one in chosen]
-    there = [str(target) for _, _, target in wanted if target.exists()]
-    if there and not replace:
-        more = f" and {len(there) - 3} more" if len(there) > 3 else ""
-        raise DataError(
-            "is there already and is not overwritten",
-            where=", ".join(there[:3]) + more,
-            remedy="choose another folder, or say --replace",
-        )
+    if not replace:
+        refuse_existing([target for _, _, target in wanted])
     make_folder(out)
     return tuple(write_mesh(exporter, to, region.mesh(one), target, replace=replace) for region, one, target in wanted)
 

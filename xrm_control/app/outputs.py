@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from xrm_control.core.errors import DataError
@@ -72,3 +73,15 @@ def _require_writable(folder: Path, wanted: Path) -> None:
             value=str(folder),
             remedy="choose another folder, or have its permissions changed",
         ) from error
+
+
+def refuse_existing(targets: Sequence[Path]) -> None:
+    """Raises DataError where one of these files is there; the first three are named."""
+    there = [str(target) for target in targets if target.exists()]
+    if there:
+        more = f" and {len(there) - 3} more" if len(there) > 3 else ""
+        raise DataError(
+            "is there already and is not overwritten",
+            where=", ".join(there[:3]) + more,
+            remedy="choose another folder, or say --replace",
+        )

@@ -198,7 +198,7 @@ def set_limits(
     budget: Budget | None = None,
     safe: bool = False,
 ) -> QueueSettings:
-    """What holds for all items: end of the night, budget. safe: somebody has looked at the instrument, and it is.
+    """What holds for all items: end of the night, budget. safe: somebody has looked at the instrument.
 
     Raises RecipeError for an end that is over.
     """
@@ -207,7 +207,7 @@ def set_limits(
             "is over already",
             where="--end",
             value=end.isoformat(timespec="minutes"),
-            remedy="name one that comes, or `none` for a night without an end; `xrm queue stop` ends what is going on",
+            remedy="name one that comes, or `none`; `xrm queue stop` ends what is going on",
         )
     folder = QueueFolder.make(queue)
     folder.begin_settings_anew()
