@@ -198,10 +198,7 @@ def set_limits(
     budget: Budget | None = None,
     safe: bool = False,
 ) -> QueueSettings:
-    """What holds for all items: end of the night, budget. safe: somebody has looked at the instrument.
-
-    Raises RecipeError for an end that is over.
-    """
+    """What holds for all items. safe: somebody has looked at the instrument. RecipeError for an end that is over."""
     if isinstance(end, datetime) and end <= utc_now():
         raise RecipeError(
             "is over already",
