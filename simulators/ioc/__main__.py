@@ -145,11 +145,15 @@ def _realism(text: str) -> Realism:
     try:
         told = {name: value for name, value in json.loads(text).items() if value is not None}
         hops = tuple(Hop(**hop) for hop in told.pop("hops", ()))
-        return replace(PRESETS[told.pop("preset", "ideal")], **told, hops=hops)
+        made = replace(PRESETS[told.pop("preset", "ideal")], **told, hops=hops)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         known = ", ".join(one.name for one in fields(Realism))
         said = f"{text!r} is none of {', '.join(PRESETS)}, nor a JSON object of preset, {known}"
         raise argparse.ArgumentTypeError(said) from error
+    for name, value in told.items():
+        if type(value) not in (int, float) or not math.isfinite(value) or (value < 0 and name != "defocus_um"):
+            raise argparse.ArgumentTypeError(f"{name}: {value!r} is no number of at least 0")
+    return made
 
 
 def _prefix(text: str) -> str:

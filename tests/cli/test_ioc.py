@@ -147,6 +147,8 @@ def xrm(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[st
         (["ioc", "--port", "0", "--speed", "-1"], "speed"),
         (["ioc", "--port", "0", "--realism", "real"], "ideal, lab, bad"),
         (["ioc", "--port", "0", "--realism", '{"glue": 3}'], "adhesive_um"),
+        (["ioc", "--port", "0", "--realism", '{"stray_share": "much"}'], "stray_share: 'much' is no number"),
+        (["ioc", "--port", "0", "--realism", '{"preset": "lab", "run_out_um": -1}'], "run_out_um: -1 is no number"),
     ],
 )
 def test_what_cannot_be_is_said_with_exit_2(arguments: list[str], said: str) -> None:
