@@ -23,7 +23,7 @@ from tests.session.scripted import SMALL, with_faults
 from tests.system.conftest import write_recipe
 from xrm_control import app
 from xrm_control.core.clock import Clock
-from xrm_control.core.errors import DataError, Interrupted, ResourceLocked, SampleMoved
+from xrm_control.core.errors import Altered, DataError, Interrupted, ResourceLocked, SampleMoved
 from xrm_control.core.events import (
     AnyEvent,
     Event,
@@ -342,7 +342,7 @@ def test_nobody_goes_on_with_a_run_that_somebody_carries_out(life: Life) -> None
 def test_another_recipe_in_its_folder_is_refused(life: Life) -> None:
     text = life.folder.recipe.read_text()
     life.folder.recipe.write_text(text.replace("projections: 7", "projections: 9"))
-    with pytest.raises(DataError, match="not the one that the run was begun with"):
+    with pytest.raises(Altered, match="not the one that the run was begun with"):
         life.resume()
     life.folder.recipe.write_text(text)
     assert life.resume() == ENDED

@@ -41,8 +41,8 @@ from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import signals_restored
 from xrm_control.core.states import RunState, Verdict
 from xrm_control.devices.backend import Backend
+from xrm_control.processing.begun_with import recipe_begun_with
 from xrm_control.recipe.document import Recipe
-from xrm_control.recipe.loading import load_document
 from xrm_control.recipe.planning import check_disk, make_plan
 from xrm_control.storage.artifacts import record_file, require_recorded
 from xrm_control.storage.durable import free_bytes
@@ -94,8 +94,8 @@ def resume(
 ) -> Outcome:
     """Go on with a run that died, failed or was ended, where it stood; one that is done is left as it is.
 
-    Raises ResourceLocked while somebody carries it out; DataError when its recipe is not the one it was begun with, or
-    its journal was lost; Altered where the results of one that is done are not what was recorded.
+    Raises ResourceLocked while somebody carries it out; DataError when its journal was lost; Altered where its recipe
+    is not the one it was begun with, or the results of one that is done are not what was recorded.
     """
     folder, wanted = RunFolder.open(path, unbegun=True), _until(until)
     with folder.lock(), _told_with(folder):
@@ -193,16 +193,8 @@ def _go_on(
         raise RecipeError(
             "the run has that behind it", where="--until", value=until.stage, remedy="name a later stage, or none"
         )
-    recipe, _ = load_document(folder.recipe, Recipe, {})
     record = journal.run()
-    if recipe.sha256() != record.recipe_sha256:
-        raise DataError(
-            "the recipe in the run's folder is not the one that the run was begun with",
-            where=str(folder.recipe),
-            value=recipe.sha256()[:12],
-            limit=record.recipe_sha256[:12],
-            remedy="put it back as it was, or start the changed recipe as a run of its own",
-        )
+    recipe = recipe_begun_with(folder, record)
     _record_beginning(folder, journal)
     cost = make_plan(recipe, recipe.instrument.describe())
     # What was written already needs no room any more.

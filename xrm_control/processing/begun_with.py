@@ -18,6 +18,6 @@ def recipe_begun_with(folder: RunFolder, record: RunRecord) -> Recipe:
             where=str(folder.recipe),
             value=recipe.sha256()[:12],
             limit=record.recipe_sha256[:12],
-            remedy="put it back as it was",
+            remedy="put it back as it was, or start the changed recipe as a run of its own",
         )
     return recipe
