@@ -89,3 +89,24 @@ def test_nine_of_ten_lies_between_the_sizes_tried(found: tuple[int, ...], expect
         for number, hits in enumerate(found)
     ]
     assert found_from_um(sizes, 0.9) == (None if expected is None else pytest.approx(expected, abs=2e-3))
+
+
+@pytest.mark.parametrize(
+    ("found", "pod_90_um", "limit_um", "expected"),
+    [
+        ((0, 36), 1.4, 1.2, 1.4),
+        ((0, 20), None, 1.4, 1.5),
+        ((0, 0), None, 3.0, 3.0),
+        ((), None, 1.2, 1.2),
+        ((), None, None, None),
+    ],
+)
+def test_no_share_is_stated_of_voids_that_are_often_missed(
+    found: tuple[int, ...], pod_90_um: float | None, limit_um: float | None, expected: float | None
+) -> None:
+    tried = tuple(
+        VoidDetection(diameter_um=1 + 0.5 * number, tried=36, found=hits, low=0, high=1)
+        for number, hits in enumerate(found)
+    )
+    quality = QualityMetrics(void_detection=tried, void_pod_90_um=pod_90_um, void_detection_limit_um=limit_um)
+    assert quality.voids_seen_from_um == expected

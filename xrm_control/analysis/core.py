@@ -253,7 +253,7 @@ def _quality(
         void_detection_limit_um=max(
             VOID_LIMIT_SIGMA * blur * voxel_um,
             (seen.limit_voxels or 0.0) * voxel_um,
-            found_from_um(seen.detection, 0.5) or 0.0,
+            found_from_um(seen.detection, 0.5) or max((one.diameter_um for one in seen.detection), default=0.0),
         ),
         voids_in_noise=seen.in_noise,
         void_detection=seen.detection,

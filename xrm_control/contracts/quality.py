@@ -107,7 +107,11 @@ class QualityMetrics(Record):
 
     @property
     def voids_seen_from_um(self) -> float | None:
-        """From which diameter on a void is hardly missed, as far as it was tried; else the limit of detection."""
+        """From which diameter on a void is hardly missed: where nine of ten of no size were found, beyond the largest
+        that was tried; the limit of detection where none was."""
+        tried = [one.diameter_um for one in self.void_detection]
+        if self.void_pod_90_um is None and tried:
+            return max(*tried, self.void_detection_limit_um or 0.0)
         return self.void_detection_limit_um if self.void_pod_90_um is None else self.void_pod_90_um
 
     @model_serializer(mode="wrap")
