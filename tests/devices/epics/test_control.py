@@ -50,9 +50,19 @@ async def until(ioc: IocProcess, clock: Clock, name: str, value: str) -> None:
 
 
 async def ask_for_ever(instrument: Instrument, clock: Clock) -> None:
-    while True:
-        await instrument.source.read()
-        await clock.sleep(clock.wall_s(0.01))
+    async with asyncio.timeout(clock.wall_s(60)):
+        while True:
+            await instrument.source.read()
+            await clock.sleep(clock.wall_s(0.01))
+
+
+async def take_away(ioc: IocProcess, clock: Clock, name: str) -> None:
+    """A dead-man that is armed refuses another name, and the session may kick it between the two writes."""
+    async with asyncio.timeout(clock.wall_s(60)):
+        while await seen(ioc, "Owner") != name:
+            if name:
+                await put(ioc, "Watchdog:Stroke", 0)
+            await put(ioc, "Owner", name)
 
 
 def elsewhere(ioc: IocProcess, clock: Clock) -> EpicsInstrument:
@@ -89,10 +99,7 @@ def test_a_change_of_owner_suspends_everything(ioc: IocProcess, name: str) -> No
 
     async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
         await instrument.shutter.set(True)
-        if name:
-            # A dead-man that is armed would refuse it.
-            await put(ioc, "Watchdog:Stroke", 0)
-        await put(ioc, "Owner", name)
+        await take_away(ioc, clock, name)
         with pytest.raises(InstrumentUnreachable, match="not in control any more"):
             await ask_for_ever(instrument, clock)
         if name == "":
