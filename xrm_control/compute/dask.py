@@ -190,8 +190,7 @@ class _Cluster(Executor):
             there = self._client.submit(_call, work, key=name, pure=False)
         except (ClosedClientError, OSError, RuntimeError) as error:
             self._pending.discard(result)
-            if result.set_running_or_notify_cancel():
-                result.set_exception(_lost(str(error)))
+            self._failed(result, _lost(str(error)))
             return result
         there.add_done_callback(lambda done: self._landed(done, result))
         result.add_done_callback(lambda mine: self._left(mine, there))
@@ -236,17 +235,25 @@ class _Cluster(Executor):
 
     def _landed(self, there: distributed.Future, result: Future[Any]) -> None:
         """Hand an outcome over; called in a thread of dask's."""
-        if not result.set_running_or_notify_cancel():
-            return
         if there.status == "finished":
             try:
-                result.set_result(there.result())
+                value = there.result()
             except (OSError, CancelledError) as error:
-                result.set_exception(_lost(str(error)))
+                self._failed(result, _lost(str(error)))
+                return
+            if result.set_running_or_notify_cancel():
+                result.set_result(value)
         elif there.status == "error":
-            result.set_exception(_told(there.exception()))
+            self._failed(result, _told(there.exception()))
         else:
-            result.set_exception(_lost("the connection to the scheduler broke"))
+            self._failed(result, _lost("the connection to the scheduler broke"))
+
+    def _failed(self, result: Future[Any], error: BaseException) -> None:
+        """What fails once we close fails because we close: that is no loss to tell of, it is abandoned."""
+        if self._closing is not None:
+            result.cancel()
+        if result.set_running_or_notify_cancel():
+            result.set_exception(error)
 
 
 def dask_setup(_: Any) -> None:
