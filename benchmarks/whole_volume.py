@@ -18,7 +18,7 @@ from xrm_control.storage.formats.registry import read_volume
 
 SIDE, VIEWS, PIXEL_UM, MU_PER_UM = 1024, 1571, 0.064, 0.0458
 AXIS_PX, GAIN_COUNTS, LIGHT_COUNTS = 530.3, 7.0, 20_000.0
-TARGET_S, TARGET_GB = 300.0, 12.0
+TARGET_S, TARGET_GB = 60.0, 6.0
 ROOT = Path(__file__).parents[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from tests.scan_on_disk import PIXEL_UM, scan_job
 from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import VIRTUAL, run
-from xrm_control.core.errors import DataError, RecipeError
+from xrm_control.core.errors import DataError, RecipeError, StorageError
 from xrm_control.core.states import FrameKind
 from xrm_control.processing.regions import ScanJob
 from xrm_control.processing.scans import FileScan
@@ -22,10 +23,14 @@ from xrm_control.processing.volumes import (
     Volume,
     VolumeJob,
     assemble_volume,
+    keep_volume,
     make_parts,
     remove_parts,
 )
 from xrm_control.reconstruction.pipeline import reconstruct_scan
+from xrm_control.storage.formats import planes
+from xrm_control.storage.formats.ome_tiff import write_volume
+from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.formats.scan_file import ScanOptions
 
 ROWS = 4
@@ -61,6 +66,15 @@ def make(job: VolumeJob, until: int | None = None) -> list[int]:
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(work())
     return heard
+
+
+def damaged(job: VolumeJob, by: bytes) -> None:
+    """Some voxels of the second part are others."""
+    path = job.folder / "volume.tif"
+    _, columns = job.shape[1:]
+    with path.open("r+b") as file:
+        file.seek(1000 + ROWS * 4 * columns**2)
+        file.write(by)
 
 
 def whole(made: Volume) -> np.ndarray:
@@ -102,10 +116,9 @@ def test_it_goes_on_where_it_was_left(job: VolumeJob) -> None:
 
 def test_what_a_dead_worker_left_half_written_does_not_count(job: VolumeJob) -> None:
     make(job, until=4)
-    first = job.folder / "rows-00004-00008"
-    first.with_suffix(".json").unlink(missing_ok=True)
-    first.with_suffix(".npy").write_bytes(b"half a par")
+    (job.folder / "rows-00004-00008.json").unlink(missing_ok=True)
     (job.folder / "tmpabc.part").write_bytes(b"half")
+    damaged(job, b"half a part")
     make(job)
     assert np.array_equal(whole(assemble_volume(job)), reconstruct_scan(job.source.load(), job.spec).volume)
 
@@ -126,7 +139,7 @@ def test_parts_made_with_other_settings_are_not_used(job: VolumeJob, change) -> 
     make(other)
     made = assemble_volume(other)
     assert np.array_equal(whole(made), reconstruct_scan(other.source.load(), other.spec).volume)
-    assert len(list(job.folder.glob("rows-*.npy"))) == len(other.parts)
+    assert len(list(job.folder.glob("rows-*.json"))) == len(other.parts)
 
 
 def test_parts_of_another_scan_are_not_used(job: VolumeJob, tmp_path: Path) -> None:
@@ -143,9 +156,48 @@ def test_parts_of_another_scan_are_not_used(job: VolumeJob, tmp_path: Path) -> N
 
 def test_a_part_that_is_gone_is_named(job: VolumeJob) -> None:
     make(job)
-    (job.folder / "rows-00008-00012.npy").unlink()
+    (job.folder / "rows-00008-00012.json").unlink()
     with pytest.raises(DataError, match="rows-00008-00012"):
         assemble_volume(job)
+    make(job)
+    (job.folder / "volume.tif").unlink()
+    with pytest.raises(DataError, match=r"volume\.tif"):
+        assemble_volume(job)
+
+
+def test_a_part_that_was_damaged_since_is_made_anew(job: VolumeJob) -> None:
+    make(job)
+    damaged(job, b"\xff" * 40)
+    make(job)
+    assert np.array_equal(whole(assemble_volume(job)), reconstruct_scan(job.source.load(), job.spec).volume)
+
+
+def test_the_parts_lie_in_the_volumes_own_file(job: VolumeJob, tmp_path: Path) -> None:
+    """No byte is written twice, and none differs from the file that is written at once; who does it again may."""
+    make(job)
+    made = assemble_volume(job)
+    kept = [keep_volume(job, made, tmp_path / name) for name in ("kept.ome.tif", "again.ome.tif")]
+    assert {path.stat().st_ino for path in kept} == {(job.folder / "volume.tif").stat().st_ino}
+    at_once = reconstruct_scan(job.source.load(), job.spec)
+    plain = write_volume(tmp_path / "plain.ome.tif", at_once.volume, at_once.voxel_size_um)
+    assert kept[0].read_bytes() == plain.read_bytes()
+    with pytest.raises(StorageError, match="exists already"):
+        keep_volume(job, made, plain)
+    assert [path.name for path in tmp_path.glob("*.part")] == [job.folder.name]
+    remove_parts(job)
+    assert np.array_equal(read_volume(kept[0])[0], at_once.volume)
+
+
+def test_without_hard_links_it_is_copied(job: VolumeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, "no links here")
+
+    make(job)
+    made = assemble_volume(job)
+    monkeypatch.setattr(planes.os, "link", refused)
+    kept = keep_volume(job, made, tmp_path / "kept.ome.tif")
+    assert kept.stat().st_ino != (job.folder / "volume.tif").stat().st_ino
+    assert kept.read_bytes() == (job.folder / "volume.tif").read_bytes()
 
 
 def test_rows_that_the_detector_does_not_have(job: VolumeJob) -> None:

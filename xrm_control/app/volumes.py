@@ -31,6 +31,7 @@ from xrm_control.processing.volumes import (
     ScanSource,
     VolumeJob,
     assemble_volume,
+    keep_volume,
     make_parts,
     parts_folder,
     remove_parts,
@@ -46,7 +47,7 @@ from xrm_control.storage.durable import (
     sha256_file,
     storage_error,
 )
-from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
+from xrm_control.storage.formats.ome_tiff import write_volume_16bit
 from xrm_control.storage.formats.registry import open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
 from xrm_control.storage.formats.units import Sourced, operator_um
@@ -120,13 +121,15 @@ def reconstruct(
     for doubt in spec.preprocess.diagnose(found.shape[2]):
         if doubt.refuses:
             raise doubt.error(", ".join(doubt.fields))
-    job = VolumeJob(found.scan, spec, found.shape, parts_folder(target.absolute()))
-    # The parts and, at the end, the whole beside them.
-    require_free(target, job.bytes * (1 if len(job.parts) == 1 else 2))
-    write = write_volume_16bit if sixteen_bit else write_volume
+    job = VolumeJob(found.scan, spec, found.shape, parts_folder(target.absolute()), found.origins)
+    # In 16 bit, the parts are beside it at the end.
+    require_free(target, job.bytes + (job.bytes // 2 if sixteen_bit and len(job.parts) > 1 else 0))
     with _of_file(source), _parts_made(job, workers, on_rows):
         volume = assemble_volume(job)
-        write(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
+        if sixteen_bit:
+            write_volume_16bit(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
+        else:
+            keep_volume(job, volume, target, replace=replace)
         doubts = (
             doubts_of(found.scan.load(), spec, volume.parts, volume.rotation_axis_px, volume.quality, volume.shifts_px)
             if checks

@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
+_NEVER = 2**31 - 1
 _END_S = 5.0
 _BEGIN = "import sys; sys.path[:] = {path!r}; from xrm_control.compute.worker import serve; serve({descriptor})"
 
@@ -69,6 +71,7 @@ def serve(descriptor: int) -> None:
     """Carry out what comes in, until the owner is gone; runs in the process."""
     ignore_interrupts()
     _end_with_owner()
+    _keep_memory()
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as owner:
         while True:
@@ -83,6 +86,14 @@ def ignore_interrupts() -> None:
     """Ctrl-C reaches the whole process group; only the session decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # acquisition goes first
+
+
+def _keep_memory() -> None:
+    """Memory that was used once is used again: pages from the kernel anew cost a second a GB (glibc)."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
 def _end_with_owner() -> None:

@@ -7,22 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """disk_bytes stay in the run folder; scratch_bytes are on the disk while the work lasts; memory_bytes: at the peak
-    of one process, without what every process of this program takes.
+    """disk_bytes stay in the run folder; memory_bytes: at the peak of one process, without what every process of this
+    program takes.
     """
 
     disk_bytes: int = 0
-    scratch_bytes: int = 0
     memory_bytes: int = 0
 
     def then(self, other: Cost) -> Cost:
         """Both, one after the other: what stays adds up, what passes does not."""
-        return Cost(
-            self.disk_bytes + other.disk_bytes,
-            max(self.scratch_bytes, other.scratch_bytes),
-            max(self.memory_bytes, other.memory_bytes),
-        )
+        return Cost(self.disk_bytes + other.disk_bytes, max(self.memory_bytes, other.memory_bytes))
 
     def times(self, count: int) -> Cost:
         """The same work `count` times, one after the other."""
-        return Cost(self.disk_bytes * count, self.scratch_bytes, self.memory_bytes)
+        return Cost(self.disk_bytes * count, self.memory_bytes)

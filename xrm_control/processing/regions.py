@@ -25,12 +25,20 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.command import run_command
 from xrm_control.processing.foreign_core import command_of
 from xrm_control.processing.scans import RunScan
-from xrm_control.processing.volumes import OnRows, VolumeJob, assemble_volume, make_parts, parts_folder, remove_parts
+from xrm_control.processing.volumes import (
+    OnRows,
+    VolumeJob,
+    assemble_volume,
+    keep_volume,
+    make_parts,
+    parts_folder,
+    remove_parts,
+)
 from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preview_picture import preview_png
 from xrm_control.storage.durable import PART_SUFFIX, disk_watched, make_folder, publish_file, sha256_file
-from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
+from xrm_control.storage.formats.ome_tiff import write_volume_16bit
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
 VOLUME_16BIT = "volume-16bit.tif"
@@ -91,7 +99,7 @@ def hand_over(job: ScanJob) -> HandoffResult:
     x_um, y_um, z_um = job.centre_um
     y_um += (middle_row - (job.detector_rows - 1) / 2) * volume_made.voxel_size_um
     with scratch("reconstruction", place.path) as part:
-        volume = write_volume(part / place.volume.name, volume_made.parts, volume_made.voxel_size_um)
+        volume = keep_volume(job.volume, volume_made, part / place.volume.name)
         if job.volume_16bit:
             write_volume_16bit(part / VOLUME_16BIT, volume_made.parts, volume_made.voxel_size_um)
         (part / place.preview.name).write_bytes(preview_png(volume_made.slices()))

@@ -1,8 +1,9 @@
 """A scan's volume made in parts, here or on many workers, and taken up again where it was left.
 
-Parts are whole files in a folder of their own; a note beside them says of which scan and with what settings they are,
-so that nothing of another one is ever mixed in. Making a part twice gives the same file. A scan of one part, as at high
-binning, is done in memory.
+All parts have their place in one file from the start, which is the volume's own when the last is there: nothing is
+written twice. It lies in a folder beside the volume with a note of which scan and with what settings it is, so that
+nothing of another one is ever mixed in, and one of each part that is on the disk, with the hashes of its planes. Making
+a part twice gives the same bytes. A scan of one part, as at high binning, is done in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.compute.executor import Workers
+from xrm_control.core.cpus import alone
 from xrm_control.core.errors import DataError
+from xrm_control.core.origins import Origins
 from xrm_control.core.tasks import begin
 from xrm_control.reconstruction.incremental_fbp import OrthogonalSlices
 from xrm_control.reconstruction.pipeline import (
@@ -33,13 +36,16 @@ from xrm_control.reconstruction.pipeline import (
     prepare,
     reconstruct_rows,
     reconstruct_scan,
+    side_of,
 )
 from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.durable import durable_file, make_folder, part_path, storage_error
+from xrm_control.storage.formats.ome_tiff import begin_volume, write_volume
+from xrm_control.storage.formats.planes import are_planes, finish_planes, put_planes
 
-_FORMAT = 1
-_NOTE, _PREPARED = "about.json", "prepared.npz"
+_FORMAT = 2
+_NOTE, _PREPARED, _PIXELS = "about.json", "prepared.npz", "volume.tif"
 LOCK = "lock"
 
 Rows = tuple[int, int]
@@ -58,12 +64,15 @@ class ScanSource(Protocol):
 
 @dataclass(frozen=True)
 class VolumeJob:
-    """What is to be made of which scan. shape: (views, rows, columns) of it. folder: for the parts."""
+    """What is to be made of which scan. shape: (views, rows, columns) of it. folder: for the parts. origins: told in
+    the volume's file.
+    """
 
     source: ScanSource
     spec: ReconstructionSpec
     shape: tuple[int, int, int]
     folder: Path
+    origins: Origins | None = None
 
     @property
     def rows(self) -> Rows:
@@ -87,13 +96,14 @@ class VolumeJob:
             "scan": self.source.identity(),
             "shape": list(self.shape),
             "reconstruction": self.spec.model_dump(mode="json"),
+            **({} if self.origins is None else {"origins": identity_of(self.origins)}),
         }
 
 
 @dataclass(frozen=True)
 class Volume:
     """A volume, (rows, columns, columns) float32 in 1/um in parts along z, its figures of quality by name, and what the
-    method had to say of it. shifts_px: see `Reconstruction`.
+    method had to say of it. shifts_px: see `Reconstruction`. digests: SHA-256 of its planes, where it is from parts.
     """
 
     parts: Sequence[NDArray[np.float32]]
@@ -103,6 +113,7 @@ class Volume:
     quality: dict[str, float]
     warnings: tuple[str, ...]
     shifts_px: tuple[tuple[float, float], ...] = ()
+    digests: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -155,7 +166,13 @@ def prepare_parts(job: VolumeJob) -> None:
                     old.unlink()
         except OSError as error:
             raise storage_error("parts of another volume cannot be taken away", job.folder, error) from error
-        content: dict[str, Any] = prepare(job.source.load(), job.spec).as_arrays()
+        scan = job.source.load()
+        with alone():
+            prepared = prepare(scan, job.spec)
+        side = side_of(scan, prepared)
+        first, end = job.rows
+        start = begin_volume(job.folder / _PIXELS, (end - first, side, side), prepared.pixel_size_um, job.origins)
+        content: dict[str, Any] = prepared.as_arrays() | {"side": np.array(side), "start": np.array(start)}
         with _part_file(job.folder / _PREPARED) as file:
             np.savez(file, **content)
         with _part_file(job.folder / _NOTE) as file:
@@ -164,15 +181,67 @@ def prepare_parts(job: VolumeJob) -> None:
 
 def make_part(job: VolumeJob, rows: Rows) -> None:
     """One part, unless it is there; runs on a worker."""
-    image, metrics = _part(job.folder, rows)
-    if metrics.exists():
+    place = _Place.of(job, rows)
+    if place.kept():
         return
-    volume, found = reconstruct_rows(job.source.load(), job.spec, _prepared(job.folder), rows)
-    # A worker that was given up may still be writing beside the one that took over; they write the same.
-    with _part_file(image) as file:
-        np.save(file, volume)
-    with _part_file(metrics) as file:
-        file.write(json.dumps(found.as_dict()).encode())
+    volume, found = reconstruct_rows(job.source.load(), job.spec, place.prepared, rows)
+    # A worker that was given up may still be writing while another one does; they write the same.
+    digests = put_planes(place.pixels, place.start, volume)
+    with _part_file(place.note) as file:
+        file.write(json.dumps({"planes": digests, "quality": found.as_dict()}).encode())
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Of a part: where its planes, of side x side voxels, begin in the file of all; its note."""
+
+    prepared: Prepared
+    pixels: Path
+    start: int
+    side: int
+    note: Path
+
+    @classmethod
+    def of(cls, job: VolumeJob, rows: Rows) -> _Place:
+        """Raises DataError where nothing was prepared."""
+        try:
+            with np.load(job.folder / _PREPARED) as content:
+                prepared, start, side = Prepared.from_arrays(content), int(content["start"]), int(content["side"])
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"what is known of the whole scan is missing: {error}", where=str(job.folder)) from error
+        start += (rows[0] - job.rows[0]) * 4 * side**2
+        return cls(prepared, job.folder / _PIXELS, start, side, _note_of(job.folder, rows))
+
+    def kept(self) -> bool:
+        """Whether the part is there from before, as it was written."""
+        if not self.note.exists():
+            return False
+        try:
+            digests, _ = _told(self.note)
+        except DataError:
+            return False
+        return are_planes(self.pixels, self.start, 4 * self.side**2, digests)
+
+    def planes(self, count: int) -> NDArray[np.float32]:
+        """As they lie in the file, (count, side, side). Raises DataError where they are missing."""
+        shape = (count, self.side, self.side)
+        try:
+            return np.memmap(self.pixels, np.float32, mode="r", offset=self.start, shape=shape)
+        except (OSError, ValueError) as error:
+            raise _missing(self.pixels, error) from error
+
+
+def _told(note: Path) -> tuple[tuple[str, ...], QualitySums]:
+    """Hashes of a part's planes, and its figures. Raises DataError for a part that is missing."""
+    try:
+        content = json.loads(note.read_bytes())
+        return tuple(map(str, content["planes"])), QualitySums.from_dict(content["quality"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _missing(note, error) from error
+
+
+def _missing(path: Path, why: Exception) -> DataError:
+    return DataError(f"a part of the volume is missing: {why}", where=str(path))
 
 
 def _part_file(path: Path) -> AbstractContextManager[BinaryIO]:
@@ -195,16 +264,16 @@ def assemble_volume(job: VolumeJob) -> Volume:
             result.warnings,
             result.shifts_px,
         )
-    prepared = _prepared(job.folder)
     parts: list[NDArray[np.float32]] = []
+    digests: list[str] = []
     metrics: list[QualitySums] = []
+    prepared = _Place.of(job, job.rows).prepared
     for rows in job.parts:
-        image, text = _part(job.folder, rows)
-        try:
-            parts.append(np.load(image, mmap_mode="r"))
-            metrics.append(QualitySums.from_dict(json.loads(text.read_bytes())))
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(f"a part of the volume is missing: {error}", where=str(image)) from error
+        place = _Place.of(job, rows)
+        planes, found = _told(place.note)
+        parts.append(place.planes(rows[1] - rows[0]))
+        digests += planes
+        metrics.append(found)
     whole = reduce(add, metrics)
     return Volume(
         parts,
@@ -214,7 +283,21 @@ def assemble_volume(job: VolumeJob) -> Volume:
         whole.quality(prepared.axis, job.shape[2]) | prepared.figures,
         whole.warnings,
         prepared.shifts_px,
+        tuple(digests),
     )
+
+
+def keep_volume(job: VolumeJob, volume: Volume, target: Path, *, replace: bool = False) -> Path:
+    """The volume as OME-TIFF in float32, whole and on the disk; not written again where it is from parts.
+
+    Raises StorageError where the disk fails or `target` exists (unless `replace`), DataError for NaN and infinity.
+    """
+    if volume.digests:
+        rows, _, side = volume.shape
+        end = _Place.of(job, job.rows).start + 4 * rows * side**2
+        if finish_planes(job.folder / _PIXELS, end, volume.digests, target, replace=replace):
+            return target
+    return write_volume(target, volume.parts, volume.voxel_size_um, replace=replace, origins=job.origins)
 
 
 def remove_parts(job: VolumeJob) -> None:
@@ -232,17 +315,8 @@ def identity_of(*facts: object) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def _part(folder: Path, rows: Rows) -> tuple[Path, Path]:
-    name = f"rows-{rows[0]:05d}-{rows[1]:05d}"
-    return folder / f"{name}.npy", folder / f"{name}.json"
-
-
-def _prepared(folder: Path) -> Prepared:
-    try:
-        with np.load(folder / _PREPARED) as content:
-            return Prepared.from_arrays(content)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"what is known of the whole scan is missing: {error}", where=str(folder)) from error
+def _note_of(folder: Path, rows: Rows) -> Path:
+    return folder / f"rows-{rows[0]:05d}-{rows[1]:05d}.json"
 
 
 def _read_note(folder: Path) -> Any:

@@ -74,7 +74,7 @@ def make_plan(recipe: Recipe, instrument: InstrumentDescription) -> Plan:
         pixel_size_um=camera.binned_pixel_um(recipe.scan.binning),
         field_of_view_um=camera.field_of_view_um,
         volume_width_um=recipe.scan.width_um(camera),
-        disk_bytes=sum(stage.bytes for stage in stages) + volumes.disk_bytes + volumes.scratch_bytes + _REPORT_BYTES,
+        disk_bytes=sum(stage.bytes for stage in stages) + volumes.disk_bytes + _REPORT_BYTES,
         memory_bytes=_memory_bytes(recipe, volumes),
         dose_per_scan_gy=_dose_gy(recipe, instrument),
         particles_in_mosaic=round(PARTICLES_PER_FIELD * tiles * area),

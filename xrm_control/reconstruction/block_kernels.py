@@ -41,3 +41,27 @@ def looked_at(
             for value in frames[view, row]:
                 count += value == highest
         full[view] = count
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def block_means(images: NDArray[np.float32], down: int, across: int, out: NDArray[np.float32]) -> None:
+    """Of images (n, rows, columns), means of `down` x `across` pixels into out (n, rows // down, columns // across).
+
+    What is left over at the ends is dropped.
+    """
+    count, rows, columns = out.shape
+    line = np.empty(columns * across, np.float32)
+    share = np.float32(1.0 / (down * across))
+    for image in range(count):
+        for row in range(rows):
+            line[:] = images[image, row * down, : columns * across]
+            for below in range(1, down):
+                other = images[image, row * down + below]
+                for column in range(columns * across):
+                    line[column] += other[column]
+            target = out[image, row]
+            for column in range(columns):
+                total = line[column * across]
+                for beside in range(1, across):
+                    total += line[column * across + beside]
+                target[column] = total * share

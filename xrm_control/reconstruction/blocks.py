@@ -31,3 +31,15 @@ def native(frames: NDArray[Any]) -> NDArray[Any]:
     """Frames in one of three types, for compiled loops: uint16 and float32 as they are, others in float64."""
     wanted = np.dtype({"u2": np.uint16, "f4": np.float32}.get(frames.dtype.str[1:], np.float64))
     return np.ascontiguousarray(frames, wanted)
+
+
+def smaller(images: NDArray[np.float32], down: int, across: int) -> NDArray[np.float32]:
+    """Means of `down` x `across` pixels of images (n, rows, columns); what is left over at the ends is dropped."""
+    if down == across == 1:
+        return images
+    from xrm_control.reconstruction.block_kernels import block_means
+
+    count, rows, columns = images.shape
+    out = np.empty((count, rows // down, columns // across), np.float32)
+    block_means(np.ascontiguousarray(images, np.float32), down, across, out)
+    return out

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.reconstruction.blocks import smaller
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
-from xrm_control.reconstruction.preprocess import PreprocessSpec, transmission
+from xrm_control.reconstruction.preprocess import PreprocessSpec, Transmission, from_views
 from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.scan import ScanData
@@ -23,7 +24,6 @@ _PHASES_APART = 1.5  # standard deviations within the phases
 _HALF_TURN_DEG = 0.05
 _PAD_PX = 8
 _DARKEST = 0.01
-_VIEWS_AT_A_TIME = 64
 _EDGE_PX, _WHOLE = 4, 0.45
 
 Images = NDArray[np.float32]
@@ -41,18 +41,14 @@ def images_of(
     """All views in this order, small; tilt_deg: of the detector, turned back."""
     _, rows, columns = scan.projections.shape
     down, across = binning_of(rows, columns)
-    small: list[Images] = []
-    for start in range(0, len(order), _VIEWS_AT_A_TIME):
-        part = order[start : start + _VIEWS_AT_A_TIME]
-        seen = transmission(scan, spec, views=part, references=references)
+
+    def small(seen: Transmission) -> Images:
         values = levelled(seen.values, tilt_deg) if tilt_deg else seen.values
-        cut = values[:, : rows // down * down, : columns // across * across]
-        # Rows first: whole lines are added at once.
-        sums = cut.reshape(len(part), rows // down, down, -1).sum(axis=2)
-        means = sums.reshape(len(part), rows // down, columns // across, across).sum(axis=3) / (down * across)
-        small.append(-np.log(np.maximum(means, _DARKEST)).astype(np.float32))
+        return -np.log(np.maximum(smaller(values, down, across), np.float32(_DARKEST)))
+
+    images = from_views(scan, spec, references, order, small)
     theta, time = (np.asarray(values, float)[order] for values in (scan.theta_deg, scan.time_s))
-    return MotionImages(np.concatenate(small), theta, time, (len(order), rows, columns), (down, across))
+    return MotionImages(np.concatenate(images), theta, time, (len(order), rows, columns), (down, across))
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def along_rows(told: Told, theta_deg: NDArray[np.float64], time_s: NDArray[np.fl
     drift = curves(time_s, 1)[:, 1:]
     volume = np.hstack([np.eye(count), drift, circle])
     matrix = neighbour_matrix(count, None if told.opposite is None else -1.0)
-    near = matrix @ volume
+    near = np.hstack([matrix, matrix @ volume[:, count:]])
     near[:, -2:] = 0.0
     ends = volume[:1] + volume[-1:]
     ends[0, -2:] = 0.0
@@ -88,7 +88,7 @@ def along_axis(told: Told, time_s: NDArray[np.float64]) -> Found:
     matrix = neighbour_matrix(count, None if told.opposite is None else 1.0)
     # Unknown: jitter of each view, drift, and where the views that see all lie together.
     volume = np.hstack([np.eye(count), drift, np.zeros((count, 1))])
-    near = matrix @ volume
+    near = np.hstack([matrix, matrix @ volume[:, count:]])
     ends = volume[-1:] - volume[:1]
     prior_px = np.full(volume.shape[1], _FLAT_PX)
     prior_px[:count] = jitter
@@ -141,6 +141,8 @@ def _solved(
     ends_moved_px: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Unknowns (n + m,), the jitter of the views first, and their covariance; prior_px: how large each may be."""
+    from scipy.sparse import csr_array
+
     volume, near, ends = equations
     count = len(told.moved_px)
     matrix = near[:, :count]
@@ -152,21 +154,25 @@ def _solved(
     alike = np.outer(u, u) * np.exp(-apart / _ALIKE_VIEWS)
     rows = [
         (volume, told.moved_px + told.volume, alike + _FLOOR_PX**2 * np.eye(count)),
-        (near, matrix @ told.moved_px + told.neighbours, np.diag((_WIDER * told.u_neighbours) ** 2 + _FLOOR_PX**2)),
+        (near, matrix @ told.moved_px + told.neighbours, (_WIDER * told.u_neighbours) ** 2 + _FLOOR_PX**2),
     ]
     if told.opposite is not None:
         rows.append(
-            (ends, np.array([ends_moved_px + told.opposite[0]]), np.array([[told.opposite[1] ** 2 + _FLOOR_PX**2]]))
+            (ends, np.array([ends_moved_px + told.opposite[0]]), np.array([told.opposite[1] ** 2 + _FLOOR_PX**2]))
         )
     if told.profiles is not None and told.u_profiles is not None:
         told_of = np.isfinite(told.u_profiles)
         whole = volume[told_of]
         whole[:, -1] = 1.0
         shifts = (told.moved_px + told.profiles)[told_of]
-        rows.append((whole, shifts, np.diag(told.u_profiles[told_of] ** 2 + _FLOOR_PX**2)))
+        rows.append((whole, shifts, told.u_profiles[told_of] ** 2 + _FLOOR_PX**2))
     for a, b, spread in rows:
-        weighted = np.linalg.solve(spread, np.column_stack([a, b]))
-        normal += a.T @ weighted[:, :-1]
-        pull += a.T @ weighted[:, -1]
+        both = np.column_stack([a, b])
+        # Variances of what is independent, or a covariance.
+        weighted = both / spread[:, None] if spread.ndim == 1 else np.linalg.solve(spread, both)
+        # Each equation holds a few of the unknowns.
+        added = csr_array(a).T @ weighted
+        normal += added[:, :-1]
+        pull += added[:, -1]
     covariance = np.linalg.inv(normal)
     return np.asarray(covariance @ pull, np.float64), np.asarray(covariance, np.float64)

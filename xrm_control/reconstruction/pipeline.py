@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -80,7 +80,8 @@ class Prepared:
         }
         content |= {} if self.stray is None else {"stray": self.stray.as_array()}
         content |= {} if self.motion is None else {f"motion_{n}": np.asarray(v) for n, v in vars(self.motion).items()}
-        return content | ({name: np.asarray(value) for name, value in vars(references).items()} if references else {})
+        named = {field.name: getattr(references, field.name) for field in fields(References)} if references else {}
+        return content | {name: np.asarray(value) for name, value in named.items()}
 
     @classmethod
     def from_arrays(cls, content: Mapping[str, NDArray[Any]]) -> Prepared:

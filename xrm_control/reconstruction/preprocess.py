@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,12 @@ from xrm_control.reconstruction.blocks import by_blocks
 from xrm_control.reconstruction.references import References, make_references
 from xrm_control.reconstruction.scan import ScanData, check_scan, refuse_bad_frames
 
+Found = TypeVar("Found")
+
 _NORMALISED_FLOOR = 1e-4  # where no counts are known
 _ZINGER_EXCESS = 0.1  # of the beam: what is fainter does no harm
 _BLOCK = 64  # views at a time
+_FEW = 2**22  # pixels of views at a time: of so few the memory is used again
 
 
 class PreprocessSpec(Spec):
@@ -89,8 +93,6 @@ def transmission(
     references: those of the whole detector, if they are made already (`references_of`). sideways: False leaves shifts
     along the rows to the reconstruction, which does without interpolation.
     """
-    from scipy.ndimage import shift
-
     spec = spec or PreprocessSpec()
     check_scan(scan)
     views_all, rows_all, columns = scan.projections.shape
@@ -102,28 +104,63 @@ def transmission(
     if references is not None:
         references = references.of_rows(rows)
     values = np.empty((len(chosen), *shape), np.float32)
-    reading = Lock()
+    seen = _Seen(scan, spec, references, rows, sideways, Lock())
 
     def of_block(place: slice) -> tuple[int, int]:
-        block = chosen[place]
-        # Files are read by one thread at a time.
-        with reading:
-            counts = np.asarray(scan.projections[block, rows])
-        light = None if scan.light is None or scan.flat_light is None else scan.light[block] / np.mean(scan.flat_light)
-        found = transmission_of(
-            counts, references, scan.time_s[block], spec, numbers=block, light=light, full_counts=scan.full_counts
-        )
+        found = seen(chosen[place])
         values[place] = found.values
         return found.zingers, found.saturated
 
     counted = by_blocks(len(chosen), _BLOCK, of_block)
     zingers, saturated = sum(one for one, _ in counted), sum(one for _, one in counted)
-    if spec.apply_shifts and scan.shifts_px is not None:
-        for index, (right, down) in enumerate(np.asarray(scan.shifts_px)[chosen]):
-            moved = (down if shape[0] > 3 else 0.0, right if sideways else 0.0)
-            if any(moved):
-                values[index] = shift(values[index], moved, order=3, mode="nearest")
     return _described(values, references, zingers, saturated)
+
+
+def from_views(
+    scan: ScanData,
+    spec: PreprocessSpec,
+    references: References | None,
+    views: NDArray[np.int64],
+    work: Callable[[Transmission], Found],
+) -> list[Found]:
+    """What `work` makes of the transmission of a few of the views at a time, in their order, shared out among the CPUs.
+
+    references: those of the whole detector. For what is to be seen of views that would fill the memory together.
+    """
+    seen = _Seen(scan, spec, references, slice(None), sideways=True, reading=Lock())
+    _, rows, columns = scan.projections.shape
+    return by_blocks(len(views), min(_BLOCK, max(1, _FEW // (rows * columns))), lambda place: work(seen(views[place])))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Transmission of some views of a scan; references: of the same rows. See `transmission`."""
+
+    scan: ScanData
+    spec: PreprocessSpec
+    references: References | None
+    rows: slice
+    sideways: bool
+    reading: AbstractContextManager[Any]
+
+    def __call__(self, views: NDArray[np.int64]) -> Transmission:
+        scan, spec = self.scan, self.spec
+        # Files are read by one thread at a time.
+        with self.reading:
+            counts = np.asarray(scan.projections[views, self.rows])
+        light = None if scan.light is None or scan.flat_light is None else scan.light[views] / np.mean(scan.flat_light)
+        found = transmission_of(
+            counts, self.references, scan.time_s[views], spec, numbers=views, light=light, full_counts=scan.full_counts
+        )
+        if spec.apply_shifts and scan.shifts_px is not None:
+            from scipy.ndimage import shift
+
+            values = found.values
+            for index, (right, down) in enumerate(np.asarray(scan.shifts_px)[views]):
+                moved = (down if values.shape[1] > 3 else 0.0, right if self.sideways else 0.0)
+                if any(moved):
+                    values[index] = shift(values[index], moved, order=3, mode="nearest")
+        return found
 
 
 def transmission_of(
@@ -268,7 +305,7 @@ def _remove_zingers(frames: NDArray[np.float32], sigmas: float, references: Refe
         return 0
     beam, gain, dark = np.ones(frames.shape[1:], np.float32), 0.0, 0.0
     if references is not None:
-        beam, gain = references.beams.mean(axis=0), references.gain_counts
+        beam, gain = references.mean_beam, references.gain_counts
         dark = references.read_counts**2 + gain * references.taken_counts
     found = np.zeros(frames.shape, bool)
     noise = (np.float32(gain), np.float32(dark))
@@ -302,7 +339,7 @@ def _floor(references: References | None, shape: tuple[int, ...]) -> NDArray[np.
     """Half a quantum of beam (of read noise, if that is more): what the logarithm of no count stands for."""
     if references is None or _quantum(references) <= 0:
         return np.full(shape, _NORMALISED_FLOOR, np.float32)
-    return (0.5 * _quantum(references) / references.beams.mean(axis=0)).astype(np.float32)
+    return (0.5 * _quantum(references) / references.mean_beam).astype(np.float32)
 
 
 def _quantum(references: References) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ class References:
     gain_counts: float
     read_counts: float
     taken_counts: float = 0.0
+
+    @cached_property
+    def mean_beam(self) -> NDArray[np.float32]:
+        """Of all sets, (rows, columns)."""
+        return np.asarray(self.beams.mean(axis=0), np.float32)
 
     def of_rows(self, rows: slice) -> References:
         """The same over some detector rows; what is known of the camera's noise stays that of all."""

@@ -12,6 +12,7 @@ from xrm_control.core.diagnostics import Diagnostic, collected
 from xrm_control.core.errors import DataError, RecipeError
 from xrm_control.core.model import Spec
 from xrm_control.core.states import Level
+from xrm_control.reconstruction.gridding_layout import ROWS
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.preprocess import PreprocessSpec
 from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, Reconstructor
@@ -87,7 +88,6 @@ class ReconstructionSpec(Spec):
         band = 6 * views * (most + 4) * columns
         return Cost(
             disk_bytes=rows * slice_bytes + sixteen_bit * rows * slice_bytes // 2,
-            scratch_bytes=rows * slice_bytes if len(parts) > 1 else 0,
             memory_bytes=int(
                 _ALLOCATED
                 * (self.method.bytes_per_pixel * views * slab * columns + working + band + most * slice_bytes)
@@ -184,7 +184,9 @@ def slab_rows(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> int:
 
 def _rows_within(spec: ReconstructionSpec, shape: tuple[int, int, int], bytes_per_pixel: int) -> int:
     views, _, columns = shape
-    return max(1, int(1e9 * spec.memory_gb / bytes_per_pixel) // (views * columns))
+    most = int(1e9 * spec.memory_gb / bytes_per_pixel) // (views * columns)
+    # Slices are made `ROWS` together: what is left over costs as much as a whole block.
+    return max(1, most if most < ROWS else ROWS * round(most / ROWS))
 
 
 def split_rows(rows: tuple[int, int], size: int) -> tuple[tuple[int, int], ...]:

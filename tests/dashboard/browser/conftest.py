@@ -58,7 +58,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A fresh profile; whatever the console complains of fails the test, save for requests that a test breaks."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(

@@ -15,10 +15,11 @@ from xrm_control.contracts.rois import MosaicRecord, RoiRecord
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
+from xrm_control.reconstruction.blocks import by_blocks, smaller
 from xrm_control.reconstruction.filters import banded
 from xrm_control.reconstruction.half_acquisition import is_full_turn
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
-from xrm_control.reconstruction.preprocess import references_of, transmission
+from xrm_control.reconstruction.preprocess import Transmission, from_views, references_of
 from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.scan import ScanData
@@ -26,7 +27,7 @@ from xrm_control.reconstruction.tilt import levelled
 
 _MOST_VIEWS = 256  # of half a turn
 _MOST_COLUMNS = 256
-_VIEWS_AT_A_TIME = 32
+_SAMPLE = 2**19  # pixels, to tell the noise from
 _IN_MATTER, _OPAQUE = 0.9, 0.02  # transmission
 _DARK = 0.1
 _PROJECTED = 48
@@ -143,29 +144,32 @@ class RegionEvidence:
         most = _MOST_VIEWS * (2 if is_full_turn(self.theta_deg) else 1)
         chosen = np.arange(0, count, -(-count // most), dtype=np.int64)
         size = min(-(-columns // _MOST_COLUMNS), rows)
-        images: list[Images] = []
-        starved: list[NDArray[np.float64]] = []
-        bright: list[NDArray[np.float64]] = []
+        references = self.references
+        sound = None if references is None or not references.bad.any() else ~references.bad
+
+        def pixels(values: NDArray[Any]) -> NDArray[Any]:
+            return values.reshape(*values.shape[:-2], -1) if sound is None else values[..., sound]
+
         beam = noise = None
         gain = 1.0
-        if self.references is not None:
-            beam = self.references.beams.mean(axis=0)
-            flats = max(len(self.scan.flats), 1)
-            gain, read = self.references.gain_counts, self.references.read_counts
+        if references is not None:
+            beam, flats = pixels(references.mean_beam), max(len(self.scan.flats), 1)
+            gain, read = references.gain_counts, references.read_counts
             # Of a transmission near 1, its own noise and that of the flats.
             noise = np.sqrt((gain * beam + read**2) * (1 + 1 / flats)) / beam
-        for start in range(0, len(chosen), _VIEWS_AT_A_TIME):
-            part = chosen[start : start + _VIEWS_AT_A_TIME]
-            seen = transmission(self.scan, self.spec.preprocess, views=part, references=self.references)
-            sound = np.ones(seen.values.shape[1:], bool) if self.references is None else ~self.references.bad
-            values = seen.values[:, sound]
-            quanta = values if beam is None else values * (beam[sound] / max(gain, 1e-9))
-            starved.append((quanta < (1e-3 if beam is None else STARVED_QUANTA)).mean(axis=1))
+        least = np.float32(1e-3) if beam is None else STARVED_QUANTA * max(gain, 1e-9) / beam
+
+        def look(seen: Transmission) -> tuple[Images, NDArray[np.float64], NDArray[np.float64]]:
+            values = pixels(seen.values)
+            starved = (values < least).mean(axis=1)
             # Where no flat was repeated the camera's noise is not known; neighbours tell.
-            spread = 1.4826 * float(np.median(np.abs(np.diff(values, axis=1)))) / 2**0.5
-            limit = 1 + BRIGHT_EXCESS + BRIGHT_SIGMAS * np.maximum(0.0 if noise is None else noise[sound], spread)
-            bright.append((values > limit).mean(axis=1))
-            images.append(_smaller(self.straight(seen.values), size))
+            step = max(1, values.size // _SAMPLE)
+            spread = 1.4826 * float(np.median(np.abs(values[:, 1::step] - values[:, :-1:step]))) / 2**0.5
+            limit = 1 + BRIGHT_EXCESS + BRIGHT_SIGMAS * np.maximum(0.0 if noise is None else noise, spread)
+            return smaller(self.straight(seen.values), size, size), starved, (values > limit).mean(axis=1)
+
+        found = from_views(self.scan, self.spec.preprocess, references, chosen, look)
+        images, starved, bright = zip(*found, strict=True)
         return Looks(np.concatenate(images), chosen, np.concatenate(starved), np.concatenate(bright), size)
 
     @cached_property
@@ -263,8 +267,8 @@ def noise_variance(references: References, seen: Images, size: int = 1) -> Image
 
     Of fewer than `STARVED_QUANTA` the logarithm makes no more: they are averaged with their neighbours.
     """
-    beam = _smaller(references.beams.mean(axis=0)[None], size)[0]
-    bad = _smaller(references.bad[None].astype(np.float32), size)[0] > 0
+    beam = smaller(references.mean_beam[None], size, size)[0]
+    bad = smaller(references.bad[None].astype(np.float32), size, size)[0] > 0
     # What bad pixels show is their neighbours'.
     beam = np.where(bad, np.float32(np.median(beam)), beam)
     gain, read = references.gain_counts, references.read_counts
@@ -272,21 +276,13 @@ def noise_variance(references: References, seen: Images, size: int = 1) -> Image
     return np.asarray((gain * (counts + references.taken_counts) + read**2) / (counts * size) ** 2, np.float32)
 
 
-def _smaller(images: Images, size: int) -> Images:
-    """Means of size x size pixels; what is left over at the end is dropped."""
-    if size == 1:
-        return images
-    n, rows, columns = images.shape
-    cut = images[:, : rows // size * size, : columns // size * size]
-    return cut.reshape(n, rows // size, size, columns // size, size).mean(axis=(2, 4), dtype=np.float32)
-
-
 def _binned(volume: NDArray[Any] | Slabs, size: int) -> Images:
     whole = volume if isinstance(volume, Slabs) else Slabs([volume])
     if size == 1:
         return np.asarray(whole.planes(0, whole.shape[0]), np.float32)
-    slabs = [
-        _smaller(np.asarray(whole.planes(first, first + size), np.float32), size).mean(axis=0, dtype=np.float32)
-        for first in range(0, whole.shape[0] // size * size, size)
-    ]
-    return np.stack(slabs)
+
+    def slab(place: slice) -> Images:
+        planes = np.asarray(whole.planes(place.start * size, place.stop * size), np.float32)
+        return smaller(planes, size, size).mean(axis=0, dtype=np.float32)[None]
+
+    return np.concatenate(by_blocks(whole.shape[0] // size, 1, slab))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.core.origins import Origins
 from xrm_control.storage.durable import durable_file
+from xrm_control.storage.formats.planes import begin_planes, write_in_turn
 
 _FULL_SCALE = 65535
 
@@ -86,6 +84,17 @@ def write_volume_16bit(
     return scale
 
 
+def begin_volume(path: Path, shape: tuple[int, int, int], voxel_size_um: float, origins: Origins | None = None) -> int:
+    """A file for a reconstruction in float32, 1/um, as `write_volume` gives, whose planes `put_planes` brings later.
+
+    Returns where in it they begin. On the disk, but for the pixels, when this returns; what was there goes. Raises
+    StorageError where the disk refuses.
+    """
+    about = {"Name": "volume", "Description": json.dumps(_note(origins))}
+    with durable_file(path, "the volume", replace=True) as file:
+        return begin_planes(file, shape, np.dtype(np.float32), voxel_size_um, about)
+
+
 def _note(origins: Origins | None) -> dict[str, Any]:
     """What the reader is to know: the unit, that slices are circles in squares, and where the scale is from."""
     told = origins or Origins()
@@ -120,38 +129,8 @@ def _write(
     metadata: dict[str, Any],
     replace: bool,
 ) -> None:
-    if not (np.isfinite(voxel_size_um) and voxel_size_um > 0):
-        raise DataError("the voxel size must be positive", where=str(path), value=voxel_size_um)
-    lengths = {f"PhysicalSize{axis}": float(voxel_size_um) for axis in "XYZ"}
-    units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
-    unknown = str(uuid.UUID(int=0))
     need_bytes = math.prod(shape) * dtype.itemsize
     with durable_file(path, "the volume", replace=replace, need_bytes=need_bytes) as file:
         # Room for the pixels first, then the pixels: no more than a part of them is ever in memory.
-        offset = tifffile.imwrite(
-            file,
-            shape=shape,
-            dtype=dtype,
-            ome=True,
-            photometric="minisblack",
-            metadata={"axes": "ZYX", "UUID": unknown, **lengths, **units, **metadata},
-            returnoffset=True,
-        )
-        if offset is None:
-            raise DataError("the pixels do not lie in one piece", where=str(path))
-        content = hashlib.sha256()
-        file.seek(offset[0])
-        for one in parts:
-            pixels = np.ascontiguousarray(one).data.cast("B")
-            content.update(pixels)
-            file.write(pixels)
-        # The same volume gives the same bytes: the file's identity comes from its content, not from chance.
-        _rename(file, unknown, str(uuid.UUID(bytes=content.digest()[:16], version=4)))
-
-
-def _rename(file: BinaryIO, old: str, new: str) -> None:
-    """Give a file another identity, as long; it stands behind the pixels, where `file` is."""
-    start = file.tell()
-    text = file.read()
-    file.seek(start)
-    file.write(text.replace(old.encode(), new.encode()))
+        start = begin_planes(file, shape, dtype, voxel_size_um, metadata)
+        write_in_turn(file, start, parts)
