@@ -36,12 +36,16 @@ def filtered(
     phase = np.exp(2j * np.pi * frequency * (start - first))
     response = (ramp(size) * window(kind, frequency) * phase * (np.pi / views)).astype(np.complex64)
     shares = np.asarray(weights, np.float32)[:, None]
-    chosen: NDArray[np.int64] = np.arange(first, first + width) % size
+    # What is cut out goes on at the beginning where it passes the end.
+    begin = first % size
+    before = min(width, size - begin)
     out = np.empty((rows, views, width), np.float32)
     for target, sinogram in zip(out, sinograms, strict=True):
-        spectrum = scipy.fft.rfft(sinogram, size, axis=1) * response
-        whole = np.asarray(scipy.fft.irfft(spectrum, size, axis=1))
-        target[...] = whole[:, chosen] * shares
+        spectrum = np.asarray(scipy.fft.rfft(sinogram, size, axis=1))
+        spectrum *= response
+        whole = np.asarray(scipy.fft.irfft(spectrum, size, axis=1, overwrite_x=True))
+        np.multiply(whole[:, begin : begin + before], shares, out=target[:, :before])
+        np.multiply(whole[:, : width - before], shares, out=target[:, before:])
     return out
 
 
