@@ -21,6 +21,7 @@ from benchmarks import (
     preprocessing,
     reconstruction,
     rendering,
+    scaling,
     whole_volume,
     window,
 )
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "growing": growing,
     "after_the_scan": after_the_scan,
     "whole_volume": whole_volume,
+    "scaling": scaling,
     "window": window,
 }
 

@@ -51,11 +51,11 @@ def rows() -> list[Row]:
     ]
 
 
-def write_scan(path: Path) -> NDArray[np.float64]:
-    """Counts with noise in a Data Exchange file; returns the spheres, (n, 4): x, y, z, radius in um."""
+def write_scan(path: Path, side: int = SIDE, views: int = VIEWS) -> NDArray[np.float64]:
+    """Counts with noise in a Data Exchange file; returns the spheres, (n, 4): x, y, z, radius in um, of any `side`."""
     random, spheres = np.random.default_rng(3), _spheres()
-    theta_deg = np.linspace(-90, 90, VIEWS)
-    beam = LIGHT_COUNTS + 3000 * np.cos(np.linspace(0, 6, SIDE))[None, :] * np.ones((SIDE, 1))
+    theta_deg, pixel_um = np.linspace(-90, 90, views), PIXEL_UM * SIDE / side
+    beam = LIGHT_COUNTS + 3000 * np.cos(np.linspace(0, 6, side))[None, :] * np.ones((side, 1))
 
     def counts(transmission: NDArray | float) -> NDArray[np.uint16]:
         mean = beam * transmission
@@ -65,11 +65,11 @@ def write_scan(path: Path) -> NDArray[np.float64]:
     with h5py.File(path, "w") as file:
         file["exchange/theta"] = theta_deg
         file["exchange/data_white"] = np.stack([counts(1.0) for _ in range(10)])
-        file["exchange/data_dark"] = random.normal(100, 3, (5, SIDE, SIDE)).astype(np.uint16)
-        file["measurement/instrument/detector/pixel_size"] = PIXEL_UM
-        frames = file.create_dataset("exchange/data", (VIEWS, SIDE, SIDE), "u2")
+        file["exchange/data_dark"] = random.normal(100, 3, (5, side, side)).astype(np.uint16)
+        file["measurement/instrument/detector/pixel_size"] = pixel_um
+        frames = file.create_dataset("exchange/data", (views, side, side), "u2")
         for view, theta in enumerate(np.radians(theta_deg)):
-            frames[view] = counts(np.exp(-_line_integrals(spheres, float(theta))))
+            frames[view] = counts(np.exp(-_line_integrals(spheres, float(theta), side)))
     return spheres
 
 
@@ -83,10 +83,11 @@ def _spheres() -> NDArray[np.float64]:
     return np.array(found)
 
 
-def _line_integrals(spheres: NDArray[np.float64], theta: float) -> NDArray[np.float32]:
-    across = (np.arange(SIDE) - AXIS_PX) * PIXEL_UM
-    down = (np.arange(SIDE) - (SIDE - 1) / 2) * PIXEL_UM
-    total = np.zeros((SIDE, SIDE), np.float32)
+def _line_integrals(spheres: NDArray[np.float64], theta: float, side: int) -> NDArray[np.float32]:
+    pixel_um = PIXEL_UM * SIDE / side
+    across = (np.arange(side) - AXIS_PX * side / SIDE) * pixel_um
+    down = (np.arange(side) - (side - 1) / 2) * pixel_um
+    total = np.zeros((side, side), np.float32)
     for x, y, z, radius in spheres:
         middle = x * np.cos(theta) - y * np.sin(theta)
         top, bottom = np.searchsorted(down, [z - radius, z + radius])

@@ -51,7 +51,7 @@ BORDERS: dict[str, tuple[int, str]] = {
     "reporting/sections/components.py": (1, "the template's names"),
     "roi/strategy.py": (1, "the recipe's file"),
     "session/states.py": (1, "settings of transitions"),
-    "storage/formats/ome_tiff.py": (2, "metadata of TIFF"),
+    "storage/formats/ome_tiff.py": (1, "metadata of TIFF"),
     "storage/formats/tiff_volume.py": (6, "metadata of TIFF"),
     "storage/journal.py": (1, "an event's row in the journal"),
     "storage/records.py": (2, "an event's row in the journal, and the JSON of --json"),

@@ -7,7 +7,7 @@ import pytest
 
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction.block_kernels import looked_at
-from xrm_control.reconstruction.blocks import by_blocks, native
+from xrm_control.reconstruction.blocks import by_blocks, native, smaller
 
 TYPES = ["<u2", ">u2", "u1", "i2", "<i8", "?", "<f2", "<f4", ">f4", "<f8"]
 
@@ -40,3 +40,12 @@ def test_the_first_block_that_fails_is_told() -> None:
 
     with pytest.raises(DataError, match="4"):
         by_blocks(40, 2, work)
+
+
+@pytest.mark.parametrize(("down", "across"), [(1, 1), (2, 3), (5, 1), (7, 8), (19, 33)])
+def test_small_pictures_are_means_of_blocks(down: int, across: int) -> None:
+    images = np.random.default_rng(4).normal(100, 30, (3, 19, 33)).astype(np.float32)
+    rows, columns = 19 // down, 33 // across
+    cut = images[:, : rows * down, : columns * across].astype(float)
+    means = cut.reshape(3, rows, down, columns, across).mean(axis=(2, 4))
+    assert smaller(images[:, :, ::-1][:, :, ::-1], down, across) == pytest.approx(means, rel=1e-5)

@@ -10,7 +10,7 @@ import pytest
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.core.errors import DataError
 from xrm_control.reconstruction import preprocess
-from xrm_control.reconstruction.preprocess import PreprocessSpec, remove_rings, transmission
+from xrm_control.reconstruction.preprocess import PreprocessSpec, from_views, references_of, remove_rings, transmission
 from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.references import flat_sets, make_references, robust_mean
 from xrm_control.reconstruction.scan import ScanData
@@ -32,6 +32,19 @@ def test_flats_are_interpolated_in_time(beam_change: float) -> None:
     found, opaque = integrals(scan_of(TRUE, THETA, 0.512, beam_change=beam_change))
     assert np.abs(found - TRUE).max() < 2e-3
     assert opaque.sum() == 0
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_views_a_few_at_a_time_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch, moved: bool) -> None:
+    scan = scan_of(TRUE, THETA, 0.512, noise_seed=3, photons=500.0, beam_change=0.1)
+    scan = replace(scan, shifts_px=np.random.default_rng(1).normal(0, 0.4, (31, 2)))
+    spec = PreprocessSpec(apply_shifts=moved)
+    whole = transmission(scan, spec)
+    views = np.array([30, 2, 3, 17, 4, 5])
+    monkeypatch.setattr(preprocess, "_FEW", 2 * 24 * 64)
+    few = from_views(scan, spec, references_of(scan), views, lambda seen: seen.values.copy())
+    assert [len(one) for one in few] == [2, 2, 2]
+    assert np.array_equal(np.concatenate(few), whole.values[views])
 
 
 def test_flats_are_one_set_until_a_projection_comes_between() -> None:

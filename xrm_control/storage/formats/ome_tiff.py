@@ -50,10 +50,8 @@ def write_volume(
     Raises DataError for what is no volume, StorageError where the disk fails or `path` exists.
     """
     parts = _parts(volume, path)
-    about: dict[str, Any] = {"Name": name}
-    if parts[0].dtype.kind == "f":
-        about["Description"] = json.dumps(_note(origins))
-    _write(path, parts, _shape(parts), parts[0].dtype, voxel_size_um, about, replace)
+    about = json.dumps(_note(origins)) if parts[0].dtype.kind == "f" else ""
+    _write(path, parts, _shape(parts), parts[0].dtype, voxel_size_um, name, about, replace)
     return path
 
 
@@ -79,8 +77,7 @@ def write_volume_16bit(
         for part in parts
         for image in part
     )
-    about = {"Name": name, "Description": json.dumps(note)}
-    _write(path, stored, _shape(parts), np.dtype(np.uint16), voxel_size_um, about, replace)
+    _write(path, stored, _shape(parts), np.dtype(np.uint16), voxel_size_um, name, json.dumps(note), replace)
     return scale
 
 
@@ -90,9 +87,8 @@ def begin_volume(path: Path, shape: tuple[int, int, int], voxel_size_um: float, 
     Returns where in it they begin. On the disk, but for the pixels, when this returns; what was there goes. Raises
     StorageError where the disk refuses.
     """
-    about = {"Name": "volume", "Description": json.dumps(_note(origins))}
     with durable_file(path, "the volume", replace=True) as file:
-        return begin_planes(file, shape, np.dtype(np.float32), voxel_size_um, about)
+        return begin_planes(file, shape, np.dtype(np.float32), voxel_size_um, "volume", json.dumps(_note(origins)))
 
 
 def _note(origins: Origins | None) -> dict[str, Any]:
@@ -126,11 +122,12 @@ def _write(
     shape: tuple[int, int, int],
     dtype: np.dtype,
     voxel_size_um: float,
-    metadata: dict[str, Any],
+    name: str,
+    description: str,
     replace: bool,
 ) -> None:
     need_bytes = math.prod(shape) * dtype.itemsize
     with durable_file(path, "the volume", replace=replace, need_bytes=need_bytes) as file:
         # Room for the pixels first, then the pixels: no more than a part of them is ever in memory.
-        start = begin_planes(file, shape, dtype, voxel_size_um, metadata)
+        start = begin_planes(file, shape, dtype, voxel_size_um, name, description)
         write_in_turn(file, start, parts)

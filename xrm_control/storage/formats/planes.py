@@ -8,7 +8,7 @@ import hashlib
 import math
 import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,16 +24,17 @@ _NO_LINKS = frozenset({errno.EXDEV, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
 
 def begin_planes(
-    file: BinaryIO, shape: Sequence[int], dtype: np.dtype, voxel_size_um: float, about: Mapping[str, Any]
+    file: BinaryIO, shape: Sequence[int], dtype: np.dtype, voxel_size_um: float, name: str, description: str
 ) -> int:
     """Write all but the pixels of a volume [z, y, x], with room for them; returns where in the file they begin.
 
-    about: told in the OME-XML. Raises DataError for a voxel that is none.
+    name, description: told in the OME-XML. Raises DataError for a voxel that is none.
     """
     if not (np.isfinite(voxel_size_um) and voxel_size_um > 0):
         raise DataError("the voxel size must be positive", where=file.name, value=voxel_size_um)
     lengths = {f"PhysicalSize{axis}": float(voxel_size_um) for axis in "XYZ"}
     units = {f"PhysicalSize{axis}Unit": "µm" for axis in "XYZ"}
+    about = {"Name": name, **({"Description": description} if description else {})}
     place = tifffile.imwrite(
         file,
         shape=tuple(shape),
