@@ -214,11 +214,14 @@ class Planes(Record):
 
 
 class Table(Record):
-    """A table of a run: its columns with unit and meaning, and its rows; an empty cell is None."""
+    """A table of a run: its columns with unit and meaning, and its rows; an empty cell is None. others: columns that
+    were not asked for.
+    """
 
     columns: tuple[TableColumn, ...]
     rows: tuple[tuple[float | int | str | bool | None, ...], ...]
     total: int
+    others: tuple[TableColumn, ...] = ()
 
 
 class TableColumn(Record):
@@ -226,6 +229,7 @@ class TableColumn(Record):
     heading: str
     unit: str
     meaning: str
+    numeric: bool = True
 
 
 class Cost(Record):

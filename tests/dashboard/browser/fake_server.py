@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         if re.fullmatch(r"regions/[\w-]+/particles/\d+/mesh", part):
             return self.bytes(fake.mesh(), "application/octet-stream")
         if part == "tables/particles":
-            return self.json(fake.table())
+            return self.json(fake.table(query.get("columns", "")))
         return self.json({"what": "nothing is there", "where": part}, 404)
 
     def do_POST(self) -> None:

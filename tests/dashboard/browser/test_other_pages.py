@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.browser.conftest import Site, until
@@ -110,6 +112,24 @@ def test_filters_by_limit_and_sorts_by_column(page: Page, site: Site) -> None:
     expect(page.locator(".grid-row").first).to_contain_text("11991")
     page.get_by_label("Filter:").fill("nothing")
     expect(page.locator(".grid-scroll")).to_contain_text("No particle matches")
+
+
+def test_further_columns_come_when_they_are_asked_for(page: Page, site: Site) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/tables/" in request.url else None)
+    page.goto(f"{site.url}/#/run/demo/particles")
+    page.locator(".grid-row").nth(2).click()
+    expect(page.locator(".card h2")).to_have_text(f"Particle {PARTICLES - 2} of roi-01")
+    assert len(asked) == 1
+    assert "stage_x_um" not in asked[0]
+    page.locator(".side-plain select").select_option("stage x (µm)")
+    expect(page.locator(".plot")).to_have_attribute("aria-label", re.compile("Histogram of stage x: 12 000 particles"))
+    page.get_by_label("all columns").check()
+    expect(page.get_by_role("columnheader", name="stage y")).to_be_visible()
+    expect(page.locator("[aria-selected=true]")).to_contain_text(str(PARTICLES - 2))
+    page.get_by_label("Filter:").fill("stage_y_um<1")
+    expect(page.locator(".table-panel .muted").first).to_contain_text("100 of 12")
+    assert len(asked) == 2
 
 
 def test_what_is_not_there_is_said(page: Page, site: Site) -> None:

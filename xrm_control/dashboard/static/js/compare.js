@@ -3,7 +3,7 @@ import { get, runPath } from "./api.js";
 import { el, put } from "./dom.js";
 import { local, number, utc } from "./format.js";
 import { axis, colourOf } from "./particles/histogram.js";
-import { columnIndex, histogram, mean, quantile, weighed, wholeRows } from "./particles/table.js";
+import { columnIndex, histogram, mean, particlesOf, quantile, weighed, wholeRows } from "./particles/table.js";
 import uPlot from "../vendor/uplot/uPlot.min.js";
 
 const SIZE = "equivalent_diameter_um";
@@ -19,7 +19,7 @@ export async function open(main, names, { title }) {
 
 async function load(name) {
   const [run, { regions }, table] = await Promise.all([
-    get(runPath(name)), get(runPath(name, "regions")), get(`${runPath(name, "tables", "particles")}?limit=100000`, { timeoutMs: 60000 }),
+    get(runPath(name)), get(runPath(name, "regions")), particlesOf(name, [...MEANS, "void_count", "touches_boundary", "weight"]),
   ]);
   const rows = wholeRows(table);
   const of = (column) => { const at = columnIndex(table, column); return at < 0 ? [] : weighed(table, rows, at); };
