@@ -242,6 +242,12 @@ class Cost(Record):
     particles: Figure
 
 
+class Request(Record):
+    """Of an action without further words; see `Wish`."""
+
+    request: str = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
+
+
 class Wish(Record):
     """A command to a run. request: a number of the sender's own choice; the same one again is not carried out twice."""
 
@@ -306,6 +312,12 @@ class Start(Draft):
     """A draft to be started. request: see `Wish`."""
 
     request: str = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
+
+
+class Enqueue(Start):
+    """A draft for the queue. first: done next, in front of all others."""
+
+    first: bool = False
 
 
 class QueueItem(Record):

@@ -123,7 +123,7 @@ async def label_plane(here: Here, run: str, roi: str, plane: Plane, index: int) 
 
 @router.get("/api/runs/{run}/regions/{roi}/particles/{particle}/mesh", responses=_BYTES, response_class=Response)
 async def particle_mesh(here: Here, run: str, roi: str, particle: int, voids: bool = False) -> Response:
-    """The surface of a particle, or the walls of its voids, as STL; X-Blocks: why it runs along the voxels, if it does."""
+    """The surface of a particle, or the walls of its voids, as STL. X-Blocks: why it runs along the voxels."""
     found = await aside(here.lookers, lambda: shown(here.runs.open(run), roi, particle, voids=voids))
     about = {"x-blocks": quote(found.blocks)} if found.blocks else {}
     return Response(found.data, media_type="application/octet-stream", headers=about)
