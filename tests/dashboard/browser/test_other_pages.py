@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.browser.conftest import Site, until
+from tests.dashboard.browser.conftest import Site, settled, until
 from tests.dashboard.browser.fake_run import PARTICLES, SIDE, FakeRun
 
 GREY_OF_XY = (
@@ -65,9 +65,7 @@ def test_slices_step_jump_and_play_with_the_usual_keys(page: Page, site: Site) -
 
 def test_a_click_in_one_plane_moves_the_two_others(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/#/run/demo/volume/roi-01")
-    stage = page.locator("[data-plane=xy] .slice-stage")
-    box = stage.bounding_box()
-    assert box
+    box = settled(page, "[data-plane=xy] .slice-stage")
     page.mouse.click(box["x"] + box["width"] * 3.5 / SIDE, box["y"] + box["height"] * 20.5 / SIDE)
     expect(page.locator("[data-plane=yz] .slice-caption")).to_contain_text(f"4 of {SIDE}, x = ")
     expect(page.locator("[data-plane=xz] .slice-caption")).to_contain_text(f"21 of {SIDE}, y = ")
@@ -85,8 +83,7 @@ def test_the_largest_particle_is_the_first_row_and_is_turned(page: Page, site: S
     mesh = page.locator(".mesh-canvas")
     expect(mesh).to_be_visible()
     drawn = int(mesh.get_attribute("data-drawn") or 0)
-    box = mesh.bounding_box()
-    assert box
+    box = settled(page, ".mesh-canvas")
     page.mouse.move(box["x"] + 50, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + 120, box["y"] + 90, steps=4)

@@ -53,13 +53,13 @@ class LaunchPage {
 
   build(settings) {
     /** @type {Map<string, any>} */ this.fields = new Map();
-    const groups = new Map();
+    const groups = new Map(), narrow = innerWidth < 900;
     for (const setting of settings) {
       const group = setting.path.includes(".") ? setting.path.split(".")[0] : "";
       if (!groups.has(group)) groups.set(group, []);
       groups.get(group).push(this.field(setting));
     }
-    put(this.form, [...groups].map(([group, rows]) => el("details", { open: OPEN.includes(group), data: { group } }, el("summary", {}, group || "general"), rows)));
+    put(this.form, [...groups].map(([group, rows]) => el("details", { open: OPEN.includes(group) && !narrow, data: { group } }, el("summary", {}, group || "general"), rows)));
   }
 
   field(setting) {

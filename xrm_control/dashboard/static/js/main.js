@@ -92,7 +92,7 @@ function keys(event) {
 async function start() {
   if (!location.hash) {
     try {
-      const { runs } = await get("/api/runs?limit=10", { timeoutMs: 4000 });
+      const { runs } = await get("/api/runs?limit=10", { timeoutMs: 15000 });
       const alive = runs.filter((run) => run.alive);
       if (alive.length === 1) history.replaceState(null, "", `#/run/${encodeURIComponent(alive[0].name)}`);
     } catch { /* the list of runs tells it */ }

@@ -36,7 +36,7 @@ export class Overlay {
         pointerenter: () => this.on.hover(name),
         pointerleave: () => this.on.hover(""),
       },
-    }, svg("rect", { class: "halo" }), svg("rect", { class: "box" }), svg("text", { class: "name" }), svg("text", { class: "state" }), svg("rect", { class: "done" }));
+    }, svg("rect", { class: "halo" }), svg("rect", { class: "box" }), svg("text", { class: "name", "aria-hidden": "true" }), svg("text", { class: "state", "aria-hidden": "true" }), svg("rect", { class: "done" }));
     [g.halo, g.box, g.nameText, g.stateText, g.doneBar] = g.children;
     return g;
   }
