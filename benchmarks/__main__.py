@@ -23,6 +23,7 @@ from benchmarks import (
     rendering,
     whole_volume,
     window,
+    window_open,
 )
 from benchmarks.timing import Row
 
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "after_the_scan": after_the_scan,
     "whole_volume": whole_volume,
     "window": window,
+    "window_open": window_open,
 }
 
 

@@ -66,7 +66,7 @@ class ComparePage {
     return [
       row("Verdict", this.sides.map((s) => s.run.verdict ?? s.run.state ?? "–")), row("Trust of regions", this.sides.map(trust)),
       count("Whole particles", (s) => s.rows.length),
-      ...columns.map((c) => meanRow(`Mean ${c.heading}`, c.meaning, c.unit, this.sides.map((s) => mean(s.of(c.name))))),
+      ...columns.map((c) => meanRow(`Mean ${c.heading.replace(/^mean /, "")}`, c.meaning, c.unit, this.sides.map((s) => mean(s.of(c.name))))),
       ...[0.1, 0.5, 0.9].map((q) => { const [x, y] = this.sides.map((s) => quantile(s.sizes, q)); return row(`D${100 * q}, by number`, [x, y].map((v) => `${number(v)} µm`), gap(x, y, "µm")); }),
       meanRow("Particles with voids", "share of whole particles with at least one internal void", "%", this.sides.map((s) => s.voided)),
       count("Regions measured", (s) => s.regions.filter((r) => r.particles !== null).length),

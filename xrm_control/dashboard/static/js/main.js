@@ -77,7 +77,7 @@ function theme(step) {
   dispatchEvent(new Event("xrm-theme"));
 }
 
-const PLACES = { r: "#/", n: "#/launch", m: "#/night", b: "#/batches" };
+const PLACES = { r: "#/", n: "#/launch", m: "#/night", b: "#/batches", q: "#/queue" };
 let went = false;
 function keys(event) {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -71,13 +71,13 @@ class QueuePage {
 
   row(item, at) {
     const movable = item.actions.includes("move") && !control.why;
-    const time = (iso) => el("td", { title: iso ? utc(iso) : "" }, iso ? local(iso, { day: true, seconds: false }) : "–");
+    const time = (iso, head) => el("td", { title: iso ? utc(iso) : "", data: { head } }, iso ? local(iso, { day: true, seconds: false }) : "–");
     const row = el("tr", { draggable: movable ? "true" : null, class: movable ? "movable" : "", on: {
       dragstart: (event) => { this.dragged = item.number; event.dataTransfer.effectAllowed = "move"; },
       dragend: () => { this.dragged = null; },
       dragover: (event) => { if (this.dragged && this.dragged !== item.number) event.preventDefault(); },
       drop: (event) => { event.preventDefault(); this.dropped(item, at); },
-    } }, this.name(item), this.state(item), time(item.begins), time(item.ends), el("td", {}, duration(item.seconds)), el("td", {}, String(item.priority)), this.buttons(item, at));
+    } }, this.name(item), this.state(item), time(item.begins, "begins"), time(item.ends, "ends"), el("td", { data: { head: "takes" } }, duration(item.seconds)), el("td", { data: { head: "priority" } }, String(item.priority)), this.buttons(item, at));
     return row;
   }
 
