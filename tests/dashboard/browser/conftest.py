@@ -79,13 +79,13 @@ def visit(page: Page, address: str) -> None:
 
 def settled(page: Page, selector: str) -> dict[str, float]:
     """Where something is once it stays there."""
-    place, same = page.locator(selector).bounding_box(), 0
+    place, same = {}, 0
     while same < 5:
         page.wait_for_timeout(100)
-        now = page.locator(selector).bounding_box()
-        place, same = now, same + 1 if now == place else 0
-    assert place
-    return {**place}
+        box = page.locator(selector).bounding_box()
+        now = {} if box is None else {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+        place, same = now, same + 1 if now and now == place else 0
+    return place
 
 
 def until(page: Page, script: str, tries: int = PATIENCE_MS // 50) -> None:

@@ -34,7 +34,7 @@ class NightPage {
     this.date = el("input", { type: "date", value: day, "aria-label": "Night that began on", on: { change: () => { if (this.date.value) location.hash = `#/night/${this.date.value}`; } } });
     const step = (words, by, label) => el("button", { type: "button", "aria-label": label, title: label, on: { click: () => this.step(by) } }, words);
     this.span = el("span", { class: "muted small" });
-    this.body = el("div", { class: "run" });
+    this.body = el("div", { class: "run" }, el("p", { class: "loading" }, "Looking at the runs of this night …"));
     put(main, el("div", { class: "night run" }, el("section", { class: "panel" }, el("div", { class: "panel-head wrap night-head" }, el("h1", {}, "Night of "), step("‹", -1, "The night before"), this.date, step("›", 1, "The next night"), this.span)), this.body));
     this.watch = () => this.draw();
     control.addEventListener("change", this.watch);
