@@ -64,6 +64,24 @@ def test_what_is_skipped_is_over_and_can_be_tried_again(page: Page, night: tuple
     assert bench.states()["second"] is ItemState.WAITING
 
 
+def test_what_comes_meanwhile_takes_neither_the_focus_nor_a_click(page: Page, night: tuple[str, Bench]) -> None:
+    address, bench = night
+    page.goto(f"{address}/#/queue")
+    skip = page.get_by_role("button", name="Skip: item 2")
+    skip.focus()
+    bench.add("fourth")
+    expect(page.get_by_text("4 ahead", exact=False)).to_be_visible()
+    expect(skip).to_be_focused()
+    # The pointer is down on a button while another item comes.
+    skip.hover()
+    page.mouse.down()
+    bench.add("fifth")
+    expect(page.get_by_text("5 ahead", exact=False)).to_be_visible()
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Try again: item 2")).to_be_visible()
+    expect(page.get_by_role("button", name="Skip: item 5")).to_be_visible()
+
+
 def test_greyed_with_the_reason_where_nobody_runs_it(page: Page, night: tuple[str, Bench]) -> None:
     address, _ = night
     page.goto(f"{address}/#/queue")

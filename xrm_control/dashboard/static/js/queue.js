@@ -1,7 +1,7 @@
 // The queue of the night: what comes when, moved by dragging or by buttons, skipped and tried again; what is over.
 import { get, newRequest, post } from "./api.js";
 import { control } from "./control.js";
-import { attribute, el, put, text } from "./dom.js";
+import { attribute, el, put, rebuild, text } from "./dom.js";
 import { duration, local, utc, worded } from "./format.js";
 import { errorPanel, say, sayError } from "./said.js";
 
@@ -53,17 +53,20 @@ class QueuePage {
   draw() {
     const view = this.view;
     if (!view || this.closed) return;
-    const drawn = JSON.stringify([view, control.why]);
+    // Times are shown to the minute: nothing is built anew for a second.
+    const drawn = JSON.stringify([view, control.why]).replaceAll(/(T\d\d:\d\d):[\d.]+/g, "$1");
     if (drawn === this.before) return;
-    this.before = drawn;
+    const built = [
+      rebuild(this.ahead, view.ahead.map((item, at) => this.row(item, at))),
+      rebuild(this.over, view.over.map((item) => el("tr", {}, this.name(item), this.state(item, ""), el("td", { class: "why" }, item.reason || "–"), this.buttons(item)))),
+    ];
+    this.before = built.every(Boolean) ? drawn : "";
     const ends = view.ends ? `, to ${local(view.ends, { day: true, seconds: false })} by plan` : "";
     text(this.count, `${view.ahead.length} ahead, ${duration(view.seconds)}${ends}; ${view.runner ? `run by process ${view.runner}` : "nobody runs it"}`);
     this.may(this.run, view.runner ? "it is being run" : view.ahead.length ? control.why : "nothing is ahead");
     this.may(this.stop, view.runner ? control.why : "nobody runs the queue");
     this.morning.hidden = !view.morning;
     put(this.remarks, view.remarks.map((words) => el("p", { class: "refused", role: "alert" }, words)));
-    put(this.ahead, view.ahead.map((item, at) => this.row(item, at)));
-    put(this.over, view.over.map((item) => el("tr", {}, this.name(item), this.state(item, ""), el("td", { class: "why" }, item.reason || "–"), this.buttons(item))));
     this.tableAhead.hidden = view.ahead.length === 0;
     this.past.hidden = view.over.length === 0;
     if (!view.ahead.length) put(this.note, el("div", { class: "empty" }, el("h2", {}, "Nothing is ahead"), el("p", {}, "Choose a recipe, and put it into the queue; or: xrm queue add RECIPE."), el("p", {}, el("a", { class: "button", href: "#/launch" }, "Choose a recipe"))));
