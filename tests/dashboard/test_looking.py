@@ -166,6 +166,21 @@ def test_the_table_is_the_file(client: Any, ended: Path) -> None:
     assert {column["name"]: column["unit"] for column in table["columns"]}["volume_um3"] == "µm³"
 
 
+def test_a_table_is_asked_for_some_columns_and_names_the_others(client: Any, ended: Path) -> None:
+    place = f"/api/runs/{ended.name}/tables/particles"
+    whole = client.get(place).json()
+    names = [column["name"] for column in whole["columns"]]
+    some = client.get(place, params={"columns": "volume_um3,roi,no_such_column", "offset": 1, "limit": 2}).json()
+    assert [column["name"] for column in some["columns"]] == [name for name in names if name in ("roi", "volume_um3")]
+    assert [column["name"] for column in some["others"]] == [
+        name for name in names if name not in ("roi", "volume_um3")
+    ]
+    at = [names.index(column["name"]) for column in some["columns"]]
+    assert some["rows"] == [[row[i] for i in at] for row in whole["rows"][1:3]]
+    assert (some["total"], whole["others"]) == (len(whole["rows"]), [])
+    assert {column["name"] for column in whole["columns"] if not column["numeric"]} >= {"roi"}
+
+
 def test_lines_page_back_to_the_first(client: Any, ended: Path) -> None:
     seen: list[int] = []
     before: int | None = None
