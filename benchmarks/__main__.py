@@ -24,6 +24,7 @@ from benchmarks import (
     scaling,
     whole_volume,
     window,
+    window_open,
 )
 from benchmarks.timing import Row
 
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "whole_volume": whole_volume,
     "scaling": scaling,
     "window": window,
+    "window_open": window_open,
 }
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from xrm_control.contracts.column import Column, number
 from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS
 from xrm_control.contracts.rows import Rows, pool_rows, read_rows, write_rows
 from xrm_control.contracts.tables import VOID_COLUMNS, Particle, Void
@@ -109,3 +114,31 @@ def test_no_table(tmp_path: Path, content: bytes) -> None:
         read_rows(tmp_path / "particles.csv", KNOWN_PARTICLE_COLUMNS)
     with pytest.raises(DataError, match=r"gone\.csv"):
         read_rows(tmp_path / "gone.csv", KNOWN_PARTICLE_COLUMNS)
+
+
+CELLS = st.one_of(
+    st.text("0123456789.eE+-_ naif\n,é٣", max_size=6),
+    st.sampled_from(["", "1e999", "-0", ".5", "5.", "1_0", "nan", "inf", " 1", "1\n", "٣"]),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+)
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("dtype", ["id", "flag", "number", "positive", "weight"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cells=st.lists(CELLS, min_size=1, max_size=4))
+def test_a_table_is_read_where_each_cell_fits_and_not_otherwise(
+    tmp_path: Path, dtype: Literal["id", "flag", "number", "positive", "weight"], required: bool, cells: list[str]
+) -> None:
+    column = Column(name="it", label="it", meaning="it", source="test", dtype=dtype, required=required)
+    other = Column(name="other", label="other", meaning="other", source="test", dtype="text")
+    path = tmp_path / "table.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([("it", "other"), *((cell, "x") for cell in cells)])
+    if all(column.fits(cell) for cell in cells):
+        found = read_rows(path, [column, other]).numbers(column)
+        np.testing.assert_array_equal(found, [number(cell) for cell in cells])
+    else:
+        with pytest.raises(DataError, match="a cell that cannot be used"):
+            read_rows(path, [column, other])

@@ -38,6 +38,9 @@ DISCONNECTS = int(os.environ.get("XRM_DISCONNECTS", "200"))
 PROGRAM = [sys.executable, "-m", "xrm_control.cli"]
 BLOBS = {"instrument": {**SHORT["instrument"], "rendering": False}}
 TROUBLES = ("drop", "drop", "reload", "reload", "kill")
+WISHES: list[tuple[str, dict[str, Any]]] = [
+    ("pause", {}), ("continue", {}), ("continue", {}), ("skip", {"roi": "roi-77"}), ("order", {"rois": ["roi-01"]}),
+]  # fmt: skip
 _PATIENCE_S = 120.0
 
 
@@ -147,7 +150,7 @@ class Sender:
     answers: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     asked: int = 0
 
-    def send(self, number: int, kind: str, **more: str) -> None:
+    def send(self, number: int, kind: str, **more: Any) -> None:
         request = f"storm-{number:05d}"
         body = json.dumps({"command": {"kind": kind, **more}, "request": request})
         headers = {CLIENT_HEADER: "storm", "Content-Type": "application/json"}
@@ -210,7 +213,7 @@ def test_nothing_is_lost_and_nothing_done_twice(tmp_path: Path, count: int) -> N
             for number in range(count):
                 trouble = TROUBLES[number % len(TROUBLES)] if number < len(TROUBLES) else chance.choice(TROUBLES)
                 met[trouble] += 1
-                wanted = chance.choice([("pause", {}), ("continue", {}), ("continue", {}), ("skip", {"roi": "roi-77"})])
+                wanted = chance.choice(WISHES)
                 sending = threading.Thread(target=sender.send, args=(number, wanted[0]), kwargs=wanted[1])
                 sending.start()
                 threading.Event().wait(chance.uniform(0, 0.3))

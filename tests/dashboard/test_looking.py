@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from xrm_control import app
@@ -99,18 +102,49 @@ def test_planes_are_the_volume_s(client: Any, ended: Path, plane: str, axis: int
     assert np.array_equal(told, np.take(labels, middle, axis))
 
 
-def test_a_particle_s_surface_encloses_its_volume(client: Any, ended: Path) -> None:
-    rows = list(csv.DictReader((ended / "particles.csv").read_text().splitlines()))
-    largest = max(rows, key=lambda row: float(row["volume_um3"]))
-    data = client.get(f"/api/runs/{ended.name}/regions/roi-01/particles/{largest['particle_id']}/mesh").content
-    (count,) = np.frombuffer(data, "<u4", 1, 80)
-    triangles = np.frombuffer(data, np.dtype([("n", "<f4", 3), ("c", "<f4", (3, 3)), ("r", "<u2")]), count, 84)["c"]
-    a, b, c = (triangles[:, i].astype(float) for i in range(3))
-    volume_um3 = abs(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
-    assert volume_um3 == pytest.approx(float(largest["volume_um3"]), rel=0.12)
+def largest_of(run: Path) -> dict[str, str]:
+    rows = list(csv.DictReader((run / "particles.csv").read_text().splitlines()))
+    return max(rows, key=lambda row: float(row["volume_um3"]))
+
+
+def triangles_of(stl: bytes) -> NDArray[np.float64]:
+    """(m, 3 corners, 3)."""
+    (count,) = np.frombuffer(stl, "<u4", 1, 80)
+    kind = np.dtype([("n", "<f4", 3), ("c", "<f4", (3, 3)), ("r", "<u2")])
+    return np.frombuffer(stl, kind, count, 84)["c"].astype(float)
+
+
+def test_a_particle_s_surface_is_the_table_s(client: Any, ended: Path) -> None:
+    largest = largest_of(ended)
+    answer = client.get(f"/api/runs/{ended.name}/regions/roi-01/particles/{largest['particle_id']}/mesh")
+    assert "x-blocks" not in answer.headers
+    a, b, c = triangles_of(answer.content).transpose(1, 0, 2)
+    volume_um3 = np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6
+    area_um2 = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+    assert volume_um3 == pytest.approx(float(largest["volume_um3"]), rel=0.005)
+    assert area_um2 == pytest.approx(float(largest["surface_area_um2"]), rel=0.03)
     # Of its box, which is not that of its mass.
-    centre = (triangles.min((0, 1)) + triangles.max((0, 1))) / 2
+    centre = (np.minimum(a, b).min(0) + np.maximum(a, b).max(0)) / 2
     assert centre == pytest.approx([float(largest[name]) for name in ("x_um", "y_um", "z_um")], abs=1.5)
+
+
+@pytest.mark.parametrize("harm", ["altered", "gone"])
+def test_without_its_own_volume_a_surface_runs_along_the_voxels_and_says_so(
+    served: Any, ended: Path, tmp_path: Path, harm: str
+) -> None:
+    run = shutil.copytree(ended, tmp_path / "runs" / ended.name)
+    volume, largest = run / "roi-01" / "volume.ome.tif", largest_of(ended)
+    if harm == "gone":
+        volume.unlink()
+    else:
+        with volume.open("ab") as file:
+            file.write(b"one byte too many")
+    answer = served(run.parent).get(f"/api/runs/{run.name}/regions/roi-01/particles/{largest['particle_id']}/mesh")
+    said = {"altered": "is not what was recorded", "gone": "the volume of this region is not kept"}
+    assert unquote(answer.headers["x-blocks"]).startswith(said[harm])
+    a, b, c = triangles_of(answer.content).transpose(1, 0, 2)
+    volume_um3 = np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6
+    assert abs(volume_um3) == pytest.approx(float(largest["volume_um3"]), rel=0.12)
 
 
 @pytest.mark.parametrize("kind", ["glb", "ply", "stl"])
@@ -130,6 +164,21 @@ def test_the_table_is_the_file(client: Any, ended: Path) -> None:
     at = names.index("volume_um3")
     assert [row[at] for row in table["rows"]] == pytest.approx([float(row["volume_um3"]) for row in rows])
     assert {column["name"]: column["unit"] for column in table["columns"]}["volume_um3"] == "µm³"
+
+
+def test_a_table_is_asked_for_some_columns_and_names_the_others(client: Any, ended: Path) -> None:
+    place = f"/api/runs/{ended.name}/tables/particles"
+    whole = client.get(place).json()
+    names = [column["name"] for column in whole["columns"]]
+    some = client.get(place, params={"columns": "volume_um3,roi,no_such_column", "offset": 1, "limit": 2}).json()
+    assert [column["name"] for column in some["columns"]] == [name for name in names if name in ("roi", "volume_um3")]
+    assert [column["name"] for column in some["others"]] == [
+        name for name in names if name not in ("roi", "volume_um3")
+    ]
+    at = [names.index(column["name"]) for column in some["columns"]]
+    assert some["rows"] == [[row[i] for i in at] for row in whole["rows"][1:3]]
+    assert (some["total"], whole["others"]) == (len(whole["rows"]), [])
+    assert {column["name"] for column in whole["columns"] if not column["numeric"]} >= {"roi"}
 
 
 def test_lines_page_back_to_the_first(client: Any, ended: Path) -> None:

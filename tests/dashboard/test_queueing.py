@@ -13,6 +13,7 @@ from tests.dashboard.conftest import BASE, HOSTS
 from xrm_control.app.queue import items
 from xrm_control.core.queue_states import ItemState
 from xrm_control.dashboard.access import CLIENT_HEADER, Access
+from xrm_control.dashboard.guests import NOTE, Note
 from xrm_control.dashboard.server import create_app
 
 
@@ -56,6 +57,63 @@ def test_the_order_is_the_queue_s_and_can_be_changed(client: Any, bench: Bench) 
     assert names(client) == ["first", "second", "third"]
     assert client.post(moves, json={"first": True}).status_code == 200
     assert names(client) == ["third", "first", "second"]
+
+
+def test_a_recipe_is_put_in_once_with_its_settings_and_who_wanted_it(client: Any, bench: Bench) -> None:
+    bench.add("first")
+    client.post("/api/control/take", json={"name": "Ada"})
+    draft = {"file": "short.yaml", "settings": {"name": "late", "scan.projections": 9}, "request": "a-request-1"}
+    answers = [client.post("/api/queue/items", json=draft) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["text"] for answer in answers} == {"item 2 (late) waits in the queue"}
+    assert names(client) == ["first", "late"]
+    assert bench.items()["late"].history[0].by == "Ada"
+    assert "projections: 9" in next((bench.queue / "items").glob("*late*/recipe.yaml")).read_text()
+    now = {**draft, "settings": {"name": "soon"}, "request": "a-request-2", "first": True}
+    assert client.post("/api/queue/items", json=now).json()["text"] == "item 3 (soon) is done next"
+    assert names(client) == ["soon", "first", "late"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"settings": {"scan.projections": -4}}, 400),
+        ({"settings": {"scan.nothing": 1}}, 400),
+        ({"file": "other.yaml"}, 404),
+        ({"file": "../short.yaml"}, 422),
+        ({"request": "x"}, 422),
+    ],
+)
+def test_what_cannot_be_put_in_is_refused_and_nothing_is_added(
+    client: Any, bench: Bench, change: dict[str, Any], status: int
+) -> None:
+    bench.add("first")
+    draft = {"file": "short.yaml", "settings": {}, "request": "a-request-1", **change}
+    assert client.post("/api/queue/items", json=draft).status_code == status
+    # The same again is not tried anew.
+    assert client.post("/api/queue/items", json=draft).status_code in (status, 409)
+    assert names(client) == ["first"]
+
+
+def test_a_request_of_which_nobody_knows_what_became_is_not_carried_out_again(
+    client: Any, bench: Bench, tmp_path: Path
+) -> None:
+    bench.add("first")
+    draft = {"file": "short.yaml", "settings": {}, "request": "a-request-1"}
+    asked = ("queue", "add", str(tmp_path / "short.yaml"), "--queue", str(bench.queue))
+    # As a server leaves it that is killed in the midst.
+    place = tmp_path / "runs" / ".window"
+    place.mkdir()
+    (place / "a-request-1.json").write_text(NOTE.text(Note(arguments=asked)))
+    answer = client.post("/api/queue/items", json=draft)
+    assert answer.status_code == 409
+    assert "nobody knows what became of it" in answer.json()["what"]
+    assert names(client) == ["first"]
+
+
+def test_an_empty_queue_is_not_run(client: Any) -> None:
+    answer = client.post("/api/queue/run", json={"request": "a-request-1"})
+    assert (answer.status_code, answer.json()["what"]) == (409, "nothing is in the queue")
 
 
 def test_skipped_and_tried_again(client: Any, bench: Bench) -> None:

@@ -11,6 +11,7 @@ from xrm_control.core.events import RunAborted, RunFailed, SafeStateFailed, Safe
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.dashboard.actions import CONTINUE, RESUME
 from xrm_control.dashboard.models import Alarm
+from xrm_control.reporting.formatting import duration
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import RunSummary
 from xrm_control.storage.run_folder import RunFolder
@@ -28,7 +29,7 @@ def alarms(summary: RunSummary, folder: RunFolder, results: RunResults | None, f
 
 def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
     state = summary.state
-    at = "" if summary.last_t_s is None else f"at {summary.last_t_s:.0f} s of instrument time"
+    at = "" if summary.last_t_s is None else f"at {duration(summary.last_t_s)} of instrument time"
     if summary.died:
         yield Alarm(
             level=Level.ERROR,
@@ -49,14 +50,14 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
             yield Alarm(
                 level=Level.WARNING,
                 cause=f"the run is held: {state.reason}" if state.reason else "the run is held",
-                evidence=f"since {state.t_s:.0f} s of instrument time; shutter closed",
+                evidence=f"since {duration(state.t_s)} of instrument time; shutter closed",
                 cure="it goes on by itself when what it waits for is over",
             )
         case RunState.PAUSED:
             yield Alarm(
                 level=Level.INFO,
                 cause="the run is paused" if summary.alive else "the run was stopped",
-                evidence=f"since {state.t_s:.0f} s of instrument time; shutter closed, axes at rest",
+                evidence=f"since {duration(state.t_s)} of instrument time; shutter closed, axes at rest",
                 cure="it goes on when somebody wants it to",
                 action=CONTINUE if summary.alive else RESUME,
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,31 @@ class Guests:
         # Somebody has to take note of its end, or the kernel keeps it.
         threading.Thread(target=self._see_out, args=(request, process), daemon=True).start()
         return process
+
+    def once(self, request: str, arguments: Sequence[str], act: Callable[[], str]) -> str:
+        """What comes of an act in this process, in words; asked for again, what came of it then, and nothing is done.
+
+        Raises CommandRefusal where it failed then, or where this process ended in the midst of it; whatever `act`
+        raises; StorageError.
+        """
+        note = self.asked(request, arguments)
+        if note is not None:
+            if note.exit != 0:
+                said = self.words(request) or "this was asked for before, and nobody knows what became of it"
+                raise CommandRefusal(said, where=request, remedy="look whether it was done before you ask anew")
+            return self.words(request)
+        path = self._path(request)
+        make_folder(path.parent)
+        write_durable(path, NOTE.text(Note(arguments=tuple(arguments))).encode())
+        try:
+            said = act()
+        except XrmError as error:
+            write_durable(path.with_suffix(".txt"), str(error).encode())
+            self._add(request, exit=1)
+            raise
+        write_durable(path.with_suffix(".txt"), said.encode())
+        self._add(request, exit=0)
+        return said
 
     def began(self, request: str, run: str) -> None:
         """The run that came of a request."""

@@ -214,11 +214,14 @@ class Planes(Record):
 
 
 class Table(Record):
-    """A table of a run: its columns with unit and meaning, and its rows; an empty cell is None."""
+    """A table of a run: its columns with unit and meaning, and its rows; an empty cell is None. others: columns that
+    were not asked for.
+    """
 
     columns: tuple[TableColumn, ...]
     rows: tuple[tuple[float | int | str | bool | None, ...], ...]
     total: int
+    others: tuple[TableColumn, ...] = ()
 
 
 class TableColumn(Record):
@@ -226,6 +229,7 @@ class TableColumn(Record):
     heading: str
     unit: str
     meaning: str
+    numeric: bool = True
 
 
 class Cost(Record):
@@ -236,6 +240,12 @@ class Cost(Record):
     dose_gy: float
     bytes: int
     particles: Figure
+
+
+class Request(Record):
+    """Of an action without further words; see `Wish`."""
+
+    request: str = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
 
 
 class Wish(Record):
@@ -302,6 +312,12 @@ class Start(Draft):
     """A draft to be started. request: see `Wish`."""
 
     request: str = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
+
+
+class Enqueue(Start):
+    """A draft for the queue. first: done next, in front of all others."""
+
+    first: bool = False
 
 
 class QueueItem(Record):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
+from xrm_control.contracts.document import JsonFile, Model
 from xrm_control.contracts.plan import PLAN
-from xrm_control.contracts.quality import FOREIGN_QUALITY, ForeignQuality
-from xrm_control.contracts.results import REGION_RESULTS, RegionResults
+from xrm_control.contracts.quality import FOREIGN_QUALITY
+from xrm_control.contracts.results import REGION_RESULTS
 from xrm_control.contracts.rois import ROIS, RoiRecord, RoisDocument
 from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import TrustVerdict
@@ -21,6 +25,7 @@ from xrm_control.storage.run_folder import RunFolder
 WAITING, SCANNING = "waiting", str(RunState.SCANNING)
 # Of the paper's camera, where a plan does not tell.
 _FIELD_UM = 65.5
+_Stamp = tuple[int, int]
 
 
 def mosaic_view(folder: RunFolder) -> MosaicView:
@@ -90,10 +95,9 @@ def _region(
 ) -> RegionView:
     place, life, frames = folder.roi(roi.name), lives.get(roi.name), progress.get(roi.name)
     done, planned = (frames.done, frames.planned) if frames is not None else (0, 0)
-    results = _results(folder, roi.name) if life is not None and life.state is RoiState.REPORTED else None
-    quality = None if results is None else _quality(folder, roi.name)
-    diameter = None if results is None else results.population.of(Particle.equivalent_diameter_um)
-    voided = None if results is None else results.population.voided_fraction
+    measured = _NOTHING
+    if life is not None and life.state is RoiState.REPORTED:
+        measured = _measured(place.results, _stamp(place.results), place.quality, _stamp(place.quality))
     return RegionView(
         name=roi.name,
         x_um=roi.x_um,
@@ -108,30 +112,64 @@ def _region(
         done=done,
         planned=planned,
         expected_particles=roi.expected_particles,
-        particles=None if results is None else results.counts.whole_particles,
-        voided_percent=None if voided is None or voided.value is None else 100 * voided.value,
-        equivalent_diameter_um=None if diameter is None else diameter.mean,
-        trust="" if quality is None or quality.verdict is None else str(quality.verdict),
+        particles=measured.particles,
+        voided_percent=measured.voided_percent,
+        equivalent_diameter_um=measured.equivalent_diameter_um,
+        trust=measured.trust,
         preview="" if not place.preview.is_file() else f"files/{roi.name}/preview.png",
         volume=place.volume.is_file(),
-        doubts=()
-        if quality is None
-        else tuple(one.text for one in quality.checks if one.verdict not in (None, TrustVerdict.PASS)),
+        doubts=measured.doubts,
     )
 
 
-def _results(folder: RunFolder, roi: str) -> RegionResults | None:
+@dataclass(frozen=True)
+class _Measured:
+    """What a region's results and quality tell of it."""
+
+    particles: int | None = None
+    voided_percent: float | None = None
+    equivalent_diameter_um: float | None = None
+    trust: str = ""
+    doubts: tuple[str, ...] = ()
+
+
+_NOTHING = _Measured()
+
+
+@lru_cache(maxsize=4096)
+def _measured(results_path: Path, results_stamp: _Stamp, quality_path: Path, quality_stamp: _Stamp) -> _Measured:
+    """Read once: a day has hundreds of regions, and all of them are looked at again and again. stamps: change with the
+    files.
+    """
+    results = _read(REGION_RESULTS, results_path)
+    if results is None:
+        return _NOTHING
+    quality = _read(FOREIGN_QUALITY, quality_path)
+    voided = results.population.voided_fraction
+    diameter = results.population.of(Particle.equivalent_diameter_um)
+    checks = () if quality is None else quality.checks
+    return _Measured(
+        particles=results.counts.whole_particles,
+        voided_percent=None if voided is None or voided.value is None else 100 * voided.value,
+        equivalent_diameter_um=None if diameter is None else diameter.mean,
+        trust="" if quality is None or quality.verdict is None else str(quality.verdict),
+        doubts=tuple(one.text for one in checks if one.verdict not in (None, TrustVerdict.PASS)),
+    )
+
+
+def _read(file: JsonFile[Model], path: Path) -> Model | None:
     try:
-        return REGION_RESULTS.read(folder.roi(roi).results)
+        return file.read(path)
     except XrmError:
         return None
 
 
-def _quality(folder: RunFolder, roi: str) -> ForeignQuality | None:
+def _stamp(path: Path) -> _Stamp:
     try:
-        return FOREIGN_QUALITY.read(folder.roi(roi).quality)
-    except XrmError:
-        return None
+        about = path.stat()
+    except OSError:
+        return 0, 0
+    return about.st_mtime_ns, about.st_size
 
 
 def _field_um(folder: RunFolder) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from xrm_control.app.queue.page import as_of_now
@@ -16,10 +17,10 @@ from xrm_control.core.errors import DataError, XrmError
 from xrm_control.core.queue_states import UNDONE, ItemState
 from xrm_control.core.states import RoiState, RunState, Verdict
 from xrm_control.dashboard.alarms import DISK_FULL
-from xrm_control.dashboard.models import RunCard
+from xrm_control.dashboard.models import RunCard, RunView
 from xrm_control.dashboard.models_night import NightItem, NightQueue, NightRun, NightView, Unreadable
 from xrm_control.dashboard.queues import morning_of
-from xrm_control.dashboard.runs import RunsFolder
+from xrm_control.dashboard.runs import RunsFolder, Stamp, stamp_of
 from xrm_control.dashboard.view import look
 from xrm_control.processing.evidence import evidence
 from xrm_control.processing.morning import next_of_run
@@ -59,12 +60,14 @@ def _is_good(one: NightRun) -> bool:
 
 
 def _told(folder: RunFolder, card: RunCard, items: Mapping[str, MorningItem]) -> NightRun:
-    run, item = look(folder), items.get(card.name)
+    run, found = _ended(folder, stamp_of(folder)) if not card.alive else (look(folder), None)
+    item = items.get(card.name)
     # The disk as it is now is none of that night's.
     alarms = tuple(one for one in run.alarms if one.cause != DISK_FULL)
     run = run.model_copy(update={"name": card.name, "alarms": alarms})
-    found: Evidence | None = None if item is None else item.evidence
-    if found is None:
+    if item is not None and item.evidence is not None:
+        found = item.evidence
+    elif found is None:
         found = evidence(folder.path, folder.path.parent, _UNKNOWN)
     undone = tuple(one for one in found.regions if one.state is not RoiState.REPORTED)
     return NightRun(
@@ -84,6 +87,12 @@ def _told(folder: RunFolder, card: RunCard, items: Mapping[str, MorningItem]) ->
         notes=found.problems,
         next=item.next if item is not None and item.next else next_of_run(folder.path, run.state, alive=run.alive),
     )
+
+
+@lru_cache(maxsize=_MOST)
+def _ended(folder: RunFolder, stamp: Stamp) -> tuple[RunView, Evidence]:
+    """Read once: a page that stays open asks again and again. stamp: changes with the run."""
+    return look(folder), evidence(folder.path, folder.path.parent, _UNKNOWN)
 
 
 def _morning(queue: Path | None) -> Morning | None:

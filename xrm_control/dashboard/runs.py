@@ -17,7 +17,7 @@ from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}")
-_Stamp = tuple[tuple[int, int], ...]
+Stamp = tuple[tuple[int, int], ...]
 
 
 @dataclass
@@ -29,7 +29,7 @@ class RunsFolder:
 
     root: Path
     further: Callable[[], Sequence[Path]] = tuple
-    _known: dict[str, tuple[_Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[_Stamp, bool, RunCard]])
+    _known: dict[str, tuple[Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[Stamp, bool, RunCard]])
 
     def names(self) -> list[str]:
         """The newest first. Raises DataError where the folder cannot be looked at."""
@@ -86,7 +86,7 @@ class RunsFolder:
             except DataError:
                 # A link to elsewhere, or gone since.
                 continue
-            stamp, alive = _stamp(folder), folder.holder() is not None
+            stamp, alive = stamp_of(folder), folder.holder() is not None
             known = self._known.get(name)
             if known is None or known[:2] != (stamp, alive):
                 known = self._known[name] = (stamp, alive, self._card(folder, alive=alive))
@@ -153,10 +153,11 @@ def results_of(folder: RunFolder) -> RunResults | None:
         return None
 
 
-def _stamp(folder: RunFolder) -> _Stamp:
+def stamp_of(folder: RunFolder) -> Stamp:
     """What changes with a run's files."""
     stamp: list[tuple[int, int]] = []
-    for path in (folder.journal, folder.journal.with_name(f"{folder.journal.name}-wal"), folder.results):
+    wal = folder.journal.with_name(f"{folder.journal.name}-wal")
+    for path in (folder.journal, wal, folder.results, folder.report):
         try:
             about = path.stat()
         except OSError:

@@ -3,58 +3,77 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Literal
 
 from xrm_control.contracts.column import Column
+from xrm_control.contracts.rows import Rows
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import RoiState
 from xrm_control.dashboard.files import inside
 from xrm_control.dashboard.models import Table, TableColumn
-from xrm_control.processing.measured import read_measured
+from xrm_control.processing.measured import Measured, read_measured
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
+_FILES = ("particles.csv", "voids.csv", "columns.json")
 _Stamps = tuple[tuple[int, int], ...]
 
 
-def table(folder: RunFolder, name: Literal["particles", "voids"], offset: int, limit: int) -> Table:
-    """Rows of all regions that have been measured so far. Raises DataError where a table cannot be read."""
+def table(
+    folder: RunFolder, name: Literal["particles", "voids"], offset: int, limit: int, columns: Sequence[str] = ()
+) -> Table:
+    """Rows of all regions that have been measured so far. columns: those of these names that there are; none: all.
+
+    Raises DataError where a table cannot be read.
+    """
     with JournalReader.open(folder.journal) as journal:
         rois = sorted(roi for roi, life in journal.roi_states().items() if life.state is RoiState.REPORTED)
     if not all(inside(folder.roi(roi).path, folder.path) for roi in rois):
         raise DataError("a region lies elsewhere", where=folder.name)
     if not rois:
         return Table(columns=(), rows=(), total=0)
-    whole = _table(folder, name, tuple(rois), tuple(_stamp(folder, roi, name) for roi in rois))
-    return whole.model_copy(update={"rows": whole.rows[offset : offset + limit]})
-
-
-@lru_cache(maxsize=2)
-def _table(folder: RunFolder, name: Literal["particles", "voids"], rois: tuple[str, ...], stamps: _Stamps) -> Table:
-    """Read once for all who look: many regions take seconds. stamps: change with the files."""
-    measured = read_measured(folder, rois)
-    rows = measured.particles if name == "particles" else measured.voids
-    if rows is None:
+    measured = _measured(folder, tuple(rois), tuple(_stamp(folder, roi, file) for roi in rois for file in _FILES))
+    found = measured.particles if name == "particles" else measured.voids
+    if found is None:
         raise DataError("nobody looked for voids in this run", where=folder.name)
-    texts = {column.name for column in rows.columns if column.is_text}
-    return Table(
-        columns=tuple(map(_column, rows.columns)),
-        rows=tuple(
-            tuple(value if name in texts or not math.isnan(float(value)) else None for name, value in row.items())
-            for row in rows.records()
-        ),
-        total=len(rows),
+    chosen = tuple(column for column in found.columns if not columns or column.name in columns)
+    # A million cells that were held against their columns are not looked at again.
+    return Table.model_construct(
+        columns=tuple(map(_column, chosen)),
+        rows=tuple(zip(*(_cells(found, column, offset, limit) for column in chosen), strict=True)),
+        total=len(found),
+        others=tuple(_column(column) for column in found.columns if column not in chosen),
     )
 
 
-def _stamp(folder: RunFolder, roi: str, name: str) -> tuple[int, int]:
+@lru_cache(maxsize=2)
+def _measured(folder: RunFolder, rois: tuple[str, ...], stamps: _Stamps) -> Measured:
+    """Read once for all who look. stamps: change with the files."""
+    return read_measured(folder, rois)
+
+
+def _cells(rows: Rows, column: Column, offset: int, limit: int) -> Iterable[float | str | None]:
+    if column.is_text:
+        return rows.texts(column)[offset : offset + limit]
+    values = rows.numbers(column)[offset : offset + limit].tolist()
+    return (None if math.isnan(value) else value for value in values)
+
+
+def _stamp(folder: RunFolder, roi: str, file: str) -> tuple[int, int]:
     try:
-        about = (folder.roi(roi).path / f"{name}.csv").stat()
+        about = (folder.roi(roi).path / file).stat()
     except OSError:
         return 0, 0
     return about.st_mtime_ns, about.st_size
 
 
 def _column(column: Column) -> TableColumn:
-    return TableColumn(name=column.name, heading=column.label, unit=column.unit, meaning=column.meaning)
+    return TableColumn(
+        name=column.name,
+        heading=column.label,
+        unit=column.unit,
+        meaning=column.meaning,
+        numeric=not column.is_text,
+    )

@@ -38,7 +38,7 @@ class Section:
 
 def planes(place: RoiFolder) -> Planes:
     """What the volume of a region offers. Raises DataError where there is none."""
-    stack, window = _opened(place.volume), _window(str(place.volume), _stamp(place.volume))
+    stack, window = _opened(place.volume), _window(str(place.volume), stamp(place.volume))
     z, y, x = stack.data.shape
     return Planes(
         shape=(z, y, x),
@@ -52,7 +52,7 @@ def planes(place: RoiFolder) -> Planes:
 def section(place: RoiFolder, plane: Plane, index: int) -> Section:
     """A plane in grey, 8 bits. Raises DataError outside of the volume."""
     return Section(
-        grey(_plane(_opened(place.volume).data, plane, index), _window(str(place.volume), _stamp(place.volume)))
+        grey(_plane(_opened(place.volume).data, plane, index), _window(str(place.volume), stamp(place.volume)))
     )
 
 
@@ -63,8 +63,8 @@ def label_section(place: RoiFolder, plane: Plane, index: int) -> Section:
     return Section(_plane(_opened(place.labels).data, plane, index).astype(np.uint16))
 
 
-def mesh(place: RoiFolder, particle: int, *, voids: bool) -> bytes:
-    """The surface of a particle, or of the voids in it, as a binary STL in um, about the volume's centre.
+def label_mesh(place: RoiFolder, particle: int, *, voids: bool) -> bytes:
+    """The surface of a particle's voxels, or of the voids in it, as a binary STL in um, about the volume's centre.
 
     Raises DataError for a particle that is not there, or has no void.
     """
@@ -122,10 +122,11 @@ def _box(labels: NDArray[np.generic], particle: int, where: str) -> tuple[slice,
 def _opened(path: Path) -> Stack:
     if not path.is_file() or not inside(path, path.parent.parent):
         raise DataError("this is not there yet", where=f"{path.parent.name}/{path.name}")
-    return _open(str(path), _stamp(path))
+    return _open(str(path), stamp(path))
 
 
-def _stamp(path: Path) -> int:
+def stamp(path: Path) -> int:
+    """Changes with a file. Raises DataError where it is not there."""
     try:
         return path.stat().st_mtime_ns
     except OSError as error:

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 from tests.dashboard.browser.fake_run import FakeRun
 from tests.dashboard.browser.fake_server import World, serve
 
-expect.set_options(timeout=20_000)
+PATIENCE_MS = 90_000  # on a busy machine; who waits for what comes waits no longer than it takes
+expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -58,7 +59,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A fresh profile; whatever the console complains of fails the test, save for requests that a test breaks."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
@@ -69,7 +70,25 @@ def page(browser: Browser) -> Iterator[Page]:
     assert complaints == []
 
 
-def until(page: Page, script: str, tries: int = 300) -> None:
+def visit(page: Page, address: str) -> None:
+    """Open an address, and wait until its page is there: another one after # is no new document."""
+    page.evaluate("document.querySelector('#main > *')?.setAttribute('data-left', '')")
+    page.goto(address)
+    expect(page.locator("[data-left], .loading, [aria-busy]")).to_have_count(0)
+
+
+def settled(page: Page, selector: str) -> dict[str, float]:
+    """Where something is once it stays there."""
+    place, same = {}, 0
+    while same < 5:
+        page.wait_for_timeout(100)
+        box = page.locator(selector).bounding_box()
+        now = {} if box is None else {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+        place, same = now, same + 1 if now and now == place else 0
+    return place
+
+
+def until(page: Page, script: str, tries: int = PATIENCE_MS // 50) -> None:
     """Wait for what a script says of the page (Playwright's own way needs eval, which the page's policy forbids)."""
     for _ in range(tries):
         if page.evaluate(script):

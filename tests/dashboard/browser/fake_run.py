@@ -129,8 +129,8 @@ def plane(kind: str, which: str, index: int) -> bytes:
     return labels.tobytes()
 
 
-def table() -> dict[str, Any]:
-    """Particles of known sizes: the largest is number 12000."""
+def table(wanted: str = "") -> dict[str, Any]:
+    """Particles of known sizes: the largest is number 12000. wanted: columns, with commas; none: all."""
     columns = [
         ("particle_id", "particle", "", "its number"), ("roi", "region", "", "the region scanned"),
         ("x_um", "x", "µm", "about the centre"), ("y_um", "y", "µm", ""), ("z_um", "z", "µm", ""),
@@ -139,9 +139,15 @@ def table() -> dict[str, Any]:
         ("stage_x_um", "stage x", "µm", ""), ("stage_y_um", "stage y", "µm", ""),
     ]  # fmt: skip
     rows = [[i, "roi-01", 0.0, 0.0, 0.0, 1 + i / 1000, i % 3, 0, i % 180, i % 120] for i in range(1, PARTICLES + 1)]
+    about = [
+        {**dict(zip(("name", "heading", "unit", "meaning"), column, strict=True)), "numeric": column[0] != "roi"}
+        for column in columns
+    ]
+    here = [at for at, column in enumerate(columns) if not wanted or column[0] in wanted.split(",")]
     return {
-        "columns": [dict(zip(("name", "heading", "unit", "meaning"), column, strict=True)) for column in columns],
-        "rows": rows,
+        "columns": [about[at] for at in here],
+        "others": [column for at, column in enumerate(about) if at not in here],
+        "rows": [[row[at] for at in here] for row in rows],
         "total": PARTICLES,
     }
 

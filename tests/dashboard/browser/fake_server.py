@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         if re.fullmatch(r"regions/[\w-]+/particles/\d+/mesh", part):
             return self.bytes(fake.mesh(), "application/octet-stream")
         if part == "tables/particles":
-            return self.json(fake.table())
+            return self.json(fake.table(query.get("columns", "")))
         return self.json({"what": "nothing is there", "where": part}, 404)
 
     def do_POST(self) -> None:
@@ -231,6 +231,8 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    # Tabs ask at once for more than five things.
+    request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Browsers leave in the middle of answers."""

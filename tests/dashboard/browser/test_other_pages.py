@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.browser.conftest import Site, until
+from tests.dashboard.browser.conftest import Site, settled, until
 from tests.dashboard.browser.fake_run import PARTICLES, SIDE, FakeRun
 
 GREY_OF_XY = (
@@ -63,9 +65,7 @@ def test_slices_step_jump_and_play_with_the_usual_keys(page: Page, site: Site) -
 
 def test_a_click_in_one_plane_moves_the_two_others(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/#/run/demo/volume/roi-01")
-    stage = page.locator("[data-plane=xy] .slice-stage")
-    box = stage.bounding_box()
-    assert box
+    box = settled(page, "[data-plane=xy] .slice-stage")
     page.mouse.click(box["x"] + box["width"] * 3.5 / SIDE, box["y"] + box["height"] * 20.5 / SIDE)
     expect(page.locator("[data-plane=yz] .slice-caption")).to_contain_text(f"4 of {SIDE}, x = ")
     expect(page.locator("[data-plane=xz] .slice-caption")).to_contain_text(f"21 of {SIDE}, y = ")
@@ -83,8 +83,7 @@ def test_the_largest_particle_is_the_first_row_and_is_turned(page: Page, site: S
     mesh = page.locator(".mesh-canvas")
     expect(mesh).to_be_visible()
     drawn = int(mesh.get_attribute("data-drawn") or 0)
-    box = mesh.bounding_box()
-    assert box
+    box = settled(page, ".mesh-canvas")
     page.mouse.move(box["x"] + 50, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + 120, box["y"] + 90, steps=4)
@@ -110,6 +109,24 @@ def test_filters_by_limit_and_sorts_by_column(page: Page, site: Site) -> None:
     expect(page.locator(".grid-row").first).to_contain_text("11991")
     page.get_by_label("Filter:").fill("nothing")
     expect(page.locator(".grid-scroll")).to_contain_text("No particle matches")
+
+
+def test_further_columns_come_when_they_are_asked_for(page: Page, site: Site) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/tables/" in request.url else None)
+    page.goto(f"{site.url}/#/run/demo/particles")
+    page.locator(".grid-row").nth(2).click()
+    expect(page.locator(".card h2")).to_have_text(f"Particle {PARTICLES - 2} of roi-01")
+    assert len(asked) == 1
+    assert "stage_x_um" not in asked[0]
+    page.locator(".side-plain select").select_option("stage x (µm)")
+    expect(page.locator(".plot")).to_have_attribute("aria-label", re.compile("Histogram of stage x: 12 000 particles"))
+    page.get_by_label("all columns").check()
+    expect(page.get_by_role("columnheader", name="stage y")).to_be_visible()
+    expect(page.locator("[aria-selected=true]")).to_contain_text(str(PARTICLES - 2))
+    page.get_by_label("Filter:").fill("stage_y_um<1")
+    expect(page.locator(".table-panel .muted").first).to_contain_text("100 of 12")
+    assert len(asked) == 2
 
 
 def test_what_is_not_there_is_said(page: Page, site: Site) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.browser.conftest import until
-from tests.dashboard.browser.test_usable import FAINT, NAMELESS
+from tests.dashboard.browser.conftest import settled, until
+from tests.dashboard.browser.test_usable import FAINT, NAMELESS, UNREAD
 from tests.dashboard.conftest import listening
 from tests.session.scripted import SMALL
 from tests.system.conftest import SHORT, write_recipe
@@ -50,6 +50,7 @@ def living(tmp_path: Path) -> Iterator[Path]:
 def readable(page: Page) -> None:
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(FAINT) == []
+    assert page.evaluate(UNREAD) == []
 
 
 # The first: the run that has ended is carried out in this thread, before the browser has an event loop in it.
@@ -91,8 +92,7 @@ def test_a_living_run_is_watched_and_acted_on(page: Page, living: Path, tmp_path
         page.get_by_role("button", name="Pause").click()
         expect(badge).to_have_text("paused", timeout=LONG_MS)
         expect(page.locator(".alarm")).to_contain_text("paused")
-        box = page.locator(".mosaic-stage").bounding_box()
-        assert box
+        box = settled(page, ".mosaic-stage")
         page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.get_by_label("x, µm").fill("80")
         page.get_by_label("y, µm").fill("-30")

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.browser.conftest import Site, until
+from tests.dashboard.browser.conftest import Site, settled, until, visit
 from tests.dashboard.browser.fake_run import COLUMNS, HOSTILE, ROWS, TILE_UM
 
 # Of the mosaic's canvas: how many pixels have the grey of a tile's picture.
@@ -22,8 +22,7 @@ PIXELS_OF = """(grey) => {
 
 
 def opened(page: Page, site: Site) -> Page:
-    page.goto(f"{site.url}/#/run/demo")
-    expect(page.locator(".badge").first).not_to_be_empty()
+    visit(page, f"{site.url}/#/run/demo")
     return page
 
 
@@ -33,8 +32,7 @@ def wait_for_tile(page: Page, number: int) -> None:
 
 def px(page: Page, x_um: float, y_um: float) -> tuple[float, float]:
     """Where a stage position is on the page: all tiles are in sight, fitted with a margin of 26 px."""
-    box = page.locator(".mosaic-stage").bounding_box()
-    assert box
+    box = settled(page, ".mosaic-stage")
     scale = min((box["width"] - 52) / (COLUMNS * TILE_UM), (box["height"] - 52) / (ROWS * TILE_UM))
     middle = ((COLUMNS - 1) * TILE_UM / 2, (ROWS - 1) * TILE_UM / 2)
     centre = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -165,7 +163,6 @@ def test_abort_is_one_click_while_all_else_hangs(page: Page, site: Site) -> None
     page.wait_for_timeout(300)
     site.world.hang.clear()
     site.world.drop()
-    opened(page, site)
     site.world.hang.set()
     site.run.touch()
     site.world.drop()

@@ -33,7 +33,8 @@ _NO_BUDGET = Budget()
 @dataclass(frozen=True)
 class Wanted:
     """How a recipe is put into a queue. name: None for the recipe's; at_um: where on the holder; before, after: the
-    number or name of another item; deadline: by when it must have ended; now: in front of all others.
+    number or name of another item; deadline: by when it must have ended; now: in front of all others; by: who wants it,
+    "" for this process's user.
     """
 
     name: str | None = None
@@ -44,6 +45,7 @@ class Wanted:
     before: str | None = None
     after: str | None = None
     now: bool = False
+    by: str = ""
 
 
 def sender() -> str:
@@ -78,7 +80,7 @@ def add(queue: Path, recipe: Path, settings: Mapping[str, str] | None = None, wa
             budget=wanted.budget,
             position=place.position,
             warnings=tuple(warning.message() for warning in plan.warnings),
-            history=(ItemEntry(state=ItemState.WAITING, utc=utc_now(), by=sender(), reason="added"),),
+            history=(ItemEntry(state=ItemState.WAITING, utc=utc_now(), by=wanted.by or sender(), reason="added"),),
         )
 
     return folder.add(loaded.text, made)

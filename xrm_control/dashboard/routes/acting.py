@@ -5,24 +5,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body
-from pydantic import Field
 
 from xrm_control import app
 from xrm_control.contracts.commands import Add
-from xrm_control.contracts.document import Record
 from xrm_control.core.errors import RecipeError
 from xrm_control.dashboard.costs import cost_of
 from xrm_control.dashboard.drafts import overrides
-from xrm_control.dashboard.models import ActionView, Control, Cost, Draft, DraftView, Said, Start, Take, Wish
+from xrm_control.dashboard.models import ActionView, Control, Cost, Draft, DraftView, Request, Said, Start, Take, Wish
 from xrm_control.dashboard.routes.asking import Asker, Client, Here, aside
 
 router = APIRouter()
-
-
-class Request(Record):
-    """Of an action without further words; see `Wish`."""
-
-    request: str = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
 
 
 @router.post("/api/runs/{run}/cost")

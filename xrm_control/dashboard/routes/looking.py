@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
@@ -12,7 +13,7 @@ from xrm_control.core.states import Level, Verdict
 from xrm_control.dashboard import metrics
 from xrm_control.dashboard.files import TYPES, file_of
 from xrm_control.dashboard.lines import lines_before
-from xrm_control.dashboard.meshes import mesh_file
+from xrm_control.dashboard.meshes import mesh_file, shown
 from xrm_control.dashboard.models import (
     Control,
     Lines,
@@ -30,7 +31,7 @@ from xrm_control.dashboard.pictures import frame_png, mosaic_png
 from xrm_control.dashboard.routes.asking import Asker, Here, aside
 from xrm_control.dashboard.tables import table
 from xrm_control.dashboard.view import look
-from xrm_control.dashboard.volumes import Plane, Section, label_section, mesh, planes, section
+from xrm_control.dashboard.volumes import Plane, Section, label_section, planes, section
 
 router = APIRouter()
 Width = Annotated[int, Query(ge=16, le=2048)]
@@ -122,9 +123,10 @@ async def label_plane(here: Here, run: str, roi: str, plane: Plane, index: int) 
 
 @router.get("/api/runs/{run}/regions/{roi}/particles/{particle}/mesh", responses=_BYTES, response_class=Response)
 async def particle_mesh(here: Here, run: str, roi: str, particle: int, voids: bool = False) -> Response:
-    """The surface of a particle, or of its voids, as STL."""
-    data = await aside(here.lookers, lambda: mesh(here.runs.open(run).roi(roi), particle, voids=voids))
-    return Response(data, media_type="application/octet-stream")
+    """The surface of a particle, or the walls of its voids, as STL. X-Blocks: why it runs along the voxels."""
+    found = await aside(here.lookers, lambda: shown(here.runs.open(run), roi, particle, voids=voids))
+    about = {"x-blocks": quote(found.blocks)} if found.blocks else {}
+    return Response(found.data, media_type="application/octet-stream", headers=about)
 
 
 @router.get("/api/runs/{run}/regions/{roi}/particles/{particle}/mesh/{kind}", responses=_BYTES, response_class=Response)
@@ -135,16 +137,24 @@ async def particle_mesh_file(here: Here, run: str, roi: str, particle: int, kind
     return Response(file.data, media_type=file.media_type, headers=about)
 
 
-@router.get("/api/runs/{run}/tables/{name}")
+@router.get("/api/runs/{run}/tables/{name}", response_model=Table)
 async def rows(
     here: Here,
     run: str,
     name: Literal["particles", "voids"],
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=100_000)] = 100_000,
-) -> Table:
-    """particles.csv or voids.csv, of the regions that have been measured so far."""
-    return await aside(here.lookers, lambda: table(here.runs.open(run), name, offset, limit))
+    columns: Annotated[str, Query(max_length=10_000)] = "",
+) -> Response:
+    """particles.csv or voids.csv, of the regions that have been measured so far. columns: names with commas; those of
+    them that there are, and none for all.
+    """
+    wanted = tuple(word for word in columns.split(",") if word)
+
+    def told() -> str:
+        return table(here.runs.open(run), name, offset, limit, wanted).model_dump_json()
+
+    return Response(await aside(here.lookers, told), media_type="application/json")
 
 
 @router.get("/api/recipes")

@@ -9,7 +9,8 @@ from fastapi.responses import FileResponse
 
 from xrm_control.app.queue import items
 from xrm_control.core.errors import DataError
-from xrm_control.dashboard.models import Move, QueueView, Said
+from xrm_control.dashboard.enqueuing import Enqueuer
+from xrm_control.dashboard.models import Enqueue, Move, QueueView, Request, Said
 from xrm_control.dashboard.queues import morning_of, queue_view
 from xrm_control.dashboard.routes.asking import Client, Here, aside
 from xrm_control.dashboard.server import Window
@@ -21,6 +22,10 @@ def _queue(here: Window) -> Path:
     if here.queue is None:
         raise DataError("this window shows no queue", remedy="start it with `xrm serve --queue FOLDER`")
     return here.queue
+
+
+def _enqueuer(here: Window) -> Enqueuer:
+    return Enqueuer(_queue(here), here.starter.guests)
 
 
 @router.get("/api/queue")
@@ -36,6 +41,22 @@ async def morning(here: Here) -> FileResponse:
     if not path.is_file():
         raise DataError("there is no such page yet", where=str(path), remedy="`xrm queue report` writes it")
     return FileResponse(path, media_type="text/html; charset=utf-8")
+
+
+@router.post("/api/queue/items")
+async def add(here: Here, draft: Enqueue, client: Client) -> Said:
+    """Check a recipe and put it into the queue, frozen as it is now. The same request again adds nothing."""
+    by = here.helm.require(client)
+    recipe, enqueuer = here.recipes.path(draft.file), _enqueuer(here)
+    return Said(text=await here.once(draft.request, draft, lambda: enqueuer.add(recipe, draft, by)))
+
+
+@router.post("/api/queue/run")
+async def run(here: Here, wanted: Request, client: Client) -> Said:
+    """Carry out what is ahead, in a process of its own."""
+    here.helm.require(client)
+    enqueuer = _enqueuer(here)
+    return Said(text=await here.once(wanted.request, "queue run", lambda: enqueuer.run(wanted.request)))
 
 
 @router.post("/api/queue/items/{number}/move")

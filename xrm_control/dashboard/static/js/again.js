@@ -53,7 +53,8 @@ class AgainPage {
       el("td", {}, told(one, (x) => (x.equivalent_diameter_um === null ? "–" : um(x.equivalent_diameter_um)), one.key ? own : null)),
       el("td", {}, one.verdict), el("td", {}, one.report ? el("a", { class: "button", href: `${runPath(this.run)}/${one.report}`, target: "_blank", rel: "noopener" }, "Report") : ""));
     const trial = (one) => el("tr", {}, el("th", { scope: "row" }, one.settings.join(", ")), el("td", { colspan: 5 }, `${one.state}${one.words ? `: ${one.words}` : ""}`));
-    put(this.list, el("table", { class: "list numbers" }, el("thead", {}, el("tr", {}, ["Threshold", "Whole particles", "Voided", "Mean diameter", "Verdict", ""].map((h) => el("th", { scope: "col" }, h)))),
+    if (!found.measurements.length && !found.trials.length) put(this.list, el("p", { class: "muted" }, "Nothing yet: it comes with the run's results."));
+    else put(this.list, el("table", { class: "list numbers" }, el("thead", {}, el("tr", {}, ["Threshold", "Whole particles", "Voided", "Mean diameter", "Verdict", ""].map((h) => el("th", { scope: "col" }, h || el("span", { class: "sr-only" }, "Report"))))),
       el("tbody", {}, found.measurements.map(row), found.trials.map(trial))));
     clearTimeout(this.timer);
     if (found.trials.some((one) => one.state === "under way")) this.timer = setTimeout(() => void this.look().catch(sayError), LOOK_MS);

@@ -44,10 +44,11 @@ export const runPath = (run, ...parts) => ["/api/runs", run, ...parts].map((p, i
 export const pictureAt = (run, name) => (!name || name.startsWith("/") ? name : `${runPath(run)}/${name}`);
 
 const reads = new Set();
+const DROPPED = "an action comes first", AGAIN_MS = 1500;
 
-/** Give up all that is being read at the moment, so that an action finds a free connection. */
+/** Let go of all that is being read at the moment, so that an action finds a free connection; it is read again then. */
 export function dropReads() {
-  for (const controller of reads) controller.abort();
+  for (const controller of reads) controller.abort(DROPPED);
 }
 
 async function send(path, options, timeoutMs, signal) {
@@ -62,6 +63,11 @@ async function send(path, options, timeoutMs, signal) {
     return { response, body: await (options.bytes ? response.arrayBuffer() : response.json()) };
   } catch (error) {
     if (error instanceof RefusedError || signal?.aborted) throw error;
+    if (controller.signal.reason === DROPPED) {
+      await new Promise((done) => setTimeout(done, AGAIN_MS));
+      if (signal?.aborted) throw signal.reason;
+      return send(path, options, timeoutMs, signal);
+    }
     const late = controller.signal.aborted;
     throw new RefusedError({
       what: late ? "the server did not answer in time" : "the server was not reached",

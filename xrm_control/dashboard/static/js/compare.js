@@ -3,7 +3,7 @@ import { get, runPath } from "./api.js";
 import { el, put } from "./dom.js";
 import { local, number, utc } from "./format.js";
 import { axis, colourOf } from "./particles/histogram.js";
-import { columnIndex, histogram, mean, quantile, weighed, wholeRows } from "./particles/table.js";
+import { columnIndex, histogram, mean, particlesOf, quantile, weighed, wholeRows } from "./particles/table.js";
 import uPlot from "../vendor/uplot/uPlot.min.js";
 
 const SIZE = "equivalent_diameter_um";
@@ -19,7 +19,7 @@ export async function open(main, names, { title }) {
 
 async function load(name) {
   const [run, { regions }, table] = await Promise.all([
-    get(runPath(name)), get(runPath(name, "regions")), get(`${runPath(name, "tables", "particles")}?limit=100000`, { timeoutMs: 60000 }),
+    get(runPath(name)), get(runPath(name, "regions")), particlesOf(name, [...MEANS, "void_count", "touches_boundary", "weight"]),
   ]);
   const rows = wholeRows(table);
   const of = (column) => { const at = columnIndex(table, column); return at < 0 ? [] : weighed(table, rows, at); };
@@ -66,7 +66,7 @@ class ComparePage {
     return [
       row("Verdict", this.sides.map((s) => s.run.verdict ?? s.run.state ?? "–")), row("Trust of regions", this.sides.map(trust)),
       count("Whole particles", (s) => s.rows.length),
-      ...columns.map((c) => meanRow(`Mean ${c.heading}`, c.meaning, c.unit, this.sides.map((s) => mean(s.of(c.name))))),
+      ...columns.map((c) => meanRow(`Mean ${c.heading.replace(/^mean /, "")}`, c.meaning, c.unit, this.sides.map((s) => mean(s.of(c.name))))),
       ...[0.1, 0.5, 0.9].map((q) => { const [x, y] = this.sides.map((s) => quantile(s.sizes, q)); return row(`D${100 * q}, by number`, [x, y].map((v) => `${number(v)} µm`), gap(x, y, "µm")); }),
       meanRow("Particles with voids", "share of whole particles with at least one internal void", "%", this.sides.map((s) => s.voided)),
       count("Regions measured", (s) => s.regions.filter((r) => r.particles !== null).length),

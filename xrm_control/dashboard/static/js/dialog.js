@@ -26,7 +26,7 @@ export async function ask(title, words, label, value, confirm) {
 }
 
 const KEYS = [
-  ["?", "this help"], ["g r", "runs"], ["g n", "new run"], ["g m", "the night, in the morning"], ["g b", "batch against batch"], ["t", "theme: automatic, light, dark"],
+  ["?", "this help"], ["g r", "runs"], ["g n", "new run"], ["g m", "the night, in the morning"], ["g q", "the queue"], ["g b", "batch against batch"], ["t", "theme: automatic, light, dark"],
   ["Run page", null],
   ["drag, arrows", "move the mosaic"], ["wheel, pinch, + −", "zoom"], ["0", "all of it"],
   ["b", "draw a box (or Shift and drag, or double-click for one window)"], ["Esc", "leave it"],

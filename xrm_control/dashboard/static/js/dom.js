@@ -84,6 +84,30 @@ export function keyed(parent, things, key, make, update) {
   for (const node of old.values()) node.remove();
 }
 
+const HELD = "a[href], button, input, select, summary, [tabindex]";
+const known = (node) => [node.tagName, node.getAttribute("aria-label") ?? node.textContent, node.closest("[data-key]")?.dataset.key].join("|");
+
+// What a pointer is down on; a drag has an end of its own.
+/** @type {Node | null} */ let pressed = null;
+addEventListener("pointerdown", (event) => { pressed = event.target instanceof Node ? event.target : null; }, true);
+for (const end of ["pointerup", "pointercancel", "dragend"]) addEventListener(end, () => { pressed = null; }, true);
+
+/**
+ * Children anew, for what is looked at again and again: who is about to click is not disturbed (false: nothing was done,
+ * the next time will do); what had the focus has it again, and what was folded out stays so. Things that are told apart
+ * have a `data-key`.
+ */
+export function rebuild(node, ...children) {
+  if (pressed && node.contains(pressed)) return false;
+  const active = document.activeElement;
+  const focused = active && active !== node && node.contains(active) ? known(active) : null;
+  const open = new Set([...node.querySelectorAll("details[open] > summary")].map(known));
+  put(node, ...children);
+  for (const summary of node.querySelectorAll("details > summary")) if (open.has(known(summary))) summary.parentElement.open = true;
+  if (focused !== null) [...node.querySelectorAll(HELD)].find((one) => known(one) === focused)?.focus({ preventScroll: true });
+  return true;
+}
+
 /** Whether keys go into a field at the moment. */
 export function typing(event) {
   const target = event.target;

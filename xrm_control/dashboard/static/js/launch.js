@@ -22,14 +22,17 @@ export async function open(main, _parts, { title, query }) {
 class LaunchPage {
   constructor(main, recipes) {
     /** @type {Map<string, any>} */ this.changes = new Map();
+    /** @type {Record<string, string>} */ this.requests = {};
     this.cards = recipes.map((r) => el("button", { type: "button", class: "recipe", "aria-pressed": "false", data: { file: r.file }, on: { click: () => void this.choose(r) } }, el("strong", {}, r.name), el("span", { class: "muted small about", title: r.about }, r.about)));
     this.form = el("div", { class: "settings" });
     this.find = el("input", { type: "search", placeholder: "find a setting", "aria-label": "Find a setting", on: { input: () => this.search() } });
     this.settings = el("section", { class: "panel", hidden: true, "aria-labelledby": "settings-head" }, el("div", { class: "panel-head wrap" }, el("h2", { id: "settings-head" }, "Settings"), this.find), this.form);
     this.verdict = el("div", { "aria-live": "polite" }, el("p", { class: "muted" }, recipes.length ? "Choose a recipe." : "There is no recipe here. Start the server with --recipes FOLDER."));
     this.start = el("button", { type: "button", class: "primary", "aria-disabled": "true", on: { click: () => void this.begin() } }, "Start run");
+    this.later = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(false) } }, "Put into the queue");
+    this.next = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(true) } }, "First in the queue");
     this.rehearsal = new RehearsalPanel(() => (this.recipe ? this.draft : null));
-    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.rehearsal.element, this.start);
+    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.rehearsal.element, this.start, el("div", { class: "buttons" }, this.later, this.next));
     put(main, el("div", { class: "launch" }, el("div", { class: "run" },
       el("section", { class: "panel" }, el("h1", {}, "New run"), el("div", { class: "recipes" }, this.cards)), this.settings), this.plan));
   }
@@ -50,13 +53,13 @@ class LaunchPage {
 
   build(settings) {
     /** @type {Map<string, any>} */ this.fields = new Map();
-    const groups = new Map();
+    const groups = new Map(), narrow = innerWidth < 900;
     for (const setting of settings) {
       const group = setting.path.includes(".") ? setting.path.split(".")[0] : "";
       if (!groups.has(group)) groups.set(group, []);
       groups.get(group).push(this.field(setting));
     }
-    put(this.form, [...groups].map(([group, rows]) => el("details", { open: OPEN.includes(group), data: { group } }, el("summary", {}, group || "general"), rows)));
+    put(this.form, [...groups].map(([group, rows]) => el("details", { open: OPEN.includes(group) && !narrow, data: { group } }, el("summary", {}, group || "general"), rows)));
   }
 
   field(setting) {
@@ -123,8 +126,28 @@ class LaunchPage {
   }
 
   ready(possible, reason) {
-    attribute(this.start, "aria-disabled", possible ? null : "true");
-    attribute(this.start, "title", possible ? null : reason);
+    for (const button of [this.start, this.later, this.next]) {
+      attribute(button, "aria-disabled", possible ? null : "true");
+      attribute(button, "title", possible ? null : reason);
+    }
+  }
+
+  async enqueue(first) {
+    if (this.start.hasAttribute("aria-disabled")) return;
+    this.ready(false, "it is being put into the queue");
+    // The same request until the server has answered it: an answer that is lost adds nothing twice.
+    const request = (this.requests[String(first)] ??= newRequest());
+    try {
+      await control.ensure();
+      const { text: said } = await post("/api/queue/items", { ...this.draft, request, first }, { timeoutMs: 60000 });
+      delete this.requests[String(first)];
+      say(said, "good");
+      location.hash = "#/queue";
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.status !== 0) delete this.requests[String(first)];
+      sayError(error);
+      this.ready(true, "");
+    }
   }
 
   async begin() {
@@ -162,6 +185,7 @@ class LaunchPage {
 
 /** A path's end in words with its unit. */
 function named(path) {
+  if (path.endsWith("_g_cm3")) return `${named(path.slice(0, -6))} (g/cm³)`;
   const units = { um: "µm", s: "s", deg: "°", percent: "%", min: "min", px: "px", kev: "keV", gb: "GB" };
   const words = path.replaceAll(".", " · ").split("_");
   const unit = words.length > 1 ? units[words[words.length - 1]] : undefined;

@@ -77,7 +77,7 @@ function theme(step) {
   dispatchEvent(new Event("xrm-theme"));
 }
 
-const PLACES = { r: "#/", n: "#/launch", m: "#/night", b: "#/batches" };
+const PLACES = { r: "#/", n: "#/launch", m: "#/night", b: "#/batches", q: "#/queue" };
 let went = false;
 function keys(event) {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -92,7 +92,7 @@ function keys(event) {
 async function start() {
   if (!location.hash) {
     try {
-      const { runs } = await get("/api/runs?limit=10", { timeoutMs: 4000 });
+      const { runs } = await get("/api/runs?limit=10", { timeoutMs: 15000 });
       const alive = runs.filter((run) => run.alive);
       if (alive.length === 1) history.replaceState(null, "", `#/run/${encodeURIComponent(alive[0].name)}`);
     } catch { /* the list of runs tells it */ }

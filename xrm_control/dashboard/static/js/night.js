@@ -2,7 +2,7 @@
 import { get, newRequest, post, runPath } from "./api.js";
 import { control } from "./control.js";
 import { command } from "./copied.js";
-import { attribute, el, put, text } from "./dom.js";
+import { attribute, el, put, rebuild, text } from "./dom.js";
 import { dose, duration, local, number, utc, worded } from "./format.js";
 import { errorPanel, say, sayError } from "./said.js";
 import { standing } from "./run/states.js";
@@ -34,7 +34,7 @@ class NightPage {
     this.date = el("input", { type: "date", value: day, "aria-label": "Night that began on", on: { change: () => { if (this.date.value) location.hash = `#/night/${this.date.value}`; } } });
     const step = (words, by, label) => el("button", { type: "button", "aria-label": label, title: label, on: { click: () => this.step(by) } }, words);
     this.span = el("span", { class: "muted small" });
-    this.body = el("div", { class: "run" });
+    this.body = el("div", { class: "run" }, el("p", { class: "loading" }, "Looking at the runs of this night …"));
     put(main, el("div", { class: "night run" }, el("section", { class: "panel" }, el("div", { class: "panel-head wrap night-head" }, el("h1", {}, "Night of "), step("‹", -1, "The night before"), this.date, step("›", 1, "The next night"), this.span)), this.body));
     this.watch = () => this.draw();
     control.addEventListener("change", this.watch);
@@ -73,11 +73,12 @@ class NightPage {
     if (!all.length && !wrong) {
       return void put(this.body, el("div", { class: "empty" }, el("h2", {}, "Nothing was carried out in this night"), el("p", {}, "Choose another night above, or look among all runs."), el("p", {}, el("a", { class: "button", href: "#/" }, "All runs"))));
     }
-    put(this.body, this.sum(view, all, wrong),
+    const built = rebuild(this.body, this.sum(view, all, wrong),
       this.part("Done", "done", view.good.map((one) => this.card(one)), "No run was complete."),
       this.part("Problems, and what to do", "problems", [...view.unreadable.map((one) => this.unread(one)), ...view.problems.map((one) => this.card(one)), ...view.items.map((one) => this.item(one))], "None."),
       view.going_on.length ? this.part("Still going on", "going", view.going_on.map((one) => this.card(one)), "") : "",
       view.left_out ? el("p", { class: "warned pad" }, `${number(view.left_out)} more runs are not told here: see the list of runs.`) : "");
+    if (!built) this.before = "";
   }
 
   /** What is asked for first. */
@@ -107,7 +108,7 @@ class NightPage {
     const { word, tone } = standing(run);
     const time = (iso) => el("span", { title: utc(iso) }, local(iso, { seconds: false }));
     const link = (words, href, out = false) => el("a", { class: "button", href, ...(out ? { target: "_blank", rel: "noopener" } : {}) }, words);
-    return el("li", { class: "night-card", data: { tone, run: run.name } },
+    return el("li", { class: "night-card", data: { tone, run: run.name, key: run.name } },
       el("div", { class: "panel-head wrap" }, el("h3", {}, el("a", { href: to, title: run.name }, run.recipe_name || run.name), one.item === null ? "" : el("span", { class: "muted" }, ` · item ${one.item} of the queue`)), el("span", { class: "badge small", data: { tone } }, word)),
       el("p", { class: "muted" }, run.sample ? `${run.sample} · ` : "", time(run.started_utc), " to ", one.last_utc ? time(one.last_utc) : "now", `, ${duration(one.used_s)} of instrument time`, one.standing_s > 0.5 ? `, of that ${duration(one.standing_s)} held or paused` : ""),
       el("p", {}, `${number(one.measured)} of ${number(one.regions)} regions measured, ${number(one.particles)} whole particles, ${number(run.kept)} of ${number(run.planned)} frames kept`, run.retaken ? `, ${number(run.retaken)} retaken` : "", run.missing ? `, ${number(run.missing)} missing` : "", one.dose_gy === null ? "" : `, ${dose(one.dose_gy)}`, one.resumed ? `, gone on with ${number(one.resumed)} times` : ""),

@@ -1,7 +1,7 @@
 // The queue of the night: what comes when, moved by dragging or by buttons, skipped and tried again; what is over.
-import { get, post } from "./api.js";
+import { get, newRequest, post } from "./api.js";
 import { control } from "./control.js";
-import { attribute, el, put, text } from "./dom.js";
+import { attribute, el, put, rebuild, text } from "./dom.js";
 import { duration, local, utc, worded } from "./format.js";
 import { errorPanel, say, sayError } from "./said.js";
 
@@ -21,6 +21,7 @@ class QueuePage {
     this.main = main;
     this.count = el("span", { class: "muted", role: "status" });
     this.stop = el("button", { type: "button", on: { click: () => { if (!this.stop.hasAttribute("aria-disabled")) void this.act("/api/queue/stop", {}); } } }, "End after the item in hand");
+    this.run = el("button", { type: "button", class: "primary", on: { click: () => { if (!this.run.hasAttribute("aria-disabled")) void this.begin(); } } }, "Run the queue");
     this.morning = el("a", { class: "button", href: "/api/queue/morning.html", target: "_blank", rel: "noopener" }, "Morning page");
     this.remarks = el("div", {});
     this.ahead = el("tbody", {});
@@ -28,10 +29,11 @@ class QueuePage {
     const heads = (...names) => el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name || el("span", { class: "sr-only" }, "Actions")))));
     this.tableAhead = el("table", { class: "list" }, heads("Item", "State", "Begins", "Ends", "Takes", "Priority", ""), this.ahead);
     this.tableOver = el("table", { class: "list" }, heads("Item", "State", "Ended as", ""), this.over);
+    this.past = el("div", {}, el("h2", {}, "What is over"), el("div", { class: "scroll-x" }, this.tableOver));
     this.note = el("div", {});
-    this.root = el("section", { class: "panel queue" }, el("div", { class: "panel-head wrap" }, el("h1", {}, "Queue"), this.count, this.morning, this.stop),
+    this.root = el("section", { class: "panel queue" }, el("div", { class: "panel-head wrap" }, el("h1", {}, "Queue"), this.count, this.morning, this.stop, this.run),
       this.remarks, el("div", { class: "scroll-x" }, this.tableAhead), this.note,
-      el("h2", {}, "What is over"), el("div", { class: "scroll-x" }, this.tableOver));
+      this.past);
     put(main, this.root);
     this.watch = () => this.draw();
     control.addEventListener("change", this.watch);
@@ -51,29 +53,34 @@ class QueuePage {
   draw() {
     const view = this.view;
     if (!view || this.closed) return;
-    const drawn = JSON.stringify([view, control.why]);
+    // Times are shown to the minute: nothing is built anew for a second.
+    const drawn = JSON.stringify([view, control.why]).replaceAll(/(T\d\d:\d\d):[\d.]+/g, "$1");
     if (drawn === this.before) return;
-    this.before = drawn;
+    const built = [
+      rebuild(this.ahead, view.ahead.map((item, at) => this.row(item, at))),
+      rebuild(this.over, view.over.map((item) => el("tr", {}, this.name(item), this.state(item, ""), el("td", { class: "why" }, item.reason || "–"), this.buttons(item)))),
+    ];
+    this.before = built.every(Boolean) ? drawn : "";
     const ends = view.ends ? `, to ${local(view.ends, { day: true, seconds: false })} by plan` : "";
-    text(this.count, `${view.ahead.length} ahead, ${duration(view.seconds)}${ends}; ${view.runner ? `run by process ${view.runner}` : "nobody runs it: xrm queue run"}`);
+    text(this.count, `${view.ahead.length} ahead, ${duration(view.seconds)}${ends}; ${view.runner ? `run by process ${view.runner}` : "nobody runs it"}`);
+    this.may(this.run, view.runner ? "it is being run" : view.ahead.length ? control.why : "nothing is ahead");
     this.may(this.stop, view.runner ? control.why : "nobody runs the queue");
     this.morning.hidden = !view.morning;
     put(this.remarks, view.remarks.map((words) => el("p", { class: "refused", role: "alert" }, words)));
-    put(this.ahead, view.ahead.map((item, at) => this.row(item, at)));
-    put(this.over, view.over.map((item) => el("tr", {}, this.name(item), this.state(item, ""), el("td", { class: "why" }, item.reason || "–"), this.buttons(item))));
     this.tableAhead.hidden = view.ahead.length === 0;
-    if (!view.ahead.length) put(this.note, el("div", { class: "empty" }, el("h2", {}, "Nothing is ahead"), el("p", {}, "Put a recipe in with xrm queue add RECIPE.")));
+    this.past.hidden = view.over.length === 0;
+    if (!view.ahead.length) put(this.note, el("div", { class: "empty" }, el("h2", {}, "Nothing is ahead"), el("p", {}, "Choose a recipe, and put it into the queue; or: xrm queue add RECIPE."), el("p", {}, el("a", { class: "button", href: "#/launch" }, "Choose a recipe"))));
   }
 
   row(item, at) {
     const movable = item.actions.includes("move") && !control.why;
-    const time = (iso) => el("td", { title: iso ? utc(iso) : "" }, iso ? local(iso, { day: true, seconds: false }) : "–");
+    const time = (iso, head) => el("td", { title: iso ? utc(iso) : "", data: { head } }, iso ? local(iso, { day: true, seconds: false }) : "–");
     const row = el("tr", { draggable: movable ? "true" : null, class: movable ? "movable" : "", on: {
       dragstart: (event) => { this.dragged = item.number; event.dataTransfer.effectAllowed = "move"; },
       dragend: () => { this.dragged = null; },
       dragover: (event) => { if (this.dragged && this.dragged !== item.number) event.preventDefault(); },
       drop: (event) => { event.preventDefault(); this.dropped(item, at); },
-    } }, this.name(item), this.state(item), time(item.begins), time(item.ends), el("td", {}, duration(item.seconds)), el("td", {}, String(item.priority)), this.buttons(item, at));
+    } }, this.name(item), this.state(item), time(item.begins, "begins"), time(item.ends, "ends"), el("td", { data: { head: "takes" } }, duration(item.seconds)), el("td", { data: { head: "priority" } }, String(item.priority)), this.buttons(item, at));
     return row;
   }
 
@@ -117,6 +124,11 @@ class QueuePage {
   may(button, why) {
     attribute(button, "aria-disabled", why ? "true" : null);
     attribute(button, "title", why || null);
+  }
+
+  async begin() {
+    await this.act("/api/queue/run", { request: (this.request ??= newRequest()) });
+    this.request = null;
   }
 
   async act(path, body) {

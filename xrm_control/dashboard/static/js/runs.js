@@ -1,6 +1,6 @@
 // The list of runs: found by name, sample, recipe, verdict; one is opened, two are compared.
 import { get } from "./api.js";
-import { attribute, el, put, text } from "./dom.js";
+import { attribute, el, put, rebuild, text } from "./dom.js";
 import { local, number, utc } from "./format.js";
 import { nightOf } from "./night.js";
 import { errorPanel } from "./said.js";
@@ -67,8 +67,7 @@ class RunsPage {
   draw() {
     text(this.count, `${number(this.runs.length)} of ${number(this.total)}`);
     const drawn = JSON.stringify(this.runs);
-    if (drawn !== this.before) put(this.body, this.runs.map((run) => this.row(run)));
-    this.before = drawn;
+    if (drawn !== this.before) this.before = rebuild(this.body, this.runs.map((run) => this.row(run))) ? drawn : "";
     this.more.hidden = this.runs.length >= this.total;
     this.table.hidden = this.runs.length === 0;
     if (!this.runs.length) {
@@ -84,7 +83,7 @@ class RunsPage {
     const to = `#/run/${encodeURIComponent(run.name)}`;
     const pick = el("input", { type: "checkbox", checked: this.picked.has(run.name), "aria-label": `Compare ${run.name}`, on: { change: () => this.pick(run.name, pick) } });
     const open = (event) => { if (!(event.target instanceof Element && event.target.closest("a, input, label"))) location.hash = to; };
-    return el("tr", { class: "link-row", on: { click: open } },
+    return el("tr", { class: "link-row", data: { key: run.name }, on: { click: open } },
       el("td", {}, pick), el("td", {}, el("a", { href: to, title: run.name }, run.recipe_name || run.name), run.simulated ? [" ", el("span", { class: "chip" }, "simulated")] : "", run.campaign ? el("div", { class: "muted small" }, `of ${run.campaign}`) : ""),
       el("td", {}, run.sample), el("td", { title: utc(run.started_utc) }, el("a", { class: "plain", href: `#/night/${nightOf(run.started_utc)}`, "aria-label": `${local(run.started_utc, { day: true, seconds: false })}: its night` }, local(run.started_utc, { day: true, seconds: false }))),
       el("td", {}, el("span", { class: "badge small", data: { tone } }, word), run.problem ? el("div", { class: "refused small" }, run.problem) : ""),

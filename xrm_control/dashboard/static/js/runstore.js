@@ -30,12 +30,13 @@ export class RunStore extends EventTarget {
   /** The first answer; throws RefusedError when there is no such run. */
   async open() {
     const options = { signal: this.closing.signal };
+    const further = this.refresh(["mosaic", "regions"]);
     const [run, lines] = await Promise.all([get(runPath(this.name), options), get(`${runPath(this.name, "lines")}?limit=200`, options)]);
     this.take("run", run);
     this.lines = lines.lines;
     this.lastId = lines.lines.length ? lines.lines[lines.lines.length - 1].id : lines.last_id;
     this.tell("lines", lines.lines);
-    await this.refresh(["mosaic", "regions"]);
+    await further;
     if (!this.closing.signal.aborted) this.connect();
   }
 

@@ -36,7 +36,7 @@ export class Overlay {
         pointerenter: () => this.on.hover(name),
         pointerleave: () => this.on.hover(""),
       },
-    }, svg("rect", { class: "halo" }), svg("rect", { class: "box" }), svg("text", { class: "name" }), svg("text", { class: "state" }), svg("rect", { class: "done" }));
+    }, svg("rect", { class: "halo" }), svg("rect", { class: "box" }), svg("text", { class: "name" }), " ", svg("text", { class: "state" }), svg("rect", { class: "done" }));
     [g.halo, g.box, g.nameText, g.stateText, g.doneBar] = g.children;
     return g;
   }
@@ -61,7 +61,7 @@ export class Overlay {
     }
     for (const [key, value] of [["x", x], ["y", y + h - 4], ["width", busy ? w * share : 0], ["height", 4]]) attribute(g.doneBar, key, value);
     attribute(g.doneBar, "fill", style.colour);
-    attribute(g, "aria-label", `${region.name}, ${style.word}, ${region.done} of ${region.planned} frames`);
+    attribute(g, "aria-label", `${region.name} ${style.word.split(",")[0]}${busy ? ` ${Math.round(100 * share)} %` : ""}, ${region.done} of ${region.planned} frames`);
     attribute(g, "aria-pressed", String(region.name === this.chosen));
   }
 }

@@ -5,7 +5,8 @@ import { el, put, text } from "../dom.js";
 import { number } from "../format.js";
 import { columnIndex } from "./table.js";
 
-const SHOWN = ["equivalent_diameter_um", "volume_um3", "sphericity", "void_count", "void_volume_um3", "dead_volume_percent", "radius_mean_um", "mean_attenuation_per_um", "touches_boundary"];
+/** Columns of which it tells. */
+export const SHOWN = ["equivalent_diameter_um", "volume_um3", "sphericity", "void_count", "void_volume_um3", "dead_volume_percent", "radius_mean_um", "mean_attenuation_per_um", "touches_boundary"];
 const MESHES = ["glb", "stl", "ply"];
 
 export class ParticleCard {
@@ -65,7 +66,9 @@ export class ParticleCard {
       if (asking.signal.aborted) return;
       this.view ??= new MeshView(this.place);
       this.view.show(hull.body, voids?.body ?? null, `Surface of particle ${id}${voids ? " with its voids" : ""}; arrow keys turn it`);
-      text(this.words, `Drag to turn, wheel to zoom${voids ? "; voids in orange, seen through the hull" : ""}.`);
+      const blocks = hull.response.headers.get("X-Blocks") ?? voids?.response.headers.get("X-Blocks");
+      const coarse = blocks ? ` Drawn along the voxels: ${decodeURIComponent(blocks)}.` : "";
+      text(this.words, `Drag to turn, wheel to zoom${voids ? "; voids in orange, seen through the hull" : ""}.${coarse}`);
     } catch (error) {
       if (!asking.signal.aborted) text(this.words, `No surface: ${error instanceof Error ? error.message : error}`);
     }

@@ -2,7 +2,7 @@
 import { el, put, text } from "../dom.js";
 import { number } from "../format.js";
 import uPlot from "../../vendor/uplot/uPlot.min.js";
-import { histogram, mean, quantile, weighed } from "./table.js";
+import { allColumns, columnIndex, histogram, mean, quantile, weighed } from "./table.js";
 
 /** The colour of a class of the style sheet, as canvases need it. */
 export function colourOf(className) {
@@ -19,11 +19,12 @@ export function axis(label) {
 }
 
 export class HistogramPanel {
-  /** @param {import("./table.js").Table} table */
-  constructor(table) {
+  /** @param {import("./table.js").Table} table @param {() => void} lacks called where a column is chosen that is not here */
+  constructor(table, lacks) {
     this.table = table;
-    const numeric = table.columns.map((c, i) => ({ ...c, at: i })).filter((c) => !c.name.endsWith("_u") && c.name !== "particle_id" && table.rows.slice(0, 100).some((row) => typeof row[c.at] === "number"));
-    this.select = el("select", { on: { change: () => this.show(this.rows) } }, numeric.map((c) => el("option", { value: String(c.at), selected: c.name === "equivalent_diameter_um", title: c.meaning }, `${c.heading}${c.unit ? ` (${c.unit})` : ""}`)));
+    this.lacks = lacks;
+    const numeric = allColumns(table).filter((c) => c.numeric && !c.name.endsWith("_u") && c.name !== "particle_id");
+    this.select = el("select", { on: { change: () => this.show(this.rows) } }, numeric.map((c) => el("option", { value: c.name, selected: c.name === "equivalent_diameter_um", title: c.meaning }, `${c.heading}${c.unit ? ` (${c.unit})` : ""}`)));
     this.place = el("div", { class: "plot", role: "img" });
     this.words = el("p", { class: "muted small" });
     this.element = el("section", { class: "panel" }, el("div", { class: "panel-head" }, el("h2", {}, "Distribution"), el("label", { class: "inline" }, "of ", this.select)), this.place, this.words);
@@ -36,13 +37,13 @@ export class HistogramPanel {
 
   show(rows) {
     this.rows = rows;
-    const column = this.table.columns[Number(this.select.value)];
-    const at = Number(this.select.value);
+    const at = columnIndex(this.table, this.select.value), column = this.table.columns[at];
+    if (!column) { text(this.words, "It is being fetched …"); return this.lacks(); }
     const found = weighed(this.table, rows, at);
     this.plot?.destroy();
     this.plot = null;
     put(this.place);
-    if (!found.length || !column) return void text(this.words, "No number to show.");
+    if (!found.length) return void text(this.words, "No number to show.");
     const unit = column.unit ? ` ${column.unit}` : "";
     const { mean: middle, error } = mean(found);
     const said = `${number(found.length)} particles; mean ${number(middle)}${error === null ? "" : ` ± ${number(error, 2)}`}${unit} (standard error), D10 ${number(quantile(found, 0.1))}, D50 ${number(quantile(found, 0.5))}, D90 ${number(quantile(found, 0.9))}${unit}. Weighted as in the report.`;

@@ -1,8 +1,17 @@
 // A table of a run, and what is asked of it. Statistics are weighted as the report's are: a large particle is seldom
 // whole in the field, so it counts for more (Miles and Lantuejoul).
 
-/** @typedef {{columns: {name: string, heading: string, unit: string, meaning: string}[], rows: any[][], total: number}} Table */
+import { get, runPath } from "../api.js";
+
+/** @typedef {{name: string, heading: string, unit: string, meaning: string, numeric: boolean}} Column */
+/** @typedef {{columns: Column[], rows: any[][], total: number, others: Column[]}} Table */
 /** @typedef {{value: number, weight: number}} Weighed */
+
+/** A run's particles; only those columns, where some are named. @param {string} run @param {string[]} [columns] @returns {Promise<Table>} */
+export const particlesOf = (run, columns = []) => get(`${runPath(run, "tables", "particles")}?limit=100000${columns.length ? `&columns=${columns.join(",")}` : ""}`, { timeoutMs: 60000 });
+
+/** All columns that the table has, also those that are not here. @param {Table} table */
+export const allColumns = (table) => [...table.columns, ...table.others];
 
 /** Where a column is; -1 when there is none. @param {Table} table */
 export const columnIndex = (table, name) => table.columns.findIndex((column) => column.name === name);

@@ -55,7 +55,7 @@ class RunPage {
     this.cardPlace = el("div", { class: "card-place" });
     this.bar = el("div", { class: "run-bar" }, el("div", { class: "run-head" }, this.badge, this.left), this.actions.element);
     // Until the run is known nothing is said of what it lacks.
-    this.element = el("div", { class: "run", "aria-busy": "true" }, this.bar, this.states.element,
+    this.element = el("div", { class: "run", "aria-busy": "true" }, (this.heading = el("h1", { class: "sr-only" }, "Run")), this.bar, this.states.element,
       el("div", { class: "run-grid" }, this.mosaic.element,
         el("div", { class: "side" }, this.cardPlace, this.progress.element, this.list.element, this.frame.element), this.log.element));
     this.states.row.append(this.alarms.element);
@@ -106,6 +106,7 @@ class RunPage {
   head(run) {
     const sample = run.sample && run.sample !== run.recipe_name ? ` · ${run.sample}` : "";
     this.title(el("span", { class: "run-name", title: run.name }, run.recipe_name || run.name, el("span", { class: "muted" }, sample)), run.simulated ? el("span", { class: "chip" }, "simulated") : "");
+    text(this.heading, `Run ${run.recipe_name || run.name}`);
     const grave = run.alarms.filter((a) => a.level === "error" || a.level === "warning").length;
     document.title = `${grave ? `▲${grave} ` : ""}${standing(run).word} · ${run.recipe_name} · xrm`;
     const file = (name) => `/api/runs/${encodeURIComponent(run.name)}/files/${name}`;

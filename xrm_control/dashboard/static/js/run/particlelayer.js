@@ -1,10 +1,11 @@
 // Particles on the mosaic, coloured by a number that is chosen.
-import { get, runPath } from "../api.js";
 import { css, viridis } from "../colour.js";
 import { el, put, text } from "../dom.js";
 import { number } from "../format.js";
 import { sayError } from "../said.js";
-import { columnIndex } from "../particles/table.js";
+import { allColumns, columnIndex, particlesOf } from "../particles/table.js";
+
+const PLACE = ["stage_x_um", "stage_y_um", "equivalent_diameter_um"];
 
 export class ParticleLayer {
   /** @param {string} run @param {import("../mosaic/mosaic.js").Mosaic} mosaic */
@@ -23,27 +24,32 @@ export class ParticleLayer {
 
   /** The columns, once they are asked for. */
   async fill() {
-    if (this.table) return;
-    this.table = get(`${runPath(this.run, "tables", "particles")}?limit=100000`, { timeoutMs: 60000 });
+    if (this.filled) return;
+    this.filled = true;
     try {
-      const table = await this.table;
-      const numeric = table.columns.filter((c, i) => !c.name.endsWith("_u") && table.rows.slice(0, 50).some((row) => typeof row[i] === "number"));
+      const numeric = allColumns(await particlesOf(this.run, PLACE)).filter((c) => c.numeric && !c.name.endsWith("_u"));
       this.select.append(...numeric.map((c) => el("option", { value: c.name, title: c.meaning }, `${c.heading}${c.unit ? ` (${c.unit})` : ""}`)));
     } catch (error) {
-      this.table = null;
+      this.filled = false;
       sayError(error);
     }
   }
 
   async show() {
     const name = this.select.value;
-    const table = await this.table;
-    if (!name || !table) {
+    if (!name) {
       this.mosaic.discs = null;
       this.legend.hidden = true;
       this.mosaic.draw();
       return;
     }
+    let table;
+    try {
+      table = await particlesOf(this.run, [...PLACE, name]);
+    } catch (error) {
+      return void sayError(error);
+    }
+    if (name !== this.select.value) return;
     const [x, y, d, at] = ["stage_x_um", "stage_y_um", "equivalent_diameter_um", name].map((n) => columnIndex(table, n));
     const values = table.rows.map((row) => row[at]).filter((v) => Number.isFinite(v)).sort((a, b) => a - b);
     const low = values[Math.floor(0.02 * (values.length - 1))] ?? 0, high = values[Math.ceil(0.98 * (values.length - 1))] ?? 1;

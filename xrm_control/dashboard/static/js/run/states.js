@@ -23,7 +23,7 @@ export class StateLine {
     this.steps = CHAIN.map((state) => el("li", { data: { state } }, el("span", { class: "dot", "aria-hidden": "true" }), el("span", { class: "step-name" }, state)));
     this.reason = el("p", { class: "state-reason" });
     /** beside the reason: what the page wants to put there */ this.beside = el("span", { class: "row" });
-    this.element = el("section", { class: "states", "aria-label": "State of the run" }, el("ol", { class: "chain" }, this.steps), (this.row = el("div", { class: "state-row" }, el("div", { class: "state-words" }, this.reason, this.beside))));
+    this.element = el("section", { class: "states", "aria-label": "State of the run" }, el("ol", { class: "chain", tabindex: 0, "aria-label": "States of a run, in order" }, this.steps), (this.row = el("div", { class: "state-row" }, el("div", { class: "state-words" }, this.reason, this.beside))));
   }
 
   update(run) {
@@ -38,7 +38,7 @@ export class StateLine {
       text(step.lastChild, here && waiting ? `${CHAIN[i]} · ${state}` : CHAIN[i]);
     });
     attribute(this.element, "data-tone", standing(run).tone);
-    const since = run.state_utc ? el("span", { class: "muted", title: utc(run.state_utc) }, ` since ${local(run.state_utc)}`) : "";
+    const since = run.state_utc ? el("span", { class: "muted", title: utc(run.state_utc) }, `${run.died ? `, in ${state}` : ""} since ${local(run.state_utc)}`) : "";
     const words = run.died ? "The process that carried it out is gone" : worded(run.state);
     put(this.reason, el("strong", {}, words), since, run.state_reason ? `: ${run.state_reason}` : "",
       run.ended && run.reasons.length ? `. ${run.reasons.join("; ")}` : "");
