@@ -147,13 +147,8 @@ def _begin_again(
 
     Raises DataError where frames say that it had done something, and that its journal was lost afterwards.
     """
-    if (frame := next(folder.frames.rglob("*.tif"), None)) is not None:
-        raise DataError(
-            "the journal holds nothing, and yet frames were taken: it was lost or damaged, and cannot be begun anew",
-            where=str(folder.journal),
-            value=folder.relative(frame),
-            remedy="put the journal back from a copy, or start the recipe as a run of its own",
-        )
+    if (lost := folder.journal_lost()) is not None:
+        raise lost
     news = [FileQuarantined(folder.relative(part), "its writing never ended") for part in folder.quarantine_parts()]
     for suffix in ("", "-wal", "-shm"):
         left = folder.journal.with_name(folder.journal.name + suffix)
@@ -288,11 +283,17 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
     try:
         with signals_restored():
             return run_on_clock(session(), tempo)
-    except DataError as error:
-        # What the night brought could not be used: that is no wrong use of the command.
-        raise UnusableData(
-            error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
-        ) from error
+    except XrmError as error:
+        told = error
+        if isinstance(error, DataError):
+            # What the night brought could not be used: that is no wrong use of the command.
+            told = UnusableData(
+                error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
+            )
+        onward = f"see to that; `xrm status {folder.path}` says how far it came, `xrm resume {folder.path}` goes on"
+        if (told := told.with_remedy(onward)) is error:
+            raise
+        raise told from error
 
 
 def _lying_there(inbox: Inbox, lying: Collection[str]) -> Iterator[tuple[str, Letter]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.contracts.handoff import HANDOFF
-from xrm_control.core.errors import DeviceError, UnusableData
+from xrm_control.core.errors import DataError, DeviceError, UnusableData
 from xrm_control.core.events import (
     FrameConfirmed,
     FrameKept,
@@ -158,8 +160,15 @@ async def _recall_references(run: RunContext, acquisition: Acquisition) -> None:
             for plan, frame in run.journal.stored_frames()
             if plan.kind == kind and plan.stage != acquisition.stage and (plan.binning, plan.exposure_s) == setting
         ]
-        for frame in alike[-_REFERENCES_RECALLED:]:
-            run.engine.recall_reference(kind, await run.on_disk(read_frame, run.folder, frame))
+        known: list[NDArray[Any]] = []
+        for frame in reversed(alike):
+            # Of a region that is over nothing is taken again: a file that is gone is no reason not to go on.
+            with contextlib.suppress(DataError):
+                known.append(await run.on_disk(read_frame, run.folder, frame))
+            if len(known) == _REFERENCES_RECALLED:
+                break
+        for image in reversed(known):
+            run.engine.recall_reference(kind, image)
 
 
 def require_reach(run: RunContext, acquisition: Acquisition) -> None:

@@ -175,7 +175,8 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError("a committed frame is gone", where=str(path)) from error
+        remedy = "put it back from a copy; `xrm verify` names all that are gone"
+        raise DataError("a committed frame is gone", where=str(path), remedy=remedy) from error
     except OSError as error:
         raise StorageError(f"a committed frame cannot be read: {error.strerror}", where=str(path)) from error
     if sha256_bytes(data) != frame.sha256:
