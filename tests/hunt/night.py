@@ -44,6 +44,7 @@ MEMORY = Path("/dev/shm")
 _DEATHS = ("kill", "power_cut", "early_kill", "orphan")
 _MOST_SITTINGS, _CPU_S = 25, 90.0
 _FOR_EVER, _WAITED_FOR = 100_000, 3
+_NOT_WHOLE = "its recipe is not whole"
 _FAULT_FIELDS = {one.name for one in fields(Fault)}
 BASE: dict[str, Any] = {
     "name": "hunted",
@@ -171,8 +172,8 @@ class _Night:
             self._meddler.died(self._deaths[0])
             disk.root, disk.left = disk.left, None
         self._run = next((disk.root / "runs").glob("*/recipe.yaml"), Path()).parent
-        if not self._run.name:
-            # Died before there was a recipe: nothing was taken, and it is begun anew.
+        if not self._run.name or (_NOT_WHOLE in str(error) and not list(self._run.rglob("*.tif"))):
+            # Died before there was a whole recipe: nothing was taken, and it is begun anew.
             self._run = None
             disk.root = self._place / str(played.sittings)
             return f"nothing was begun: {error or code}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from itertools import groupby
 from typing import Protocol
 
 from xrm_control.acquisition.checks import FrameChecker
@@ -10,7 +11,7 @@ from xrm_control.acquisition.sink import FrameSink
 from xrm_control.acquisition.steps import FrameStep
 from xrm_control.core.events import EventStream, FrameWithdrawn, ReferenceDoubted
 from xrm_control.core.frame_id import FrameId
-from xrm_control.core.states import FrameKind
+from xrm_control.core.states import REFERENCES, FrameKind
 
 # A set of references is looked over again after some of it were taken again, but not for ever.
 _REVIEWS = 2
@@ -40,9 +41,11 @@ class SecondLook:
         self._carry_out = carry_out
         self._taken: dict[FrameId, tuple[FrameStep, int]] = {}
         self._renewed: set[FrameKind] = set()
+        self._sets: list[list[FrameStep]] = []
 
-    def begin(self) -> None:
-        """Another acquisition begins."""
+    def begin(self, steps: Sequence[FrameStep]) -> None:
+        """Another acquisition begins, of these frames."""
+        self._sets = [list(alike) for kind, alike in groupby(steps, key=lambda step: step.kind) if kind in REFERENCES]
         self._taken.clear()
         self._renewed.clear()
 
@@ -51,15 +54,29 @@ class SecondLook:
         self._taken[step.frame_id] = (step, attempt)
 
     async def review(self, references: Sequence[FrameStep]) -> list[FrameStep]:
-        """Take those of a set of darks or flats again that the others do not bear out; returns what failed."""
+        """Take those of a set of darks or flats again that the others do not bear out, also those of it that whoever
+        began it had taken; returns what failed.
+        """
+        whole = next((one for one in self._sets if references[0] in one), references)
         failed: list[FrameStep] = []
         for _ in range(_REVIEWS):
-            odd = self._checker.light.odd_references(step.frame_id for step in references)
-            if not odd:
+            again = await self._odd_references(whole)
+            if not again:
                 break
-            again = await self._withdraw({name: why.what for name, why in odd.items()})
             failed += [step for step in again if not await self._carry_out(step)]
         return failed
+
+    async def doubt(self, open_frames: Collection[FrameId]) -> None:
+        """Withdraw what the others do not bear out: of sets without an open frame, and of views when none is open."""
+        for references in self._sets:
+            if not any(step.frame_id in open_frames for step in references):
+                await self._odd_references(references)
+        if not open_frames:
+            await self.odd_views()
+
+    async def _odd_references(self, references: Sequence[FrameStep]) -> list[FrameStep]:
+        odd = self._checker.light.odd_references(step.frame_id for step in references)
+        return await self._withdraw({name: why.what for name, why in odd.items()})
 
     async def odd_views(self) -> list[FrameStep]:
         """Withdraw the projections that their neighbours do not bear out; returns them, to be taken again."""
@@ -85,7 +102,8 @@ class SecondLook:
 
     async def _withdraw(self, odd: Mapping[FrameId, str]) -> list[FrameStep]:
         """Reject frames that were kept, for these reasons; returns their steps, which are open again."""
-        await self._durable()
+        if odd:
+            await self._durable()
         steps = []
         for name, reason in odd.items():
             step, attempt = self._taken.pop(name)

@@ -117,7 +117,7 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
         with told(run, MOSAIC, len(steps)):
             await run.engine.configure(acquisition)
             await recall(run, acquisition)
-            references, rest = split(steps, FrameKind.TILE)
+            references, rest = split(run.open_steps(acquisition), FrameKind.TILE)
             # Without references no tile can be used: that is known before the first of them is exposed.
             await run.engine.run(references)
             _require_references(run, split(acquisition.steps, FrameKind.TILE)[0])
@@ -139,7 +139,11 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
 async def recall(
     run: RunContext, acquisition: Acquisition, hear: Callable[[FrameKept], Awaitable[None]] | None = None
 ) -> None:
-    """Know again what is kept of an acquisition that was begun before; `hear` is told of each frame, as if it came."""
+    """Know again what is kept of an acquisition that was begun before; `hear` is told of each frame, as if it came.
+
+    Whoever began it may have died between knowing that a frame does not fit its fellows and putting that on record: it
+    is withdrawn then, and open.
+    """
     if not run.engine.knows_references:
         await _recall_references(run, acquisition)
     confirmed_s = {str(event.data["frame"]): event.t_s for event in run.journal.events_of(FrameConfirmed.kind)}
@@ -149,6 +153,8 @@ async def recall(
         run.engine.recall(step, frame.attempt, image, confirmed=sure)
         if hear is not None:
             await hear(FrameKept(step.frame_id, step.kind, step.index, frame.exposure.actual.theta_deg, image))
+    if run.kept(acquisition):
+        await run.engine.second_look.doubt({step.frame_id for step in run.open_steps(acquisition)})
 
 
 async def _recall_references(run: RunContext, acquisition: Acquisition) -> None:
