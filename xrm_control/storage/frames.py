@@ -36,6 +36,8 @@ class FrameStore:
     def __init__(self, folder: RunFolder, journal: Journal) -> None:
         self._folder = folder
         self._journal = journal
+        # Durable in the run's folder, as this process has seen to.
+        self._folders: set[Path] = set()
 
     def store(
         self,
@@ -53,7 +55,8 @@ class FrameStore:
         data = encode_frame(frame_id, attempt, image, exposure)
         frame = self._described(frame_id, attempt, image, exposure, data)
         path = self._folder.path / frame.path
-        make_folder(path.parent)
+        if path.parent not in self._folders:
+            self._folders.add(make_folder(path.parent))
         write_durable(path, data)
         (commit or self._journal.commit)(frame)
         return frame
@@ -80,6 +83,7 @@ class FrameStore:
         # The process died, and perhaps the machine: whether the folder was flushed is not known.
         fsync_path(path)
         fsync_path(path.parent)
+        make_folder(path.parent)
         self._journal.commit(frame)
         return frame
 
