@@ -55,6 +55,13 @@ class FrameStore:
         data = encode_frame(frame_id, attempt, image, exposure)
         frame = self._described(frame_id, attempt, image, exposure, data)
         path = self._folder.path / frame.path
+        if not self._folder.frames.is_dir():
+            # Made anew, it would hold frames that the journal, which goes with the old one, knows as its own.
+            raise StorageError(
+                "the run's folder is not where it was: somebody has moved it, or taken it away",
+                where=str(self._folder.path),
+                remedy="`xrm resume` it where it is now, or put it back first; all frames before this one are in it",
+            )
         if path.parent not in self._folders:
             self._folders.add(make_folder(path.parent))
         write_durable(path, data)
