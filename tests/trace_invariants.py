@@ -215,15 +215,20 @@ def said_in(folder: Path) -> Said:
 
 def _looks_again(events: Sequence) -> list[tuple[str, float]]:
     """Views that are taken again, and from when on. Who pauses meanwhile has others looked at, and then this one."""
-    wanted, looking = [], list[str]()
+    wanted, looking, told_s = [], list[str](), 0.0
     for event in events:
         if event.text.startswith(AGAIN) and event.kind == StageBegun.kind:
             looking.append(event.text.split()[1])
             wanted.append((looking[-1], event.t_s))
         elif event.text.startswith(AGAIN) and event.kind == StageEnded.kind:
-            # Its beginning could not be recorded where the disk has failed.
-            del looking[-1:]
-            wanted += [(name, event.t_s) for name in looking[-1:]]
+            name = event.text.split()[1]
+            if looking[-1:] == [name]:
+                looking.pop()
+                wanted += [(name, event.t_s) for name in looking[-1:]]
+            else:
+                # Its beginning could not be recorded where the disk has failed.
+                wanted.append((name, told_s))
+        told_s = event.t_s
     return wanted
 
 
