@@ -150,8 +150,8 @@ class Engine:
                 if kind in REFERENCES:
                     again += await self.second_look.review(some)
             again += await self.second_look.odd_views()
-            for step in again:
-                await self._carry_out(step, last=True)
+            for number, step in enumerate(again):
+                await self._carry_out(step, last=True, needed=self.second_look.is_only_one(step, again[number + 1 :]))
         finally:
             await self._durable()
 
@@ -176,10 +176,10 @@ class Engine:
         self._last_seen.clear()
         await self.recovering(self._reconfigure, step.frame_id)
 
-    async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
-        """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
-        tally = Tally(last=last)
+    async def _carry_out(self, step: FrameStep, *, last: bool = False, needed: bool = False) -> bool:
+        """Attempt a frame until it is kept (True) or its attempts are used up; `last` and `needed`: see `Tally`."""
         await self._pass_gate(step)
+        tally = Tally(last=last, needed=needed)
         while not await self.recovering(partial(self._attempt, step, tally), step.frame_id):
             if tally.against is not None and tally.failures == _DOUBTED_AFTER:
                 await self.second_look.renew(tally.against, step.frame_id)
@@ -280,7 +280,7 @@ class Engine:
         tally.against = error.reference if isinstance(error, AgainstReference) else None
         _, reaction = (own and self._reactions.to(error)) or (None, self._reactions[Failure.FRAME_BAD])
         used_up = (own and tally.failures >= reaction.attempts) or tally.tries >= MOST_ATTEMPTS
-        ends = used_up and self._end_of(step, reaction.then) is not End.MISSING
+        ends = used_up and (tally.needed or self._end_of(step, reaction.then) is not End.MISSING)
         if used_up and tally.last and not ends:
             await self._missing(step, error.what)
             return True

@@ -18,9 +18,11 @@ _REVIEWS = 2
 
 
 class CarryOut(Protocol):
-    """Attempts a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
+    """Attempts a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then, or,
+    `needed` by all others, stays open.
+    """
 
-    async def __call__(self, step: FrameStep, *, last: bool = False) -> bool: ...
+    async def __call__(self, step: FrameStep, *, last: bool = False, needed: bool = False) -> bool: ...
 
 
 class SecondLook:
@@ -52,6 +54,15 @@ class SecondLook:
     def taken(self, step: FrameStep, attempt: int) -> None:
         """This attempt is believed."""
         self._taken[step.frame_id] = (step, attempt)
+
+    def is_only_one(self, step: FrameStep, still_to_come: Sequence[FrameStep]) -> bool:
+        """Whether no mosaic can be made without this frame: of its darks, flats or tiles the last that can be kept.
+
+        Missing, it would be so for good, and the run with it; open, whoever goes on with the run takes it.
+        """
+        others = (*(known for known, _ in self._taken.values()), *still_to_come)
+        alike = (other for other in others if other.kind == step.kind and other.frame_id != step.frame_id)
+        return step.frame_id.of_mosaic and next(alike, None) is None
 
     async def review(self, references: Sequence[FrameStep]) -> list[FrameStep]:
         """Take those of a set of darks or flats again that the others do not bear out, also those of it that whoever

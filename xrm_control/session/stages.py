@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.contracts.handoff import HANDOFF
-from xrm_control.core.errors import DataError, DeviceError, UnusableData
+from xrm_control.core.errors import DataError, DeviceError, FrameLost, FrameUnusable, UnusableData
 from xrm_control.core.events import (
     FrameConfirmed,
     FrameKept,
@@ -119,9 +119,10 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
             await recall(run, acquisition)
             references, rest = split(run.open_steps(acquisition), FrameKind.TILE)
             # Without references no tile can be used: that is known before the first of them is exposed.
-            await run.engine.run(references)
-            _require_references(run, split(acquisition.steps, FrameKind.TILE)[0])
-            await run.engine.run(rest)
+            with _needing_one_of_each_kind(run, acquisition):
+                await run.engine.run(references)
+                _require_references(run, split(acquisition.steps, FrameKind.TILE)[0])
+                await run.engine.run(rest)
             await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
@@ -181,6 +182,20 @@ def require_reach(run: RunContext, acquisition: Acquisition) -> None:
     """Hold what is ahead of an acquisition against the limits in force now. Raises SafetyRefusal."""
     over = run.decided()
     run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps if step.frame_id not in over)
+
+
+@contextlib.contextmanager
+def _needing_one_of_each_kind(run: RunContext, acquisition: Acquisition) -> Generator[None, None, None]:
+    """A frame without which there is no mosaic is not given up. Raises UnusableData for it."""
+    try:
+        yield
+    except (FrameLost, FrameUnusable) as error:
+        raise UnusableData(
+            "no mosaic without this frame, the last of its kind",
+            where=run.open_steps(acquisition)[0].frame_id,
+            value=error.what,
+            remedy="look at camera, shutter and beam; then `xrm resume` the run, which takes it again",
+        ) from error
 
 
 def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:
