@@ -141,8 +141,11 @@ class Disk:
     # what is on the disk
 
     def _holds_new_folder(self, path: str) -> bool:
+        if not os.path.isdir(path):
+            return False
         known = self._listed.get(path, {})
-        return os.path.isdir(path) and any(one.is_dir() and one.name not in known for one in os.scandir(path))
+        with os.scandir(path) as entries:
+            return any(one.is_dir() and one.name not in known for one in entries)
 
     def _flushed(self, status: os.stat_result) -> None:
         self._synced[status.st_ino] = (status.st_size, status.st_mtime_ns)
