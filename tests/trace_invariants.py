@@ -215,15 +215,20 @@ def said_in(folder: Path) -> Said:
 
 def _looks_again(events: Sequence) -> list[tuple[str, float]]:
     """Views that are taken again, and from when on. Who pauses meanwhile has others looked at, and then this one."""
-    wanted, looking = [], list[str]()
+    wanted, looking, told_s = [], list[str](), 0.0
     for event in events:
         if event.text.startswith(AGAIN) and event.kind == StageBegun.kind:
             looking.append(event.text.split()[1])
             wanted.append((looking[-1], event.t_s))
         elif event.text.startswith(AGAIN) and event.kind == StageEnded.kind:
-            # Its beginning could not be recorded where the disk has failed.
-            del looking[-1:]
-            wanted += [(name, event.t_s) for name in looking[-1:]]
+            name = event.text.split()[1]
+            if looking[-1:] == [name]:
+                looking.pop()
+                wanted += [(name, event.t_s) for name in looking[-1:]]
+            else:
+                # Its beginning could not be recorded where the disk has failed.
+                wanted.append((name, told_s))
+        told_s = event.t_s
     return wanted
 
 
@@ -244,10 +249,15 @@ def _spans(events: Sequence, begin: str, end: str, ways_out: Sequence[float], bu
 
 
 def _stages(events: Sequence, ways_out: Sequence[float]) -> list[Span]:
-    """Each by its name: after a pause a view is taken again in the middle of a scan."""
-    names = {event.text for event in events if event.kind == StageBegun.kind}
-    alike = ([event for event in events if event.text == name] for name in names)
-    return [span for some in alike for span in _spans(some, StageBegun.kind, StageEnded.kind, ways_out)]
+    """Each by its name: after a pause a view is taken again in the middle of a scan, or of its being taken again."""
+    found, open_s = list[Span](), dict[str, list[float]]()
+    for event in events:
+        if event.kind == StageBegun.kind:
+            open_s.setdefault(event.text, []).append(event.t_s)
+        elif event.kind == StageEnded.kind and open_s.get(event.text):
+            found.append((open_s[event.text].pop(), event.t_s))
+    over_s = max(ways_out, default=math.inf)
+    return [*found, *((begun_s, max(begun_s, over_s)) for begins in open_s.values() for begun_s in begins)]
 
 
 def _paused(states: Sequence[StateRecord], begun_s: float) -> list[Span]:

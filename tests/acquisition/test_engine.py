@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from xrm_control.core.clock import Clock
 from xrm_control.core.errors import (
     BeamLost,
     DeviceError,
+    FrameLost,
     MotionStalled,
     SafetyRefusal,
 )
@@ -21,6 +23,7 @@ from xrm_control.core.events import FrameMissing, FramePostponed, MoveStalled
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import FrameKind
+from xrm_control.devices.protocols import CameraFrame
 from xrm_control.devices.simulated import SimulatedInstrument
 
 
@@ -58,6 +61,49 @@ def test_no_frame_is_taken_for_the_next_one(times: int) -> None:
     assert all("unique id" in reason for reason in bench.sink.reasons)
     assert bench.violations() == []
     assert bench.outcomes() == ALL_KEPT
+
+
+@pytest.mark.parametrize("lost", [2, 3, 4])
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_a_picture_that_was_lost_and_comes_late_is_not_taken_for_the_next_one(lost: int, late: int) -> None:
+    bench = Bench(
+        *({"kind": "dropped_frame", "frames": [lost]}, {"kind": "repeated_frame", "at_s": 3.0, "times": late})
+    )
+    behind = Bench(
+        {"kind": "dropped_frame", "frames": [lost]}, {"kind": "repeated_frame", "frames": [lost + 1, lost + 2]}
+    )
+    for one in (bench, behind):
+        one.run(STEPS)
+        assert one.violations() == []
+        assert one.outcomes() == ALL_KEPT
+    assert any("is behind" in reason for reason in behind.sink.reasons)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 4])
+def test_a_camera_that_does_not_count_what_it_lost_costs_one_frame_more(attempts: int) -> None:
+    """Its next picture has the number of the one that was lost: nobody can tell it from that one come late."""
+
+    def uncounted(instrument: SimulatedInstrument) -> SimulatedInstrument:
+        expose, lost = instrument.camera.expose, 0
+
+        async def exposed() -> CameraFrame:
+            nonlocal lost
+            try:
+                frame = await expose()
+            except FrameLost:
+                lost += 1
+                raise
+            return dataclasses.replace(frame, unique_id=frame.unique_id - lost)
+
+        instrument.camera.expose = exposed  # type: ignore[method-assign]
+        return instrument
+
+    bench = Bench(
+        {"kind": "dropped_frame", "frames": [3]}, change=uncounted, policy=RetryPolicy(frame_attempts=attempts)
+    )
+    bench.run(STEPS)
+    assert bench.outcomes() == ALL_KEPT
+    assert len(bench.sink.reasons) == 2
 
 
 def test_a_frame_that_never_comes_is_declared_missing_and_the_rest_goes_on() -> None:

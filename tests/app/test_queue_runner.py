@@ -21,11 +21,11 @@ from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.morning import EVIDENCE, MORNING, Morning
 from xrm_control.contracts.queue import Budget
 from xrm_control.core.clock import utc_now
-from xrm_control.core.errors import DataError, NotSafe, ResourceLocked, StorageError
+from xrm_control.core.errors import CommandRefusal, DataError, NotSafe, ResourceLocked, StorageError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState, Verdict
-from xrm_control.storage.queue_folder import QueueFolder
+from xrm_control.storage.queue_folder import QueueFolder, leave
 
 ROOT = Path(__file__).parents[2]
 DRIVER = (
@@ -331,6 +331,48 @@ def test_edited_while_it_runs(bench: Bench) -> None:
         items.remove(bench.queue, "second")
         assert look(bench.queue).runner == str(os.getpid())
     assert bench.begun() == ["first", "quick", "fifth", "third"]
+
+
+def test_one_in_hand_does_not_wait_again(bench: Bench) -> None:
+    """Else its end would have no way to be put on record, and end the night."""
+    bench.add("first", bench.done(waits="go"))
+    bench.add("second")
+    with running(bench), pytest.raises(CommandRefusal, match=r"is being carried out.*xrm queue skip"):
+        items.retry(bench.queue, "first")
+    assert bench.states() == {"first": ItemState.DONE, "second": ItemState.DONE}
+
+
+@pytest.mark.parametrize("what", ["its folder", "its file", "half its file", "its history"])
+def test_what_is_done_to_the_item_in_hand_costs_no_other(bench: Bench, what: str) -> None:
+    bench.add("first", bench.done(waits="go"))
+    bench.add("second")
+    place = QueueFolder.open(bench.queue).folder(1)
+    with running(bench):
+        match what:
+            case "its folder":
+                place.path.rename(bench.folder / "elsewhere")
+            case "its file":
+                place.item.unlink()
+            case "half its file":
+                place.item.write_text(place.item.read_text()[:200])
+            case _:
+                QueueFolder.open(bench.queue).change(
+                    1, lambda item: item.entered(ItemState.WAITING, item.history[-1].utc, "somebody")
+                )
+        look(bench.queue)
+    assert bench.states()["second"] is ItemState.DONE
+    assert any("item 1 (first): what came of it cannot be put on record: " in line for line in bench.told)
+    assert page(bench).sittings[-1].how == "nothing is left that can be begun now"
+
+
+def test_a_process_that_nobody_knew_of_is_waited_for(bench: Bench) -> None:
+    bench.add("first")
+    bench.add("second")
+    lock = QueueFolder.open(bench.queue).folder(1).take()
+    threading.Timer(0.5, leave, (lock,)).start()
+    bench.run()
+    assert any("the item is carried out by process" in line and "waited for" in line for line in bench.told)
+    assert bench.states()["second"] is ItemState.DONE
 
 
 def test_stopped_after_the_item_in_hand(bench: Bench) -> None:

@@ -4,8 +4,9 @@ Steps: an fsync, a write, a name that is given, a transaction of a journal that 
 the call fails (EIO, ENOSPC, EROFS), once or from then on; or the process is killed there: what is on the disk at that
 instant is laid aside as the run's folder, and whatever the dying process still does is lost. A power cut also takes
 what was not flushed: content since a file's last fsync, names since their folder's; and of a drive that answers out of
-its cache what it was told to flush since the journal's last commit. An fsync that fails loses the content that it was
-to save, as Linux does. Nothing is really flushed; folders belong in memory.
+its cache what it was told to flush since the journal's last commit. A process that dies or ends flushes nothing: what
+it left is still to be lost in a later sitting. An fsync that fails loses the content that it was to save, as Linux
+does. Nothing is really flushed; folders belong in memory.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Trouble:
 class Disk:
     """Watches `root`. `kill_at`: the step before which the process dies; `power`: and with it the machine.
     flushes: from each of these steps on the first fsync of a file fails. between: it dies where a frame has its name
-    and no commit. refuses: the next write of a frame fails.
+    and no commit; unlisted: where a new folder is not flushed yet. refuses: the next write of a frame fails.
 
     left: where the folder is as the dead process left it. published: by name, the hashes of all that was given it;
     unrecorded: the names that were given since the journal's last commit. orphan: the frame, relative to the folder,
@@ -69,6 +70,7 @@ class Disk:
     kill_at: int | None = None
     power: bool = False
     between: bool = False
+    unlisted: bool = False
     refuses: bool = False
     steps: int = 0
     dead: bool = False
@@ -84,10 +86,14 @@ class Disk:
     orphan: str | None = None
     _listed: dict[str, dict[str, int]] = field(default_factory=dict)
     _journal: sqlite3.Connection | None = None
+    _cold: bool = True
 
     def mount(self) -> None:
-        """All that is there was there before: it is on the disk."""
+        """Another process comes. After a power cut, and at first, all that is there is on the disk."""
         self.dead, self._journal, self.orphan, self.refuses = False, None, None, False
+        if not self._cold:
+            return
+        self._cold = False
         self._synced.clear()
         self._in_cache.clear()
         self._listed.clear()
@@ -96,13 +102,16 @@ class Disk:
             for name in files:
                 self._flushed(os.stat(os.path.join(folder, name)))
 
-    def step(self, name: str) -> None:
-        """One more step, before it is done. Raises OSError where it is to fail, Killed where nobody does it."""
+    def step(self, name: str, *, new_folder: bool = False) -> None:
+        """One more step, before it is done; new_folder: it flushes the name of a folder that nobody has flushed.
+
+        Raises OSError where it is to fail, Killed where nobody does it.
+        """
         if self.dead:
             raise Killed
         self.steps += 1
         self.names.append(name)
-        if self.kill_at is not None and self.steps >= self.kill_at and (not self.between or self._between(name)):
+        if self.kill_at is not None and self.steps >= self.kill_at and self._is_due(name, new_folder):
             self.dead, self.kill_at = True, None
             self.left = self._as_left()
             raise Killed
@@ -121,11 +130,22 @@ class Disk:
                 self.failed += 1
                 raise OSError(ERRORS[trouble.error], os.strerror(ERRORS[trouble.error]))
 
-    def _between(self, name: str) -> bool:
-        """Whether this step is the commit of a frame that has its name."""
-        return name in ("BEGIN", "COMMIT") and self.orphan is not None
+    def _is_due(self, name: str, new_folder: bool) -> bool:
+        """Whether this step is the one that a death waits for: the commit of a frame that has its name, or the flush of
+        what holds a new folder.
+        """
+        if self.unlisted:
+            return new_folder
+        return not self.between or (name in ("BEGIN", "COMMIT") and self.orphan is not None)
 
     # what is on the disk
+
+    def _holds_new_folder(self, path: str) -> bool:
+        if not os.path.isdir(path):
+            return False
+        known = self._listed.get(path, {})
+        with os.scandir(path) as entries:
+            return any(one.is_dir() and one.name not in known for one in entries)
 
     def _flushed(self, status: os.stat_result) -> None:
         self._synced[status.st_ino] = (status.st_size, status.st_mtime_ns)
@@ -142,6 +162,7 @@ class Disk:
     def _as_left(self) -> Path:
         """The folder as it is found afterwards, beside the one of which the dead process still dreams."""
         target = self.root.with_name(f"{self.root.name}+")
+        self._cold = self.power
         for folder, _, files in os.walk(self.root):
             place = target / os.path.relpath(folder, self.root)
             if self.power and folder != str(self.root) and self._name_lost(folder):
@@ -149,7 +170,23 @@ class Disk:
             place.mkdir(parents=True, exist_ok=True)
             for name in files:
                 self._leave(Path(folder, name), place / name)
+        if not self.power:
+            self._remember(target)
         return target
+
+    def _remember(self, target: Path) -> None:
+        """What is flushed of the folder as it is found, as it was of the one that the process had."""
+        for folder, folders, files in os.walk(self.root):
+            place, listed = target / os.path.relpath(folder, self.root), self._listed.get(folder)
+            if listed is not None:
+                known = {name for name in (*folders, *files) if name in listed}
+                self._listed[str(place)] = {name: os.stat(place / name).st_ino for name in known}
+            for name in files:
+                before, after = os.stat(os.path.join(folder, name)), os.stat(place / name)
+                if self._synced.get(before.st_ino) == (before.st_size, before.st_mtime_ns):
+                    self._flushed(after)
+                if before.st_ino in self._in_cache:
+                    self._in_cache.add(after.st_ino)
 
     def _leave(self, source: Path, target: Path) -> None:
         if not target.parent.is_dir():
@@ -209,7 +246,7 @@ class Disk:
                 return
             with disk._lock:
                 try:
-                    disk.step(f"fsync {os.path.basename(path)}")
+                    disk.step(f"fsync {os.path.basename(path)}", new_folder=disk._holds_new_folder(path))
                 except OSError:
                     if os.path.isfile(path) and os.path.basename(path) not in _NEVER_LOST:
                         os.truncate(path, os.fstat(descriptor).st_size // 2)

@@ -33,7 +33,7 @@ class Meddler:
         self._chance = random.Random(f"{seed} what is left")
         self._left = {
             kind: [one for one in troubles if one["kind"] == kind]
-            for kind in ("stray", "last_write", "pause_unwritten", "reset")
+            for kind in ("stray", "last_write", "pause_unwritten", "pause_stuck", "reset")
         }
         self._stages = self._still_to_keep = 0
         self._set_by_others = False
@@ -95,6 +95,12 @@ class Meddler:
             pauses.pop(0)
             self._disk.refuses = True
             self.met.add("pause_unwritten")
+            self._pausing = asyncio.ensure_future(self._crew.pause())
+        stuck, microscope = self._left["pause_stuck"], self._microscope
+        if microscope is not None and stuck and stuck[0]["at_s"] <= now_s and microscope.shutter(now_s).open:
+            stuck.pop(0)
+            microscope.add_fault(Fault("stuck_shutter", at_s=now_s))
+            self.met.add("pause_stuck")
             self._pausing = asyncio.ensure_future(self._crew.pause())
 
     def died(self, death: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@
 | stray | between two sittings somebody leaves a file among the frames |
 | skip_begun | whoever goes on with a run skips at once the region in which it stood |
 | pause_unwritten | somebody pauses while a frame is exposed that then cannot be written |
+| pause_stuck | somebody pauses while a frame is exposed, and the shutter does not close any more |
+| new_folder | the process dies between a folder's making and its flush; the machine `later` steps after |
 | last_write | the last frame of a stage cannot be written; postponed: it is the first one, bad till then |
 | obstacle | an axis does not come through until somebody sees to it: before the next sitting |
 | reset | the instrument is away for a while, and its camera comes back with settings of its own |
@@ -66,6 +68,10 @@ def _reset(chance: random.Random, frames: int) -> dict[str, Any]:
     return {"kind": "reset", "at_s": at_s(chance, frames), "duration_s": chance.choice((0.5, 3.0, 20.0))}
 
 
+def _new_folder(chance: random.Random, frames: int) -> dict[str, Any]:
+    return {"kind": "new_folder", "at": at(chance, frames), "later": chance.choice((60, 120, 250))}
+
+
 MISHAPS: dict[str, Callable[[random.Random, int], dict[str, Any]]] = {
     "orphan": _orphan,
     "stray": _stray,
@@ -74,6 +80,8 @@ MISHAPS: dict[str, Callable[[random.Random, int], dict[str, Any]]] = {
     "last_write": _last_write,
     "obstacle": _obstacle,
     "reset": _reset,
+    "pause_stuck": lambda chance, frames: {"kind": "pause_stuck", "at_s": at_s(chance, frames)},
+    "new_folder": _new_folder,
 }
 
 

@@ -41,9 +41,10 @@ from xrm_control.storage.frames import FrameStore
 from xrm_control.storage.journal import JournalReader
 
 MEMORY = Path("/dev/shm")
-_DEATHS = ("kill", "power_cut", "early_kill", "orphan")
+_DEATHS = ("kill", "power_cut", "early_kill", "orphan", "new_folder")
 _MOST_SITTINGS, _CPU_S = 25, 90.0
 _FOR_EVER, _WAITED_FOR = 100_000, 3
+_NOT_WHOLE = "its recipe is not whole"
 _FAULT_FIELDS = {one.name for one in fields(Fault)}
 BASE: dict[str, Any] = {
     "name": "hunted",
@@ -169,10 +170,13 @@ class _Night:
         if disk.left is not None:
             played.met.add(self._deaths[0]["kind"])
             self._meddler.died(self._deaths[0])
+            if self._deaths[0]["kind"] == "new_folder":
+                cut = {"kind": "power_cut", "at": disk.steps + self._deaths[0]["later"]}
+                self._deaths = sorted([*self._deaths[1:], cut], key=_at)
             disk.root, disk.left = disk.left, None
         self._run = next((disk.root / "runs").glob("*/recipe.yaml"), Path()).parent
-        if not self._run.name:
-            # Died before there was a recipe: nothing was taken, and it is begun anew.
+        if not self._run.name or (_NOT_WHOLE in str(error) and not list(self._run.rglob("*.tif"))):
+            # Died before there was a whole recipe: nothing was taken, and it is begun anew.
             self._run = None
             disk.root = self._place / str(played.sittings)
             return f"nothing was begun: {error or code}"
@@ -200,6 +204,7 @@ class _Night:
         disk.kill_at = self._deaths[0]["at"] if self._deaths else None
         disk.power = bool(self._deaths) and self._deaths[0]["kind"] == "power_cut"
         disk.between = bool(self._deaths) and self._deaths[0]["kind"] == "orphan"
+        disk.unlisted = bool(self._deaths) and self._deaths[0]["kind"] == "new_folder"
         self._meddler.sitting(calm=self._calm)
         if self._calm:
             disk.troubles, disk.flushes, self._faults = (), (), []
@@ -240,6 +245,9 @@ class _Night:
         """Nobody goes on before what was wrong is seen to; who died is gone on with at once, and finds what lasts."""
         if self._run is not None and not self._over:
             self._meddler.between_sittings(self._run)
+        # A disk that goes on failing is seen to as well, also where nobody came to open the instrument.
+        steps = self._disk.steps
+        self._disk.troubles = tuple(one for one in self._disk.troubles if one.at > steps)
         if self._instrument is None:
             return
         now_s = self._instrument._clock.now_s()
@@ -248,9 +256,6 @@ class _Night:
             for one in self._faults
             if one["at_s"] > now_s or (killed and _lasts(one) and one["at_s"] + one["duration_s"] > now_s)
         ]
-        # A disk that goes on failing is seen to as well.
-        steps = self._disk.steps
-        self._disk.troubles = tuple(one for one in self._disk.troubles if one.at > steps)
 
     def _judge(self) -> None:
         played, run = self._played, self._run

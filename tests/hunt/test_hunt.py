@@ -96,13 +96,13 @@ def test_the_table_goes_into_its_place(tmp_path: Path) -> None:
     coverage.add({"kill", "stall"}, 30, 2)
     coverage.add({"kill"}, 20, 1)
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- hunt: begin -->\nold\n<!-- hunt: end -->\nafter\n", encoding="utf-8")
+    page.write_text("before\n<!-- hunt: begin -->\nof before\n<!-- hunt: end -->\nafter\n", encoding="utf-8")
     write_into(page, coverage.table("1 to 2"))
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "| kill | 2 |" in text
     assert "2 nights, 3 sittings, 50 frames" in text
-    assert "old" not in text
+    assert "of before" not in text
     with pytest.raises(ValueError, match="no place"):
         write_into(tmp_path / "page.md", "") if page.write_text("nothing") else None

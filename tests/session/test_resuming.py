@@ -37,8 +37,9 @@ from xrm_control.core.events import (
 )
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.frame_id import FrameId
-from xrm_control.core.states import RunState
+from xrm_control.core.states import ROI_ENDS, RunState
 from xrm_control.devices.simulated import SimulatedBackend, SimulatedInstrument
+from xrm_control.processing.soundness import Soundness
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -297,6 +298,21 @@ def test_a_damaged_frame_is_taken_again(life: Life) -> None:
     (withdrawn,) = life.events(FrameWithdrawn)
     assert withdrawn.frame == "roi-01/proj_0001"
     assert "roi-01/proj_0001" in [event.frame for event in life.events(FrameKept)]
+
+
+def test_frames_of_a_region_that_is_over_may_be_gone(tmp_path: Path) -> None:
+    """Nobody takes them again, and nobody needs them to go on: `xrm verify` names them."""
+    places = {"roi": {"kind": "manual", "positions": [{"x_um": -32.8, "y_um": 0}, {"x_um": 32.8, "y_um": 0}]}}
+    life = Life(tmp_path, "roi-02/dark_0000", **places)
+    with life.journal() as journal:
+        assert journal.roi_states()["roi-01"].state in ROI_ENDS
+    gone = sorted((life.folder.frames / "roi-01").glob("*.tif"))
+    for path in gone:
+        path.unlink()
+    assert life.resume() == ENDED
+    assert {one.name for one in app.verify(life.folder.path).findings if one.state is Soundness.MISSING} >= {
+        life.folder.relative(path) for path in gone
+    }
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from xrm_control.core.events import FileQuarantined
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.sealed import sealed
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def folder(tmp_path: Path) -> RunFolder:
     instrument = {"instrument": {**SHORT["instrument"], "rendering": False}}
     recipe = app.load(write_recipe(tmp_path, **{**SMALL, **instrument}))
     folder = RunFolder.create(tmp_path / "runs", "short", datetime(2025, 1, 2, tzinfo=UTC), "dead")
-    folder.write_text(folder.recipe, recipe.text)
+    folder.write_text(folder.recipe, sealed(recipe.text))
     return folder
 
 
@@ -63,6 +64,26 @@ def test_until_then_it_is_told_what_happened(folder: RunFolder) -> None:
         app.status(folder.path)
 
 
+@pytest.mark.parametrize("left", ["nothing", "half", "two thirds", "all but the seal", "another"])
+def test_a_part_of_its_recipe_is_not_begun(folder: RunFolder, left: str) -> None:
+    """A power cut may leave it: without its last parts it is another recipe, and a sound one."""
+    text = folder.recipe.read_text()
+    whole, _, seal = text.rpartition("\n# whole")
+    lines = whole.splitlines(keepends=True)
+    parts = {
+        "nothing": "",
+        "half": text[: len(text) // 2],
+        "two thirds": "".join(lines[: 2 * len(lines) // 3]),
+        "all but the seal": f"{whole}\n",
+        "another": text.replace("short", "other"),
+    }
+    folder.recipe.write_text(parts[left])
+    with pytest.raises(DataError, match=r"recipe is not whole.*start the recipe anew"):
+        app.resume(folder.path)
+    assert not folder.journal.exists()
+    assert seal
+
+
 def test_a_journal_that_is_none_is_not_written_over(folder: RunFolder) -> None:
     folder.journal.write_bytes(b"somebody's notes" * 100)
     with pytest.raises(DataError, match="journal"):
@@ -79,8 +100,9 @@ def test_a_journal_that_was_lost_after_frames_were_taken_is_not_begun_anew(folde
     if lost == "emptied":
         folder.journal.touch()
     kept = sorted(path.relative_to(folder.path) for path in folder.path.rglob("*.tif"))
-    with pytest.raises(DataError, match=r"lost or damaged.*copy"):
-        app.resume(folder.path)
+    for whoever in (app.resume, app.status, app.report):
+        with pytest.raises(DataError, match=r"frames were taken: it was lost or damaged.*copy"):
+            whoever(folder.path)
     assert sorted(path.relative_to(folder.path) for path in folder.path.rglob("*.tif")) == kept
     assert not folder.quarantine.exists()
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from xrm_control.acquisition.light import Light, Look, Odd
 from xrm_control.acquisition.steps import FrameStep
+from xrm_control.acquisition.stillness import CameraChanged
 from xrm_control.core.errors import FrameUnusable, Saturated
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind
@@ -123,18 +124,25 @@ class FrameChecker:
         last, ordered = self._last_id, max(1, self._ordered)
         follows = self._follows(frame.unique_id)
         if last is not None and not follows:
+            if last < frame.unique_id < last + ordered:
+                raise CameraChanged(
+                    "its unique id is behind: it may be the picture of an exposure before, that came late",
+                    where=step.frame_id,
+                    value=frame.unique_id,
+                    limit=last + ordered,
+                )
             raise FrameUnusable(
                 "its unique id does not follow: somebody else exposed, or the camera counts anew",
                 where=step.frame_id,
                 value=frame.unique_id,
-                limit=last + 1 if ordered == 1 else f"{last + 1} to {last + ordered}",
+                limit=last + ordered,
             )
 
     def _follows(self, unique_id: int) -> bool:
-        """Whether the id is one of those that the exposures ordered since the last frame have; it counts.
+        """Whether the id is that of the exposure ordered last; it counts.
 
-        A camera that has delivered a frame twice may be one behind: until it has caught up, each of its frames would be
-        taken for the next one.
+        A camera that has delivered a frame twice, or an earlier one late, is behind: until it has caught up, each of
+        its frames would be taken for the next one. One that does not count what it lost looks the same: armed anew.
         """
         last, ordered = self._last_id, max(1, self._ordered)
         if last is None:
@@ -144,7 +152,7 @@ class FrameChecker:
             self._late = True
             return False
         among = last < unique_id <= last + ordered
-        self._late = self._late and among and unique_id < last + ordered
+        self._late = among and unique_id < last + ordered
         self._last_id, self._ordered = unique_id, last + ordered - unique_id if self._late else 0
         return among and not self._late
 

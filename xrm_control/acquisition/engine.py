@@ -96,7 +96,7 @@ class Engine:
         )
         self._acquisition: Acquisition | None = None
         self._checker = FrameChecker((0, 0))
-        self._second = SecondLook(self._checker, sink, events, self._durable, self._carry_out)
+        self.second_look = SecondLook(self._checker, sink, events, self._durable, self._carry_out)
         self._keeping: asyncio.Task[None] | None = None
         self._last_seen: dict[str, float] = {}
 
@@ -118,12 +118,12 @@ class Engine:
         self._acquisition = acquisition
         full_scale = self._instrument.describe().camera.full_scale
         self._checker.begin(settings.shape, acquisition.binning, acquisition.exposure_s, full_scale)
-        self._second.begin()
+        self.second_look.begin(acquisition.steps)
 
     def recall(self, step: FrameStep, attempt: int, image: NDArray[Any], *, confirmed: bool = False) -> None:
         """A frame that whoever began this acquisition kept; confirmed: unlike its fellows, and two exposures agreed."""
         self._checker.recall(step, image, confirmed=confirmed)
-        self._second.taken(step, attempt)
+        self.second_look.taken(step, attempt)
 
     @property
     def knows_references(self) -> bool:
@@ -148,10 +148,10 @@ class Engine:
                 some = list(alike)
                 again += [step for step in some if not await self._carry_out(step)]
                 if kind in REFERENCES:
-                    again += await self._second.review(some)
-            again += await self._second.odd_views()
-            for step in again:
-                await self._carry_out(step, last=True)
+                    again += await self.second_look.review(some)
+            again += await self.second_look.odd_views()
+            for number, step in enumerate(again):
+                await self._carry_out(step, last=True, needed=self.second_look.is_only_one(step, again[number + 1 :]))
         finally:
             await self._durable()
 
@@ -176,13 +176,13 @@ class Engine:
         self._last_seen.clear()
         await self.recovering(self._reconfigure, step.frame_id)
 
-    async def _carry_out(self, step: FrameStep, *, last: bool = False) -> bool:
-        """Attempt a frame until it is kept (True) or its attempts are used up; the `last` time it is missing then."""
-        tally = Tally(last=last)
+    async def _carry_out(self, step: FrameStep, *, last: bool = False, needed: bool = False) -> bool:
+        """Attempt a frame until it is kept (True) or its attempts are used up; `last` and `needed`: see `Tally`."""
         await self._pass_gate(step)
+        tally = Tally(last=last, needed=needed)
         while not await self.recovering(partial(self._attempt, step, tally), step.frame_id):
             if tally.against is not None and tally.failures == _DOUBTED_AFTER:
-                await self._second.renew(tally.against, step.frame_id)
+                await self.second_look.renew(tally.against, step.frame_id)
             await self._pass_gate(step)
         return not tally.given_up
 
@@ -268,7 +268,7 @@ class Engine:
             return await self._failed(step, attempt, tally, error)
         if step.frame_id in self._checker.confirmed:
             self._events.emit(FrameConfirmed(step.frame_id))
-        self._second.taken(step, attempt)
+        self.second_look.taken(step, attempt)
         self._keeping = asyncio.create_task(self._keep(step, attempt, frame, actual), name=f"keep {step.frame_id}")
         return True
 
@@ -280,7 +280,7 @@ class Engine:
         tally.against = error.reference if isinstance(error, AgainstReference) else None
         _, reaction = (own and self._reactions.to(error)) or (None, self._reactions[Failure.FRAME_BAD])
         used_up = (own and tally.failures >= reaction.attempts) or tally.tries >= MOST_ATTEMPTS
-        ends = used_up and self._end_of(step, reaction.then) is not End.MISSING
+        ends = used_up and (tally.needed or self._end_of(step, reaction.then) is not End.MISSING)
         if used_up and tally.last and not ends:
             await self._missing(step, error.what)
             return True
@@ -290,7 +290,7 @@ class Engine:
         if used_up:
             tally.given_up = True
             self._events.emit(FramePostponed(step.frame_id, error.what))
-        elif isinstance(error, CameraChanged) or (tally.failures and tally.failures % _RECONFIGURED_AFTER == 0):
+        if isinstance(error, CameraChanged) or (tally.failures and tally.failures % _RECONFIGURED_AFTER == 0):
             await self._reconfigure()
         if own and not used_up and reaction.pause_s > 0:
             await self._recovery.rest(step.frame_id, error, reaction.pause_s)

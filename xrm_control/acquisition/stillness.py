@@ -11,7 +11,7 @@ from xrm_control.devices.protocols import AxisDescription, AxisReading, Disturba
 
 
 class CameraChanged(FrameUnusable):
-    """The camera was not set as it was configured: it has to be configured anew."""
+    """The camera was not set as it was configured, or is an exposure behind: it has to be configured anew."""
 
 
 def disturbed(step: FrameStep, disturbances: tuple[Disturbance, ...]) -> DeviceError | None:

@@ -51,6 +51,7 @@ from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.recorder import EventRecorder
 from xrm_control.storage.records import ArtifactKind, RunRecord
 from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.sealed import is_whole, sealed
 from xrm_control.storage.settling import settled_news
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def run(
     started = utc_now()
     folder = RunFolder.create(out, recipe.name, started, secrets.token_hex(2))
     with folder.lock(), _told_with(folder):
-        folder.write_text(folder.recipe, loaded.text)
+        folder.write_text(folder.recipe, sealed(loaded.text))
         code = _begin(folder, recipe, cost, started, tempo, listener, wanted, operator)
     return Outcome(folder.path, code, RESULTS.read(folder.results))
 
@@ -145,14 +146,16 @@ def _begin_again(
 ) -> int:
     """A run that died before anything was in its journal: it has done nothing, and is begun with the recipe it has.
 
-    Raises DataError where frames say that it had done something, and that its journal was lost afterwards.
+    Raises DataError where frames say that it had done something, and that its journal was lost afterwards; and where
+    the recipe is not whole: a part of one may be another one.
     """
-    if (frame := next(folder.frames.rglob("*.tif"), None)) is not None:
+    if (lost := folder.journal_lost()) is not None:
+        raise lost
+    if not is_whole(folder.recipe):
         raise DataError(
-            "the journal holds nothing, and yet frames were taken: it was lost or damaged, and cannot be begun anew",
-            where=str(folder.journal),
-            value=folder.relative(frame),
-            remedy="put the journal back from a copy, or start the recipe as a run of its own",
+            "the run died before anything was in its journal, and its recipe is not whole",
+            where=str(folder.recipe),
+            remedy="nothing was taken: start the recipe anew with `xrm run`, and take this folder away",
         )
     news = [FileQuarantined(folder.relative(part), "its writing never ended") for part in folder.quarantine_parts()]
     for suffix in ("", "-wal", "-shm"):
@@ -288,11 +291,17 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
     try:
         with signals_restored():
             return run_on_clock(session(), tempo)
-    except DataError as error:
-        # What the night brought could not be used: that is no wrong use of the command.
-        raise UnusableData(
-            error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
-        ) from error
+    except XrmError as error:
+        told = error
+        if isinstance(error, DataError):
+            # What the night brought could not be used: that is no wrong use of the command.
+            told = UnusableData(
+                error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
+            )
+        onward = f"see to that; `xrm status {folder.path}` says how far it came, `xrm resume {folder.path}` goes on"
+        if (told := told.with_remedy(onward)) is error:
+            raise
+        raise told from error
 
 
 def _lying_there(inbox: Inbox, lying: Collection[str]) -> Iterator[tuple[str, Letter]]:

@@ -41,8 +41,7 @@ def _said_of(item: Item, note: str) -> list[str]:
 
 def _note(item: Item, slot: Slot) -> str:
     if slot.obstacle is not None:
-        reason = slot.obstacle.reason
-        return f"will not be begun: {'it ' if reason.startswith('would') else ''}{reason}"
+        return slot.obstacle.sentence
     if item.deadline is not None:
         return f"by {_day(item.deadline)}"
     return item.reason if item.state is not ItemState.WAITING or item.begun else ""

@@ -68,7 +68,7 @@ def _words(item: RehearsedItem, *, named: bool) -> Iterator[str]:
     for note in item.notes:
         yield f"note     {of}{note}"
     axes = ", ".join(
-        f"{axis} {low:.1f} to {high:.1f} {'deg' if axis == 'theta' else 'um'}"
+        f"{axis} {low:z.1f} to {high:z.1f} {'deg' if axis == 'theta' else 'um'}"
         for axis, (low, high) in first.account.extremes.items()
     )
     yield f"axes     {of}{axes}"

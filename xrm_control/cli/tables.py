@@ -166,8 +166,9 @@ def life(summary: RunSummary) -> str:
     sign = summary.last_sign_utc or "an unknown time"
     return (
         f"died in state {state}, last sign of life at {sign}{when}, {summary.total.kept} frames kept\n"
-        "nothing is lost of these; whether shutter and axes are safe is not known: look at the instrument, "
-        "then `xrm resume` goes on with it; `xrm report` sums up what there is"
+        "each was on the disk before it counted, and `xrm verify` looks whether it still is; whether shutter and axes "
+        "are safe is not known: look at the instrument, then `xrm resume` goes on with it; `xrm report` sums up what "
+        "there is"
     )
 
 

@@ -39,6 +39,10 @@ class XrmError(Exception):
         """Keep the fields when an error crosses a process border."""
         return (_rebuild, (type(self), self.what, self.where, self.value, self.limit, self.remedy))
 
+    def with_remedy(self, remedy: str) -> XrmError:
+        """The same error, with what to do next; as it is where that is said already."""
+        return self if self.remedy else _rebuild(type(self), self.what, self.where, self.value, self.limit, remedy)
+
     def message(self) -> str:
         """The error in one line, its facts in a fixed order."""
         text = f"{self.where}: {self.what}" if self.where else self.what

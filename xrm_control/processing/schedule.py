@@ -20,6 +20,11 @@ class Obstacle:
     state: ItemState
     reason: str
 
+    @property
+    def sentence(self) -> str:
+        """For whoever asks beforehand."""
+        return f"will not be begun: {'it ' if self.reason.startswith('would') else ''}{self.reason}"
+
 
 @dataclass(frozen=True)
 class Spent:

@@ -181,12 +181,16 @@ def _telling_views(run: RunContext) -> list[_View]:
 
 
 def _view(run: RunContext, kept: list[_Committed], one: _Committed) -> _View | None:
-    """A kept view with its references; None where it has none, or shows nothing."""
+    """A kept view with its references; None where it has none, shows nothing, or its region's files are gone."""
     plan, frame = one
-    flat, dark = (_mean(run, kept, plan.stage, kind) for kind in (FrameKind.FLAT, FrameKind.DARK))
+    try:
+        flat, dark = (_mean(run, kept, plan.stage, kind) for kind in (FrameKind.FLAT, FrameKind.DARK))
+        image = read_frame(run.folder, frame)
+    except DataError:
+        # Only of a region that is over: all else was looked at before, and is taken again.
+        return None
     if flat is None or dark is None:
         return None
-    image = read_frame(run.folder, frame)
     return _View(plan, image, flat, dark) if stands_out(transmission(image, flat, dark)) else None
 
 

@@ -281,13 +281,12 @@ class Runner:
         run, again = self._run, "align"
         while True:
             fit_together(run, acquisition, found)
-            steps = run.open_steps(acquisition)
-            before, rest = stages.split(steps)
             run.states.go(again)
             try:
-                await stages.align(run, acquisition, steps)
+                await stages.align(run, acquisition, run.open_steps(acquisition))
                 async with stages.preview(run, acquisition) as live:
                     await stages.recall(run, acquisition, live.recall)
+                    before, rest = stages.split(run.open_steps(acquisition))
                     run.states.go("reference")
                     await stages.take(run, acquisition, before, "references")
                     run.states.go("scan")

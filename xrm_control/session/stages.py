@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.contracts.handoff import HANDOFF
-from xrm_control.core.errors import DeviceError, UnusableData
+from xrm_control.core.errors import DataError, DeviceError, FrameLost, FrameUnusable, UnusableData
 from xrm_control.core.events import (
     FrameConfirmed,
     FrameKept,
@@ -115,11 +117,12 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
         with told(run, MOSAIC, len(steps)):
             await run.engine.configure(acquisition)
             await recall(run, acquisition)
-            references, rest = split(steps, FrameKind.TILE)
+            references, rest = split(run.open_steps(acquisition), FrameKind.TILE)
             # Without references no tile can be used: that is known before the first of them is exposed.
-            await run.engine.run(references)
-            _require_references(run, split(acquisition.steps, FrameKind.TILE)[0])
-            await run.engine.run(rest)
+            with _needing_one_of_each_kind(run, acquisition):
+                await run.engine.run(references)
+                _require_references(run, split(acquisition.steps, FrameKind.TILE)[0])
+                await run.engine.run(rest)
             await run.engine.close()
     del run.ahead[acquisition.stage]
     mosaic = await run.on_disk(_stitch, run, acquisition)
@@ -137,7 +140,11 @@ async def map_sample(run: RunContext, planned: Callable[[Acquisition], None] = l
 async def recall(
     run: RunContext, acquisition: Acquisition, hear: Callable[[FrameKept], Awaitable[None]] | None = None
 ) -> None:
-    """Know again what is kept of an acquisition that was begun before; `hear` is told of each frame, as if it came."""
+    """Know again what is kept of an acquisition that was begun before; `hear` is told of each frame, as if it came.
+
+    Whoever began it may have died between knowing that a frame does not fit its fellows and putting that on record: it
+    is withdrawn then, and open.
+    """
     if not run.engine.knows_references:
         await _recall_references(run, acquisition)
     confirmed_s = {str(event.data["frame"]): event.t_s for event in run.journal.events_of(FrameConfirmed.kind)}
@@ -147,6 +154,8 @@ async def recall(
         run.engine.recall(step, frame.attempt, image, confirmed=sure)
         if hear is not None:
             await hear(FrameKept(step.frame_id, step.kind, step.index, frame.exposure.actual.theta_deg, image))
+    if run.kept(acquisition):
+        await run.engine.second_look.doubt({step.frame_id for step in run.open_steps(acquisition)})
 
 
 async def _recall_references(run: RunContext, acquisition: Acquisition) -> None:
@@ -158,14 +167,35 @@ async def _recall_references(run: RunContext, acquisition: Acquisition) -> None:
             for plan, frame in run.journal.stored_frames()
             if plan.kind == kind and plan.stage != acquisition.stage and (plan.binning, plan.exposure_s) == setting
         ]
-        for frame in alike[-_REFERENCES_RECALLED:]:
-            run.engine.recall_reference(kind, await run.on_disk(read_frame, run.folder, frame))
+        known: list[NDArray[Any]] = []
+        for frame in reversed(alike):
+            # Of a region that is over nothing is taken again: a file that is gone is no reason not to go on.
+            with contextlib.suppress(DataError):
+                known.append(await run.on_disk(read_frame, run.folder, frame))
+            if len(known) == _REFERENCES_RECALLED:
+                break
+        for image in reversed(known):
+            run.engine.recall_reference(kind, image)
 
 
 def require_reach(run: RunContext, acquisition: Acquisition) -> None:
     """Hold what is ahead of an acquisition against the limits in force now. Raises SafetyRefusal."""
     over = run.decided()
     run.guard.check_path((step.frame_id, step.pose) for step in acquisition.steps if step.frame_id not in over)
+
+
+@contextlib.contextmanager
+def _needing_one_of_each_kind(run: RunContext, acquisition: Acquisition) -> Generator[None, None, None]:
+    """A frame without which there is no mosaic is not given up. Raises UnusableData for it."""
+    try:
+        yield
+    except (FrameLost, FrameUnusable) as error:
+        raise UnusableData(
+            "no mosaic without this frame, the last of its kind",
+            where=run.open_steps(acquisition)[0].frame_id,
+            value=error.what,
+            remedy="look at camera, shutter and beam; then `xrm resume` the run, which takes it again",
+        ) from error
 
 
 def _require_references(run: RunContext, steps: tuple[FrameStep, ...]) -> None:

@@ -78,6 +78,7 @@ def part_path(path: Path) -> Path:
 def make_folder(path: Path) -> Path:
     """Create `path` and its missing parents, each durable in the folder that holds it; returns `path`.
 
+    One that is there may have been made by somebody who died before it was durable: it is made so.
     Raises StorageError where a file is in the way, and where the disk refuses.
     """
     missing = []
@@ -93,6 +94,8 @@ def make_folder(path: Path) -> Path:
         fsync_path(folder.parent)
     if not path.is_dir():
         raise StorageError("is a file where a folder is needed", where=str(path))
+    if not missing:
+        fsync_path(path.parent)
     return path
 
 

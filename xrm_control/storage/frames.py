@@ -36,6 +36,8 @@ class FrameStore:
     def __init__(self, folder: RunFolder, journal: Journal) -> None:
         self._folder = folder
         self._journal = journal
+        # Durable in the run's folder, as this process has seen to.
+        self._folders: set[Path] = set()
 
     def store(
         self,
@@ -53,7 +55,15 @@ class FrameStore:
         data = encode_frame(frame_id, attempt, image, exposure)
         frame = self._described(frame_id, attempt, image, exposure, data)
         path = self._folder.path / frame.path
-        make_folder(path.parent)
+        if not self._folder.frames.is_dir():
+            # Made anew, it would hold frames that the journal, which goes with the old one, knows as its own.
+            raise StorageError(
+                "the run's folder is not where it was: somebody has moved it, or taken it away",
+                where=str(self._folder.path),
+                remedy="`xrm resume` it where it is now, or put it back first; all frames before this one are in it",
+            )
+        if path.parent not in self._folders:
+            self._folders.add(make_folder(path.parent))
         write_durable(path, data)
         (commit or self._journal.commit)(frame)
         return frame
@@ -80,6 +90,7 @@ class FrameStore:
         # The process died, and perhaps the machine: whether the folder was flushed is not known.
         fsync_path(path)
         fsync_path(path.parent)
+        make_folder(path.parent)
         self._journal.commit(frame)
         return frame
 
@@ -175,7 +186,8 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise DataError("a committed frame is gone", where=str(path)) from error
+        remedy = "put it back from a copy; `xrm verify` names all that are gone"
+        raise DataError("a committed frame is gone", where=str(path), remedy=remedy) from error
     except OSError as error:
         raise StorageError(f"a committed frame cannot be read: {error.strerror}", where=str(path)) from error
     if sha256_bytes(data) != frame.sha256:

@@ -32,6 +32,7 @@ from xrm_control.storage.records import (
     StateRecord,
     StoredFrame,
 )
+from xrm_control.storage.run_folder import RunFolder
 from xrm_control.storage.schema import CHAINED_SINCE, NEW_KINDS_SINCE, READABLE
 
 SUMMED_UP = (ArtifactKind.TABLE, ArtifactKind.RESULTS, ArtifactKind.REPORT, ArtifactKind.REANALYSIS)
@@ -321,6 +322,8 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
     """DataError unless the database carries a journal version that this program knows."""
     if is_empty(connection):
+        if (lost := RunFolder(path.parent.absolute()).journal_lost()) is not None:
+            raise lost
         raise DataError(
             "the journal is empty: the run died in its first instant, and has done nothing",
             where=str(path),

@@ -284,8 +284,15 @@ class QueueFolder:
         return Contents(items, dict(sorted(damaged.items())))
 
     def folder(self, number: int) -> ItemFolder:
-        """The folder of an item that is there."""
-        return self.folders()[number]
+        """The folder of an item. Raises DataError where it is not there any more."""
+        found = self.folders().get(number)
+        if found is None:
+            raise DataError(
+                "the item's folder is not there any more",
+                where=str(self.items / f"{number:04d}_*"),
+                remedy="put it back, or add the recipe again",
+            )
+        return found
 
     def add(self, recipe: str, made: Callable[[int, Contents, str], Item]) -> Item:
         """One more item, whole or not at all: `recipe` is frozen with it; `made` makes the item from its number, what

@@ -123,11 +123,26 @@ class RunFolder(MeasuredFolder):
         folder = cls(path if path.is_dir() else path.parent)
         if folder.journal.is_file() or (unbegun and folder.recipe.is_file()):
             return folder
+        if folder.path.is_dir() and (lost := folder.journal_lost()) is not None:
+            raise lost
         remedy = None
         if path.is_dir():
             runs = sorted(entry.parent.name for entry in path.glob("*/journal.sqlite"))
             remedy = f"did you mean {path / runs[-1]}?" if runs else None
         raise DataError("is no run folder: it holds no journal.sqlite", where=str(path), remedy=remedy)
+
+    def journal_lost(self) -> DataError | None:
+        """Of a run whose journal is not there, or holds nothing: the error where frames say that it had been begun."""
+        frame = next(self.frames.rglob("*.tif"), None)
+        if frame is None:
+            return None
+        return DataError(
+            "the journal holds nothing, and yet frames were taken: it was lost or damaged, and cannot be begun anew",
+            where=str(self.journal),
+            value=self.relative(frame),
+            remedy=f"put {self.journal.name} and {self.journal.name}-wal back from a copy, both of one moment; or "
+            "start the recipe as a run of its own: the frames stay, each a TIFF that says its angle and time",
+        )
 
     @property
     def name(self) -> str:

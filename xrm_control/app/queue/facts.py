@@ -72,7 +72,8 @@ def facts(folder: QueueFolder, contents: Contents) -> tuple[dict[int, Left], Spe
     total = Spent()
     folders = folder.folders()
     for number, item in contents.items.items():
-        run = folders[number].run() if item.begun else None
+        # It may have been taken away since.
+        run = folders[number].run() if item.begun and number in folders else None
         if run is None:
             continue
         told = told_of(folders[number], item, run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,22 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from xrm_control.app.recipes import Loaded, check, load
-from xrm_control.contracts.plan import Plan
-from xrm_control.contracts.queue import Budget, Item, ItemCost, ItemEntry, QueueSettings, Wish
+from xrm_control.app.queue.freezing import checked, cost_of, instrument_of
+from xrm_control.contracts.queue import Budget, Item, ItemEntry, QueueSettings, Wish
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import CommandRefusal, RecipeError
-from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.queue_states import AHEAD, IN_HAND, ItemState
 from xrm_control.processing.schedule import in_order
-from xrm_control.recipe.document import Recipe
-from xrm_control.recipe.loading import load_text
-from xrm_control.roi.strategies.grid import Grid
-from xrm_control.roi.strategies.manual import Manual
 from xrm_control.storage.queue_folder import Contents, QueueFolder
 
 After = Literal["item", "frame", "scan", "region"]
-_FARTHEST_UM = 1e6
 _NO_BUDGET = Budget()
 
 
@@ -59,7 +51,7 @@ def add(queue: Path, recipe: Path, settings: Mapping[str, str] | None = None, wa
     settings: as `--set` takes them. Raises RecipeError or SafetyRefusal as `check` does, DataError for what
     is no queue.
     """
-    loaded, plan = _checked(recipe, settings or {}, wanted.at_um)
+    loaded, plan = checked(recipe, settings or {}, wanted.at_um)
     if wanted.deadline is not None and wanted.deadline <= utc_now():
         raise RecipeError("is over already", where="--deadline", value=wanted.deadline.isoformat(timespec="minutes"))
     folder = QueueFolder.make(queue)
@@ -71,9 +63,9 @@ def add(queue: Path, recipe: Path, settings: Mapping[str, str] | None = None, wa
             name=_name(wanted.name or loaded.recipe.name),
             source=str(recipe)[:1000],
             recipe_sha256=sha256,
-            instrument=_instrument(loaded.recipe),
+            instrument=instrument_of(loaded.recipe),
             simulated=loaded.recipe.instrument.simulated,
-            cost=_cost(loaded.recipe, plan),
+            cost=cost_of(loaded.recipe, plan),
             at_um=wanted.at_um,
             priority=place.priority,
             deadline=None if wanted.deadline is None else wanted.deadline.astimezone(UTC),
@@ -164,13 +156,22 @@ def remove(queue: Path, which: str, reason: str = "") -> tuple[Item, str]:
 
 def retry(queue: Path, which: str) -> Item:
     """Let an item that failed, expired, was skipped, refused or paused wait for its turn again; its run is gone on
-    with where it has one.
+    with where it has one. Raises CommandRefusal for one that is being carried out.
     """
     folder = QueueFolder.open(queue)
-    return folder.change(
-        folder.read().named(which, folder.path).number,
-        lambda item: item.entered(ItemState.WAITING, _after(item), sender(), "to be tried again"),
-    )
+
+    def change(item: Item) -> Item:
+        if item.state in IN_HAND and not _left_alone(folder, item):
+            raise CommandRefusal(
+                "is being carried out",
+                where=_title(item),
+                value=item.state,
+                remedy="one that is held is tried again by itself; of another one wait for the end, or `xrm queue skip`"
+                " it first",
+            )
+        return item.entered(ItemState.WAITING, _after(item), sender(), "to be tried again")
+
+    return folder.change(folder.read().named(which, folder.path).number, change)
 
 
 def stop(queue: Path, *, now: bool = False) -> str:
@@ -225,7 +226,7 @@ def _give_up(queue: Path, which: str, state: ItemState, reason: str) -> tuple[It
     why = reason or f"{'skipped' if state is ItemState.SKIPPED else 'removed'} by {by}"
 
     def change(item: Item) -> Item:
-        alone = folder.runner() is None and folder.folder(item.number).holder() is None
+        alone = _left_alone(folder, item)
         if item.state not in IN_HAND or (alone and state is ItemState.SKIPPED):
             return item.entered(state, _after(item), by, why)
         if state is ItemState.REMOVED:
@@ -234,6 +235,11 @@ def _give_up(queue: Path, which: str, state: ItemState, reason: str) -> tuple[It
 
     item = folder.change(folder.read().named(which, folder.path).number, change)
     return item, "stops after its frame" if item.wish is not None else str(item.state)
+
+
+def _left_alone(folder: QueueFolder, item: Item) -> bool:
+    """Whether nobody has an item in hand, whatever is on record."""
+    return folder.runner() is None and folder.folder(item.number).holder() is None
 
 
 def _after(item: Item) -> datetime:
@@ -270,6 +276,7 @@ def _place(contents: Contents, folder: QueueFolder, wanted: Wanted, moved: Item 
             else "is the same item",
             where=_title(other),
             value=other.state,
+            remedy="name another one that waits; `xrm queue list` shows them",
         )
     same = sorted(item.position for item in others if item.priority == other.priority)
     at = same.index(other.position)
@@ -319,82 +326,6 @@ def _name(text: str) -> str:
             "is no name of an item", where="--name", value=repr(text)[:80], limit="up to 60 letters, digits, - and _"
         )
     return text
-
-
-def _checked(recipe: Path, settings: Mapping[str, str], at_um: tuple[float, float] | None) -> tuple[Loaded, Plan]:
-    loaded = load(recipe, settings)
-    if at_um is not None:
-        loaded = load(recipe, {**settings, **_moved(loaded.recipe, at_um)})
-    plan = check(loaded)
-    frozen, _ = load_text(loaded.text, Recipe)
-    if frozen.sha256() != loaded.recipe.sha256():
-        raise RecipeError(
-            "cannot be frozen: its text alone gives another recipe",
-            where=str(recipe),
-            remedy="write what it takes from elsewhere into the recipe itself",
-        )
-    return loaded, plan
-
-
-def _moved(recipe: Recipe, at_um: tuple[float, float]) -> dict[str, str]:
-    """Settings that bring all positions of a recipe to a sample's place on the holder. Raises RecipeError."""
-    dx, dy = at_um
-    if not (abs(dx) <= _FARTHEST_UM and abs(dy) <= _FARTHEST_UM):
-        raise RecipeError("is no place on a holder", where="--at", value=f"{dx:g},{dy:g}", limit="X,Y in um")
-    found = {
-        "mosaic.centre_x_um": _um(recipe.mosaic.centre_x_um + dx),
-        "mosaic.centre_y_um": _um(recipe.mosaic.centre_y_um + dy),
-    }
-    places = [(f"avoid[{number}]", area.x_um, area.y_um) for number, area in enumerate(recipe.roi.avoid)]
-    places += [(f"must[{number}]", x_um, y_um) for number, (x_um, y_um, _) in enumerate(recipe.roi.named())]
-    for name, x_um, y_um in places:
-        found[f"roi.{name}.x_um"] = _um(x_um + dx)
-        found[f"roi.{name}.y_um"] = _um(y_um + dy)
-    match recipe.roi:
-        case Manual(positions=positions):
-            for number, position in enumerate(positions):
-                found[f"roi.positions[{number}].x_um"] = _um(position.x_um + dx)
-                found[f"roi.positions[{number}].y_um"] = _um(position.y_um + dy)
-        case Grid(centre=centre) if centre is not None:
-            found["roi.centre.x_um"] = _um(centre.x_um + dx)
-            found["roi.centre.y_um"] = _um(centre.y_um + dy)
-        case other if not isinstance(other.planned(), int):
-            raise RecipeError(
-                "the positions of this strategy cannot be moved",
-                where="--at",
-                value=type(other).__name__,
-                remedy="write them into the recipe as they are on the holder",
-            )
-        case _:
-            pass
-    return found
-
-
-def _um(value: float) -> str:
-    return f"{value:.6f}"
-
-
-def _cost(recipe: Recipe, plan: Plan) -> ItemCost:
-    mosaic, scan = plan.stage(MOSAIC), recipe.scan
-    scans = [stage for stage in plan.stages if stage.frames and stage.name != MOSAIC]
-    beam_s = sum((stage.frames - scan.darks) * scan.exposure_s for stage in scans)
-    if mosaic is not None:
-        beam_s += (mosaic.frames - recipe.mosaic.darks) * recipe.mosaic.exposure_s
-    return ItemCost(
-        total_s=plan.total_s,
-        beam_s=beam_s,
-        dose_gy=plan.dose_per_scan_gy * plan.rois,
-        frames=sum(stage.frames for stage in plan.stages),
-        rois=plan.rois,
-        disk_bytes=plan.disk_bytes,
-        keep_free_bytes=round(recipe.output.keep_free_gb * 1e9),
-    )
-
-
-def _instrument(recipe: Recipe) -> str:
-    """Which instrument it is, whatever is planted in it: backend and map."""
-    said = recipe.instrument.model_dump_json(exclude={"seed", "faults"})
-    return f"{recipe.instrument.tag}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
 Change = Callable[[Item], Item]

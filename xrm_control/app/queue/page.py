@@ -74,7 +74,7 @@ def _made(folder: QueueFolder, *, running: bool) -> Morning:
         problems.append(f"{error}: `xrm queue set` begins it anew")
     folders, found = folder.folders(), dict[int, Evidence]()
     for number, item in contents.items.items():
-        run = folders[number].run() if item.begun else None
+        run = folders[number].run() if item.begun and number in folders else None
         if run is not None:
             found[number] = told_of(folders[number], item, run)
     return morning(folder, contents, settings, found, utc_now(), running=running, problems=problems)

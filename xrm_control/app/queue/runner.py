@@ -11,20 +11,20 @@ import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
 from xrm_control.app.queue.clock import QueueClock
 from xrm_control.app.queue.ending import Ending, code_on_record, ending
 from xrm_control.app.queue.facts import facts, instrument_s, room_of
+from xrm_control.app.queue.history import ended_sitting, tries
 from xrm_control.app.queue.page import note_evidence, write_page
 from xrm_control.app.queue.process import PROGRAM, Found, Living, Started, holder
 from xrm_control.app.queue.watch import Watch
 from xrm_control.app.runs import speed_of
 from xrm_control.contracts.queue import ITEM, Item, QueueSettings, Sitting
 from xrm_control.core.clock import stopwatch
-from xrm_control.core.errors import DataError, NotSafe, StorageError, XrmError
+from xrm_control.core.errors import CommandRefusal, DataError, NotSafe, ResourceLocked, StorageError, XrmError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt, signals_restored
 from xrm_control.core.queue_states import AHEAD, GOOD, ItemState
@@ -36,8 +36,6 @@ Tell = Callable[[str], None]
 BY = "the queue"
 PATIENCE_S = 4 * 3600.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 30.0, 600.0
-# An instrument that was there for so long, and is lost again, is waited for anew.
-_WORKED_S = 600.0
 _MOST_DEATHS = 3
 _DIED = "its process was ended"
 
@@ -126,7 +124,7 @@ class _Runner:
         last = max((item.history[-1].utc for item in contents.items.values()), default=None)
 
         def begin(known: QueueSettings) -> QueueSettings:
-            before = [_ended(sitting, last) for sitting in known.sittings]
+            before = [ended_sitting(sitting, last) for sitting in known.sittings]
             sitting = Sitting(process=os.getpid(), begun=self._clock.now())
             changes = {"stop": None, "ahead_s": self._clock.ahead_s, "sittings": (*before, sitting)}
             return known.model_copy(update=changes)
@@ -155,12 +153,14 @@ class _Runner:
     def _work(self) -> None:
         for item in list(self._folder.read().items.values()):
             if item.state is ItemState.RUNNING:
-                self._take_over(item)
+                with self._alone(item):
+                    self._take_over(item)
             elif item.state not in AHEAD and not self._folder.folder(item.number).evidence.is_file():
                 # It could not be kept when the item ended.
                 note_evidence(self._folder, item, self._tell)
         while not self._over() and (item := self._next()) is not None:
-            self._carry(item)
+            with self._alone(item):
+                self._carry(item)
         if not self._how:
             self._sum_up()
 
@@ -188,6 +188,17 @@ class _Runner:
         self._code = ExitCode.OK if whole else ExitCode.PARTLY
 
     # One item
+
+    @contextmanager
+    def _alone(self, item: Item) -> Generator[None, None, None]:
+        """What somebody has done to an item's files while it was in hand costs no other item."""
+        try:
+            yield
+        except (DataError, CommandRefusal) as error:
+            if self._code is ExitCode.NOT_SAFE:
+                raise
+            self._aside.add(item.number)
+            self._tell(f"item {item.number} ({item.name}): what came of it cannot be put on record: {error}")
 
     def _take_over(self, item: Item) -> None:
         """An item in flight when the process that ran the queue died: it may live on, have ended, or have died too."""
@@ -261,6 +272,9 @@ class _Runner:
         watch = Watch(self._folder, item, self._clock, self._tell, lambda: self._interrupted is not None)
         try:
             living = living or Started(place, self._arguments(place), self._program)
+        except ResourceLocked as error:
+            self._tell(f"item {item.number} ({item.name}): {error.what}; waited for")
+            living = Found(place)
         except StorageError as error:
             self._settle(item, Ending(ItemState.FAILED, str(error)))
             return
@@ -307,7 +321,7 @@ class _Runner:
 
     def _hold(self, item: Item) -> None:
         """Wait for an instrument, or for workers, and try again; in vain, the item waits for another sitting."""
-        tried = _tries(item)
+        tried = tries(item)
         waited_s = (self._clock.now() - tried[0]).total_seconds()
         pause_s = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** (len(tried) - 1), self._patience_s - waited_s)
         if pause_s <= 0:
@@ -363,27 +377,3 @@ class _Runner:
             signal.signal(number, caught)
         on_interrupt(interrupted)
         yield
-
-
-def _ended(sitting: Sitting, last: datetime | None) -> Sitting:
-    """A sitting that nobody has ended: its process died, after the last that it did."""
-    if sitting.ended is not None:
-        return sitting
-    ended = sitting.begun if last is None else max(sitting.begun, last)
-    return sitting.model_copy(update={"ended": ended, "how": "its process died"})
-
-
-def _tries(item: Item) -> list[datetime]:
-    """When it was held, without a longer time of work in between; the first one is what patience counts from."""
-    found: list[datetime] = []
-    begun: datetime | None = None
-    for entry in item.history:
-        if entry.state is ItemState.RUNNING:
-            begun = entry.utc
-        elif entry.state is ItemState.HELD:
-            if begun is not None and (entry.utc - begun).total_seconds() > _WORKED_S:
-                found = []
-            found.append(entry.utc)
-        else:
-            found = []
-    return found

@@ -15,7 +15,7 @@ from xrm_control.contracts.account import Account
 from xrm_control.contracts.plan import Plan
 from xrm_control.contracts.rehearsal import Night
 from xrm_control.core.clock import stopwatch
-from xrm_control.core.errors import Interrupted, XrmError
+from xrm_control.core.errors import Interrupted, NotSafe, XrmError
 from xrm_control.core.events import Listener
 from xrm_control.devices.scripted_faults import FaultSpec
 from xrm_control.processing.account import account
@@ -27,6 +27,8 @@ from xrm_control.storage.rehearsal_folder import RehearsalFolder
 from xrm_control.storage.run_folder import RunFolder
 
 Display = Callable[[], AbstractContextManager[Listener | None]]
+
+NOT_SAFE = "not left safe"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ def _carry_out(
     except XrmError as ended:
         if not list(place.glob("*/journal.sqlite")):
             raise
-        error = str(ended)
+        # Without what to do next, which is for runs that stay.
+        error = str(ended.__cause__ if isinstance(ended.__cause__, XrmError) else ended)
+        if isinstance(ended, NotSafe):
+            error = f"{NOT_SAFE}: {error}"
     return next(place.glob("*/journal.sqlite")).parent, error
 
 

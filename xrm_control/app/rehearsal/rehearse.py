@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from xrm_control.app.queue.facts import look
 from xrm_control.app.recipes import Loaded, check, load
-from xrm_control.app.rehearsal.playing import Wanted, play
+from xrm_control.app.rehearsal.playing import NOT_SAFE, Wanted, play
 from xrm_control.app.rehearsal.storms import find_storm
 from xrm_control.app.rehearsal.twin import twin_of
 from xrm_control.contracts.queue import QUEUE
@@ -89,6 +90,13 @@ def rehearse(path: Path, wish: Wish, display: Display = nullcontext) -> tuple[Pa
                 time=quantiles(times),
             )
         )
+    for item, later in pairwise(items):
+        unsafe = sum(night.error.startswith(NOT_SAFE) for night in item.nights)
+        if unsafe:
+            left_out += (
+                f"item {later.number} ({later.name}) and what follows: not begun after {unsafe} of {len(item.nights)} "
+                f"night(s), since item {item.number} ({item.name}) was not left safe; played nevertheless",
+            )
     found = Rehearsal(
         of=str(path)[:1000],
         written=utc_now(),
@@ -133,7 +141,7 @@ def _sources(path: Path, settings: Mapping[str, str]) -> tuple[list[_Source], tu
     for slot in listing.schedule.slots:
         item = named[slot.number]
         if slot.obstacle is not None:
-            out.append(f"item {item.number} ({item.name}) will not be begun: it {slot.obstacle.reason}")
+            out.append(f"item {item.number} ({item.name}) {slot.obstacle.sentence}")
             continue
         if item.begun:
             out.append(f"item {item.number} ({item.name}) has begun, and is played from its beginning")
