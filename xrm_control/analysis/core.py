@@ -18,6 +18,7 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
+from xrm_control.analysis.matter_doubts import grey_within, not_one_grey, other_matter
 from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
 from xrm_control.analysis.particles import make_crops, with_blur
 from xrm_control.analysis.population import pool
@@ -28,7 +29,15 @@ from xrm_control.analysis.threshold import FloatVolume
 from xrm_control.analysis.void_detection import found_from_um, void_detection
 from xrm_control.analysis.void_significance import noise_limit_voxels, solid_noise, without_noise
 from xrm_control.analysis.volume_check import refuse_broken
-from xrm_control.analysis.volume_doubts import cut_off, enlarged, jumps, left_out, mask_alone, none_whole
+from xrm_control.analysis.volume_doubts import (
+    bodies_left_out,
+    cut_off,
+    enlarged,
+    jumps,
+    left_out,
+    mask_alone,
+    none_whole,
+)
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics, VoidDetection
 from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
@@ -134,9 +143,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
     if taken.foreign:
         high, low = result.quality.particle_mode_per_um, result.quality.background_mode_per_um
         uneven = uneven_ground(taken.volume, result.phases, field, (high or 0.0) - (low or 0.0))
-        smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3
         notes = enlarged(taken.volume)
-        notes += () if uneven else left_out(taken.volume, result.phases, field, result.quality, smallest)
         doubts = (
             *uneven,
             *mask_alone(taken.volume),
@@ -144,6 +151,16 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             *jumps(result.phases),
             *none_whole(len(result.particles), result.quality.whole_particles or 0),
         )
+    if taken.alone:
+        grey = np.asarray(taken.volume, np.float32)
+        within = grey_within(grey, result.labels, result.phases, field.inside, result.quality, taken.voxel_size_um)
+        doubts += not_one_grey(within, result.quality, taken.voxel_size_um)
+        doubts += other_matter(result.particles, result.quality, taken.voxel_size_um)
+        if not any(one.startswith("uneven ground") for one in doubts):
+            smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3
+            lost = bodies_left_out(grey, result.phases, field, result.quality, smallest)
+            many, few = left_out(lost, result.quality.whole_particles or 0, smallest)
+            doubts, notes = (*doubts, *many), (*notes, *few)
     if taken.grey != "1/um":
         result = in_grey_values(result, taken.grey)
     particles, voids = Rows.of(result.particles, spec.columns), Rows.of(result.voids, VOID_COLUMNS)

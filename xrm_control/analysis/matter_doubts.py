@@ -1,0 +1,164 @@
+"""Whether the particles of a volume are of one grey each, and of the same: half-way between two levels is the surface
+of a body of one level.
+
+Three things speak against that: particles of another attenuation than the one that sets the threshold; a grey within
+them that varies by more than noise does (a graded density, a second phase, pores too small to be seen one by one); and
+an edge that is no blurred step: less dense matter all around a particle, or a particle that thins out to its rim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.analysis.distance import depth_of
+from xrm_control.analysis.label_expansion import boxes_of, grown_box
+from xrm_control.analysis.particle_rows import Row
+from xrm_control.analysis.threshold import BoolVolume, FloatVolume
+from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.tables import Particle
+
+_SOLID = 1  # of the phases
+_LOOKED_AT, _LARGEST_BOX = 80, 4_000_000
+_MARGIN = 10
+_CORE_VOXELS, _RIM_VOXELS, _LEAST = 2.5, (1.6, 2.6), 60
+_FAR_VOXELS = (6.0, 10.0)
+_MEAN_OF = 3  # voxels along each side, of which a mean is taken
+_CORRELATED = 60.0  # voxels that vary together in such means
+_VARIES, _EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
+_SIGMAS = 3.0
+_SHARE = 0.10
+_OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 5.0, 10.0
+_SIGMA_OF_FWHM = 1 / 2.3548
+_WIDEST_FWHM = 6.9  # voxels: as wide as an edge is measured at all
+
+
+@dataclass(frozen=True)
+class GreyWithin:
+    """How one particle departs from a blurred step, in units of the contrast. varies: standard deviation of means of
+    27 voxels in its core, without what noise makes, 0 where that is not sure; beside: grey two voxels outside of it,
+    over that further out; lacking: what is missing of its core's grey two voxels inside; both less what blur explains.
+    """
+
+    varies: float
+    beside: float
+    lacking: float
+
+
+def grey_within(
+    volume: FloatVolume, labels: NDArray[np.integer], phases: NDArray[np.integer], inside: BoolVolume,
+    quality: QualityMetrics, voxel_um: float,
+) -> tuple[GreyWithin, ...]:  # fmt: skip
+    """Of up to 80 particles that have a core. volume, labels, phases: (z, y, x); inside (y, x): the field."""
+    low, high = quality.background_mode_per_um, quality.particle_mode_per_um
+    if low is None or high is None or not high > low:
+        return ()
+    sigma = (quality.edge_blur_fwhm_um or 0.0) * _SIGMA_OF_FWHM / voxel_um
+    blurred = 0.5 * math.erfc(sum(_RIM_VOXELS) / 2 / math.sqrt(2) / max(sigma, 0.3))
+    boxes = [(number, box) for number, box in enumerate(boxes_of(labels), 1) if box is not None]
+    chosen = [boxes[i] for i in np.unique(np.linspace(0, len(boxes) - 1, min(len(boxes), _LOOKED_AT)).astype(int))]
+    found = []
+    for number, box in chosen:
+        wide = grown_box(box, volume.shape, _MARGIN)
+        if math.prod(part.stop - part.start for part in wide) <= _LARGEST_BOX:
+            one = _of_one(
+                (np.asarray(volume[wide], np.float32) - np.float32(low)) / np.float32(high - low),
+                np.asarray(labels[wide]), np.asarray(phases[wide]), number, inside[wide[1:]], blurred,
+            )  # fmt: skip
+            if one is not None:
+                found.append(one)
+    return tuple(found)
+
+
+def _of_one(
+    grey: FloatVolume, labels: NDArray[np.integer], phases: NDArray[np.integer], number: int, inside: BoolVolume,
+    blurred: float,
+) -> GreyWithin | None:  # fmt: skip
+    from scipy import ndimage
+
+    own = labels == number
+    others = (labels > 0) & ~own
+    outside, depth = depth_of(~own), depth_of(own & (phases == _SOLID))
+    # Nearer to it than to any other particle.
+    free = (labels == 0) & inside & (outside <= depth_of(~others) if others.any() else True)
+    core, far = depth > _CORE_VOXELS, free & (outside >= _FAR_VOXELS[0]) & (outside < _FAR_VOXELS[1])
+    if np.count_nonzero(core) < _LEAST or np.count_nonzero(far) < _LEAST:
+        return None
+    smooth = ndimage.uniform_filter(grey, _MEAN_OF)
+    noise = float(np.var(smooth[far]))
+    more = float(np.var(smooth[core])) - noise
+    sure = _SIGMAS * noise * math.sqrt(2 * _CORRELATED / np.count_nonzero(core))
+    low, high = _RIM_VOXELS
+    rim, shell = free & (outside >= low) & (outside < high), own & (depth >= low) & (depth < high)
+    beside = lacking = 0.0
+    # Quantiles beyond the middle: what lies on one side alone, as a substrate does, is no shell.
+    if np.count_nonzero(rim) >= _LEAST:
+        beside = float(np.quantile(grey[rim], 0.4) - np.median(grey[far])) - blurred
+    if np.count_nonzero(shell) >= _LEAST:
+        lacking = float(np.median(grey[core]) - np.quantile(grey[shell], 0.6)) - blurred
+    return GreyWithin(math.sqrt(more) if more > sure else 0.0, beside, lacking)
+
+
+def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
+    """What is to be doubted of the particles' own greys, each in a sentence."""
+    said: list[str] = []
+    width = (quality.edge_blur_fwhm_um or 0.0) / voxel_um
+    if width >= _WIDEST_FWHM:
+        said.append(
+            f"edges that are no edges: from particle to ground the grey takes {width:.1f} voxels and more, so that where "
+            "half-way is depends on what lies around: shells or matter of a third level, or a blur that these voxels do "
+            "not call for -> look at the slices; measure at a fixed threshold, or in coarser voxels"
+        )
+    varies = [one.varies for one in found if one.varies > _VARIES]
+    if _many(len(varies), len(found)):
+        said.append(
+            f"not of one grey: within {len(varies)} of {len(found)} particles the grey varies by {np.median(varies):.0%} "
+            f"of the contrast besides noise (limit {_VARIES:.1%}): a graded density, another phase within, or pores too "
+            "small to be counted; sizes rest on one level for each, and dead volume is of the voids that are seen"
+            " -> look at the slices"
+        )
+    around = [one.beside for one in found if one.beside > _EDGE]
+    if _many(len(around), len(found)):
+        said.append(
+            f"less dense matter around the particles: two voxels outside of {len(around)} of {len(found)} the grey is "
+            f"still {np.median(around):.0%} of the contrast above the ground (limit {_EDGE:.0%}): a shell or a matrix "
+            "that is not counted, and sizes are of the dense part -> give a fixed threshold if it belongs to them"
+        )
+    thin = [one.lacking for one in found if one.lacking > _EDGE]
+    if _many(len(thin), len(found)):
+        said.append(
+            f"particles thin out to their rims: two voxels inside of {len(thin)} of {len(found)} {np.median(thin):.0%} of "
+            f"the core's grey is missing (limit {_EDGE:.0%}), so half of the core's is not where they end -> give a "
+            "fixed threshold"
+        )
+    return tuple(said)
+
+
+def other_matter(rows: Sequence[Row], quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
+    """Said where more than a tenth of the whole particles attenuate otherwise than the level that sets the threshold."""
+    low, high = quality.background_mode_per_um, quality.particle_mode_per_um
+    name, size = Particle.mean_attenuation_per_um.name, Particle.equivalent_diameter_um.name
+    if low is None or high is None or not high > low:
+        return ()
+    known = [
+        (float(row[name]), float(row.get(f"{name}_u", 0.0)))
+        for row in rows
+        if not row[Particle.touches_boundary.name] and float(row[size]) >= _OTHER_VOXELS * voxel_um and name in row
+    ]
+    odd = [mu for mu, u in known if abs(mu - high) > max(_OTHER * (high - low), _OTHER_SIGMAS * u)]
+    if not _many(len(odd), len(known)):
+        return ()
+    return (
+        f"other matter: {len(odd)} of {len(known)} particles have {(min(odd) - low) / (high - low):.0%} to "
+        f"{(max(odd) - low) / (high - low):.0%} of the contrast by which the threshold is set (limit within {_OTHER:.0%}):"
+        " more than one material, and one threshold is half-way for one of them -> measure each material apart",
+    )
+
+
+def _many(odd: int, among: int) -> bool:
+    """More than one, and more than a tenth; the only one, or one of two, too."""
+    return odd > max(1.0, _SHARE * among) or 0 < among <= 2 and odd > 0
