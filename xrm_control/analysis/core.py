@@ -153,7 +153,14 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         )
     if taken.alone:
         grey = np.asarray(taken.volume, np.float32)
-        within = grey_within(grey, result.labels, result.phases, field.inside, result.quality, taken.voxel_size_um)
+        cracked = {
+            int(str(row[Particle.particle_id.name]))
+            for row in result.particles
+            if row[Particle.crack_kind.name] != "none"
+        }
+        within = grey_within(
+            grey, result.labels, result.phases, field.inside, result.quality, taken.voxel_size_um, cracked
+        )
         doubts += not_one_grey(within, result.quality, taken.voxel_size_um)
         doubts += other_matter(result.particles, result.quality, taken.voxel_size_um)
         if not any(one.startswith("uneven ground") for one in doubts):

@@ -14,11 +14,13 @@ from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.rays import RayRadii, measure_radii
 from xrm_control.analysis.surfaces import face_area, smooth_area
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
-from xrm_control.analysis.void_measures import VoidBox, VoidMeasure, measure_void
+from xrm_control.analysis.void_measures import VoidBox, VoidMeasure, grey_blur_voxels, measure_void
 from xrm_control.analysis.voids import VoidLabels, void_zones
 
 CROFTON_SCATTER_VOXELS = 0.12
 SURFACE_SMOOTHING_VOXELS = 0.8
+MOST_PER_UM = 10.0
+EDGE_GRADIENT_SHARE, MOST_EDGE_GRADIENT = 0.4, 0.01
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,26 @@ class ParticleCrop:
         # Grey may correct the count of voxels, not replace it.
         value = min(max(value, 0.6 * self.voxels), 1.6 * self.voxels)
         cube = self.voxel_um**3
-        u = np.sqrt((u * cube) ** 2 + self.cracks.envelope_u_um3**2 + (3 * self.voxel_relative_u * value * cube) ** 2)
+        edge = self.edge_gradient_u * value * cube
+        scale = 3 * self.voxel_relative_u * value * cube
+        u = np.sqrt((u * cube) ** 2 + self.cracks.envelope_u_um3**2 + scale**2 + edge**2)
         return Measured(value * cube, float(u))
+
+    @property
+    def edge_gradient_u(self) -> float:
+        """Relative standard uncertainty of the volume by the exponential edge-gradient effect.
+
+        A detector averages light and not attenuation (Glover & Pelc 1980), so that of a ball of radius R up to
+        3 mu sigma^2 (ln(2 R / sigma) - 1/2) / R of what it attenuates is not seen, if all of the blur was before the
+        logarithm. How much of it was is not known.
+        """
+        mu = self.levels.contrast_per_um
+        radius = (3 * self.voxels / (4 * np.pi)) ** (1 / 3)
+        sigma = grey_blur_voxels(self.blur_voxels)
+        if mu > MOST_PER_UM or radius <= 2 * sigma:
+            return 0.0  # other grey values, or a radius for which this does not hold
+        lost = 3 * mu * self.voxel_um * sigma**2 * (np.log(2 * radius / sigma) - 0.5) / radius
+        return float(min(EDGE_GRADIENT_SHARE * lost, MOST_EDGE_GRADIENT))
 
     @cached_property
     def equivalent_diameter_um(self) -> Measured:

@@ -9,7 +9,7 @@ an edge that is no blurred step: less dense matter all around a particle, or a p
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,15 +51,18 @@ class GreyWithin:
 
 def grey_within(
     volume: FloatVolume, labels: NDArray[np.integer], phases: NDArray[np.integer], inside: BoolVolume,
-    quality: QualityMetrics, voxel_um: float,
+    quality: QualityMetrics, voxel_um: float, cracked: Collection[int] = (),
 ) -> tuple[GreyWithin, ...]:  # fmt: skip
-    """Of up to 80 particles that have a core. volume, labels, phases: (z, y, x); inside (y, x): the field."""
+    """Of up to 80 particles that have a core. volume, labels, phases: (z, y, x); inside (y, x): the field; cracked:
+    numbers of particles whose grey a crack has changed, which are told as such."""
     low, high = quality.background_mode_per_um, quality.particle_mode_per_um
     if low is None or high is None or not high > low:
         return ()
     sigma = (quality.edge_blur_fwhm_um or 0.0) * _SIGMA_OF_FWHM / voxel_um
     blurred = 0.5 * math.erfc(sum(_RIM_VOXELS) / 2 / math.sqrt(2) / max(sigma, 0.3))
-    boxes = [(number, box) for number, box in enumerate(boxes_of(labels), 1) if box is not None]
+    boxes = [
+        (number, box) for number, box in enumerate(boxes_of(labels), 1) if box is not None and number not in cracked
+    ]
     chosen = [boxes[i] for i in np.unique(np.linspace(0, len(boxes) - 1, min(len(boxes), _LOOKED_AT)).astype(int))]
     found = []
     for number, box in chosen:
