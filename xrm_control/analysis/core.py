@@ -18,7 +18,7 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
-from xrm_control.analysis.matter_doubts import grey_within, not_one_grey, other_matter
+from xrm_control.analysis.matter_doubts import grey_within, not_one_grey, other_matter, rounded_edges
 from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
 from xrm_control.analysis.particles import make_crops, with_blur
 from xrm_control.analysis.population import pool
@@ -162,6 +162,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             grey, result.labels, result.phases, field.inside, result.quality, taken.voxel_size_um, cracked
         )
         doubts += not_one_grey(within, result.quality, taken.voxel_size_um)
+        doubts += rounded_edges(result.particles, taken.voxel_size_um)
         doubts += other_matter(result.particles, result.quality, taken.voxel_size_um)
         if not any(one.startswith("uneven ground") for one in doubts):
             smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.crop import CROFTON_SCATTER_VOXELS
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import boxes_of, grown_box
 from xrm_control.analysis.particle_rows import Row
@@ -32,6 +33,7 @@ _CORRELATED = 60.0  # voxels that vary together in such means
 _VARIES, _EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
 _SIGMAS = 3.0
 _SHARE = 0.10
+_EDGED = 0.06  # of the area
 _OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 5.0, 10.0
 _SIGMA_OF_FWHM = 1 / 2.3548
 _WIDEST_FWHM = 6.9  # voxels: as wide as an edge is measured at all
@@ -159,6 +161,26 @@ def other_matter(rows: Sequence[Row], quality: QualityMetrics, voxel_um: float) 
         f"other matter: {len(odd)} of {len(known)} particles have {(min(odd) - low) / (high - low):.0%} to "
         f"{(max(odd) - low) / (high - low):.0%} of the contrast by which the threshold is set (limit within {_OTHER:.0%}):"
         " more than one material, and one threshold is half-way for one of them -> measure each material apart",
+    )
+
+
+def rounded_edges(rows: Sequence[Row], voxel_um: float) -> tuple[str, ...]:
+    """Said where blur has rounded the edges of most whole particles, so that area and sphericity are a lot's bias."""
+    name, size = Particle.sphericity.name, Particle.equivalent_diameter_um.name
+    lost = []
+    for row in rows:
+        value = float(str(row.get(name, "nan")))
+        if row[Particle.touches_boundary.name] or not value > 0:
+            continue
+        scatter = CROFTON_SCATTER_VOXELS / (float(str(row[size])) / 2 / voxel_um)
+        relative = float(str(row.get(f"{name}_u", 0.0))) / value
+        lost.append(math.sqrt(max(relative**2 - scatter**2, 0.0)))
+    if not lost or np.median(lost) <= _EDGED:
+        return ()
+    return (
+        f"edges: of half of the particles blur has rounded so much that surface areas may be {np.median(lost):.0%} to "
+        f"{2 * np.median(lost):.0%} too small and sphericities as much too high (limit {_EDGED:.0%}): faces and corners, "
+        "or texture as fine as the blur; volumes and diameters keep theirs -> take finer voxels",
     )
 
 
