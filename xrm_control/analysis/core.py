@@ -18,7 +18,7 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
-from xrm_control.analysis.matter_doubts import grey_within, not_one_grey, other_matter, rounded_edges
+from xrm_control.analysis.matter_doubts import grey_within, made_by_noise, not_one_grey, other_matter, rounded_edges
 from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
 from xrm_control.analysis.particles import make_crops, with_blur
 from xrm_control.analysis.population import pool
@@ -156,18 +156,20 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         cracked = {
             int(str(row[Particle.particle_id.name]))
             for row in result.particles
-            if row[Particle.crack_kind.name] != "none"
+            if row[Particle.crack_kind.name] not in ("none", "inner")
         }
         within = grey_within(
             grey, result.labels, result.phases, field.inside, result.quality, taken.voxel_size_um, cracked
         )
         doubts += not_one_grey(within, result.quality, taken.voxel_size_um)
+        smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3
+        level, whole_now = result.quality.threshold_per_um or 0.0, result.quality.whole_particles or 0
+        doubts += made_by_noise(grey, result.phases, field.inside, level, smallest, whole_now)
         doubts += rounded_edges(result.particles, taken.voxel_size_um)
         doubts += other_matter(result.particles, result.quality, taken.voxel_size_um)
         if not any(one.startswith("uneven ground") for one in doubts):
-            smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3
             lost = bodies_left_out(grey, result.phases, field, result.quality, smallest)
-            many, few = left_out(lost, result.quality.whole_particles or 0, smallest)
+            many, few = left_out(lost, whole_now, smallest)
             doubts, notes = (*doubts, *many), (*notes, *few)
     if taken.grey != "1/um":
         result = in_grey_values(result, taken.grey)

@@ -33,6 +33,8 @@ _CORRELATED = 60.0  # voxels that vary together in such means
 _VARIES, _EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
 _SIGMAS = 3.0
 _SHARE = 0.10
+_PIT_VOXELS, _LID_VOXELS, _LEAST_LID, _NOISE_VOXELS, _LID = 4.0, (2.2, 1.5, 4.0), 6, 6.0, 0.06
+_OVERSHOOT, _WIDE_FWHM = 0.12, 3.3  # of the contrast; voxels
 _EDGED = 0.06  # of the area
 _OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 5.0, 10.0
 _SIGMA_OF_FWHM = 1 / 2.3548
@@ -43,12 +45,14 @@ _WIDEST_FWHM = 6.9  # voxels: as wide as an edge is measured at all
 class GreyWithin:
     """How one particle departs from a blurred step, in units of the contrast. varies: standard deviation of means of
     27 voxels in its core, without what noise makes, 0 where that is not sure; beside: grey two voxels outside of it,
-    over that further out; lacking: what is missing of its core's grey two voxels inside; both less what blur explains.
+    over that further out; lacking: what is missing of its core's grey two voxels inside; both less what blur explains;
+    lid: grey above the mouths of its pits, over that as far from it elsewhere, 0 where that is not sure.
     """
 
     varies: float
     beside: float
     lacking: float
+    lid: float
 
 
 def grey_within(
@@ -105,7 +109,23 @@ def _of_one(
         beside = float(np.quantile(grey[rim], 0.4) - np.median(grey[far])) - blurred
     if np.count_nonzero(shell) >= _LEAST:
         lacking = float(np.median(grey[core]) - np.quantile(grey[shell], 0.6)) - blurred
-    return GreyWithin(math.sqrt(more) if more > sure else 0.0, beside, lacking)
+    return GreyWithin(math.sqrt(more) if more > sure else 0.0, beside, lacking, _lid(grey, own, outside, free, far))
+
+
+def _lid(grey: FloatVolume, own: BoolVolume, outside: FloatVolume, free: BoolVolume, far: BoolVolume) -> float:
+    """A wall thinner than a voxel over a void is below the threshold, and the void a pit; over an open pit is nothing."""
+    if not own.all(axis=(1, 2)).any() and min(own.shape) > 2 * _PIT_VOXELS:
+        closed = depth_of(outside <= _PIT_VOXELS) > _PIT_VOXELS
+    else:
+        return 0.0
+    beyond = depth_of(~(closed | own))
+    at = free & (outside >= _LID_VOXELS[0])
+    mouth, control = at & (beyond <= _LID_VOXELS[1]), at & (outside < _LID_VOXELS[2]) & (beyond > _LID_VOXELS[1] + 0.5)
+    count = np.count_nonzero(mouth)
+    if count < _LEAST_LID or np.count_nonzero(control) < _LEAST:
+        return 0.0
+    more = float(np.mean(grey[mouth])) - float(np.mean(grey[control]))
+    return more if more > _SIGMAS * float(np.std(grey[far])) * math.sqrt(_NOISE_VOXELS / count) else 0.0
 
 
 def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
@@ -118,11 +138,30 @@ def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um:
             "half-way is depends on what lies around: shells or matter of a third level, or a blur that these voxels do "
             "not call for -> look at the slices; measure at a fixed threshold, or in coarser voxels"
         )
+    elif width > _WIDE_FWHM:
+        said.append(
+            f"blur: from particle to ground the grey takes {width:.1f} voxels (limit {_WIDE_FWHM:g}), where volumes of voids "
+            "and dead volume read up to a fifth too small -> take finer voxels, or focus"
+        )
+    if found and float(np.median([one.lacking for one in found])) < -_OVERSHOOT:
+        said.append(
+            "edges overshoot: two voxels inside of half of the particles their grey is "
+            f"{-np.median([one.lacking for one in found]):.0%} of the contrast above their core's (limit {_OVERSHOOT:.0%}):"
+            " sharpened, phase contrast, or cupping; volumes of voids and dead volume are then off by a tenth and more"
+            " -> measure what was not sharpened, or retrieve the phase"
+        )
+    lids = [one.lid for one in found if one.lid > _LID]
+    if _many(len(lids), len(found)):
+        said.append(
+            f"thin walls: over pits of {len(lids)} of {len(found)} particles there is {np.median(lids):.0%} of the contrast, as "
+            "of walls thinner than a voxel: voids behind them are no voids in these numbers, and not of the volume"
+            " -> take finer voxels"
+        )
     varies = [one.varies for one in found if one.varies > _VARIES]
     if _many(len(varies), len(found)):
         said.append(
             f"not of one grey: within {len(varies)} of {len(found)} particles the grey varies by {np.median(varies):.0%} "
-            f"of the contrast besides noise (limit {_VARIES:.1%}): a graded density, another phase within, or pores too "
+            f"of the contrast besides noise (limit {_VARIES:.1%}): a graded density, another phase within, cracks, or pores too "
             "small to be counted; sizes rest on one level for each, and dead volume is of the voids that are seen"
             " -> look at the slices"
         )
@@ -161,6 +200,25 @@ def other_matter(rows: Sequence[Row], quality: QualityMetrics, voxel_um: float) 
         f"other matter: {len(odd)} of {len(known)} particles have {(min(odd) - low) / (high - low):.0%} to "
         f"{(max(odd) - low) / (high - low):.0%} of the contrast by which the threshold is set (limit within {_OTHER:.0%}):"
         " more than one material, and one threshold is half-way for one of them -> measure each material apart",
+    )
+
+
+def made_by_noise(
+    volume: FloatVolume, phases: NDArray[np.integer], inside: BoolVolume, level: float, smallest: float, whole: int
+) -> tuple[str, ...]:
+    """Said where noise as far below the ground as the threshold is above it makes bodies of `smallest` voxels, too."""
+    import cc3d
+
+    ground = float(np.median(volume[(phases == 0) & inside]))
+    dark = (volume < 2 * ground - level) & inside
+    counts = np.bincount(np.asarray(cc3d.connected_components(dark, connectivity=6)).ravel())[1:]
+    bodies = int(np.count_nonzero(counts >= smallest))
+    if not _many(bodies, whole):
+        return ()
+    return (
+        f"noise: as far below the ground as the threshold is above it {bodies} bodies of at least {smallest:.0f} voxels "
+        f"are found, which noise alone has made; so many of the {whole} whole particles may be none -> smooth the "
+        "volume, take more light, or raise min_particle_um",
     )
 
 

@@ -111,8 +111,13 @@ def bodies_left_out(
     large = np.flatnonzero(counts >= smallest)
     if not large.size:
         return None
-    greys = np.asarray(ndimage.median(np.asarray(volume, np.float32), bodies, large))
-    shares = (greys - low) / (high - low)
+    # What they hold, in voxels of their own brightest grey: blur makes small ones large and faint.
+    tops = np.asarray(ndimage.maximum(smooth, bodies, large)) - low
+    held = (np.asarray(ndimage.sum_labels(smooth, bodies, large)) - low * counts[large]) / tops
+    keep = (held >= smallest) & (tops + low < (quality.threshold_per_um or np.inf))
+    large, shares = large[keep], tops[keep] / (high - low)
+    if not large.size:
+        return None
     return LeftOut(int(large.size), float(shares[int(np.argmax(counts[large]))]), float(np.median(shares)))
 
 
