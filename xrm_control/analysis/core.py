@@ -152,25 +152,9 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             *none_whole(len(result.particles), result.quality.whole_particles or 0),
         )
     if taken.alone:
-        grey = np.asarray(taken.volume, np.float32)
-        cracked = {
-            int(str(row[Particle.particle_id.name]))
-            for row in result.particles
-            if row[Particle.crack_kind.name] not in ("none", "inner")
-        }
-        within = grey_within(
-            grey, result.labels, result.phases, field.inside, result.quality, taken.voxel_size_um, cracked
-        )
-        doubts += not_one_grey(within, result.quality, taken.voxel_size_um)
-        smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3
-        level, whole_now = result.quality.threshold_per_um or 0.0, result.quality.whole_particles or 0
-        doubts += made_by_noise(grey, result.phases, field.inside, level, smallest, whole_now)
-        doubts += rounded_edges(result.particles, taken.voxel_size_um)
-        doubts += other_matter(result.particles, result.quality, taken.voxel_size_um)
-        if not any(one.startswith("uneven ground") for one in doubts):
-            lost = bodies_left_out(grey, result.phases, field, result.quality, smallest)
-            many, few = left_out(lost, whole_now, smallest)
-            doubts, notes = (*doubts, *many), (*notes, *few)
+        even = not any(one.startswith("uneven ground") for one in doubts)
+        more, named = _matter(taken, spec, result, field, even)
+        doubts, notes = (*doubts, *more), (*notes, *named)
     if taken.grey != "1/um":
         result = in_grey_values(result, taken.grey)
     particles, voids = Rows.of(result.particles, spec.columns), Rows.of(result.voids, VOID_COLUMNS)
@@ -198,6 +182,31 @@ def measure(taken: AnalysisInput, out: Path) -> None:
     COLUMNS.write(out / COLUMNS.name, ColumnsDocument(particles=spec.columns, voids=VOID_COLUMNS))
     QUALITY.write(out / QUALITY.name, QualityDocument(**quality.stated()))
     REGION_RESULTS.write(out / REGION_RESULTS.name, results)
+
+
+def _matter(
+    taken: AnalysisInput, spec: AnalysisSpec, result: Analysis, field: VolumeField, even: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Doubts and notes of what the particles are made of; even: whether the ground is the same everywhere."""
+    grey, um, quality = np.asarray(taken.volume, np.float32), taken.voxel_size_um, result.quality
+    # Open cracks are in the envelope, and told.
+    open_cracks = {
+        int(str(row[Particle.particle_id.name]))
+        for row in result.particles
+        if row[Particle.crack_kind.name] not in ("none", "inner")
+    }
+    within = grey_within(grey, result.labels, result.phases, field.inside, quality, um, open_cracks)
+    smallest = np.pi / 6 * (spec.min_particle_um / um) ** 3
+    level, whole = quality.threshold_per_um or 0.0, quality.whole_particles or 0
+    lost = bodies_left_out(grey, result.phases, field, quality, smallest) if even else None
+    many, few = left_out(lost, whole, smallest)
+    return (
+        *made_by_noise(grey, result.phases, field.inside, level, smallest, whole),
+        *not_one_grey(within, quality, um),
+        *rounded_edges(result.particles, um),
+        *other_matter(result.particles, quality, um),
+        *many,
+    ), few
 
 
 def in_grey_values(result: Analysis, unit: str) -> Analysis:

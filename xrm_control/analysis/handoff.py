@@ -30,7 +30,8 @@ class AnalysisInput:
     """A hand-off with its volume read: volume (z, y, x) in 1/um, or in what `grey` says.
 
     doubts: what speaks against the volume already. field: the part that is looked at. foreign: of unknown make, so
-    that it is looked at before it is measured. alone: no run judges it afterwards. scale, grey_source: where the voxel size and the unit are from.
+    that it is looked at before it is measured. alone: no run judges it afterwards. scale, grey_source: where the voxel
+    size and the unit are from.
     """
 
     volume: NDArray[np.number]

@@ -33,7 +33,6 @@ _CORRELATED = 60.0  # voxels that vary together in such means
 _VARIES, _EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
 _SIGMAS = 3.0
 _SHARE = 0.10
-_PIT_VOXELS, _LID_VOXELS, _LEAST_LID, _NOISE_VOXELS, _LID = 4.0, (2.2, 1.5, 4.0), 6, 6.0, 0.06
 _OVERSHOOT, _WIDE_FWHM = 0.12, 3.3  # of the contrast; voxels
 _EDGED = 0.06  # of the area
 _OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 5.0, 10.0
@@ -45,14 +44,12 @@ _WIDEST_FWHM = 6.9  # voxels: as wide as an edge is measured at all
 class GreyWithin:
     """How one particle departs from a blurred step, in units of the contrast. varies: standard deviation of means of
     27 voxels in its core, without what noise makes, 0 where that is not sure; beside: grey two voxels outside of it,
-    over that further out; lacking: what is missing of its core's grey two voxels inside; both less what blur explains;
-    lid: grey above the mouths of its pits, over that as far from it elsewhere, 0 where that is not sure.
+    over that further out; lacking: what is missing of its core's grey two voxels inside; both less what blur explains.
     """
 
     varies: float
     beside: float
     lacking: float
-    lid: float
 
 
 def grey_within(
@@ -109,97 +106,86 @@ def _of_one(
         beside = float(np.quantile(grey[rim], 0.4) - np.median(grey[far])) - blurred
     if np.count_nonzero(shell) >= _LEAST:
         lacking = float(np.median(grey[core]) - np.quantile(grey[shell], 0.6)) - blurred
-    return GreyWithin(math.sqrt(more) if more > sure else 0.0, beside, lacking, _lid(grey, own, outside, free, far))
-
-
-def _lid(grey: FloatVolume, own: BoolVolume, outside: FloatVolume, free: BoolVolume, far: BoolVolume) -> float:
-    """A wall thinner than a voxel over a void is below the threshold, and the void a pit; over an open pit is nothing."""
-    if not own.all(axis=(1, 2)).any() and min(own.shape) > 2 * _PIT_VOXELS:
-        closed = depth_of(outside <= _PIT_VOXELS) > _PIT_VOXELS
-    else:
-        return 0.0
-    beyond = depth_of(~(closed | own))
-    at = free & (outside >= _LID_VOXELS[0])
-    mouth, control = at & (beyond <= _LID_VOXELS[1]), at & (outside < _LID_VOXELS[2]) & (beyond > _LID_VOXELS[1] + 0.5)
-    count = np.count_nonzero(mouth)
-    if count < _LEAST_LID or np.count_nonzero(control) < _LEAST:
-        return 0.0
-    more = float(np.mean(grey[mouth])) - float(np.mean(grey[control]))
-    return more if more > _SIGMAS * float(np.std(grey[far])) * math.sqrt(_NOISE_VOXELS / count) else 0.0
+    return GreyWithin(math.sqrt(more) if more > sure else 0.0, beside, lacking)
 
 
 def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
     """What is to be doubted of the particles' own greys, each in a sentence."""
-    said: list[str] = []
-    width = (quality.edge_blur_fwhm_um or 0.0) / voxel_um
-    if width >= _WIDEST_FWHM:
+    said = list(_edge_width((quality.edge_blur_fwhm_um or 0.0) / voxel_um))
+    overshoot = -float(np.median([one.lacking for one in found])) if found else 0.0
+    if overshoot > _OVERSHOOT:
         said.append(
-            f"edges that are no edges: from particle to ground the grey takes {width:.1f} voxels and more, so that where "
-            "half-way is depends on what lies around: shells or matter of a third level, or a blur that these voxels do "
-            "not call for -> look at the slices; measure at a fixed threshold, or in coarser voxels"
+            f"edges overshoot: two voxels inside of half of the particles their grey is {overshoot:.0%} of the "
+            f"contrast above their core's (limit {_OVERSHOOT:.0%}): sharpened, phase contrast or cupping; volumes of "
+            "voids and dead volume are then off by a tenth and more -> measure what was not sharpened, or retrieve "
+            "the phase"
         )
-    elif width > _WIDE_FWHM:
-        said.append(
-            f"blur: from particle to ground the grey takes {width:.1f} voxels (limit {_WIDE_FWHM:g}), where volumes of voids "
-            "and dead volume read up to a fifth too small -> take finer voxels, or focus"
-        )
-    if found and float(np.median([one.lacking for one in found])) < -_OVERSHOOT:
-        said.append(
-            "edges overshoot: two voxels inside of half of the particles their grey is "
-            f"{-np.median([one.lacking for one in found]):.0%} of the contrast above their core's (limit {_OVERSHOOT:.0%}):"
-            " sharpened, phase contrast, or cupping; volumes of voids and dead volume are then off by a tenth and more"
-            " -> measure what was not sharpened, or retrieve the phase"
-        )
-    lids = [one.lid for one in found if one.lid > _LID]
-    if _many(len(lids), len(found)):
-        said.append(
-            f"thin walls: over pits of {len(lids)} of {len(found)} particles there is {np.median(lids):.0%} of the contrast, as "
-            "of walls thinner than a voxel: voids behind them are no voids in these numbers, and not of the volume"
-            " -> take finer voxels"
-        )
-    varies = [one.varies for one in found if one.varies > _VARIES]
-    if _many(len(varies), len(found)):
-        said.append(
-            f"not of one grey: within {len(varies)} of {len(found)} particles the grey varies by {np.median(varies):.0%} "
-            f"of the contrast besides noise (limit {_VARIES:.1%}): a graded density, another phase within, cracks, or pores too "
-            "small to be counted; sizes rest on one level for each, and dead volume is of the voids that are seen"
-            " -> look at the slices"
-        )
-    around = [one.beside for one in found if one.beside > _EDGE]
-    if _many(len(around), len(found)):
-        said.append(
-            f"less dense matter around the particles: two voxels outside of {len(around)} of {len(found)} the grey is "
-            f"still {np.median(around):.0%} of the contrast above the ground (limit {_EDGE:.0%}): a shell or a matrix "
-            "that is not counted, and sizes are of the dense part -> give a fixed threshold if it belongs to them"
-        )
-    thin = [one.lacking for one in found if one.lacking > _EDGE]
-    if _many(len(thin), len(found)):
-        said.append(
-            f"particles thin out to their rims: two voxels inside of {len(thin)} of {len(found)} {np.median(thin):.0%} of "
-            f"the core's grey is missing (limit {_EDGE:.0%}), so half of the core's is not where they end -> give a "
-            "fixed threshold"
-        )
+    for values, limit, what, remedy in (
+        (
+            [one.varies for one in found],
+            _VARIES,
+            "not of one grey: within {odd} of {among} particles the grey varies by {share} of the contrast besides "
+            "noise (limit {limit}): a graded density, another phase within, cracks, or pores too small to be "
+            "counted; sizes rest on one level for each, and dead volume is of the voids that are seen",
+            "look at the slices",
+        ),
+        (
+            [one.beside for one in found],
+            _EDGE,
+            "less dense matter around the particles: two voxels outside of {odd} of {among} the grey is still "
+            "{share} of the contrast above the ground (limit {limit}): a shell or a matrix that is not counted, and "
+            "sizes are of the dense part",
+            "give a fixed threshold if it belongs to them",
+        ),
+        (
+            [one.lacking for one in found],
+            _EDGE,
+            "particles thin out to their rims: two voxels inside of {odd} of {among} {share} of the core's grey is "
+            "missing (limit {limit}), so half of the core's is not where they end",
+            "give a fixed threshold",
+        ),
+    ):
+        odd = [value for value in values if value > limit]
+        if _many(len(odd), len(values)):
+            numbers = {"odd": len(odd), "among": len(values), "share": f"{np.median(odd):.0%}", "limit": f"{limit:.2g}"}
+            said.append(f"{what.format(**numbers)} -> {remedy}")
     return tuple(said)
 
 
+def _edge_width(fwhm_voxels: float) -> tuple[str, ...]:
+    if fwhm_voxels >= _WIDEST_FWHM:
+        return (
+            f"edges that are no edges: from particle to ground the grey takes {fwhm_voxels:.1f} voxels and more, so "
+            "that where half-way is depends on what lies around: shells or matter of a third level, or a blur that "
+            "these voxels do not call for -> look at the slices; measure at a fixed threshold, or in coarser voxels",
+        )
+    if fwhm_voxels > _WIDE_FWHM:
+        return (
+            f"blur: from particle to ground the grey takes {fwhm_voxels:.1f} voxels (limit {_WIDE_FWHM:g}), where "
+            "volumes of voids and dead volume read up to a fifth too small -> take finer optics, or coarser voxels",
+        )
+    return ()
+
+
 def other_matter(rows: Sequence[Row], quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
-    """Said where more than a tenth of the whole particles attenuate otherwise than the level that sets the threshold."""
+    """Said where more than a tenth of the whole particles attenuate otherwise than what the threshold is set by."""
     low, high = quality.background_mode_per_um, quality.particle_mode_per_um
-    name, size = Particle.mean_attenuation_per_um.name, Particle.equivalent_diameter_um.name
     if low is None or high is None or not high > low:
         return ()
-    known = [
-        (float(row[name]), float(row.get(f"{name}_u", 0.0)))
-        for row in rows
-        if not row[Particle.touches_boundary.name] and float(row[size]) >= _OTHER_VOXELS * voxel_um and name in row
+    mu, size = Particle.mean_attenuation_per_um.name, Particle.equivalent_diameter_um.name
+    whole = [row for row in _whole(rows) if _number(row, size) >= _OTHER_VOXELS * voxel_um and mu in row]
+    known = [(_number(row, mu), _number(row, f"{mu}_u", 0.0)) for row in whole]
+    odd = [
+        (one - low) / (high - low)
+        for one, u in known
+        if abs(one - high) > max(_OTHER * (high - low), _OTHER_SIGMAS * u)
     ]
-    odd = [mu for mu, u in known if abs(mu - high) > max(_OTHER * (high - low), _OTHER_SIGMAS * u)]
     if not _many(len(odd), len(known)):
         return ()
     return (
-        f"other matter: {len(odd)} of {len(known)} particles have {(min(odd) - low) / (high - low):.0%} to "
-        f"{(max(odd) - low) / (high - low):.0%} of the contrast by which the threshold is set (limit within {_OTHER:.0%}):"
-        " more than one material, and one threshold is half-way for one of them -> measure each material apart",
+        f"other matter: {len(odd)} of {len(known)} particles have {min(odd):.0%} to {max(odd):.0%} of the contrast "
+        f"by which the threshold is set (limit within {_OTHER:.0%}): more than one material, and one threshold is "
+        "half-way for one of them -> measure each material apart",
     )
 
 
@@ -216,9 +202,9 @@ def made_by_noise(
     if not _many(bodies, whole):
         return ()
     return (
-        f"noise: as far below the ground as the threshold is above it {bodies} bodies of at least {smallest:.0f} voxels "
-        f"are found, which noise alone has made; so many of the {whole} whole particles may be none -> smooth the "
-        "volume, take more light, or raise min_particle_um",
+        f"noise: as far below the ground as the threshold is above it there are {bodies} bodies of at least "
+        f"{smallest:.0f} voxels, which noise alone has made; so many of the {whole} whole particles may be none -> "
+        "smooth the volume, take more light, or raise min_particle_um",
     )
 
 
@@ -226,22 +212,29 @@ def rounded_edges(rows: Sequence[Row], voxel_um: float) -> tuple[str, ...]:
     """Said where blur has rounded the edges of most whole particles, so that area and sphericity are a lot's bias."""
     name, size = Particle.sphericity.name, Particle.equivalent_diameter_um.name
     lost = []
-    for row in rows:
-        value = float(str(row.get(name, "nan")))
-        if row[Particle.touches_boundary.name] or not value > 0:
-            continue
-        scatter = CROFTON_SCATTER_VOXELS / (float(str(row[size])) / 2 / voxel_um)
-        relative = float(str(row.get(f"{name}_u", 0.0))) / value
-        lost.append(math.sqrt(max(relative**2 - scatter**2, 0.0)))
-    if not lost or np.median(lost) <= _EDGED:
+    for row in _whole(rows):
+        if name in row and _number(row, name) > 0:
+            scatter = CROFTON_SCATTER_VOXELS / (_number(row, size) / 2 / voxel_um)
+            relative = _number(row, f"{name}_u", 0.0) / _number(row, name)
+            lost.append(math.sqrt(max(relative**2 - scatter**2, 0.0)))
+    typical = float(np.median(lost)) if lost else 0.0
+    if typical <= _EDGED:
         return ()
     return (
-        f"edges: of half of the particles blur has rounded so much that surface areas may be {np.median(lost):.0%} to "
-        f"{2 * np.median(lost):.0%} too small and sphericities as much too high (limit {_EDGED:.0%}): faces and corners, "
-        "or texture as fine as the blur; volumes and diameters keep theirs -> take finer voxels",
+        f"edges: of half of the particles blur has rounded so much that surface areas may be {typical:.0%} to "
+        f"{2 * typical:.0%} too small and sphericities as much too high (limit {_EDGED:.0%}): faces and corners, "
+        "texture as fine as the blur, or pits with lids too thin to be seen -> take finer voxels",
     )
 
 
+def _whole(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if not row[Particle.touches_boundary.name]]
+
+
+def _number(row: Row, name: str, default: float = math.nan) -> float:
+    return float(str(row.get(name, default)))
+
+
 def _many(odd: int, among: int) -> bool:
-    """More than one, and more than a tenth; the only one, or one of two, too."""
-    return odd > max(1.0, _SHARE * among) or 0 < among <= 2 and odd > 0
+    """More than one, and more than a tenth; of one or two, one."""
+    return odd > max(1.0, _SHARE * among) or (0 < among <= 2 and odd > 0)
