@@ -18,7 +18,14 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
-from xrm_control.analysis.matter_doubts import grey_within, made_by_noise, not_one_grey, other_matter, rounded_edges
+from xrm_control.analysis.matter_doubts import (
+    edge_width,
+    grey_within,
+    made_by_noise,
+    not_one_grey,
+    other_matter,
+    rounded_edges,
+)
 from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
 from xrm_control.analysis.particles import make_crops, with_blur
 from xrm_control.analysis.population import pool
@@ -202,7 +209,8 @@ def _matter(
     many, few = left_out(lost, whole, smallest)
     return (
         *made_by_noise(grey, result.phases, field.inside, level, smallest, whole),
-        *not_one_grey(within, quality, um),
+        *edge_width(quality, um),
+        *not_one_grey(within),
         *rounded_edges(result.particles, um),
         *other_matter(result.particles, quality, um),
         *many,

@@ -30,7 +30,7 @@ _CORE_VOXELS, _RIM_VOXELS, _LEAST = 2.5, (1.6, 2.6), 60
 _FAR_VOXELS = (6.0, 10.0)
 _MEAN_OF = 3  # voxels along each side, of which a mean is taken
 _CORRELATED = 60.0  # voxels that vary together in such means
-_VARIES, _EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
+VARIES, EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
 _SIGMAS = 3.0
 _SHARE = 0.10
 _OVERSHOOT, _WIDE_FWHM = 0.12, 3.3  # of the contrast; voxels
@@ -109,9 +109,9 @@ def _of_one(
     return GreyWithin(math.sqrt(more) if more > sure else 0.0, beside, lacking)
 
 
-def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
+def not_one_grey(found: Sequence[GreyWithin]) -> tuple[str, ...]:
     """What is to be doubted of the particles' own greys, each in a sentence."""
-    said = list(_edge_width((quality.edge_blur_fwhm_um or 0.0) / voxel_um))
+    said: list[str] = []
     overshoot = -float(np.median([one.lacking for one in found])) if found else 0.0
     if overshoot > _OVERSHOOT:
         said.append(
@@ -123,7 +123,7 @@ def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um:
     for values, limit, what, remedy in (
         (
             [one.varies for one in found],
-            _VARIES,
+            VARIES,
             "not of one grey: within {odd} of {among} particles the grey varies by {share} of the contrast besides "
             "noise (limit {limit}): a graded density, another phase within, cracks, or pores too small to be "
             "counted; sizes rest on one level for each, and dead volume is of the voids that are seen",
@@ -131,7 +131,7 @@ def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um:
         ),
         (
             [one.beside for one in found],
-            _EDGE,
+            EDGE,
             "less dense matter around the particles: two voxels outside of {odd} of {among} the grey is still "
             "{share} of the contrast above the ground (limit {limit}): a shell or a matrix that is not counted, and "
             "sizes are of the dense part",
@@ -139,7 +139,7 @@ def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um:
         ),
         (
             [one.lacking for one in found],
-            _EDGE,
+            EDGE,
             "particles thin out to their rims: two voxels inside of {odd} of {among} {share} of the core's grey is "
             "missing (limit {limit}), so half of the core's is not where they end",
             "give a fixed threshold",
@@ -152,7 +152,9 @@ def not_one_grey(found: Sequence[GreyWithin], quality: QualityMetrics, voxel_um:
     return tuple(said)
 
 
-def _edge_width(fwhm_voxels: float) -> tuple[str, ...]:
+def edge_width(quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
+    """Said of edges so wide that voids, or all sizes, are not what is stated."""
+    fwhm_voxels = (quality.edge_blur_fwhm_um or 0.0) / voxel_um
     if fwhm_voxels >= _WIDEST_FWHM:
         return (
             f"edges that are no edges: from particle to ground the grey takes {fwhm_voxels:.1f} voxels and more, so "
@@ -162,7 +164,7 @@ def _edge_width(fwhm_voxels: float) -> tuple[str, ...]:
     if fwhm_voxels > _WIDE_FWHM:
         return (
             f"blur: from particle to ground the grey takes {fwhm_voxels:.1f} voxels (limit {_WIDE_FWHM:g}), where "
-            "volumes of voids and dead volume read up to a fifth too small -> take finer optics, or coarser voxels",
+            "volumes of voids and dead volume read up to a fifth too small -> take sharper views",
         )
     return ()
 
