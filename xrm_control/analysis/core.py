@@ -212,7 +212,7 @@ def _matter(
         *edge_width(quality, um),
         *not_one_grey(within),
         *rounded_edges(result.particles, um),
-        *other_matter(result.particles, quality, um),
+        *other_matter(within),
         *many,
     ), few
 

@@ -35,18 +35,21 @@ _SIGMAS = 3.0
 _SHARE = 0.10
 _OVERSHOOT, _WIDE_FWHM = 0.12, 3.3  # of the contrast; voxels
 _EDGED = 0.06  # of the area
-_OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 5.0, 10.0
+_OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 3.0, 500
 _SIGMA_OF_FWHM = 1 / 2.3548
 _WIDEST_FWHM = 6.9  # voxels: as wide as an edge is measured at all
 
 
 @dataclass(frozen=True)
 class GreyWithin:
-    """How one particle departs from a blurred step, in units of the contrast. varies: standard deviation of means of
-    27 voxels in its core, without what noise makes, 0 where that is not sure; beside: grey two voxels outside of it,
-    over that further out; lacking: what is missing of its core's grey two voxels inside; both less what blur explains.
+    """How one particle departs from a blurred step, in units of the contrast. level: its middle grey, small holes
+    included, with its uncertainty, NaN of small ones; varies: standard deviation of means of 27 voxels in its core,
+    without what noise makes, 0 where that is not sure; beside: grey two voxels outside of it, over that further out;
+    lacking: what is missing of its core's grey two voxels inside; both less what blur explains.
     """
 
+    level: float
+    level_u: float
     varies: float
     beside: float
     lacking: float
@@ -92,8 +95,16 @@ def _of_one(
     # Nearer to it than to any other particle.
     free = (labels == 0) & inside & (outside <= depth_of(~others) if others.any() else True)
     core, far = depth > _CORE_VOXELS, free & (outside >= _FAR_VOXELS[0]) & (outside < _FAR_VOXELS[1])
-    if np.count_nonzero(core) < _LEAST or np.count_nonzero(far) < _LEAST:
+    # Of matter just above the threshold noise leaves no core.
+    middle = (phases == _SOLID) & (depth_of(own) > _CORE_VOXELS)
+    if np.count_nonzero(middle) < _LEAST or np.count_nonzero(far) < _LEAST:
         return None
+    level = level_u = math.nan
+    if np.count_nonzero(own) >= _OTHER_VOXELS:
+        level = float(np.median(grey[middle]))
+        level_u = float(np.std(grey[far])) * math.sqrt(_CORRELATED / np.count_nonzero(middle))
+    if np.count_nonzero(core) < _LEAST:
+        return GreyWithin(level, level_u, 0.0, 0.0, 0.0)
     smooth = ndimage.uniform_filter(grey, _MEAN_OF)
     noise = float(np.var(smooth[far]))
     more = float(np.var(smooth[core])) - noise
@@ -106,7 +117,7 @@ def _of_one(
         beside = float(np.quantile(grey[rim], 0.4) - np.median(grey[far])) - blurred
     if np.count_nonzero(shell) >= _LEAST:
         lacking = float(np.median(grey[core]) - np.quantile(grey[shell], 0.6)) - blurred
-    return GreyWithin(math.sqrt(more) if more > sure else 0.0, beside, lacking)
+    return GreyWithin(level, level_u, math.sqrt(more) if more > sure else 0.0, beside, lacking)
 
 
 def not_one_grey(found: Sequence[GreyWithin]) -> tuple[str, ...]:
@@ -169,19 +180,10 @@ def edge_width(quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
     return ()
 
 
-def other_matter(rows: Sequence[Row], quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
-    """Said where more than a tenth of the whole particles attenuate otherwise than what the threshold is set by."""
-    low, high = quality.background_mode_per_um, quality.particle_mode_per_um
-    if low is None or high is None or not high > low:
-        return ()
-    mu, size = Particle.mean_attenuation_per_um.name, Particle.equivalent_diameter_um.name
-    whole = [row for row in _whole(rows) if _number(row, size) >= _OTHER_VOXELS * voxel_um and mu in row]
-    known = [(_number(row, mu), _number(row, f"{mu}_u", 0.0)) for row in whole]
-    odd = [
-        (one - low) / (high - low)
-        for one, u in known
-        if abs(one - high) > max(_OTHER * (high - low), _OTHER_SIGMAS * u)
-    ]
+def other_matter(found: Sequence[GreyWithin]) -> tuple[str, ...]:
+    """Said where more than a tenth of the particles attenuate otherwise than what the threshold is set by."""
+    known = [one for one in found if math.isfinite(one.level)]
+    odd = [one.level for one in known if abs(one.level - 1) > max(_OTHER, _OTHER_SIGMAS * one.level_u)]
     if not _many(len(odd), len(known)):
         return ()
     return (
