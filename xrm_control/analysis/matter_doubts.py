@@ -28,6 +28,7 @@ _LOOKED_AT, _LARGEST_BOX = 80, 4_000_000
 _MARGIN = 10
 _CORE_VOXELS, _RIM_VOXELS, _LEAST = 2.5, (1.6, 2.6), 60
 _FAR_VOXELS = (6.0, 10.0)
+_OF_MIDDLE = 0.2
 _MEAN_OF = 3  # voxels along each side, of which a mean is taken
 _CORRELATED = 60.0  # voxels that vary together in such means
 VARIES, EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
@@ -42,10 +43,10 @@ _WIDEST_FWHM = 6.9  # voxels: as wide as an edge is measured at all
 
 @dataclass(frozen=True)
 class GreyWithin:
-    """How one particle departs from a blurred step, in units of the contrast. level: its middle grey, small holes
-    included, with its uncertainty, NaN of small ones; varies: standard deviation of means of 27 voxels in its core,
-    without what noise makes, 0 where that is not sure; beside: grey two voxels outside of it, over that further out;
-    lacking: what is missing of its core's grey two voxels inside; both less what blur explains.
+    """How one particle departs from a blurred step, in units of the contrast. level: the grey of its core, or of its
+    middle where holes leave hardly a core, with its uncertainty, NaN of small ones; varies: standard deviation of means
+    of 27 voxels in its core, without what noise makes, 0 where that is not sure; beside: grey two voxels outside of it,
+    over that further out; lacking: what is missing of its core's grey two voxels inside; both less what blur explains.
     """
 
     level: float
@@ -95,14 +96,16 @@ def _of_one(
     # Nearer to it than to any other particle.
     free = (labels == 0) & inside & (outside <= depth_of(~others) if others.any() else True)
     core, far = depth > _CORE_VOXELS, free & (outside >= _FAR_VOXELS[0]) & (outside < _FAR_VOXELS[1])
-    # Of matter just above the threshold noise leaves no core.
+    # Of matter just above the threshold noise leaves hardly a core.
     middle = (phases == _SOLID) & (depth_of(own) > _CORE_VOXELS)
     if np.count_nonzero(middle) < _LEAST or np.count_nonzero(far) < _LEAST:
         return None
     level = level_u = math.nan
     if np.count_nonzero(own) >= _OTHER_VOXELS:
-        level = float(np.median(grey[middle]))
-        level_u = float(np.std(grey[far])) * math.sqrt(_CORRELATED / np.count_nonzero(middle))
+        hardly = np.count_nonzero(core) < max(_LEAST, _OF_MIDDLE * np.count_nonzero(middle))
+        where = middle if hardly else core
+        level = float(np.median(grey[where]))
+        level_u = float(np.std(grey[far])) * math.sqrt(_CORRELATED / np.count_nonzero(where))
     if np.count_nonzero(core) < _LEAST:
         return GreyWithin(level, level_u, 0.0, 0.0, 0.0)
     smooth = ndimage.uniform_filter(grey, _MEAN_OF)
