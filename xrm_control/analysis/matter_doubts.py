@@ -23,6 +23,7 @@ from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.tables import Particle
 
+LEAST_PARTICLES = 6  # of which a middle is one
 _SOLID = 1  # of the phases
 _LOOKED_AT, _LARGEST_BOX = 80, 4_000_000
 _MARGIN = 10
@@ -33,7 +34,8 @@ _MEAN_OF = 3  # voxels along each side, of which a mean is taken
 _CORRELATED = 60.0  # voxels that vary together in such means
 VARIES, EDGE = 0.055, 0.08  # of the contrast: a surface is then up to a tenth of the blur off, and more
 _SIGMAS = 3.0
-_SHARE = 0.10
+_SHARE, _SHARE_OF_GREYS = 0.10, 0.20
+_QUANTILE_SIGMAS = 0.2533
 _OVERSHOOT, _WIDE_FWHM = 0.12, 3.3  # of the contrast; voxels
 _EDGED = 0.06  # of the area
 _OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 3.0, 500
@@ -115,18 +117,19 @@ def _of_one(
     low, high = _RIM_VOXELS
     rim, shell = free & (outside >= low) & (outside < high), own & (depth >= low) & (depth < high)
     beside = lacking = 0.0
-    # Quantiles beyond the middle: what lies on one side alone, as a substrate does, is no shell.
+    # Quantiles beyond the middle: what lies on one side alone, as a substrate does, is no shell. Noise moves them, too.
+    by_noise = _QUANTILE_SIGMAS * float(np.std(grey[far]))
     if np.count_nonzero(rim) >= _LEAST:
-        beside = float(np.quantile(grey[rim], 0.4) - np.median(grey[far])) - blurred
+        beside = float(np.quantile(grey[rim], 0.4) - np.median(grey[far])) - blurred + by_noise
     if np.count_nonzero(shell) >= _LEAST:
-        lacking = float(np.median(grey[core]) - np.quantile(grey[shell], 0.6)) - blurred
+        lacking = float(np.median(grey[core]) - np.quantile(grey[shell], 0.6)) - blurred + by_noise
     return GreyWithin(level, level_u, math.sqrt(more) if more > sure else 0.0, beside, lacking)
 
 
 def not_one_grey(found: Sequence[GreyWithin]) -> tuple[str, ...]:
     """What is to be doubted of the particles' own greys, each in a sentence."""
     said: list[str] = []
-    overshoot = -float(np.median([one.lacking for one in found])) if found else 0.0
+    overshoot = -float(np.median([one.lacking for one in found])) if len(found) >= LEAST_PARTICLES else 0.0
     if overshoot > _OVERSHOOT:
         said.append(
             f"edges overshoot: two voxels inside of half of the particles their grey is {overshoot:.0%} of the "
@@ -160,7 +163,7 @@ def not_one_grey(found: Sequence[GreyWithin]) -> tuple[str, ...]:
         ),
     ):
         odd = [value for value in values if value > limit]
-        if _many(len(odd), len(values)):
+        if _many(len(odd), len(values), _SHARE_OF_GREYS):
             numbers = {"odd": len(odd), "among": len(values), "share": f"{np.median(odd):.0%}", "limit": f"{limit:.2g}"}
             said.append(f"{what.format(**numbers)} -> {remedy}")
     return tuple(said)
@@ -242,6 +245,6 @@ def _number(row: Row, name: str, default: float = math.nan) -> float:
     return float(str(row.get(name, default)))
 
 
-def _many(odd: int, among: int) -> bool:
-    """More than one, and more than a tenth; of one or two, one."""
-    return odd > max(1.0, _SHARE * among) or (0 < among <= 2 and odd > 0)
+def _many(odd: int, among: int, share: float = _SHARE) -> bool:
+    """More than one, and more than this share; of one or two, one."""
+    return odd > max(1.0, share * among) or (0 < among <= 2 and odd > 0)

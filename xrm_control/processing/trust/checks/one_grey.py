@@ -7,14 +7,12 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from xrm_control.analysis.field import find_field
-from xrm_control.analysis.matter_doubts import EDGE, VARIES, GreyWithin, grey_within, not_one_grey
+from xrm_control.analysis.matter_doubts import EDGE, LEAST_PARTICLES, VARIES, GreyWithin, grey_within, not_one_grey
 from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
-
-_LEAST = 4
 
 
 class OneGreyCheck(TrustCheck):
@@ -29,8 +27,8 @@ class OneGreyCheck(TrustCheck):
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
         found = self._found(evidence)
-        if len(found) < _LEAST:
-            return self.nothing(f"fewer than {_LEAST} particles with an interior")
+        if len(found) < LEAST_PARTICLES:
+            return self.nothing(f"fewer than {LEAST_PARTICLES} particles with an interior")
         numbers = {
             f"{what}, median": float(np.median([getattr(one, name) for one in found]))
             for name, what in (
