@@ -181,7 +181,8 @@ def edge_width(quality: QualityMetrics, voxel_um: float) -> tuple[str, ...]:
     if fwhm_voxels > _WIDE_FWHM:
         return (
             f"blur: from particle to ground the grey takes {fwhm_voxels:.1f} voxels (limit {_WIDE_FWHM:g}), where "
-            "volumes of voids and dead volume read up to a fifth too small -> take sharper views",
+            "volumes of voids and dead volume read up to a fifth too small; or shells of a third level widen the "
+            "edges, and then no size or count holds -> take sharper views; look at the slices for shells",
         )
     return ()
 
