@@ -18,6 +18,14 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
+from xrm_control.analysis.matter_doubts import (
+    edge_width,
+    grey_within,
+    made_by_noise,
+    not_one_grey,
+    other_matter,
+    rounded_edges,
+)
 from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
 from xrm_control.analysis.particles import make_crops, with_blur
 from xrm_control.analysis.population import pool
@@ -28,7 +36,15 @@ from xrm_control.analysis.threshold import FloatVolume
 from xrm_control.analysis.void_detection import found_from_um, void_detection
 from xrm_control.analysis.void_significance import noise_limit_voxels, solid_noise, without_noise
 from xrm_control.analysis.volume_check import refuse_broken
-from xrm_control.analysis.volume_doubts import cut_off, enlarged, jumps, left_out, mask_alone, none_whole
+from xrm_control.analysis.volume_doubts import (
+    bodies_left_out,
+    cut_off,
+    enlarged,
+    jumps,
+    left_out,
+    mask_alone,
+    none_whole,
+)
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics, VoidDetection
 from xrm_control.contracts.results import REGION_RESULTS, RegionCounts, RegionResults
@@ -134,9 +150,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
     if taken.foreign:
         high, low = result.quality.particle_mode_per_um, result.quality.background_mode_per_um
         uneven = uneven_ground(taken.volume, result.phases, field, (high or 0.0) - (low or 0.0))
-        smallest = np.pi / 6 * (spec.min_particle_um / taken.voxel_size_um) ** 3
         notes = enlarged(taken.volume)
-        notes += () if uneven else left_out(taken.volume, result.phases, field, result.quality, smallest)
         doubts = (
             *uneven,
             *mask_alone(taken.volume),
@@ -144,6 +158,10 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             *jumps(result.phases),
             *none_whole(len(result.particles), result.quality.whole_particles or 0),
         )
+    if taken.alone:
+        even = not any(one.startswith("uneven ground") for one in doubts)
+        more, named = _matter(taken, spec, result, field, even)
+        doubts, notes = (*doubts, *more), (*notes, *named)
     if taken.grey != "1/um":
         result = in_grey_values(result, taken.grey)
     particles, voids = Rows.of(result.particles, spec.columns), Rows.of(result.voids, VOID_COLUMNS)
@@ -171,6 +189,32 @@ def measure(taken: AnalysisInput, out: Path) -> None:
     COLUMNS.write(out / COLUMNS.name, ColumnsDocument(particles=spec.columns, voids=VOID_COLUMNS))
     QUALITY.write(out / QUALITY.name, QualityDocument(**quality.stated()))
     REGION_RESULTS.write(out / REGION_RESULTS.name, results)
+
+
+def _matter(
+    taken: AnalysisInput, spec: AnalysisSpec, result: Analysis, field: VolumeField, even: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Doubts and notes of what the particles are made of; even: whether the ground is the same everywhere."""
+    grey, um, quality = np.asarray(taken.volume, np.float32), taken.voxel_size_um, result.quality
+    # Open cracks are in the envelope, and told.
+    open_cracks = {
+        int(str(row[Particle.particle_id.name]))
+        for row in result.particles
+        if row[Particle.crack_kind.name] not in ("none", "inner")
+    }
+    within = grey_within(grey, result.labels, result.phases, field.inside, quality, um, open_cracks)
+    smallest = np.pi / 6 * (spec.min_particle_um / um) ** 3
+    level, whole = quality.threshold_per_um or 0.0, quality.whole_particles or 0
+    lost = bodies_left_out(grey, result.phases, field, quality, smallest) if even else None
+    many, few = left_out(lost, whole, smallest)
+    return (
+        *made_by_noise(grey, result.phases, field.inside, level, smallest, whole),
+        *edge_width(quality, um),
+        *not_one_grey(within),
+        *rounded_edges(result.particles, um),
+        *other_matter(within),
+        *many,
+    ), few
 
 
 def in_grey_values(result: Analysis, unit: str) -> Analysis:

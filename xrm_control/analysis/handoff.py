@@ -30,7 +30,8 @@ class AnalysisInput:
     """A hand-off with its volume read: volume (z, y, x) in 1/um, or in what `grey` says.
 
     doubts: what speaks against the volume already. field: the part that is looked at. foreign: of unknown make, so
-    that it is looked at before it is measured. scale, grey_source: where the voxel size and the unit are from.
+    that it is looked at before it is measured. alone: no run judges it afterwards. scale, grey_source: where the voxel
+    size and the unit are from.
     """
 
     volume: NDArray[np.number]
@@ -47,6 +48,7 @@ class AnalysisInput:
     doubts: tuple[str, ...] = ()
     field: FieldKind = "cylinder"
     foreign: bool = False
+    alone: bool = False
     scale: str = ""
     grey: str = "1/um"
     grey_source: str = "1/um, by the hand-off"

@@ -81,7 +81,10 @@ def measure_void(box: VoidBox, kind: str) -> VoidMeasure:
     centre, centre_u = _centroid(at, missing.astype(float), box.mask, found, levels)
     share = _share_found(box, centre, found)
     volume = found / share
-    narrow = (grey_blur_voxels(box.blur_voxels) / (3 * volume / (4 * math.pi)) ** (1 / 3)) ** 2
+    area_faces = _area(box, volume)
+    ball = (3 * volume / (4 * math.pi)) ** (1 / 3)
+    # Three times volume over area: of a ball its radius, of a flat void three halves of its thickness.
+    narrow = (grey_blur_voxels(box.blur_voxels) / min(3 * volume / area_faces, ball)) ** 2
     u = math.hypot(noise / share, _OF_CORRECTION * (volume - found), _OF_NARROW * narrow * volume)
     cube = box.voxel_um**3
     scale = box.voxel_relative_u
@@ -90,7 +93,7 @@ def measure_void(box: VoidBox, kind: str) -> VoidMeasure:
         Measured(o + c * box.voxel_um, math.hypot(e * box.voxel_um, scale * (o + c * box.voxel_um)))
         for o, c, e in zip(box.origin_um, centre[::-1], centre_u[::-1], strict=True)
     ]
-    area, sphericity, ratio, diameter = _shape(_area(box, volume), volume, u, v_um3, box)
+    area, sphericity, ratio, diameter = _shape(area_faces, volume, u, v_um3, box)
     return VoidMeasure(
         kind=kind,
         centre_um=(place[0], place[1], place[2]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,9 @@ from xrm_control.contracts.quality import QualityMetrics
 _CUT_BRIGHT, _CUT_DARK = 0.05, 0.7  # share of the voxels above, or below, the threshold
 _ENOUGH = 60  # voxels of particles in a slice
 _JUMP, _STEADY = 0.85, 0.93  # overlap of what two slices show
-_BETWEEN = 0.25  # of the contrast: less dense matter
+_LEAST_CONTRAST, _CLEAR_OF_NOISE = 0.08, 6.0  # of the contrast, of the noise of means: less dense matter
+_CUT_VOXELS = 1.5
+_MANY = 0.05  # of the whole particles
 _AWAY_VOXELS = 3
 _REPEATED = 0.25
 
@@ -69,32 +73,64 @@ def jumps(phases: NDArray[np.number]) -> tuple[str, ...]:
     return ()
 
 
-def left_out(
+@dataclass(frozen=True)
+class LeftOut:
+    """Bodies below the threshold that lie whole in the volume: how many, and the share of the particles' contrast that
+    the largest and the median one have."""
+
+    bodies: int
+    largest: float
+    median: float
+
+
+def bodies_left_out(
     volume: NDArray[np.number], phases: NDArray[np.number], field: VolumeField, quality: QualityMetrics, smallest: float
-) -> tuple[str, ...]:
-    """Said of bodies of at least `smallest` voxels below the threshold, well above ground and noise."""
+) -> LeftOut | None:
+    """Bodies of at least `smallest` voxels below the threshold, well above ground and noise, beside all particles."""
     from scipy import ndimage
 
-    low, high, noise = quality.background_mode_per_um, quality.particle_mode_per_um, quality.noise_background_per_um
+    low, high = quality.background_mode_per_um, quality.particle_mode_per_um
     if low is None or high is None or high <= low:
-        return ()
-    level = low + max(_BETWEEN * (high - low), 3 * (noise or 0.0))
+        return None
+    near = np.asarray(ndimage.binary_dilation(phases > 0, iterations=_AWAY_VOXELS), bool)
     # Means of 27 voxels, so that noise makes no bodies.
     smooth = ndimage.uniform_filter(np.asarray(volume, np.float32), 3)
-    near = np.asarray(ndimage.binary_dilation(phases > 0, iterations=_AWAY_VOXELS), bool)
+    ground = smooth[::2, ::2, ::2][(~near & field.inside)[::2, ::2, ::2]]
+    if not ground.size:
+        return None
+    noise = 1.4826 * float(np.median(np.abs(ground - np.median(ground))))
+    level = low + max(_LEAST_CONTRAST * (high - low), _CLEAR_OF_NOISE * noise)
     bodies: NDArray[np.int32] = np.empty(volume.shape, np.int32)
     ndimage.label((smooth > level) & ~near & field.inside, output=bodies)
-    sizes = np.bincount(bodies.ravel())[1:]
-    large = np.flatnonzero(sizes >= smallest)
+    counts = np.bincount(bodies.ravel())
+    counts[0] = 0
+    # Of what the border cuts nothing is known: tape and glue.
+    rim = ~field.inside | (field.border < _CUT_VOXELS)
+    for cut in (bodies[0], bodies[-1], bodies[:, rim]):
+        counts[np.unique(cut)] = 0
+    large = np.flatnonzero(counts >= smallest)
     if not large.size:
-        return ()
-    largest = large[int(np.argmax(sizes[large]))] + 1
-    grey = float(np.median(np.asarray(volume)[bodies == largest]))
-    share = (grey - low) / (high - low)
-    return (
-        f"{large.size} bodies of at least {smallest:.0f} voxels lie below the threshold and are not counted, the "
-        f"largest with {share:.0%} of the particles' contrast: if they are particles, give a fixed threshold",
+        return None
+    # What they hold, in voxels of their own brightest grey: blur makes small ones large and faint.
+    tops = np.asarray(ndimage.maximum(smooth, bodies, large)) - low
+    held = (np.asarray(ndimage.sum_labels(smooth, bodies, large)) - low * counts[large]) / tops
+    keep = (held >= smallest) & (tops + low < (quality.threshold_per_um or np.inf))
+    large, shares = large[keep], tops[keep] / (high - low)
+    if not large.size:
+        return None
+    return LeftOut(int(large.size), float(shares[int(np.argmax(counts[large]))]), float(np.median(shares)))
+
+
+def left_out(found: LeftOut | None, whole: int, smallest: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Doubts and notes of what was left out; whole: particles that were counted, smallest: voxels of one."""
+    if found is None:
+        return (), ()
+    said = (
+        f"{found.bodies} bodies of at least {smallest:.0f} voxels lie below the threshold and are not counted, the "
+        f"largest with {found.largest:.0%} of the particles' contrast: if they are particles, give a fixed threshold"
     )
+    many = found.bodies > max(1.0, _MANY * whole)
+    return ((f"left out: {said}",), ()) if many else ((), (said,))
 
 
 def enlarged(volume: NDArray[np.number]) -> tuple[str, ...]:

@@ -320,6 +320,12 @@ def two_materials() -> ScanData:
     return scan_of(integrals_of(balls), THETA, PIXEL_UM, noise_seed=1)
 
 
+def graded() -> ScanData:
+    """Every particle has a core of 0.6 of its radius that attenuates 1.6 times as much."""
+    cores = [replace(ball, radius_um=0.6 * ball.radius_um, mu_per_um=0.6 * MU) for ball in bed()]
+    return scan_of(integrals_of([*bed(), *cores]), THETA, PIXEL_UM, noise_seed=1)
+
+
 def tilted() -> ScanData:
     """The axis runs across the rows: 2 pixels from top to bottom half."""
     parts = [integrals_of(bed(), axis_px=AXIS_PX + offset)[:, rows] for offset, rows in (

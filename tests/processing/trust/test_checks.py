@@ -81,6 +81,7 @@ CASES = {
     "a drift of 3 px over the scan": ("drift", "drift", as_taken(faults.shifted_views(lambda n: 3.0 * n / 120))),
     "a dense bed": ("starved_rays", "dense bed", lambda: Region(faults.dense_bed())),
     "two materials": ("mu_spread", "spread of mu", lambda: Region(faults.two_materials())),
+    "particles with a dense core": ("one_grey", "not of one grey", lambda: Region(faults.graded())),
     "an axis that is stated wrong": ("axis_halves", "axis used is 3", lambda: Region(
         scan(), ReconstructionSpec(rotation_axis=faults.AXIS_PX + 3))),
     "particles too large": ("coarse_tail", "coarse tail", lambda: Region(scan(), diameters_um=(6.0, 8.0, 30.0))),

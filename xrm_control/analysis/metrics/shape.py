@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from xrm_control.analysis.crop import CROFTON_SCATTER_VOXELS, ParticleCrop
+from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.metric import Metric, columns_with_u, with_u
 from xrm_control.contracts.column import Column
@@ -25,9 +25,8 @@ class Shape(Metric):
     def measure(self, particle: ParticleCrop) -> dict[str, float]:
         area, volume = particle.surface_area_um2, particle.volume_um3
         sphericity = float(np.pi ** (1 / 3) * (6 * volume.value) ** (2 / 3) / area.value)
-        radius_voxels = particle.equivalent_diameter_um.value / 2 / particle.voxel_um
         # Area grows as V^(2/3), so the ratio keeps a third of the volume's error; sphericity keeps none of it.
-        scatter = CROFTON_SCATTER_VOXELS / radius_voxels
+        scatter = particle.area_relative_u
         ratio = area.value / volume.value
         relative = float(np.hypot(volume.u / volume.value / 3, scatter))
         return {
