@@ -99,9 +99,12 @@ def _shutter(trace: Trace, said: Said) -> Iterable[str]:
         if not any(begin - _SAME_TIME_S <= open_s <= end for begin, end in said.taking):
             yield f"the shutter was opened at {open_s:.2f} s, when no frames were being taken"
         for begin, end in said.holds:
-            # Closing may take its time, and must wait for an instrument that is away.
+            # Closing may take its time, and must wait for an instrument that is away, or a shutter that sticks.
             late = max(
-                [begin + SHUTTER_S, *(until + SHUTTER_S for at, until in away if at <= begin + SHUTTER_S < until)]
+                begin + SHUTTER_S,
+                *(until + SHUTTER_S for at, until in away if at <= begin + SHUTTER_S < until),
+                *(told_s + SHUTTER_S for told_s in said.sticks_s if begin <= told_s <= end + SHUTTER_S),
+                begin,
             )
             if open_s < end - _SAME_TIME_S and closed_s > late and max(open_s, late) < min(closed_s, end):
                 span = f"{open_s:.2f} to {closed_s:.2f} s"
@@ -169,6 +172,9 @@ def _during(t_s: float, spans: Iterable[Span]) -> bool:
     return any(begin - SHUTTER_S <= t_s < end for begin, end in spans)
 
 
+_STICKS = "the shutter does not follow its command"
+
+
 def said_in(folder: Path) -> Said:
     """What a run folder says."""
     with JournalReader.open(folder / "journal.sqlite") as journal:
@@ -209,7 +215,7 @@ def said_in(folder: Path) -> Said:
         _merged(_stages(events, ways_out)),
         _unreachable(events, end_s),
         safe,
-        [event.t_s for event in events if event.kind == ShutterStaysOpen.kind],
+        [event.t_s for event in events if event.kind == ShutterStaysOpen.kind or _STICKS in event.text],
     )
 
 

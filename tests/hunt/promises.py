@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control.contracts.results import RESULTS
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.errors import XrmError
-from xrm_control.core.events import FileQuarantined
+from xrm_control.core.events import FileQuarantined, FrameRetaken
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind, RoiState, Verdict
@@ -152,6 +153,8 @@ def of_the_night(run: Path, ledger: Ledger, end: str) -> Iterator[str]:
         missing, planned = journal.missing_frames(), journal.planned_frames()
         lives = journal.roi_states()
         rows = journal._connection.execute("SELECT frame_id, count(*) FROM attempt GROUP BY frame_id").fetchall()
+        # A kept view that is looked at again has no attempts of its own.
+        again = Counter(str(event.data["frame"]) for event in journal.events_of(FrameRetaken.kind))
     yield from _nothing_lost(folder, ledger, committed)
     known = {frame.path for frame in committed.values()}
     for path in folder.frames.rglob("*.tif*"):
@@ -179,7 +182,8 @@ def of_the_night(run: Path, ledger: Ledger, end: str) -> Iterator[str]:
         # An axis that slips again and again costs its region: one frame was tried as often as may be, the rest not.
         set_aside = group in lives and lives[group].reason == reason
         tried = max(
-            attempts.get(one, 0) for one in missing if one == name or (set_aside and FrameId(one).group == group)
+            max(attempts.get(one, 0), again[one])
+            for one in {name, *(one for one in {*missing, *again} if set_aside and FrameId(one).group == group)}
         )
         if group not in skipped and tried < recipe.retry.frame_attempts * (1 if set_aside else 2):
             yield f"{name} was given up after {tried} attempts: {reason}"
