@@ -164,7 +164,7 @@ def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tup
     """
     if 0 in shape:
         raise DataError("the scan is empty: (views, rows, columns)", where="projections", value=shape)
-    return split_rows(spec.rows_of(shape[1]), _PART_SHARE * _rows_within(spec, shape, _PART_BYTES_PER_PIXEL))
+    return split_rows(spec.rows_of(shape[1]), _rows_within(spec, shape, _PART_BYTES_PER_PIXEL / _PART_SHARE))
 
 
 def axis_off(column: float, columns: int) -> RecipeError:
@@ -182,7 +182,7 @@ def slab_rows(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> int:
     return _rows_within(spec, shape, spec.method.bytes_per_pixel)
 
 
-def _rows_within(spec: ReconstructionSpec, shape: tuple[int, int, int], bytes_per_pixel: int) -> int:
+def _rows_within(spec: ReconstructionSpec, shape: tuple[int, int, int], bytes_per_pixel: float) -> int:
     views, _, columns = shape
     most = int(1e9 * spec.memory_gb / bytes_per_pixel) // (views * columns)
     # Slices are made `ROWS` together: what is left over costs as much as a whole block.
