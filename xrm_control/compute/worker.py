@@ -71,7 +71,7 @@ def serve(descriptor: int) -> None:
     """Carry out what comes in, until the owner is gone; runs in the process."""
     ignore_interrupts()
     _end_with_owner()
-    _keep_memory()
+    keep_memory()
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as owner:
         while True:
@@ -88,7 +88,7 @@ def ignore_interrupts() -> None:
     os.nice(5)  # acquisition goes first
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Memory that was used once is used again: pages from the kernel anew cost a second a GB (glibc)."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
