@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -65,8 +66,12 @@ def test_init_says_where_it_cannot_write(tmp_path: Path) -> None:
 
 
 def test_init_on_a_full_disk_leaves_no_half_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    flush = os.fsync
+
+    def full(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        flush(descriptor)
 
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", full)

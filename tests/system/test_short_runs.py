@@ -257,7 +257,7 @@ def test_a_full_disk_under_a_volume_stops_the_run(tmp_path: Path, monkeypatch: p
     def full(*_: object, **__: object) -> None:
         raise StorageError("cannot be written: the disk is full", where="volume.ome.tif")
 
-    monkeypatch.setattr("xrm_control.processing.regions.write_volume", full)
+    monkeypatch.setattr("xrm_control.processing.regions.keep_volume", full)
     with pytest.raises(StorageError, match="disk is full"):
         carry_out(tmp_path)
     state, kinds, _ = ended(tmp_path)

@@ -247,5 +247,7 @@ def _number(row: Row, name: str, default: float = math.nan) -> float:
 
 
 def _many(odd: int, among: int, share: float = _SHARE) -> bool:
-    """More than one, and more than this share; of one or two, one."""
-    return odd > max(1.0, share * among) or (0 < among <= 2 and odd > 0)
+    """More than this share, and more than three, which noise and neighbours make: of few particles half; of one or two,
+    one.
+    """
+    return odd > max(min(3.0, among / 2), share * among) or (0 < among <= 2 and odd > 0)

@@ -164,7 +164,8 @@ def parts_of(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> tuple[tup
     """
     if 0 in shape:
         raise DataError("the scan is empty: (views, rows, columns)", where="projections", value=shape)
-    return split_rows(spec.rows_of(shape[1]), _rows_within(spec, shape, _PART_BYTES_PER_PIXEL / _PART_SHARE))
+    rows = _PART_SHARE * _rows_within(spec, shape, _PART_BYTES_PER_PIXEL)
+    return split_rows(spec.rows_of(shape[1]), _in_blocks(rows))
 
 
 def axis_off(column: float, columns: int) -> RecipeError:
@@ -179,14 +180,17 @@ def axis_off(column: float, columns: int) -> RecipeError:
 
 def slab_rows(spec: ReconstructionSpec, shape: tuple[int, int, int]) -> int:
     """How many rows of a scan of shape (views, rows, columns) are worked on at once."""
-    return _rows_within(spec, shape, spec.method.bytes_per_pixel)
+    return _in_blocks(_rows_within(spec, shape, spec.method.bytes_per_pixel))
 
 
-def _rows_within(spec: ReconstructionSpec, shape: tuple[int, int, int], bytes_per_pixel: float) -> int:
+def _rows_within(spec: ReconstructionSpec, shape: tuple[int, int, int], bytes_per_pixel: int) -> int:
     views, _, columns = shape
-    most = int(1e9 * spec.memory_gb / bytes_per_pixel) // (views * columns)
-    # Slices are made `ROWS` together: what is left over costs as much as a whole block.
-    return max(1, most if most < ROWS else ROWS * round(most / ROWS))
+    return max(1, int(1e9 * spec.memory_gb / bytes_per_pixel) // (views * columns))
+
+
+def _in_blocks(rows: int) -> int:
+    """Slices are made `ROWS` together: what is left over costs as much as a whole block."""
+    return rows if rows < ROWS else ROWS * round(rows / ROWS)
 
 
 def split_rows(rows: tuple[int, int], size: int) -> tuple[tuple[int, int], ...]:

@@ -94,7 +94,8 @@ def make_folder(path: Path) -> Path:
         fsync_path(folder.parent)
     if not path.is_dir():
         raise StorageError("is a file where a folder is needed", where=str(path))
-    if not missing:
+    # Who may not read the folder that holds it has not made it.
+    if not missing and os.access(path.parent, os.R_OK):
         fsync_path(path.parent)
     return path
 
