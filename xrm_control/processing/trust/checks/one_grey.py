@@ -14,6 +14,8 @@ from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
+_MOST_SAMPLING_PX = 4.5  # pi D / N: of views farther apart streaks are a tenth of the contrast
+
 
 class OneGreyCheck(TrustCheck):
     """Half-way between two levels is the surface of a body of one level."""
@@ -26,6 +28,9 @@ class OneGreyCheck(TrustCheck):
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
+        views = len(np.unique(np.round(evidence.theta_deg % 180.0, 3)))
+        if np.pi * evidence.scan.projections.shape[2] > _MOST_SAMPLING_PX * views:
+            return self.nothing("too few views: their streaks lie beside the particles")
         found = self._found(evidence)
         if len(found) < LEAST_PARTICLES:
             return self.nothing(f"fewer than {LEAST_PARTICLES} particles with an interior")
