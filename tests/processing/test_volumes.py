@@ -172,6 +172,13 @@ def test_a_part_that_was_damaged_since_is_made_anew(job: VolumeJob) -> None:
     assert np.array_equal(whole(assemble_volume(job)), reconstruct_scan(job.source.load(), job.spec).volume)
 
 
+def test_a_file_of_parts_that_is_gone_is_begun_anew(job: VolumeJob) -> None:
+    make(job, until=12)
+    (job.folder / "volume.tif").unlink()
+    make(job)
+    assert np.array_equal(whole(assemble_volume(job)), reconstruct_scan(job.source.load(), job.spec).volume)
+
+
 def test_the_parts_lie_in_the_volumes_own_file(job: VolumeJob, tmp_path: Path) -> None:
     """No byte is written twice, and none differs from the file that is written at once; who does it again may."""
     make(job)

@@ -158,7 +158,7 @@ def prepare_parts(job: VolumeJob) -> None:
     Raises StorageError where they cannot be, DataError for a scan that cannot be used.
     """
     note = job.note()
-    if _read_note(job.folder) != note:
+    if _read_note(job.folder) != note or not (job.folder / _PIXELS).is_file():
         make_folder(job.folder)
         try:
             for old in job.folder.iterdir():
