@@ -10,10 +10,11 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.states import FrameKind
 from xrm_control.exports.region_scan import FrameStack, RegionScan
 from xrm_control.processing.begun_with import recipe_begun_with
-from xrm_control.processing.scans import RunScan, middle_s, read_frames
+from xrm_control.processing.scans import RunScan, middle_s
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.verified_frames import VerifiedFrames
 
 
 def scanned_regions(run: RunFolder) -> list[str]:
@@ -72,7 +73,7 @@ def _stack(scan: RunScan, kind: FrameKind) -> FrameStack:
     asked_s = {frame.frame_id: plan.exposure_s for plan, frame in scan.frames}
     return FrameStack(
         images=LazyFrames(
-            (len(stored), *stored[0].shape), np.dtype(stored[0].dtype), partial(read_frames, scan.run, stored)
+            (len(stored), *stored[0].shape), np.dtype(stored[0].dtype), partial(VerifiedFrames(scan.run).read, stored)
         ),
         theta_deg=np.array([frame.exposure.actual.theta_deg for frame in stored]),
         time_s=np.array([middle_s(frame) for frame in stored]),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import FrameKind
@@ -21,9 +19,9 @@ from xrm_control.reconstruction.scan import RepeatedViews, ScanData
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.registry import read_scan
 from xrm_control.storage.formats.scan_file import NOTHING_TOLD, ScanOptions
-from xrm_control.storage.frames import read_frame
+from xrm_control.storage.frames import Lying
 from xrm_control.storage.records import PlannedFrame, StoredFrame
-from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.verified_frames import VerifiedFrames
 
 # Views of a small scan are looked at several times, and read once.
 _AT_ONCE_BYTES = 2**26
@@ -45,6 +43,10 @@ class FileScan:
         facts = [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in files]
         return identity_of(facts, self.told, self.normalised, self.left_out)
 
+    def proven(self) -> FileScan:
+        """See `ScanSource.proven`: a file has no hashes to be held against."""
+        return self
+
     def load(self) -> ScanData:
         """Raises DataError for what is no scan, or lacks pixel size or references."""
         recorded = read_scan(self.path, self.told)
@@ -53,12 +55,13 @@ class FileScan:
 
 @dataclass(frozen=True)
 class RunScan:
-    """The kept frames of one scan of a run."""
+    """The kept frames of one scan of a run. seen: how those lie whose content was held against the journal before."""
 
     run: Path
     roi: str
     pixel_size_um: float
     frames: Sequence[tuple[PlannedFrame, StoredFrame]]
+    seen: Mapping[str, Lying] | None = None
 
     def identity(self) -> str:
         """See `ScanSource.identity`."""
@@ -71,8 +74,8 @@ class RunScan:
         return (len(views), *views[0].shape)
 
     def load(self) -> ScanData:
-        """Projections sorted by measured angle, left on the disk if they are many; hashes are verified whenever frames
-        are read.
+        """Projections sorted by measured angle, left on the disk if they are many; a frame's hash is verified when
+        the frame is first read.
 
         What frames behind a blade show of stray light is taken off all others.
         """
@@ -80,27 +83,34 @@ class RunScan:
         behind = self.stored(FrameKind.BLOCKER)
         views = sorted(projections, key=lambda frame: frame.exposure.actual.theta_deg)
         shape, dtype = (len(views), *views[0].shape), np.dtype(views[0].dtype)
-        lazy = LazyFrames(shape, dtype, partial(read_frames, self.run, views))
+        files = VerifiedFrames(self.run, self.seen)
+        lazy = LazyFrames(shape, dtype, partial(files.read, views))
         scan = ScanData(
             projections=lazy[:] if math.prod(shape) * dtype.itemsize <= _AT_ONCE_BYTES else lazy,
             theta_deg=np.array([frame.exposure.actual.theta_deg for frame in views]),
             time_s=np.array([middle_s(frame) for frame in views]),
-            flats=read_frames(self.run, references),
+            flats=files.read(references),
             flat_time_s=np.array([middle_s(frame) for frame in references]),
-            darks=read_frames(self.run, darks),
+            darks=files.read(darks),
             pixel_size_um=self.pixel_size_um,
-            repeated=self._repeated(),
+            repeated=self._repeated(files),
         )
         if not behind or behind[0].shape != views[0].shape:
             return scan
-        return cleaned(scan, read_frames(self.run, behind))
+        return cleaned(scan, files.read(behind))
 
-    def _repeated(self) -> RepeatedViews | None:
+    def proven(self) -> RunScan:
+        """See `ScanSource.proven`. Raises DataError for a frame that is gone or damaged."""
+        files = VerifiedFrames(self.run, self.seen)
+        files.look_through([frame for _, frame in self.frames])
+        return replace(self, seen=files.seen)
+
+    def _repeated(self, files: VerifiedFrames) -> RepeatedViews | None:
         if all(plan.kind is not FrameKind.REPEAT for plan, _ in self.frames):
             return None
         again = self.of(FrameKind.REPEAT)
         return RepeatedViews(
-            frames=read_frames(self.run, again),
+            frames=files.read(again),
             theta_deg=np.array([frame.exposure.actual.theta_deg for frame in again]),
             time_s=np.array([middle_s(frame) for frame in again]),
         )
@@ -121,19 +131,6 @@ class RunScan:
         if odd is not None:
             raise DataError("the frame does not fit the others of its scan", where=odd.frame_id, value=odd.shape)
         return stored
-
-
-def read_frames(
-    run: Path, frames: Sequence[StoredFrame], views: Sequence[int] | None = None, rows: slice = slice(None)
-) -> NDArray[Any]:
-    """Images (n, rows, columns) of frames of one shape, or of some of them; their hashes are verified."""
-    folder = RunFolder.open(run)
-    chosen = frames if views is None else [frames[view] for view in views]
-    first, end, _ = rows.indices(frames[0].shape[0])
-    out = np.empty((len(chosen), end - first, frames[0].shape[1]), frames[0].dtype)
-    for target, frame in zip(out, chosen, strict=True):
-        target[...] = read_frame(folder, frame)[rows]
-    return out
 
 
 def middle_s(frame: StoredFrame) -> float:

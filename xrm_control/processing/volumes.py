@@ -14,7 +14,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -59,6 +59,10 @@ class ScanSource(Protocol):
 
     def identity(self) -> str:
         """Another one for other data."""
+        ...
+
+    def proven(self) -> ScanSource:
+        """The same, its frames held against their hashes once, where it has some: not by every part again."""
         ...
 
 
@@ -133,7 +137,7 @@ async def make_parts(workers: Workers, job: VolumeJob, on_rows: OnRows | None = 
     """Make all parts that are not there yet; `on_rows(done, of)` hears of each. Nothing is made of a single part."""
     if len(job.parts) == 1:
         return
-    await workers.run(prepare_parts, job)
+    job = await workers.run(prepare_parts, job)
     first, end = job.rows
     done = 0
     tasks = [begin(_made(workers, job, rows)) for rows in job.parts]
@@ -152,11 +156,13 @@ async def _made(workers: Workers, job: VolumeJob, rows: Rows) -> int:
     return rows[1] - rows[0]
 
 
-def prepare_parts(job: VolumeJob) -> None:
+def prepare_parts(job: VolumeJob) -> VolumeJob:
     """What is to be known of the whole; runs on a worker. Parts of another scan or other settings are thrown away.
 
-    Raises StorageError where they cannot be, DataError for a scan that cannot be used.
+    Gives the job as it is to be done. Raises StorageError where they cannot be, DataError for a scan that is no use.
     """
+    with alone():
+        job = replace(job, source=job.source.proven())
     note = job.note()
     if _read_note(job.folder) != note or not (job.folder / _PIXELS).is_file():
         make_folder(job.folder)
@@ -177,6 +183,7 @@ def prepare_parts(job: VolumeJob) -> None:
             np.savez(file, **content)
         with _part_file(job.folder / _NOTE) as file:
             file.write(json.dumps(note).encode())
+    return job
 
 
 def make_part(job: VolumeJob, rows: Rows) -> None:

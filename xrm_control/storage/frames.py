@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tifffile
@@ -180,11 +181,33 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
 
     Raises DataError for a frame that is gone or is not what was committed, StorageError where it cannot be read.
     """
-    path = folder.path / frame.path
+    return looked_at(folder.path / frame.path, frame)[0]
+
+
+@dataclass(frozen=True)
+class Lying:
+    """How a frame's file lay when its content was held against the journal: what the system says of it (another one
+    when it was written to since), and where its pixels begin; None where they do not lie in one piece as they are.
+    """
+
+    stamp: tuple[int, ...]
+    offset: int | None
+
+
+def lies_as(file: BinaryIO) -> tuple[int, ...]:
+    """What is another one when a file was replaced or written to: device, inode, size, times of both in ns."""
+    said = os.fstat(file.fileno())
+    return said.st_dev, said.st_ino, said.st_size, said.st_mtime_ns, said.st_ctime_ns
+
+
+def looked_at(path: Path, frame: StoredFrame) -> tuple[NDArray[Any], Lying]:
+    """As `read_frame`, and how its file lies there."""
     if path.exists() and not path.is_file():
         raise DataError("a committed frame is no regular file any more", where=str(path))
     try:
-        data = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            stamp = lies_as(cast(BinaryIO, file))
+            data = file.readall()
     except FileNotFoundError as error:
         remedy = "put it back from a copy; `xrm verify` names all that are gone"
         raise DataError("a committed frame is gone", where=str(path), remedy=remedy) from error
@@ -199,12 +222,16 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
             remedy="the file was damaged or changed; take it out and retake the frame",
         )
     try:
-        image = np.asarray(tifffile.imread(io.BytesIO(data)))
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            page = tiff.pages.first
+            image = np.asarray(page.asarray())
+            plain = page.is_final and page.is_contiguous and image.dtype.newbyteorder(tiff.byteorder) == image.dtype
+            offset = page.dataoffsets[0] if plain else None
     except (tifffile.TiffFileError, ValueError) as error:
         raise DataError(f"the frame cannot be decoded: {error}", where=str(path)) from error
     if image.shape != frame.shape or image.dtype.name != frame.dtype:
         raise DataError("the frame decodes to another shape or type", where=str(path), value=image.shape)
-    return image
+    return image, Lying(stamp, offset)
 
 
 def _decode_orphan(path: Path, data: bytes) -> tuple[NDArray[Any], Exposure]:
