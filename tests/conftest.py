@@ -18,7 +18,8 @@ from xrm_control.devices.simulated import SimulatedInstrument
 
 # Files that take more than about 20 s each, the longest first.
 LONGEST = (
-    "system/test_channel_access_faults.py", "system/test_acceptance.py", "system/test_kills.py",
+    "system/test_acceptance.py", "system/test_channel_access_faults.py", "system/test_channel_access_sessions.py",
+    "system/test_kills.py",
     "dashboard/browser/test_run_page.py", "dashboard/browser/test_other_pages.py",
     "dashboard/browser/test_staying_connected.py", "dashboard/browser/test_real_run.py",
     "system/test_short_runs.py", "processing/test_results.py", "session/test_commands.py", "session/test_conditions.py",

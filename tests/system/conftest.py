@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.ioc_process import IocProcess, running_ioc
+from tests.system.shared_ioc import FAST, SLOW, undone
 
 SEED = 3
 SHORT: dict[str, Any] = {
@@ -33,3 +37,28 @@ def write_recipe(folder: Path, **changes: Any) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     return write_recipe(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def fast_ioc() -> Iterator[IocProcess]:
+    with running_ioc(speed=FAST, specimen="nmc811") as ioc:
+        yield ioc
+
+
+@pytest.fixture(scope="module")
+def slow_ioc() -> Iterator[IocProcess]:
+    with running_ioc(speed=SLOW, specimen="nmc811") as ioc:
+        yield ioc
+
+
+@pytest.fixture
+def fast(fast_ioc: IocProcess) -> Iterator[IocProcess]:
+    """An IOC without a fault; what outlives a test is undone, as making the powder anew takes seconds."""
+    with undone(fast_ioc):
+        yield fast_ioc
+
+
+@pytest.fixture
+def slow(slow_ioc: IocProcess) -> Iterator[IocProcess]:
+    with undone(slow_ioc):
+        yield slow_ioc

@@ -91,3 +91,10 @@ def after(seconds: float, *actions: Incident) -> Incident:
             action()
 
     return incident
+
+
+def recipe_for(folder: Path, ioc: IocProcess) -> Path:
+    """The small recipe on that instrument, as a file."""
+    return write_recipe(
+        folder, **{**SMALL, "instrument": {"backend": "epics", "map": epics_map(ioc.prefix).model_dump(mode="json")}}
+    )
