@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import BrokenPromise
 from tests.session.scripted import Night, with_faults
 from xrm_control.acquisition.engine import Engine
+from xrm_control.acquisition.positioning import Positioning
 from xrm_control.acquisition.recovery import Recovery
 from xrm_control.core.clock import Clock
 from xrm_control.core.events import RunHeld
@@ -49,9 +50,9 @@ def _while_open(kind: type, name: str) -> Any:
     return planted
 
 
-async def _unverified(self: Engine, pose: Pose, where: str, *, blocked: bool = False) -> Pose:
+async def _unverified(self: Positioning, pose: Pose, where: str, *, blocked: bool = False) -> Pose:
     """Send the axes on their way, and believe that they are there."""
-    microscope, clock = self._instrument.microscope, self._clock  # type: ignore[attr-defined]
+    microscope, clock = self._instrument.microscope, self._instrument._clock  # type: ignore[attr-defined]
     for axis, target in {"x": pose.x_um, "y": pose.y_um, "theta": pose.theta_deg}.items():
         microscope.move(axis, target, clock.now_s())
     return pose
@@ -71,7 +72,7 @@ BEAM = with_faults({"kind": "beam_loss", "at_s": 20.0, "duration_s": 100.0})
 PLANTED = [
     ("beam awaited with the shutter open", Engine, "_wait_for_beam", _while_open(Engine, "_wait_for_beam"), BEAM,
      "in the hold of"),
-    ("the pose not verified", Engine, "_move", _unverified, {}, "was exposed at .* while axis .* moved"),
+    ("the pose not verified", Positioning, "to", _unverified, {}, "was exposed at .* while axis .* moved"),
     ("the shutter left open after the mosaic", Engine, "close", _nothing, {}, "was left open at"),
     ("the safe state only said", SimulatedInstrument, "make_safe", _not_safe,
      with_faults({"kind": "interlock", "at_s": 20.0, "duration_s": 5.0}), "the shutter was open at the end"),

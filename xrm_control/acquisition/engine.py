@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
 from itertools import groupby
@@ -15,12 +14,14 @@ from xrm_control.acquisition.blade import Blade
 from xrm_control.acquisition.checks import AgainstReference, FrameChecker
 from xrm_control.acquisition.failures import Failure
 from xrm_control.acquisition.gate import Gate, OpenGate
+from xrm_control.acquisition.keeping import Keeping
 from xrm_control.acquisition.policies import End, Reactions
+from xrm_control.acquisition.positioning import Positioning
 from xrm_control.acquisition.recovery import MOST_ATTEMPTS, Hold, Recovery, gather_or_cancel
 from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.acquisition.second_look import SecondLook
 from xrm_control.acquisition.sink import FrameSink
-from xrm_control.acquisition.steps import Acquisition, FrameStep, axis_targets
+from xrm_control.acquisition.steps import Acquisition, FrameStep
 from xrm_control.acquisition.stillness import CameraChanged, disturbed, meaning_lost, moved
 from xrm_control.acquisition.tally import Tally
 from xrm_control.core.clock import Clock
@@ -34,21 +35,16 @@ from xrm_control.core.errors import (
     MotionInterrupted,
     Saturated,
     ShutterStuck,
-    XrmError,
 )
 from xrm_control.core.events import (
     EventStream,
     FrameConfirmed,
-    FrameKept,
-    FrameMissing,
     FramePostponed,
-    FrameRetaken,
     ShutterStaysOpen,
 )
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import REFERENCES, FrameKind
-from xrm_control.core.tasks import begin
 from xrm_control.devices.protocols import CameraFrame, CameraSettings, Instrument
 from xrm_control.devices.safety import Guard
 
@@ -82,8 +78,8 @@ class Engine:
     ) -> None:
         self._instrument = instrument
         self._blade = Blade(instrument)
-        self._sink = sink
-        self._guard = guard
+        self._positioning = Positioning(instrument, guard, self._blade)
+        self._keeping = Keeping(sink, events)
         self._limits_now = limits_now
         self._clock = clock
         self._events = events
@@ -96,13 +92,11 @@ class Engine:
         )
         self._acquisition: Acquisition | None = None
         self._checker = FrameChecker((0, 0))
-        self.second_look = SecondLook(self._checker, sink, events, self._durable, self._carry_out)
-        self._keeping: asyncio.Task[None] | None = None
-        self._last_seen: dict[str, float] = {}
+        self.second_look = SecondLook(self._checker, sink, events, self._keeping.durable, self._carry_out)
 
     def respect(self, guard: Guard) -> None:
         """Limits and envelope from here on."""
-        self._guard = guard
+        self._positioning.respect(guard)
 
     def obey(self, gate: Gate) -> None:
         """Ask `gate` before each frame from here on."""
@@ -153,7 +147,7 @@ class Engine:
             for number, step in enumerate(again):
                 await self._carry_out(step, last=True, needed=self.second_look.is_only_one(step, again[number + 1 :]))
         finally:
-            await self._durable()
+            await self._keeping.durable()
 
     async def close(self) -> None:
         """Close the shutter: nothing is exposed for a while. One that sticks is told of, and costs no frame. A blade is
@@ -171,9 +165,9 @@ class Engine:
         """Wait while somebody wants the run to; the frame before is durable before anybody waits."""
         if self._gate.is_open:
             return
-        await self._durable()
+        await self._keeping.durable()
         await self._gate.wait(step.frame_id)
-        self._last_seen.clear()
+        self._positioning.forget()
         await self.recovering(self._reconfigure, step.frame_id)
 
     async def _carry_out(self, step: FrameStep, *, last: bool = False, needed: bool = False) -> bool:
@@ -188,7 +182,7 @@ class Engine:
 
     async def move(self, pose: Pose, where: str) -> Pose:
         """Move all axes that are not there yet, at once; returns the verified read-back."""
-        return await self.recovering(lambda: self._move(pose, where), where)
+        return await self.recovering(lambda: self._positioning.to(pose, where), where)
 
     async def _configure(self, acquisition: Acquisition) -> CameraSettings:
         settings = await self._instrument.camera.configure(acquisition.binning, acquisition.exposure_s)
@@ -205,7 +199,7 @@ class Engine:
     async def _restore(self) -> None:
         """After the instrument came back: the limits as they are now, the camera as it was."""
         if self._limits_now is not None:
-            self._guard = self._limits_now()
+            self._positioning.respect(self._limits_now())
         await self._reconfigure()
 
     async def _reconfigure(self) -> None:
@@ -221,25 +215,6 @@ class Engine:
                 )
             self._checker.restarted()
 
-    async def _move(self, pose: Pose, where: str, *, blocked: bool = False) -> Pose:
-        self._guard.check(pose, where)
-        await self._blade.before_moving(pose, blocked=blocked)
-        targets = axis_targets(pose).items()
-        return Pose(*await gather_or_cancel(*(self._approach(name, target) for name, target in targets)))
-
-    async def _approach(self, name: str, target: float) -> float:
-        """Move, unless the axis is there already; it is only asked when it may be."""
-        axis = self._instrument.axes[name]
-        tolerance = self._instrument.describe().axes[name].tolerance
-        if abs(self._last_seen.get(name, target) - target) <= tolerance:
-            reading = await axis.read()
-            if not reading.moving and abs(reading.position - target) <= tolerance:
-                self._last_seen[name] = reading.position
-                return reading.position
-        self._last_seen.pop(name, None)
-        self._last_seen[name] = await axis.move(target)
-        return self._last_seen[name]
-
     async def _attempt(self, step: FrameStep, tally: Tally) -> bool:
         """One attempt at a frame, every condition looked at before; whether the frame has its outcome."""
         if not self._gate.is_open:
@@ -248,7 +223,7 @@ class Engine:
         if (changed := meaning_lost(self._instrument.settings_changed(), step.frame_id)) is not None:
             raise changed
         # Beam and shutter are asked while the stage moves. Beam that goes after that is noticed after the exposure.
-        moving = self._move(step.pose, step.frame_id, blocked=step.blocked)
+        moving = self._positioning.to(step.pose, step.frame_id, blocked=step.blocked)
         actual, beam, is_open = await gather_or_cancel(moving, *self._look(step))
         if not beam:
             await self._wait_for_beam(step)
@@ -256,20 +231,20 @@ class Engine:
         if is_open != step.shutter_open:
             await self._instrument.shutter.set(step.shutter_open)
         tally.tries += 1
-        attempt = await self._intend(step)
+        attempt = await self._keeping.intend(step)
         try:
             await self._blade.set(step)
             frame = await self._expose(step, actual)
         except (InstrumentUnreachable, MotionInterrupted) as error:
             # What is in flight when the instrument goes is not believed, and never counts as the frame's failure.
-            await self._retake(step, attempt, error)
+            await self._keeping.retake(step, attempt, error)
             raise
         except (BeamLost, ConditionBroken, FrameLost, FrameUnusable, Saturated) as error:
             return await self._failed(step, attempt, tally, error)
         if step.frame_id in self._checker.confirmed:
             self._events.emit(FrameConfirmed(step.frame_id))
         self.second_look.taken(step, attempt)
-        self._keeping = asyncio.create_task(self._keep(step, attempt, frame, actual), name=f"keep {step.frame_id}")
+        self._keeping.begin(step, attempt, frame, actual)
         return True
 
     async def _failed(self, step: FrameStep, attempt: int, tally: Tally, error: DeviceError) -> bool:
@@ -282,9 +257,9 @@ class Engine:
         used_up = (own and tally.failures >= reaction.attempts) or tally.tries >= MOST_ATTEMPTS
         ends = used_up and (tally.needed or self._end_of(step, reaction.then) is not End.MISSING)
         if used_up and tally.last and not ends:
-            await self._missing(step, error.what)
+            await self._keeping.missing(step, error.what)
             return True
-        await self._retake(step, attempt, error)
+        await self._keeping.retake(step, attempt, error)
         if ends or (isinstance(error, Saturated) and not self._checker.was_good):
             raise error
         if used_up:
@@ -300,45 +275,6 @@ class Engine:
         """Where no region is being scanned there is none to skip: the frame is given up instead."""
         return End.MISSING if then is End.SKIP and step.frame_id.group == MOSAIC else then
 
-    async def _keep(self, step: FrameStep, attempt: int, frame: CameraFrame, actual: Pose) -> None:
-        await self._sink.keep(step, attempt, frame, actual)
-        self._events.emit(FrameKept(step.frame_id, step.kind, step.index, actual.theta_deg, frame.image))
-
-    async def _intend(self, step: FrameStep) -> int:
-        """Returns when the frame before and the intent to expose this one are durable; they may share a flush."""
-        if self._keeping is None or self._keeping.done():
-            await self._durable()
-            return await self._sink.intend(step)
-        intending = begin(self._sink.intend(step))
-        try:
-            await self._durable()
-        except BaseException:
-            intending.cancel()
-            await asyncio.gather(intending, return_exceptions=True)
-            raise
-        return await intending
-
-    async def _durable(self) -> None:
-        """Wait until the frame before is durable, also when cancelled meanwhile. Raises StorageError."""
-        keeping, self._keeping = self._keeping, None
-        if keeping is None:
-            return
-        try:
-            await asyncio.shield(keeping)
-        except asyncio.CancelledError:
-            await asyncio.wait((keeping,))
-            if not keeping.cancelled() and (error := keeping.exception()) is not None:
-                raise error from None
-            raise
-
-    async def _retake(self, step: FrameStep, attempt: int, error: XrmError) -> None:
-        await self._sink.retake(step, attempt, error.what)
-        self._events.emit(FrameRetaken(step.frame_id, str(error)))
-
-    async def _missing(self, step: FrameStep, reason: str) -> None:
-        await self._sink.declare_missing(step, reason)
-        self._events.emit(FrameMissing(step.frame_id, reason))
-
     async def _expose(self, step: FrameStep, before: Pose) -> CameraFrame:
         """One frame; good only if everything was still, and as commanded, from its begin to its end."""
         if self._acquisition is None:
@@ -348,7 +284,7 @@ class Engine:
         axes = self._instrument.axes
         beam, is_open, *readings = await gather_or_cancel(*self._look(step), *(axis.read() for axis in axes.values()))
         seen = dict(zip(axes, readings, strict=True))
-        self._last_seen |= {name: reading.position for name, reading in seen.items()}
+        self._positioning.seen(seen)
         if not beam:
             raise BeamLost("beam was lost during the exposure", where=step.frame_id)
         problem = (
