@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import assert_never
 
 from xrm_control.acquisition.steps import Acquisition
 from xrm_control.contracts.commands import (
-    REGION,
     STAGES,
     Abort,
     Add,
-    Command,
     Continue,
     Letter,
     Order,
@@ -23,17 +20,17 @@ from xrm_control.contracts.commands import (
     Stop,
     Until,
 )
-from xrm_control.contracts.rois import ROIS
-from xrm_control.core.errors import RecipeError, XrmError
+from xrm_control.core.errors import XrmError
 from xrm_control.core.events import CommandDone, CommandRefused, CommandTaken, RoiQuarantined
 from xrm_control.core.frame_id import MOSAIC
-from xrm_control.core.states import ENDING, ENDS, RoiState, RunState
+from xrm_control.core.states import RoiState
 from xrm_control.core.tasks import begin
 from xrm_control.mosaic.tiles import Mosaic
 from xrm_control.roi.strategy import Roi
+from xrm_control.session.admission import Standing, refusal
 from xrm_control.session.context import RunContext
-from xrm_control.session.ordering import record_order, reordered, require_waiting, waiting_of
-from xrm_control.session.regions import Wanted, add, require_possible, those_of
+from xrm_control.session.ordering import record_order, reordered, waiting_of
+from xrm_control.session.regions import Wanted, add, those_of
 from xrm_control.session.resuming import Found, fit_together, look_again
 from xrm_control.session.safe_state import stand_safe
 from xrm_control.session.wishes import Wish, recall, watched
@@ -240,7 +237,7 @@ class Commands:
     async def _hear(self, number: str, letter: Letter) -> Reply:
         wish, emit = Wish(number, letter.command, letter.by), self._run.events.emit
         try:
-            answer = self._take(wish)
+            answer = self._standing.answer(wish)
         except XrmError as error:
             return self._refuse(wish, error)
         emit(CommandTaken(number, wish.command.text, wish.by, letter.sent_utc, answer, wish.command.model_dump_json()))
@@ -251,73 +248,13 @@ class Commands:
         self._changed.set()
         return Reply(accepted=True, text=answer)
 
+    @property
+    def _standing(self) -> Standing:
+        return Standing(self._run, self._pause is not None, self._closed, self.region, self.rois, self._over)
+
     def _refuse(self, wish: Wish, error: XrmError) -> Reply:
         self._run.events.emit(CommandRefused(wish.letter, wish.command.text, wish.by, str(error)))
         return Reply(accepted=False, text=str(error))
-
-    def _take(self, wish: Wish) -> str:
-        """What will come of a command. Raises RecipeError where it cannot be carried out."""
-        state, command = self._run.states.state, wish.command
-        # Paused before its end it waits for one of these, and for nobody else.
-        released = self._pause is not None and isinstance(command, Continue | Abort)
-        if (self._closed and not released) or state in (*ENDING, *ENDS):
-            raise _refusal(command, f"the run is {state}", "nothing is taken any more", "`xrm status` tells its end")
-        match command:
-            case Pause():
-                if state is RunState.PAUSED or self._pause is not None:
-                    raise _refusal(command, "the run is paused already", state, "`xrm continue` goes on")
-                held = state is RunState.HELD
-                return "pauses when what it waits for is over" if held else "pauses after the frame in flight"
-            case Continue():
-                if self._pause is None:
-                    what = "it waits, and goes on by itself" if state is RunState.HELD else "it is not paused"
-                    raise _refusal(command, what, state, "`xrm status` tells what it does")
-                return "goes on"
-            case Skip(roi=roi):
-                return self._may_skip(command, roi)
-            case Order():
-                require_waiting(command, self._names(), self._run.journal)
-                return "the order is changed" if self.rois else "the order is changed when the run comes to its regions"
-            case Add():
-                if self.rois:
-                    return "is added"
-                require_possible(self._run, command, wish.by)
-                if self._names():
-                    return "is added when the run comes to its regions"
-                return "is scanned in place of the regions that the recipe would choose"
-            case Until(stage=stage):
-                self._require_ahead(command, stage)
-                return f"ends after {stage}"
-            case Stop(after=after):
-                return f"ends after this {after}"
-            case Abort():
-                return "ends now"
-            case _:
-                assert_never(command)
-
-    def _may_skip(self, command: Skip, roi: str) -> str:
-        names = self._names()
-        if roi not in names:
-            known = ", ".join(names) or "none is chosen yet"
-            raise _refusal(command, "no such region", roi, f"the regions: {known}")
-        life = self._run.journal.roi_states().get(roi)
-        if life is not None:
-            raise _refusal(command, "its scan is over", life.state, "its files stay; leave it out of what you read")
-        return "is set aside after the frame in flight" if roi == self.region else "is set aside"
-
-    def _names(self) -> list[str]:
-        """The regions, also where a run that is gone on with has not come to them yet."""
-        if not self.rois and self._run.recorded("rois.json"):
-            return [roi.name for roi in ROIS.read(self._run.folder.rois).rois]
-        return [roi.name for roi in self.rois]
-
-    def _require_ahead(self, command: Until, stage: str) -> None:
-        names = self._names()
-        if stage in self._over or stage in self._run.journal.roi_states():
-            raise _refusal(command, "is over already", stage, "name a later stage, or `xrm stop`")
-        known = stage in names if names else bool(REGION.fullmatch(stage))
-        if stage not in STAGES and not known:
-            raise _refusal(command, "no such stage", stage, f"stages: {', '.join((*STAGES, *names))}")
 
     async def _begin(self, wish: Wish) -> str | None:
         """Carry out what can be now, and remember the rest; what came of it. Raises XrmError."""
@@ -350,10 +287,10 @@ class Commands:
 
     async def _add(self, place: Add, by: str) -> tuple[Roi, ...]:
         if self._mosaic is None:
-            raise _refusal(place, "there is no mosaic", "", "wait for it")
+            raise refusal(place, "there is no mosaic", "", "wait for it")
         async with self._adding:
             if self._closed:
-                raise _refusal(place, "the scans are over", "", "start a recipe of its own for that place")
+                raise refusal(place, "the scans are over", "", "start a recipe of its own for that place")
             new = await add(self._run, self._mosaic, Wanted(place, by), self.rois)
             self.rois += new
         return new
@@ -394,7 +331,3 @@ class Commands:
 
     def _done(self, wish: Wish, outcome: str) -> None:
         self._run.events.emit(CommandDone(wish.letter, wish.command.text, wish.by, outcome))
-
-
-def _refusal(command: Command, what: str, value: object, remedy: str) -> RecipeError:
-    return RecipeError(what, where=command.text, value=str(value), remedy=remedy)
