@@ -19,6 +19,7 @@ from xrm_control.contracts.queue import Budget
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import CommandRefusal, DataError, RecipeError, SafetyRefusal, StorageError, XrmError
 from xrm_control.core.queue_states import ItemState
+from xrm_control.processing.schedule import overrun
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
 
@@ -227,6 +228,20 @@ def test_a_night_does_not_end_before_now(bench: Bench) -> None:
     with pytest.raises(RecipeError, match="is over already"):
         items.set_limits(bench.queue, end=utc_now() - timedelta(minutes=1))
     assert not bench.queue.exists()
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        (timedelta(seconds=20), "a moment"),
+        (timedelta(minutes=1), "1 min"),
+        (timedelta(minutes=99), "99 min"),
+        (timedelta(minutes=592), "9 h 52 min"),
+        (timedelta(days=3, minutes=4), "72 h 04 min"),
+    ],
+)
+def test_an_overrun_is_said_as_people_do(by: timedelta, said: str) -> None:
+    assert overrun(utc_now() + by, utc_now()) == said
 
 
 def test_what_does_not_fit_is_said_beforehand(bench: Bench) -> None:

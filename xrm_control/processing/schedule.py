@@ -111,14 +111,14 @@ def obstacle_of(item: Item, room: Room, left: Left) -> Obstacle | None:
     end = room.now + timedelta(seconds=seconds)
     if item.deadline is not None and end > item.deadline:
         return Obstacle(
-            ItemState.EXPIRED, f"would end {_late(end, item.deadline)} after its deadline, {at(item.deadline)}"
+            ItemState.EXPIRED, f"would end {overrun(end, item.deadline)} after its deadline, {at(item.deadline)}"
         )
     if why := over(item.budget, left.spent + Spent(seconds, dose_gy)):
         return Obstacle(ItemState.EXPIRED, f"would take {why} of its budget")
     # Another night, or a larger budget, may have room for it.
     if room.end is not None and end > room.end:
         return Obstacle(
-            ItemState.WAITING, f"would end {_late(end, room.end)} after the end of the night, {at(room.end)}"
+            ItemState.WAITING, f"would end {overrun(end, room.end)} after the end of the night, {at(room.end)}"
         )
     if why := over(room.budget, room.spent + Spent(seconds, dose_gy)):
         return Obstacle(ItemState.WAITING, f"the queue would take {why} of its budget")
@@ -147,6 +147,9 @@ def at(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
-def _late(end: datetime, limit: datetime) -> str:
-    minutes = (end - limit).total_seconds() / 60
-    return f"{minutes:.0f} min" if minutes >= 1 else "a moment"
+def overrun(end: datetime, limit: datetime) -> str:
+    """By how much `end` is later than `limit`, as people say it."""
+    minutes = round((end - limit).total_seconds() / 60)
+    if minutes >= 100:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min" if minutes >= 1 else "a moment"
