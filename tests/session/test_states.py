@@ -14,7 +14,7 @@ NIGHT = ["connect", "home", "map", "pick", *ONE_ROI, *ONE_ROI, "finish", "comple
 
 def walk(*triggers: str) -> list[RunState]:
     seen: list[RunState] = []
-    states = RunStates(seen.append)
+    states = RunStates(lambda state, _: seen.append(state))
     for trigger in triggers:
         states.go(trigger)
     return seen

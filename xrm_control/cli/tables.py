@@ -83,9 +83,10 @@ def status_table(summary: RunSummary) -> Table:
     """State, progress and frame accounting of a run."""
     state = summary.state.state if summary.state else "not begun"
     when = f" at {duration(summary.last_t_s)}" if summary.last_t_s is not None else ""
+    why = f": {summary.state.reason}" if summary.state and summary.state.reason else ""
     table = Table(
         "stage", "done", "planned", "kept", "retaken", "missing", "ROI",
-        title=f"{'REHEARSAL, no data: ' if summary.run.rehearsal else ''}{summary.run.name}: {state}{when}",
+        title=Text(f"{'REHEARSAL, no data: ' if summary.run.rehearsal else ''}{summary.run.name}: {state}{when}{why}"),
         title_justify="left",
     )  # fmt: skip
     for stage in summary.stages:

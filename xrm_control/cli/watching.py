@@ -124,7 +124,8 @@ def _life(run: RunView) -> str:
 
 
 def _progress(run: RunView, width: int) -> Iterator[Words]:
-    left = "" if run.remaining_s is None else f", {duration(run.remaining_s)} left"
+    when = " once it goes on" if run.state in WAITING or run.died else ""
+    left = "" if run.remaining_s is None else f", {duration(run.remaining_s)} left{when}"
     yield f"frames  {_bar(run.kept + run.missing, run.planned, width)} {run.kept} of {run.planned}{left}", ""
     odd = [f"{count} {what}" for count, what in ((run.retaken, "retaken"), (run.missing, "missing")) if count]
     yield from ((f"        {', '.join(odd)}", "yellow"),) if odd else ()

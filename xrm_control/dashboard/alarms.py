@@ -13,7 +13,7 @@ from xrm_control.dashboard.actions import CONTINUE, RESUME
 from xrm_control.dashboard.models import Alarm
 from xrm_control.reporting.formatting import duration
 from xrm_control.storage.journal_reader import JournalReader
-from xrm_control.storage.records import RunSummary
+from xrm_control.storage.records import RunSummary, StateRecord
 from xrm_control.storage.run_folder import RunFolder
 
 LOW_DISK_BYTES = 5_000_000_000
@@ -50,14 +50,14 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
             yield Alarm(
                 level=Level.WARNING,
                 cause=f"the run is held: {state.reason}" if state.reason else "the run is held",
-                evidence=f"since {duration(state.t_s)} of instrument time; shutter closed",
+                evidence=f"{_since(state)}; shutter closed",
                 cure="it goes on by itself when what it waits for is over",
             )
         case RunState.PAUSED:
             yield Alarm(
                 level=Level.INFO,
                 cause="the run is paused" if summary.alive else "the run was stopped",
-                evidence=f"since {duration(state.t_s)} of instrument time; shutter closed, axes at rest",
+                evidence="; ".join(filter(None, (state.reason, _since(state), "shutter closed, axes at rest"))),
                 cure="it goes on when somebody wants it to",
                 action=CONTINUE if summary.alive else RESUME,
             )
@@ -72,6 +72,12 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
             )
         case _:
             return
+
+
+def _since(state: StateRecord) -> str:
+    """When it began to stand, for people, and in instrument time."""
+    at = f"at {duration(state.t_s)} of instrument time"
+    return at if state.utc is None else f"since {state.utc}, {at}"
 
 
 def _newest(folder: RunFolder, kind: str) -> str:

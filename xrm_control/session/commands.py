@@ -208,7 +208,7 @@ class Commands:
         run = self._run
         await stand_safe(run, "the run was to be paused")
         before, since_s = run.states.state, run.clock.now_s()
-        run.states.go(f"pause_{before}")
+        run.states.go(f"pause_{before}", f"by {wish.by}, before {where}")
         self._done(wish, f"paused before {where}: shutter closed, axes at rest")
         with run.clock.standing_still() if self._from_outside else nullcontext():
             await watched(run, self._changed, lambda: self._pause is wish and not self._ends_now)

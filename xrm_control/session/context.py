@@ -124,7 +124,7 @@ class RunContext:
         self._held_for = reason
         if self.states.state != RunState.HELD:
             self._held_from = self.states.state
-            self.states.go(f"hold_{self._held_from}")
+            self.states.go(f"hold_{self._held_from}", reason)
         # After an error it is for the next one who holds to go back, or for the end of the run.
         yield
         self.states.go(f"release_{self._held_from}")
@@ -215,9 +215,9 @@ class RunContext:
         self.journal.set_roi_state(roi, state, t_s=self.clock.now_s(), reason=reason, utc=self.clock.utc().isoformat())
         self.events.emit(RoiStateEntered(roi, state, reason))
 
-    def _state_changed(self, state: RunState) -> None:
+    def _state_changed(self, state: RunState, reason: str) -> None:
         try:
-            self.journal.set_state(state, t_s=self.clock.now_s(), utc=self.clock.utc().isoformat())
+            self.journal.set_state(state, t_s=self.clock.now_s(), reason=reason, utc=self.clock.utc().isoformat())
         finally:
             self.events.emit(StateEntered(state))
 

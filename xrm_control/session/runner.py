@@ -230,7 +230,7 @@ class Runner:
         run.leave_hold()
         await stand_down(run, await stand_safe(run, reason))
         if run.states.state != RunState.PAUSED:
-            run.states.go(f"pause_{run.states.state}")
+            run.states.go(f"pause_{run.states.state}", reason)
         run.events.emit(RunStopped(reason))
         await self._following.finish()
         so_far = achieved(run.folder, run.journal)

@@ -55,7 +55,8 @@ RETURNS: tuple[tuple[str, tuple[RunState, ...], RunState], ...] = tuple(
     )
 )
 
-OnState = Callable[[RunState], None]
+# With the reason for it, where there is one to be told.
+OnState = Callable[[RunState, str], None]
 
 
 class RunStates:
@@ -65,6 +66,7 @@ class RunStates:
 
     def __init__(self, on_state: OnState) -> None:
         self._on_state = on_state
+        self._reason = ""
         self._machine = Machine(
             model=self,
             model_attribute="_name",
@@ -77,8 +79,9 @@ class RunStates:
         """Where the run is."""
         return RunState(self._name)
 
-    def go(self, trigger: str) -> None:
-        """Take the transition named `trigger`."""
+    def go(self, trigger: str, reason: str = "") -> None:
+        """Take the transition named `trigger`. reason: of a state that is none of the plan's."""
+        self._reason = reason
         self.trigger(trigger)  # type: ignore[attr-defined]
 
     def may(self, trigger: str) -> bool:
@@ -86,7 +89,7 @@ class RunStates:
         return trigger in self._machine.get_triggers(self._name)
 
     def _changed(self) -> None:
-        self._on_state(self.state)
+        self._on_state(self.state, self._reason)
 
 
 class _Drawn:

@@ -18,7 +18,7 @@ import { Progress } from "./progress.js";
 import { RegionCard } from "./regioncard.js";
 import { RegionList } from "./regions.js";
 import { Reorder } from "./reorder.js";
-import { standing, StateLine } from "./states.js";
+import { standing, StateLine, waits } from "./states.js";
 
 /** @returns {Promise<import("../main.js").Page>} */
 export async function open(main, [name], { title }) {
@@ -84,7 +84,7 @@ class RunPage {
     const { word, tone } = standing(run);
     text(this.badge, word);
     attribute(this.badge, "data-tone", tone);
-    text(this.left, run.remaining_s !== null && !run.ended ? `${duration(run.remaining_s)} left` : run.ended && run.verdict ? `verdict: ${run.verdict}` : "");
+    text(this.left, run.remaining_s !== null && !run.ended ? `${duration(run.remaining_s)} left${waits(run) ? " once it goes on" : ""}` : run.ended && run.verdict ? `verdict: ${run.verdict}` : "");
     const headed = JSON.stringify([run.name, run.recipe_name, run.sample, run.simulated, run.report, run.results, run.state, run.alarms]);
     if (headed !== this.headed) this.head(run);
     this.headed = headed;

@@ -1,6 +1,7 @@
 // How far the run and its stages are, and the conditions: flux, disk.
 import { attribute, el, keyed, put, text } from "../dom.js";
 import { bytes, clockIn, duration, number, percent } from "../format.js";
+import { waits } from "./states.js";
 
 function bar(label) {
   const node = el("div", { class: "bar-row" }, el("span", { class: "bar-name" }), el("progress", { max: 1, value: 0, "aria-label": label }), el("span", { class: "bar-count" }));
@@ -23,7 +24,7 @@ export class Progress {
     this.facts = el("dl", { class: "facts" });
     this.element = el("section", { class: "panel progress", "aria-labelledby": "progress-head" }, el("h2", { id: "progress-head" }, "Progress"), this.whole, this.stages, this.facts);
     /** @type {Record<string, HTMLElement>} */ this.cells = {};
-    for (const [key, name] of [["remaining", "Remaining"], ["time", "Instrument time"], ["retaken", "Retaken / missing"], ["flux", "Flux, of the first flat"], ["disk", "Disk free"], ["particles", "Particles so far"]]) {
+    for (const [key, name] of [["remaining", "Remaining"], ["time", "Instrument time"], ["retaken", "Retaken / missing"], ["flux", "Flux at the last flat"], ["disk", "Disk free"], ["particles", "Particles so far"]]) {
       this.cells[key] = el("dd", {}, "–");
       this.facts.append(el("div", {}, el("dt", {}, name), this.cells[key]));
     }
@@ -37,11 +38,11 @@ export class Progress {
     const rows = [...rest.map((s) => [s.name, s.name, s.done, s.planned]), ...busy.map((s) => [s.roi, s.roi, s.done, s.planned])];
     keyed(this.stages, rows, (r) => r[0], (r) => bar(`Frames of ${r[1]}`), (node, r) => setBar(node, r[1], r[2], r[3]));
     const c = this.cells;
-    put(c.remaining, run.remaining_s === null ? (run.ended ? "ended" : "–") : [duration(run.remaining_s), el("span", { class: "muted" }, ` until ${clockIn(run.remaining_s)}`)]);
+    put(c.remaining, run.remaining_s === null ? (run.ended ? "ended" : "–") : [duration(run.remaining_s), el("span", { class: "muted" }, waits(run) ? " once it goes on" : ` until ${clockIn(run.remaining_s)}`)]);
     text(c.time, `${duration(run.t_s)} of ${duration(run.planned_s)}`);
     text(c.retaken, `${number(run.retaken)} / ${number(run.missing)}`);
     attribute(c.retaken, "class", run.missing > 0 ? "warned" : null);
-    text(c.flux, run.flux === null ? "–" : percent(100 * run.flux));
+    text(c.flux, run.flux === null ? "–" : `${percent(100 * run.flux)} of the first`);
     attribute(c.flux, "class", run.flux !== null && run.flux < 0.8 ? "warned" : null);
     text(c.disk, bytes(run.disk_free_bytes));
     const measured = regions.filter((r) => r.particles !== null);

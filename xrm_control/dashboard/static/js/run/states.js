@@ -6,6 +6,9 @@ const CHAIN = ["idle", "connecting", "homing", "mosaicking", "picking", "alignin
 const WAITING = ["paused", "held"];
 const BAD = ["aborting", "aborted", "failing", "failed"];
 
+/** Whether the run stands still, and nobody knows for how long. */
+export const waits = (run) => WAITING.includes(run.state) || run.died;
+
 /** How a run stands, as one word and a tone: good, busy, wait, bad, still. */
 export function standing(run) {
   if (run.died) return { word: "died", tone: "bad" };
