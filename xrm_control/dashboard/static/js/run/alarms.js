@@ -19,12 +19,13 @@ export class Alarms {
     this.known = new Set();
     this.none = el("p", { class: "muted none says-none" }, "No alarm.");
     this.list = el("ul", { class: "alarm-list" });
-    this.element = el("section", { class: "alarms", "aria-label": "Alarms", tabindex: 0 }, this.none, this.list);
+    this.element = el("section", { class: "alarms", "aria-label": "Alarms", tabindex: 0 }, this.none, this.list, (this.count = el("span", { class: "alarm-count" })));
   }
 
   update(alarms) {
     this.none.hidden = alarms.length > 0;
     attribute(this.element, "data-alarms", alarms.length || null);
+    text(this.count, alarms.length > 1 ? `${alarms.length} in all` : "");
     keyed(this.list, alarms, (a) => JSON.stringify([a.cause, a.action]), (a) => this.make(a), (node, a) => {
       attribute(node, "data-level", a.level);
       text(node.sign, SIGN[a.level] ?? a.level);

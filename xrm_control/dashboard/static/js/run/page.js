@@ -84,7 +84,7 @@ class RunPage {
     const { word, tone } = standing(run);
     text(this.badge, word);
     attribute(this.badge, "data-tone", tone);
-    text(this.left, run.remaining_s !== null && !run.ended ? `${duration(run.remaining_s)} left${waits(run) ? " once it goes on" : ""}` : run.ended && run.verdict ? `verdict: ${run.verdict}` : "");
+    text(this.left, run.remaining_s !== null && !run.ended ? `${duration(run.remaining_s)} left${waits(run) ? " once it goes on" : ""}` : run.ended && run.verdict === "complete" ? "verdict: complete" : "");
     const headed = JSON.stringify([run.name, run.recipe_name, run.sample, run.simulated, run.report, run.results, run.state, run.alarms]);
     if (headed !== this.headed) this.head(run);
     this.headed = headed;

@@ -24,7 +24,7 @@ export function standing(run) {
 export class StateLine {
   constructor() {
     this.steps = CHAIN.map((state) => el("li", { data: { state } }, el("span", { class: "dot", "aria-hidden": "true" }), el("span", { class: "step-name" }, state)));
-    this.reason = el("p", { class: "state-reason" });
+    this.reason = el("p", { class: "state-reason", tabindex: 0 });
     /** beside the reason: what the page wants to put there */ this.beside = el("span", { class: "row" });
     this.element = el("section", { class: "states", "aria-label": "State of the run" }, el("ol", { class: "chain", tabindex: 0, "aria-label": "States of a run, in order" }, this.steps), (this.row = el("div", { class: "state-row" }, el("div", { class: "state-words" }, this.reason, this.beside))));
   }
