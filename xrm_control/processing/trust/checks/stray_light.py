@@ -21,6 +21,14 @@ _LOW_PX, _HIGH_PX = 1.0, 6.0
 _SEEN = 0.6
 _MOST_LEFT = 0.03  # of mu, two standard uncertainties
 _TABLES = 0.06  # the most that mu may be off before the check of attenuation speaks
+_WORDS = {
+    "stray_share": "even light, of the beam",
+    "stray_share_u": "even light, standard uncertainty",
+    "spread_share": "spread light, of the beam",
+    "spread_share_u": "spread light, standard uncertainty",
+    "spread_um": "spread over, um",
+    "spread_um_u": "spread over, standard uncertainty, um",
+}
 
 
 class StrayLightCheck(TrustCheck):
@@ -66,7 +74,7 @@ class StrayLightCheck(TrustCheck):
         left = {
             "relative standard uncertainty of mu that is left": (evidence.left_of_stray or 0.0, f"{_MOST_LEFT / 2:g}")
         }
-        return {**stray.figures(evidence.scan.pixel_size_um), **left}
+        return {**{_WORDS[name]: value for name, value in stray.figures(evidence.scan.pixel_size_um).items()}, **left}
 
     def _unseen(self, evidence: RegionEvidence) -> float:
         """Of mu: even light that would bring the ratio to its limit; at most what the tables leave open."""
