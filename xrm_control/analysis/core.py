@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
+from xrm_control.analysis.faint import faint_particles_um, too_many_faint
 from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
@@ -27,7 +28,7 @@ from xrm_control.analysis.matter_doubts import (
     rounded_edges,
 )
 from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
-from xrm_control.analysis.particles import make_crops, with_blur
+from xrm_control.analysis.particles import large_enough, make_crops, with_blur
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.segmentation import isolate, label_particles
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
@@ -96,14 +97,16 @@ def analyze_volume(
     smallest = np.pi / 6 * (spec.min_particle_um / voxel_size_um) ** 3
     found = label_particles(grey, inside, level, spec.split, smallest, levels, voxel_size_um)
     isolated = isolate(grey, found, inside, level, levels, spec.threshold.local, voxel_size_um)
-    if not isolated:
+    crops, too_small = large_enough(
+        make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi, field.border), smallest
+    )
+    if not crops:
         raise AnalysisError(
             f"empty: no particle of at least {spec.min_particle_um:g} um above the threshold",
             where=roi,
             value=f"threshold {level:.4g} 1/um",
             remedy="choose a region with particles, or lower min_particle_um",
         )
-    crops = make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi, field.border)
     crops = with_blur(crops, levels, spec.seed)
     noise = solid_noise(crops, spec.seed)
     crops, in_noise = without_noise(crops, noise)
@@ -112,7 +115,14 @@ def analyze_volume(
     labels, phases = _painted(crops, grey.shape)
     limit_voxels = None if noise is None else noise_limit_voxels(noise, crops[0].blur_voxels)
     seen = _VoidsSeen(in_noise, limit_voxels, void_detection(crops, noise, spec.voids, spec.seed))
-    quality = _quality(levels, level, crops, particles, voids, seen).joined(QualityMetrics(further=dict(failed)))
+    faint_um = faint_particles_um(crops)
+    further = QualityMetrics(
+        bodies_too_small=too_small,
+        faint_particles=len(faint_um),
+        faint_up_to_um=faint_um[-1] if faint_um else None,
+        further=dict(failed),
+    )
+    quality = _quality(levels, level, crops, particles, voids, seen).joined(further)
     return Analysis(particles, voids, labels, phases, quality, tuple(f"{one} {what}" for one, what in failed.items()))
 
 
@@ -209,6 +219,7 @@ def _matter(
     many, few = left_out(lost, whole, smallest)
     return (
         *made_by_noise(grey, result.phases, field.inside, level, smallest, whole),
+        *([] if (faint := too_many_faint(quality)) is None else [" -> ".join(faint)]),
         *edge_width(quality, um),
         *not_one_grey(within),
         *rounded_edges(result.particles, um),

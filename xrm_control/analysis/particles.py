@@ -61,6 +61,15 @@ def make_crops(
     return crops
 
 
+def large_enough(crops: Sequence[ParticleCrop], least_voxels: float) -> tuple[list[ParticleCrop], int]:
+    """Those of so many voxels, numbered anew, and how many are not.
+
+    What streaks and noise lift above the volume's one threshold, on tape and glue, hardly passes its own.
+    """
+    large = [crop for crop in crops if crop.voxels >= least_voxels]
+    return [replace(crop, particle_id=number) for number, crop in enumerate(large, start=1)], len(crops) - len(large)
+
+
 def with_blur(crops: Sequence[ParticleCrop], levels: Levels, seed: int) -> list[ParticleCrop]:
     """The same crops knowing the blur of the volume and their roughness floors."""
     blur = edge_blur_voxels([v for v in crops if not (v.touches_rows or v.touches_cylinder)])

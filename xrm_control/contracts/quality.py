@@ -95,6 +95,13 @@ class QualityMetrics(Record):
     particles: int | None = _figure("particles that were measured, cut ones too")
     whole_particles: int | None = _figure("particles that the volume does not cut")
     voids: int | None = _figure("voids of all kinds")
+    bodies_too_small: int | None = _figure(
+        "bodies above the volume's threshold that at their own are smaller than min_particle_um: none counted"
+    )
+    faint_particles: int | None = _figure(
+        "whole particles of less than 500 voxels that are too faint for their size: noise, or lighter matter"
+    )
+    faint_up_to_um: Figure = _figure("diameter of the largest of them")
     voids_in_noise: int | None = _figure(
         "what looked like voids and does not stand out of the solid's noise: none counted"
     )

@@ -320,6 +320,12 @@ def two_materials() -> ScanData:
     return scan_of(integrals_of(balls), THETA, PIXEL_UM, noise_seed=1)
 
 
+def dusty(share: float = 0.7) -> ScanData:
+    """Among the particles, in two layers above and below, balls of 3 um that attenuate so much of what they do."""
+    dust = [Ball(x, y, z, 1.5, share * MU) for x in (-14, -6, 2, 10) for y in (-14, 14) for z in (-8, 8)]
+    return scan_of(integrals_of([*bed(), *dust]), THETA, PIXEL_UM, noise_seed=1)
+
+
 def graded() -> ScanData:
     """Every particle has a core of 0.6 of its radius that attenuates 1.6 times as much."""
     cores = [replace(ball, radius_um=0.6 * ball.radius_um, mu_per_um=0.6 * MU) for ball in bed()]

@@ -81,6 +81,7 @@ CASES = {
     "a drift of 3 px over the scan": ("drift", "drift", as_taken(faults.shifted_views(lambda n: 3.0 * n / 120))),
     "a dense bed": ("starved_rays", "dense bed", lambda: Region(faults.dense_bed())),
     "two materials": ("mu_spread", "spread of mu", lambda: Region(faults.two_materials())),
+    "dust of lighter matter": ("faint", "too faint for their size", lambda: Region(faults.dusty())),
     "particles with a dense core": ("one_grey", "not of one grey", lambda: Region(faults.graded())),
     "an axis that is stated wrong": ("axis_halves", "axis used is 3", lambda: Region(
         scan(), ReconstructionSpec(rotation_axis=faults.AXIS_PX + 3))),
