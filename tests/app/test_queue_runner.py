@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import pytest
 
 from tests.app.queues import NAMES, Bench, QuickClock, stood, until
 from xrm_control.app.queue import items
+from xrm_control.app.queue.clock import QueueClock
 from xrm_control.app.queue.facts import look
 from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.morning import EVIDENCE, MORNING, Morning
-from xrm_control.contracts.queue import Budget
+from xrm_control.contracts.queue import Budget, Item
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import CommandRefusal, DataError, NotSafe, ResourceLocked, StorageError
 from xrm_control.core.exit_code import ExitCode
@@ -202,6 +203,46 @@ def test_one_that_does_not_come_back_keeps_its_items(bench: Bench) -> None:
     bench.acts["first"] = [bench.done()]
     bench.write()
     assert bench.run().exit_code == ExitCode.OK
+
+
+class SetBack(QuickClock):
+    """Somebody sets the wall clock back by an hour while an instrument is waited for."""
+
+    shift = timedelta()
+
+    def wall(self) -> datetime:
+        return super().wall() + self.shift
+
+    def wait(self, seconds: float) -> None:
+        if seconds >= 0.1:
+            self.shift = timedelta(hours=-1)
+        super().wait(seconds)
+
+
+def test_a_clock_that_is_set_back_prolongs_no_wait(bench: Bench) -> None:
+    bench.add("first", error(3, "no answer"), error(6, "in use"), bench.done())
+    clock = SetBack()
+    assert bench.run(clock).exit_code == ExitCode.OK
+    assert 30 + 60 <= clock.elapsed_s() < 600
+    times = [entry.utc for entry in bench.items()["first"].history]
+    assert times == sorted(times)
+
+
+def test_a_real_instruments_deadlines_are_the_wall_clocks(bench: Bench) -> None:
+    """The clock showed an hour too much when the item was put on record, and was put right."""
+    bench.add("first", deadline=utc_now() + timedelta(minutes=30))
+
+    def real(item: Item) -> Item:
+        entry = item.history[-1]
+        wrong = entry.model_copy(update={"utc": entry.utc + timedelta(hours=1)})
+        return item.model_copy(update={"simulated": False, "history": (wrong,)})
+
+    QueueFolder.open(bench.queue).change(1, real)
+    assert bench.run(QueueClock()).exit_code == ExitCode.OK
+    assert bench.states() == {"first": ItemState.DONE}
+    assert QueueFolder.open(bench.queue).settings().ahead_s == 0
+    times = [entry.utc for entry in bench.items()["first"].history]
+    assert times == sorted(times)
 
 
 def test_another_instrument_goes_on_meanwhile(bench: Bench) -> None:

@@ -302,7 +302,11 @@ class JournalReader(JournalQueries):
                 return cls._checked(path, uri)
             except sqlite3.OperationalError:
                 # Of a run that died SQLite must put the pieces together, where it may write: then in a copy.
-                if not wal.exists() or os.access(path.parent, os.W_OK, effective_ids=True) or RunFolder(path.parent.absolute()).holder():
+                if (
+                    not wal.exists()
+                    or os.access(path.parent, os.W_OK, effective_ids=True)
+                    or RunFolder(path.parent.absolute()).holder()
+                ):
                     raise
                 return cls._copied(path, wal)
         except sqlite3.Error as error:
