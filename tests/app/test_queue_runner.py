@@ -205,6 +205,21 @@ def test_one_that_does_not_come_back_keeps_its_items(bench: Bench) -> None:
     assert bench.run().exit_code == ExitCode.OK
 
 
+@pytest.mark.parametrize("journaled", [False, True])
+def test_one_that_met_a_full_disk_waits_for_another_sitting(bench: Bench, journaled: bool) -> None:
+    """Not tried again at once, and not given up: as one for which there was no room from the beginning."""
+    full = error(1, "x.part: cannot be written: the disk is full")
+    bench.add("first", {**full, "stands": stood(bench.folder, RunState.FAILED if journaled else RunState.SCANNING)},
+              bench.done())  # fmt: skip
+    bench.add("second")
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert bench.begun() == ["first", "second"]
+    assert bench.states() == {"first": ItemState.WAITING, "second": ItemState.DONE}
+    assert "left: there: x.part: cannot be written: the disk is full" in bench.items()["first"].reason
+    assert bench.run().exit_code == ExitCode.OK
+    assert bench.begun() == ["first", "second", "first"]
+
+
 class SetBack(QuickClock):
     """Somebody sets the wall clock back by an hour while an instrument is waited for."""
 
@@ -410,7 +425,16 @@ def test_a_process_that_nobody_knew_of_is_waited_for(bench: Bench) -> None:
     bench.add("first")
     bench.add("second")
     lock = QueueFolder.open(bench.queue).folder(1).take()
-    threading.Timer(0.5, leave, (lock,)).start()
+
+    class UntilTold(list[str]):
+        """It ends when it is waited for, however long that takes."""
+
+        def append(self, text: str) -> None:
+            super().append(text)
+            if "waited for" in text:
+                leave(lock)
+
+    bench.told = UntilTold()
     bench.run()
     assert any("the item is carried out by process" in line and "waited for" in line for line in bench.told)
     assert bench.states()["second"] is ItemState.DONE

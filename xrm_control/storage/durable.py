@@ -22,6 +22,7 @@ from xrm_control.storage.ownership import DENIED, like_its_folder, who_asks, who
 
 PART_SUFFIX = ".part"
 
+DISK_FULL = "the disk is full"
 FREE_SPACE = "free space; what was acknowledged is kept"
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -235,7 +236,7 @@ def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None 
     """A StorageError that says what failed, at which path, why, and how much space was needed and free."""
     free = need = remedy = None
     if error.errno in _FULL:
-        what = f"{what}: {'the file-size limit is reached' if error.errno == errno.EFBIG else 'the disk is full'}"
+        what = f"{what}: {'the file-size limit is reached' if error.errno == errno.EFBIG else DISK_FULL}"
         remedy = FREE_SPACE
     elif error.errno == errno.EIO:
         what = f"{what}: the disk reports an error; this file is not tried again"

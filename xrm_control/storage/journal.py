@@ -18,7 +18,7 @@ from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.storage.chain import ChainWriter
-from xrm_control.storage.durable import FREE_SPACE, fsync_path
+from xrm_control.storage.durable import DISK_FULL, FREE_SPACE, fsync_path
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version, is_empty
 from xrm_control.storage.ownership import like_its_folder
 from xrm_control.storage.records import Artifact, Intent, PlannedFrame, RunRecord, StoredFrame
@@ -278,7 +278,7 @@ class Journal(JournalQueries):
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_FULL"):
             return StorageError(
-                "the journal cannot be written: the disk is full",
+                f"the journal cannot be written: {DISK_FULL}",
                 where=str(self.path),
                 remedy=FREE_SPACE,
             )

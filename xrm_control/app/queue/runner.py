@@ -311,7 +311,7 @@ class _Runner:
 
     def _settle(self, item: Item, end: Ending) -> Item:
         """The item in the state that it has come to, with the evidence, and the page."""
-        if end.state is ItemState.PAUSED:
+        if end.state is ItemState.PAUSED or end.full:
             self._aside.add(item.number)
         self._tell(f"item {item.number} ({item.name}): {end.state}: {end.reason}")
         # Before its end is on record: whoever finds the end takes the evidence for that of this end.
