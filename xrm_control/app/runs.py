@@ -299,10 +299,10 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
             told = UnusableData(
                 error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
             )
-        run = shlex.quote(str(folder.path))
-        onward = f"see to that; `xrm status {run}` says how far it came, `xrm resume {run}` goes on"
+        path = shlex.quote(str(folder.path))
+        onward = f"see to that; `xrm status {path}` says how far it came, `xrm resume {path}` goes on"
         if isinstance(error, StorageError) and error.remedy:
-            raise error.and_then(f"`xrm resume {run}` goes on") from error
+            raise error.and_then(f"`xrm resume {path}` goes on") from error
         if (told := told.with_remedy(onward)) is error:
             raise
         raise told from error
