@@ -21,7 +21,7 @@ from xrm_control.core.errors import (
     MotionInterrupted,
     SafetyRefusal,
 )
-from xrm_control.core.events import InstrumentLost, MoveInterrupted
+from xrm_control.core.events import InstrumentAwaited, InstrumentLost, MoveInterrupted
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.core.sample import SampleSpec
@@ -53,6 +53,26 @@ def test_a_lost_instrument_is_waited_for_and_the_frame_in_flight_is_taken_again(
         assert end_s > away[1]
     retaken = [frame for what, frame, _ in bench.sink.calls if what == "retake"]
     assert len(retaken) == len(exposures(bench)) - len(STEPS) <= 1
+
+
+def test_what_still_keeps_an_instrument_away_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers again, but for one channel: who looks at the hold must read which."""
+    bench = Bench({"kind": "disconnect", "at_s": 6.0, "duration_s": 300.0})
+    connect, tries = SimulatedInstrument.connect, list[float]()
+
+    async def all_but_one(instrument: SimulatedInstrument) -> None:
+        tries.append(instrument._clock.now_s())
+        if 1 < len(tries) < 6:
+            raise InstrumentUnreachable("1 of 57 PVs do not answer: Det:cam1:BinX", where="Channel Access")
+        await connect(instrument)
+
+    monkeypatch.setattr(SimulatedInstrument, "connect", all_but_one)
+    bench.run(STEPS)
+    assert bench.outcomes() == ALL_KEPT
+    assert len(tries) > 5
+    assert bench.seen.count(InstrumentLost.kind) == 1
+    # The line that is cut, which is no more than was lost, and then the channel, of four tries.
+    assert bench.seen.count(InstrumentAwaited.kind) == 2
 
 
 def test_an_instrument_that_does_not_come_back_ends_the_run() -> None:

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import pytest
 
 from tests.app.queues import NAMES, Bench, QuickClock, stood, until
 from xrm_control.app.queue import items
+from xrm_control.app.queue.clock import QueueClock
 from xrm_control.app.queue.facts import look
 from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.morning import EVIDENCE, MORNING, Morning
-from xrm_control.contracts.queue import Budget
+from xrm_control.contracts.queue import Budget, Item
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import CommandRefusal, DataError, NotSafe, ResourceLocked, StorageError
 from xrm_control.core.exit_code import ExitCode
@@ -204,6 +205,61 @@ def test_one_that_does_not_come_back_keeps_its_items(bench: Bench) -> None:
     assert bench.run().exit_code == ExitCode.OK
 
 
+@pytest.mark.parametrize("journaled", [False, True])
+def test_one_that_met_a_full_disk_waits_for_another_sitting(bench: Bench, journaled: bool) -> None:
+    """Not tried again at once, and not given up: as one for which there was no room from the beginning."""
+    full = error(1, "x.part: cannot be written: the disk is full")
+    bench.add("first", {**full, "stands": stood(bench.folder, RunState.FAILED if journaled else RunState.SCANNING)},
+              bench.done())  # fmt: skip
+    bench.add("second")
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert bench.begun() == ["first", "second"]
+    assert bench.states() == {"first": ItemState.WAITING, "second": ItemState.DONE}
+    assert "left: there: x.part: cannot be written: the disk is full" in bench.items()["first"].reason
+    assert bench.run().exit_code == ExitCode.OK
+    assert bench.begun() == ["first", "second", "first"]
+
+
+class SetBack(QuickClock):
+    """Somebody sets the wall clock back by an hour while an instrument is waited for."""
+
+    shift = timedelta()
+
+    def wall(self) -> datetime:
+        return super().wall() + self.shift
+
+    def wait(self, seconds: float) -> None:
+        if seconds >= 0.1:
+            self.shift = timedelta(hours=-1)
+        super().wait(seconds)
+
+
+def test_a_clock_that_is_set_back_prolongs_no_wait(bench: Bench) -> None:
+    bench.add("first", error(3, "no answer"), error(6, "in use"), bench.done())
+    clock = SetBack()
+    assert bench.run(clock).exit_code == ExitCode.OK
+    assert 30 + 60 <= clock.elapsed_s() < 600
+    times = [entry.utc for entry in bench.items()["first"].history]
+    assert times == sorted(times)
+
+
+def test_a_real_instruments_deadlines_are_the_wall_clocks(bench: Bench) -> None:
+    """The clock showed an hour too much when the item was put on record, and was put right."""
+    bench.add("first", deadline=utc_now() + timedelta(minutes=30))
+
+    def real(item: Item) -> Item:
+        entry = item.history[-1]
+        wrong = entry.model_copy(update={"utc": entry.utc + timedelta(hours=1)})
+        return item.model_copy(update={"simulated": False, "history": (wrong,)})
+
+    QueueFolder.open(bench.queue).change(1, real)
+    assert bench.run(QueueClock()).exit_code == ExitCode.OK
+    assert bench.states() == {"first": ItemState.DONE}
+    assert QueueFolder.open(bench.queue).settings().ahead_s == 0
+    times = [entry.utc for entry in bench.items()["first"].history]
+    assert times == sorted(times)
+
+
 def test_another_instrument_goes_on_meanwhile(bench: Bench) -> None:
     bench.add("first", error(3, "no answer"))
     items.add(bench.queue, bench.recipe, {"instrument.specimen": "nmc622"}, Wanted(name="second"))
@@ -369,7 +425,16 @@ def test_a_process_that_nobody_knew_of_is_waited_for(bench: Bench) -> None:
     bench.add("first")
     bench.add("second")
     lock = QueueFolder.open(bench.queue).folder(1).take()
-    threading.Timer(0.5, leave, (lock,)).start()
+
+    class UntilTold(list[str]):
+        """It ends when it is waited for, however long that takes."""
+
+        def append(self, text: str) -> None:
+            super().append(text)
+            if "waited for" in text:
+                leave(lock)
+
+    bench.told = UntilTold()
     bench.run()
     assert any("the item is carried out by process" in line and "waited for" in line for line in bench.told)
     assert bench.states()["second"] is ItemState.DONE

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from xrm_control.app.queue import items
 from xrm_control.cli.queue import _budget, _moment
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import RecipeError
+from xrm_control.processing.schedule import at
 
 __all__ = ["xrm"]
 
@@ -127,6 +130,43 @@ def test_a_time_of_day_is_the_next_one(text: str) -> None:
     assert moment is not None
     assert timedelta() < moment - utc_now() <= timedelta(hours=25)
     assert f"{moment:%H:%M}" == text.zfill(5)
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("now", "text", "then", "shown"),
+    [
+        # Clocks are put back at 3:00, and the hour from 2 to 3 comes twice.
+        ("2026-10-24T20:00", "07:30", "2026-10-25T06:30", "2026-10-25 07:30 CET"),
+        ("2026-10-25T00:10", "02:50", "2026-10-25T00:50", "2026-10-25 02:50 CEST"),
+        ("2026-10-25T00:40", "02:30", "2026-10-25T01:30", "2026-10-25 02:30 CET"),
+        ("2026-10-25T01:10", "02:50", "2026-10-25T01:50", "2026-10-25 02:50 CET"),
+        ("2026-10-25T01:10", "01:50", "2026-10-26T00:50", "2026-10-26 01:50 CET"),
+        ("2026-10-24T20:00", "+8h", "2026-10-25T04:00", "2026-10-25 05:00 CET"),
+        ("2026-10-24T20:00", "2026-10-25T02:30", "2026-10-25T00:30", "2026-10-25 02:30 CEST"),
+        # Clocks are put forward at 2:00, and there is no 2:30: an hour earlier, and told so.
+        ("2026-03-28T22:00", "07:30", "2026-03-29T05:30", "2026-03-29 07:30 CEST"),
+        ("2026-03-28T22:00", "02:30", "2026-03-29T00:30", "2026-03-29 01:30 CET"),
+        ("2026-03-28T22:00", "+8h", "2026-03-29T06:00", "2026-03-29 08:00 CEST"),
+    ],
+)
+@pytest.mark.usefixtures("berlin")
+def test_times_in_the_nights_when_clocks_are_changed(
+    now: str, text: str, then: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xrm_control.cli.queue.utc_now", lambda: datetime.fromisoformat(f"{now}+00:00"))
+    moment = _moment(text, "--deadline")
+    assert isinstance(moment, datetime)
+    assert moment == datetime.fromisoformat(f"{then}+00:00")
+    assert at(moment) == shown
 
 
 @pytest.mark.parametrize("text", ["24:00", "7", "2026-11-27", "+h", "+-3h", "07:30:00 or so"])

@@ -110,6 +110,7 @@ def test_what_journals_and_logs_hold_keeps_its_name() -> None:
         "frame.withdrawn",
         "reference.doubted",
         "instrument.begun",
+        "instrument.awaited",
         "instrument.lost",
         "source.down",
         "move.interrupted",

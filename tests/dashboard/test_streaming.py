@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import random
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.dashboard.conftest import listening
+from xrm_control.core.clock import Clock, utc_now
 from xrm_control.core.states import Level, RunState
+from xrm_control.dashboard.watching import Watch
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import RunRecord
 from xrm_control.storage.run_folder import RunFolder
@@ -128,3 +132,21 @@ def test_five_viewers_cost_one_look(journal: tuple[RunFolder, Journal], tmp_path
         for stream in streams:
             stream.close()
     assert len(set(told)) == 1
+
+
+def test_whoever_dies_is_seen_though_no_row_tells_of_it(journal: tuple[RunFolder, Journal]) -> None:
+    """A look that costs nothing finds it, long before the one that is made anyway."""
+    folder, _ = journal
+
+    async def looks() -> list[tuple[bool, int]]:
+        seen = []
+        with ThreadPoolExecutor(1) as disk:
+            watch = Watch(folder, disk, Clock(utc_now()))
+            with folder.lock():
+                await watch._look(anyway=True)
+                seen.append((json.loads(watch.parts["run"])["alive"], watch.version))
+            await watch._look(anyway=False)
+            seen.append((json.loads(watch.parts["run"])["alive"], watch.version))
+        return seen
+
+    assert asyncio.run(looks()) == [(True, 1), (False, 2)]

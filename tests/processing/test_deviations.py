@@ -11,7 +11,7 @@ from xrm_control.contracts.account import Account, StageAccount
 from xrm_control.contracts.comparison import Deviation
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.core.events import SourceDown
-from xrm_control.core.states import FrameKind, Level, RunState, Verdict
+from xrm_control.core.states import FrameKind, Level, RoiState, RunState, Verdict
 from xrm_control.processing.deviations import deviations
 from xrm_control.processing.story import Story, Wait
 from xrm_control.storage.records import EventRecord
@@ -129,6 +129,25 @@ def test_another_number_of_particles(rehearsal: bool, regions: int, because: tup
     found = only(story(stage(), particles=40, rehearsal=rehearsal), story(*stages, particles=44), "particles")
     assert found.because == because
     assert bool(found.unexplained) is not bool(because)
+
+
+@pytest.mark.parametrize(
+    ("changes", "because"),
+    [
+        ({}, ()),
+        ({"retaken": 1}, (f"held, or frames taken again, in one of the nights: {ROI}",)),
+        ({"standing_s": 600.0}, (f"held, or frames taken again, in one of the nights: {ROI}",)),
+        ({"state": RoiState.QUARANTINED}, (f"set aside in one of the nights: {ROI}",)),
+    ],
+)
+def test_another_number_of_particles_of_a_twins_own_powder(changes: dict[str, Any], because: tuple[str, ...]) -> None:
+    """A simulated instrument and its twin carry the same powder: that is no reason."""
+    expected = story(stage(), particles=4, rehearsal=True, powder="same")
+    one = only(expected, story(stage(**changes), particles=6, powder="same"), "particles")
+    assert one.because == because
+    assert bool(one.unexplained) is not bool(because)
+    other = only(expected, story(stage(**changes), particles=6, powder="another"), "particles")
+    assert "the twin carries a powder of its own" in other.because
 
 
 @pytest.mark.parametrize(

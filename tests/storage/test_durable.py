@@ -192,7 +192,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_was_acknowledged(tmp_p
     assert out.returncode == 0, out.stderr
     error, counts = out.stdout.splitlines()
     assert "the disk is full" in error
-    assert "free space, then start again" in error
+    assert "free space; what was acknowledged is kept" in error
     stored, kept, parts = map(int, counts.split())
     assert 5 < stored == kept < 200
     assert parts == 0

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,17 @@ def test_letters_come_in_order_and_are_answered(folder: RunFolder) -> None:
     assert inbox.waiting() == ()
     kept = sorted(path.name for path in (folder.path / "commands" / "answered").iterdir())
     assert kept == sorted([f"{n}.json" for n in numbers] + [f"{n}.reply.json" for n in numbers])
+
+
+def test_letters_stay_in_order_when_the_clock_is_set_back(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox, now, back = Inbox(folder), datetime(2026, 10, 25, 3, tzinfo=UTC), timedelta(minutes=50)
+    moments = [now, now - back, now - back + timedelta(seconds=1), now + timedelta(seconds=1)]
+    numbers = []
+    for moment in moments:
+        monkeypatch.setattr("xrm_control.storage.inbox.utc_now", lambda moment=moment: moment)
+        numbers.append(inbox.post(Pause(), request=f"request-{len(numbers)}"))
+    assert inbox.waiting() == tuple(numbers)
+    assert [inbox.sent(f"request-{n}") for n in range(4)] == numbers
 
 
 def test_an_answer_that_takes_its_time_holds_up_no_other(folder: RunFolder) -> None:

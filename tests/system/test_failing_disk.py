@@ -105,6 +105,8 @@ def faults_of(ending: Ending, out: Path, fault: Fault, frames: int = FRAMES) -> 
     if ending.code not in (0, 5) and not ending.error and not ending.traceback:
         found.append(f"exit {ending.code} without a word")
     folders = list(out.iterdir())
+    if ending.code == 1 and "disk is full" in ending.error and "xrm resume" not in ending.error:
+        found.append(f"nobody is told how to go on: {ending.error}")
     if any("[Errno" in reason for reason in [ending.error, *_reasons(out)]):
         found.append(f"a reason without its file: {[ending.error, *_reasons(out)]}")
     if len(folders) == 1 and (folders[0] / "journal.sqlite").exists():

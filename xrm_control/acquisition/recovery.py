@@ -14,7 +14,14 @@ from xrm_control.acquisition.policies import Reactions
 from xrm_control.acquisition.retry import RetryPolicy
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentUnreachable, MotionInterrupted, MotionStalled, XrmError
-from xrm_control.core.events import DeviceTriedAgain, EventStream, InstrumentLost, MoveInterrupted, MoveStalled
+from xrm_control.core.events import (
+    DeviceTriedAgain,
+    EventStream,
+    InstrumentAwaited,
+    InstrumentLost,
+    MoveInterrupted,
+    MoveStalled,
+)
 from xrm_control.core.tasks import begin
 from xrm_control.devices.protocols import Instrument
 
@@ -25,6 +32,7 @@ Hold = Callable[[str], AbstractAsyncContextManager[None]]
 MOST_ATTEMPTS = 50
 # While a rest lasts, somebody may want the run to end.
 _ASK_EVERY_S = 5.0
+_MOST_CAUSES = 5
 
 
 class Recovery:
@@ -93,7 +101,7 @@ class Recovery:
     async def _reconnect(self, where: str, error: InstrumentUnreachable) -> None:
         """Hold until the instrument is connected and in order again. Raises InstrumentUnreachable, SafetyRefusal."""
         self._events.emit(InstrumentLost(where, str(error)))
-        lost_s = self._clock.now_s()
+        lost_s, told = self._clock.now_s(), {str(error)}
         async with self._hold(f"instrument lost at {where}: {error.what}"):
             while True:
                 try:
@@ -111,6 +119,10 @@ class Recovery:
                             limit=f"{patience_s:g} s",
                             remedy="look at control system and network, then `xrm resume` the run; all frames are kept",
                         ) from still
+                    # What is missing now may be something else than what was lost, and for somebody to see to.
+                    if str(still) not in told and len(told) <= _MOST_CAUSES:
+                        told.add(str(still))
+                        self._events.emit(InstrumentAwaited(where, str(still)))
                 self._while_held()
                 await self._clock.sleep(self._clock.wall_s(self._policy.instrument_poll_s))
 

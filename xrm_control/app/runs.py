@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from xrm_control.contracts.results import RESULTS
 from xrm_control.core import numbers
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
-from xrm_control.core.errors import DataError, RecipeError, UnusableData, XrmError
+from xrm_control.core.errors import DataError, RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import (
     AnyEvent,
     EventStream,
@@ -298,7 +299,10 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
             told = UnusableData(
                 error.what, where=error.where, value=error.value, limit=error.limit, remedy=error.remedy
             )
-        onward = f"see to that; `xrm status {folder.path}` says how far it came, `xrm resume {folder.path}` goes on"
+        path = shlex.quote(str(folder.path))
+        onward = f"see to that; `xrm status {path}` says how far it came, `xrm resume {path}` goes on"
+        if isinstance(error, StorageError) and error.remedy:
+            raise error.and_then(f"`xrm resume {path}` goes on") from error
         if (told := told.with_remedy(onward)) is error:
             raise
         raise told from error

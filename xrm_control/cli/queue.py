@@ -178,6 +178,7 @@ def set_limits(
 ) -> None:
     """What holds for all items: the end of the night, a budget. Also while the queue is run."""
     from xrm_control.app.queue import items
+    from xrm_control.processing.schedule import at
 
     if end is None and budget is None and not safe:
         raise RecipeError("nothing is to be set", where="queue set", remedy="say --end, --budget or --safe")
@@ -187,7 +188,7 @@ def set_limits(
     if json_:
         print_json({"ok": True, **settings.model_dump(mode="json", include={"end", "budget", "unsafe"})})
         return
-    until = "not set" if settings.end is None else f"{settings.end.astimezone():%Y-%m-%d %H:%M}"
+    until = "not set" if settings.end is None else at(settings.end)
     most = ", ".join(
         [
             *([] if settings.budget.minutes is None else [f"{settings.budget.minutes:g} min"]),
@@ -317,13 +318,10 @@ def _moment(text: str | None, option: str) -> datetime | Literal["none"] | None:
         return now + timedelta(minutes=float(ahead[1]) * {"min": 1, "h": 60, "d": 1440}[ahead[2]])
     if clock := re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text):
         hour, minute = int(clock[1]), int(clock[2])
-        day = now.date()
-        # As a wall clock shows it on that day, whatever its offset is then.
-        moment = datetime(day.year, day.month, day.day, hour, minute).astimezone()
-        if moment <= now:
-            day += timedelta(days=1)
-            moment = datetime(day.year, day.month, day.day, hour, minute).astimezone()
-        return moment
+        # As a wall clock shows it, whatever its offset is then; in the night when clocks are put back twice.
+        days = (now.date(), now.date() + timedelta(days=1))
+        shown = (datetime(day.year, day.month, day.day, hour, minute, fold=fold) for day in days for fold in (0, 1))
+        return next(moment for moment in map(datetime.astimezone, shown) if moment > now)
     try:
         moment = datetime.fromisoformat(text)
         if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):

@@ -97,14 +97,17 @@ class Item(Document):
         return any(entry.state is ItemState.RUNNING for entry in self.history)
 
     def entered(self, state: ItemState, utc: datetime, by: str, reason: str = "") -> Self:
-        """The item in another state. Raises CommandRefusal where no way leads there."""
+        """The item in another state, since `utc`, or since what came before it where the clock was set back meanwhile.
+
+        Raises CommandRefusal where no way leads there.
+        """
         if state not in WAYS[self.state]:
             raise CommandRefusal(
                 f"is {self.state}, and cannot be {state}",
                 where=f"item {self.number} ({self.name})",
                 limit=", ".join(WAYS[self.state]) or "nothing more",
             )
-        entry = ItemEntry(state=state, utc=utc, by=by, reason=reason)
+        entry = ItemEntry(state=state, utc=max(utc, self.history[-1].utc), by=by, reason=reason)
         wish = self.wish if state is ItemState.RUNNING else None
         return self.model_copy(update={"history": (*self.history, entry), "wish": wish})
 

@@ -43,6 +43,11 @@ class XrmError(Exception):
         """The same error, with what to do next; as it is where that is said already."""
         return self if self.remedy else _rebuild(type(self), self.what, self.where, self.value, self.limit, remedy)
 
+    def and_then(self, step: str) -> XrmError:
+        """The same error, with a further step after what to do next."""
+        remedy = f"{self.remedy}; then {step}" if self.remedy else step
+        return _rebuild(type(self), self.what, self.where, self.value, self.limit, remedy)
+
     def message(self) -> str:
         """The error in one line, its facts in a fixed order."""
         text = f"{self.where}: {self.what}" if self.where else self.what

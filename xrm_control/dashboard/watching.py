@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 _EVERY_S = 0.25
 # Of the time between two looks a look takes this share at most.
 _SHARE = 0.04
-# What changes without a row in the journal: whether it lives, the disk, a preview.
+# What changes without a row in the journal: the disk, a preview.
 _ANYWAY_S = 2.0
 
 
@@ -97,9 +97,10 @@ class Watch:
             self._changed.set()
             self._changed = asyncio.Event()
 
-    def _version_of_data(self) -> tuple[int, ...]:
+    def _version_of_data(self) -> tuple[object, ...]:
+        """Of the journal, and who carries the run out: whoever dies writes no row."""
         with JournalReader.open(self.folder.journal) as journal:
-            return journal.version_of_data()
+            return *journal.version_of_data(), self.folder.holder()
 
     def _parts(self) -> dict[str, str]:
         looks: dict[str, Callable[[], str]] = {

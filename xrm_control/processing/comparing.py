@@ -13,6 +13,7 @@ from xrm_control.core.states import RoiState
 from xrm_control.processing.soundness import Soundness
 from xrm_control.storage.audit import JournalAudit
 from xrm_control.storage.durable import PART_SUFFIX, sha256_file
+from xrm_control.storage.ownership import may_read
 from xrm_control.storage.records import Artifact
 from xrm_control.storage.run_folder import RunFolder
 
@@ -33,6 +34,8 @@ def compare(folder: RunFolder, name: str, size: int, sha256: str, audit: Journal
         about = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return Soundness.MISSING, "is not there"
+    except PermissionError as error:
+        return Soundness.NOT_COVERED, f"cannot be looked at: {error.strerror}"
     except OSError as error:
         return Soundness.ALTERED, f"cannot be looked at: {error.strerror}"
     if not stat.S_ISREG(about.st_mode):
@@ -40,7 +43,8 @@ def compare(folder: RunFolder, name: str, size: int, sha256: str, audit: Journal
     try:
         now = sha256_file(path)
     except StorageError as error:
-        return Soundness.ALTERED, error.what
+        # Whoever may not read it knows nothing of it.
+        return Soundness.ALTERED if may_read(path) else Soundness.NOT_COVERED, error.what
     if now == sha256:
         return None
     other = audit.known_as(now)

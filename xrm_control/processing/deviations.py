@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from xrm_control.contracts.account import Account, StageAccount
 from xrm_control.contracts.comparison import Aspect, Deviation, StagePair
 from xrm_control.core.frame_id import MOSAIC
+from xrm_control.core.states import RoiState
 from xrm_control.processing.story import Story, counted
 from xrm_control.reporting.formatting import duration
 
@@ -52,8 +53,10 @@ def _of_the_run(expected: Story, found: Story) -> Iterator[Deviation]:
                 "" if because else "it went elsewhere, and no region lies elsewhere",
             )  # fmt: skip
     if was.particles is not None and now.particles is not None and was.particles != now.particles:
-        because = _never_begun(expected, found)
-        if was.rehearsal or now.rehearsal:
+        because = [*_never_begun(expected, found), *_set_aside(expected, found)]
+        if expected.powder and expected.powder == found.powder:
+            because += _other_frames(expected, found)
+        elif was.rehearsal or now.rehearsal:
             because.append("the twin carries a powder of its own")
         left = "" if because else "the same regions, measured to another number"
         yield _deviation("", "particles", str(was.particles), str(now.particles), because, left)
@@ -176,6 +179,26 @@ def _other_places(expected: Story, found: Story) -> list[str]:
     if not others:
         return []
     return [f"{len(others)} of {len(found.places)} regions lie elsewhere: {', '.join(others[:5])}"]
+
+
+def _other_frames(expected: Story, found: Story) -> list[str]:
+    """Of the same powder: regions that were held, or frames of which were taken again, are of another moment."""
+    both = [(pair.name, pair.expected, pair.found) for pair in pairs(expected, found) if pair.name != MOSAIC]
+    names = [
+        name
+        for name, was, now in both
+        if was is not None
+        and now is not None
+        and (was.retaken != now.retaken or abs(was.standing_s - now.standing_s) > _TIME_S)
+    ]
+    return [f"held, or frames taken again, in one of the nights: {', '.join(names[:5])}"] if names else []
+
+
+def _set_aside(expected: Story, found: Story) -> list[str]:
+    both = [(pair.name, pair.expected, pair.found) for pair in pairs(expected, found)]
+    aside = RoiState.QUARANTINED
+    names = [name for name, was, now in both if was and now and (was.state is aside) is not (now.state is aside)]
+    return [f"set aside in one of the nights: {', '.join(names[:5])}"] if names else []
 
 
 def _never_begun(expected: Story, found: Story) -> list[str]:

@@ -143,8 +143,8 @@ def over(budget: Budget, spent: Spent) -> str | None:
 
 
 def at(moment: datetime) -> str:
-    """A moment in local time, to the minute."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+    """A moment in local time, to the minute, with its zone."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def overrun(end: datetime, limit: datetime) -> str:

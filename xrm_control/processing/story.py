@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from xrm_control.contracts.account import Account
 from xrm_control.contracts.rois import ROIS
-from xrm_control.core.errors import DataError
+from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.events import (
     CommandDone,
     ConditionViolated,
@@ -22,6 +22,7 @@ from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.states import RunState
 from xrm_control.processing.evidence import holds
 from xrm_control.processing.incidents import incidents
+from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal_reader import JournalQueries
 from xrm_control.storage.records import EventRecord
 from xrm_control.storage.run_folder import RunFolder
@@ -41,7 +42,7 @@ class Story:
     """waits: held, paused, or carried out by nobody; rejected: by stage, reasons of attempts that do not count, and how
     often; missing: by stage likewise of frames that were given up; ends: what ended the run before its end; commands:
     what operators had done; light: when beam or a watched value was out of order; places: of each region, added by hand
-    or not; incidents: a line each.
+    or not; incidents: a line each; powder: tells a simulated one from others; "" where nobody knows it.
     """
 
     account: Account
@@ -54,6 +55,7 @@ class Story:
     places: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     added: Mapping[str, str] = field(default_factory=dict[str, str])
     incidents: tuple[str, ...] = ()
+    powder: str = ""
 
 
 def story_of(folder: RunFolder, journal: JournalQueries, found: Account) -> Story:
@@ -68,6 +70,10 @@ def story_of(folder: RunFolder, journal: JournalQueries, found: Account) -> Stor
         regions = ROIS.read(folder.rois).rois if folder.rois.is_file() else ()
     except DataError:
         regions = ()
+    try:
+        powder = sha256_file(folder.truth) if folder.truth.is_file() else ""
+    except StorageError:
+        powder = ""
     ends = [event for kind in (RunStopped, RunAborted, RunFailed) for event in journal.events_of(kind.kind)]
     lit = [event for kind in (SourceDown, ConditionViolated) for event in journal.events_of(kind.kind)]
     return Story(
@@ -80,6 +86,7 @@ def story_of(folder: RunFolder, journal: JournalQueries, found: Account) -> Stor
         light=tuple(sorted(lit, key=_when)),
         places={roi.name: (roi.x_um, roi.y_um) for roi in regions},
         added={roi.name: roi.added_by for roi in regions if roi.added_by},
+        powder=powder,
         incidents=tuple(f"{one.t_s:.0f} s: {one.text}" for one in incidents(journal)),
     )
 

@@ -23,6 +23,7 @@ from xrm_control.processing.soundness import Finding, Soundness, Verification
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
 from xrm_control.storage.audit import SHORTEST_NOTE, JournalAudit
+from xrm_control.storage.ownership import require_readable, whose
 from xrm_control.storage.records import Artifact, ArtifactKind, ChainLink
 from xrm_control.storage.run_folder import RunFolder
 
@@ -59,9 +60,12 @@ def verify(folder: RunFolder, *, alive: bool, expect: str | None = None, typed: 
     """Hold all of a run against what was recorded of it.
 
     alive: somebody carries it out; expect: a link of its chain that was noted elsewhere, or at least its first 12
-    digits; typed: the folder's name as it stands in remedies. Raises DataError for an `expect` that is none.
+    digits; typed: the folder's name as it stands in remedies. Raises DataError for an `expect` that is none, and for a
+    journal that this process may not read: of that nothing is known.
     """
     note = None if expect is None else _noted(expect)
+    for side in ("", "-wal"):
+        require_readable(folder.journal.with_name(folder.journal.name + side))
     found = _Found()
     over, chained = Verification(folder.name, 0, 0, ()), True
     try:
@@ -148,6 +152,10 @@ class _Auditor:
         remedies = Remedies(self._typed, not self._done, over, self._found.unsound, self._artifacts)
         self._remedies = remedies
         for path, owner, (state, what) in unsound:
+            if state is Soundness.NOT_COVERED:
+                owned = whose(self._folder.path / path)
+                self._found.tell(path, state, what, f"verify the run as {'its owner' if owned is None else owned[1]}")
+                continue
             remedy = remedies.of_frame(owner) if isinstance(owner, str) else remedies.of(owner)
             self._found.tell(path, state, what, remedy)
 

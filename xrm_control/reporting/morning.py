@@ -258,4 +258,5 @@ def _story(shown: list[MorningItem]) -> Table:
 
 
 def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+    # With its zone: when clocks are put back an hour of the night comes twice.
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"

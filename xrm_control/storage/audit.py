@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,6 @@ from urllib.parse import quote
 
 from xrm_control.core.errors import DataError
 from xrm_control.storage.chain import Flaw, flaws
-from xrm_control.storage.durable import of_the_disk, storage_error
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import Artifact, ChainLink
 from xrm_control.storage.schema import expected_rules
@@ -54,18 +51,7 @@ class JournalAudit(JournalReader):
                 elif not sides:
                     audit = cls._checked(path, f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1")
                 else:
-                    place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrm-journal-")))
-                    for file in (path, *sides):
-                        shutil.copyfile(file, place / file.name)
-                    audit = cls._checked(path, f"file:{quote(str(place / path.name))}?mode=rw")
-            except OSError as error:
-                if of_the_disk(error):
-                    what, where = (
-                        "the journal cannot be copied to be read",
-                        Path(error.filename or tempfile.gettempdir()),
-                    )
-                    raise storage_error(what, where, error) from error
-                raise DataError(f"the journal cannot be read: {error.strerror or error}", where=str(path)) from error
+                    audit = cls._copied(path, *sides)
             except sqlite3.Error as error:
                 raise DataError(f"the journal cannot be read: {error}", where=str(path)) from error
             stack.enter_context(audit)

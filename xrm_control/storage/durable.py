@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from xrm_control.core.errors import StorageError
+from xrm_control.storage.ownership import DENIED, like_its_folder, who_asks, whose
 
 PART_SUFFIX = ".part"
+
+DISK_FULL = "the disk is full"
+FREE_SPACE = "free space; what was acknowledged is kept"
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _OF_THE_DISK = _FULL | {errno.EIO, errno.EROFS}
@@ -91,6 +95,7 @@ def make_folder(path: Path) -> Path:
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise storage_error("cannot create the folder", folder, error) from error
+        like_its_folder(folder)
         fsync_path(folder.parent)
     if not path.is_dir():
         raise StorageError("is a file where a folder is needed", where=str(path))
@@ -121,6 +126,7 @@ def write_durable(path: Path, data: bytes, *, replace: bool = False) -> Path:
     except OSError as error:
         raise storage_error("cannot be written", path, error, len(data)) from error
     try:
+        like_its_folder(part, descriptor)
         _write_all(descriptor, part, data)
         _fsync(descriptor, part, len(data))
     finally:
@@ -149,6 +155,7 @@ def durable_file(
                 part.unlink()
             file = part.open("w+b")
         with file:
+            like_its_folder(part, file.fileno())
             yield cast(BinaryIO, file)
             file.flush()
             _fsync(file.fileno(), part, need_bytes)
@@ -229,13 +236,20 @@ def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None 
     """A StorageError that says what failed, at which path, why, and how much space was needed and free."""
     free = need = remedy = None
     if error.errno in _FULL:
-        what = f"{what}: {'the file-size limit is reached' if error.errno == errno.EFBIG else 'the disk is full'}"
-        remedy = "free space, then start again; what was acknowledged is kept"
+        what = f"{what}: {'the file-size limit is reached' if error.errno == errno.EFBIG else DISK_FULL}"
+        remedy = FREE_SPACE
     elif error.errno == errno.EIO:
         what = f"{what}: the disk reports an error; this file is not tried again"
         remedy = "check the disk before anything else is written to it"
     else:
         what = f"{what}: {error.strerror or error}"
+        if error.errno == errno.EROFS:
+            remedy = "have the disk mounted for writing, and look why it is not"
+    if error.errno in DENIED and (owned := whose(path)) is not None:
+        belongs, owner = owned
+        remedy = f"do it as {owner}, have the permissions changed, or work on a copy of your own"
+        free, limit = f"you are {who_asks()}", belongs
+        return StorageError(what, where=str(path), value=free, limit=limit, remedy=remedy)
     if need_bytes is not None:
         need = f"{_size(need_bytes)} needed"
         with contextlib.suppress(StorageError):

@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import re
 import secrets
 import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from datetime import datetime, timedelta
 
 from xrm_control.contracts.commands import LETTER, REPLY, Command, Letter, Reply
 from xrm_control.core.clock import pause, utc_now
@@ -25,6 +27,8 @@ from xrm_control.storage.run_folder import RunFolder
 
 Deliver = Callable[[str, Letter], Future[Reply]]
 
+_WRITTEN = "%Y%m%dT%H%M%S%fZ"
+_TIME = re.compile(r"\d{8}T\d{12}Z")
 _LOOK_EVERY_S = 0.05
 _LATE_LOOKS = 100
 _LONGEST_BYTES = 65_536
@@ -47,7 +51,7 @@ class Inbox:
         user = f"{getpass.getuser()}@{socket.gethostname()}"
         by = f"{on_behalf_of} by {user}" if on_behalf_of else user
         letter = Letter(command=command, by=by[:200], sent_utc=now.isoformat(timespec="milliseconds"))
-        return f"{now:%Y%m%dT%H%M%S%fZ}-{request or secrets.token_hex(3)}", letter
+        return f"{now:{_WRITTEN}}-{request or secrets.token_hex(3)}", letter
 
     def sent(self, request: str) -> str | None:
         """The number of the letter that its sender called `request`; None where there is none."""
@@ -69,8 +73,17 @@ class Inbox:
         """Send a command; returns the letter's number. Raises StorageError."""
         number, letter = self.written(command, on_behalf_of, request)
         make_folder(self._path)
+        number = self._behind_the_others(number)
         write_durable(self._path / f"{number}.json", LETTER.text(letter).encode())
         return number
+
+    def _behind_the_others(self, number: str) -> str:
+        """The number, or one behind all that wait, where the clock was set back since they were sent."""
+        time, _, name = number.partition("-")
+        latest = max((other.partition("-")[0] for other in self.waiting()), default=time)
+        if latest < time or not _TIME.fullmatch(latest):
+            return number
+        return f"{datetime.strptime(latest, _WRITTEN) + timedelta(microseconds=1):{_WRITTEN}}-{name}"
 
     def reply(self, number: str) -> Reply | None:
         """The answer to a letter; None while there is none. Raises DataError when it cannot be read."""

@@ -18,8 +18,9 @@ from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.storage.chain import ChainWriter
-from xrm_control.storage.durable import fsync_path
+from xrm_control.storage.durable import DISK_FULL, FREE_SPACE, fsync_path
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version, is_empty
+from xrm_control.storage.ownership import like_its_folder
 from xrm_control.storage.records import Artifact, Intent, PlannedFrame, RunRecord, StoredFrame
 from xrm_control.storage.schema import schema_statements
 
@@ -42,6 +43,7 @@ class Journal(JournalQueries):
                 "the journal exists already", where=str(path), remedy="let the new run have a folder of its own"
             )
         journal = cls(path, _connect(path))
+        like_its_folder(path)
         row = (run.name, run.recipe_name, run.recipe_sha256, run.backend, int(run.simulated), run.started_utc)
         try:
             with journal._transaction():
@@ -276,9 +278,9 @@ class Journal(JournalQueries):
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_FULL"):
             return StorageError(
-                "the journal cannot be written: the disk is full",
+                f"the journal cannot be written: {DISK_FULL}",
                 where=str(self.path),
-                remedy="free space, then start again; what was acknowledged is kept",
+                remedy=FREE_SPACE,
             )
         if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_READONLY", "SQLITE_NOTADB")):
             self._failed = str(error)

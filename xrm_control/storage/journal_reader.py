@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +18,11 @@ from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.core.errors import DataError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import FrameKind, FrameOutcome, RoiState, RunState
+from xrm_control.storage.durable import storage_error
 from xrm_control.storage.journal_accounts import AccountQueries
 from xrm_control.storage.journal_latest import LatestQueries
 from xrm_control.storage.journal_rows import event_of, planned_of, stored_of
+from xrm_control.storage.ownership import require_readable
 from xrm_control.storage.records import (
     Accounting,
     Artifact,
@@ -275,21 +280,52 @@ class JournalQueries(AccountQueries, LatestQueries):
 class JournalReader(JournalQueries):
     """A read-only look at a journal, live or finished; a context manager."""
 
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(path, connection)
+        self._kept = contextlib.ExitStack()
+
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open `path` read-only; DataError when it is missing, no journal, or of another version."""
         if not path.is_file():
             raise DataError("there is no journal", where=str(path))
+        for side in (path, wal := path.with_name(path.name + "-wal")):
+            require_readable(side)
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"
         # A journal closed in order is a plain file; in a folder that cannot be written to, SQLite must be told so.
-        if not path.with_name(path.name + "-wal").exists():
+        if not wal.exists():
             with contextlib.suppress(sqlite3.Error):
                 return cls._checked(path, uri)
             uri += "&immutable=1"
         try:
-            return cls._checked(path, uri)
+            try:
+                return cls._checked(path, uri)
+            except sqlite3.OperationalError:
+                # Of a run that died SQLite must put the pieces together, where it may write: then in a copy.
+                if (
+                    not wal.exists()
+                    or os.access(path.parent, os.W_OK, effective_ids=True)
+                    or RunFolder(path.parent.absolute()).holder()
+                ):
+                    raise
+                return cls._copied(path, wal)
         except sqlite3.Error as error:
             raise DataError(f"is no journal that can be read: {error}", where=str(path)) from error
+
+    @classmethod
+    def _copied(cls, path: Path, *sides: Path) -> Self:
+        """Of a copy that lasts as long as the reader. Raises StorageError where it cannot be made."""
+        with contextlib.ExitStack() as stack:
+            try:
+                place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xrm-journal-")))
+                for file in (path, *sides):
+                    shutil.copyfile(file, place / file.name)
+            except OSError as error:
+                where = Path(os.fsdecode(error.filename or tempfile.gettempdir()))
+                raise storage_error("the journal cannot be copied to be read", where, error) from error
+            reader = cls._checked(path, f"file:{quote(str(place / path.name))}?mode=rw")
+            reader._kept = stack.pop_all()
+        return reader
 
     @classmethod
     def _checked(cls, path: Path, uri: str) -> Self:
@@ -305,6 +341,7 @@ class JournalReader(JournalQueries):
         """Close the connection."""
         with self._lock:
             self._connection.close()
+        self._kept.close()
 
     def __enter__(self) -> Self:
         return self

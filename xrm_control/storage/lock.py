@@ -17,6 +17,7 @@ from pathlib import Path
 
 from xrm_control.core.errors import ResourceLocked
 from xrm_control.storage.durable import storage_error
+from xrm_control.storage.ownership import like_its_folder
 
 # struct flock: type, whence, start, length (0: all), pid; the padding is C's.
 _FLOCK = "hhqqi4x"
@@ -66,6 +67,7 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
     except OSError as error:
         raise storage_error("cannot open the lock file", path, error) from error
     try:
+        like_its_folder(path, descriptor)
         try:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, WHOLE_FILE)
         except OSError as error:

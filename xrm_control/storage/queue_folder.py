@@ -31,6 +31,7 @@ from xrm_control.storage.durable import (
     write_durable,
 )
 from xrm_control.storage.lock import WHOLE_FILE, hold_lock, lock_holder, sign_lock
+from xrm_control.storage.ownership import like_its_folder
 
 _EDIT_LOCK = ".edit.lock"
 _EDIT_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.01
@@ -90,6 +91,7 @@ class ItemFolder:
             descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise storage_error("cannot open the lock file", self.lock_file, error) from error
+        like_its_folder(self.lock_file, descriptor)
         try:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, WHOLE_FILE)
         except OSError as error:
@@ -308,6 +310,7 @@ class QueueFolder:
             try:
                 part = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.items))
                 part.chmod(0o755)
+                like_its_folder(part)
             except OSError as error:
                 raise storage_error("no item can be added", self.items, error) from error
             write_durable(ItemFolder(part).recipe, text)

@@ -25,6 +25,7 @@ from xrm_control.storage.durable import (
     write_durable,
 )
 from xrm_control.storage.lock import hold_lock, lock_holder
+from xrm_control.storage.ownership import like_its_folder
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
 _TAKEN = ("frames", "quarantine", "checks", "commands", "reanalyses", MOSAIC)
@@ -106,6 +107,7 @@ class RunFolder(MeasuredFolder):
             raise StorageError("the run folder exists already", where=str(path)) from error
         except OSError as error:
             raise storage_error("cannot create the run folder", path, error) from error
+        like_its_folder(path)
         fsync_path(path.parent)
         folder = cls(path)
         make_folder(folder.frames)
@@ -275,6 +277,7 @@ class RunFolder(MeasuredFolder):
         try:
             descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
+                like_its_folder(self.log, descriptor)
                 os.write(descriptor, line)
             finally:
                 os.close(descriptor)

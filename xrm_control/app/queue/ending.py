@@ -16,6 +16,7 @@ from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState, Verdict
 from xrm_control.processing.achieved import ended_by_the_machine
 from xrm_control.processing.schedule import Obstacle
+from xrm_control.storage.durable import DISK_FULL
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader
 from xrm_control.storage.queue_folder import ItemFolder
 from xrm_control.storage.run_folder import RunFolder
@@ -28,13 +29,14 @@ _LONGEST = 500
 @dataclass(frozen=True)
 class Ending:
     """state: that the item enters; unsafe: nothing may be started any more; lost: instrument or workers do not answer,
-    or somebody else has them; died: the process came to no end of its own.
+    or somebody else has them; full: the disk had no room; died: the process came to no end of its own.
     """
 
     state: ItemState
     reason: str
     unsafe: bool = False
     lost: bool = False
+    full: bool = False
     died: bool = False
 
 
@@ -67,6 +69,9 @@ def ending(
             return Ending(ItemState.HELD, reason, lost=True)
         case ExitCode.USAGE | ExitCode.SAFETY if run is None:
             return Ending(ItemState.REFUSED, reason)
+        case ExitCode.FAILURE if DISK_FULL in reason:
+            # As one that was not begun for want of room: it is gone on with when there is some.
+            return Ending(ItemState.WAITING, _short(f"left: {reason}"), full=True)
         case ExitCode.NOT_SAFE:
             return Ending(ItemState.FAILED, reason, unsafe=True)
         case _:

@@ -14,6 +14,7 @@ from typing import Protocol
 from xrm_control.app.queue.ending import DIED, code_on_record
 from xrm_control.core.errors import StorageError, XrmError
 from xrm_control.storage.durable import storage_error
+from xrm_control.storage.ownership import like_its_folder
 from xrm_control.storage.queue_folder import ItemFolder, leave
 from xrm_control.storage.run_folder import RunFolder
 
@@ -48,6 +49,8 @@ class Started:
         lock = place.take()
         try:
             with self._answer.open("wb") as answer, place.output.open("ab") as output:
+                like_its_folder(self._answer, answer.fileno())
+                like_its_folder(place.output, output.fileno())
                 self._process = subprocess.Popen(
                     [*program, *arguments],
                     stdin=subprocess.DEVNULL,

@@ -119,7 +119,9 @@ class _Runner:
             )
         contents = self._folder.read()
         for item in contents.items.values():
-            self._clock.not_before(item.history[-1].utc)
+            # A real instrument's deadlines are the wall clock's, whatever that showed when something was put on record.
+            if item.simulated:
+                self._clock.not_before(item.history[-1].utc)
 
         last = max((item.history[-1].utc for item in contents.items.values()), default=None)
 
@@ -309,7 +311,7 @@ class _Runner:
 
     def _settle(self, item: Item, end: Ending) -> Item:
         """The item in the state that it has come to, with the evidence, and the page."""
-        if end.state is ItemState.PAUSED:
+        if end.state is ItemState.PAUSED or end.full:
             self._aside.add(item.number)
         self._tell(f"item {item.number} ({item.name}): {end.state}: {end.reason}")
         # Before its end is on record: whoever finds the end takes the evidence for that of this end.
@@ -330,8 +332,8 @@ class _Runner:
             self._write_page()
             return
         self._tell(f"item {item.number} ({item.name}): tried again in {pause_s:.0f} s")
-        ended = self._clock.now()
-        while (self._clock.now() - ended).total_seconds() < pause_s:
+        ended_s = self._clock.elapsed_s()
+        while self._clock.elapsed_s() - ended_s < pause_s:
             self._clock.wait(min(1.0, pause_s))
             wish = ITEM.read(self._folder.folder(item.number).item).wish
             if self._over() or wish is not None:

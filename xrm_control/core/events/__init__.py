@@ -27,6 +27,7 @@ from xrm_control.core.events.frames import (
 )
 from xrm_control.core.events.instrument import (
     DeviceTriedAgain,
+    InstrumentAwaited,
     InstrumentBegun,
     InstrumentEvent,
     InstrumentLost,
@@ -117,6 +118,7 @@ __all__ = [
     "FrameWithdrawn",
     "InstrumentBegun",
     "InstrumentEvent",
+    "InstrumentAwaited",
     "InstrumentLost",
     "InstrumentReached",
     "LimitsDiffer",

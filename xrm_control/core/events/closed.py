@@ -19,6 +19,7 @@ from xrm_control.core.events.frames import (
 )
 from xrm_control.core.events.instrument import (
     DeviceTriedAgain,
+    InstrumentAwaited,
     InstrumentBegun,
     InstrumentLost,
     InstrumentReached,
@@ -88,6 +89,7 @@ AnyEvent = (
     | AttemptClosed
     | InstrumentBegun
     | InstrumentReached
+    | InstrumentAwaited
     | InstrumentLost
     | SourceDown
     | MoveStalled

@@ -58,6 +58,21 @@ class InstrumentLost(InstrumentEvent):
 
 
 @dataclass(frozen=True)
+class InstrumentAwaited(InstrumentEvent):
+    """Why it cannot be gone on with yet, where that is something else than what was told before."""
+
+    kind: ClassVar[str] = "instrument.awaited"
+    level: ClassVar[Level] = Level.WARNING
+
+    where: str
+    problem: str
+
+    @property
+    def text(self) -> str:
+        return f"still waited for: {self.problem}"
+
+
+@dataclass(frozen=True)
 class SourceDown(InstrumentEvent):
     """There is no beam at the start."""
 
