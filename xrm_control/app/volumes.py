@@ -48,7 +48,7 @@ from xrm_control.storage.durable import (
     storage_error,
 )
 from xrm_control.storage.formats.ome_tiff import write_volume_16bit
-from xrm_control.storage.formats.registry import open_volume, read_scan
+from xrm_control.storage.formats.registry import finite_values, open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
 from xrm_control.storage.formats.units import Sourced, operator_um
 from xrm_control.storage.journal import JournalReader
@@ -267,6 +267,7 @@ def analyze_array(
     voxel = operator_um(voxel_size_um, "voxel_size_um")
     if not volume.size:
         raise DataError("holds no voxels", where="volume", value=f"shape {volume.shape}")
+    volume, notes = finite_values(volume, "array") if volume.ndim == 3 else (volume, ())
     grey, grey_source = grey_of_array(volume)
     return _measured(
         AnalysisInput(
@@ -276,6 +277,7 @@ def analyze_array(
             roi="volume",
             centre=Pose(0.0, 0.0, 0.0, 0.0),
             analysis=spec.model_dump(mode="json"),
+            warnings=notes,
             doubts=doubts,
             field="cylinder" if reconstruction else "auto",
             foreign=not reconstruction and volume.ndim == 3,
