@@ -46,6 +46,12 @@ def houns(volume: np.ndarray, water: float = 0.02) -> np.ndarray:
     return 1000 * (volume / water - 1)
 
 
+def box(volume: np.ndarray, value: float) -> np.ndarray:
+    volume = volume.copy()
+    volume[4:11, 30:36, 40:46] = value
+    return volume
+
+
 DOUBTED: dict[str, tuple[np.ndarray, str]] = {
     "clipped at 3000 HU": (np.clip(houns(VOLUME, 0.004), -1000, 3000).astype(np.int16), "cut off: .*one value, 3000"),
     "clipped at 12 bits": (np.clip(200 + VOLUME / MU * 6000, 0, 4095).astype(np.uint16), "cut off: .*one value, 4095"),
@@ -56,6 +62,9 @@ DOUBTED: dict[str, tuple[np.ndarray, str]] = {
     "slices nearer than pixels": (ndimage.zoom(VOLUME, (1.6, 1, 1), order=1), "stretched: .* times as long along z"),
     "the upper half shifted by 4 um": (np.where(LATER, np.roll(VOLUME, 8, axis=2), VOLUME), "a jump: slices 19 and 20"),
     "the upper half turned": (np.where(LATER, VOLUME[:, ::-1, ::-1], VOLUME), "a jump: slices 19 and 20"),
+    "a block of matter": (box(VOLUME, MU), "painted over: .*0.046, at z 4 to"),
+    "a block of nothing": (box(VOLUME, 0.0), "painted over: "),
+    "of 16 bits": (box(np.clip(8000 + VOLUME / MU * 30_000, 0, 65535).astype(np.uint16), 38_000), "painted over: "),
     "logarithms": (np.log(np.maximum(VOLUME, 0) + 0.01), "no attenuation: "),
     "its mean taken off": (VOLUME - np.float32(MU / 4), "no attenuation: "),
     "Hounsfield units over 1000": (houns(VOLUME).astype(np.float32) / 1000, "no attenuation: "),

@@ -45,6 +45,7 @@ from xrm_control.analysis.volume_doubts import (
     left_out,
     mask_alone,
     none_whole,
+    painted,
 )
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics, VoidDetection
@@ -156,6 +157,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             *uneven,
             *mask_alone(taken.volume),
             *cut_off(taken.volume, field, result.quality.threshold_per_um or 0.0),
+            *painted(taken.volume, field),
             *(jumps(result.phases) or cut_at_once(result.phases)),
             *stretched(result.labels, result.particles),
             *none_whole(len(result.particles), result.quality.whole_particles or 0),

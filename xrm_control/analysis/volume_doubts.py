@@ -16,6 +16,7 @@ _PILED_UP, _NOISELESS, _ENOUGH_TO_TELL = 3.0, 0.6, 100_000
 _ENOUGH = 60  # voxels of particles in a slice
 _JUMP, _STEADY = 0.85, 0.93  # overlap of what two slices show
 _FAR, _AT_ONCE = 0.6, 2.5
+_BLOCK, _BY_NOISE = 12, 0.01  # voxels; of all of them
 _LEAST_CONTRAST, _CLEAR_OF_NOISE = 0.08, 6.0  # of the contrast, of the noise of means: less dense matter
 _CUT_VOXELS = 1.5
 _MANY = 0.05  # of the whole particles
@@ -74,6 +75,30 @@ def _cut(what: str, limit: float) -> str:
     return (
         f"cut off: {what} (limit {limit:.0%}), so half-way to the particles' grey is not where their surface is -> "
         "write the volume anew, with all grey values within its range"
+    )
+
+
+def painted(volume: NDArray[np.number], field: VolumeField) -> tuple[str, ...]:
+    """Said of a block of one value within a volume (z, y, x) that has noise: something was put over it, or is lost."""
+    from scipy import ndimage
+
+    part = volume[:-1, :-1, :-1]
+    same = (part == volume[1:, :-1, :-1]) & (part == volume[:-1, 1:, :-1]) & (part == volume[:-1, :-1, 1:])
+    same &= field.inside[:-1, :-1]
+    count = np.count_nonzero(same)
+    if not _BLOCK <= count < _BY_NOISE * same.size:
+        return ()
+    bodies, found = ndimage.label(same)
+    sizes = np.bincount(bodies.ravel(), minlength=found + 1)[1:]
+    largest = int(np.argmax(sizes))
+    if sizes[largest] < _BLOCK:
+        return ()
+    block = np.nonzero(bodies == largest + 1)
+    place = ", ".join(f"{axis} {one.min()} to {one.max() + 1}" for axis, one in zip("zyx", block, strict=True))
+    value = volume[tuple(one[0] for one in block)]
+    return (
+        f"painted over: a block of one value, {value:.4g}, at {place}, where all else has noise; it may be taken for a "
+        "particle, a void, or a part of one -> bring what was there, or crop it away",
     )
 
 

@@ -124,7 +124,7 @@ def reconstruct(
     job = VolumeJob(found.scan, spec, found.shape, parts_folder(target.absolute()), found.origins)
     # In 16 bit, the parts are beside it at the end.
     require_free(target, job.bytes + (job.bytes // 2 if sixteen_bit and len(job.parts) > 1 else 0))
-    with _of_file(source), _parts_made(job, workers, on_rows):
+    with of_file(source), _parts_made(job, workers, on_rows):
         volume = assemble_volume(job)
         if sixteen_bit:
             write_volume_16bit(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
@@ -175,7 +175,7 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
     views, rows, columns = recorded.projections.shape
     if 0 in (views, rows, columns):
         return FoundScan(FileScan(source.absolute(), told, normalised), (views, rows, columns), recorded.origins)
-    with _of_file(source):
+    with of_file(source):
         scan = ScanData.of(recorded, assume_normalised=normalised)
         check_scan(scan)
         out = judge(scan)
@@ -190,7 +190,8 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
 
 
 @contextmanager
-def _of_file(source: Path) -> Iterator[None]:
+def of_file(source: Path) -> Iterator[None]:
+    """Errors within name the file, whatever place in it they name."""
     try:
         yield
     except DataError as error:
@@ -324,7 +325,7 @@ def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> An
     values, voxel_um, notes = found.values, found.voxel_zyx_um[2], found.notes
     require_memory(spec.cost((values.shape[0], values.shape[1], values.shape[2])).memory_bytes, str(source))
     if not found.cubic:
-        with _of_file(source):
+        with of_file(source):
             values, voxel_um, note = resampled(values, found.voxel_zyx_um)
         notes = (*notes, note)
     grey, grey_source = grey_of(found.values, found.grey)
