@@ -59,7 +59,10 @@ DOUBTED: dict[str, tuple[np.ndarray, str]] = {
     "floats clipped above half": (np.minimum(VOLUME, 0.8 * MU), "cut off: .*and none is above"),
     "every second slice": (VOLUME[::2], "stretched: .* along z"),
     "two of three slices": (np.delete(VOLUME, np.s_[::3], axis=0), "stretched: "),
-    "slices nearer than pixels": (ndimage.zoom(VOLUME, (1.6, 1, 1), order=1), "stretched: .* times as long along z"),
+    "slices nearer than pixels": (
+        np.asarray(ndimage.zoom(VOLUME, (1.6, 1, 1), order=1)),
+        "stretched: .* times as long along z",
+    ),
     "the upper half shifted by 4 um": (np.where(LATER, np.roll(VOLUME, 8, axis=2), VOLUME), "a jump: slices 19 and 20"),
     "the upper half turned": (np.where(LATER, VOLUME[:, ::-1, ::-1], VOLUME), "a jump: slices 19 and 20"),
     "a block of matter": (box(VOLUME, MU), "painted over: .*0.046, at z 4 to"),

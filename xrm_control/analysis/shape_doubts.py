@@ -32,9 +32,10 @@ def cut_at_once(phases: NDArray[np.number]) -> tuple[str, ...]:
     for z in np.flatnonzero(both < _GONE * np.maximum(area[1:], area[:-1])):
         full = int(z if area[z] >= area[z + 1] else z + 1)
         other = int(2 * z + 1 - full)
-        sections, count = ndimage.label(shown[full])
-        sizes = np.bincount(sections.ravel(), minlength=count + 1)[1:]
-        going_on = np.bincount(sections[shown[other]], minlength=count + 1)[1:]
+        sections: NDArray[np.int32] = np.empty(shown[full].shape, np.int32)
+        ndimage.label(shown[full], output=sections)
+        sizes = np.bincount(sections.ravel())[1:]
+        going_on = np.bincount(sections[shown[other]], minlength=len(sizes) + 1)[1:]
         ending = (sizes >= _LEAST_VOXELS) & (going_on < _GONE * sizes)
         if np.count_nonzero(ending) >= _LEAST_BODIES:
             many = np.count_nonzero(ending)

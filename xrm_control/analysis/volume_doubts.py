@@ -88,8 +88,9 @@ def painted(volume: NDArray[np.number], field: VolumeField) -> tuple[str, ...]:
     count = np.count_nonzero(same)
     if not _BLOCK <= count < _BY_NOISE * same.size:
         return ()
-    bodies, found = ndimage.label(same)
-    sizes = np.bincount(bodies.ravel(), minlength=found + 1)[1:]
+    bodies: NDArray[np.int32] = np.empty(same.shape, np.int32)
+    ndimage.label(same, output=bodies)
+    sizes = np.bincount(bodies.ravel())[1:]
     largest = int(np.argmax(sizes))
     if sizes[largest] < _BLOCK:
         return ()

@@ -206,7 +206,7 @@ def _bad_flats(flats: _Looks, dark: Blocks) -> tuple[tuple[int, ...], Blocks, li
         shares = net[fine] / np.maximum(np.quantile(net[fine], 0.75, axis=0, method="higher"), 1e-6)
         shares /= np.maximum(np.quantile(shares, 0.9, axis=(1, 2), keepdims=True), 1e-6)
         # Of few photons, means of blocks differ by as much.
-        noise = 1.4826 * float(np.median(np.abs(shares - np.median(shares, axis=0))))
+        noise = _noise_of(shares)
         odd[fine] = np.count_nonzero(shares < 1 - max(0.1, _FAR_SIGMAS * noise), axis=(1, 2)) >= max(
             2, 0.01 * dark.size
         )
@@ -369,6 +369,12 @@ def _level(seen: Blocks, *, normalised: bool) -> list[str]:
             remedy="flats of another exposure or another type of numbers: give others (--references)",
         )
     return [f"transmission reaches {high:.3f}: flats and projections do not fit well"] if high > _REMARKABLE else []
+
+
+def _noise_of(shares: Blocks) -> float:
+    """Of flats, from one to the next and from block to block: what is in the beam of some is in one of them at most."""
+    steps = [np.abs(np.diff(shares, axis=axis)).ravel() for axis in (0, 2)]
+    return 1.4826 * min(float(np.median(one)) if one.size else 0.0 for one in steps) / 2**0.5
 
 
 def _noise(seen: Blocks) -> float:

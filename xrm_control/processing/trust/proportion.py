@@ -110,7 +110,10 @@ def power_of_views(evidence: RegionEvidence, references: References) -> NoisePow
     beam, sound = part.beams.mean(axis=0), inside(~part.bad)
     spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
     fives = min(max(_PIXELS // part.dark.size, 8), _MOST_FIVES)
-    near, far, levels, steep = [], [], [], []
+    near: list[NDArray[np.float32]] = []
+    far: list[NDArray[np.float32]] = []
+    levels: list[NDArray[np.float32]] = []
+    steep: list[NDArray[np.float32]] = []
     for middle in np.unique(np.linspace(2, count - 3, fives).round().astype(np.int64)):
         five = np.arange(int(middle) - 2, int(middle) + 3)
         seen = transmission(scan, spec, rows=band, views=five, references=references).values
