@@ -191,7 +191,7 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
 
 @contextmanager
 def of_file(source: Path) -> Iterator[None]:
-    """Errors within name the file, whatever place in it they name."""
+    """Raises the DataError of the block anew, with the file in front of whatever place in it that names."""
     try:
         yield
     except DataError as error:
