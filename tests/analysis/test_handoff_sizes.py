@@ -39,7 +39,10 @@ RIGHT: list[dict[str, float | str]] = [
     {"dead_volume_percent": round(100 * VOID / VOLUME, 1)},
     {"radius_mean_um": 0.4 * RADIUS},
     {"x_um": 20.0},
-]
+    {"weight": 1}, {"weight": 1.0, "touches_boundary": 1}, {"weight": 0, "touches_boundary": 1}, {"weight": 30},
+    {"radius_xy_um": 0.3 * RADIUS, "radius_yz_um": 3 * RADIUS, "roughness_xz_um": -0.02},
+    {"volume_um3_u": 0, "sphericity_u": 0.5, "x_um_u": 2.0, "dead_volume_percent_u": 90},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("changes", RIGHT)
@@ -58,6 +61,14 @@ WRONG: list[tuple[dict[str, float | str], str]] = [
     *(({"void_count": value}, "void_count") for value in (-1, 0.5)),
     *(({"mean_attenuation_per_um": value}, "mean_attenuation_per_um") for value in (-0.05, 0, 50, 500)),
     *(({axis: value}, axis) for axis in ("x_um", "y_um", "z_um") for value in (21.0, -12_000.0)),
+    *(({"sphericity": value}, "sphericity") for value in (0.8, 1.2, 0.5)),
+    *(({"weight": value}, "weight") for value in (0, 0.3, 1e6)),
+    *(({f"radius_{plane}_um": RADIUS * factor}, f"radius_{plane}_um") for plane in ("xy", "xz", "yz")
+      for factor in (-1, MM, 1e3)),
+    *(({"roughness_xy_um": value}, "roughness_xy_um") for value in (-300, 1e3)),
+    *(({f"{name}_u": value}, f"{name}_u") for name in ("volume_um3", "equivalent_diameter_um", "sphericity")
+      for value in (-0.01, 1e5)),
+    ({"x_um_u": -1}, "x_um_u"),
     ({"volume_um3": 0.01, "equivalent_diameter_um": (0.06 / math.pi) ** (1 / 3)}, "volume_um3"),
     ({"volume_um3": 1e6, "equivalent_diameter_um": (6e6 / math.pi) ** (1 / 3)}, "volume_um3"),
 ]  # fmt: skip
@@ -78,6 +89,23 @@ def test_a_table_in_millimetres_is_told(tmp_path: Path) -> None:
     assert [(fault.column, fault.what) for fault in faults] == [("volume_um3", "is smaller than a voxel")]
 
 
+@pytest.mark.parametrize(("rows", "column"), [(1, None), (0, "counts.particles"), (3, "counts.particles")])
+def test_results_that_count_other_particles_are_told(tmp_path: Path, rows: int, column: str | None) -> None:
+    (written(tmp_path) / "results.json").write_text(f'{{"counts": {{"particles": {rows}}}}}')
+    assert [fault.column for fault in check_results(tmp_path, "roi-01")] == ([] if column is None else [column])
+
+
+@pytest.mark.parametrize(("moved", "faults"), [(0.0, 1), (0.1, 0)])
+def test_a_body_that_is_there_twice_is_told(tmp_path: Path, moved: float, faults: int) -> None:
+    path = written(tmp_path) / "particles.csv"
+    again = {**BALL, "particle_id": 2, "x_um": float(BALL["x_um"]) + moved}
+    path.write_text(f"{path.read_text()}{','.join(map(str, again.values()))}\n")
+    found = check_results(tmp_path, "roi-01", HANDED)
+    assert [(fault.row, fault.what) for fault in found] == [
+        (3, "the table has the same place and size twice, first in row 2")
+    ] * faults
+
+
 def test_results_of_another_region_are_told(tmp_path: Path) -> None:
     (written(tmp_path) / "results.json").write_text('{"roi": "roi-09"}')
     (fault,) = check_results(tmp_path, "roi-01")
@@ -87,4 +115,4 @@ def test_results_of_another_region_are_told(tmp_path: Path) -> None:
 def test_the_built_in_core_is_held_to_its_sizes_alone(tmp_path: Path) -> None:
     odd = written(tmp_path, surface_area_um2=0.3 * SURFACE, x_um=21.0)
     assert check_results(odd, "roi-01", HANDED, own=True) == ()
-    assert len(check_results(odd, "roi-01", HANDED)) == 3
+    assert len(check_results(odd, "roi-01", HANDED)) == 4

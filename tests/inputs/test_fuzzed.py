@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xrm_control as xrm
-from tests.inputs.files import ball_scan, changed, data_exchange
+from tests.inputs.files import THETA, Quantity, ball_scan, changed, data_exchange
 from tests.inputs.test_volumes import VOLUME, VOXEL_UM
 from xrm_control.analysis.field import find_field
 from xrm_control.analysis.volume_check import refuse_broken
@@ -92,16 +92,30 @@ def test_an_array_longer_than_its_header_says(tmp_path: Path) -> None:
         NumpyArray().read(path, VOXEL_UM)
 
 
+@pytest.mark.parametrize("header", [b"{'descr': '<f4', \\\n", b"{'descr': (((", b"\xff" * 20, b"lambda: 0"])
+def test_an_array_whose_header_is_damaged(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "v.npy"
+    np.save(path, VOLUME)
+    data = path.read_bytes()
+    path.write_bytes(data[:10] + header + data[10 + len(header) :])
+    with pytest.raises(DataError, match="cannot be read as a NumPy array"):
+        NumpyArray().read(path, VOXEL_UM)
+    with pytest.raises(DataError, match="is no list of angles"):
+        xrm.reconstruct(data_exchange(tmp_path / "a.h5"), options=ScanOptions(angles=path))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ('{"volume": "v.tif", "voxel_size_um": 5, "voxel_size_um": 0.5}', "'voxel_size_um' stands twice"),
         (r'{"volume": "v.tif", "voxel_size_um": 0.5, "roi": "\ud800"}', "half a character"),
+        ('{"volume": "v.tif", "voxel_size_um": 0.5, "roi": "\ud800"}', "half a character"),
+        ('{"volume": "v.tif", "voxel_size_um": 0.5, "\udfff": 1}', "half a character"),
     ],
 )
 def test_json_that_cannot_be_meant(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "handoff.json"
-    path.write_text(text)
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(DataError, match=says):
         HANDOFF.read_foreign(path)
 
@@ -129,3 +143,10 @@ def test_handoffs_of_impossible_numbers(tmp_path: Path, key: str, value: object,
 def test_angles_that_are_none(tmp_path: Path, told: ScanOptions, says: str) -> None:
     with pytest.raises(DataError, match=says):
         xrm.reconstruct(data_exchange(tmp_path / "scan.h5"), options=told)
+
+
+@pytest.mark.parametrize("theta", [THETA / 2, THETA * 0.9])
+def test_what_is_found_while_it_is_reconstructed_names_the_file_too(tmp_path: Path, theta: np.ndarray) -> None:
+    path = data_exchange(tmp_path / "scan.h5", exchange__theta=Quantity(theta, "degrees"))
+    with pytest.raises(DataError, match=r"scan\.h5: theta_deg: no two views are half a turn apart"):
+        xrm.reconstruct(path)

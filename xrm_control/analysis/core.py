@@ -31,6 +31,7 @@ from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
 from xrm_control.analysis.particles import large_enough, make_crops, with_blur
 from xrm_control.analysis.population import pool
 from xrm_control.analysis.segmentation import isolate, label_particles
+from xrm_control.analysis.shape_doubts import below_nothing, cut_at_once, stretched
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
 from xrm_control.analysis.splitting import Labels
 from xrm_control.analysis.threshold import FloatVolume
@@ -45,6 +46,7 @@ from xrm_control.analysis.volume_doubts import (
     left_out,
     mask_alone,
     none_whole,
+    painted,
 )
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics, VoidDetection
@@ -165,8 +167,11 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             *uneven,
             *mask_alone(taken.volume),
             *cut_off(taken.volume, field, result.quality.threshold_per_um or 0.0),
-            *jumps(result.phases),
+            *painted(taken.volume, field),
+            *(jumps(result.phases) or cut_at_once(result.phases)),
+            *stretched(result.labels, result.particles),
             *none_whole(len(result.particles), result.quality.whole_particles or 0),
+            *below_nothing(result.quality, taken.grey),
         )
     if taken.alone:
         even = not any(one.startswith("uneven ground") for one in doubts)

@@ -29,6 +29,7 @@ from xrm_control.core.errors import AnalysisError, DataError
 RESULTS, PARTICLES, VOIDS = "results.json", "particles.csv", "voids.csv"
 _MOST_BYTES = 256_000_000
 _MOST_FAULTS = 20
+_ONE_BODY = tuple(column.name for column in (Particle.x_um, Particle.y_um, Particle.z_um, Particle.volume_um3))
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def check_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, 
         if not particles.faults and not voids.faults:
             voids.refer_to(particles.ids)
         faults += voids.faults
+    if not faults:
+        faults += _other_count(folder / RESULTS, len(particles.ids))
     return tuple(faults)
 
 
@@ -144,6 +147,7 @@ class _Table:
         self._name, self._roi, self._id = path.name, roi, own_id.name
         self._columns, self._room, self._own = columns, room, own
         self._references: list[tuple[int, str]] = []
+        self._places: dict[tuple[str, ...], int] = {}
         text = self._text(path)
         if text is None:
             return
@@ -215,9 +219,18 @@ class _Table:
         own = cells[at[self._id]]
         if own in self.ids:
             self._fault(f"the table has an id twice, first in row {self.ids[own]}", row, self._id, own)
+        elif not self._own:
+            self._again(row, tuple(cells[at[name]] for name in _ONE_BODY if name in at))
         self.ids.setdefault(own, row)
         if self._id == Void.void_id.name:
             self._references.append((row, cells[at[Void.particle_id.name]]))
+
+    def _again(self, row: int, body: tuple[str, ...]) -> None:
+        """Place and size to the last digit: no two bodies have them, and a row was written twice."""
+        first = self._places.setdefault(body, row)
+        if first != row:
+            what = f"the table has the same place and size twice, first in row {first}"
+            self._fault(what, row, _ONE_BODY[0], body[0], "each body once")
 
     def _sizes(self, row: int, cells: list[str], at: Mapping[str, int]) -> None:
         """What cannot be, and what is told twice and does not agree: columns or units were mixed up."""
@@ -257,6 +270,18 @@ def _other_region(path: Path, roi: str) -> list[Fault]:
     if not isinstance(told, str) or told == roi:
         return []
     return [Fault(path.name, "the results are of another region", column="roi", value=told[:80], limit=roi)]
+
+
+def _other_count(path: Path, rows: int) -> list[Fault]:
+    """Results that count the particles count those of the table: rows that were lost on the way are missed."""
+    counts = read_object(path).get("counts")
+    told = counts.get("particles") if isinstance(counts, dict) else None
+    if isinstance(told, bool) or not isinstance(told, int | float) or told == rows:
+        return []
+    limit = f"{rows}, the rows of {PARTICLES}"
+    return [
+        Fault(path.name, "the results count other particles", column="counts.particles", value=f"{told:g}", limit=limit)
+    ]
 
 
 def _quality_faults(path: Path) -> list[Fault]:

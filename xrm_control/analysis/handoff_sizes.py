@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from xrm_control.contracts.handoff import HandoffSpec
-from xrm_control.contracts.tables import Particle
+from xrm_control.contracts.tables import PLANES, Particle
 
 CLOSE = 0.05
 # Of the surface of the sphere of the same volume: none has less, but for what voxels cost; agglomerates have some ten.
@@ -21,9 +21,12 @@ _MOST_SPHERICITY = 1.5
 _LEAST_RADIUS, _MOST_RADIUS = 0.05, 20.0
 _MOST_PER_UM = 10.0  # uranium at 1 keV, about
 _PERCENT = 0.5  # of a percentage, as rounded
+_MOST_WEIGHT = 1000.0
+_MOST_UNSURE = 10.0  # of the number itself
 
 _DIAMETER, _VOLUME = Particle.equivalent_diameter_um.name, Particle.volume_um3.name
 _SURFACE, _VOID = Particle.surface_area_um2.name, Particle.void_volume_um3.name
+_SIZES = (_DIAMETER, _VOLUME, _SURFACE, Particle.sphericity.name, Particle.radius_mean_um.name)
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,11 @@ def odd_cells(cells: Mapping[str, float], room: Room | None, *, own: bool = Fals
     yield from _diameter(cells, volume)
     if own:
         return
-    yield from _radius(cells, volume)
+    yield from _radii(cells, volume)
     yield from _surface(cells, volume)
     yield from _void(cells, volume)
+    yield from _weight(cells)
+    yield from _unsure(cells)
     mu = cells.get(Particle.mean_attenuation_per_um.name)
     if mu is not None and not 0 < mu <= _MOST_PER_UM:
         name = Particle.mean_attenuation_per_um.name
@@ -81,14 +86,17 @@ def _diameter(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
         yield Odd(what, _DIAMETER, f"{expected:.4g}, from {_VOLUME} {volume:g}; to {CLOSE:.0%}")
 
 
-def _radius(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
-    expected = (6 * volume / math.pi) ** (1 / 3)
-    radius, name = cells.get(Particle.radius_mean_um.name), Particle.radius_mean_um.name
-    if radius is not None and not _LEAST_RADIUS <= 2 * radius / expected <= _MOST_RADIUS:
-        limit = (
-            f"{_LEAST_RADIUS:g} to {_MOST_RADIUS:g} times {expected / 2:.4g}, the radius of the sphere of that volume"
-        )
-        yield Odd("no particle of this volume has such a radius", name, limit)
+def _radii(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
+    sphere = (6 * volume / math.pi) ** (1 / 3) / 2
+    limit = f"{_LEAST_RADIUS:g} to {_MOST_RADIUS:g} times {sphere:.4g}, the radius of the sphere of that volume"
+    for name in (Particle.radius_mean_um.name, *(Particle.radius_um[plane].name for plane in PLANES)):
+        radius = cells.get(name)
+        if radius is not None and not _LEAST_RADIUS <= radius / sphere <= _MOST_RADIUS:
+            yield Odd("no particle of this volume has such a radius", name, limit)
+    for name in (Particle.roughness_um[plane].name for plane in PLANES):
+        # Below 0 where it is less than its floor.
+        if abs(cells.get(name, 0.0)) > _MOST_RADIUS * sphere:
+            yield Odd("no particle of this volume is so rough", name, f"within {_MOST_RADIUS * sphere:.4g}")
 
 
 def _surface(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
@@ -107,6 +115,9 @@ def _surface(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
         yield Odd(
             "no body has such a sphericity", name, f"{1 / _MOST_SURFACE:g} to {_MOST_SPHERICITY:g}; 1 of a sphere"
         )
+    elif surface is not None and surface > 0 and round_ is not None and abs(round_ * surface / sphere - 1) > CLOSE:
+        limit = f"{sphere / surface:.4g}, from {_VOLUME} and {_SURFACE}; to {CLOSE:.0%}"
+        yield Odd("is not the surface of the sphere of that volume over the particle's", name, limit)
 
 
 def _void(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
@@ -122,6 +133,28 @@ def _void(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
             yield Odd("is not the voids' share of the volume", percent, f"{share:.4g}")
     if count is not None and (count < 0 or not count.is_integer()):
         yield Odd("is no number of voids", Particle.void_count.name, "a whole number, 0 or above")
+
+
+def _weight(cells: Mapping[str, float]) -> Iterator[Odd]:
+    """One over a probability; of a cut particle it may be 0."""
+    weight = cells.get(Particle.weight.name)
+    if weight is None or cells.get(Particle.touches_boundary.name) != 0:
+        return
+    if not 1 - CLOSE <= weight <= _MOST_WEIGHT:
+        limit = f"1 to {_MOST_WEIGHT:g}: one over the probability of being whole; 1 where nothing is corrected for"
+        yield Odd("no whole particle has such a weight", Particle.weight.name, limit)
+
+
+def _unsure(cells: Mapping[str, float]) -> Iterator[Odd]:
+    for name, u in cells.items():
+        number = abs(cells.get(name.removesuffix("_u"), 0.0))
+        if not name.endswith("_u"):
+            continue
+        if u < 0:
+            yield Odd("an uncertainty is below 0", name, "0 or above")
+        elif name.removesuffix("_u") in _SIZES and number > 0 and u > _MOST_UNSURE * number:
+            limit = f"{_MOST_UNSURE:g} times the {number:g} of {name.removesuffix('_u')}"
+            yield Odd("an uncertainty is far larger than the number itself", name, limit)
 
 
 def _placed(cells: Mapping[str, float], volume: float, room: Room) -> Iterator[Odd]:

@@ -20,6 +20,7 @@ _BRIGHTER, _DARKER, _GLARING = 1.4, 0.65, 4.0
 _LEAST_SLICES = 3
 _ALL_ALIKE, _FEW_VOXELS = 0.9, 3
 _MOST_PER_UM = 10.0  # uranium at 1 keV, about
+_EVEN, _EQUAL_NEIGHBOURS = 0.03, 0.5
 _LARGEST = 1e15  # of counts summed over a detector, far above any grey value
 
 
@@ -33,6 +34,7 @@ def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
     if least.min() == most.max():
         raise DataError("all voxels have one value", value=f"{most[0]:g}")
     _refuse_labels(volume)
+    _refuse_equalised(inside)
     _refuse_stretched_slices(inside, least, most)
     _refuse_glaring_slices(inside)
     level = otsu_level(inside[:: max(1, len(inside) // 64)].ravel().astype(np.float32))
@@ -43,6 +45,7 @@ def refuse_broken(volume: NDArray[np.number], field: VolumeField) -> None:
     _refuse_repeated_slices(inside)
     if field.box:
         _refuse_empty_planes(volume)
+    _refuse_mirrored(volume)
 
 
 def _refuse_absurd(volume: NDArray[np.number]) -> None:
@@ -79,6 +82,42 @@ def _refuse_labels(volume: NDArray[np.number]) -> None:
             value=f"{len(values)} numbers, up to {values[-1]:g}",
             remedy="give the volume from which they were made",
         )
+
+
+def _refuse_equalised(inside: NDArray[np.number]) -> None:
+    """All greys as often as one another, which is what makes pictures easy to look at, and no volume."""
+    sample = np.sort(
+        inside[:: max(1, len(inside) // 64)].ravel()[:: max(1, inside.size // 2_000_000)].astype(np.float64)
+    )
+    even = np.linspace(sample[0], sample[-1], len(sample))
+    off = float(np.abs(sample - even).max()) / max(float(sample[-1] - sample[0]), 1e-300)
+    if off < _EVEN:
+        raise DataError(
+            "every grey value is as frequent as any other: the histogram was equalised, so no level is left",
+            value=f"within {off:.1%} of even",
+            limit=f"{_EVEN:.0%}",
+            remedy="give the volume as it was reconstructed",
+        )
+
+
+def _refuse_mirrored(volume: NDArray[np.number]) -> None:
+    """Rows or columns with noise that are there again elsewhere, as `_refuse_copies` finds slices: a few
+    slices tell.
+    """
+    middle = len(volume) // 2
+    part = np.ascontiguousarray(volume[max(middle - 2, 0) : middle + 3])
+    for axis, what in ((1, "rows"), (2, "columns")):
+        seen: dict[bytes, int] = {}
+        for number, plane in enumerate(np.moveaxis(part, axis, 0)):
+            first = seen.setdefault(plane.tobytes(), number)
+            # Without noise, bodies may well be their own mirror images.
+            noisy = _noisy(plane) and float(np.mean(plane[:, 1:] == plane[:, :-1])) < _EQUAL_NEIGHBOURS
+            if first < number - 1 and noisy:
+                raise DataError(
+                    f"{what} are there twice to the last digit: a part of the volume was written again, or mirrored",
+                    where=f"{what} {first} and {number}",
+                    remedy="bring the right ones, or crop these away",
+                )
 
 
 def _refuse_stretched_slices(inside: NDArray[np.number], least: NDArray[np.number], most: NDArray[np.number]) -> None:

@@ -11,8 +11,12 @@ from xrm_control.analysis.field import VolumeField
 from xrm_control.contracts.quality import QualityMetrics
 
 _CUT_BRIGHT, _CUT_DARK = 0.05, 0.7  # share of the voxels above, or below, the threshold
+_ALONE = 0.99
+_PILED_UP, _NOISELESS, _ENOUGH_TO_TELL = 3.0, 0.6, 100_000
 _ENOUGH = 60  # voxels of particles in a slice
 _JUMP, _STEADY = 0.85, 0.93  # overlap of what two slices show
+_FAR, _AT_ONCE = 0.6, 2.5
+_BLOCK, _BY_NOISE = 12, 0.01  # voxels; of all of them
 _LEAST_CONTRAST, _CLEAR_OF_NOISE = 0.08, 6.0  # of the contrast, of the noise of means: less dense matter
 _CUT_VOXELS = 1.5
 _MANY = 0.05  # of the whole particles
@@ -32,26 +36,71 @@ def mask_alone(volume: NDArray[np.number]) -> tuple[str, ...]:
 
 
 def cut_off(volume: NDArray[np.number], field: VolumeField, threshold: float) -> tuple[str, ...]:
-    """Said of integers (z, y, x) that end where their type does: brighter, or darker, ones were put there."""
-    if volume.dtype.kind not in "ui":
-        return ()
+    """Said of a volume (z, y, x) whose values end at once: brighter, or darker, ones were put there. Integers do where
+    their type does; others where they were clipped.
+    """
     inside = volume[:, field.inside]
-    ends = np.iinfo(np.dtype(volume.dtype).str)
     bright, dark = inside[inside > threshold], inside[inside <= threshold]
+    if not bright.size or not dark.size:
+        return ()
     found: list[str] = []
-    for what, values, end, limit in (
-        ("brighter", bright, ends.max, _CUT_BRIGHT),
-        ("darker", dark, ends.min, _CUT_DARK),
-    ):
-        share = float(np.mean(values == end)) if values.size else 0.0
-        # Of one value alone is what no camera has made, or a mask.
-        if limit < share < 1 and float(np.mean(bright == bright.max())) < 0.99:
+    # Of one value alone is what no camera has made, or a mask.
+    alone = _share(bright, bright.max()) >= _ALONE
+    if volume.dtype.kind in "ui" and not alone:
+        ends = np.iinfo(np.dtype(volume.dtype).str)
+        for what, values, end, limit in (
+            ("brighter", bright, ends.max, _CUT_BRIGHT),
+            ("darker", dark, ends.min, _CUT_DARK),
+        ):
+            share = _share(values, end)
+            if limit < share < 1:
+                found.append(_cut(f"{share:.0%} of the {what} voxels have the last value of their type, {end}", limit))
+    share, end = _share(bright, bright.max()), bright.max()
+    below = bright[bright < end]
+    if not found and share > _CUT_BRIGHT and (alone or share > _PILED_UP * _share(bright, below.max())):
+        # Where the ground has noise as well, it is not for want of noise.
+        darkest, counts = np.unique(dark[:: max(1, dark.size // _ENOUGH_TO_TELL)], return_counts=True)
+        if len(darkest) > 2 and counts.max() < _NOISELESS * counts.sum():
             found.append(
-                f"cut off: {share:.0%} of the {what} voxels have the last value of their type, {end} (limit "
-                f"{limit:.0%}), so half-way to the particles' grey is not where their surface is -> write the volume "
-                "anew, with all grey values within the type"
+                _cut(f"{share:.0%} of the brighter voxels have one value, {end:.6g}, and none is above", _CUT_BRIGHT)
             )
     return tuple(found)
+
+
+def _share(values: NDArray[np.number], value: float) -> float:
+    return float(np.mean(values == value)) if values.size else 0.0
+
+
+def _cut(what: str, limit: float) -> str:
+    return (
+        f"cut off: {what} (limit {limit:.0%}), so half-way to the particles' grey is not where their surface is -> "
+        "write the volume anew, with all grey values within its range"
+    )
+
+
+def painted(volume: NDArray[np.number], field: VolumeField) -> tuple[str, ...]:
+    """Said of a block of one value within a volume (z, y, x) that has noise: something was put over it, or is lost."""
+    from scipy import ndimage
+
+    part = volume[:-1, :-1, :-1]
+    same = (part == volume[1:, :-1, :-1]) & (part == volume[:-1, 1:, :-1]) & (part == volume[:-1, :-1, 1:])
+    same &= field.inside[:-1, :-1]
+    count = np.count_nonzero(same)
+    if not _BLOCK <= count < _BY_NOISE * same.size:
+        return ()
+    bodies: NDArray[np.int32] = np.empty(same.shape, np.int32)
+    ndimage.label(same, output=bodies)
+    sizes = np.bincount(bodies.ravel())[1:]
+    largest = int(np.argmax(sizes))
+    if sizes[largest] < _BLOCK:
+        return ()
+    block = np.nonzero(bodies == largest + 1)
+    place = ", ".join(f"{axis} {one.min()} to {one.max() + 1}" for axis, one in zip("zyx", block, strict=True))
+    value = volume[tuple(one[0] for one in block)]
+    return (
+        f"painted over: a block of one value, {value:.4g}, at {place}, where all else has noise; it may be taken for a "
+        "particle, a void, or a part of one -> bring what was there, or crop it away",
+    )
 
 
 def jumps(phases: NDArray[np.number]) -> tuple[str, ...]:
@@ -64,10 +113,12 @@ def jumps(phases: NDArray[np.number]) -> tuple[str, ...]:
     least = np.minimum(area[1:], area[:-1])
     overlap = np.where(least >= _ENOUGH, both / np.maximum(least, 1), np.nan)
     for z in range(1, len(overlap) - 1):
-        if overlap[z] < _JUMP and overlap[z - 1] > _STEADY and overlap[z + 1] > _STEADY:
+        beside = min(overlap[z - 1], overlap[z + 1])
+        steady = overlap[z] < _JUMP and beside > _STEADY
+        if steady or (overlap[z] < _FAR and 1 - overlap[z] > _AT_ONCE * (1 - beside)):
             return (
                 f"a jump: slices {z} and {z + 1} share {overlap[z]:.0%} of what they show, those before and after "
-                f"{min(overlap[z - 1], overlap[z + 1]):.0%} and more (limit {_JUMP:.0%}): a part was shifted or turned "
+                f"{beside:.0%} and more (limit {_JUMP:.0%}): a part was shifted or turned "
                 "-> put the parts together anew, or crop to one of them",
             )
     return ()

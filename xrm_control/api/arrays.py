@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from xrm_control.api import given
 from xrm_control.api.recipes import Overrides, as_text
 from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.app.outputs import require_new_file, require_results_folder
-from xrm_control.app.volumes import NO_DARKS, analyze_array, scan_in
+from xrm_control.app.volumes import NO_DARKS, analyze_array, of_file, scan_in
 from xrm_control.app.volumes import analyze as analyze_file
 from xrm_control.contracts.results import RegionResults
 from xrm_control.core.errors import DataError
@@ -105,7 +106,8 @@ def reconstruct(
         if options is not None:
             raise DataError("belong to a file; an array is told of by the other arguments", where="options")
         scan = _scan_of(given.numbers_in(source, "source"), theta_deg, flats, darks, pixel_size_um, normalised)
-    result = reconstruct_scan(scan, spec)
+    with of_file(Path(source)) if isinstance(source, str | Path) else nullcontext():
+        result = reconstruct_scan(scan, spec)
     if checks:
         found = doubts_of(scan, spec, [result.volume], result.rotation_axis_px, result.quality)
         result = dataclasses.replace(result, doubts=tuple(doubt.text for doubt in found))

@@ -48,7 +48,7 @@ from xrm_control.storage.durable import (
     storage_error,
 )
 from xrm_control.storage.formats.ome_tiff import write_volume_16bit
-from xrm_control.storage.formats.registry import open_volume, read_scan
+from xrm_control.storage.formats.registry import finite_values, open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
 from xrm_control.storage.formats.units import Sourced, operator_um
 from xrm_control.storage.journal import JournalReader
@@ -124,7 +124,7 @@ def reconstruct(
     job = VolumeJob(found.scan, spec, found.shape, parts_folder(target.absolute()), found.origins)
     # In 16 bit, the parts are beside it at the end.
     require_free(target, job.bytes + (job.bytes // 2 if sixteen_bit and len(job.parts) > 1 else 0))
-    with _of_file(source), _parts_made(job, workers, on_rows):
+    with of_file(source), _parts_made(job, workers, on_rows):
         volume = assemble_volume(job)
         if sixteen_bit:
             write_volume_16bit(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
@@ -175,7 +175,7 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
     views, rows, columns = recorded.projections.shape
     if 0 in (views, rows, columns):
         return FoundScan(FileScan(source.absolute(), told, normalised), (views, rows, columns), recorded.origins)
-    with _of_file(source):
+    with of_file(source):
         scan = ScanData.of(recorded, assume_normalised=normalised)
         check_scan(scan)
         out = judge(scan)
@@ -190,7 +190,8 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
 
 
 @contextmanager
-def _of_file(source: Path) -> Iterator[None]:
+def of_file(source: Path) -> Iterator[None]:
+    """Raises the DataError of the block anew, with the file in front of whatever place in it that names."""
     try:
         yield
     except DataError as error:
@@ -267,6 +268,7 @@ def analyze_array(
     voxel = operator_um(voxel_size_um, "voxel_size_um")
     if not volume.size:
         raise DataError("holds no voxels", where="volume", value=f"shape {volume.shape}")
+    volume, notes = finite_values(volume, "array") if volume.ndim == 3 else (volume, ())
     grey, grey_source = grey_of_array(volume)
     return _measured(
         AnalysisInput(
@@ -276,6 +278,7 @@ def analyze_array(
             roi="volume",
             centre=Pose(0.0, 0.0, 0.0, 0.0),
             analysis=spec.model_dump(mode="json"),
+            warnings=notes,
             doubts=doubts,
             field="cylinder" if reconstruction else "auto",
             foreign=not reconstruction and volume.ndim == 3,
@@ -322,7 +325,7 @@ def _volume(source: Path, spec: AnalysisSpec, voxel_size_um: float | None) -> An
     values, voxel_um, notes = found.values, found.voxel_zyx_um[2], found.notes
     require_memory(spec.cost((values.shape[0], values.shape[1], values.shape[2])).memory_bytes, str(source))
     if not found.cubic:
-        with _of_file(source):
+        with of_file(source):
             values, voxel_um, note = resampled(values, found.voxel_zyx_um)
         notes = (*notes, note)
     grey, grey_source = grey_of(found.values, found.grey)

@@ -94,7 +94,8 @@ def read_object(path: Path) -> dict[str, Any]:
         content: object = json.loads(raw, parse_constant=refuse, object_pairs_hook=_said_once)
     except RecursionError as error:
         raise ValueError("too deep") from error
-    if b"\\ud" in raw.lower():
+    # Escaped, or as bytes that UTF-8 forbids and the reader lets pass.
+    if b"\\ud" in raw.lower() or b"\xed" in raw:
         _refuse_half_characters(content)
     if not isinstance(content, dict):
         raise ValueError(f"holds a {type(content).__name__}, not an object")

@@ -28,6 +28,7 @@ _SATURATED_SHARE = 0.02
 _BLACK, _LIT = 0.01, 0.2  # transmission of a block
 _CLOSE_DEG = 5.0  # between views that show much the same
 _MOST_LEFT_OUT = 0.25
+_FAR_SIGMAS, _BEYOND_SIGMAS = 5.5, 2.5
 _BRIGHTEST, _REMARKABLE, _DIM = 1.15, 1.03, 0.95  # transmission of air
 
 
@@ -204,7 +205,11 @@ def _bad_flats(flats: _Looks, dark: Blocks) -> tuple[tuple[int, ...], Blocks, li
         # Against the brightest in each block; a beam that fades as a whole is no fault.
         shares = net[fine] / np.maximum(np.quantile(net[fine], 0.75, axis=0, method="higher"), 1e-6)
         shares /= np.maximum(np.quantile(shares, 0.9, axis=(1, 2), keepdims=True), 1e-6)
-        odd[fine] = np.count_nonzero(shares < 0.9, axis=(1, 2)) >= max(2, 0.01 * dark.size)
+        # Of few photons, means of blocks differ by as much.
+        noise = _noise_of(shares)
+        odd[fine] = np.count_nonzero(shares < 1 - max(0.1, _FAR_SIGMAS * noise), axis=(1, 2)) >= max(
+            2, 0.01 * dark.size
+        )
     out = dim | full | odd
     if out.all():
         raise DataError(
@@ -337,6 +342,7 @@ def _level(seen: Blocks, *, normalised: bool) -> list[str]:
     if not seen.size:
         return []
     low, high = (float(value) for value in np.quantile(seen, (0.002, 0.995)))
+    high -= _BEYOND_SIGMAS * _noise(seen)
     whose = "projections" if normalised else "projections over flats"
     if high > _BRIGHTEST:
         raise DataError(
@@ -363,6 +369,18 @@ def _level(seen: Blocks, *, normalised: bool) -> list[str]:
             remedy="flats of another exposure or another type of numbers: give others (--references)",
         )
     return [f"transmission reaches {high:.3f}: flats and projections do not fit well"] if high > _REMARKABLE else []
+
+
+def _noise_of(shares: Blocks) -> float:
+    """Of flats, from one to the next and from block to block: what is in the beam of some is in one of them at most."""
+    steps = [np.abs(np.diff(shares, axis=axis)).ravel() for axis in (0, 2)]
+    return 1.4826 * min(float(np.median(one)) if one.size else 0.0 for one in steps) / 2**0.5
+
+
+def _noise(seen: Blocks) -> float:
+    """Standard deviation of bright blocks from view to view; what the sample changes, few of them show."""
+    steps = np.diff(seen, axis=0)[seen[1:] > 0.5]
+    return 1.4826 * float(np.median(np.abs(steps))) / 2**0.5 if steps.size else 0.0
 
 
 def _dim(seen: Blocks) -> tuple[str, ...]:

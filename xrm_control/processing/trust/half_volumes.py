@@ -28,6 +28,7 @@ _SEEN_FROM, _SEEN_TO, _LEAST_SHELLS = 0.03, 0.3, 8  # cycles a pixel
 _LINES_PX = 2.0  # FWHM that pixels and optics matched to them blur with
 _HIGHEST = 0.42  # cycles a pixel, from where on there is noise alone
 _FLOOR = 1e-3  # transmission
+_UNKNOWN = 0.3  # of the noise: what flats that nobody has kept may leave in all views
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,10 @@ def half_volumes(evidence: RegionEvidence) -> HalfVolumes | str:
     resolution_px = 1 / shells.crossing(correlation, half_bit)
     solid = _two_phases(evidence, band)
     sharp = None if solid is None else shells.sums(np.abs(shells.spectrum(solid)) ** 2)
-    expected, expected_px, shared_expected = None, None, 0.0
-    if band.variance is not None:
-        noise = float(band.variance.mean())
+    expected, expected_px, shared_expected = None, None, _UNKNOWN
+    noise = 0.0 if band.variance is None else float(band.variance.mean())
+    # None of flats that were made up, all of one value.
+    if band.variance is not None and noise > 0:
         shared_expected = band.flats_variance / (band.flats_variance + noise)
         if sharp is not None:
             expected = _expected(shells, sharp * _gaussian(shells.frequency), band, noise)

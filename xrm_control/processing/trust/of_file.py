@@ -15,6 +15,7 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.check import all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence, Slabs
 from xrm_control.processing.trust.judging import judged
+from xrm_control.processing.trust.proportion import out_of_proportion
 from xrm_control.reconstruction.light_level import light_changes
 from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.reconstruction.scan import ScanData
@@ -58,7 +59,7 @@ def doubts_of(
     places = not moved and evidence.looks.images.shape[1] >= _LEAST_ROWS
     chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
     found = [FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one)]
-    return (*found, *_light(evidence), *_too_few(evidence), *_eight_bits(evidence.scan))
+    return (*found, *_light(evidence), *_too_few(evidence), *_counts(evidence))
 
 
 def evidence_of_file(
@@ -102,15 +103,20 @@ def _light(evidence: RegionEvidence) -> Iterator[FileDoubt]:
         yield FileDoubt("light", change, "take flats in the light of the views, or state how much each frame got")
 
 
-def _eight_bits(scan: ScanData) -> Iterator[FileDoubt]:
-    """Pictures and no counts: a gamma of 2.2, as pictures have, more than halves attenuation, and nothing tells it."""
-    if not scan.normalised and np.dtype(scan.projections.dtype).itemsize == 1:
+def _counts(evidence: RegionEvidence) -> Iterator[FileDoubt]:
+    """Pictures and no counts: a gamma of 2.2, as pictures have, more than halves attenuation."""
+    scan = evidence.scan
+    if scan.normalised:
+        return
+    if np.dtype(scan.projections.dtype).itemsize == 1:
         yield FileDoubt(
             "counts",
             "the frames have 8 bits, as pictures that were stretched or stored with a gamma: counts are then not in "
             "proportion to light, and attenuation is wrong by up to a half",
             "hand over the counts as the camera gave them (10 bits or more)",
         )
+    elif said := out_of_proportion(evidence):
+        yield FileDoubt("counts", said, "hand over the counts as the camera gave them, with darks of the same setting")
 
 
 def _too_few(evidence: RegionEvidence) -> Iterator[FileDoubt]:

@@ -73,7 +73,7 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
     # As they were taken: what is moved is smoothed too.
     spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
     beam = part.beams.mean(axis=0)
-    sound = _inside(~part.bad)
+    sound = inside(~part.bad)
     ratios: list[Images] = []
     levels: list[Images] = []
     bright: list[Images] = []
@@ -84,13 +84,13 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
         light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
         full = beam * np.float32(light)
         usual = np.sqrt(expected_counts(part, np.maximum(around, 0) * full)) / full
-        found = _roughness(seen, (0, 1, 2))[0] / _inside(usual)
-        used = sound & (_inside(around) > _BRIGHT)
+        found = roughness(seen, (0, 1, 2))[0] / inside(usual)
+        used = sound & (inside(around) > _BRIGHT)
         bright.append(found[used])
-        steep = _inside(steepness(around, _AROUND_PX) / usual)
+        steep = inside(steepness(around, _AROUND_PX) / usual)
         smooth = sound & (steep <= np.quantile(steep[used if used.any() else sound], _SMOOTHEST))
         ratios.append(found[smooth])
-        levels.append(_inside(around)[smooth])
+        levels.append(inside(around)[smooth])
     of_views = [_scale(one[at > _BRIGHT], _LEAST_OF_VIEW) for one, at in zip(ratios, levels, strict=True)]
     values, at = np.concatenate(ratios), np.concatenate(levels)
     steps = np.arange(0, 1.2, _STEP)
@@ -115,7 +115,7 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
 def _of_flats(evidence: RegionEvidence, references: References) -> tuple[float, int] | None:
     """Variance over expected, and of how many values; None where no flat was repeated."""
     flats = np.asarray(evidence.scan.flats, np.float32) - references.dark
-    sound = _inside(~references.bad)
+    sound = inside(~references.bad)
     found: list[float] = []
     values = 0
     for beam, members in zip(references.beams, flat_sets(evidence.scan.flat_time_s, evidence.scan.time_s), strict=True):
@@ -126,7 +126,7 @@ def _of_flats(evidence: RegionEvidence, references: References) -> tuple[float, 
         frames = frames * (level.mean() / np.maximum(level, 1e-6))
         # Pairs share no frame: what hangs together from frame to frame does not count twice.
         changes = (frames[1:] - frames[:-1]) / np.float32(2**0.5)
-        ratios = _roughness(changes, (1, 2)) / _inside(np.sqrt(expected_counts(references, beam)))
+        ratios = roughness(changes, (1, 2)) / inside(np.sqrt(expected_counts(references, beam)))
         found.append(_scale(ratios[:, sound].ravel()))
         values += ratios[:, sound].size
     known = [one for one in found if np.isfinite(one) and one > 0]
@@ -139,7 +139,7 @@ def expected_counts(references: References, counts: NDArray[np.floating]) -> NDA
     return gain * (counts + references.taken_counts) + read**2
 
 
-def _roughness(images: Images, axes: tuple[int, ...]) -> Images:
+def roughness(images: Images, axes: tuple[int, ...]) -> Images:
     """Second differences along all these axes, first ones where there are but two values, of unit variance for white
     noise of unit variance."""
     for axis in axes:
@@ -151,8 +151,8 @@ def _roughness(images: Images, axes: tuple[int, ...]) -> Images:
     return images
 
 
-def _inside(image: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Of an image (rows, columns) the pixels that `_roughness` leaves."""
+def inside(image: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Of an image (rows, columns) the pixels that `roughness` leaves."""
     rows, columns = (slice(1, -1) if size >= 3 else slice(0, 1) for size in image.shape)
     return image[rows, columns]
 

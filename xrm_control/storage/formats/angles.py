@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,7 +57,7 @@ def _from_file(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]
         raise DataError("is too long for a list of angles", where=f"--angles, {path}", limit=f"{_MOST_BYTES} bytes")
     try:
         if path.suffix == ".npy":
-            stored = np.asarray(np.load(path, allow_pickle=False))
+            stored = _stored(path)
             if stored.dtype.kind not in "iuf":
                 raise ValueError(f"it holds {stored.dtype}")
             values = stored.astype(float)
@@ -78,6 +80,13 @@ def _from_file(told: ScanOptions, views: int) -> tuple[NDArray[np.float64], str]
             remedy="leave out numbers of views, angles of flats and darks, and write decimals with a point",
         )
     return angles_deg(values, "", str(path), told.angle_unit)
+
+
+def _stored(path: Path) -> NDArray[np.generic]:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except Exception as error:  # as of any damaged header
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def _angle(text: str) -> float:

@@ -32,9 +32,9 @@ class NumpyArray(VolumeFormat):
             _refuse_more(path, announced)
             require_memory(announced.nbytes, str(path))
             values = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            if isinstance(error, DataError):
-                raise
+        except DataError:
+            raise
+        except Exception as error:  # damaged headers raise whatever the parser of Python's literals does
             raise DataError(f"cannot be read as a NumPy array: {error}", where=str(path)) from error
         return VolumeFile.of_cubes(values, told_voxel(told_um))
 

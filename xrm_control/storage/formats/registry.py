@@ -85,17 +85,26 @@ def open_volume(path: Path | str, voxel_size_um: float | None = None) -> VolumeF
         raise DataError("a volume has three dimensions", where=str(path), value=f"shape {volume.shape}")
     if volume.dtype.kind not in "uif":
         raise DataError("a volume holds real numbers", where=str(path), value=str(volume.dtype))
-    if volume.dtype.kind == "f" and not np.isfinite(volume).all():
-        masked = _without_mask(volume)
-        if masked is None:
-            raise DataError(
-                "the volume holds NaN or infinity",
-                where=str(path),
-                value=f"{int((~np.isfinite(volume)).sum())} voxels",
-                remedy="write a number in their place, outside of the sample that of its darkest surroundings",
-            )
-        return replace(found, values=masked, notes=(*found.notes, "NaN around the sample was taken for a mask"))
-    return found
+    values, notes = finite_values(volume, str(path))
+    return replace(found, values=values, notes=(*found.notes, *notes)) if notes else found
+
+
+def finite_values(volume: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The volume (z, y, x) with NaN around a circle taken for a mask, and what is to be said of it.
+
+    Raises DataError, naming `where`, for NaN or infinity elsewhere.
+    """
+    if volume.dtype.kind != "f" or np.isfinite(volume).all():
+        return volume, ()
+    masked = _without_mask(volume)
+    if masked is None:
+        raise DataError(
+            "the volume holds NaN or infinity",
+            where=where,
+            value=f"{int((~np.isfinite(volume)).sum())} voxels",
+            remedy="write a number in their place, outside of the sample that of its darkest surroundings",
+        )
+    return masked, ("NaN around the sample was taken for a mask",)
 
 
 def _without_mask(volume: NDArray[Any]) -> NDArray[Any] | None:

@@ -1,0 +1,192 @@
+"""Whether counts are in proportion to light: the noise of photons grows as the root of their number.
+
+Counts that were stored with a gamma, or as logarithms, keep every view and every ray consistent with all others; only
+the noise tells. By the power of the counts with which its variance grows, less the one of photons: 0 of counts as they
+came, (g - 1) / g of a gamma g, far below -1 of logarithms.
+
+What the sample leaves in second differences grows with the distance of the views at least as its square, noise does
+not: two distances tell them apart where views lie close together. Flats have no sample, but hardly a range of light.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.photon_noise import expected_counts, inside, roughness
+from xrm_control.reconstruction.filters import local_means, steepness
+from xrm_control.reconstruction.preprocess import transmission
+from xrm_control.reconstruction.references import References, flat_sets
+
+_PIXELS, _MOST_FIVES, _MOST_ROWS = 64 * 128**2, 200, 256
+_AROUND_PX = 5
+_DARKEST, _RARE, _STEPS, _LEAST = 0.2, 0.002, 8, 400  # transmission; levels; pixels of a level
+_SMOOTHEST, _LEAST_SMOOTH = 0.25, 150
+_SIGMA, _OF_MEDIAN, _APART = 0.6745, 2.34, 3.0
+_CLOSE_PX = 1.5  # by how much the field's rim moves from view to view
+_STEEPER, _FLATTER, _FLATTER_VIEWS, _SIGMAS = 0.15, 0.3, 0.5, 3.0
+_STEEPER_BOTH, _SIGMAS_BOTH = 0.05, 2.5
+_QUIETER = 0.5
+_FLAT_STEPS, _LEAST_OF_FLATS, _LEAST_RANGE = 6, 50, 0.005
+
+
+@dataclass(frozen=True)
+class NoisePower:
+    """Power of the counts by which the variance departs from that of photons, and its standard uncertainty."""
+
+    excess: float
+    u: float
+
+
+def out_of_proportion(evidence: RegionEvidence) -> str:
+    """What speaks against counts in proportion to light, in words; "" for nothing, and where nothing tells."""
+    references = evidence.references
+    if references is None:
+        return ""
+    if references.gain_counts <= 0:
+        return _quieter_than_darks(evidence, references)
+    views = power_of_views(evidence, references)
+    flats = power_of_flats(evidence, references)
+    if views is not None and views.excess > _STEEPER + _SIGMAS * views.u:
+        return _said("views", views, _STEEPER)
+    # Of lenses that vignette, flats do so alone.
+    both = flats is not None and flats.excess > _STEEPER + _SIGMAS * flats.u
+    if both and views is not None and views.excess > _STEEPER_BOTH + _SIGMAS_BOTH * views.u:
+        return _said("views", views, _STEEPER_BOTH, _SIGMAS_BOTH)
+    # A beam of little profile tells of its own unevenness as well: the views, which have more, must agree.
+    agrees = views is not None and views.excess < -_FLATTER
+    if agrees and flats is not None and flats.excess < -_FLATTER - _SIGMAS * flats.u:
+        return _said("flats", flats, -_FLATTER)
+    if views is not None and _close(evidence) and views.excess < -_FLATTER_VIEWS - _SIGMAS * views.u:
+        return _said("views", views, -_FLATTER_VIEWS)
+    return ""
+
+
+def _quieter_than_darks(evidence: RegionEvidence, references: References) -> str:
+    """Light adds noise; of flats that were made up, without any, nothing is said."""
+    sets = flat_sets(evidence.scan.flat_time_s, evidence.scan.time_s)
+    noise = [float(np.median(np.var(evidence.scan.flats[one], axis=0, ddof=1))) for one in sets if len(one) > 1]
+    dark, light = references.read_counts**2, float(np.mean(noise)) if noise else 0.0
+    if len(evidence.scan.darks) < 2 or not 0 < light < _QUIETER * dark:
+        return ""
+    return (
+        f"counts are not in proportion to light: the flats vary less than the darks (variance {light:.3g} and "
+        f"{dark:.3g}; limit {_QUIETER:g} of it), though light adds noise, so they were stored as logarithms, or darks "
+        "and flats are of another setting; attenuation is then wrong by as much"
+    )
+
+
+def _said(what: str, found: NoisePower, limit: float, sigmas: float = _SIGMAS) -> str:
+    beyond = limit + math.copysign(sigmas * found.u, limit)
+    return (
+        f"counts are not in proportion to light: the variance of the {what} goes with their power "
+        f"{1 + found.excess:.2f}, that of photons with 1 (limit {1 + beyond:.2f}), so they were stored with a gamma or "
+        "as logarithms, or darks and flats are of another setting; attenuation is then wrong by as much"
+    )
+
+
+def _close(evidence: RegionEvidence) -> bool:
+    """Whether neighbouring views show much the same even at the rim of the field."""
+    theta = np.asarray(evidence.scan.theta_deg, float)
+    steps = np.abs(np.diff(theta))
+    columns = evidence.scan.projections.shape[2]
+    return bool(len(steps)) and math.radians(float(np.median(steps))) * columns / 2 <= _CLOSE_PX
+
+
+def power_of_views(evidence: RegionEvidence, references: References) -> NoisePower | None:
+    """By the transmission that the views have; None where they have hardly two levels of it."""
+    scan = evidence.scan
+    count, rows, _ = scan.projections.shape
+    if count < 5:
+        return None
+    first = max((rows - _MOST_ROWS) // 2, 0)
+    band = slice(first, min(first + _MOST_ROWS, rows))
+    part = references.of_rows(band)
+    beam, sound = part.beams.mean(axis=0), inside(~part.bad)
+    spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
+    fives = min(max(_PIXELS // part.dark.size, 8), _MOST_FIVES)
+    near: list[NDArray[np.float32]] = []
+    far: list[NDArray[np.float32]] = []
+    levels: list[NDArray[np.float32]] = []
+    steep: list[NDArray[np.float32]] = []
+    for middle in np.unique(np.linspace(2, count - 3, fives).round().astype(np.int64)):
+        five = np.arange(int(middle) - 2, int(middle) + 3)
+        seen = transmission(scan, spec, rows=band, views=five, references=references).values
+        around = local_means(seen[1:4].mean(axis=0), _AROUND_PX)
+        light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
+        full = beam * np.float32(light)
+        usual = np.sqrt(expected_counts(part, np.maximum(around, 0) * full)) / full
+        for into, views in ((near, seen[1:4]), (far, seen[::2])):
+            into.append((roughness(views, (0, 1, 2))[0] / inside(usual))[sound])
+        levels.append(inside(around)[sound])
+        steep.append(inside(steepness(around, _AROUND_PX) / usual)[sound])
+    return _of_levels(*(np.concatenate(one) for one in (near, far, levels, steep)))
+
+
+def _of_levels(
+    near: NDArray[np.float32], far: NDArray[np.float32], levels: NDArray[np.float32], steep: NDArray[np.float32]
+) -> NoisePower | None:
+    """Second differences over neighbouring views, and over every second one, at transmissions `levels`, all (n,)."""
+    at = np.log(np.maximum(levels, 1e-3))
+    darkest = max(math.log(_DARKEST), float(np.quantile(at, _RARE)))
+    edges = np.linspace(darkest, float(at.max()) + 1e-6, _STEPS + 1)
+    found: list[tuple[float, float, float]] = []
+    for low, high in itertools.pairwise(edges):
+        here = (at >= low) & (at < high)
+        if np.count_nonzero(here) < _LEAST:
+            continue
+        here &= steep <= np.quantile(steep[here], _SMOOTHEST)
+        n = np.count_nonzero(here)
+        if n < _LEAST_SMOOTH:
+            continue
+        one, other = _variance(near[here]), _variance(far[here])
+        noise = one - max(other - one, 0.0) / 3
+        if noise > 0:
+            found.append((float(at[here].mean()), math.log(noise), n / (_OF_MEDIAN**2 * _APART)))
+    return _line(found) if len(found) > 1 else None
+
+
+def power_of_flats(evidence: RegionEvidence, references: References) -> NoisePower | None:
+    """By the beam's profile; None where it is even, or no flat was repeated."""
+    rows = references.dark.shape[0]
+    first = max((rows - _MOST_ROWS) // 2, 0)
+    band = slice(first, min(first + _MOST_ROWS, rows))
+    part = references.of_rows(band)
+    frames = np.asarray(evidence.scan.flats[:, band], np.float32) - part.dark
+    found: list[tuple[float, float, float]] = []
+    for beam, members in zip(part.beams, flat_sets(evidence.scan.flat_time_s, evidence.scan.time_s), strict=True):
+        if len(members) < 2:
+            continue
+        smooth = np.maximum(local_means(beam, 2 * _AROUND_PX), 1e-6)
+        # What fluctuates all over the frame, or moves as a whole, is the beam.
+        noise = np.stack([one - local_means(one, 2 * _AROUND_PX) for one in frames[members]]).var(axis=0, ddof=1)
+        ratio, at = (noise / expected_counts(part, smooth))[~part.bad], np.log(smooth)[~part.bad]
+        edges = np.quantile(at, np.linspace(0, 1, _FLAT_STEPS + 1))
+        for low, high in itertools.pairwise(edges):
+            here = ratio[(at >= low) & (at <= high)]
+            if len(here) < _LEAST_OF_FLATS:
+                continue
+            mean = float(here[here <= np.quantile(here, 0.99)].mean())
+            if mean > 0:
+                place = float(at[(at >= low) & (at <= high)].mean())
+                found.append((place, math.log(mean), len(here) * (len(members) - 1) / 2))
+    places = [place for place, _, _ in found]
+    return _line(found) if len(found) > 2 and max(places) - min(places) > _LEAST_RANGE else None
+
+
+def _variance(values: NDArray[np.floating]) -> float:
+    """By the median, which few steep edges do not move."""
+    return float((np.median(np.abs(values)) / _SIGMA) ** 2)
+
+
+def _line(points: list[tuple[float, float, float]]) -> NoisePower | None:
+    """Slope of a line through (logarithm of the level, of the variance over the expected one, weight)."""
+    x, y, weight = np.array(points).T
+    x = x - np.average(x, weights=weight)
+    spread = float(weight @ x**2)
+    return NoisePower(float(weight @ (x * y)) / spread, spread**-0.5) if spread > 0 else None
