@@ -15,6 +15,7 @@ from xrm_control.roi.bodies import (
     Bodies,
     averaged_light,
     bare_level,
+    beneath,
     blur_of,
     crowding,
     measured,
@@ -77,6 +78,9 @@ _LEAST_SHARE = 0.5
 
 _RIDGE_SPREAD = 0.3
 """How far a ridge differs from its median, relative."""
+
+_RIDGE_LOOKS = 2
+"""Times ridges are looked for beside the bodies."""
 
 _STAND_IN_PITCH_UM, _STAND_INS_UM = 16.0, (6.0, 8.0, 10.0, 12.0, 14.0)
 
@@ -227,6 +231,7 @@ def _search(
     seen = weight > 0
     bodies, residual, blur_px = Bodies.none(), chords.copy(), _BLUR_PX
     crowded, resting = False, Resting(chords.shape)
+    mapped, plain, noise = chords, weight, float(weight.max()) ** -0.5
     ridge = np.zeros(chords.shape)
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
@@ -243,15 +248,14 @@ def _search(
             residual = chords - shadow(bodies, chords.shape, blur_px)
         bodies = merged(residual, weight, bodies, blur_px)
         bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
-        if number == 0:
+        if number < _RIDGE_LOOKS and (number == 0 or ridge.any()):
+            # Bodies on a ridge are first fitted to some of it, and hide less of it once it is known.
             shown = bodies.where(closed(chords, weight, bodies, blur_px, thick))
-            beside = chords - shadow(shown, chords.shape, blur_px)
-            ridge = ridges(beside, seen, float(weight.max()) ** -0.5, pixel_um)
+            ridge = _ridges(
+                mapped - shadow(shown, chords.shape, blur_px), seen & ~beneath(shown, chords.shape), noise, pixel_um
+            )
             if ridge.any():
-                ridge += ridges(beside - ridge, seen, float(weight.max()) ** -0.5, pixel_um)
-            if ridge.any():
-                chords = chords - ridge
-                weight = 1 / (1 / weight + (_RIDGE_SPREAD * ridge) ** 2)
+                chords, weight = mapped - ridge, 1 / (1 / plain + (_RIDGE_SPREAD * ridge) ** 2)
                 bodies, residual = Bodies.none(), chords.copy()
                 continue
         if len(more) <= (_FEW if crowded else _FEW_FREE) * len(bodies):
@@ -276,6 +280,12 @@ def _search(
     alone = crowding(bodies, number_above(bodies, chords.shape)) < ALONE
     bodies = measured(residual, weight, bodies, blur_px, alone)
     return _Search(bodies, alone, chords, residual, ridge, level, blur_px)
+
+
+def _ridges(beside: NDArray[np.float64], free: NDArray[np.bool_], noise: float, pixel_um: float) -> NDArray[np.float64]:
+    """Chords of ridges, and of those that lie in their shadow."""
+    first = ridges(beside, free, noise, pixel_um)
+    return first + ridges(beside - first, free, noise, pixel_um) if first.any() else first
 
 
 def _kept(
