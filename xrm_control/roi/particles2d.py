@@ -33,7 +33,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
 from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
-from xrm_control.roi.rims import ON_RIDGES, closed, menisci, thick_px
+from xrm_control.roi.rims import ON_RIDGES, closed, menisci, pieces, thick_px
 from xrm_control.roi.sightings import ALONE, sightings
 from xrm_control.roi.sightings import Particle2D as Particle2D
 from xrm_control.roi.thickness import thickness_map
@@ -81,6 +81,9 @@ _RIDGE_SPREAD = 0.3
 
 _RIDGE_LOOKS = 2
 """Times ridges are looked for beside the bodies."""
+
+_HIDING = 0.25
+"""Of the smallest diameter, the height of a ridge of which what is left may be taken for a particle."""
 
 _STAND_IN_PITCH_UM, _STAND_INS_UM = 16.0, (6.0, 8.0, 10.0, 12.0, 14.0)
 
@@ -273,6 +276,7 @@ def _search(
     if ridge.any():
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
+        shown &= ~pieces(bodies, ridge, _HIDING * smallest, thick)
     bodies = bodies.where(shown)
     bodies = bodies.where(~menisci(bodies, brighter, thick, pixel_um))
     bodies = bodies.where(_inside(bodies, chords.shape))

@@ -21,7 +21,7 @@ either side.
 _LEAST_PX, _STANDS_OUT = 0.7, 4.5
 """Least height of a ridge, in pixels and in the noise of a median."""
 
-_LEAST_LENGTH_UM, _WIDEST_UM = 45.0, 12.0
+_LEAST_LENGTH_UM, _LEAST_PIECE_UM, _WIDEST_UM = 45.0, 20.0, 12.0
 _HIGHEST_UM = 4.5
 """Of wrinkles and hairs, as powder; what is thicker is powder that lies in a row."""
 
@@ -126,18 +126,19 @@ def _long(
     ndimage.label(stands, np.ones((3, 3)), output=labels)
     count = int(labels.max(initial=0))
     inside = np.asarray(ndimage.distance_transform_edt(stands))
-    kept = np.zeros(count + 1, bool)
+    lengths = np.zeros(count + 1)
     windows: list[tuple[slice, slice]] = ndimage.find_objects(labels)
     for number, window in enumerate(windows, 1):
-        length = max(part.stop - part.start for part in window)
-        if length * pixel_um < _LEAST_LENGTH_UM:
-            continue
+        length_um = max(part.stop - part.start for part in window) * pixel_um
         own = labels[window] == number
         shown = own & free[window]
-        if shown.sum() < _LEAST_SEEN * own.sum():
+        if length_um < _LEAST_PIECE_UM or shown.sum() < _LEAST_SEEN * own.sum():
             continue
         slender = 2 * float(np.percentile(inside[window][own], 90)) * pixel_um < _WIDEST_UM
         high = float(np.median(height[window][shown]))
         even = float(np.median(off_its_median[window][shown])) < _MOST_UNEVEN * high
-        kept[number] = slender and even and high * pixel_um / _STEP < _HIGHEST_UM
+        if slender and even and high * pixel_um / _STEP < _HIGHEST_UM:
+            lengths[number] = length_um
+    # Bodies cut a ridge into pieces: beside a long one a shorter one is one as well.
+    kept = lengths >= (_LEAST_PIECE_UM if lengths.max() >= _LEAST_LENGTH_UM else _LEAST_LENGTH_UM)
     return kept[labels]

@@ -30,6 +30,9 @@ _LEAST_EVIDENCE = 40.0
 ON_RIDGES = 0.85
 """... of the map with its ridges: what lies on one must be somewhat higher than it."""
 
+_ROUND_ON_RIDGES, _LEAST_ON_RIDGE = 1.5, 0.5
+"""Longest over shortest axis of what is told from the ridge it lies on, where so much of it does."""
+
 _BESIDE_UM, _LEAST_EDGE = 3.0, 0.05
 """How far beyond a rim a bubble is looked for, and the share of that place it takes at least."""
 
@@ -69,6 +72,20 @@ def closed(
         believed[shown] = True
         left = left - shadow(bodies.where(np.isin(np.arange(len(bodies)), shown)), chords.shape, blur_px)
     return believed
+
+
+def pieces(bodies: Bodies, ridge: Floats, least_px: float, thick_px: float) -> NDArray[np.bool_]:
+    """(n,): which thin bodies lie on a ridge and are long or flat, as what is left of one is.
+
+    ridge: chords of ridges (rows, columns), which lower than `least_px` hide nothing.
+    """
+    from xrm_control.roi.body_kernels import mean_within
+
+    on_ridges = (ridge > least_px).astype(np.float64)
+    asked = (bodies.height < thick_px) & (_slenderness(bodies) > _ROUND_ON_RIDGES)
+    for i in np.flatnonzero(asked).tolist():
+        asked[i] = mean_within(on_ridges, bodies.table[i]) > _LEAST_ON_RIDGE
+    return asked
 
 
 def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) -> NDArray[np.bool_]:
