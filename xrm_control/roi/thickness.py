@@ -27,6 +27,14 @@ _LEAST_BRIGHT = 0.025
 _OPEN_BEAM = 0.3
 """Share of a side of the picture that no bubble reaches: what does is the open beam beside the strip."""
 
+_BUBBLE_REACH_UM, _FLOOR_REACHES_UM, _LEAST_FREE = 10.0, (8.0, 4.0, 2.0, 1.0), 0.15
+"""How far about a bubble its floor is looked for beneath powder; over what it is averaged there, from the widest down,
+and the share that must be free of powder for the next.
+"""
+
+_FLOOR_KNOWN = 0.2
+"""To which share of it the floor of a bubble is known."""
+
 _SMOOTH_PX, _WIDE_PX = 1.0, 3.0
 """Reach of the mean that the levels are read from, and of the one that shows what is brighter than the tape."""
 
@@ -68,12 +76,35 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     thickness = np.where(seen & ~bare, above, 0.0)
     variance = noise**2 * np.maximum(np.exp(-mu_per_um * background) / clipped, 1.0)
     low, high = np.percentile(background[seen], (3, 97))
-    bright = _bright(above, seen, noise, _LEAST_BRIGHT / mu_per_um)
+    least_um = _LEAST_BRIGHT / mu_per_um
+    bright = _bright(above, seen, noise, least_um)
     share = float(_within(bright)[seen].mean())
     drift = float(high - low) * mu_per_um
     bubbles = _within(bright, _OPEN_BEAM)
+    if bubbles.any():
+        floor = _floor(above, seen, bubbles, least_um, pixel_size_um)
+        thickness = np.where(seen & ~(bare & (floor == 0)), above - floor, 0.0)
+        variance = variance + (_FLOOR_KNOWN * floor) ** 2
     brighter = np.where(bubbles, -mean_over(above, seen, _WIDE_PX), 0.0)
     return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, share, drift)
+
+
+def _floor(
+    above: Floats, seen: NDArray[np.bool_], bubbles: NDArray[np.bool_], least_um: float, pixel_um: float
+) -> Floats:
+    """By how much less than the tape a bubble holds back (rows, columns), not above 0: in the bubbles and beneath what
+    lies over them or their edges, as the nearest that is free of powder tells.
+    """
+    from scipy import ndimage
+
+    near = ndimage.binary_dilation(bubbles, iterations=round(_BUBBLE_REACH_UM / pixel_um))
+    free = seen & (mean_over(above, seen, _SMOOTH_PX) < least_um)
+    floor = np.zeros(above.shape)
+    # From afar to close by, wherever there is enough.
+    for sigma_um in _FLOOR_REACHES_UM:
+        told = ndimage.gaussian_filter(free.astype(np.float64), sigma_um / pixel_um) > _LEAST_FREE
+        floor = np.where(told, mean_over(above, free, sigma_um / pixel_um), floor)
+    return np.where(near & seen, np.minimum(floor, 0.0), 0.0)
 
 
 def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float) -> NDArray[np.bool_]:
