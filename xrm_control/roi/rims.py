@@ -34,7 +34,9 @@ _ROUND, _LEAST_ON_RIDGE = 1.5, 0.5
 """Longest over shortest axis of what is told from the ridge that so much of it lies on, or a bubble's edge."""
 
 _BESIDE_UM, _FURTHER_UM, _LEAST_EDGE = 3.0, 5.0, 0.05
-"""How far beyond a rim a bubble is looked for, that of what is long or flat, and the share of that place it takes at least."""
+"""How far beyond a rim a bubble is looked for, beyond that of what is long or flat, and the share of that place that it
+takes at least.
+"""
 
 _TWO_MENISCI = 1.5
 """Of a bubble's depth: what is pushed aside is less high, but where two bubbles meet it adds up; what is thin

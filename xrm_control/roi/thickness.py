@@ -32,6 +32,7 @@ _BUBBLE_REACH_UM, _FLOOR_REACHES_UM, _LEAST_FREE = 10.0, (8.0, 4.0, 2.0, 1.0), 0
 and the share that must be free of powder for the next.
 """
 
+_RIM_UM = 1.0
 _FLOOR_KNOWN = 0.2
 """To which share of it the floor of a bubble is known."""
 
@@ -98,7 +99,10 @@ def _floor(
     from scipy import ndimage
 
     near = ndimage.binary_dilation(bubbles, iterations=round(_BUBBLE_REACH_UM / pixel_um))
-    free = seen & (mean_over(above, seen, _SMOOTH_PX) < least_um)
+    smooth = mean_over(above, seen, _SMOOTH_PX)
+    # Over a bubble the rim of a particle is no higher than the tape; what is pushed aside is lower than it is deep.
+    powder = seen & (smooth > -float(np.percentile(smooth[bubbles], 5)))
+    free = seen & (smooth < least_um) & ~ndimage.binary_dilation(powder, iterations=max(1, round(_RIM_UM / pixel_um)))
     floor = np.zeros(above.shape)
     # From afar to close by, wherever there is enough.
     for sigma_um in _FLOOR_REACHES_UM:
