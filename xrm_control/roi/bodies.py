@@ -173,6 +173,15 @@ def beneath(bodies: Bodies, shape: tuple[int, int]) -> NDArray[np.bool_]:
     return number_above(Bodies.of(grown, bodies.shape), shape) > 0
 
 
+def means_within(image: Floats, bodies: Bodies) -> Floats:
+    """(n,): mean of an image over each body and its blurred rim."""
+    from xrm_control.roi import body_kernels as kernels
+
+    grown = bodies.table.copy()
+    grown[:, SIZE] = np.log(np.exp(grown[:, SIZE]) + _BESIDE_PX)
+    return np.array([kernels.mean_within(image, p) for p in grown]).reshape(-1)
+
+
 def crowding(bodies: Bodies, above: Floats) -> Floats:
     """(n,): how many others lie over each body, mean over its shadow; above: as of `number_above`."""
     from xrm_control.roi import body_kernels as kernels

@@ -18,6 +18,7 @@ from xrm_control.roi.bodies import (
     beneath,
     blur_of,
     crowding,
+    means_within,
     measured,
     number_above,
     settle,
@@ -81,6 +82,9 @@ _RIDGE_SPREAD = 0.3
 
 _RIDGE_LOOKS = 2
 """Times ridges are looked for beside the bodies."""
+
+_GROUND_UM = 2.0
+"""How far beside a ridge or bubble, as found, there is still some of it."""
 
 _HIDING = 0.25
 """Of the smallest diameter, the height of a ridge of which what is left may be taken for a particle."""
@@ -193,12 +197,21 @@ def _counted(
     deep = int(where.deep_at(x_um, y_um).sum())
     stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep)
     count = replace(count, between=stated)
-    errors = fit_errors(
-        search.residual, weight, bodies, search.blur_px, crowds, search.alone, _at(search.level, row, column), pixel_um
-    )
-    countable = where.at(x_um, y_um) & (not count.flawed)
+    level, ground = _at(search.level, row, column), _ground(search.ridge + found.floor_um / pixel_um, bodies, pixel_um)
+    errors = fit_errors(search.residual, weight, bodies, search.blur_px, crowds, search.alone, level, ground, pixel_um)
+    plain = ground < _HIDING * smallest_um / pixel_um
+    countable = where.at(x_um, y_um) & plain & (not count.flawed)
     voids = void_scores(search.residual, found.variance_um2 / pixel_um**2, above, bodies, pixel_um)
     return sightings(bodies, errors, crowds, edges, countable, voids, pixel_um, corner_um, smallest_um), count
+
+
+def _ground(taken_off: NDArray[np.float64], bodies: Bodies, pixel_um: float) -> NDArray[np.float64]:
+    """(n,): how much was taken off beneath each body as ridge or bubble, the most close by."""
+    from scipy import ndimage
+
+    if not taken_off.any():
+        return np.zeros(len(bodies))
+    return means_within(ndimage.maximum_filter(taken_off, size=2 * round(_GROUND_UM / pixel_um) + 1), bodies)
 
 
 def _at(image: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,13 +45,15 @@ class ThicknessMap:
     """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there).
 
     bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not, or where
-    that is the open beam beside the strip; bright_share: of what was seen is so, and reaches no side; drift: how far
-    the tape's level varies, as optical depth (94 % of the view).
+    that is the open beam beside the strip; floor_um: what was added for that, in bubbles and beneath what lies over
+    them, as path (rows, columns), not below 0; bright_share: of what was seen is so, and reaches no side; drift: how
+    far the tape's level varies, as optical depth (94 % of the view).
     """
 
     thickness_um: Floats
     variance_um2: Floats
     bright_um: Floats
+    floor_um: Floats
     bright_share: float = 0.0
     drift: float = 0.0
 
@@ -82,12 +84,13 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     share = float(_within(bright)[seen].mean())
     drift = float(high - low) * mu_per_um
     bubbles = _within(bright, _OPEN_BEAM)
+    floor = np.zeros(above.shape)
     if bubbles.any():
         floor = _floor(above, seen, bubbles, least_um, pixel_size_um)
         thickness = np.where(seen & ~(bare & (floor == 0)), above - floor, 0.0)
         variance = variance + (_FLOOR_KNOWN * floor) ** 2
     brighter = np.where(bubbles, -mean_over(above, seen, _WIDE_PX), 0.0)
-    return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, share, drift)
+    return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, -floor, share, drift)
 
 
 def _floor(
