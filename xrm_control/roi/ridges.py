@@ -49,7 +49,7 @@ def ridges(chords: Floats, free: NDArray[np.bool_], noise: float, pixel_um: floa
 
     # What is higher is powder that nobody has found yet, its rim included.
     powder = ndimage.gaussian_filter(np.where(free, chords, 0.0), _SMOOTH) > _HIGHEST_UM / pixel_um
-    free = free & ~ndimage.binary_dilation(powder, iterations=round(_RIM_UM / pixel_um))
+    free = free & ~np.asarray(ndimage.binary_dilation(powder, iterations=round(_RIM_UM / pixel_um)), bool)
     # What is hidden says nothing of the ridge: means over what is free alone. A ridge is wider than two pixels.
     share = ndimage.gaussian_filter(free.astype(np.float64), _SMOOTH)
     smooth = ndimage.gaussian_filter(np.where(free, chords, 0.0), _SMOOTH)
@@ -63,7 +63,7 @@ def ridges(chords: Floats, free: NDArray[np.bool_], noise: float, pixel_um: floa
     stands, highest, height = _standing(lines, least)
     if not stands.any():
         return np.zeros(chords.shape)
-    near = ndimage.binary_dilation(stands, iterations=round(_BENEATH_UM / pixel_um / _STEP))
+    near = np.asarray(ndimage.binary_dilation(stands, iterations=round(_BENEATH_UM / pixel_um / _STEP)), bool)
     beneath = _standing(_medians(coarse, open_to_view, near & ~open_to_view, pixel_um * _STEP), least)
     stands, highest, height = (
         np.where(open_to_view, one, other) for one, other in zip((stands, highest, height), beneath, strict=True)
@@ -89,9 +89,9 @@ def _medians(
 
     steps = np.arange(int(_REACH_ALONG_UM / pixel_um) + 1)
     angles = np.pi * np.arange(_DIRECTIONS)[:, None] / _DIRECTIONS
-    along = (np.rint(steps * one(angles)).astype(np.int64) for one in (np.sin, np.cos))
+    down, right = (np.rint(steps * one(angles)).astype(np.int64) for one in (np.sin, np.cos))
     enough = round(_FREE_UM / pixel_um)
-    return np.asarray(medians_along(image, free, wanted, *along, enough, round(_LEAST_FREE * enough)))
+    return np.asarray(medians_along(image, free, wanted, down, right, enough, round(_LEAST_FREE * enough)))
 
 
 def _standing(

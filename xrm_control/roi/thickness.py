@@ -101,11 +101,12 @@ def _floor(
     """
     from scipy import ndimage
 
-    near = ndimage.binary_dilation(bubbles, iterations=round(_BUBBLE_REACH_UM / pixel_um))
+    near = np.asarray(ndimage.binary_dilation(bubbles, iterations=round(_BUBBLE_REACH_UM / pixel_um)), bool)
     smooth = mean_over(above, seen, _SMOOTH_PX)
     # Over a bubble the rim of a particle is no higher than the tape; what is pushed aside is lower than it is deep.
     powder = seen & (smooth > -float(np.percentile(smooth[bubbles], 5)))
-    free = seen & (smooth < least_um) & ~ndimage.binary_dilation(powder, iterations=max(1, round(_RIM_UM / pixel_um)))
+    rims = np.asarray(ndimage.binary_dilation(powder, iterations=max(1, round(_RIM_UM / pixel_um))), bool)
+    free = seen & (smooth < least_um) & ~rims
     floor = np.zeros(above.shape)
     # From afar to close by, wherever there is enough.
     for sigma_um in _FLOOR_REACHES_UM:
