@@ -83,7 +83,7 @@ def standing(tiles: Sequence[Tile], centres_px: Floats, accuracy_px: float) -> S
     if best or len(turns) < _LEAST_SEAMS:
         return Standing(best, alike=float(alike.mean()))
     turn = float(np.median(turns))
-    error = _OF_MEDIAN * float(np.median(np.abs(turns - turn))) / np.sqrt(len(turns))
+    error = float(_OF_MEDIAN * np.median(np.abs(turns - turn)) / np.sqrt(len(turns)))
     return Standing("", turn, max(error, _LEAST_ERROR), float(alike.mean()))
 
 
