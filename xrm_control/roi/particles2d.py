@@ -271,7 +271,7 @@ def _search(
                 mapped - shadow(shown, chords.shape, blur_px), seen & ~beneath(shown, chords.shape), noise, pixel_um
             )
             if ridge.any():
-                chords, weight = mapped - ridge, 1 / (1 / plain + (_RIDGE_SPREAD * ridge) ** 2)
+                chords, weight = mapped - ridge, plain / (1 + plain * (_RIDGE_SPREAD * ridge) ** 2)
                 bodies, residual = Bodies.none(), chords.copy()
                 continue
         if len(more) <= (_FEW if crowded else _FEW_FREE) * len(bodies):
