@@ -34,6 +34,11 @@ _MOST_UNEVEN = 0.5
 _LEAST_SEEN, _BENEATH_UM = 0.1, 15.0
 """Share of a ridge that must lie beneath no body for it to be believed; and how far it is followed beneath some."""
 
+_MOSTLY_SEEN, _LOWEST_BENEATH_UM = 0.5, 1.4
+"""Share of a ridge beneath no body from which it may be as faint as it is; faint lines in narrow gaps, of 1 um on the
+simulator's dense beds, are what the rims of rough particles leave there.
+"""
+
 _MEDIAN_OF_NOISE = 0.67
 _REACH_UM = 5.0
 """Of a ridge to its sides."""
@@ -137,7 +142,9 @@ def _long(
         slender = 2 * float(np.percentile(inside[window][own], 90)) * pixel_um < _WIDEST_UM
         high = float(np.median(height[window][shown]))
         even = float(np.median(off_its_median[window][shown])) < _MOST_UNEVEN * high
-        if slender and even and high * pixel_um / _STEP < _HIGHEST_UM:
+        high_um = high * pixel_um / _STEP
+        lowest_um = 0.0 if shown.sum() > _MOSTLY_SEEN * own.sum() else _LOWEST_BENEATH_UM
+        if slender and even and lowest_um < high_um < _HIGHEST_UM:
             lengths[number] = length_um
     # Bodies cut a ridge into pieces: beside a long one a shorter one is one as well.
     kept = lengths >= (_LEAST_PIECE_UM if lengths.max() >= _LEAST_LENGTH_UM else _LEAST_LENGTH_UM)
