@@ -9,10 +9,11 @@ import pytest
 from phantoms import MU, mosaic_of
 
 from benchmarks.seeing import CASES, judged
-from xrm_control.roi.bodies import HOLLOW, Bodies, shadow
+from xrm_control.roi.bodies import HOLLOW, STRETCH, Bodies, shadow
 from xrm_control.roi.particles2d import find_particles
 from xrm_control.roi.rims import menisci
 from xrm_control.roi.tape_level import tape_level
+from xrm_control.roi.thickness import thickness_map
 
 NOISE_UM, DRIFT_UM, PIXEL_UM = 0.2, 1.5, 0.512
 Y, X = np.ogrid[:300, :260]
@@ -65,6 +66,30 @@ def test_only_what_is_thin_and_beside_a_bubble_is_its_edge() -> None:
     bodies = Bodies.of(table, np.ones(3, np.int64))
     assert menisci(bodies, brighter, 11.7, PIXEL_UM).tolist() == [True, False, False]
     assert not menisci(bodies, np.zeros((80, 80)), 11.7, PIXEL_UM).any()
+
+
+def test_what_is_thin_and_long_beside_a_bubble_is_its_edge_however_high() -> None:
+    brighter = np.zeros((80, 80))
+    brighter[:, :30] = 2.0
+    table = Bodies.spheres(np.array([38.0, 38.0, 60.0]), np.array([20.0, 55.0, 40.0]), np.array([4.0, 4.0, 4.0])).table
+    table[:, STRETCH] = 0.4, 0.0, 0.4
+    bodies = Bodies.of(table, np.ones(3, np.int64))
+    assert menisci(bodies, brighter, 11.7, PIXEL_UM).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("offset_um", [0.0, 8.0, 16.0])
+def test_beneath_a_ball_over_a_bubble_its_floor_is_the_ground(offset_um: float) -> None:
+    """Chords of a ball in closed form, upon a disc with less adhesive: over its middle, within its edge, beyond."""
+    x, y = (np.arange(200) - 99.5) * PIXEL_UM, (np.arange(200)[:, None] - 99.5) * PIXEL_UM
+    ball = 2 * np.sqrt(np.maximum(16.0 - (x - offset_um) ** 2 - y**2, 0.0))
+    depth = 0.14 + MU * ball - 0.1 * (np.hypot(x, y) < 10.0)
+    image = np.random.default_rng(3).poisson(2000 * np.exp(-depth)) / 2000
+    found = thickness_map(image, PIXEL_UM, MU)
+    inner = np.hypot(x - offset_um, y) < 2.0
+    assert found.bright_share > 0.005
+    assert found.thickness_um[inner].mean() == pytest.approx(ball[inner].mean(), abs=0.5 if offset_um != 8.0 else 1.2)
+    rim = (ball > 0) & (np.hypot(x - offset_um, y) > 3.0)
+    assert found.thickness_um[rim].mean() == pytest.approx(ball[rim].mean(), abs=0.6 if offset_um != 8.0 else 1.2)
 
 
 @pytest.mark.parametrize("hollow", [0.0, 0.5, 0.8])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xrm_control.roi.bodies import FACTOR, STRETCH, Bodies, shadow
+from xrm_control.roi.bodies import FACTOR, STRETCH, Bodies, beneath, shadow
 from xrm_control.roi.ridges import ridges
-from xrm_control.roi.rims import HIGHEST_VALLEY, ON_RIDGES, closed, thick_px
+from xrm_control.roi.rims import HIGHEST_VALLEY, ON_RIDGES, closed, pieces, thick_px
 
 SHAPE, BLUR_PX, PIXEL_UM, NOISE_PX = (160, 160), 0.7, 0.5, 1.2
 THICK_PX = thick_px(0.0458, PIXEL_UM)
@@ -88,6 +88,35 @@ def test_a_ridge_is_taken_off_where_it_is(height_px: float) -> None:
     on = band(1.0) > 0.9
     assert found[on].mean() == pytest.approx(height_px, rel=0.15)
     assert found[band(1.0) < 1e-4].mean() < 0.1
+
+
+def test_a_ridge_is_followed_beneath_what_hides_half_of_it() -> None:
+    """Bodies that lie on it hide it; in the gaps between them it is seen, and so is its height beneath them."""
+    chords, weight = noisy(band(6.5))
+    hiding = row_of(10.0, 28.0, 6)
+    free = (weight > 0) & ~beneath(hiding, SHAPE)
+    found = ridges(np.where(free, chords, 0.0), free, NOISE_PX, PIXEL_UM)
+    hidden = (band(1.0) > 0.9) & ~free
+    assert hidden.sum() > 150
+    assert found[hidden].mean() == pytest.approx(6.5, rel=0.15)
+    assert found[band(1.0) < 1e-4].mean() < 0.1
+
+
+def test_gaps_between_bodies_on_bare_tape_are_no_ridge() -> None:
+    chords, weight = noisy(np.zeros(SHAPE))
+    free = (weight > 0) & ~beneath(row_of(16.0, 18.0, 9), SHAPE)
+    assert not ridges(chords, free, NOISE_PX, PIXEL_UM).any()
+
+
+def test_what_is_long_and_thin_on_a_ridge_is_a_piece_of_it() -> None:
+    bodies = row_of(9.0, 40.0, 3)
+    bodies.table[:, STRETCH] = 0.0, 0.3, 0.3
+    bodies.table[2, :2] = 20.0, 120.0
+    ridge = band(6.5)
+    assert pieces(bodies, ridge, 1.0, THICK_PX).tolist() == [False, True, False]
+    assert not pieces(bodies, np.zeros(SHAPE), 1.0, THICK_PX).any()
+    bodies.table[:, FACTOR] = 1.5
+    assert not pieces(bodies, ridge, 1.0, THICK_PX).any()
 
 
 def test_where_two_ridges_cross_both_are_taken_off() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xrm_control.mosaic.registration import PairShift, pair_shift
 from xrm_control.mosaic.seams import seam_gains
 from xrm_control.mosaic.settling import Settled, settle
+from xrm_control.mosaic.standing import Standing, standing
 from xrm_control.mosaic.tiles import Registration, Tile
 
 Floats = NDArray[np.floating]
@@ -28,6 +29,8 @@ LEAST_KNOWN = 1e-3
 _MOST_RESIDUAL_UM = 0.15
 _REACH_SIGMAS = 2.0
 _MOST_REJECTED = 0.5
+_SURE_SIGMAS = 4.0
+"""A turn of the camera that seams show is believed from here on."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,13 @@ def place(
     if len(tiles) == 1:
         return unmoved
     if not pairs or not (register is True or _shared(centres_px, pairs, (columns, rows)) >= LEAST_OVERLAP):
-        note = (
-            "tiles were not registered, they overlap too little: how far they lie from their places is not known, it is"
-            f" no worse than the stage, stated as {stage_accuracy_um:g} um"
-        )
+        stands = standing(tiles, centres_px, stage_accuracy_um / pixel_size_um) if register else Standing()
+        corner_um = 0.5 * float(np.hypot(rows, columns)) * pixel_size_um
+        refused = _misstated(stands, corner_um, stage_accuracy_um)
+        note = "" if refused else _not_registered(stands, corner_um, stage_accuracy_um, known_to)
         gains = seam_gains(tiles, centres_px) if register else np.ones(len(tiles))
         lit = replace(as_stated, gain_percent=100.0 * float(np.std(np.log(gains))))
-        return _with(replace(unmoved, gains=gains), lit, note=note)
+        return _with(replace(unmoved, gains=gains), lit, refused=refused, note=note)
     accuracy_px = stage_accuracy_um / pixel_size_um
     found = _compared(tiles, centres_px, pairs, accuracy_px, known_to, told)
     if not found:
@@ -152,6 +155,40 @@ def _doubt(residual_um: float, clipped: int, tiles: int, rejected: int, overlaps
             f"({rejected} of {overlaps} overlaps were of no use): overlap more, or expose longer"
         )
     return ""
+
+
+def _misstated(stands: Standing, corner_um: float, stage_accuracy_um: float) -> str:
+    """Why seams say that the camera does not stand as stated; "" where they do not."""
+    remedy = "calibrate the camera (`xrm calibrate`)"
+    if stands.otherwise:
+        return f"beyond the seams the sample goes on as if the pictures were {stands.otherwise}: {remedy}"
+    if stands.turn_rad is None:
+        return ""
+    off_um = abs(stands.turn_rad) * corner_um
+    if abs(stands.turn_rad) < _SURE_SIGMAS * stands.turn_u_rad or off_um < stage_accuracy_um:
+        return ""
+    return (
+        f"the seams show a camera turned by {np.degrees(stands.turn_rad):.1f} +- {np.degrees(stands.turn_u_rad):.1f} "
+        f"degrees, by which a tile's corner lies {off_um:.1f} um from its place: {remedy}, or let tiles overlap"
+    )
+
+
+def _not_registered(stands: Standing, corner_um: float, stage_accuracy_um: float, known_to: float) -> str:
+    """What is to be known of tiles that overlap too little."""
+    note = (
+        "tiles were not registered, they overlap too little: how far they lie from their places is not known, it is"
+        f" no worse than the stage, stated as {stage_accuracy_um:g} um"
+    )
+    if known_to < UNKNOWN:
+        return note
+    if stands.turn_rad is None or not stands.goes_on:
+        return f"{note}; nobody has measured how the camera stands, and no seam shows it"
+    most = abs(stands.turn_rad) + 2 * stands.turn_u_rad
+    return (
+        f"{note}; nobody has measured how the camera stands: by the seams it is turned by less than "
+        f"{np.degrees(most):.1f} degrees, {most * corner_um:.1f} um in a tile's corner; its pixel is taken as stated, "
+        f"of which 1 % is {corner_um / 100:.1f} um there"
+    )
 
 
 def _with(placed: Placed, as_stated: Registration, *, rejected: int = 0, refused: str = "", note: str = "") -> Placed:

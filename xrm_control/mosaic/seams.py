@@ -59,8 +59,12 @@ def seam_gains(tiles: Sequence[Tile], centres_px: Floats) -> Floats:
     return np.exp(gains - gains.mean())
 
 
-def _ratio(one: Picture, other: Picture, apart_px: Floats) -> tuple[float, float] | None:
-    """Logarithm of the other's light over the first's along their seam, and its standard error; None without one."""
+def seam(one: Picture, other: Picture, apart_px: Floats) -> tuple[Picture, Picture, int] | None:
+    """The lines on either side of the seam of two pictures, each (lines, along it), and by how much the other's begin
+    later along it; None where they do not meet.
+
+    apart_px: (2,) from the middle of the one to that of the other, right and down.
+    """
     size = np.array(one.shape[::-1], float)
     shared = size - np.abs(apart_px)
     axis = int(np.argmin(shared / size))
@@ -73,7 +77,15 @@ def _ratio(one: Picture, other: Picture, apart_px: Floats) -> tuple[float, float
         a, b = a[::-1], b[::-1]
     depth = int(max(shared[axis], 0.0) / 2)
     near, far = a[a.shape[0] - depth - _DEEP_PX : a.shape[0] - depth], b[depth : depth + _DEEP_PX]
-    shift = int(np.rint(apart_px[along]))
+    return near, far, int(np.rint(apart_px[along]))
+
+
+def _ratio(one: Picture, other: Picture, apart_px: Floats) -> tuple[float, float] | None:
+    """Logarithm of the other's light over the first's along their seam, and its standard error; None without one."""
+    sides = seam(one, other, apart_px)
+    if sides is None:
+        return None
+    near, far, shift = sides
     near, far = near[:, max(shift, 0) :], far[:, max(-shift, 0) :]
     width = min(near.shape[1], far.shape[1])
     before, after = _at_seam(near[::-1, :width]), _at_seam(far[:, :width])

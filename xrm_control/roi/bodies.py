@@ -166,6 +166,22 @@ def number_above(bodies: Bodies, shape: tuple[int, int]) -> Floats:
     return total
 
 
+def beneath(bodies: Bodies, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which pixels (rows, columns) lie beneath a body or its blurred rim."""
+    grown = bodies.table.copy()
+    grown[:, SIZE] = np.log(np.exp(grown[:, SIZE]) + _BESIDE_PX)
+    return number_above(Bodies.of(grown, bodies.shape), shape) > 0
+
+
+def means_within(image: Floats, bodies: Bodies) -> Floats:
+    """(n,): mean of an image over each body and its blurred rim."""
+    from xrm_control.roi import body_kernels as kernels
+
+    grown = bodies.table.copy()
+    grown[:, SIZE] = np.log(np.exp(grown[:, SIZE]) + _BESIDE_PX)
+    return np.array([kernels.mean_within(image, p) for p in grown]).reshape(-1)
+
+
 def crowding(bodies: Bodies, above: Floats) -> Floats:
     """(n,): how many others lie over each body, mean over its shadow; above: as of `number_above`."""
     from xrm_control.roi import body_kernels as kernels
@@ -343,9 +359,7 @@ def bare_level(residual: Floats, weight: Floats, bodies: Bodies, pixel_um: float
     The level was read from what is dark by little, rims among it, before anybody knew of bodies; in a dense layer there
     is not much else.
     """
-    grown = bodies.table.copy()
-    grown[:, SIZE] = np.log(np.exp(grown[:, SIZE]) + _BESIDE_PX)
-    bare = (weight > 0) & (number_above(Bodies.of(grown, bodies.shape), residual.shape) == 0)
+    bare = (weight > 0) & ~beneath(bodies, residual.shape)
     noise = float(weight.max(initial=0.0)) ** -0.5
     for _ in range(2):
         if not bare.any():

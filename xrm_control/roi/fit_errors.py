@@ -22,6 +22,9 @@ _FLOORS = np.array([0.01, 0.01, 0.05, 0.05, 0.05, 0.08])
 _OF_LEVEL = 0.45
 """What is left of an error of the tape's level that was put right, relative."""
 
+_OF_GROUND = 0.7
+"""What is left of a ridge or a bubble's floor that was taken off, relative, and of its slope over a body."""
+
 _SHELL = 0.25
 """Of a shell's height, relative, times the third power of its hollow: wall and height are told apart by little."""
 
@@ -55,22 +58,26 @@ def fit_errors(
     crowding: Floats,
     alone: NDArray[np.bool_],
     level: Floats,
+    ground: Floats,
     pixel_um: float,
 ) -> FitErrors:
     """residual: what all bodies leave over, (rows, columns); weight: 1 / variance; crowding (n,): how many others lie
-    over each; alone (n,): as of `measured`; level (n,): by how much the tape's level was put right there.
+    over each; alone (n,): as of `measured`; level (n,): by how much the tape's level was put right there; ground
+    (n,): by how much the ridge or bubble beneath it was.
     """
     from xrm_control.roi import fit_kernels as kernels
 
     found = np.zeros((len(bodies), 7))
     for i, p in enumerate(bodies.table):
-        normal, shift = np.zeros((7, 7)), np.zeros(7)
+        normal, shift = np.zeros((7, 7)), np.zeros((3, 7))
         mean, precision = beforehand(Shape(bodies.shape[i]), alone=bool(alone[i]))
         found[i, 6] = kernels.information(residual, weight, p, blur_px, normal, shift)
         covariance = np.linalg.inv(normal + np.diag(precision) + 1e-9 * np.eye(7))
         # A body is drawn to what was known beforehand of its form (not of its place and size).
         drawn = covariance @ (precision * (p - mean))
-        moved = covariance @ shift * (_OF_LEVEL * level[i])
+        level_off = covariance @ shift[0] * (_OF_LEVEL * level[i])
+        # Of a ridge or a bubble beneath it neither height nor place is known well.
+        ground_off = covariance @ shift.T * (_OF_GROUND * ground[i])
         form = float(np.sqrt(covariance[[STRETCH, SKEW], [STRETCH, SKEW]].mean()))
         longer = float(np.hypot(p[STRETCH], p[SKEW]))
         # Noise makes of a circle an ellipse: the longer axis is then too long, the shorter one too short.
@@ -87,7 +94,8 @@ def fit_errors(
             found[i, k] = np.sqrt(
                 of @ covariance @ of
                 + (of @ drawn) ** 2
-                + (of @ moved) ** 2
+                + (of @ level_off) ** 2
+                + ((of @ ground_off) ** 2).sum()
                 + (size * shared) ** 2
                 + (size * own[k]) ** 2
                 + floors[k] ** 2

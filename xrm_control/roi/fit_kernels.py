@@ -12,8 +12,9 @@ from xrm_control.roi.body_kernels import RING_PX, box_of, inverse_of, rim_of, so
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def information(residual, weight, p, blur, normal, shift):  # type: ignore[no-untyped-def]
-    """Fisher's information about a body p (7,), added to `normal` (7, 7); what a constant would add to the right side,
-    to `shift` (7,). residual: what all bodies leave over. Returns chi-squared for each pixel within the rim.
+    """Fisher's information about a body p (7,), added to `normal` (7, 7); what a constant, a slope to the right and one
+    downwards (1 at the rim of a circle of the same area) would add to the right side, to `shift` (3, 7). residual: what
+    all bodies leave over. Returns chi-squared for each pixel within the rim.
     """
     rows, columns = residual.shape
     r0, r1, c0, c1 = box_of(p, RING_PX, rows, columns)
@@ -33,7 +34,9 @@ def information(residual, weight, p, blur, normal, shift):  # type: ignore[no-un
                 inside += w * residual[r, c] ** 2
                 pixels += 1
             for k in range(7):
-                shift[k] += w * row[k]
+                shift[0, k] += w * row[k]
+                shift[1, k] += w * row[k] * dx / radius
+                shift[2, k] += w * row[k] * dy / radius
                 for m in range(7):
                     normal[k, m] += w * row[k] * row[m]
     return inside / max(pixels, 1)

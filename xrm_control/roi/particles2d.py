@@ -15,8 +15,10 @@ from xrm_control.roi.bodies import (
     Bodies,
     averaged_light,
     bare_level,
+    beneath,
     blur_of,
     crowding,
+    means_within,
     measured,
     number_above,
     settle,
@@ -32,7 +34,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
 from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
-from xrm_control.roi.rims import ON_RIDGES, closed, menisci, thick_px
+from xrm_control.roi.rims import ON_RIDGES, closed, menisci, pieces, thick_px
 from xrm_control.roi.sightings import ALONE, sightings
 from xrm_control.roi.sightings import Particle2D as Particle2D
 from xrm_control.roi.thickness import thickness_map
@@ -77,6 +79,15 @@ _LEAST_SHARE = 0.5
 
 _RIDGE_SPREAD = 0.3
 """How far a ridge differs from its median, relative."""
+
+_RIDGE_LOOKS = 2
+"""Times ridges are looked for beside the bodies."""
+
+_GROUND_UM = 2.0
+"""How far beside a ridge or bubble, as found, there is still some of it."""
+
+_HIDING = 0.25
+"""Of the smallest diameter, the height of a ridge of which what is left may be taken for a particle."""
 
 _STAND_IN_PITCH_UM, _STAND_INS_UM = 16.0, (6.0, 8.0, 10.0, 12.0, 14.0)
 
@@ -186,12 +197,21 @@ def _counted(
     deep = int(where.deep_at(x_um, y_um).sum())
     stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep)
     count = replace(count, between=stated)
-    errors = fit_errors(
-        search.residual, weight, bodies, search.blur_px, crowds, search.alone, _at(search.level, row, column), pixel_um
-    )
-    countable = where.at(x_um, y_um) & (not count.flawed)
+    level, ground = _at(search.level, row, column), _ground(search.ridge + found.floor_um / pixel_um, bodies, pixel_um)
+    errors = fit_errors(search.residual, weight, bodies, search.blur_px, crowds, search.alone, level, ground, pixel_um)
+    plain = ground < _HIDING * smallest_um / pixel_um
+    countable = where.at(x_um, y_um) & plain & (not count.flawed)
     voids = void_scores(search.residual, found.variance_um2 / pixel_um**2, above, bodies, pixel_um)
     return sightings(bodies, errors, crowds, edges, countable, voids, pixel_um, corner_um, smallest_um), count
+
+
+def _ground(taken_off: NDArray[np.float64], bodies: Bodies, pixel_um: float) -> NDArray[np.float64]:
+    """(n,): how much was taken off beneath each body as ridge or bubble, the most close by."""
+    from scipy import ndimage
+
+    if not taken_off.any():
+        return np.zeros(len(bodies))
+    return means_within(ndimage.maximum_filter(taken_off, size=2 * round(_GROUND_UM / pixel_um) + 1), bodies)
 
 
 def _at(image: NDArray[np.float64], row: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,6 +247,7 @@ def _search(
     seen = weight > 0
     bodies, residual, blur_px = Bodies.none(), chords.copy(), _BLUR_PX
     crowded, resting = False, Resting(chords.shape)
+    mapped, plain, noise = chords, weight, float(weight.max()) ** -0.5
     ridge = np.zeros(chords.shape)
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
@@ -243,15 +264,14 @@ def _search(
             residual = chords - shadow(bodies, chords.shape, blur_px)
         bodies = merged(residual, weight, bodies, blur_px)
         bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
-        if number == 0:
+        if number < _RIDGE_LOOKS and (number == 0 or ridge.any()):
+            # Bodies on a ridge are first fitted to some of it, and hide less of it once it is known.
             shown = bodies.where(closed(chords, weight, bodies, blur_px, thick))
-            beside = chords - shadow(shown, chords.shape, blur_px)
-            ridge = ridges(beside, seen, float(weight.max()) ** -0.5, pixel_um)
+            ridge = _ridges(
+                mapped - shadow(shown, chords.shape, blur_px), seen & ~beneath(shown, chords.shape), noise, pixel_um
+            )
             if ridge.any():
-                ridge += ridges(beside - ridge, seen, float(weight.max()) ** -0.5, pixel_um)
-            if ridge.any():
-                chords = chords - ridge
-                weight = 1 / (1 / weight + (_RIDGE_SPREAD * ridge) ** 2)
+                chords, weight = mapped - ridge, plain / (1 + plain * (_RIDGE_SPREAD * ridge) ** 2)
                 bodies, residual = Bodies.none(), chords.copy()
                 continue
         if len(more) <= (_FEW if crowded else _FEW_FREE) * len(bodies):
@@ -269,6 +289,7 @@ def _search(
     if ridge.any():
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
+        shown &= ~pieces(bodies, ridge, _HIDING * smallest, thick)
     bodies = bodies.where(shown)
     bodies = bodies.where(~menisci(bodies, brighter, thick, pixel_um))
     bodies = bodies.where(_inside(bodies, chords.shape))
@@ -276,6 +297,12 @@ def _search(
     alone = crowding(bodies, number_above(bodies, chords.shape)) < ALONE
     bodies = measured(residual, weight, bodies, blur_px, alone)
     return _Search(bodies, alone, chords, residual, ridge, level, blur_px)
+
+
+def _ridges(beside: NDArray[np.float64], free: NDArray[np.bool_], noise: float, pixel_um: float) -> NDArray[np.float64]:
+    """Chords of ridges, and of those that lie in their shadow."""
+    first = ridges(beside, free, noise, pixel_um)
+    return first + ridges(beside - first, free, noise, pixel_um) if first.any() else first
 
 
 def _kept(

@@ -30,11 +30,17 @@ _LEAST_EVIDENCE = 40.0
 ON_RIDGES = 0.85
 """... of the map with its ridges: what lies on one must be somewhat higher than it."""
 
-_BESIDE_UM, _LEAST_EDGE = 3.0, 0.05
-"""How far beyond a rim a bubble is looked for, and the share of that place it takes at least."""
+_ROUND, _LEAST_ON_RIDGE = 1.5, 0.5
+"""Longest over shortest axis of what is told from the ridge that so much of it lies on, or a bubble's edge."""
+
+_BESIDE_UM, _FURTHER_UM, _LEAST_EDGE = 3.0, 5.0, 0.05
+"""How far beyond a rim a bubble is looked for, beyond that of what is long or flat, and the share of that place that it
+takes at least.
+"""
 
 _TWO_MENISCI = 1.5
-"""Of a bubble's depth: what is pushed aside is less high, but where two bubbles meet it adds up."""
+"""Of a bubble's depth: what is pushed aside is less high, but where two bubbles meet it adds up; what is thin
+and long or flat is one in any case."""
 
 
 def closed(
@@ -71,6 +77,20 @@ def closed(
     return believed
 
 
+def pieces(bodies: Bodies, ridge: Floats, least_px: float, thick_px: float) -> NDArray[np.bool_]:
+    """(n,): which thin bodies lie on a ridge and are long or flat, as what is left of one is.
+
+    ridge: chords of ridges (rows, columns), which lower than `least_px` hide nothing.
+    """
+    from xrm_control.roi.body_kernels import mean_within
+
+    on_ridges = (ridge > least_px).astype(np.float64)
+    asked = (bodies.height < thick_px) & (_slenderness(bodies) > _ROUND)
+    for i in np.flatnonzero(asked).tolist():
+        asked[i] = mean_within(on_ridges, bodies.table[i]) > _LEAST_ON_RIDGE
+    return asked
+
+
 def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) -> NDArray[np.bool_]:
     """(n,): which thin bodies are the adhesive that a bubble has pushed aside: they lie on its edge, and are little
     higher than the bubble is deep.
@@ -79,15 +99,17 @@ def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) 
     """
     from scipy import ndimage
 
-    found, beside_px = np.zeros(len(bodies), bool), _BESIDE_UM / pixel_um
+    found = np.zeros(len(bodies), bool)
     if not brighter.any():
         return found
     labels = np.zeros(brighter.shape, np.int32)
     ndimage.label(brighter > 0, np.ones((3, 3)), output=labels)
     depths = np.zeros(int(labels.max()) + 1)
     np.maximum.at(depths, labels.ravel(), brighter.ravel())
+    slender = _slenderness(bodies) > _ROUND
     for i in np.flatnonzero(bodies.height < thick_px).tolist():
         p = bodies.table[i]
+        beside_px = (_FURTHER_UM if slender[i] else _BESIDE_UM) / pixel_um
         reach = float(bodies.radius[i]) * float(np.exp(np.hypot(p[STRETCH], p[SKEW]))) + beside_px
         r0, r1 = max(0, int(p[ROW] - reach)), min(brighter.shape[0], int(p[ROW] + reach) + 2)
         c0, c1 = max(0, int(p[COLUMN] - reach)), min(brighter.shape[1], int(p[COLUMN] + reach) + 2)
@@ -98,7 +120,8 @@ def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) 
         if not about.any():
             continue
         near = labels[r0:r1, c0:c1][about]
-        found[i] = (near > 0).mean() > _LEAST_EDGE and bodies.height[i] < _TWO_MENISCI * depths[near].max()
+        low = slender[i] or bodies.height[i] < _TWO_MENISCI * depths[near].max()
+        found[i] = (near > 0).mean() > _LEAST_EDGE and low
     return found
 
 

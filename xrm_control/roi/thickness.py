@@ -27,6 +27,15 @@ _LEAST_BRIGHT = 0.025
 _OPEN_BEAM = 0.3
 """Share of a side of the picture that no bubble reaches: what does is the open beam beside the strip."""
 
+_BUBBLE_REACH_UM, _FLOOR_REACHES_UM, _LEAST_FREE = 10.0, (8.0, 4.0, 2.0, 1.0), 0.15
+"""How far about a bubble its floor is looked for beneath powder; over what it is averaged there, from the widest down,
+and the share that must be free of powder for the next.
+"""
+
+_RIM_UM = 1.0
+_FLOOR_KNOWN = 0.2
+"""To which share of it the floor of a bubble is known."""
+
 _SMOOTH_PX, _WIDE_PX = 1.0, 3.0
 """Reach of the mean that the levels are read from, and of the one that shows what is brighter than the tape."""
 
@@ -36,13 +45,15 @@ class ThicknessMap:
     """Path through the powder in um (rows, columns), 0 where nothing was seen; its variance in um2 (infinite there).
 
     bright_um: by how much it is brighter than the tape about it, as path (rows, columns), 0 where it is not, or where
-    that is the open beam beside the strip; bright_share: of what was seen is so, and reaches no side; drift: how far
-    the tape's level varies, as optical depth (94 % of the view).
+    that is the open beam beside the strip; floor_um: what was added for that, in bubbles and beneath what lies over
+    them, as path (rows, columns), not below 0; bright_share: of what was seen is so, and reaches no side; drift: how
+    far the tape's level varies, as optical depth (94 % of the view).
     """
 
     thickness_um: Floats
     variance_um2: Floats
     bright_um: Floats
+    floor_um: Floats
     bright_share: float = 0.0
     drift: float = 0.0
 
@@ -68,12 +79,40 @@ def thickness_map(transmission: Floats, pixel_size_um: float, mu_per_um: float) 
     thickness = np.where(seen & ~bare, above, 0.0)
     variance = noise**2 * np.maximum(np.exp(-mu_per_um * background) / clipped, 1.0)
     low, high = np.percentile(background[seen], (3, 97))
-    bright = _bright(above, seen, noise, _LEAST_BRIGHT / mu_per_um)
+    least_um = _LEAST_BRIGHT / mu_per_um
+    bright = _bright(above, seen, noise, least_um)
     share = float(_within(bright)[seen].mean())
     drift = float(high - low) * mu_per_um
     bubbles = _within(bright, _OPEN_BEAM)
+    floor = np.zeros(above.shape)
+    if bubbles.any():
+        floor = _floor(above, seen, bubbles, least_um, pixel_size_um)
+        thickness = np.where(seen & ~(bare & (floor == 0)), above - floor, 0.0)
+        variance = variance + (_FLOOR_KNOWN * floor) ** 2
     brighter = np.where(bubbles, -mean_over(above, seen, _WIDE_PX), 0.0)
-    return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, share, drift)
+    return ThicknessMap(thickness, np.where(seen, variance, np.inf), brighter, -floor, share, drift)
+
+
+def _floor(
+    above: Floats, seen: NDArray[np.bool_], bubbles: NDArray[np.bool_], least_um: float, pixel_um: float
+) -> Floats:
+    """By how much less than the tape a bubble holds back (rows, columns), not above 0: in the bubbles and beneath what
+    lies over them or their edges, as the nearest that is free of powder tells.
+    """
+    from scipy import ndimage
+
+    near = np.asarray(ndimage.binary_dilation(bubbles, iterations=round(_BUBBLE_REACH_UM / pixel_um)), bool)
+    smooth = mean_over(above, seen, _SMOOTH_PX)
+    # Over a bubble the rim of a particle is no higher than the tape; what is pushed aside is lower than it is deep.
+    powder = seen & (smooth > -float(np.percentile(smooth[bubbles], 5)))
+    rims = np.asarray(ndimage.binary_dilation(powder, iterations=max(1, round(_RIM_UM / pixel_um))), bool)
+    free = seen & (smooth < least_um) & ~rims
+    floor = np.zeros(above.shape)
+    # From afar to close by, wherever there is enough.
+    for sigma_um in _FLOOR_REACHES_UM:
+        told = ndimage.gaussian_filter(free.astype(np.float64), sigma_um / pixel_um) > _LEAST_FREE
+        floor = np.where(told, mean_over(above, free, sigma_um / pixel_um), floor)
+    return np.where(near & seen, np.minimum(floor, 0.0), 0.0)
 
 
 def _bright(path: Floats, seen: NDArray[np.bool_], noise: float, least_um: float) -> NDArray[np.bool_]:
