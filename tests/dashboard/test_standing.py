@@ -5,10 +5,9 @@ from __future__ import annotations
 from io import StringIO
 from pathlib import Path
 
-from rich.console import Console
-
 from tests.session.test_context import TO_PICKING, Stand
 from xrm_control import app
+from xrm_control.cli.plain import PlainConsole
 from xrm_control.cli.tables import status_view
 from xrm_control.core.states import RunState
 from xrm_control.dashboard.view import look
@@ -30,7 +29,7 @@ def test_what_a_run_waits_for_is_its_cause(tmp_path: Path) -> None:
         assert alarm.cause == "the run is held: beam lost at mosaic/tile_r00_c01 [flux 2 %]"
         assert alarm.evidence.startswith("since 2")
         assert "0.0 s of instrument time" in alarm.evidence
-        console = Console(width=200, record=True, file=StringIO())
+        console = PlainConsole(width=200, record=True, file=StringIO())
         console.print(status_view(summary))
         assert "held at 0.0 s: beam lost at mosaic/tile_r00_c01 [flux 2 %]" in " ".join(console.export_text().split())
         assert look(run.folder).state_reason == ""

@@ -15,6 +15,7 @@ from xrm_control.contracts.tables import Particle
 
 _LEAST_VOXELS, _LEAST_BODIES, _LOOKED_AT = 30, 3, 200
 _GONE = 0.1  # of a section that goes on in the next slice
+_CAP = 1.5  # of its area, the next slice inwards: the last one of a cap is at most half as large
 _STRETCHED, _SIGMAS, _FEWEST = 0.15, 4.0, 5  # natural logarithm
 _BELOW = 0.15  # of the contrast
 
@@ -37,6 +38,9 @@ def cut_at_once(phases: NDArray[np.number]) -> tuple[str, ...]:
         sizes = np.bincount(sections.ravel())[1:]
         going_on = np.bincount(sections[shown[other]], minlength=len(sizes) + 1)[1:]
         ending = (sizes >= _LEAST_VOXELS) & (going_on < _GONE * sizes)
+        inner = 2 * full - other
+        if ending.any() and 0 <= inner < len(shown):
+            ending &= _goes_on_into(shown[inner], sections, len(sizes)) < _CAP * sizes
         if np.count_nonzero(ending) >= _LEAST_BODIES:
             many = np.count_nonzero(ending)
             return (
@@ -44,6 +48,17 @@ def cut_at_once(phases: NDArray[np.number]) -> tuple[str, ...]:
                 "slices are lost, or in another order -> put the parts together anew, or crop to one of them",
             )
     return ()
+
+
+def _goes_on_into(inner: NDArray[np.bool_], sections: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """Area, in the next slice inwards, of what each of the numbered sections is a part of."""
+    from scipy import ndimage
+
+    parts: NDArray[np.int32] = np.empty(inner.shape, np.int32)
+    ndimage.label(inner, output=parts)
+    areas = np.bincount(parts.ravel())
+    areas[0] = 0
+    return np.array([areas[np.unique(parts[sections == one])].sum() for one in range(1, count + 1)])
 
 
 def stretched(labels: NDArray[np.integer], rows: Sequence[Row]) -> tuple[str, ...]:

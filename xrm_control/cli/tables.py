@@ -86,7 +86,7 @@ def status_table(summary: RunSummary) -> Table:
     why = f": {summary.state.reason}" if summary.state and summary.state.reason else ""
     table = Table(
         "stage", "done", "planned", "kept", "retaken", "missing", "ROI",
-        title=Text(f"{'REHEARSAL, no data: ' if summary.run.rehearsal else ''}{summary.run.name}: {state}{when}{why}"),
+        title=f"{'REHEARSAL, no data: ' if summary.run.rehearsal else ''}{summary.run.name}: {state}{when}{why}",
         title_justify="left",
     )  # fmt: skip
     for stage in summary.stages:
