@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # Tests wait a good part of their time, for other processes and for instruments that keep their own. There are more of
 # them than CPUs: threads of OpenBLAS, which wait for each other in busy loops, would only take time from the others.
-TESTERS := $(shell expr $(CPUS) + 1)
+TESTERS := $(shell expr $(CPUS) + 2)
 
 .PHONY: demo test lint columns docs bench twin soak busy mutants hunt fuzz setup clean
 
