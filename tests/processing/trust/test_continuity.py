@@ -142,3 +142,17 @@ def test_a_sound_scan_is_none(case: str) -> None:
 @pytest.mark.parametrize("step", [6, 20])
 def test_of_views_far_apart_nothing_is_said(step: int) -> None:
     assert judged(faults.every(step)(scan())).verdict is None
+
+
+def test_powder_that_comes_into_the_field_has_not_moved() -> None:
+    """Large balls beyond the sides of the field: their edges come in where nothing was the view before."""
+    random = np.random.default_rng(2)
+    around = [
+        Ball(36 * np.cos(turn), 36 * np.sin(turn), random.uniform(-8, 8), random.uniform(7, 11), faults.MU)
+        for turn in random.uniform(0, 6.28, 5)
+    ]
+    found = judged(scan_of(integrals_of([*bed(2, 10), *around]), THETA, PIXEL_UM, noise_seed=1))
+    assert found.verdict == TrustVerdict.PASS
+    (most,) = [one.value for one in found.evidence if one.name == "largest in one place"]
+    assert most is not None
+    assert most < 3.5

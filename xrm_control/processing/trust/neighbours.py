@@ -79,6 +79,10 @@ def differences(evidence: RegionEvidence) -> Differences | str:
     there = np.maximum(around, np.median(blocks, axis=(1, 2))[:, None, None])
     there = np.maximum(there, least).reshape(len(steps), -1)
     ratios = blocks.reshape(len(steps), -1) / there
+    # At the sides powder comes into the field that was not there before.
+    inside = (columns >= _BLOCK_PX) & (columns < views.shape[2] - _BLOCK_PX)
+    if inside.any():
+        lit &= inside
     ratios[~lit.reshape(ratios.shape)] = 0.0
     worst = ratios.argmax(axis=1)
     elsewhere = np.empty(len(steps))
