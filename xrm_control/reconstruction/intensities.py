@@ -19,6 +19,7 @@ from xrm_control.reconstruction.angle_order import diagnose_order
 from xrm_control.reconstruction.blocks import by_blocks, native
 from xrm_control.reconstruction.references import flat_sets
 from xrm_control.reconstruction.scan import ScanData, refuse_bad_frames
+from xrm_control.reconstruction.transmission_level import dim_notes, level_notes, refuse_no_transmissions
 
 Blocks = NDArray[np.float64]
 _BLOCKS = 16  # a side
@@ -28,8 +29,7 @@ _SATURATED_SHARE = 0.02
 _BLACK, _LIT = 0.01, 0.2  # transmission of a block
 _CLOSE_DEG = 5.0  # between views that show much the same
 _MOST_LEFT_OUT = 0.25
-_FAR_SIGMAS, _BEYOND_SIGMAS = 5.5, 2.5
-_BRIGHTEST, _REMARKABLE, _DIM = 1.15, 1.03, 0.95  # transmission of air
+_FAR_SIGMAS = 5.5
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ def judge(scan: ScanData) -> LeftOut:
     """What of a scan is not to be used. Raises DataError for what cannot be right as a whole, or holds NaN."""
     views = _look(scan.projections, "projections")
     if scan.normalised:
-        _refuse_no_transmissions(views.blocks)
+        refuse_no_transmissions(views.blocks)
         out, notes = _bad_views(views, views.blocks, np.zeros(1), np.asarray(scan.theta_deg, float))
         good = np.delete(views.blocks, out, axis=0)
         order = diagnose_order(good, np.delete(np.asarray(scan.theta_deg, float), out))
-        return LeftOut(views=out, notes=(*notes, *_level(good, normalised=True), *order), remarks=_dim(good))
+        return LeftOut(views=out, notes=(*notes, *level_notes(good, normalised=True), *order), remarks=dim_notes(good))
     flats, darks = _look(scan.flats, "flats"), _look(scan.darks, "darks")
     bad_darks, dark, dark_notes = _bad_darks(darks, flats)
     bad_flats, net, flat_notes = _bad_flats(flats, dark)
@@ -81,11 +81,11 @@ def judge(scan: ScanData) -> LeftOut:
     bad_views, view_notes = _bad_views(views, seen, dark, np.asarray(scan.theta_deg, float))
     good = np.delete(seen, bad_views, axis=0)
     if flats.least.min() == flats.most.max():
-        _refuse_no_transmissions(good)  # flats of one value are made up: no beam and no camera is so even
-    level = _level(good, normalised=False)
+        refuse_no_transmissions(good)  # flats of one value are made up: no beam and no camera is so even
+    level = level_notes(good, normalised=False)
     order = diagnose_order(good, np.delete(np.asarray(scan.theta_deg, float), bad_views))
     notes = (*dark_notes, *flat_notes, *view_notes, *level, *order)
-    return LeftOut(bad_views, bad_flats, bad_darks, notes, _dim(good))
+    return LeftOut(bad_views, bad_flats, bad_darks, notes, dim_notes(good))
 
 
 def _beam_at(scan: ScanData, net: Blocks, bad: tuple[int, ...]) -> Blocks:
@@ -337,78 +337,7 @@ def _named(what: str, numbers: NDArray[np.intp], why: str, theta_deg: NDArray[np
     return [f"{what}{'s' if len(numbers) > 1 else ''} {', '.join(shown)}{more} left out: {why}"]
 
 
-def _level(seen: Blocks, *, normalised: bool) -> list[str]:
-    """Notes on the transmission of the whole. Raises DataError where it cannot be."""
-    if not seen.size:
-        return []
-    low, high = (float(value) for value in np.quantile(seen, (0.002, 0.995)))
-    high -= _BEYOND_SIGMAS * _noise(seen)
-    whose = "projections" if normalised else "projections over flats"
-    if high > _BRIGHTEST:
-        raise DataError(
-            "more light behind the sample than before it",
-            where=whose,
-            value=f"transmission {high:.3g}",
-            limit=f"{_BRIGHTEST:g}",
-            remedy="the flats were taken in the sample, with another exposure, or in another beam: give others "
-            "(--references), or state their exposure in the file",
-        )
-    if low < -0.05:
-        raise DataError(
-            "the projections are darker than the darks",
-            where=whose,
-            value=f"transmission {low:.3g}",
-            limit="0",
-            remedy="the darks were taken in light, or the counts have overflown",
-        )
-    if high < 0.02:
-        raise DataError(
-            "hardly any light in the projections, beside the flats",
-            where=whose,
-            value=f"transmission of at most {high:.3g}",
-            remedy="flats of another exposure or another type of numbers: give others (--references)",
-        )
-    return [f"transmission reaches {high:.3f}: flats and projections do not fit well"] if high > _REMARKABLE else []
-
-
 def _noise_of(shares: Blocks) -> float:
     """Of flats, from one to the next and from block to block: what is in the beam of some is in one of them at most."""
     steps = [np.abs(np.diff(shares, axis=axis)).ravel() for axis in (0, 2)]
     return 1.4826 * min(float(np.median(one)) if one.size else 0.0 for one in steps) / 2**0.5
-
-
-def _noise(seen: Blocks) -> float:
-    """Standard deviation of bright blocks from view to view; what the sample changes, few of them show."""
-    steps = np.diff(seen, axis=0)[seen[1:] > 0.5]
-    return 1.4826 * float(np.median(np.abs(steps))) / 2**0.5 if steps.size else 0.0
-
-
-def _dim(seen: Blocks) -> tuple[str, ...]:
-    """Said where the flats' beam is seen nowhere in the views: by right, if the sample fills the field."""
-    high = float(np.quantile(seen, 0.995)) if seen.size else 1.0
-    if high >= _DIM:
-        return ()
-    return (f"transmission is {high:.3f} at most: the sample fills the field, or the flats had more light",)
-
-
-def _refuse_no_transmissions(seen: Blocks) -> None:
-    high, middle = (float(value) for value in np.quantile(seen, (0.995, 0.5)))
-    if high > 2:
-        raise DataError(
-            "these are counts, and no transmissions",
-            where="projections",
-            value=f"median {middle:.4g}, up to {high:.4g}",
-            limit="0 to 1",
-            remedy="leave --normalised out, and give flats",
-        )
-    columns = seen.shape[2]
-    edge = float(np.median(seen[:, :, [0, -1]]))
-    inner = float(np.quantile(seen[:, :, columns // 4 : -(columns // 4) or None], 0.75))
-    if edge < 0.5 and edge < 0.6 * inner:
-        raise DataError(
-            "these look like line integrals, and not like transmissions: nothing is at the sides, and something within",
-            where="projections",
-            value=f"{edge:.3g} at the sides, {inner:.3g} within",
-            limit="1 in air",
-            remedy="give transmissions, exp(-line integral)",
-        )
