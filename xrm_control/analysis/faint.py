@@ -1,8 +1,8 @@
 """Particles too small to have a grey of their own, and fainter than a particle of their size: noise, or other matter.
 
 A body of the particles' grey fills its voxels as far as blur lets it. What noise and streaks lift over the threshold,
-most of all on tape and glue, hardly passes it: in the mean 0.76 to 0.86 of that, where true particles down to 2.6 um at
-0.51 um a voxel have 0.89 to 1.11 (`tests/analysis/test_faint.py`).
+most of all on tape and glue, hardly passes it. The limit was set on four simulated runs, of ideal to bad instruments;
+balls in closed form are held against it in `tests/analysis/test_faint.py`.
 """
 
 from __future__ import annotations

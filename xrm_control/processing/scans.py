@@ -19,7 +19,7 @@ from xrm_control.reconstruction.scan import RepeatedViews, ScanData
 from xrm_control.storage.formats.lazy_frames import LazyFrames
 from xrm_control.storage.formats.registry import read_scan
 from xrm_control.storage.formats.scan_file import NOTHING_TOLD, ScanOptions
-from xrm_control.storage.frames import Lying
+from xrm_control.storage.frames import VerifiedFile
 from xrm_control.storage.records import PlannedFrame, StoredFrame
 from xrm_control.storage.verified_frames import VerifiedFrames
 
@@ -61,7 +61,7 @@ class RunScan:
     roi: str
     pixel_size_um: float
     frames: Sequence[tuple[PlannedFrame, StoredFrame]]
-    seen: Mapping[str, Lying] | None = None
+    seen: Mapping[str, VerifiedFile] | None = None
 
     def identity(self) -> str:
         """See `ScanSource.identity`."""

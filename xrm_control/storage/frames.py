@@ -181,11 +181,11 @@ def read_frame(folder: RunFolder, frame: StoredFrame) -> NDArray[Any]:
 
     Raises DataError for a frame that is gone or is not what was committed, StorageError where it cannot be read.
     """
-    return looked_at(folder.path / frame.path, frame)[0]
+    return read_verified(folder.path / frame.path, frame)[0]
 
 
 @dataclass(frozen=True)
-class Lying:
+class VerifiedFile:
     """How a frame's file lay when its content was held against the journal: what the system says of it (another one
     when it was written to since), and where its pixels begin; None where they do not lie in one piece as they are.
     """
@@ -194,19 +194,19 @@ class Lying:
     offset: int | None
 
 
-def lies_as(file: BinaryIO) -> tuple[int, ...]:
+def stamp_of(file: BinaryIO) -> tuple[int, ...]:
     """What is another one when a file was replaced or written to: device, inode, size, times of both in ns."""
     said = os.fstat(file.fileno())
     return said.st_dev, said.st_ino, said.st_size, said.st_mtime_ns, said.st_ctime_ns
 
 
-def looked_at(path: Path, frame: StoredFrame) -> tuple[NDArray[Any], Lying]:
+def read_verified(path: Path, frame: StoredFrame) -> tuple[NDArray[Any], VerifiedFile]:
     """As `read_frame`, and how its file lies there."""
     if path.exists() and not path.is_file():
         raise DataError("a committed frame is no regular file any more", where=str(path))
     try:
         with path.open("rb", buffering=0) as file:
-            stamp = lies_as(cast(BinaryIO, file))
+            stamp = stamp_of(cast(BinaryIO, file))
             data = file.readall()
     except FileNotFoundError as error:
         remedy = "put it back from a copy; `xrm verify` names all that are gone"
@@ -231,7 +231,7 @@ def looked_at(path: Path, frame: StoredFrame) -> tuple[NDArray[Any], Lying]:
         raise DataError(f"the frame cannot be decoded: {error}", where=str(path)) from error
     if image.shape != frame.shape or image.dtype.name != frame.dtype:
         raise DataError("the frame decodes to another shape or type", where=str(path), value=image.shape)
-    return image, Lying(stamp, offset)
+    return image, VerifiedFile(stamp, offset)
 
 
 def _decode_orphan(path: Path, data: bytes) -> tuple[NDArray[Any], Exposure]:

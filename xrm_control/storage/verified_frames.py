@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.cpus import cpus
-from xrm_control.storage.frames import Lying, lies_as, looked_at
+from xrm_control.storage.frames import VerifiedFile, read_verified, stamp_of
 from xrm_control.storage.records import StoredFrame
 
 
@@ -24,12 +24,12 @@ class VerifiedFrames:
     seen: what another one has held against the journal before.
     """
 
-    def __init__(self, run: Path, seen: Mapping[str, Lying] | None = None) -> None:
+    def __init__(self, run: Path, seen: Mapping[str, VerifiedFile] | None = None) -> None:
         self._run = run
         self._seen = dict(seen or {})
 
     @property
-    def seen(self) -> dict[str, Lying]:
+    def seen(self) -> dict[str, VerifiedFile]:
         """By path within the run, of what was held against the journal."""
         return dict(self._seen)
 
@@ -45,28 +45,28 @@ class VerifiedFrames:
         out = np.empty((len(chosen), end - first, frames[0].shape[1]), frames[0].dtype)
         for target, frame in zip(out, chosen, strict=True):
             if not self._rows(frame, first, target):
-                image, self._seen[frame.path] = looked_at(self._run / frame.path, frame)
+                image, self._seen[frame.path] = read_verified(self._run / frame.path, frame)
                 target[...] = image[first:end]
         return out
 
     def look_through(self, frames: Sequence[StoredFrame]) -> None:
         """Hold all against the journal, by as many threads as there are CPUs. Raises as `read`."""
         with ThreadPoolExecutor(cpus()) as threads:
-            for frame, lying in zip(frames, threads.map(self._looked_at, frames), strict=True):
-                self._seen[frame.path] = lying
+            for frame, known in zip(frames, threads.map(self._verified, frames), strict=True):
+                self._seen[frame.path] = known
 
-    def _looked_at(self, frame: StoredFrame) -> Lying:
-        return looked_at(self._run / frame.path, frame)[1]
+    def _verified(self, frame: StoredFrame) -> VerifiedFile:
+        return read_verified(self._run / frame.path, frame)[1]
 
     def _rows(self, frame: StoredFrame, first: int, out: NDArray[Any]) -> bool:
         """Read some rows into `out`; whether the file lies there as when it was held against the journal."""
-        lying = self._seen.get(frame.path)
-        if lying is None or lying.offset is None:
+        known = self._seen.get(frame.path)
+        if known is None or known.offset is None:
             return False
         try:
             with (self._run / frame.path).open("rb", buffering=0) as file:
-                at = lying.offset + first * frame.shape[1] * out.itemsize
-                return lies_as(file) == lying.stamp and os.preadv(file.fileno(), [out.data], at) == out.nbytes
+                at = known.offset + first * frame.shape[1] * out.itemsize
+                return stamp_of(file) == known.stamp and os.preadv(file.fileno(), [out.data], at) == out.nbytes
         except OSError:
             # Told in full by who reads the whole.
             return False
