@@ -19,6 +19,7 @@ from tests.system.conftest import write_recipe
 from xrm_control.app.queue import items, runner
 from xrm_control.app.queue.clock import QueueClock
 from xrm_control.app.queue.items import Wanted
+from xrm_control.contracts.morning import MORNING, Morning
 from xrm_control.contracts.queue import Item
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import SafeStateFailed
@@ -120,3 +121,13 @@ def until(condition: Any, within_s: float = 120.0) -> None:
         if utc_now() > end:
             raise TimeoutError("it has not come")
         threading.Event().wait(0.02)
+
+
+def page(bench: Bench) -> Morning:
+    """The morning page as it is on the disk."""
+    return MORNING.read(bench.queue / "morning.json")
+
+
+def error(code: int, what: str = "something") -> dict[str, Any]:
+    """How an item's process ends that says what went wrong."""
+    return {"code": code, "said": {"ok": False, "what": what, "where": "there"}}
