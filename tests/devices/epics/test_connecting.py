@@ -10,7 +10,7 @@ from typing import Any
 import epics
 import pytest
 
-from tests.devices.benches import EpicsBench, Hands, epics_map
+from tests.devices.benches import EpicsBench, Hands, connect_again, epics_map
 from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock, run, utc_now
 from xrm_control.core.errors import DeviceError, InstrumentLocked, InstrumentUnreachable, SafetyRefusal, XrmError
@@ -225,7 +225,7 @@ def test_a_dead_man_that_fell_while_nothing_was_asked_is_noticed_and_the_owner_c
                 await clock.sleep(clock.wall_s(0.1))
         with pytest.raises(InstrumentUnreachable, match=r"not in control any more|stood still"):
             await ask_for_a_while()
-        await instrument.connect()
+        await connect_again(instrument, clock)
         assert "@" in await seen("Owner")
         await instrument.axes["x"].move(3.0)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import epics
 import pytest
 
-from tests.devices.benches import EpicsBench, Hands, epics_map
+from tests.devices.benches import EpicsBench, Hands, connect_again, epics_map
 from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import InstrumentLocked, InstrumentUnreachable
@@ -103,7 +103,7 @@ def test_a_change_of_owner_suspends_everything(ioc: IocProcess, name: str) -> No
         with pytest.raises(InstrumentUnreachable, match="not in control any more"):
             await ask_for_ever(instrument, clock)
         if name == "":
-            await instrument.connect()
+            await connect_again(instrument, clock)
             assert instrument.in_control
             assert "@" in await seen(ioc, "Owner")
             return
@@ -180,7 +180,7 @@ def test_a_session_that_stood_still_looks_again_before_it_writes(ioc: IocProcess
         with pytest.raises(InstrumentUnreachable, match="stood still"):
             await instrument.axes["x"].move(50.0)
         assert float(await seen(ioc, "Sample:X.RBV")) == pytest.approx(before, abs=0.1)
-        await instrument.connect()
+        await connect_again(instrument, clock)
         assert await instrument.axes["x"].move(50.0) == pytest.approx(50.0, abs=0.1)
 
     EpicsBench(ioc).run(session)

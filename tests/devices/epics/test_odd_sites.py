@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.devices.benches import EpicsBench, Hands, epics_map
+from tests.devices.benches import EpicsBench, Hands, connect_again, epics_map
 from tests.devices.epics.soft_bench import Other, site_map, with_registry
 from tests.devices.epics.test_control import ask_for_ever
 from tests.devices.epics.test_site import RECIPE, bad
@@ -58,7 +58,7 @@ def test_an_owner_may_be_a_waveform_of_characters(ioc: IocProcess, soft: IocProc
         with pytest.raises(InstrumentUnreachable, match=f"the owner is now {name or 'nobody'}"):
             await ask_for_ever(instrument, clock)
         await other.soon("Owner", "")
-        await instrument.connect()
+        await connect_again(instrument, clock)
         assert instrument.in_control
 
     EpicsBench(ioc).run(session, **changes(soft, **OWNER))
