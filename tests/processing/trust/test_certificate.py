@@ -20,6 +20,7 @@ from xrm_control.processing.trust.half_volumes import HalfVolumes, half_volumes
 from xrm_control.processing.trust.judging import judged
 from xrm_control.processing.trust.of_file import evidence_of_file
 from xrm_control.processing.trust.photon_noise import PhotonNoise, photon_noise
+from xrm_control.reconstruction.methods.fourier import FourierReconstruction
 from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.formats.registry import read_scan
@@ -76,6 +77,22 @@ def test_fewer_photons_resolve_less_as_expected() -> None:
     # What both halves have of the flats' noise, and of the finest of the discs' edges.
     for one in (many, few):
         assert one.shared == pytest.approx(one.shared_expected, abs=0.06)
+
+
+@pytest.mark.parametrize("photons", [10.0, 20.0])
+def test_of_few_photons_sharp_views_are_no_blur(photons: float) -> None:
+    """Many fine pixels with few photons each: what is above the noise ends before a blur would be seen."""
+    made = Scan(384, 301, 383 / 2)
+    integrals = np.repeat(made.sinogram()[:, None], 4, axis=1)
+    evidence = evidence_of(
+        scan_of(integrals, made.theta_deg, made.pixel_um, noise_seed=3, photons=photons),
+        ReconstructionSpec(method=FourierReconstruction(filter="parzen")),
+    )
+    found = evidence.once(half_volumes)
+    assert isinstance(found, HalfVolumes)
+    assert found.resolution_px > 10
+    assert found.blur_px is None
+    assert ResolutionCheck().look(evidence).verdict is TrustVerdict.PASS
 
 
 def test_the_half_bit_curve() -> None:

@@ -25,6 +25,7 @@ _WITHIN, _SOFT, _ENDS = 0.9, 0.15, 0.12  # of the radius; of the radius; of the 
 _FIRST_SHELL = 3  # below, the window and the strip are seen
 _FWHM = 2 * (2 * np.log(2)) ** 0.5  # over the standard deviation
 _SEEN_FROM, _SEEN_TO, _LEAST_SHELLS = 0.03, 0.3, 8  # cycles a pixel
+_BLUR_TOLD = 0.1  # cycles a pixel: up to there a blur of three pixels takes half of the power; few photons end before
 _LINES_PX = 2.0  # FWHM that pixels and optics matched to them blur with
 _HIGHEST = 0.42  # cycles a pixel, from where on there is noise alone
 _FLOOR = 1e-3  # transmission
@@ -175,7 +176,9 @@ def _expected(shells: _Shells, signal: NDArray[np.float64], band: _Band, noise: 
 def _blur_px(
     frequency: NDArray[np.float64], both: NDArray[np.float64], sharp: NDArray[np.float64], last: float
 ) -> float | None:
-    """None where too little is above the noise."""
+    """None where too little is above the noise: what the phases were told by noise is then taken for sharpness."""
+    if last < _BLUR_TOLD:
+        return None
     used = (frequency >= _SEEN_FROM) & (frequency <= min(last, _SEEN_TO)) & (both > 0)
     if np.count_nonzero(used) < _LEAST_SHELLS:
         return None
