@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 from tests.app.queues import Bench
 from tests.dashboard.conftest import BASE, HOSTS
 from xrm_control.app.queue import items
+from xrm_control.app.queue.items import sender
+from xrm_control.contracts.queue import Item
 from xrm_control.core.queue_states import ItemState
 from xrm_control.dashboard.access import CLIENT_HEADER, Access
 from xrm_control.dashboard.guests import NOTE, Note
@@ -67,7 +69,7 @@ def test_a_recipe_is_put_in_once_with_its_settings_and_who_wanted_it(client: Any
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.json()["text"] for answer in answers} == {"item 2 (late) waits in the queue"}
     assert names(client) == ["first", "late"]
-    assert bench.items()["late"].history[0].by == "Ada"
+    assert bench.items()["late"].history[0].by == f"Ada by {sender()}"
     assert "projections: 9" in next((bench.queue / "items").glob("*late*/recipe.yaml")).read_text()
     now = {**draft, "settings": {"name": "soon"}, "request": "a-request-2", "first": True}
     assert client.post("/api/queue/items", json=now).json()["text"] == "item 3 (soon) is done next"
@@ -123,11 +125,30 @@ def test_skipped_and_tried_again(client: Any, bench: Bench) -> None:
     place = f"/api/queue/items/{number(bench, 'first')}"
     assert client.post(f"{place}/skip").status_code == 200
     assert bench.states()["first"] is ItemState.SKIPPED
-    assert "Ada" in bench.items()["first"].reason
+    assert bench.items()["first"].reason == f"skipped by Ada by {sender()}"
     (over,) = client.get("/api/queue").json()["over"]
     assert (over["name"], over["actions"]) == ("first", ["retry"])
     assert client.post(f"{place}/retry").status_code == 200
     assert bench.states()["first"] is ItemState.WAITING
+    assert [entry.by for entry in bench.items()["first"].history[1:]] == [f"Ada by {sender()}"] * 2
+
+
+def test_who_moved_an_item_is_on_record(client: Any, bench: Bench) -> None:
+    bench.add("first")
+    bench.add("second")
+    place = f"/api/queue/items/{number(bench, 'second')}/move"
+    for name, where in (("Ada", {"first": True}), ("Bea", {"after": number(bench, "first")})):
+        client.post("/api/control/take", json={"name": name})
+        assert client.post(place, json=where).status_code == 200
+    moves = bench.items()["second"].moves
+    assert [(move.by, move.asked) for move in moves] == [
+        (f"Ada by {sender()}", "first"),
+        (f"Bea by {sender()}", f"after item {number(bench, 'first')}"),
+    ]
+    first = bench.items()["first"]
+    assert not first.moves
+    # As it was sealed before moves were kept.
+    assert Item.model_validate_json(first.model_dump_json(exclude={"moves"})).seal == first.seal != ""
 
 
 def test_the_runs_of_its_items_are_among_the_runs(client: Any, bench: Bench) -> None:

@@ -13,6 +13,7 @@ from xrm_control.contracts.document import Document, JsonFile, Record
 from xrm_control.core.errors import CommandRefusal
 from xrm_control.core.queue_states import WAYS, ItemState
 
+_MOVES_KEPT = 20
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$"
 
 
@@ -56,12 +57,21 @@ class ItemEntry(Record):
     reason: str = ""
 
 
+class ItemMove(Record):
+    """Another place, priority or deadline that an item was given: when, by whom and what was asked."""
+
+    utc: AwareDatetime
+    by: str
+    asked: str
+
+
 class Item(Document):
     """One recipe in a queue, with all that has happened to it.
 
     recipe_sha256: of the recipe's file in the item's folder; instrument: which one it needs, as a hash; at_um: where on
     the holder, added to the recipe's positions; position: place in the order among those of the same priority and
-    deadline; seal: SHA-256 of the rest, so that a file that was damaged or changed is known.
+    deadline; moves: the last that were asked for; seal: SHA-256 of the rest, so that a file that was damaged or changed
+    is known.
     """
 
     number: int = Field(ge=1)
@@ -79,6 +89,7 @@ class Item(Document):
     wish: Wish | None = None
     warnings: tuple[str, ...] = ()
     history: tuple[ItemEntry, ...] = Field(min_length=1)
+    moves: tuple[ItemMove, ...] = ()
     seal: str = ""
 
     @property
@@ -111,12 +122,18 @@ class Item(Document):
         wish = self.wish if state is ItemState.RUNNING else None
         return self.model_copy(update={"history": (*self.history, entry), "wish": wish})
 
+    def moved(self, utc: datetime, by: str, asked: str) -> tuple[ItemMove, ...]:
+        """Its moves and this one."""
+        return (*self.moves, ItemMove(utc=utc, by=by, asked=asked))[-_MOVES_KEPT:]
+
     def sealed(self) -> Self:
         """With the seal that belongs to its content."""
         return self.model_copy(update={"seal": self._digest()})
 
     def _digest(self) -> str:
-        return hashlib.sha256(self.model_dump_json(exclude={"seal"}).encode()).hexdigest()
+        # Items were sealed before moves were kept.
+        without = {"seal"} if self.moves else {"seal", "moves"}
+        return hashlib.sha256(self.model_dump_json(exclude=without).encode()).hexdigest()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -25,8 +25,8 @@ _NO_BUDGET = Budget()
 @dataclass(frozen=True)
 class Wanted:
     """How a recipe is put into a queue. name: None for the recipe's; at_um: where on the holder; before, after: the
-    number or name of another item; deadline: by when it must have ended; now: in front of all others; by: who wants it,
-    "" for this process's user.
+    number or name of another item; deadline: by when it must have ended; now: in front of all others; by: on whose
+    behalf, "" for this process's user.
     """
 
     name: str | None = None
@@ -40,9 +40,10 @@ class Wanted:
     by: str = ""
 
 
-def sender() -> str:
-    """Who this process works for: user@host."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"[:200]
+def sender(on_behalf_of: str = "") -> str:
+    """Who this process works for: user@host, and whoever has told that one."""
+    user = f"{getpass.getuser()}@{socket.gethostname()}"[:200]
+    return f"{on_behalf_of} by {user}"[:300] if on_behalf_of else user
 
 
 def add(queue: Path, recipe: Path, settings: Mapping[str, str] | None = None, wanted: Wanted = Wanted()) -> Item:
@@ -72,7 +73,7 @@ def add(queue: Path, recipe: Path, settings: Mapping[str, str] | None = None, wa
             budget=wanted.budget,
             position=place.position,
             warnings=tuple(warning.message() for warning in plan.warnings),
-            history=(ItemEntry(state=ItemState.WAITING, utc=utc_now(), by=wanted.by or sender(), reason="added"),),
+            history=(ItemEntry(state=ItemState.WAITING, utc=utc_now(), by=sender(wanted.by), reason="added"),),
         )
 
     return folder.add(loaded.text, made)
@@ -110,10 +111,12 @@ def move(
     first: bool = False,
     priority: int | None = None,
     deadline: datetime | Literal["none"] | None = None,
+    by: str = "",
 ) -> Item:
     """Give an item another place, priority or deadline. Beside another item it takes that one's priority.
 
-    Raises CommandRefusal where it would not come to stand there, because of a deadline, or is over.
+    by: on whose behalf. Raises CommandRefusal where it would not come to stand there, because of a deadline, or is
+    over.
     """
     folder = QueueFolder.open(queue)
     if deadline not in (None, "none") and isinstance(deadline, datetime) and deadline <= utc_now():
@@ -139,14 +142,18 @@ def move(
             )
         # Through the model, which knows the limits of a priority.
         contents = folder.read()
+        changes["moves"] = item.moved(utc_now(), sender(by), _wanted(before, after, first, priority, deadline))
         moved = Item.model_validate({**item.model_dump(), **changes, "seal": ""})
         _require_stands(contents, folder, moved, before, after)
         return folder.put(moved)
 
 
-def skip(queue: Path, which: str, reason: str = "") -> tuple[Item, str]:
-    """Do not carry an item out, or not any further; `retry` takes it up again. Returns it and what comes of it."""
-    return _give_up(queue, which, ItemState.SKIPPED, reason)
+def skip(queue: Path, which: str, reason: str = "", by: str = "") -> tuple[Item, str]:
+    """Do not carry an item out, or not any further; `retry` takes it up again. Returns it and what comes of it.
+
+    by: on whose behalf.
+    """
+    return _give_up(queue, which, ItemState.SKIPPED, reason, by)
 
 
 def remove(queue: Path, which: str, reason: str = "") -> tuple[Item, str]:
@@ -154,9 +161,9 @@ def remove(queue: Path, which: str, reason: str = "") -> tuple[Item, str]:
     return _give_up(queue, which, ItemState.REMOVED, reason)
 
 
-def retry(queue: Path, which: str) -> Item:
+def retry(queue: Path, which: str, by: str = "") -> Item:
     """Let an item that failed, expired, was skipped, refused or paused wait for its turn again; its run is gone on
-    with where it has one. Raises CommandRefusal for one that is being carried out.
+    with where it has one. by: on whose behalf. Raises CommandRefusal for one that is being carried out.
     """
     folder = QueueFolder.open(queue)
 
@@ -169,20 +176,20 @@ def retry(queue: Path, which: str) -> Item:
                 remedy="one that is held is tried again by itself; of another one wait for the end, or `xrm queue skip`"
                 " it first",
             )
-        return item.entered(ItemState.WAITING, _after(item), sender(), "to be tried again")
+        return item.entered(ItemState.WAITING, _after(item), sender(by), "to be tried again")
 
     return folder.change(folder.read().named(which, folder.path).number, change)
 
 
-def stop(queue: Path, *, now: bool = False) -> str:
+def stop(queue: Path, *, now: bool = False, by: str = "") -> str:
     """Let whoever runs the queue end after the item in hand; `now`: that one stops after its frame, and stands paused.
 
-    Raises CommandRefusal where nobody runs it.
+    by: on whose behalf. Raises CommandRefusal where nobody runs it.
     """
     folder = QueueFolder.open(queue)
     if folder.runner() is None:
         raise CommandRefusal("nobody runs the queue", where=str(folder.path), remedy="there is nothing to stop")
-    by = sender()
+    by = sender(by)
     folder.change_settings(lambda settings: settings.model_copy(update={"stop": by}))
     running = [item for item in folder.read().items.values() if item.state in IN_HAND]
     if not running:
@@ -221,8 +228,8 @@ def set_limits(
     return folder.change_settings(lambda settings: settings.model_copy(update=changes))
 
 
-def _give_up(queue: Path, which: str, state: ItemState, reason: str) -> tuple[Item, str]:
-    folder, by = QueueFolder.open(queue), sender()
+def _give_up(queue: Path, which: str, state: ItemState, reason: str, by: str = "") -> tuple[Item, str]:
+    folder, by = QueueFolder.open(queue), sender(by)
     why = reason or f"{'skipped' if state is ItemState.SKIPPED else 'removed'} by {by}"
 
     def change(item: Item) -> Item:
@@ -245,6 +252,25 @@ def _left_alone(folder: QueueFolder, item: Item) -> bool:
 def _after(item: Item) -> datetime:
     """Now; in a queue that went through virtual time not before what is on record."""
     return max(utc_now(), item.history[-1].utc)
+
+
+def _wanted(
+    before: str | None,
+    after: str | None,
+    first: bool,
+    priority: int | None,
+    deadline: datetime | Literal["none"] | None,
+) -> str:
+    """What was asked of a move, in words."""
+    when = deadline.isoformat(timespec="minutes") if isinstance(deadline, datetime) else deadline
+    parts = {
+        "before item": before,
+        "after item": after,
+        "first": "" if first else None,
+        "priority": priority,
+        "deadline": when,
+    }
+    return ", ".join(f"{name} {value}".strip() for name, value in parts.items() if value is not None)[:200]
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,11 @@ async def run(here: Here, wanted: Request, client: Client) -> Said:
 @router.post("/api/queue/items/{number}/move")
 async def move(here: Here, number: int, where: Move, client: Client) -> Said:
     """Give an item another place."""
-    here.helm.require(client)
+    by = here.helm.require(client)
     before, after = (None if other is None else str(other) for other in (where.before, where.after))
 
     def act() -> Said:
-        item = items.move(_queue(here), str(number), before=before, after=after, first=where.first)
+        item = items.move(_queue(here), str(number), before=before, after=after, first=where.first, by=by)
         return Said(text=f"item {item.number} ({item.name}) has its new place")
 
     return await aside(here.actors, act)
@@ -76,19 +76,19 @@ async def move(here: Here, number: int, where: Move, client: Client) -> Said:
 async def skip(here: Here, number: int, client: Client) -> Said:
     """Do not carry an item out, or not any further."""
     by = here.helm.require(client)
-    return Said(text=(await aside(here.actors, lambda: items.skip(_queue(here), str(number), f"by {by}")))[1])
+    return Said(text=(await aside(here.actors, lambda: items.skip(_queue(here), str(number), by=by)))[1])
 
 
 @router.post("/api/queue/items/{number}/retry")
 async def retry(here: Here, number: int, client: Client) -> Said:
     """Let an item wait for its turn again."""
-    here.helm.require(client)
-    item = await aside(here.actors, lambda: items.retry(_queue(here), str(number)))
+    by = here.helm.require(client)
+    item = await aside(here.actors, lambda: items.retry(_queue(here), str(number), by))
     return Said(text=f"item {item.number} ({item.name}) waits for its turn again")
 
 
 @router.post("/api/queue/stop")
 async def stop(here: Here, client: Client) -> Said:
     """Let whoever runs the queue end after the item in hand."""
-    here.helm.require(client)
-    return Said(text=await aside(here.actors, lambda: items.stop(_queue(here))))
+    by = here.helm.require(client)
+    return Said(text=await aside(here.actors, lambda: items.stop(_queue(here), by=by)))
