@@ -8,7 +8,7 @@ CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # them than CPUs: threads of OpenBLAS, which wait for each other in busy loops, would only take time from the others.
 TESTERS := $(shell expr $(CPUS) + 2)
 
-.PHONY: demo test lint columns docs bench twin soak busy mutants hunt fuzz setup clean
+.PHONY: demo test lint columns docs bench metrology twin soak busy mutants hunt fuzz setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
@@ -41,6 +41,10 @@ twin: $(READY)
 # Full benchmarks: ratios against named peers, measured in one run.
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks
+
+# The same projections through five pipelines, four of them of others; writes tables and a picture into docs/metrology.md.
+metrology: $(VENV)/.bench
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.round_robin 3
 
 $(VENV)/.bench: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,bench]'

@@ -277,8 +277,8 @@ def rendered(bodies: Sequence[Particle], random: np.random.Generator) -> NDArray
     return np.asarray(blurred + MU_PER_UM / _SNR * noise / noise.std(), np.float32)
 
 
-def scanned(bodies: Sequence[Particle], random: np.random.Generator, path: Path) -> Path:
-    """A Data Exchange file."""
+def scanned(bodies: Sequence[Particle], random: np.random.Generator, path: Path, photons: float = _PHOTONS) -> Path:
+    """A Data Exchange file; photons: of the open beam, a pixel and view."""
     import h5py
     from scipy.ndimage import gaussian_filter
 
@@ -298,7 +298,7 @@ def scanned(bodies: Sequence[Particle], random: np.random.Generator, path: Path)
             depth[rows, columns] += mu * lengths_within(solid, points, way).reshape(v.shape)
         light[view] = np.exp(-depth).reshape(SIDE, _FINE, SIDE, _FINE).mean(axis=(1, 3))
     bell = np.cos(np.linspace(-1, 1, SIDE))
-    beam = _PHOTONS * (1 + 0.1 * bell * bell[:, None])
+    beam = photons * (1 + 0.1 * bell * bell[:, None])
     with h5py.File(path, "w") as file:
         file["exchange/data"] = (
             random.poisson(gaussian_filter(light, (0, _BLUR_PX, _BLUR_PX)) * beam).astype(np.uint16) + 100
