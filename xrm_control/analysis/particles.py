@@ -34,7 +34,7 @@ def make_crops(
     centre = tuple((n - 1) / 2 for n in shape)
     crops = []
     for number, item in enumerate(isolated, start=1):
-        found = find_voids(item.solid | item.cracks.opened, voids)
+        found = find_voids(item.solid | item.cracks.opened, voids, item.leaky)
         rows, *_ = np.nonzero(found.envelope)
         first, last = int(rows.min()) + item.box[0].start, int(rows.max()) + item.box[0].start
         side = border[item.box[1:]][found.envelope.any(axis=0)]

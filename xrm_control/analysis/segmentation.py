@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from xrm_control.analysis.cracks import Cracks, find_cracks
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
+from xrm_control.analysis.hollows import fill_hollows
 from xrm_control.analysis.label_expansion import Box, bounding_box, grown_box, nearest_label
 from xrm_control.analysis.levels import Levels
 from xrm_control.analysis.rejoining import LEAST_PIECE, dark_level, rejoined
@@ -34,7 +35,7 @@ MIN_CORE_VOXELS = 8
 @dataclass(frozen=True)
 class Isolated:
     """One particle in its box of the volume: grey in 1/um, its voxels above its threshold, its zone, its levels, what
-    grey each voxel would have without it, and its cracks."""
+    grey each voxel would have without it, its cracks, and its hollow where its wall has holes."""
 
     box: Box
     grey: FloatVolume
@@ -43,15 +44,17 @@ class Isolated:
     levels: BoxLevels
     ground: FloatVolume
     cracks: Cracks
+    leaky: BoolVolume
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """labels 1..n (z, y, x) of particles; solid: the mask above the threshold that they come from; pieces: of how many
-    a particle is that a crack has parted, by its label."""
+    """labels 1..n (z, y, x) of particles; solid: the mask above the threshold that they come from; leaky: hollows
+    behind walls with holes; pieces: of how many a particle is that a crack has parted, by its label."""
 
     labels: Labels
     solid: BoolVolume
+    leaky: BoolVolume
     pieces: dict[int, int]
 
 
@@ -61,12 +64,14 @@ def label_particles(
     """Particles of at least `min_voxels`, those that a crack has parted as one; um: side of a voxel."""
     solid = (volume > level) & inside
     dark = dark_level(levels.modes.particle_per_um, levels.modes.background_per_um)
-    labels, joined = rejoined(split(fill_enclosed(solid), spec), volume, dark, um)
+    filled, leaky = fill_hollows(fill_enclosed(solid), inside)
+    labels, joined = rejoined(split(filled, spec), volume, dark, um)
     sizes = np.bincount(labels.ravel())
     keep = sizes >= min_voxels
     keep[0] = False
     renumber = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
-    return Labelled(renumber[labels], solid, {int(renumber[one]): count for one, count in joined.items() if keep[one]})
+    pieces = {int(renumber[one]): count for one, count in joined.items() if keep[one]}
+    return Labelled(renumber[labels], solid, leaky, pieces)
 
 
 def isolate(
@@ -107,7 +112,7 @@ def isolate(
             core = grey[mine & deep[box] & ~cracks.beside]
             own = _box_levels(core, beside, underlay.under(box, zone & rim[box]), levels, level, local)
             mask = _mask(grey, mine, zone, own.middle_of(ground), pieces)
-        isolated.append(Isolated(box, grey, mask, zone, own, ground, cracks))
+        isolated.append(Isolated(box, grey, mask, zone, own, ground, cracks, found.leaky[box] & mine))
     return isolated
 
 

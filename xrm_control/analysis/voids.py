@@ -43,8 +43,10 @@ class VoidLabels:
     envelope: BoolVolume
 
 
-def find_voids(solid: BoolVolume, spec: VoidSpec) -> VoidLabels:
-    """The voids of one particle; solid: its voxels above the threshold, in a box with a margin."""
+def find_voids(solid: BoolVolume, spec: VoidSpec, leaky: BoolVolume | None = None) -> VoidLabels:
+    """The voids of one particle; solid: its voxels above the threshold, in a box with a margin; leaky: what is known to
+    be enclosed by a wall so thin that no closing mends it.
+    """
     from scipy import ndimage
 
     envelope = fill_enclosed(solid)
@@ -62,6 +64,9 @@ def find_voids(solid: BoolVolume, spec: VoidSpec) -> VoidLabels:
         _add(labels, kinds, pockets | grown, kind, spec.min_voxels)
         if len(kinds) > before:
             envelope = fill_enclosed(envelope | (labels > 0))
+    if leaky is not None and np.count_nonzero(leaky & ~envelope) >= spec.min_voxels:
+        _add(labels, kinds, leaky & ~envelope, "open", spec.min_voxels)
+        envelope = fill_enclosed(envelope | leaky)
     return VoidLabels(labels, tuple(kinds), envelope)
 
 
