@@ -290,7 +290,7 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
                 events.sum_up()
 
     try:
-        with signals_restored():
+        with folder.room_kept(), signals_restored():
             return run_on_clock(session(), tempo)
     except XrmError as error:
         told = error

@@ -202,6 +202,10 @@ class StorageError(XrmError, OSError):
     """Something could not be made durable; the run must stop."""
 
 
+class DiskFull(StorageError):
+    """There is no room left for what has to be written, on the disk or within a quota."""
+
+
 class NotSafe(DeviceError):
     """Whatever else happened: axes at rest and shutter closed could not be verified at the end."""
 

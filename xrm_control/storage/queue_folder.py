@@ -20,7 +20,7 @@ from pathlib import Path
 
 from xrm_control.contracts.queue import ITEM, QUEUE, Item, QueueSettings
 from xrm_control.core.clock import pause, stopwatch
-from xrm_control.core.errors import DataError, ResourceLocked, StorageError
+from xrm_control.core.errors import DataError, DiskFull, ResourceLocked, StorageError
 from xrm_control.storage.durable import (
     make_folder,
     part_path,
@@ -32,8 +32,11 @@ from xrm_control.storage.durable import (
 )
 from xrm_control.storage.lock import WHOLE_FILE, hold_lock, lock_holder, sign_lock
 from xrm_control.storage.ownership import like_its_folder
+from xrm_control.storage.reserve import RESERVE, give_back, keep_back
 
 _EDIT_LOCK = ".edit.lock"
+# An item's end, what holds for all items, and the morning page.
+_RESERVE_BYTES = 1024 * 1024
 _EDIT_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.01
 
 
@@ -229,7 +232,7 @@ class QueueFolder:
         """Change what holds for all items."""
         with self.editing():
             settings = change(self.settings())
-            write_durable(self.settings_file, QUEUE.text(settings).encode(), replace=True)
+            self._write(self.settings_file, QUEUE.text(settings))
         return settings
 
     def begin_settings_anew(self) -> Path | None:
@@ -326,7 +329,7 @@ class QueueFolder:
     def put(self, item: Item) -> Item:
         """Write an item; whoever calls it is editing."""
         whole = item.sealed()
-        write_durable(self.folder(item.number).item, ITEM.text(whole).encode(), replace=True)
+        self._write(self.folder(item.number).item, ITEM.text(whole))
         return whole
 
     def require_recipe(self, item: Item) -> Path:
@@ -348,8 +351,26 @@ class QueueFolder:
 
     def write_page(self, data: str, page: str) -> None:
         """The morning page and its data, each whole or as it was."""
+        # Not in the room that is kept for the items' ends: pages are made anew.
         write_durable(self.morning_json, data.encode(), replace=True)
         write_durable(self.morning_html, page.encode(), replace=True)
+
+    def keep_room(self) -> None:
+        """Keep room for what has to be put on record when the disk is full. Raises StorageError, DiskFull."""
+        keep_back(self.path / RESERVE, _RESERVE_BYTES)
+
+    def use_reserve(self) -> bool:
+        """Give that room back; whether there was any."""
+        return give_back(self.path / RESERVE)
+
+    def _write(self, path: Path, text: str) -> None:
+        """A file of the queue in place of what it was; on a full disk in the room that was kept back."""
+        try:
+            write_durable(path, text.encode(), replace=True)
+        except DiskFull:
+            if not self.use_reserve():
+                raise
+            write_durable(path, text.encode(), replace=True)
 
 
 def leave(descriptor: int) -> None:

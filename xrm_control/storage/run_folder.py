@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +26,12 @@ from xrm_control.storage.durable import (
 )
 from xrm_control.storage.lock import hold_lock, lock_holder
 from xrm_control.storage.ownership import like_its_folder
+from xrm_control.storage.reserve import RESERVE, give_back, keep_back
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
 _TAKEN = ("frames", "quarantine", "checks", "commands", "reanalyses", MOSAIC)
+# The last rows of a journal, the results and a report with its pictures.
+_RESERVE_BYTES = 2 * 1024 * 1024
 _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -245,6 +248,19 @@ class RunFolder(MeasuredFolder):
     def holder(self) -> str | None:
         """The process that carries this run out at this moment ("unknown" if it does not say); None when none does."""
         return lock_holder(self.lock_file)
+
+    @contextlib.contextmanager
+    def room_kept(self) -> Iterator[None]:
+        """Keep room for the record of an end, for the block. Raises StorageError where there is none."""
+        keep_back(self.path / RESERVE, _RESERVE_BYTES)
+        try:
+            yield
+        finally:
+            self.use_reserve()
+
+    def use_reserve(self) -> None:
+        """The end is to be put on record, and the disk may be full: what was kept back is free for it."""
+        give_back(self.path / RESERVE)
 
     def last_written(self) -> datetime | None:
         """When journal or log were last written, by the files' own times; None where there are none."""
