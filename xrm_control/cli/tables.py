@@ -159,6 +159,11 @@ def life(summary: RunSummary) -> str:
         return f"paused, in the safe state, by process {summary.process or '(unknown)'}; `xrm continue` goes on"
     if summary.alive:
         return f"carried out by process {summary.process or '(it does not say)'}"
+    if summary.life_unknown and not summary.ended:
+        return (
+            f"whether a process carries it out is not known, last sign of life at"
+            f" {summary.last_sign_utc or 'an unknown time'}: {summary.life_unknown}"
+        )
     if summary.ended:
         state = summary.state.state if summary.state else None
         return "ended" if state is RunState.DONE else "ended; `xrm resume` goes on with it"

@@ -134,6 +134,10 @@ class ResourceLocked(XrmError, PermissionError):
     exit_code = ExitCode.LOCKED
 
 
+class LockUnknown(ResourceLocked):
+    """Whether another process works on it cannot be told from here: it is left alone."""
+
+
 class InstrumentLocked(ResourceLocked):
     """Another process controls the instrument."""
 

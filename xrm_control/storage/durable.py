@@ -276,7 +276,10 @@ def _no_room(path: Path, code: int | None) -> tuple[str, str]:
         place = next(one for one in (path, *path.parents) if one.exists())
         status = os.statvfs(place)
         if status.f_files and not status.f_favail and status.f_bavail:
-            return f"{DISK_FULL}: it takes no more files, though it has space", f"remove files that are not needed; {_KEPT}"
+            return (
+                f"{DISK_FULL}: it takes no more files, though it has space",
+                f"remove files that are not needed; {_KEPT}",
+            )
     return DISK_FULL, FREE_SPACE
 
 

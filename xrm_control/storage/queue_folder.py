@@ -10,8 +10,6 @@ never given twice, and no item's folder is ever taken away: a gap is told.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,7 +18,7 @@ from pathlib import Path
 
 from xrm_control.contracts.queue import ITEM, QUEUE, Item, QueueSettings
 from xrm_control.core.clock import pause, stopwatch
-from xrm_control.core.errors import DataError, DiskFull, ResourceLocked, StorageError
+from xrm_control.core.errors import DataError, DiskFull, ResourceLocked, StorageError, XrmError
 from xrm_control.storage.durable import (
     make_folder,
     part_path,
@@ -30,7 +28,7 @@ from xrm_control.storage.durable import (
     storage_error,
     write_durable,
 )
-from xrm_control.storage.lock import WHOLE_FILE, hold_lock, lock_holder, sign_lock
+from xrm_control.storage.lock import hold_lock, lock_holder, sign_lock, take_lock
 from xrm_control.storage.ownership import like_its_folder
 from xrm_control.storage.reserve import RESERVE, give_back, keep_back
 
@@ -96,14 +94,16 @@ class ItemFolder:
             raise storage_error("cannot open the lock file", self.lock_file, error) from error
         like_its_folder(self.lock_file, descriptor)
         try:
-            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, WHOLE_FILE)
-        except OSError as error:
+            take_lock(
+                self.lock_file,
+                descriptor,
+                lambda holder: ResourceLocked(
+                    f"the item is carried out by process {holder}", where=str(self.path), remedy="wait for it"
+                ),
+            )
+        except XrmError:
             os.close(descriptor)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise storage_error("cannot be locked", self.lock_file, error) from error
-            raise ResourceLocked(
-                f"the item is carried out by process {self.holder()}", where=str(self.path), remedy="wait for it"
-            ) from error
+            raise
         try:
             # Nobody may be told of a process that had it before.
             os.ftruncate(descriptor, 0)

@@ -1,7 +1,7 @@
 """Room that is kept back on the disk, so that whoever finds it full can still put on record why it ends.
 
-It is a file of bytes that no file system can store in less; given back, its room is free for the journal's last rows, the
-results and the report. Whoever fills the disk meanwhile may be faster: then it is as without.
+It is a file of bytes that no file system can store in less; given back, its room is free for the journal's last rows,
+the results and the report. Whoever fills the disk meanwhile may be faster: then it is as without.
 """
 
 from __future__ import annotations

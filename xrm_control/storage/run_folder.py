@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.errors import DataError, LockUnknown, StorageError
 from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.storage.durable import (
     PART_SUFFIX,
@@ -246,8 +246,18 @@ class RunFolder(MeasuredFolder):
         return hold_lock(self.lock_file, "the run")
 
     def holder(self) -> str | None:
-        """The process that carries this run out at this moment ("unknown" if it does not say); None when none does."""
+        """The process that carries this run out at this moment ("unknown" if it does not say); None when none does.
+
+        Raises LockUnknown where that cannot be told, StorageError.
+        """
         return lock_holder(self.lock_file)
+
+    def may_be_held(self) -> bool:
+        """Whether a process carries this run out, or may, where that cannot be told."""
+        try:
+            return self.holder() is not None
+        except LockUnknown:
+            return True
 
     @contextlib.contextmanager
     def room_kept(self) -> Iterator[None]:
