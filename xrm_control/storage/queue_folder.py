@@ -31,6 +31,7 @@ from xrm_control.storage.durable import (
 from xrm_control.storage.lock import hold_lock, lock_holder, sign_lock, take_lock
 from xrm_control.storage.ownership import like_its_folder
 from xrm_control.storage.reserve import RESERVE, give_back, keep_back
+from xrm_control.storage.run_order import in_order
 
 _EDIT_LOCK = ".edit.lock"
 # An item's end, what holds for all items, and the morning page.
@@ -76,7 +77,7 @@ class ItemFolder:
 
     def run(self) -> Path | None:
         """The run of this item: the latest that has a journal. One without was killed before anything began."""
-        found = sorted(path.parent for path in self.runs.glob("*/journal.sqlite"))
+        found = in_order(path.parent for path in self.runs.glob("*/journal.sqlite"))
         return found[-1] if found else None
 
     def holder(self) -> str | None:

@@ -27,6 +27,7 @@ from xrm_control.storage.durable import (
 from xrm_control.storage.lock import hold_lock, lock_holder
 from xrm_control.storage.ownership import like_its_folder
 from xrm_control.storage.reserve import RESERVE, give_back, keep_back
+from xrm_control.storage.run_order import give_number, in_order
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
 _TAKEN = ("frames", "quarantine", "checks", "commands", "reanalyses", MOSAIC)
@@ -112,6 +113,7 @@ class RunFolder(MeasuredFolder):
             raise storage_error("cannot create the run folder", path, error) from error
         like_its_folder(path)
         fsync_path(path.parent)
+        give_number(path)
         folder = cls(path)
         make_folder(folder.frames)
         return folder
@@ -132,8 +134,8 @@ class RunFolder(MeasuredFolder):
             raise lost
         remedy = None
         if path.is_dir():
-            runs = sorted(entry.parent.name for entry in path.glob("*/journal.sqlite"))
-            remedy = f"did you mean {path / runs[-1]}?" if runs else None
+            runs = in_order(entry.parent for entry in path.glob("*/journal.sqlite"))
+            remedy = f"did you mean {runs[-1]}?" if runs else None
         raise DataError("is no run folder: it holds no journal.sqlite", where=str(path), remedy=remedy)
 
     def journal_lost(self) -> DataError | None:
