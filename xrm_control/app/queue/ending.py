@@ -7,7 +7,6 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xrm_control.contracts.queue import Item
 from xrm_control.contracts.results import RESULTS
@@ -130,7 +129,7 @@ def _stopped(item: Item, reason: str, stopped: Obstacle | None) -> Ending:
 def _error(run: Path | None, said: str) -> str:
     """The class of the error that a process has ended with, as it says or has put on record; "" where none is known."""
     if (told := _told(said)) is not None:
-        return str(told.get("error", ""))
+        return told[0]
     if run is None:
         return ""
     with suppress(XrmError), JournalReader.open(RunFolder(run).journal) as journal:
@@ -138,26 +137,28 @@ def _error(run: Path | None, said: str) -> str:
     return ""
 
 
-def _told(said: str) -> dict[str, Any] | None:
-    """The error that a process has printed; None where it has printed none."""
+def _told(said: str) -> tuple[str, XrmError] | None:
+    """The class of the error that a process has printed, and what it says; None where it has printed none."""
     try:
-        told: object = json.loads(said)
+        told = json.loads(said)
     except ValueError:
         return None
-    return told if isinstance(told, dict) and told.get("what") else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]
+    if not (isinstance(told, dict) and told.get("what")):
+        return None
+    error = XrmError(
+        str(told["what"]),
+        where=told.get("where"),
+        value=told.get("value"),
+        limit=told.get("limit"),
+        remedy=told.get("remedy"),
+    )
+    return str(told.get("error", "")), error
 
 
 def _reason(run: Path | None, said: str) -> str:
     """What a process says of its end: its error, or the reasons of the verdict."""
     if (told := _told(said)) is not None:
-        error = XrmError(
-            str(told["what"]),
-            where=told.get("where"),
-            value=told.get("value"),
-            limit=told.get("limit"),
-            remedy=told.get("remedy"),
-        )
-        return _short(str(error))
+        return _short(str(told[1]))
     if run is None:
         return ""
     try:
