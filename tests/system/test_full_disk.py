@@ -28,7 +28,7 @@ from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState
 from xrm_control.storage.durable import sha256_file
-from xrm_control.storage.journal import JournalReader
+from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.queue_folder import QueueFolder
 from xrm_control.storage.reserve import RESERVE
 from xrm_control.storage.run_folder import RunFolder
@@ -160,3 +160,23 @@ def test_a_queue_leaves_the_item_and_goes_on_with_it_when_there_is_room(tmp_path
     after = {item.name: item.state for item in QueueFolder.open(queue).read().items.values()}
     assert after == {"one": ItemState.INCOMPLETE, "two": ItemState.INCOMPLETE}
     assert frames_of(queue, 1) == frames_of(queue, 2) == FRAMES_OF_SMALL
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [("full", "the disk is full, so that an end"), ("ro", "the disk is mounted read-only, so that")],
+)
+def test_one_that_was_killed_there_is_told_with_what_keeps_its_end_from_being_recorded(
+    tmp_path: Path, disk: Path, trouble: str, told: str
+) -> None:
+    folder, _ = carried_out(write_recipe(tmp_path, **SMALL), disk, 5, fill)
+    (disk / "ballast").unlink()
+    with Journal.open(folder.journal) as journal:
+        journal.set_state(RunState.SCANNING, t_s=1e4)
+    if trouble == "full":
+        fill(disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    said = status(folder)
+    assert said.returncode == ExitCode.DIED
+    assert told in said.stdout

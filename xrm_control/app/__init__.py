@@ -106,6 +106,7 @@ def _lot(folder: RunFolder) -> LotVerdict | None:
 
 def glance(path: Path) -> RunSummary:
     """`status` without outcomes and incidents, at a fraction of its cost: for those who look again and again."""
+    from xrm_control.storage.durable import disk_trouble
     from xrm_control.storage.journal import JournalReader
     from xrm_control.storage.lock import is_suspended
     from xrm_control.storage.run_folder import RunFolder
@@ -125,6 +126,7 @@ def glance(path: Path) -> RunSummary:
         summary,
         alive=holder is not None,
         life_unknown=unknown,
+        disk_trouble=disk_trouble(folder.path),
         process=process,
         suspended=process is not None and is_suspended(process),
         last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),

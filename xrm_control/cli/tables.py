@@ -170,8 +170,10 @@ def life(summary: RunSummary) -> str:
     state = summary.state.state if summary.state else "not begun"
     when = f" (instrument time {duration(summary.last_t_s)})" if summary.last_t_s is not None else ""
     sign = summary.last_sign_utc or "an unknown time"
+    trouble = f"{summary.disk_trouble}, so that an end could not be recorded: see to that first\n"
     return (
         f"died in state {state}, last sign of life at {sign}{when}, {summary.total.kept} frames kept\n"
+        f"{trouble if summary.disk_trouble else ''}"
         "each was on the disk before it counted, and `xrm verify` looks whether it still is; whether shutter and axes "
         "are safe is not known: look at the instrument, then `xrm resume` goes on with it; `xrm report` sums up what "
         "there is"

@@ -64,6 +64,19 @@ def free_bytes(path: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def disk_trouble(path: Path) -> str:
+    """Why nothing can be written on the file system of `path`, as it says itself; "" where nothing is known."""
+    with contextlib.suppress(OSError):
+        status = os.statvfs(path)
+        if status.f_flag & os.ST_RDONLY:
+            return "the disk is mounted read-only"
+        if status.f_bavail * status.f_frsize < _PROBE_BYTES:
+            return DISK_FULL
+        if status.f_files and not status.f_favail:
+            return f"{DISK_FULL}: it takes no more files"
+    return ""
+
+
 def require_free(path: Path, need_bytes: int, reserve_bytes: int = 0) -> None:
     """DiskFull unless `need_bytes` can be written beside `path` with `reserve_bytes` left over; StorageError where the
     system does not tell.

@@ -198,6 +198,7 @@ class RunSummary:
     alive: a process carries the run out, `process` is its number; suspended: a signal has stopped that process, and it
     does nothing until another lets it go on; last_sign_utc: when anything was last written;
     life_unknown: why it cannot be told whether a process carries it out; "" where that is known;
+    disk_trouble: why nothing can be written there at this moment, "" for nothing: an end may not have been recorded;
     outcomes: of all planned frames, by kind; incidents: what went otherwise than planned, a line each; lot: the
     verdict on the lot, None where there is none yet or nothing was specified.
     """
@@ -215,6 +216,7 @@ class RunSummary:
     suspended: bool = False
     last_sign_utc: str | None = None
     life_unknown: str = ""
+    disk_trouble: str = ""
     outcomes: dict[str, FrameOutcomes] = field(default_factory=dict[str, FrameOutcomes])
     incidents: tuple[str, ...] = ()
     lot: LotVerdict | None = None
