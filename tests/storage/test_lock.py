@@ -122,15 +122,25 @@ def test_a_lock_that_cannot_be_signed_is_not_held(tmp_path: Path) -> None:
 HERE, BOOT = os.uname().nodename, Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+def installation() -> str:
+    """As the file says, where there is one."""
+    path = Path("/etc/machine-id")
+    return (path.read_text().strip() if path.exists() else "") or "-"
+
+
+ID = installation()
+
+
 @pytest.mark.parametrize(
     ("signature", "ours"),
     [
         ("4711", True),  # an earlier version's
-        (f"4711 {HERE} {BOOT}", True),
-        (f"4711 {HERE} other-boot", True),  # this machine, before it was started anew
-        (f"4711 container {BOOT}", True),  # the same kernel, whose locks it shares
-        ("4711 other other-boot", False),
-        ("4711 other -", False),
+        (f"4711 {HERE} {BOOT} {ID}", True),
+        (f"4711 {HERE} other-boot {ID}", True),  # this machine, before it was started anew
+        (f"4711 container {BOOT} other-id", True),  # the same kernel, whose locks it shares
+        (f"4711 other other-boot {ID}", False),  # a copy of this machine's disk
+        (f"4711 {HERE} other-boot other-id", False),  # a machine of the same name
+        ("4711 other - -", False),
     ],
 )
 def test_a_lock_that_seems_free_and_was_never_let_go_of(tmp_path: Path, signature: str, ours: bool) -> None:
@@ -141,7 +151,7 @@ def test_a_lock_that_seems_free_and_was_never_let_go_of(tmp_path: Path, signatur
         with hold_lock(path, "the run"):
             assert lock_holder(path) == str(os.getpid())
         return
-    with pytest.raises(LockUnknown, match=r"process 4711 on other held it.*look on that machine"):
+    with pytest.raises(LockUnknown, match=rf"process 4711 on (other|{HERE}) held it.*look on that machine"):
         lock_holder(path)
     with pytest.raises(LockUnknown), hold_lock(path, "the run"):
         pass

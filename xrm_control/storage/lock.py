@@ -26,7 +26,7 @@ from xrm_control.storage.ownership import like_its_folder
 # struct flock: type, whence, start, length (0: all), pid; the padding is C's.
 _FLOCK = "hhqqi4x"
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_BOOT, _INSTALLATION = Path("/proc/sys/kernel/random/boot_id"), Path("/etc/machine-id")
 _LONGEST = 400
 WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
@@ -134,23 +134,32 @@ def sign_lock(path: Path, descriptor: int, process: int) -> None:
     """
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{process} {_machine()} {_boot()}\n".encode(errors="replace")[:_LONGEST], 0)
+        os.pwrite(
+            descriptor,
+            f"{process} {_machine()} {_read(_BOOT)} {_read(_INSTALLATION)}\n".encode(errors="replace")[:_LONGEST],
+            0,
+        )
     except OSError as error:
         raise storage_error("cannot say who holds it", path, error) from error
 
 
 @dataclass(frozen=True)
 class _Signature:
-    """Who wrote itself into a lock's file; all "" where nobody did, machine and boot where an earlier version did."""
+    """Who wrote itself into a lock's file; all "" where nobody did, all but the process where an earlier version did.
+
+    boot: of that kernel's life; installation: of machines that may have one name.
+    """
 
     process: str = ""
     machine: str = ""
     boot: str = ""
+    installation: str = ""
 
     @property
     def is_ours(self) -> bool:
         """Whether it is of this machine, of whose processes the kernel knows; also from before it was started anew."""
-        return not self.machine or (self.boot == _boot() != "-") or self.machine == _machine()
+        same = (self.machine, self.installation) == (_machine(), _read(_INSTALLATION))
+        return not self.machine or (self.boot == _read(_BOOT) != "-") or same
 
     @property
     def holder(self) -> str:
@@ -161,7 +170,7 @@ class _Signature:
 
 
 def _signature(descriptor: int) -> _Signature:
-    return _Signature(*os.pread(descriptor, _LONGEST, 0).decode(errors="replace").split()[:3])
+    return _Signature(*os.pread(descriptor, _LONGEST, 0).decode(errors="replace").split()[:4])
 
 
 def _require_ours(path: Path, descriptor: int) -> None:
@@ -186,9 +195,9 @@ def _machine() -> str:
     return os.uname().nodename.replace(" ", "-") or "-"
 
 
-def _boot() -> str:
-    """Of this kernel's life; the same for all that share its locks."""
+def _read(path: Path) -> str:
+    """A word of the system's; "-" where it says none."""
     try:
-        return _BOOT.read_text().strip() or "-"
+        return "".join(path.read_text().split()) or "-"
     except OSError:
         return "-"
