@@ -17,6 +17,7 @@ import pytest
 
 from tests.app.queues import until
 from tests.session.scripted import FRAMES_OF_SMALL, SMALL
+from tests.storms.failing_disk import Fault, Server, compiled
 from tests.system.conftest import write_recipe
 from tests.system.test_queue import frames_of
 from xrm_control import app
@@ -180,3 +181,37 @@ def test_one_that_was_killed_there_is_told_with_what_keeps_its_end_from_being_re
     said = status(folder)
     assert said.returncode == ExitCode.DIED
     assert told in said.stdout
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("shim")
+    with compiled(folder, write_recipe(folder, **SMALL)) as one:
+        yield one
+
+
+# Calls before the last one of a run that meets a full disk: from the frame that found no room to the report.
+LAST = [2, 9, 17, 25, *(pytest.param(n, marks=pytest.mark.soak) for n in range(1, 60, 3) if n not in (25,))]
+
+
+@pytest.mark.parametrize("before_the_end", LAST)
+def test_killed_while_its_end_is_put_on_record(runs: Server, disk: Path, before_the_end: int) -> None:
+    """In the room that was kept back, or before it is given back: nothing kept is lost, and with room it goes on."""
+    whole = runs.run(Fault("disk", "SIGKILL", 0, fill_after=12), disk / "whole")
+    assert "disk is full" in whole.error
+    subprocess.run(["rm", "-r", str(disk / "whole"), str(disk / "ballast")], check=True)
+    at = whole.calls - before_the_end
+    killed = runs.run(Fault("disk", "SIGKILL", at, fill_after=12), disk / "killed")
+    assert killed.code == -9
+    (path,) = (disk / "killed").iterdir()
+    with JournalReader.open(path / "journal.sqlite") as journal:
+        committed = dict(journal._connection.execute("SELECT path, sha256 FROM committed"))
+        state = journal.state()
+    assert len(committed) >= 11
+    assert state is not None
+    assert status(RunFolder(path)).returncode == (0 if state.state is RunState.FAILED else ExitCode.DIED)
+    (disk / "ballast").unlink()
+    resumed = runs.resume(Fault("disk", "SIGKILL", 0), disk / "killed")
+    assert (resumed.code, resumed.traceback, resumed.broken) == (ENDED, "", [])
+    assert {name: sha256_file(path / name) for name in committed} == committed
+    assert not (path / RESERVE).exists()
