@@ -127,6 +127,9 @@ def _begun_at_rest(trace: Trace, said: Said, tolerance: dict[str, float]) -> Ite
         for motion in trace.motions:
             if motion.begin_s < exposure.begin_s - _SAME_TIME_S and motion.end_s > exposure.begin_s + _SAME_TIME_S:
                 yield f"{intent.frame_id} was exposed at {exposure.begin_s:.2f} s while axis {motion.axis} moved"
+        was_open = any(open_s < exposure.begin_s + _SAME_TIME_S < closed_s for open_s, closed_s in trace.shutter)
+        if was_open and not intent.lit:
+            yield f"{intent.frame_id}, a dark, was begun at {exposure.begin_s:.2f} s with the shutter open"
         for axis, position in exposure.at_begin.items():
             wanted = getattr(intent.target, _AXES[axis])
             if abs(position - wanted) > _allowed(axis, tolerance):

@@ -128,6 +128,6 @@ def page(bench: Bench) -> Morning:
     return MORNING.read(bench.queue / "morning.json")
 
 
-def error(code: int, what: str = "something") -> dict[str, Any]:
+def error(code: int, what: str = "something", kind: str = "StorageError") -> dict[str, Any]:
     """How an item's process ends that says what went wrong."""
-    return {"code": code, "said": {"ok": False, "what": what, "where": "there"}}
+    return {"code": code, "said": {"ok": False, "error": kind, "what": what, "where": "there"}}

@@ -196,14 +196,14 @@ def test_one_that_does_not_come_back_keeps_its_items(bench: Bench) -> None:
 @pytest.mark.parametrize("journaled", [False, True])
 def test_one_that_met_a_full_disk_waits_for_another_sitting(bench: Bench, journaled: bool) -> None:
     """Not tried again at once, and not given up: as one for which there was no room from the beginning."""
-    full = error(1, "x.part: cannot be written: the disk is full")
+    full = error(1, "x.part: cannot be written: no room", "DiskFull")
     bench.add("first", {**full, "stands": stood(bench.folder, RunState.FAILED if journaled else RunState.SCANNING)},
               bench.done())  # fmt: skip
     bench.add("second")
     assert bench.run().exit_code == ExitCode.PARTLY
     assert bench.begun() == ["first", "second"]
     assert bench.states() == {"first": ItemState.WAITING, "second": ItemState.DONE}
-    assert "left: there: x.part: cannot be written: the disk is full" in bench.items()["first"].reason
+    assert "left: there: x.part: cannot be written: no room" in bench.items()["first"].reason
     assert bench.run().exit_code == ExitCode.OK
     assert bench.begun() == ["first", "second", "first"]
 

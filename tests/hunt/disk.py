@@ -58,6 +58,8 @@ class Disk:
     flushes: from each of these steps on the first fsync of a file fails. between: it dies where a frame has its name
     and no commit; unlisted: where a new folder is not flushed yet. refuses: the next write of a frame fails.
 
+    written_on: a journal to which the disk had refused itself for another reason than that it was full, and in which
+    the same process began or ended a transaction after that.
     left: where the folder is as the dead process left it. published: by name, the hashes of all that was given it;
     unrecorded: the names that were given since the journal's last commit. orphan: the frame, relative to the folder,
     that has its name and no commit.
@@ -84,13 +86,14 @@ class Disk:
     published: dict[str, set[str]] = field(default_factory=dict)
     unrecorded: set[str] = field(default_factory=set)
     orphan: str | None = None
+    written_on: str | None = None
     _listed: dict[str, dict[str, int]] = field(default_factory=dict)
     _journal: sqlite3.Connection | None = None
     _cold: bool = True
 
     def mount(self) -> None:
         """Another process comes. After a power cut, and at first, all that is there is on the disk."""
-        self.dead, self._journal, self.orphan, self.refuses = False, None, None, False
+        self.dead, self._journal, self.orphan, self.refuses, self.written_on = False, None, None, False, None
         if not self._cold:
             return
         self._cold = False
@@ -279,6 +282,8 @@ class Disk:
             return rename
 
         class Watched(sqlite3.Connection):
+            refused: str | None = None
+
             def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
                 if sql.startswith(("BEGIN", "COMMIT")):
                     with disk._lock:
@@ -289,8 +294,13 @@ class Disk:
                             text, name = _SQLITE[error.errno or 0]
                             failure = sqlite3.OperationalError(text)
                             failure.sqlite_errorname = name
+                            if error.errno != errno.ENOSPC:
+                                self.refused = f"{name} at {sql} in step {disk.steps}"
                             raise failure from error
                         done = super().execute(sql, *arguments)
+                        # Whoever asks begins a transaction too, and writes nothing.
+                        if self.refused is not None and sql != "BEGIN":
+                            disk.written_on = f"{sql} in step {disk.steps}, after {self.refused}"
                         if sql.startswith("COMMIT"):
                             disk._in_cache.clear()
                             disk.unrecorded.clear()

@@ -183,6 +183,8 @@ class _Night:
         if killed:
             played.findings += of_the_death(self._run, disk)
         played.findings += [*self._watch.findings, *self._meddler.findings]
+        if disk.written_on is not None and not killed:
+            played.findings.append(f"a journal whose disk had failed was written on: {disk.written_on}")
         if self._crew.hung:
             played.findings.append("did not come to an end in 6 h of its own time")
         if self._state() is not None and (error is None or isinstance(error, XrmError)):

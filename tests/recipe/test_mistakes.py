@@ -82,7 +82,7 @@ MISTAKES: list[tuple[str, str]] = [
     ("output: {volume_16bit: yes}", "older YAML reads yes as true"),
     ("retry: {beam_wait_s: 4e9}", "retry.beam_wait_s: must be at most 2678400 s"),
     ("version: 2", "version: expected 1, got the number 2"),
-    ("name: mein Rezept", "name: must be letters, digits, - and _, got the text 'mein Rezept'"),
+    ("name: mein Rezept", "name: must be up to 60 letters, digits, - and _, got the text 'mein Rezept'"),
     ("µ: 1", "µ: unknown key"),
     ("scan: *x", "the alias *x names no anchor"),
     ("scan: !!python/object:os.system {}", "tags (tag:yaml.org,2002:python/object:os.sy...) are not accepted"),

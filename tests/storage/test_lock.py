@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from xrm_control.core.errors import ResourceLocked, StorageError
+from xrm_control.core.errors import LockUnknown, ResourceLocked, StorageError
 from xrm_control.storage.lock import hold_lock, lock_holder
 
 HOLDER = """
@@ -50,7 +50,7 @@ def test_a_dead_holder_holds_nothing_though_its_name_is_there(tmp_path: Path) ->
         os.kill(holder.pid, signal.SIGSTOP)  # stopped is not dead
         assert lock_holder(path) == str(holder.pid)
         os.kill(holder.pid, signal.SIGKILL)
-    assert path.read_text() == f"{holder.pid}\n"
+    assert path.read_text().split()[0] == str(holder.pid)
     assert lock_holder(path) is None
 
 
@@ -89,11 +89,20 @@ def test_who_asks_never_keeps_anybody_from_starting(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        raise OSError(code, os.strerror(code))
 
+    code = errno.ENOLCK
     (tmp_path / ".lock").touch()
     monkeypatch.setattr(fcntl, "fcntl", refuse)
-    with pytest.raises(StorageError, match="No locks available"):
+    # Nobody has signed it, and nobody can take it there.
+    assert lock_holder(tmp_path / ".lock") is None
+    (tmp_path / ".lock").write_text("4711\n")
+    with pytest.raises(LockUnknown, match=r"process 4711.*look on that machine"):
+        lock_holder(tmp_path / ".lock")
+    with pytest.raises(StorageError, match=r"No locks available.*local disk"), hold_lock(tmp_path / ".lock", "it"):
+        pass
+    code = errno.EIO
+    with pytest.raises(StorageError, match="cannot be asked who holds it"):
         lock_holder(tmp_path / ".lock")
 
 
@@ -108,3 +117,52 @@ def test_a_lock_that_cannot_be_signed_is_not_held(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert lock_holder(path) is None
+
+
+HERE, BOOT = os.uname().nodename, Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def installation() -> str:
+    """As the file says, where there is one."""
+    path = Path("/etc/machine-id")
+    return (path.read_text().strip() if path.exists() else "") or "-"
+
+
+ID = installation()
+
+
+@pytest.mark.parametrize(
+    ("signature", "ours"),
+    [
+        ("4711", True),  # an earlier version's
+        (f"4711 {HERE} {BOOT} {ID}", True),
+        (f"4711 {HERE} other-boot {ID}", True),  # this machine, before it was started anew
+        (f"4711 container {BOOT} other-id", True),  # the same kernel, whose locks it shares
+        (f"4711 other other-boot {ID}", False),  # a copy of this machine's disk
+        (f"4711 {HERE} other-boot other-id", False),  # a machine of the same name
+        ("4711 other - -", False),
+    ],
+)
+def test_a_lock_that_seems_free_and_was_never_let_go_of(tmp_path: Path, signature: str, ours: bool) -> None:
+    path = tmp_path / ".lock"
+    path.write_text(f"{signature}\n")
+    if ours:
+        assert lock_holder(path) is None
+        with hold_lock(path, "the run"):
+            assert lock_holder(path) == str(os.getpid())
+        return
+    with pytest.raises(LockUnknown, match=rf"process 4711 on (other|{HERE}) held it.*look on that machine"):
+        lock_holder(path)
+    with pytest.raises(LockUnknown), hold_lock(path, "the run"):
+        pass
+    assert path.read_text() == f"{signature}\n"
+
+
+def test_another_machine_that_holds_it_is_named(tmp_path: Path) -> None:
+    """As NFS tells of it: the kernel says that it is taken, the file by whom."""
+    path = tmp_path / ".lock"
+    with hold_lock(path, "the run"):
+        path.write_text("4711 other other-boot\n")
+        assert lock_holder(path) == "4711 on other"
+        with pytest.raises(ResourceLocked, match="in use by process 4711 on other"), hold_lock(path, "the run"):
+            pass

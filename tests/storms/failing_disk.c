@@ -7,6 +7,8 @@
  *   FAIL_AT       the n-th such call fails, counted from 1; 0: none does, calls are only counted
  *   FAIL_ERRNO    the number it fails with, or 0: the process is killed (SIGKILL) before it; with ENOSPC the first write is cut in half, as a full disk does
  *   FAIL_ONCE     1: that call alone; else every one from then on
+ *   FAIL_LOCKS    0, or the number with which every lock of an open file description below that folder fails, asked for or
+ *                 taken, as where a file system knows none; it counts as no call
  *   FAIL_TOLD     file to which, the process's number appended, it is told at the end what was seen, refused, and first
  */
 #define _GNU_SOURCE
@@ -28,7 +30,7 @@
 
 static char under[PATH_MAX], paths[1024], kinds[128], first[PATH_MAX + 32];
 static long at;
-static int number, once;
+static int number, once, locks;
 static atomic_long seen, refused;
 
 static void take(char *to, size_t size, const char *name) {
@@ -47,6 +49,8 @@ __attribute__((constructor)) void failing_disk_arm(void) {
     number = atoi(text);
     take(text, sizeof text, "FAIL_ONCE");
     once = atoi(text);
+    take(text, sizeof text, "FAIL_LOCKS");
+    locks = atoi(text);
     first[0] = 0;
     atomic_store(&seen, 0);
     atomic_store(&refused, 0);
@@ -275,3 +279,26 @@ int rmdir(const char *path) {
     REFUSE(by_name("unlink", AT_FDCWD, path));
     return real(path);
 }
+
+static int lies_below(int file) {
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    return length > 0 && *under && (size_t)length > strlen(under) && !strncmp(path, under, strlen(under));
+}
+
+#define FCNTL(name)                                                                               \
+    int name(int file, int command, ...) {                                                        \
+        REAL(name);                                                                               \
+        va_list more;                                                                             \
+        va_start(more, command);                                                                  \
+        void *argument = va_arg(more, void *);                                                    \
+        va_end(more);                                                                             \
+        if (locks && (command == F_OFD_SETLK || command == F_OFD_GETLK) && lies_below(file)) {    \
+            errno = locks;                                                                        \
+            return -1;                                                                            \
+        }                                                                                         \
+        return real(file, command, argument);                                                     \
+    }
+FCNTL(fcntl)
+FCNTL(fcntl64)

@@ -34,7 +34,7 @@ from xrm_control.core.events import FrameKept, FrameWithdrawn
 SOURCE = Path(__file__).with_suffix(".c")
 ROOT = Path(__file__).parents[2]
 # 0 stands for a call that is never made: the process is killed before it.
-ERRNOS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "SIGKILL": 0}
+ERRNOS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EROFS": errno.EROFS, "EDQUOT": errno.EDQUOT, "SIGKILL": 0}
 # What lies where below the folder of the runs; the first part of each path is the run's own folder.
 PARTS = {
     "journal": "*/journal.sqlite*",

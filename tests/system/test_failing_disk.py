@@ -208,9 +208,14 @@ def test_a_disk_that_others_fill(runs: Server, small_disk: Path, frames: int) ->
 
 
 @pytest.mark.parametrize(
-    ("part", "error", "at"), [("journal", "EIO", 300), pytest.param("frame", "EROFS", 50, marks=pytest.mark.soak)]
+    ("part", "error", "at", "told"),
+    [
+        ("journal", "EIO", 300, "disk I/O error"),
+        ("journal", "EDQUOT", 300, "the disk quota of"),
+        pytest.param("frame", "EROFS", 50, "read-only", marks=pytest.mark.soak),
+    ],
 )
-def test_the_command_says_what_failed_and_ends(tmp_path: Path, part: str, error: str, at: int) -> None:
+def test_the_command_says_what_failed_and_ends(tmp_path: Path, part: str, error: str, at: int, told: str) -> None:
     """`xrm run` itself, from start to end, with the shim below it: one message, no traceback, no hang."""
     shim = compile_shim(tmp_path)
     if shim is None:
@@ -227,6 +232,7 @@ def test_the_command_says_what_failed_and_ends(tmp_path: Path, part: str, error:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "error:" in done.stderr.splitlines()[-1]
+    assert told in done.stderr.splitlines()[-1].lower() or told in done.stderr.splitlines()[-1]
 
 
 # Alone, the n-th call of the disk is some call of a part: the series of the whole disk has those of all parts.

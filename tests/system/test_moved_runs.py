@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from tests.app.queues import until
 from tests.session.scripted import SMALL
 from tests.system.conftest import write_recipe
 from xrm_control import app
+from xrm_control.core.errors import StorageError
+from xrm_control.core.events import AnyEvent, FrameKept
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.storage.journal import JournalReader
 
@@ -37,9 +41,56 @@ def test_what_the_journal_knows_stays_beside_it(tmp_path: Path, moved_at: str) -
         process.kill()
     assert process.returncode == ExitCode.FAILURE, said
     assert "the run's folder is not where it was" in said.splitlines()[-1]
+    assert str(runs) not in said.splitlines()[-1].partition(" -> ")[2]
     assert "Traceback" not in said
     assert not list(runs.rglob("*.tif"))
     with JournalReader.open(moved / "journal.sqlite") as journal:
         assert all((moved / frame.path).is_file() for _, frame in journal.stored_frames())
     assert app.resume(moved).exit_code == ExitCode.PARTLY
     assert app.status(moved).total.complete
+
+
+def replaced_by_a_copy(folder: Path) -> None:
+    moved = folder.with_name("moved")
+    folder.rename(moved)
+    shutil.copytree(moved, folder)
+
+
+def without_its_lock(folder: Path) -> None:
+    (folder / ".lock").unlink()
+
+
+def with_another_lock(folder: Path) -> None:
+    (folder / ".lock").unlink()
+    (folder / ".lock").write_text("4711\n")
+
+
+@pytest.mark.parametrize(
+    ("meddle", "said"),
+    [
+        (replaced_by_a_copy, "the run's folder is not where it was"),
+        (without_its_lock, "the run's lock is not this process's any more"),
+        (with_another_lock, "the run's lock is not this process's any more"),
+    ],
+)
+def test_a_folder_that_is_not_its_own_any_more_is_not_written_to(
+    tmp_path: Path, meddle: Callable[[Path], None], said: str
+) -> None:
+    """The frame that is on its way then is the last; what the journal has is there, and can be gone on with."""
+    kept: list[str] = []
+
+    def listen(event: AnyEvent) -> None:
+        if isinstance(event, FrameKept):
+            kept.append(event.frame)
+            if len(kept) == 9:
+                meddle(next((tmp_path / "runs").iterdir()))
+
+    with pytest.raises(StorageError, match=said):
+        app.run(app.load(write_recipe(tmp_path, **SMALL)), tmp_path / "runs", None, listen)
+    moved = tmp_path / "runs" / "moved"
+    folder = moved if moved.exists() else next((tmp_path / "runs").iterdir())
+    with JournalReader.open(folder / "journal.sqlite") as journal:
+        stored = journal.stored_frames()
+        assert all((folder / frame.path).is_file() for _, frame in stored)
+    assert len(stored) == 9
+    assert app.resume(folder).exit_code == ExitCode.PARTLY

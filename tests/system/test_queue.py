@@ -72,7 +72,7 @@ def test_a_night_that_is_killed_in_its_second_item(tmp_path: Path, ended: list[s
     until(lambda: frames_of(tmp_path / "queue", 2) > 3, 900)
     night.send_signal(signal.SIGKILL)
     night.wait()
-    os.kill(int((tmp_path / "queue" / "items" / "0002_two" / ".lock").read_text()), signal.SIGKILL)
+    os.kill(int((tmp_path / "queue" / "items" / "0002_two" / ".lock").read_text().split()[0]), signal.SIGKILL)
     until(lambda: QueueFolder.open(tmp_path / "queue").folder(2).holder() is None)
 
     again = xrm(tmp_path, "queue", "run")

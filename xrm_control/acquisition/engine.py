@@ -201,6 +201,7 @@ class Engine:
         if self._limits_now is not None:
             self._positioning.respect(self._limits_now())
         await self._reconfigure()
+        self._gate.came_back()
 
     async def _reconfigure(self) -> None:
         if self._acquisition is not None:

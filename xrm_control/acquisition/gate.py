@@ -27,6 +27,10 @@ class Gate(Protocol):
         """Asked again and again while beam or instrument are waited for. Returns when it is still worth waiting."""
         ...
 
+    def came_back(self) -> None:
+        """Told when the instrument had been lost, and is connected and in order again: what stands in it may not be."""
+        ...
+
     async def passes(self, step: FrameStep, frame: CameraFrame) -> None:
         """Asked of each frame before it is believed. Raises ConditionBroken where it has to be taken again."""
         ...
@@ -42,6 +46,9 @@ class OpenGate:
 
     def while_held(self) -> None:
         """See `Gate.while_held`."""
+
+    def came_back(self) -> None:
+        """See `Gate.came_back`."""
 
     async def passes(self, step: FrameStep, frame: CameraFrame) -> None:
         """See `Gate.passes`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xrm_control.app.aligned import findings
 from xrm_control.app.recipes import Loaded, check, load, plan, trade_off
 from xrm_control.core.clock import utc_now
-from xrm_control.core.errors import DataError
+from xrm_control.core.errors import DataError, LockUnknown
 from xrm_control.core.findings import Finding
 from xrm_control.core.lazy import lazy
 from xrm_control.recipe.document import Recipe
@@ -106,13 +106,18 @@ def _lot(folder: RunFolder) -> LotVerdict | None:
 
 def glance(path: Path) -> RunSummary:
     """`status` without outcomes and incidents, at a fraction of its cost: for those who look again and again."""
+    from xrm_control.storage.durable import disk_trouble
     from xrm_control.storage.journal import JournalReader
     from xrm_control.storage.lock import is_suspended
     from xrm_control.storage.run_folder import RunFolder
 
     folder = RunFolder.open(path)
     # The holder first: a run that ends between the two questions has its end on record before it lets go of the lock.
-    holder = folder.holder()
+    holder, unknown = None, ""
+    try:
+        holder = folder.holder()
+    except LockUnknown as error:
+        unknown = error.message()
     with JournalReader.open(folder.journal) as journal:
         summary = journal.summary()
     written = folder.last_written()
@@ -120,6 +125,8 @@ def glance(path: Path) -> RunSummary:
     return replace(
         summary,
         alive=holder is not None,
+        life_unknown=unknown,
+        disk_trouble=disk_trouble(folder.path),
         process=process,
         suspended=process is not None and is_suspended(process),
         last_sign_utc=None if written is None else written.isoformat(timespec="seconds"),
@@ -131,11 +138,22 @@ def verify(path: Path, expect: str | None = None) -> Verification:
 
     expect: a link of the chain that was noted elsewhere. Raises DataError for what is no run's folder, or no link.
     """
+    from xrm_control.processing.soundness import Finding as Doubt
+    from xrm_control.processing.soundness import Soundness
     from xrm_control.processing.verification import verify as hold
     from xrm_control.storage.run_folder import RunFolder
 
     folder = RunFolder.open(path)
-    return hold(folder, alive=folder.holder() is not None, expect=expect, typed=str(path))
+    try:
+        alive, unknown = folder.holder() is not None, ""
+    except LockUnknown as error:
+        # Of what somebody may be writing at this moment nothing is told to be missing.
+        alive, unknown = True, error.message()
+    found = hold(folder, alive=alive, expect=expect, typed=str(path))
+    if unknown:
+        doubt = Doubt(folder.lock_file.name, Soundness.NOT_COVERED, f"whether the run is carried out: {unknown}")
+        return replace(found, findings=(*found.findings, doubt))
+    return found
 
 
 def examine(loaded: Loaded, *, expose: bool = False) -> list[Finding]:
@@ -159,16 +177,18 @@ def report(path: Path) -> Path:
         known = journal.artifacts().get(folder.results.name)
     summed_up = folder.results.is_file() if known is None else recorded(folder, known)
     # Without its recipe nothing can be summed up; the report says what is not there.
-    over = now.died or now.stopped or (now.ended and not now.alive and not summed_up)
+    over = now.died or now.stopped or (now.ended and not now.maybe_alive and not summed_up)
     if over and folder.recipe.is_file():
         sum_up_again(folder)
     with JournalReader.open(folder.journal) as journal:
-        odd = () if now.alive else altered(folder, journal.artifacts(), _LOOKED_AT_BYTES)
+        odd = () if now.maybe_alive else altered(folder, journal.artifacts(), _LOOKED_AT_BYTES)
     doubts = [
         f"{name}: is not what was recorded; `xrm verify` says what to do" for name in odd if name != folder.report.name
     ]
+    if now.life_unknown:
+        doubts.append(f"whether the run is carried out cannot be told: {now.life_unknown}")
     text = build_report(folder.path, doubts=doubts)
-    if now.alive:
+    if now.maybe_alive:
         # The journal is another's to write; at its end the run writes a report of its own, and records it.
         return folder.write_text(folder.report, text, replace=True)
     with folder.lock(), Journal.open(folder.journal) as journal:

@@ -290,7 +290,7 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
                 events.sum_up()
 
     try:
-        with signals_restored():
+        with folder.room_kept(), signals_restored():
             return run_on_clock(session(), tempo)
     except XrmError as error:
         told = error
@@ -301,7 +301,10 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
             )
         path = shlex.quote(str(folder.path))
         onward = f"see to that; `xrm status {path}` says how far it came, `xrm resume {path}` goes on"
-        if isinstance(error, StorageError) and error.remedy:
+        if not folder.journal.is_file():
+            # Moved, or taken away: nothing can be gone on with under that name.
+            onward = "look where the run's folder is now; `xrm resume` goes on with it there"
+        elif isinstance(error, StorageError) and error.remedy:
             raise error.and_then(f"`xrm resume {path}` goes on") from error
         if (told := told.with_remedy(onward)) is error:
             raise

@@ -31,6 +31,7 @@ from xrm_control.core.states import ENDING, ENDS, WORKING, RunState
 from xrm_control.processing.achieved import ended_by_the_machine
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.run_order import in_order
 
 # Without an event for longer than this, and three exposures, a run that works does not progress.
 _QUIET_S = 600.0
@@ -155,7 +156,7 @@ def left_behind(out: Path, recipe_sha256: str) -> Path | None:
 
     None if it came to another end, or somebody wanted it to end.
     """
-    for path in sorted((one for one in out.glob("*") if (one / "journal.sqlite").is_file()), reverse=True):
+    for path in reversed(in_order(one.parent for one in out.glob("*/journal.sqlite") if one.is_file())):
         try:
             with JournalReader.open(RunFolder.open(path).journal) as journal:
                 ours, state = journal.run().recipe_sha256 == recipe_sha256, journal.state()

@@ -27,18 +27,23 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="look again every two seconds until it has ended")] = False,
     json_: AsJson = False,
 ) -> None:
-    """How far a run has come, and whether it lives: exit code 8 for one that died without an end."""
+    """How far a run has come, and whether it lives.
+
+    Exit code 8: it died without an end; 6: whether it did cannot be told, as it may be another machine's.
+    """
     from xrm_control import app
     from xrm_control.cli import tables, watching
 
     if watch and not json_:
-        died = watching.watch(_out, run).died
+        died, unknown = watching.watch(_out, run).died, False
     else:
         summary = app.status(run)
         print_json(summary.as_dict()) if json_ else _out.print(tables.status_view(summary))
-        died = summary.died
+        died, unknown = summary.died, bool(summary.life_unknown) and not summary.ended
     if died:
         raise typer.Exit(ExitCode.DIED)
+    if unknown:
+        raise typer.Exit(ExitCode.LOCKED)
 
 
 def report(run: RunPath) -> None:

@@ -159,14 +159,21 @@ def life(summary: RunSummary) -> str:
         return f"paused, in the safe state, by process {summary.process or '(unknown)'}; `xrm continue` goes on"
     if summary.alive:
         return f"carried out by process {summary.process or '(it does not say)'}"
+    if summary.life_unknown and not summary.ended:
+        return (
+            f"whether a process carries it out is not known, last sign of life at"
+            f" {summary.last_sign_utc or 'an unknown time'}: {summary.life_unknown}"
+        )
     if summary.ended:
         state = summary.state.state if summary.state else None
         return "ended" if state is RunState.DONE else "ended; `xrm resume` goes on with it"
     state = summary.state.state if summary.state else "not begun"
     when = f" (instrument time {duration(summary.last_t_s)})" if summary.last_t_s is not None else ""
     sign = summary.last_sign_utc or "an unknown time"
+    trouble = f"{summary.disk_trouble}, so that an end could not be recorded: see to that first\n"
     return (
         f"died in state {state}, last sign of life at {sign}{when}, {summary.total.kept} frames kept\n"
+        f"{trouble if summary.disk_trouble else ''}"
         "each was on the disk before it counted, and `xrm verify` looks whether it still is; whether shutter and axes "
         "are safe is not known: look at the instrument, then `xrm resume` goes on with it; `xrm report` sums up what "
         "there is"

@@ -134,6 +134,10 @@ class ResourceLocked(XrmError, PermissionError):
     exit_code = ExitCode.LOCKED
 
 
+class LockUnknown(ResourceLocked):
+    """Whether another process works on it cannot be told from here: it is left alone."""
+
+
 class InstrumentLocked(ResourceLocked):
     """Another process controls the instrument."""
 
@@ -200,6 +204,10 @@ class CameraMoved(XrmError):
 
 class StorageError(XrmError, OSError):
     """Something could not be made durable; the run must stop."""
+
+
+class DiskFull(StorageError):
+    """There is no room left for what has to be written, on the disk or within a quota."""
 
 
 class NotSafe(DeviceError):

@@ -30,7 +30,11 @@ def _reasons(summary: RunSummary, state: RunState | None, skippable: bool, waiti
     yield CONTINUE, over or nobody or ("" if paused else "the run is not paused")
     yield (
         RESUME,
-        "a process carries the run out" if summary.alive else ("the run is done" if state is RunState.DONE else ""),
+        "a process carries the run out"
+        if summary.alive
+        else "whether a process carries the run out cannot be told here"
+        if summary.life_unknown
+        else ("the run is done" if state is RunState.DONE else ""),
     )
     yield SKIP, over or ("" if skippable else "no region is left to be skipped")
     yield ORDER, over or ("" if waiting > 1 else "fewer than two regions wait for their scan")

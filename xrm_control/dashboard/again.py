@@ -61,7 +61,7 @@ class Analyst:
 
     def trials(self, folder: RunFolder) -> Iterator[Trial]:
         """Those of a run that have no result, the newest first."""
-        busy = folder.holder() is not None
+        busy = folder.may_be_held()
         for request, note in self.guests.notes():
             if note.arguments[:2] != ("reanalyze", str(folder.path)) or note.exit in _GOOD:
                 continue
@@ -72,7 +72,7 @@ class Analyst:
 
 def obstacle(folder: RunFolder) -> str:
     """Why nothing can be measured again now; "" where it can."""
-    if folder.holder() is not None:
+    if folder.may_be_held():
         return "a process carries the run out, or measures it again"
     return "" if any(folder.path.glob("*/handoff.json")) else "no volume is there to be measured"
 

@@ -38,6 +38,13 @@ def _of_the_run(summary: RunSummary, folder: RunFolder) -> Iterator[Alarm]:
             cure="look whether the shutter is closed and the axes are at rest, then go on with the run",
             action=RESUME,
         )
+    if summary.life_unknown:
+        yield Alarm(
+            level=Level.WARNING,
+            cause="whether a process carries the run out cannot be told here",
+            evidence=f"{summary.life_unknown}; last sign of life {summary.last_sign_utc or 'unknown'}",
+            cure="look on the machine on which it was started",
+        )
     if state is None:
         return
     if not_safe := _not_safe(folder):

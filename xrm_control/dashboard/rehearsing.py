@@ -73,7 +73,7 @@ class Rehearser:
                 raise RecipeError(f"it cannot be rehearsed: {self.obstacle(plan)}", where=wanted.file)
             place = self.root / ".window" / "rehearsals" / wanted.request
             make_folder(place)
-            _forget(place.parent)
+            _forget_others(place)
             self._request, self._passed_s, self._unwanted = wanted.request, stopwatch(), threading.Event()
             self._now = RehearsalView(
                 state=RehearsalState.PLAYING, file=wanted.file, settings=wanted.settings, limit_s=self.limit_s,
@@ -149,9 +149,11 @@ def _written(place: Path) -> tuple[Path, Rehearsal]:
     raise DataError("it has left no account", where="the rehearsal")
 
 
-def _forget(rehearsals: Path) -> None:
-    """Of this window's own old rehearsals, which are no data, only the newest stay."""
+def _forget_others(begun: Path) -> None:
+    """Of this window's own old rehearsals, which are no data, the newest stay; and the one that is begun, whatever the
+    clock says."""
     with suppress(OSError):
-        places = sorted(rehearsals.iterdir(), key=lambda place: place.stat().st_mtime_ns, reverse=True)
-        for place in places[_KEPT:]:
+        others = [place for place in begun.parent.iterdir() if place != begun]
+        others.sort(key=lambda place: place.stat().st_mtime_ns, reverse=True)
+        for place in others[_KEPT - 1 :]:
             shutil.rmtree(place, ignore_errors=True)

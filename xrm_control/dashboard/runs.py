@@ -86,7 +86,7 @@ class RunsFolder:
             except DataError:
                 # A link to elsewhere, or gone since.
                 continue
-            stamp, alive = stamp_of(folder), folder.holder() is not None
+            stamp, alive = stamp_of(folder), folder.may_be_held()
             known = self._known.get(name)
             if known is None or known[:2] != (stamp, alive):
                 known = self._known[name] = (stamp, alive, self._card(folder, alive=alive))

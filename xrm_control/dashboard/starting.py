@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xrm_control.core.clock import pause, stopwatch
-from xrm_control.core.errors import CommandRefusal, ResourceLocked
+from xrm_control.core.errors import CommandRefusal, LockUnknown, ResourceLocked
 from xrm_control.core.states import RunState
 from xrm_control.dashboard.guests import Guests
 from xrm_control.storage.journal import Journal
@@ -55,11 +55,20 @@ class Starter:
         """The run that the process holds."""
         waited_s = stopwatch()
         while waited_s() < _BEGUN_WITHIN_S:
-            for journal in sorted(self.guests.root.glob("*/journal.sqlite"), reverse=True)[:50]:
-                if RunFolder(journal.parent).holder() == str(process.pid) and Journal.was_begun(journal):
+            # All of them: the newest name is not the newest run's where somebody has set the clock back.
+            for journal in self.guests.root.glob("*/journal.sqlite"):
+                if _holds(RunFolder(journal.parent), process.pid) and Journal.was_begun(journal):
                     return journal.parent.name
             if process.poll() is not None:
                 said = self.guests.words(request) or "the run ended before it had begun"
                 raise CommandRefusal(said, value=f"exit code {process.returncode}")
             pause(_LOOK_EVERY_S)
         raise CommandRefusal("the run has not begun", value=f"{_BEGUN_WITHIN_S:g} s", remedy="look at the list of runs")
+
+
+def _holds(folder: RunFolder, process: int) -> bool:
+    """Whether that process carries the run out; of one that is another machine's it does not."""
+    try:
+        return folder.holder() == str(process)
+    except LockUnknown:
+        return False

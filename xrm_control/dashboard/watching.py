@@ -100,7 +100,7 @@ class Watch:
     def _version_of_data(self) -> tuple[object, ...]:
         """Of the journal, and who carries the run out: whoever dies writes no row."""
         with JournalReader.open(self.folder.journal) as journal:
-            return *journal.version_of_data(), self.folder.holder()
+            return *journal.version_of_data(), self.folder.may_be_held()
 
     def _parts(self) -> dict[str, str]:
         looks: dict[str, Callable[[], str]] = {

@@ -15,10 +15,12 @@ from xrm_control.storage.audit import JournalAudit
 from xrm_control.storage.durable import PART_SUFFIX, sha256_file
 from xrm_control.storage.ownership import may_read
 from xrm_control.storage.records import Artifact
+from xrm_control.storage.reserve import RESERVE
 from xrm_control.storage.run_folder import RunFolder
+from xrm_control.storage.run_order import NUMBER
 
 _LOCK = ".lock"
-_ASIDE = (_LOCK, "log.jsonl", "quarantine", "commands")
+_ASIDE = (_LOCK, RESERVE, NUMBER, "log.jsonl", "quarantine", "commands")
 # What a region that is set aside may have come to.
 _HALF_MADE = ("preview.png", "volume.ome.tif", "volume-16bit.tif", "handoff.json")
 

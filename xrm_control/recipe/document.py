@@ -41,7 +41,7 @@ class Recipe(Spec):
     """What shall be done, from sample to report. Every part has the paper's settings as its default."""
 
     version: Literal[1] = Field(default=1, description="version of this format")
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$", description="letters, digits, - and _")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$", description="up to 60 letters, digits, - and _")
     sample: SampleSpec = SampleSpec()
     instrument: Annotated[Backend, BACKENDS]
     alignment: Annotated[Alignment | None, InFile()] = Field(

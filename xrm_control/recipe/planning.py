@@ -14,7 +14,7 @@ from xrm_control.acquisition.tomography import TomographySpec, projections_for
 from xrm_control.contracts.plan import Plan, StagePlan
 from xrm_control.core.cost import Cost
 from xrm_control.core.diagnostics import Diagnostic
-from xrm_control.core.errors import RecipeError, SafetyRefusal, StorageError
+from xrm_control.core.errors import DiskFull, RecipeError, SafetyRefusal
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.geometry import Pose
 from xrm_control.core.states import REFERENCES, RunState
@@ -152,10 +152,10 @@ def possible_binnings(recipe: Recipe, camera: CameraDescription) -> None:
 
 
 def check_disk(plan: Plan, free_bytes: int, keep_free_gb: float, where: str) -> None:
-    """Refuse a run that would fill the disk. Raises StorageError with need and free space."""
+    """Refuse a run that would fill the disk. Raises DiskFull with need and free space."""
     need = plan.disk_bytes + int(keep_free_gb * 1e9)
     if need > free_bytes:
-        raise StorageError(
+        raise DiskFull(
             "the disk would fill during the run",
             where=where,
             value=f"{free_bytes / 1e9:.2f} GB free",

@@ -31,7 +31,7 @@ from xrm_control.session.admission import Standing, refusal
 from xrm_control.session.context import RunContext
 from xrm_control.session.ordering import record_order, reordered, waiting_of
 from xrm_control.session.regions import Wanted, add, those_of
-from xrm_control.session.resuming import Found, fit_together, look_again
+from xrm_control.session.resuming import Found, compare_sample, fit_together, look_again
 from xrm_control.session.safe_state import stand_safe
 from xrm_control.session.wishes import Wish, recall, watched
 
@@ -80,6 +80,8 @@ class Commands:
         self._orders: list[Wish] = []
         self._over: set[str] = set()
         self._closed = False
+        # Whether the instrument was away since the sample was seen, and whether it is looked at in this moment.
+        self._doubted = self._looking = False
         self._adding = asyncio.Lock()
         self._mosaic: Mosaic | None = None
         self._acquisition: Acquisition | None = None
@@ -172,7 +174,7 @@ class Commands:
     @property
     def is_open(self) -> bool:
         """See `Gate.is_open`."""
-        return self._pause is None and not self._leaves
+        return self._pause is None and not self._leaves and (self._looking or not self._doubted)
 
     async def wait(self, where: str) -> None:
         """See `Gate.wait`. Raises RegionSkipped, StopWanted, TakeAgain; NotSafe, SampleMoved."""
@@ -180,6 +182,12 @@ class Commands:
             self.while_held()
             if self._pause is not None:
                 await self._stand(self._pause, where)
+            elif self._doubted and not self._looking:
+                await self._look()
+
+    def came_back(self) -> None:
+        """See `Gate.came_back`."""
+        self._doubted = True
 
     def while_held(self) -> None:
         """See `Gate.while_held`. Raises RegionSkipped, StopWanted."""
@@ -217,9 +225,21 @@ class Commands:
         run.states.go(f"continue_{before}")
         if run.clock.now_s() - since_s < _LOOK_AGAIN_AFTER_S:
             return
-        acquisition = self._acquisition
-        found = await look_again(run)
-        if acquisition is not None and fit_together(run, acquisition, found):
+        self._doubted = False
+        self._must_fit(await look_again(run))
+
+    async def _look(self) -> None:
+        """Whether the sample stands where it stood before the instrument was away, whoever had its hands on it then."""
+        self._doubted, self._looking = False, True
+        try:
+            found = await compare_sample(self._run)
+        finally:
+            self._looking = False
+        self._must_fit(found)
+
+    def _must_fit(self, found: Found) -> None:
+        """Raises TakeAgain where what was kept does not go with what would follow."""
+        if self._acquisition is not None and fit_together(self._run, self._acquisition, found):
             raise TakeAgain(found)
 
     # hearing

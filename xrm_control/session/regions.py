@@ -21,7 +21,7 @@ from xrm_control.contracts.rois import (
     RoiRecord,
     RoisDocument,
 )
-from xrm_control.core.errors import NothingToScan, RecipeError, StorageError, UnusableData, XrmError
+from xrm_control.core.errors import DiskFull, NothingToScan, RecipeError, UnusableData, XrmError
 from xrm_control.core.events import MosaicDoubted, NoRegions, PlacesLeft, RoiChosen, RunReplanned
 from xrm_control.core.states import ROI_ENDS, RunState
 from xrm_control.mosaic.file import registration_record
@@ -245,13 +245,13 @@ def _summary(rejected: Sequence[CandidateRecord]) -> str:
 
 
 def _require_room(run: RunContext, rois: Sequence[Roi]) -> None:
-    """Raise StorageError when what is still to be scanned would fill the disk."""
+    """Raise DiskFull when what is still to be scanned would fill the disk."""
     scans = [stage.bytes for stage in run.plan.stages if stage.name.startswith("roi-")]
     lives = run.journal.roi_states()
     need = max(scans, default=0) * sum(roi.name not in lives for roi in rois)
     free, keep = free_bytes(run.folder.path), int(run.recipe.output.keep_free_gb * 1e9)
     if need + keep > free:
-        raise StorageError(
+        raise DiskFull(
             "the disk would fill", where=str(run.folder.path), value=f"{free / 1e9:.2f} GB free",
             limit=f"{need / 1e9:.2f} GB for the regions still to be scanned + {keep / 1e9:g} GB to stay free",
             remedy="free space, or skip a region",

@@ -76,7 +76,15 @@ async def look_again(run: RunContext) -> Found:
     for plan, reason in await run.on_disk(_damaged, run):
         run.journal.retake(plan.frame_id, reason, t_s=run.clock.now_s())
         run.events.emit(FrameWithdrawn(plan.frame_id, reason))
-    if run.all_taken():
+    return await compare_sample(run)
+
+
+async def compare_sample(run: RunContext) -> Found:
+    """Hold a view or two of those that were kept against the sample of now. Nothing where nothing was, or all is taken.
+
+    Raises SampleMoved, with the figure.
+    """
+    if run.all_taken() or not run.journal.stored_frames():
         return Found()
     views = await run.on_disk(_telling_views, run)
     if not views:

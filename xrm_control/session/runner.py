@@ -324,12 +324,13 @@ class Runner:
         others = isinstance(error, InstrumentLocked)
         aborted = end == RunState.ABORTED
         safety = NOT_OURS if others else await self._leave_safe(aborted)
+        run.folder.use_reserve()
         # Before the screens hear of the end: they are not this run's to write to where the instrument is not.
         say(run, safety)
-        self._enter(begin)
-        run.events.emit(RunAborted(reason) if aborted else RunFailed(reason))
+        self._enter(begin, reason)
+        run.events.emit(RunAborted(reason) if aborted else RunFailed(reason, type(error).__name__))
         unsafe = (f"the safe state was not reached: {safety.problem}",) if safety.problem else ()
-        self._enter(finish)
+        self._enter(finish, reason)
         await stand_down(run, safety)
         # The end is on record before the report is written: nobody may have the patience to wait for it.
         # After a failure the regions that were scanned before it are still measured.
@@ -352,12 +353,12 @@ class Runner:
             asyncio.get_running_loop().call_soon(self._following.abandon)
         return await making
 
-    def _enter(self, trigger: str) -> None:
+    def _enter(self, trigger: str, reason: str) -> None:
         """Take a transition, whether or not the journal can still be told."""
         states = self._run.states
         if states.may(trigger):
             with contextlib.suppress(*_RECORD_FAILURES):
-                states.go(trigger)
+                states.go(trigger, reason)
 
     async def _report(self, verdict: Verdict, reasons: tuple[str, ...]) -> None:
         run = self._run

@@ -95,6 +95,10 @@ class Watchdog:
         self._catch_up()
         self._require("the hold")
 
+    def came_back(self) -> None:
+        """See `Gate.came_back`."""
+        self._commands.came_back()
+
     async def passes(self, step: FrameStep, frame: CameraFrame) -> None:
         """See `Gate.passes`."""
         if not self._watches:

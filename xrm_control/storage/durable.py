@@ -17,16 +17,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from xrm_control.core.errors import StorageError
+from xrm_control.core.errors import DiskFull, StorageError
 from xrm_control.storage.ownership import DENIED, like_its_folder, who_asks, whose
 
 PART_SUFFIX = ".part"
 
 DISK_FULL = "the disk is full"
-FREE_SPACE = "free space; what was acknowledged is kept"
+_KEPT = "what was acknowledged is kept"
+FREE_SPACE = f"free space; {_KEPT}"
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_OF_THE_DISK = _FULL | {errno.EIO, errno.EROFS}
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OF_THE_DISK = _FULL | {errno.EFBIG, errno.EIO, errno.EROFS}
+# As much as a transaction of a journal may need.
+_PROBE_SUFFIX, _PROBE_BYTES = "-room", 128 * 1024
 _NO_SUCH_CALL = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM})
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -61,11 +64,26 @@ def free_bytes(path: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def disk_trouble(path: Path) -> str:
+    """Why nothing can be written on the file system of `path`, as it says itself; "" where nothing is known."""
+    with contextlib.suppress(OSError):
+        status = os.statvfs(path)
+        if status.f_flag & os.ST_RDONLY:
+            return "the disk is mounted read-only"
+        if status.f_bavail * status.f_frsize < _PROBE_BYTES:
+            return DISK_FULL
+        if status.f_files and not status.f_favail:
+            return f"{DISK_FULL}: it takes no more files"
+    return ""
+
+
 def require_free(path: Path, need_bytes: int, reserve_bytes: int = 0) -> None:
-    """StorageError unless `need_bytes` can be written beside `path` with `reserve_bytes` left over."""
+    """DiskFull unless `need_bytes` can be written beside `path` with `reserve_bytes` left over; StorageError where the
+    system does not tell.
+    """
     free = free_bytes(path)
     if free < need_bytes + reserve_bytes:
-        raise StorageError(
+        raise DiskFull(
             "not enough space on the disk",
             where=str(path),
             value=f"{_size(free)} free",
@@ -233,11 +251,16 @@ def of_the_disk(error: OSError) -> bool:
 
 
 def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None = None) -> StorageError:
-    """A StorageError that says what failed, at which path, why, and how much space was needed and free."""
+    """A StorageError that says what failed, at which path, why, and how much space was needed and free; DiskFull where
+    there is none.
+    """
     free = need = remedy = None
+    kind = DiskFull if error.errno in _FULL else StorageError
     if error.errno in _FULL:
-        what = f"{what}: {'the file-size limit is reached' if error.errno == errno.EFBIG else DISK_FULL}"
-        remedy = FREE_SPACE
+        why, remedy = _no_room(path, error.errno)
+        what = f"{what}: {why}"
+    elif error.errno == errno.EFBIG:
+        what, remedy = f"{what}: the file-size limit is reached", "raise the limit (`ulimit -f`) or free space"
     elif error.errno == errno.EIO:
         what = f"{what}: the disk reports an error; this file is not tried again"
         remedy = "check the disk before anything else is written to it"
@@ -254,7 +277,43 @@ def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None 
         need = f"{_size(need_bytes)} needed"
         with contextlib.suppress(StorageError):
             free = f"{_size(free_bytes(path))} free"
-    return StorageError(what, where=str(path), value=free, limit=need, remedy=remedy)
+    return kind(what, where=str(path), value=free, limit=need, remedy=remedy)
+
+
+def _no_room(path: Path, code: int | None) -> tuple[str, str]:
+    """What there is no room in, and what to do about it: bytes, names of files, or somebody's share of them."""
+    if code == errno.EDQUOT:
+        user = who_asks()
+        return f"the disk quota of {user} is used up", f"free space of {user}, or have the quota raised; {_KEPT}"
+    with contextlib.suppress(OSError):
+        place = next(one for one in (path, *path.parents) if one.exists())
+        status = os.statvfs(place)
+        if status.f_files and not status.f_favail and status.f_bavail:
+            return (
+                f"{DISK_FULL}: it takes no more files, though it has space",
+                f"remove files that are not needed; {_KEPT}",
+            )
+    return DISK_FULL, FREE_SPACE
+
+
+def no_room_beside(path: Path) -> tuple[str, str] | None:
+    """Whether a file beside `path` finds no room: what there is no room in, and what to do about it; None for room.
+
+    Tried, as only a write knows of quotas; nothing is left of it.
+    """
+    probe = path.with_name(path.name + _PROBE_SUFFIX)
+    try:
+        try:
+            descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, _PROBE_BYTES)
+            finally:
+                os.close(descriptor)
+        finally:
+            _discard(probe)
+    except OSError as error:
+        return _no_room(path, error.errno) if error.errno in _FULL else None
+    return None
 
 
 def _write_all(descriptor: int, part: Path, data: bytes) -> None:

@@ -24,6 +24,7 @@ from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
 from xrm_control.storage.durable import fsync_path, make_folder, sha256_bytes, write_durable
+from xrm_control.storage.in_place import Place
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
@@ -39,6 +40,8 @@ class FrameStore:
         self._journal = journal
         # Durable in the run's folder, as this process has seen to.
         self._folders: set[Path] = set()
+        # As it was when the first frame was stored: who only reads does not ask.
+        self._place: Place | None = None
 
     def store(
         self,
@@ -56,13 +59,9 @@ class FrameStore:
         data = encode_frame(frame_id, attempt, image, exposure)
         frame = self._described(frame_id, attempt, image, exposure, data)
         path = self._folder.path / frame.path
-        if not self._folder.frames.is_dir():
-            # Made anew, it would hold frames that the journal, which goes with the old one, knows as its own.
-            raise StorageError(
-                "the run's folder is not where it was: somebody has moved it, or taken it away",
-                where=str(self._folder.path),
-                remedy="`xrm resume` it where it is now, or put it back first; all frames before this one are in it",
-            )
+        if self._place is None:
+            self._place = Place(self._folder)
+        self._place.require()
         if path.parent not in self._folders:
             self._folders.add(make_folder(path.parent))
         write_durable(path, data)

@@ -14,17 +14,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.errors import DataError, DiskFull, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.storage.chain import ChainWriter
-from xrm_control.storage.durable import DISK_FULL, FREE_SPACE, fsync_path
+from xrm_control.storage.durable import DISK_FULL, FREE_SPACE, fsync_path, no_room_beside
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version, is_empty
 from xrm_control.storage.ownership import like_its_folder
 from xrm_control.storage.records import Artifact, Intent, PlannedFrame, RunRecord, StoredFrame
 from xrm_control.storage.schema import schema_statements
 
 __all__ = ["Journal", "JournalReader"]
+
+_WRITES = frozenset({"SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMOPEN", "SQLITE_CANTOPEN"})
 
 
 class Journal(JournalQueries):
@@ -276,15 +278,28 @@ class Journal(JournalQueries):
 
     def _failure(self, error: sqlite3.Error) -> StorageError:
         name = getattr(error, "sqlite_errorname", "")
-        if name.startswith("SQLITE_FULL"):
-            return StorageError(
-                f"the journal cannot be written: {DISK_FULL}",
-                where=str(self.path),
-                remedy=FREE_SPACE,
-            )
+        if (full := _full(self.path, name)) is not None:
+            return full
         if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_READONLY", "SQLITE_NOTADB")):
             self._failed = str(error)
         return StorageError(f"the journal cannot be written: {error}", where=str(self.path))
+
+
+def _full(path: Path, name: str) -> DiskFull | None:
+    """The error where SQLite's, of that name, says that there is no room, or says no more than that a write failed and
+    there is none.
+
+    A quota that is used up, and an index of the write-ahead log that cannot grow, are but failed writes to SQLite. They
+    were not acknowledged; an fsync that failed is never taken for one of them.
+    """
+    if name == "SQLITE_FULL":
+        found = no_room_beside(path)
+        what, remedy = (DISK_FULL, FREE_SPACE) if found is None else found
+    elif name in _WRITES and (found := no_room_beside(path)) is not None:
+        what, remedy = found
+    else:
+        return None
+    return DiskFull(f"the journal cannot be written: {what}", where=str(path), remedy=remedy)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -299,6 +314,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.OperationalError as error:
         connection.close()
+        if (full := _full(path, getattr(error, "sqlite_errorname", ""))) is not None:
+            raise full from error
         raise StorageError(f"the journal cannot be opened: {error}", where=str(path)) from error
     except sqlite3.DatabaseError:
         connection.close()

@@ -305,7 +305,7 @@ class JournalReader(JournalQueries):
                 if (
                     not wal.exists()
                     or os.access(path.parent, os.W_OK, effective_ids=True)
-                    or RunFolder(path.parent.absolute()).holder()
+                    or RunFolder(path.parent.absolute()).may_be_held()
                 ):
                     raise
                 return cls._copied(path, wal)

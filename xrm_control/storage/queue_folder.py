@@ -10,8 +10,6 @@ never given twice, and no item's folder is ever taken away: a gap is told.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,7 +18,7 @@ from pathlib import Path
 
 from xrm_control.contracts.queue import ITEM, QUEUE, Item, QueueSettings
 from xrm_control.core.clock import pause, stopwatch
-from xrm_control.core.errors import DataError, ResourceLocked, StorageError
+from xrm_control.core.errors import DataError, DiskFull, ResourceLocked, StorageError, XrmError
 from xrm_control.storage.durable import (
     make_folder,
     part_path,
@@ -30,10 +28,14 @@ from xrm_control.storage.durable import (
     storage_error,
     write_durable,
 )
-from xrm_control.storage.lock import WHOLE_FILE, hold_lock, lock_holder, sign_lock
+from xrm_control.storage.lock import hold_lock, lock_holder, sign_lock, take_lock
 from xrm_control.storage.ownership import like_its_folder
+from xrm_control.storage.reserve import RESERVE, give_back, keep_back
+from xrm_control.storage.run_order import in_order
 
 _EDIT_LOCK = ".edit.lock"
+# An item's end, what holds for all items, and the morning page.
+_RESERVE_BYTES = 1024 * 1024
 _EDIT_WITHIN_S, _LOOK_EVERY_S = 10.0, 0.01
 
 
@@ -75,7 +77,7 @@ class ItemFolder:
 
     def run(self) -> Path | None:
         """The run of this item: the latest that has a journal. One without was killed before anything began."""
-        found = sorted(path.parent for path in self.runs.glob("*/journal.sqlite"))
+        found = in_order(path.parent for path in self.runs.glob("*/journal.sqlite"))
         return found[-1] if found else None
 
     def holder(self) -> str | None:
@@ -93,14 +95,16 @@ class ItemFolder:
             raise storage_error("cannot open the lock file", self.lock_file, error) from error
         like_its_folder(self.lock_file, descriptor)
         try:
-            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, WHOLE_FILE)
-        except OSError as error:
+            take_lock(
+                self.lock_file,
+                descriptor,
+                lambda holder: ResourceLocked(
+                    f"the item is carried out by process {holder}", where=str(self.path), remedy="wait for it"
+                ),
+            )
+        except XrmError:
             os.close(descriptor)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise storage_error("cannot be locked", self.lock_file, error) from error
-            raise ResourceLocked(
-                f"the item is carried out by process {self.holder()}", where=str(self.path), remedy="wait for it"
-            ) from error
+            raise
         try:
             # Nobody may be told of a process that had it before.
             os.ftruncate(descriptor, 0)
@@ -229,7 +233,7 @@ class QueueFolder:
         """Change what holds for all items."""
         with self.editing():
             settings = change(self.settings())
-            write_durable(self.settings_file, QUEUE.text(settings).encode(), replace=True)
+            self._write(self.settings_file, QUEUE.text(settings))
         return settings
 
     def begin_settings_anew(self) -> Path | None:
@@ -326,7 +330,7 @@ class QueueFolder:
     def put(self, item: Item) -> Item:
         """Write an item; whoever calls it is editing."""
         whole = item.sealed()
-        write_durable(self.folder(item.number).item, ITEM.text(whole).encode(), replace=True)
+        self._write(self.folder(item.number).item, ITEM.text(whole))
         return whole
 
     def require_recipe(self, item: Item) -> Path:
@@ -348,8 +352,26 @@ class QueueFolder:
 
     def write_page(self, data: str, page: str) -> None:
         """The morning page and its data, each whole or as it was."""
+        # Not in the room that is kept for the items' ends: pages are made anew.
         write_durable(self.morning_json, data.encode(), replace=True)
         write_durable(self.morning_html, page.encode(), replace=True)
+
+    def keep_room(self) -> None:
+        """Keep room for what has to be put on record when the disk is full. Raises StorageError, DiskFull."""
+        keep_back(self.path / RESERVE, _RESERVE_BYTES)
+
+    def use_reserve(self) -> bool:
+        """Give that room back; whether there was any."""
+        return give_back(self.path / RESERVE)
+
+    def _write(self, path: Path, text: str) -> None:
+        """A file of the queue in place of what it was; on a full disk in the room that was kept back."""
+        try:
+            write_durable(path, text.encode(), replace=True)
+        except DiskFull:
+            if not self.use_reserve():
+                raise
+            write_durable(path, text.encode(), replace=True)
 
 
 def leave(descriptor: int) -> None:

@@ -197,6 +197,8 @@ class RunSummary:
 
     alive: a process carries the run out, `process` is its number; suspended: a signal has stopped that process, and it
     does nothing until another lets it go on; last_sign_utc: when anything was last written;
+    life_unknown: why it cannot be told whether a process carries it out; "" where that is known;
+    disk_trouble: why nothing can be written there at this moment, "" for nothing: an end may not have been recorded;
     outcomes: of all planned frames, by kind; incidents: what went otherwise than planned, a line each; lot: the
     verdict on the lot, None where there is none yet or nothing was specified.
     """
@@ -213,6 +215,8 @@ class RunSummary:
     process: int | None = None
     suspended: bool = False
     last_sign_utc: str | None = None
+    life_unknown: str = ""
+    disk_trouble: str = ""
     outcomes: dict[str, FrameOutcomes] = field(default_factory=dict[str, FrameOutcomes])
     incidents: tuple[str, ...] = ()
     lot: LotVerdict | None = None
@@ -225,12 +229,17 @@ class RunSummary:
     @property
     def stopped(self) -> bool:
         """Whether it stands still, safe, and nobody carries it out: it was ended in order, or its process died then."""
-        return not self.alive and self.state is not None and self.state.state is RunState.PAUSED
+        return not self.maybe_alive and self.state is not None and self.state.state is RunState.PAUSED
 
     @property
     def died(self) -> bool:
         """Whether nobody carries it out any more, and it has come to no end."""
-        return not self.alive and not self.ended and not self.stopped
+        return not self.maybe_alive and not self.ended and not self.stopped
+
+    @property
+    def maybe_alive(self) -> bool:
+        """Whether a process carries it out, or may, as far as can be told."""
+        return self.alive or bool(self.life_unknown)
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON-able data."""

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.errors import DataError, LockUnknown, StorageError
 from xrm_control.core.frame_id import MOSAIC, FrameId
 from xrm_control.storage.durable import (
     PART_SUFFIX,
@@ -26,9 +26,13 @@ from xrm_control.storage.durable import (
 )
 from xrm_control.storage.lock import hold_lock, lock_holder
 from xrm_control.storage.ownership import like_its_folder
+from xrm_control.storage.reserve import RESERVE, give_back, keep_back
+from xrm_control.storage.run_order import give_number, in_order
 
 _TOKEN = re.compile(r"[0-9a-f]{4}")
 _TAKEN = ("frames", "quarantine", "checks", "commands", "reanalyses", MOSAIC)
+# The last rows of a journal, the results and a report with its pictures.
+_RESERVE_BYTES = 2 * 1024 * 1024
 _ROI = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -109,6 +113,7 @@ class RunFolder(MeasuredFolder):
             raise storage_error("cannot create the run folder", path, error) from error
         like_its_folder(path)
         fsync_path(path.parent)
+        give_number(path)
         folder = cls(path)
         make_folder(folder.frames)
         return folder
@@ -129,8 +134,8 @@ class RunFolder(MeasuredFolder):
             raise lost
         remedy = None
         if path.is_dir():
-            runs = sorted(entry.parent.name for entry in path.glob("*/journal.sqlite"))
-            remedy = f"did you mean {path / runs[-1]}?" if runs else None
+            runs = in_order(entry.parent for entry in path.glob("*/journal.sqlite"))
+            remedy = f"did you mean {runs[-1]}?" if runs else None
         raise DataError("is no run folder: it holds no journal.sqlite", where=str(path), remedy=remedy)
 
     def journal_lost(self) -> DataError | None:
@@ -243,8 +248,31 @@ class RunFolder(MeasuredFolder):
         return hold_lock(self.lock_file, "the run")
 
     def holder(self) -> str | None:
-        """The process that carries this run out at this moment ("unknown" if it does not say); None when none does."""
+        """The process that carries this run out at this moment ("unknown" if it does not say); None when none does.
+
+        Raises LockUnknown where that cannot be told, StorageError.
+        """
         return lock_holder(self.lock_file)
+
+    def may_be_held(self) -> bool:
+        """Whether a process carries this run out, or may, where that cannot be told."""
+        try:
+            return self.holder() is not None
+        except LockUnknown:
+            return True
+
+    @contextlib.contextmanager
+    def room_kept(self) -> Iterator[None]:
+        """Keep room for the record of an end, for the block. Raises StorageError where there is none."""
+        keep_back(self.path / RESERVE, _RESERVE_BYTES)
+        try:
+            yield
+        finally:
+            self.use_reserve()
+
+    def use_reserve(self) -> None:
+        """The end is to be put on record, and the disk may be full: what was kept back is free for it."""
+        give_back(self.path / RESERVE)
 
     def last_written(self) -> datetime | None:
         """When journal or log were last written, by the files' own times; None where there are none."""

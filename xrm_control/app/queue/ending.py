@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from xrm_control.contracts.queue import Item
 from xrm_control.contracts.results import RESULTS
-from xrm_control.core.errors import DataError, XrmError
+from xrm_control.core.errors import DataError, DiskFull, XrmError
 from xrm_control.core.events import RunFailed, SafeStateFailed, SafeStateVerified
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState, Verdict
 from xrm_control.processing.achieved import ended_by_the_machine
 from xrm_control.processing.schedule import Obstacle
-from xrm_control.storage.durable import DISK_FULL
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader
 from xrm_control.storage.queue_folder import ItemFolder
 from xrm_control.storage.run_folder import RunFolder
@@ -69,7 +69,7 @@ def ending(
             return Ending(ItemState.HELD, reason, lost=True)
         case ExitCode.USAGE | ExitCode.SAFETY if run is None:
             return Ending(ItemState.REFUSED, reason)
-        case ExitCode.FAILURE if DISK_FULL in reason:
+        case ExitCode.FAILURE if _error(run, said) == DiskFull.__name__:
             # As one that was not begun for want of room: it is gone on with when there is some.
             return Ending(ItemState.WAITING, _short(f"left: {reason}"), full=True)
         case ExitCode.NOT_SAFE:
@@ -126,21 +126,39 @@ def _stopped(item: Item, reason: str, stopped: Obstacle | None) -> Ending:
     return Ending(ItemState.PAUSED, wish.reason if wish is not None and wish.reason else reason)
 
 
-def _reason(run: Path | None, said: str) -> str:
-    """What a process says of its end: its error, or the reasons of the verdict."""
+def _error(run: Path | None, said: str) -> str:
+    """The class of the error that a process has ended with, as it says or has put on record; "" where none is known."""
+    if (told := _told(said)) is not None:
+        return told[0]
+    if run is None:
+        return ""
+    with suppress(XrmError), JournalReader.open(RunFolder(run).journal) as journal:
+        return next((str(event.data.get("error", "")) for event in journal.events_of(RunFailed.kind)[-1:]), "")
+    return ""
+
+
+def _told(said: str) -> tuple[str, XrmError] | None:
+    """The class of the error that a process has printed, and what it says; None where it has printed none."""
     try:
         told = json.loads(said)
     except ValueError:
-        told = None
-    if isinstance(told, dict) and told.get("what"):
-        error = XrmError(
-            str(told["what"]),
-            where=told.get("where"),
-            value=told.get("value"),
-            limit=told.get("limit"),
-            remedy=told.get("remedy"),
-        )
-        return _short(str(error))
+        return None
+    if not (isinstance(told, dict) and told.get("what")):
+        return None
+    error = XrmError(
+        str(told["what"]),
+        where=told.get("where"),
+        value=told.get("value"),
+        limit=told.get("limit"),
+        remedy=told.get("remedy"),
+    )
+    return str(told.get("error", "")), error
+
+
+def _reason(run: Path | None, said: str) -> str:
+    """What a process says of its end: its error, or the reasons of the verdict."""
+    if (told := _told(said)) is not None:
+        return _short(str(told[1]))
     if run is None:
         return ""
     try:

@@ -24,7 +24,7 @@ from xrm_control.app.queue.watch import Watch
 from xrm_control.app.runs import speed_of
 from xrm_control.contracts.queue import ITEM, Item, QueueSettings, Sitting
 from xrm_control.core.clock import stopwatch
-from xrm_control.core.errors import CommandRefusal, DataError, NotSafe, ResourceLocked, StorageError, XrmError
+from xrm_control.core.errors import CommandRefusal, DataError, DiskFull, NotSafe, ResourceLocked, StorageError, XrmError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt, signals_restored
 from xrm_control.core.queue_states import AHEAD, GOOD, ItemState
@@ -141,6 +141,7 @@ class _Runner:
 
         self._folder.change_settings(end)
         self._write_page(over=True)
+        self._folder.use_reserve()
 
     def _work_to_the_end(self) -> None:
         try:
@@ -160,11 +161,19 @@ class _Runner:
             elif item.state not in AHEAD and not self._folder.folder(item.number).evidence.is_file():
                 # It could not be kept when the item ended.
                 note_evidence(self._folder, item, self._tell)
-        while not self._over() and (item := self._next()) is not None:
+        while not self._over():
+            self._keep_room()
+            if (item := self._next()) is None:
+                break
             with self._alone(item):
                 self._carry(item)
         if not self._how:
             self._sum_up()
+
+    def _keep_room(self) -> None:
+        """On a disk that is full it is tried again before the next item; those that are there are carried out."""
+        with suppress(DiskFull):
+            self._folder.keep_room()
 
     def _over(self) -> bool:
         if self._how:

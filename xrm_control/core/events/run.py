@@ -112,12 +112,13 @@ class RunAborted(RunEvent):
 
 @dataclass(frozen=True)
 class RunFailed(RunEvent):
-    """An error ended the run."""
+    """An error ended the run. error: the name of its class."""
 
     kind: ClassVar[str] = "run.failed"
     level: ClassVar[Level] = Level.ERROR
 
     reason: str
+    error: str = ""
 
     @property
     def text(self) -> str:
