@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.document import Document, JsonFile
-from xrm_control.contracts.tables import PARTICLE_COLUMNS, PARTICLE_DETAILS, VOID_COLUMNS, Particle
+from xrm_control.contracts.tables import MOVED_COLUMNS, PARTICLE_COLUMNS, PARTICLE_DETAILS, VOID_COLUMNS, Particle
 
-KNOWN_PARTICLE_COLUMNS = (*PARTICLE_COLUMNS, *PARTICLE_DETAILS)
+KNOWN_PARTICLE_COLUMNS = (*PARTICLE_COLUMNS, *PARTICLE_DETAILS, *MOVED_COLUMNS)
 """All columns of particles.csv that need no columns.json to be understood."""
 
 RUN_PARTICLE_COLUMNS = (Particle.population_weight,)

@@ -26,10 +26,13 @@ class InstrumentTimes(Record):
 
 
 class RegionCounts(Record):
-    """What was measured; voids: None where nobody looked for them."""
+    """What was measured; moved_particles: of the whole ones, those that moved during the scan and count in no
+    statistics; voids: None where nobody looked for them.
+    """
 
     particles: int
     whole_particles: int
+    moved_particles: int = 0
     voids: int | None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ _AROUND, _ROOM = 2, 4  # voxels around a label, and pixels around its projection
 _MISPLACED_PX = 0.3  # by so much others' edges may lie elsewhere than they are taken for
 _IN_VIEW = 0.98
 _ROUNDS, _FAR_PX, _FARTHEST_PX = 3, 0.5, 4.0
+_SEARCH_PX, _MISSING, _MUCH_BETTER = 12, 0.2, 0.5
+_OPEN = 3.5  # times the thinnest: within 17 degrees of a strip's edge, nothing is told from the rest
+_CLEAR = 1.4  # times the thinnest: a strip seen within 44 degrees of its face
 _SHARE = 0.02  # of the thickest: less is nothing
 _UNKNOWNS = 6
 _USUAL_MISFIT = 1.25  # of a still particle, by how finely it is drawn
@@ -63,6 +67,12 @@ class _Images:
     theta_deg: Array
     views: NDArray[np.int64]
 
+    @cached_property
+    def clear(self) -> NDArray[np.bool_]:
+        """Views (n,) that see little matter beside what a particle may be looked for among."""
+        thick = self.integrals.mean(axis=(1, 2))
+        return thick < _CLEAR * thick.min()
+
 
 @dataclass(frozen=True)
 class _Trace:
@@ -96,8 +106,10 @@ def particle_shifts(evidence: RegionEvidence, numbers: NDArray[np.int64]) -> Par
     edges = np.zeros_like(left)
     for trace in _traces(evidence, images.theta_deg):
         place, inside = trace.place(left.shape)
-        np.subtract.at(left, place, trace.image * inside)
-        np.add.at(edges, place, _steepness(trace) * inside)
+        # No pixel twice: those beyond the views are left out.
+        flat = np.ravel_multi_index(tuple(one[inside] for one in place), left.shape)
+        left.reshape(-1)[flat] -= trace.image[inside]
+        edges.reshape(-1)[flat] += _steepness(trace)[inside]
     wanted = set(numbers.tolist())
     found = [
         (trace.number, *_placed(trace, images, left, edges))
@@ -118,6 +130,8 @@ def _images(evidence: RegionEvidence) -> _Images:
     looks, variance = evidence.looks, evidence.noise_variance
     time_s = np.asarray(evidence.scan.time_s, float)[looks.views]
     order = np.argsort(time_s, kind="stable")[:: -(-len(time_s) // _MOST_VIEWS)]
+    thick = evidence.integrals.mean(axis=(1, 2))[order]
+    order = order[thick < _OPEN * thick.min()]
     integrals, views = evidence.integrals[order], looks.views[order]
     noise = np.full_like(integrals, integrals.var() * 1e-2) if variance is None else variance[order]
     theta = evidence.theta_deg[views]
@@ -189,8 +203,11 @@ def _projected(
 
 
 def _slopes(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    down, right = np.gradient(image, axis=(1, 2))
-    return np.asarray(right, np.float32), np.asarray(down, np.float32)
+    right, down = np.zeros_like(image), np.zeros_like(image)
+    half = np.float32(0.5)
+    right[:, :, 1:-1] = half * (image[:, :, 2:] - image[:, :, :-2])
+    down[:, 1:-1] = half * (image[:, 2:] - image[:, :-2])
+    return right, down
 
 
 def _steepness(trace: _Trace) -> NDArray[np.float32]:
@@ -224,12 +241,51 @@ def _placed(
             break
         for mine, theirs in ((found.step, better.step), (found.u, better.u), (found.misfit, better.misfit)):
             mine[far[good]] = theirs[good]
+    lost = np.flatnonzero(found.lost() & images.clear & inside.any(axis=(1, 2)))
+    if len(lost):
+        _search(found, lost, trace, images, left)
     whole = trace.image.sum(axis=(1, 2))
     shown = (trace.image * inside).sum(axis=(1, 2)) >= _IN_VIEW * whole
     wrong = np.maximum(found.misfit, 1) + _ALIKE_PIXELS * np.maximum(found.misfit - _USUAL_MISFIT, 0)
     error = found.u * np.sqrt(wrong)[:, None]
     error[~(shown & (found.count >= _LEAST_PIXELS))] = np.inf
     return found.step, error
+
+
+def _search(
+    found: _Solved, lost: NDArray[np.int64], trace: _Trace, images: _Images, left: NDArray[np.float32]
+) -> None:
+    """Look farther around for a particle in the views in which it was lost, by what its edges correlate with."""
+    import scipy.fft
+
+    pad = ((0, 0), (_SEARCH_PX, _SEARCH_PX), (_SEARCH_PX, _SEARCH_PX))
+    image = np.pad(trace.image[lost], pad)
+    wide = _Trace(trace.number, image, trace.row - _SEARCH_PX, trace.columns[lost] - _SEARCH_PX)
+    (_, row, column), inside = wide.place(left.shape)
+    place = (np.broadcast_to(lost[:, None, None], row.shape), row, column)
+    seen = (left[place] + image) * inside
+    shape = image.shape[1:]
+    alike = np.zeros(image.shape, np.float32)
+    for ours, theirs in zip(_slopes(image), _slopes(seen), strict=True):
+        spectrum = scipy.fft.rfft2(theirs) * np.conj(scipy.fft.rfft2(ours))
+        alike += np.asarray(scipy.fft.irfft2(spectrum, shape), np.float32)
+    reach = np.arange(-_SEARCH_PX, _SEARCH_PX + 1)
+    alike = alike[:, reach[:, None] % shape[0], reach[None] % shape[1]].reshape(len(lost), -1)
+    down, right = np.divmod(alike.argmax(axis=1), len(reach))
+    shift = np.stack([reach[right], reach[down]], axis=1).astype(float)
+    precision = np.where(inside, 1 / (images.variance[place] + np.float32(_LEAST_VARIANCE)), 0).astype(np.float32)
+    best = None
+    for _ in range(_ROUNDS):
+        moved = shifted(shifted(image, shift[:, 0], 2), shift[:, 1], 1)
+        here = _solved(moved, seen, precision)
+        here.step[:, 1:] += shift
+        shift = np.clip(here.step[:, 1:], -_SEARCH_PX, _SEARCH_PX)
+        best = here
+    if best is None:
+        return
+    good = (best.misfit < _MUCH_BETTER * found.misfit[lost]) & (np.abs(best.step[:, 0]) < _MISSING)
+    for mine, theirs in ((found.step, best.step), (found.u, best.u), (found.misfit, best.misfit)):
+        mine[lost[good]] = theirs[good]
 
 
 @dataclass(frozen=True)
@@ -241,6 +297,11 @@ class _Solved:
     u: Array
     misfit: Array
     count: NDArray[np.int64]
+
+    def lost(self) -> NDArray[np.bool_]:
+        """Views in which it is not there, or is not as it should be."""
+        there = (self.step[:, 0] > -_MISSING) & (np.hypot(self.step[:, 1], self.step[:, 2]) < _FAR_PX)
+        return (self.misfit > 2 * _USUAL_MISFIT) & ~there
 
     def far(self) -> NDArray[np.bool_]:
         """Views that may lie farther than a linear step tells."""
