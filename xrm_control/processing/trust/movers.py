@@ -2,8 +2,8 @@
 
 Each particle's place in the views is held against ways to move: a hop before any of the views, an even drift, and one
 that settles. What all particles do together is the views' motion and no particle's. Errors are what the particles
-scatter by around still places, view by view and together over a few views: edge-on, where much lies behind one another,
-a place says little.
+scatter by around still places, view by view and together over a few views: near a strip's edge, where much lies behind
+one another, a place says little.
 """
 
 from __future__ import annotations
@@ -20,24 +20,27 @@ from xrm_control.processing.trust.particle_shifts import ParticleShifts, particl
 
 Way = Literal["hop", "drift", "settle", "gone"]
 
-_LEAST_PARTICLES, _LEAST_VIEWS = 4, 24
-_FLOOR_PX = 0.03  # of a place in one view
-_FLOOR_MORE = 0.02
+LEAST_PX, LEAST_STRENGTH = 0.6, 10.0
+LEAST_PARTICLES = 4
+_LEAST_VIEWS = 24
+_SURE = 4.0  # errors in its own direction
+_FLOOR_PX, _FLOOR_MORE = 0.03, 0.02  # of a place, and of how much there is, in one view
 _MEDIAN, _SIGMA = 0.6745, 0.683  # of the normal distribution
 _BLOCK = 6  # views over which errors hang together
 _USUAL_PX = 3.0  # of a move: directions that no view tells are not made up
 _SETTLING = (0.1, 0.2, 0.4)  # of the scan
-_LEAST_PX, _LEAST_STRENGTH = 0.6, 9.0
-_GONE, _GONE_STRENGTH = 0.3, 12.0
+_BLURRED = 0.25  # of its diameter: farther, the volume shows more than one of it
+_GONE = ((0.3, 12.0), (0.75, 8.0))  # so much of it was there in some views alone, with such a strength
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Mover:
-    """A particle by its number. way: of moving; gone: it hopped farther than it can be followed. by_um, u_um: how far
-    at least, and one sigma; from_view: the first after it (of a drift 0); strength: distance over its error. right_px, down_px (n,): where it lay in
-    each of the views.
+    """A particle by its number. way: of moving; gone: it hopped farther than it can be followed. by_um, u_um: how far,
+    and one sigma; step_um: along x, y and z. from_view, theta_deg: the first view after a hop, -1 the one
+    that was repeated; of one that crept the first. strength: of what moving explains, in sigmas. right_px, down_px
+    (n,): where it lay in each view, as the move has it. at_least: so far that the volume shows two of it.
     """
 
     particle: int
@@ -48,11 +51,16 @@ class Mover:
     from_view: int
     theta_deg: float
     strength: float
+    right_px: Array
+    down_px: Array
+    at_least: bool = False
 
 
 @dataclass(frozen=True)
 class Movers:
-    """those: the strongest first; looked_at: how many particles were; shifts: what it rests on; strongest: of those that are taken for still."""
+    """those: the surest first; looked_at: how many particles were; shifts: what it rests on; strongest: of the moves
+    of those that are taken for still.
+    """
 
     those: tuple[Mover, ...]
     looked_at: int
@@ -60,51 +68,60 @@ class Movers:
     strongest: float
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Of one kind of move: step (3,) or (1,), its covariance, strength, and the kind's number."""
-
-    kind: int
-    step: Array
-    u: Array
-    strength: float
-
-
 def movers(evidence: RegionEvidence) -> Movers | str:
     """Whole particles that moved; why none can be looked for, in their place."""
     if evidence.whole is None:
         return "no particles were measured"
     numbers = np.array(evidence.whole.ids(Particle.particle_id), np.int64)
-    if len(numbers) < _LEAST_PARTICLES:
-        return f"fewer than {_LEAST_PARTICLES} whole particles, which tell what is usual"
+    if len(numbers) < LEAST_PARTICLES:
+        return f"fewer than {LEAST_PARTICLES} whole particles: nobody can say what is usual"
     found = particle_shifts(evidence, numbers)
     if isinstance(found, str):
         return found
     if len(found.views) < _LEAST_VIEWS:
         return "too few views"
-    return judged_shifts(found, evidence.scan.pixel_size_um)
+    size_um = dict(zip(numbers.tolist(), evidence.whole.numbers(Particle.equivalent_diameter_um), strict=True))
+    return judged_shifts(found, evidence.scan.pixel_size_um, size_um)
 
 
-def judged_shifts(found: ParticleShifts, pixel_um: float) -> Movers:
-    """Which of them moved."""
+def judged_shifts(found: ParticleShifts, pixel_um: float, size_um: dict[int, float]) -> Movers:
+    """Which of them moved; size_um: their diameters."""
     ways, names = _ways(len(found.views))
     series = _Series.of(found)
     those: list[Mover] = []
     still = 0.0
-    for place, number in enumerate(found.ids):
-        hop = series.moved(place, ways)
-        gone = series.appeared(place, ways)
+    for place, number in enumerate(found.ids.tolist()):
+        hop, gone = series.moved(place, ways), series.appeared(place, ways)
         size_px = float(np.linalg.norm(hop.step))
-        if gone.strength > _GONE_STRENGTH and abs(float(gone.step[0])) > _GONE:
-            view = gone.kind
-            those.append(Mover(int(number), "gone", float("nan"), float("nan"), (0, 0, 0), int(found.views[view]), float(found.theta_deg[view]), gone.strength))
-        elif hop.strength > _LEAST_STRENGTH and size_px > _LEAST_PX:
-            view = hop.kind if names[hop.kind] == "hop" else 0
-            x, y, z = (float(one) * pixel_um for one in hop.step)
-            u = float(np.linalg.norm(hop.u * hop.step) / size_px) * pixel_um
-            those.append(Mover(int(number), names[hop.kind], size_px * pixel_um, u, (x, y, z), int(found.views[view]), float(found.theta_deg[view]), hop.strength))
-        else:
+        u_px = float(np.linalg.norm(hop.u * hop.step)) / max(size_px, 1e-9)
+        hops = hop.strength > LEAST_STRENGTH and size_px > max(LEAST_PX, _SURE * u_px)
+        vanishes = any(
+            gone.strength > strength and abs(float(gone.step[0])) > share for share, strength in _GONE
+        )
+        if not hops and not vanishes:
             still = max(still, hop.strength)
+            continue
+        way: Way = names[hop.kind] if hops else "gone"
+        view = hop.kind if way == "hop" else gone.kind if way == "gone" else 0
+        # Beyond half its own size it is no longer found.
+        by_um, u_um = (size_px * pixel_um, u_px * pixel_um) if hops else (size_um[number] / 2, float("nan"))
+        x, y, z = (float(one) * pixel_um for one in hop.step)
+        right, down = series.track(hop, ways)
+        those.append(
+            Mover(
+                number,
+                way,
+                by_um,
+                u_um,
+                (x, y, z),
+                int(found.views[view]),
+                float(found.theta_deg[view]),
+                max(hop.strength, gone.strength),
+                right,
+                down,
+                not hops or by_um > _BLURRED * size_um[number],
+            )
+        )
     return Movers(tuple(sorted(those, key=lambda one: -one.strength)), len(found.ids), found, still)
 
 
@@ -112,15 +129,27 @@ def _ways(count: int) -> tuple[Array, list[Way]]:
     """(k, n): the share of its way that has been gone in each view; way k below n: hops before view k."""
     hops = (np.arange(count)[None] >= np.arange(count)[:, None]).astype(float)
     time = np.linspace(0, 1, count)
-    settling = np.stack([(1 - np.exp(-time / tau)) for tau in _SETTLING])
+    settling = np.stack([(1 - np.exp(-time / tau)) / (1 - np.exp(-1 / tau)) for tau in _SETTLING])
     names: list[Way] = ["hop"] * count + ["drift"] + ["settle"] * len(_SETTLING)
     return np.concatenate([hops, time[None], settling]), names
 
 
 @dataclass(frozen=True)
+class _Fit:
+    """The best of some ways: its number, where it began and how far it went (k,), with errors, and in how many sigmas
+    that explains more than standing still does."""
+
+    kind: int
+    first: Array
+    step: Array
+    u: Array
+    strength: float
+
+
+@dataclass(frozen=True)
 class _Series:
-    """sideways (n, 2): how x and y are seen in each view; right, down, more (p, n), without what all do; weights
-    likewise."""
+    """sideways (n, 2): how x and y are seen in each view; values (p, n, 3): right, down and more, without what all do;
+    weights likewise."""
 
     sideways: Array
     values: Array
@@ -133,25 +162,35 @@ class _Series:
         values = np.stack([found.right, found.down, found.more], axis=-1)
         u = found.u[..., [1, 2, 0]]
         known = np.isfinite(u)
-        floor = np.array([_FLOOR_PX, _FLOOR_PX, _FLOOR_MORE])
-        u = np.hypot(np.where(known, u, 1.0), floor)
+        u = np.hypot(np.where(known, u, 1.0), np.array([_FLOOR_PX, _FLOOR_PX, _FLOOR_MORE]))
         weights = np.where(known, 1 / u**2, 0.0)
         values = np.where(known, values, 0.0)
         values[..., :2] -= _weighted_median(values[..., :2], weights[..., :2])
         return cls(sideways, values, weights / _excess(values, weights, found)[None] ** 2)
 
-    def moved(self, place: int, ways: Array) -> _Fit:
-        """The way that explains best where one particle lay."""
-        n = len(self.sideways)
-        rows = np.zeros((n, 2, 3))
+    @property
+    def rows(self) -> Array:
+        """(n, 2, 3): how a place in space is seen to the right and down."""
+        rows = np.zeros((len(self.sideways), 2, 3))
         rows[:, 0, :2] = self.sideways
         rows[:, 1, 2] = 1
-        return _best(rows, self.values[place, :, :2], self.weights[place, :, :2], ways, _USUAL_PX)
+        return rows
+
+    def moved(self, place: int, ways: Array) -> _Fit:
+        """The way that explains best where one particle lay."""
+        return _best(self.rows, self.values[place, :, :2], self.weights[place, :, :2], ways, _USUAL_PX)
 
     def appeared(self, place: int, ways: Array) -> _Fit:
-        """The hop that explains best when it was where the volume has it."""
-        n = len(self.sideways)
-        return _best(np.ones((n, 1, 1)), self.values[place, :, 2:], self.weights[place, :, 2:], ways[:n], 1.0)
+        """The hop that explains best in which views it was where the volume has it."""
+        count = len(self.sideways)
+        ones = np.ones((count, 1, 1))
+        return _best(ones, self.values[place, :, 2:], self.weights[place, :, 2:], ways[:count], 1.0)
+
+    def track(self, fit: _Fit, ways: Array) -> tuple[Array, Array]:
+        """Right and down (n,) of a particle that moves so."""
+        there = fit.first + ways[fit.kind][:, None] * fit.step
+        right, down = np.einsum("nmi,ni->mn", self.rows, there)
+        return right, down
 
 
 def _best(rows: Array, values: Array, weights: Array, ways: Array, usual: float) -> _Fit:
@@ -172,13 +211,15 @@ def _best(rows: Array, values: Array, weights: Array, ways: Array, usual: float)
     kind = int(np.argmax(gain))
     first = place - still @ cross[kind] @ step[kind]
     left = values - np.einsum("nmi,ni->nm", rows, first + ways[kind][:, None] * step[kind])
-    excess = max(float(np.mean(_pooled(left, weights) ** 2)) * len(values) / max(len(values) - 2 * k, 1), 1.0)
+    free = len(values) / max(len(values) - 2 * k, 1)
+    excess = max(float(np.mean(_pooled(left, weights) ** 2)) * free, 1.0)
     u = np.sqrt(np.diag(covariance[kind]) * excess)
-    return _Fit(kind, step[kind], u, float(np.sqrt(max(gain[kind], 0) / excess)))
+    return _Fit(kind, first, step[kind], u, float(np.sqrt(max(gain[kind], 0) / excess)))
 
 
 def _pooled(values: Array, weights: Array) -> Array:
-    """Over blocks of views, of the first axis: sums over their errors, of which white noise would make a mean of 1."""
+    """Over blocks of views, of the first axis: sums over their errors, of which white noise would make a mean square
+    of 1."""
     count = len(values) // _BLOCK * _BLOCK
     shape = (-1, _BLOCK, *values.shape[1:])
     sums = (values * weights)[:count].reshape(shape).sum(axis=1)
@@ -192,9 +233,9 @@ def _excess(values: Array, weights: Array, found: ParticleShifts) -> Array:
 
     scanned = np.flatnonzero(found.views >= 0)
     values, weights = values[:, scanned], weights[:, scanned]
-    single = np.where(weights > 0, np.abs(values) * np.sqrt(weights), np.nan)
-    seen = np.isfinite(single).sum(axis=0) >= _LEAST_PARTICLES
-    each = np.where(seen, np.nanmedian(single, axis=0), 1.0) / _MEDIAN
+    single = np.ma.masked_array(np.abs(values) * np.sqrt(weights), weights <= 0)
+    seen = np.ma.count(single, axis=0) >= LEAST_PARTICLES
+    each = np.where(seen, np.ma.median(single, axis=0).filled(0.0), _MEDIAN) / _MEDIAN
     each = median_filter(each, (_BLOCK - 1, 1), mode="nearest")
     blocks = np.abs(np.stack([_pooled(one, weight) for one, weight in zip(values, weights, strict=True)]))
     usual = np.quantile(blocks, _SIGMA, axis=0)
