@@ -239,7 +239,10 @@ class Particle:
     )
     moved_um_u: Final = uncertainty(moved_um)
     moved_at_deg: Final = _number(
-        "moved_at_deg", "moved at", "angle of the view before which it hopped; of one that crept, of the first view", _MOVED
+        "moved_at_deg",
+        "moved at",
+        "angle of the view before which it hopped; of one that crept, of the first view",
+        _MOVED,
     )
     roughness_floor_um: Final = _number("roughness_floor_um", "roughness floor", f"{_FLOOR}, sub-voxel", _ROUGHNESS)
     roughness_voxel_floor_um: Final = _number(

@@ -30,7 +30,8 @@ _BLOCK = 6  # views over which errors hang together
 _USUAL_PX = 3.0  # of a move: directions that no view tells are not made up
 _SETTLING = (0.1, 0.2, 0.4)  # of the scan
 _BLURRED = 0.25  # of its diameter: farther, the volume shows more than one of it
-_GONE = ((0.3, 12.0), (0.75, 8.0))  # so much of it was there in some views alone, with such a strength
+_GONE, _GONE_STRENGTH = 0.75, 11.0  # so much of it was there in some views alone
+_ALONE, _FAR_PX = 4, 1.0  # views, of a place that the others around do not have
 
 Array = NDArray[np.float64]
 
@@ -95,9 +96,7 @@ def judged_shifts(found: ParticleShifts, pixel_um: float, size_um: dict[int, flo
         size_px = float(np.linalg.norm(hop.step))
         u_px = float(np.linalg.norm(hop.u * hop.step)) / max(size_px, 1e-9)
         hops = hop.strength > LEAST_STRENGTH and size_px > max(LEAST_PX, _SURE * u_px)
-        vanishes = any(
-            gone.strength > strength and abs(float(gone.step[0])) > share for share, strength in _GONE
-        )
+        vanishes = gone.strength > _GONE_STRENGTH and abs(float(gone.step[0])) > _GONE
         if not hops and not vanishes:
             still = max(still, hop.strength)
             continue
@@ -165,6 +164,7 @@ class _Series:
         u = np.hypot(np.where(known, u, 1.0), np.array([_FLOOR_PX, _FLOOR_PX, _FLOOR_MORE]))
         weights = np.where(known, 1 / u**2, 0.0)
         values = np.where(known, values, 0.0)
+        weights[_astray(values, u, found.views >= 0)] = 0.0
         values[..., :2] -= _weighted_median(values[..., :2], weights[..., :2])
         return cls(sideways, values, weights / _excess(values, weights, found)[None] ** 2)
 
@@ -244,6 +244,17 @@ def _excess(values: Array, weights: Array, found: ParticleShifts) -> Array:
     # One that was repeated: as the view that it repeats.
     alike = np.argmin(np.abs(found.theta_deg[:, None] - found.theta_deg[None, scanned]), axis=1)
     return excess[np.where(found.views >= 0, np.cumsum(found.views >= 0) - 1, alike)]
+
+
+def _astray(values: Array, u: Array, scanned: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(p, n): places that a particle had in a few views alone, as where something else passes that looks like it."""
+    from scipy.ndimage import median_filter
+
+    around = median_filter(values[:, scanned, :2], (1, 2 * _ALONE + 1, 1), mode="nearest")
+    far = np.abs(values[:, scanned, :2] - around) > np.maximum(_FAR_PX, 5 * u[:, scanned, :2])
+    astray = np.zeros(values.shape[:2], bool)
+    astray[:, scanned] = far.any(axis=-1)
+    return astray
 
 
 def _weighted_median(values: Array, weights: Array) -> Array:

@@ -173,7 +173,9 @@ def _traces(evidence: RegionEvidence, theta_deg: Array) -> Iterator[_Trace]:
         near = ndimage.binary_dilation(own) & (own | (labels[wide] == 0))
         solid = np.clip((volume[wide] - level) / (_SLOPE * (high - low)) + 0.5, 0, 1) * near * contrast
         if solid.any():
-            yield _projected(evidence, number, solid.astype(np.float32), (wide[0].start, wide[1].start, wide[2].start), theta_deg)
+            yield _projected(
+                evidence, number, solid.astype(np.float32), (wide[0].start, wide[1].start, wide[2].start), theta_deg
+            )
 
 
 def _projected(
@@ -252,9 +254,7 @@ def _placed(
     return found.step, error
 
 
-def _search(
-    found: _Solved, lost: NDArray[np.int64], trace: _Trace, images: _Images, left: NDArray[np.float32]
-) -> None:
+def _search(found: _Solved, lost: NDArray[np.int64], trace: _Trace, images: _Images, left: NDArray[np.float32]) -> None:
     """Look farther around for a particle in the views in which it was lost, by what its edges correlate with."""
     import scipy.fft
 

@@ -9,7 +9,7 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.processing.trust.movers import LEAST_PX, LEAST_STRENGTH, Mover, Movers, movers
+from xrm_control.processing.trust.movers import LEAST_STRENGTH, Mover, Movers, movers
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _MOST_SHARE, _FEW = 0.1, 2
@@ -93,10 +93,9 @@ def _track(found: Movers) -> Chart:
         series.append(Series(np.repeat(theta[repeated], 2), both, "in the repeated view", odd=True))
     upright = (Limit(one.theta_deg, "hop"),) if one.way in ("hop", "gone") else ()
     return Chart(
-        f"Particle {one.particle}: its place in the views against its place in the volume",
+        f"Particle {one.particle} in the views, off its place in the volume",
         "angle (degrees)",
         "pixels",
         tuple(series),
-        (Limit(-LEAST_PX), Limit(LEAST_PX)),
-        upright,
+        upright=upright,
     )
