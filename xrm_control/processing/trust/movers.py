@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from xrm_control.contracts.tables import Particle
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.particle_shifts import ParticleShifts, particle_shifts
+from xrm_control.reconstruction.filters import medians
 
 Way = Literal["hop", "drift", "settle", "gone"]
 
@@ -129,7 +130,7 @@ def _ways(count: int) -> tuple[Array, list[Way]]:
     hops = (np.arange(count)[None] >= np.arange(count)[:, None]).astype(float)
     time = np.linspace(0, 1, count)
     settling = np.stack([(1 - np.exp(-time / tau)) / (1 - np.exp(-1 / tau)) for tau in _SETTLING])
-    names: list[Way] = ["hop"] * count + ["drift"] + ["settle"] * len(_SETTLING)
+    names: list[Way] = [*(("hop",) * count), "drift", *(("settle",) * len(_SETTLING))]
     return np.concatenate([hops, time[None], settling]), names
 
 
@@ -201,11 +202,11 @@ def _best(rows: Array, values: Array, weights: Array, ways: Array, usual: float)
     flat = normal.reshape(len(normal), -1)
     cross = (ways @ flat).reshape(-1, k, k)
     square = (ways**2 @ flat).reshape(-1, k, k)
-    still = np.linalg.inv(normal.sum(axis=0) + 1e-9 * np.eye(k))
+    still = np.asarray(np.linalg.inv(normal.sum(axis=0) + 1e-9 * np.eye(k)), np.float64)
     place = still @ pull.sum(axis=0)
     precision = square - cross @ still @ cross + np.eye(k) / usual**2
     rest = ways @ pull - np.einsum("wij,j->wi", cross, place)
-    covariance = np.linalg.inv(precision)
+    covariance = np.asarray(np.linalg.inv(precision), np.float64)
     step = np.einsum("wij,wj->wi", covariance, rest)
     gain = np.einsum("wi,wi->w", step, rest)
     kind = int(np.argmax(gain))
@@ -229,14 +230,12 @@ def _pooled(values: Array, weights: Array) -> Array:
 
 def _excess(values: Array, weights: Array, found: ParticleShifts) -> Array:
     """(n, 3): by how much particles scatter in each view, and over blocks around it, over what their pixels say."""
-    from scipy.ndimage import median_filter
-
     scanned = np.flatnonzero(found.views >= 0)
     values, weights = values[:, scanned], weights[:, scanned]
-    single = np.ma.masked_array(np.abs(values) * np.sqrt(weights), weights <= 0)
-    seen = np.ma.count(single, axis=0) >= LEAST_PARTICLES
-    each = np.where(seen, np.ma.median(single, axis=0).filled(0.0), _MEDIAN) / _MEDIAN
-    each = median_filter(each, (_BLOCK - 1, 1), mode="nearest")
+    seen = np.count_nonzero(weights, axis=0) >= LEAST_PARTICLES
+    single = np.where(weights > 0, np.abs(values) * np.sqrt(weights), np.nan)
+    each = np.asarray(np.nanmedian(np.where(seen, single, _MEDIAN), axis=0), np.float64) / _MEDIAN
+    each = medians(each, _BLOCK - 1)
     blocks = np.abs(np.stack([_pooled(one, weight) for one, weight in zip(values, weights, strict=True)]))
     usual = np.quantile(blocks, _SIGMA, axis=0)
     place = np.minimum(np.arange(len(scanned)) // _BLOCK, len(usual) - 1)
@@ -248,9 +247,7 @@ def _excess(values: Array, weights: Array, found: ParticleShifts) -> Array:
 
 def _astray(values: Array, u: Array, scanned: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(p, n): places that a particle had in a few views alone, as where something else passes that looks like it."""
-    from scipy.ndimage import median_filter
-
-    around = median_filter(values[:, scanned, :2], (1, 2 * _ALONE + 1, 1), mode="nearest")
+    around = medians(values[:, scanned, :2].swapaxes(0, 1), 2 * _ALONE + 1).swapaxes(0, 1)
     far = np.abs(values[:, scanned, :2] - around) > np.maximum(_FAR_PX, 5 * u[:, scanned, :2])
     astray = np.zeros(values.shape[:2], bool)
     astray[:, scanned] = far.any(axis=-1)
