@@ -31,7 +31,7 @@ _BLOCK = 6  # views over which errors hang together
 _USUAL_PX = 3.0  # of a move: directions that no view tells are not made up
 _SETTLING = (0.1, 0.2, 0.4)  # of the scan
 _BLURRED = 0.25  # of its diameter: farther, the volume shows more than one of it
-_GONE, _GONE_STRENGTH = 0.75, 11.0  # so much of it was there in some views alone
+_GONE, _GONE_STRENGTH = 0.5, 9.0  # so much of it is not there in some views
 _ALONE, _FAR_PX = 4, 1.0  # views, of a place that the others around do not have
 
 Array = NDArray[np.float64]
@@ -97,7 +97,9 @@ def judged_shifts(found: ParticleShifts, pixel_um: float, size_um: dict[int, flo
         size_px = float(np.linalg.norm(hop.step))
         u_px = float(np.linalg.norm(hop.u * hop.step)) / max(size_px, 1e-9)
         hops = hop.strength > LEAST_STRENGTH and size_px > max(LEAST_PX, _SURE * u_px)
-        vanishes = gone.strength > _GONE_STRENGTH and abs(float(gone.step[0])) > _GONE
+        # More of it than there is, is something else before or behind it.
+        least = float(min(gone.first[0], gone.first[0] + gone.step[0]))
+        vanishes = gone.strength > _GONE_STRENGTH and least < -_GONE and abs(float(gone.step[0])) > _GONE
         if not hops and not vanishes:
             still = max(still, hop.strength)
             continue
@@ -130,8 +132,14 @@ def _ways(count: int) -> tuple[Array, list[Way]]:
     hops = (np.arange(count)[None] >= np.arange(count)[:, None]).astype(float)
     time = np.linspace(0, 1, count)
     settling = np.stack([(1 - np.exp(-time / tau)) / (1 - np.exp(-1 / tau)) for tau in _SETTLING])
-    names: list[Way] = [*(("hop",) * count), "drift", *(("settle",) * len(_SETTLING))]
+    names: list[Way] = [_way(number, count) for number in range(count + 1 + len(_SETTLING))]
     return np.concatenate([hops, time[None], settling]), names
+
+
+def _way(number: int, count: int) -> Way:
+    if number < count:
+        return "hop"
+    return "drift" if number == count else "settle"
 
 
 @dataclass(frozen=True)
