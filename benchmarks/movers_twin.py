@@ -60,7 +60,10 @@ def run(seed: int, movers: float, mover_um: float, preset: str, out: Path) -> Fo
     outcome = app.run(app.load(path, {}), out, None, lambda *_: None, None)
     folder = RunFolder.open(outcome.folder)
     with Journal.open(folder.journal) as journal:
-        frames = [frame for plan, frame in journal.stored_frames("roi-01") if plan.kind is FrameKind.PROJECTION]
+        stored = journal.stored_frames("roi-01")
+    frames = [frame for plan, frame in stored if plan.kind is FrameKind.PROJECTION]
+    # Until the view that is repeated.
+    over_s = max(middle_s(frame) for plan, frame in stored if plan.kind in (FrameKind.PROJECTION, FrameKind.REPEAT))
     time_s = np.array([middle_s(frame) for frame in frames])
     theta = np.array([frame.exposure.actual.theta_deg for frame in frames])
     # As `simulators.moving` draws them.
@@ -81,11 +84,11 @@ def run(seed: int, movers: float, mover_um: float, preset: str, out: Path) -> Fo
         named = bool(np.isfinite(moved_um))
         body = min(truth, key=lambda one: _off(one, hops, place, time_s[0]))
         at_s, _ = hops.get(body["id"], (np.inf, None))
-        if not time_s[0] < at_s < time_s[-1] or _off(body, hops, place, time_s[0]) > size_um / 2:
+        if not time_s[0] < at_s < over_s or _off(body, hops, place, time_s[0]) > size_um / 2:
             counts["still"] += 1
             counts["false"] += named
             continue
-        early = bool(theta[np.searchsorted(time_s, at_s)] < _EARLY_DEG)
+        early = bool(np.interp(at_s, time_s, theta) < _EARLY_DEG)
         counts["moved"] += 1
         counts["early"] += early
         counts["named"] += named
