@@ -25,6 +25,7 @@ MU_PER_UM, TAPE_DEPTH, COUNTS_PER_PHOTON, DARK_COUNTS, READ_COUNTS = 0.0458, 0.0
 THETA = np.linspace(-90.0, 90.0, VIEWS)
 FLATS = 10
 _FINE = 2
+_SEEN_DEG = -66.0  # before, a strip is seen from its edge
 
 Way = Literal["none", "hop", "drift", "settle"]
 
@@ -269,20 +270,19 @@ def main(arguments: Sequence[str]) -> None:
     """Print a line for each case."""
     seeds = int(arguments[0]) if arguments else 3
     chosen = [case for case in CASES if not arguments[1:] or case.name in arguments[1:]]
-    print("case | measured whole | named | named within 75 degrees | scans with another named | off um | stated um | s")
+    print("case | named | of hops after -66 degrees | scans with another named | off um | stated um | still | s")
     for case in chosen:
         found = [run(case, seed) for seed in range(seeds)]
         there = [one for one in found if one.whole]
-        middle = [one for one in there if abs(one.at_deg) < 75]
-        off = [abs(one.off_um) for one in there if np.isfinite(one.off_um)]
-        u = [one.u_um for one in there if np.isfinite(one.u_um)]
+        seen = [one for one in there if not one.at_deg < _SEEN_DEG]
+        followed = [one for one in there if np.isfinite(one.u_um)]
         figures = (
-            f"{len(there)} of {seeds}" if case.way != "none" else "-",
             f"{sum(one.named for one in there)} of {len(there)}" if case.way != "none" else "-",
-            f"{sum(one.named for one in middle)} of {len(middle)}" if case.way == "hop" else "-",
+            f"{sum(one.named for one in seen)} of {len(seen)}" if case.way == "hop" else "-",
             f"{sum(one.false > 0 for one in found)} of {seeds}",
-            f"{np.median(off):.2f}" if off else "-",
-            f"{np.median(u):.2f}" if u else "-",
+            f"{np.median([abs(one.off_um) for one in followed]):.2f}" if followed else "-",
+            f"{np.median([one.u_um for one in followed]):.2f}" if followed else "-",
+            f"{max(one.still for one in found):.1f}",
             f"{np.median([one.processor_s for one in found]):.2f}",
         )
         print(" | ".join((case.name, *figures)), flush=True)
