@@ -93,7 +93,7 @@ def _track(found: Movers) -> Chart:
         series.append(Series(np.repeat(theta[repeated], 2), both, "in the repeated view", odd=True))
     upright = (Limit(one.theta_deg, "hop"),) if one.way in ("hop", "gone") else ()
     return Chart(
-        f"Particle {one.particle} in the views, off its place in the volume",
+        f"Particle {one.particle}, off its place",
         "angle (degrees)",
         "pixels",
         tuple(series),
