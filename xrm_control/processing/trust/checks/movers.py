@@ -9,7 +9,7 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.processing.trust.movers import LEAST_STRENGTH, Mover, Movers, movers
+from xrm_control.processing.trust.movers import LEAST_PX, LEAST_STRENGTH, Mover, Movers, movers
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _MOST_SHARE, _FEW = 0.1, 2
@@ -37,7 +37,10 @@ class MoversCheck(TrustCheck):
         most = max(_FEW, int(_MOST_SHARE * found.looked_at))
         numbers = {
             "particles that moved": (float(len(those)), f"at most {most} of {found.looked_at}"),
-            "strength of the largest move of the others": (found.strongest, f"at most {LEAST_STRENGTH:g}"),
+            "strength of the largest move of the others": (
+                found.strongest,
+                f"at most {LEAST_STRENGTH:g}, or below {LEAST_PX:g} px",
+            ),
         }
         for one in those[:_NAMED]:
             numbers[f"particle {one.particle}, um"] = (one.by_um, "")
