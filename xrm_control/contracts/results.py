@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, Field, field_validator
+from typing import Any
+
+from pydantic import AliasChoices, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from xrm_control.contracts.document import Document, JsonFile, Record
 from xrm_control.contracts.expectation import ExpectedParticles
@@ -34,6 +36,11 @@ class RegionCounts(Record):
     whole_particles: int
     moved_particles: int = 0
     voids: int | None
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_nothing_moved(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told: dict[str, Any] = handler(self)
+        return {name: value for name, value in told.items() if value or name != "moved_particles"}
 
 
 class RunCounts(RegionCounts):
