@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import AliasChoices, Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import AliasChoices, Field, field_validator
 
 from xrm_control.contracts.document import Document, JsonFile, Record
 from xrm_control.contracts.expectation import ExpectedParticles
@@ -29,18 +27,13 @@ class InstrumentTimes(Record):
 
 class RegionCounts(Record):
     """What was measured; moved_particles: of the whole ones, those that moved during the scan and count in no
-    statistics; voids: None where nobody looked for them.
+    statistics, None: none; voids: None where nobody looked for them.
     """
 
     particles: int
     whole_particles: int
-    moved_particles: int = 0
+    moved_particles: int | None = None
     voids: int | None
-
-    @model_serializer(mode="wrap")
-    def _as_before_where_nothing_moved(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        told: dict[str, Any] = handler(self)
-        return {name: value for name, value in told.items() if value or name != "moved_particles"}
 
 
 class RunCounts(RegionCounts):

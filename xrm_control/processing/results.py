@@ -82,7 +82,7 @@ def sum_up(
             projections=_projections(journal, run.rois),
             particles=len(particles),
             whole_particles=int((~particles.flags(Particle.touches_boundary)).sum()),
-            moved_particles=int(np.isfinite(particles.numbers(Particle.moved_um)).sum()),
+            moved_particles=int(np.isfinite(particles.numbers(Particle.moved_um)).sum()) or None,
             voids=None if voids is None else len(voids),
         ),
         table1=pooled.table1,

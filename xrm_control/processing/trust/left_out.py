@@ -65,7 +65,7 @@ def _sum_up(place: RoiFolder, particles: Rows, known: ColumnsDocument, seed: int
     voids = read_rows(place.voids, STANDARD.joined(known).voids) if place.voids.is_file() else None
     pooled = pool(particles, voids, seed=seed)
     moved = int(np.isfinite(particles.numbers(Particle.moved_um)).sum())
-    counts = results.counts.model_copy(update={"moved_particles": moved})
+    counts = results.counts.model_copy(update={"moved_particles": moved or None})
     told = {"counts": counts, "table1": pooled.table1, "population": pooled.population}
     _write(path, REGION_RESULTS.text(results.model_copy(update=told)))
 
