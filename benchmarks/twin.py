@@ -56,7 +56,7 @@ _OF_INSTRUMENT = ("specimen", "blocker")  # the rest is realism
 LIMITS = {"diameter %": 1.0, "volume %": 3.0, "mu %": 3.0, "axis px": 0.15}
 _FROM_UM = 2.0
 
-_RECIPE: dict[str, Any] = {
+RECIPE: dict[str, Any] = {
     "name": "twin",
     "mosaic": {"columns": 1, "rows": 1},
     "roi": {"kind": "manual", "positions": [{"x_um": 0, "y_um": 0}]},
@@ -91,7 +91,7 @@ def run(effect: dict[str, Any] | str, seed: int, out: Path, specimen: str = "nmc
         instrument |= {name: effect[name] for name in _OF_INSTRUMENT if name in effect}
         instrument["realism"] = {name: value for name, value in effect.items() if name not in _OF_INSTRUMENT}
     path = out / "twin.yaml"
-    path.write_text(yaml.safe_dump({**_RECIPE, "instrument": instrument}))
+    path.write_text(yaml.safe_dump({**RECIPE, "instrument": instrument}))
     outcome = app.run(app.load(path, {}), out, None, lambda *_: None, None)
     results = outcome.results
     truth, quality = results.truth, results.quality.get("roi-01")

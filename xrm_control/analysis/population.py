@@ -45,8 +45,9 @@ class Pooled:
 def pool(particles: Rows, voids: Rows | None, *, seed: int = 1, mosaic: MosaicSizes | None = None) -> Pooled:
     """Table 1 and population statistics of particles.csv and voids.csv, of one or more ROIs.
 
-    Only whole particles count, each by its weight: the border's, and what the mosaic holds of its size against what was
-    measured of it, where there is a mosaic that can be counted. Which quantities there are, their columns say.
+    Only whole particles that stayed where they were count, each by its weight: the border's, and what the mosaic holds
+    of its size against what was measured of it, where there is a mosaic that can be counted. Which quantities there
+    are, their columns say.
     Intervals are 95 %: bootstrap for means and quantiles (by particle, by ROI as far as ROIs differ, and of the
     mosaic's counts), Wilson's with the effective number for the voided fraction. `voids` is None where nobody looked
     for them. What cannot be computed (a mean of no voids, of a quantity that a core does not measure) is None.
@@ -89,7 +90,8 @@ def population_weights(particles: Rows, mosaic: MosaicSizes) -> NDArray[np.float
 
 
 def _counting(particles: Rows) -> NDArray[np.bool_]:
-    return ~particles.flags(Particle.touches_boundary) & (particles.numbers(Particle.weight) > 0)
+    stayed = np.isnan(particles.numbers(Particle.moved_um))
+    return ~particles.flags(Particle.touches_boundary) & (particles.numbers(Particle.weight) > 0) & stayed
 
 
 def _classes(whole: Rows, mosaic: MosaicSizes | None) -> tuple[SizeClasses | None, Weighting | None]:

@@ -60,7 +60,8 @@ def _summary(folder: Path, results: RunResults, *, stopped: bool) -> None:
     seen += f" (between {ends[0]} and {ends[1]})" if ends is not None else ""
     _out.print(f"mosaic   {counts.tiles} tiles in {mosaic_s} s, {seen}")
     _out.print(f"scans    {counts.rois}{f', each {scans} s of instrument time' if scans else ''}")
-    _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}, voids {voids}")
+    moved = f" ({counts.moved_particles} moved, left out)" if counts.moved_particles else ""
+    _out.print(f"particles measured {counts.particles}, whole {counts.whole_particles}{moved}, voids {voids}")
     for pause in results.pauses:
         _out.print(f"resumed  at {duration(pause.to_s)}; {'; '.join(pause.found)}")
     if results.chain is not None:

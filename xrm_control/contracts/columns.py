@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.document import Document, JsonFile
-from xrm_control.contracts.tables import PARTICLE_COLUMNS, PARTICLE_DETAILS, VOID_COLUMNS, Particle
+from xrm_control.contracts.tables import MOVED_COLUMNS, PARTICLE_COLUMNS, PARTICLE_DETAILS, VOID_COLUMNS, Particle
 
 KNOWN_PARTICLE_COLUMNS = (*PARTICLE_COLUMNS, *PARTICLE_DETAILS)
-"""All columns of particles.csv that need no columns.json to be understood."""
+"""What the built-in core writes into particles.csv."""
 
 RUN_PARTICLE_COLUMNS = (Particle.population_weight,)
 """What the table of a whole run has besides."""
@@ -27,7 +27,9 @@ class ColumnsDocument(Document):
         return ColumnsDocument(particles=_union(self.particles, other.particles), voids=_union(self.voids, other.voids))
 
 
-STANDARD = ColumnsDocument(particles=KNOWN_PARTICLE_COLUMNS, voids=VOID_COLUMNS)
+STANDARD = ColumnsDocument(particles=(*KNOWN_PARTICLE_COLUMNS, *MOVED_COLUMNS), voids=VOID_COLUMNS)
+"""All columns that need no columns.json to be understood."""
+
 COLUMNS = JsonFile("columns.json", ColumnsDocument)
 
 

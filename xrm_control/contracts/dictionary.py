@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from xrm_control.contracts.column import Column
-from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS, RUN_PARTICLE_COLUMNS
+from xrm_control.contracts.columns import KNOWN_PARTICLE_COLUMNS, RUN_PARTICLE_COLUMNS, STANDARD
 from xrm_control.contracts.mosaic_table import MOSAIC_COLUMNS
 from xrm_control.contracts.population import Population
 from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
@@ -33,7 +33,7 @@ def page() -> str:
     return "\n".join([
         _HEAD,
         "## particles.csv, one particle a row\n",
-        *_columns((*KNOWN_PARTICLE_COLUMNS, *RUN_PARTICLE_COLUMNS)),
+        *_columns((*STANDARD.particles, *RUN_PARTICLE_COLUMNS)),
         "\n## voids.csv, one void a row\n",
         *_columns(VOID_COLUMNS),
         "\n## mosaic_particles.csv, one particle of the mosaic a row\n",

@@ -110,7 +110,9 @@ class Population(Record):
     """
 
     n_particles: int = Field(title="particles", description="particles that were measured, cut ones too")
-    n_whole: int = Field(title="whole particles", description="those that the volume does not cut")
+    n_whole: int = Field(
+        title="whole particles", description="those that the volume does not cut, and that stayed where they were"
+    )
     n_voids: int | None = Field(
         title="internal voids of whole particles", description="closed and ambiguous ones; None: not looked for"
     )

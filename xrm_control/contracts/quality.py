@@ -94,6 +94,9 @@ class QualityMetrics(Record):
     roughness_voxel_floor_um: Figure = _figure("median of what they would show to rays that step whole voxels")
     particles: int | None = _figure("particles that were measured, cut ones too")
     whole_particles: int | None = _figure("particles that the volume does not cut")
+    moved_particles: int | None = _figure(
+        "whole particles that moved during the scan: left out of the statistics; without: nobody could look"
+    )
     voids: int | None = _figure("voids of all kinds")
     bodies_too_small: int | None = _figure(
         "bodies above the volume's threshold that at their own are smaller than min_particle_um: none counted"

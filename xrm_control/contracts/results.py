@@ -26,10 +26,13 @@ class InstrumentTimes(Record):
 
 
 class RegionCounts(Record):
-    """What was measured; voids: None where nobody looked for them."""
+    """What was measured; moved_particles: of the whole ones, those that moved during the scan and count in no
+    statistics, None: none; voids: None where nobody looked for them.
+    """
 
     particles: int
     whole_particles: int
+    moved_particles: int | None = None
     voids: int | None
 
 

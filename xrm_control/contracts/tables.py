@@ -19,6 +19,7 @@ _SIZE, _SHAPE, _RADII, _ROUGHNESS = "metric size", "metric shape", "metric radii
 _GREY = "grey-level integration (partial voxels count by their share)"
 _CRACKS = "built-in core: sheetness with hysteresis, then grey missing along lines across the sheet"
 _CROFTON = "Crofton's formula in 13 directions"
+_MOVED = "check `movers`: its place in each view against its place in the volume"
 _FLOOR = "what a perfect sphere of this size shows at this blur and noise"
 
 
@@ -230,6 +231,19 @@ class Particle:
         "of its deepest crack: from the edge, along the line from mouth to tip; through or inner, its least width",
         _CRACKS,
     )
+    moved_um: Final = _number(
+        "moved_um",
+        "moved",
+        "how far it moved during the scan, at least; nothing: it stayed. One that moved counts in no statistics",
+        _MOVED,
+    )
+    moved_um_u: Final = uncertainty(moved_um)
+    moved_at_deg: Final = _number(
+        "moved_at_deg",
+        "moved at",
+        "angle of the view before which it hopped; of one that crept, of the first view",
+        _MOVED,
+    )
     roughness_floor_um: Final = _number("roughness_floor_um", "roughness floor", f"{_FLOOR}, sub-voxel", _ROUGHNESS)
     roughness_voxel_floor_um: Final = _number(
         "roughness_voxel_floor_um", "roughness floor in voxels", f"{_FLOOR}, voxel rays", _ROUGHNESS
@@ -294,6 +308,9 @@ CRACK_COLUMNS: Final[tuple[Column, ...]] = (
     *(Particle.crack_opening_um, uncertainty(Particle.crack_opening_um), Particle.crack_depth_um),
 )
 """Of the built-in core; a table of before has none of them."""
+
+MOVED_COLUMNS: Final[tuple[Column, ...]] = (Particle.moved_um, Particle.moved_um_u, Particle.moved_at_deg)
+"""Of regions in which a particle moved; written when the region is judged."""
 
 PARTICLE_DETAILS: Final[tuple[Column, ...]] = (
     *(column for radii in Particle.radius_single_um.values() for column in radii),

@@ -6,6 +6,8 @@ import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from xrm_control.analysis.population import pool
 from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, FrameCounts, QualityMetrics
@@ -80,6 +82,7 @@ def sum_up(
             projections=_projections(journal, run.rois),
             particles=len(particles),
             whole_particles=int((~particles.flags(Particle.touches_boundary)).sum()),
+            moved_particles=int(np.isfinite(particles.numbers(Particle.moved_um)).sum()) or None,
             voids=None if voids is None else len(voids),
         ),
         table1=pooled.table1,

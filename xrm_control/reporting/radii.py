@@ -51,8 +51,8 @@ def local_differences_um(radii: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def whole(particles: Rows) -> NDArray[np.bool_]:
-    """True (n,) for particles that the volume does not cut."""
-    return ~particles.flags(Particle.touches_boundary)
+    """True (n,) for particles that the volume does not cut, and that stayed where they were."""
+    return ~particles.flags(Particle.touches_boundary) & np.isnan(particles.numbers(Particle.moved_um))
 
 
 @dataclass(frozen=True)

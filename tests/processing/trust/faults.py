@@ -114,6 +114,19 @@ def evidence_of(region: Region) -> RegionEvidence:
     )
 
 
+def restless(count: int, by_um: float = 2.0, view: int = 52) -> ScanData:
+    """The `count` balls next to the middle of the field hop apart in mid-scan."""
+    balls = bed(1)
+    nearest = sorted(range(len(balls)), key=lambda n: float(np.hypot(balls[n].x_um, balls[n].z_um)))[:count]
+    there = list(balls)
+    for n in nearest:
+        ball = balls[n]
+        sideways, along = by_um * np.array([ball.x_um, ball.z_um]) / np.hypot(ball.x_um, ball.z_um)
+        there[n] = replace(ball, x_um=ball.x_um + float(sideways), z_um=ball.z_um + float(along))
+    views = np.concatenate([integrals_of(balls)[:view], integrals_of(there)[view:]])
+    return scan_of(views, THETA, PIXEL_UM, noise_seed=3)
+
+
 def _counts(values: NDArray[Any]) -> NDArray[np.uint16]:
     return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 

@@ -100,6 +100,8 @@ CASES = {
     "views out of focus": ("resolution", "blur", altered(faults.blurred(2.0))),
     "torn frames": ("reprojection", "around row", altered(faults.torn)),
     "views half black, unexplained": ("reprojection", "unexplained", altered(faults.black_views(30, 60))),
+    "powder that does not hold": ("movers", "whole particles moved and are left out", lambda: Region(
+        faults.restless(5))),
     "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
 }  # fmt: skip
 

@@ -86,7 +86,8 @@ class RegionEvidence:
     """One region. scan: its frames, views sorted by angle; volume, labels, phases: (z, y, x); labels and phases None
     where the analysis core writes none; particles: None where nothing was measured; roi, mosaic: None without mosaic;
     useful_diameter_um: what the recipe wants to see whole; margin_um: rim of the window that did not count when the
-    region was chosen; counts_per_photon: of the camera, as the instrument states it, None where it does not.
+    region was chosen; counts_per_photon: of the camera, as the instrument states it, None where it does not;
+    own_tables: whether the tables are this program's, which leaves out what moved.
     """
 
     scan: ScanData
@@ -104,6 +105,7 @@ class RegionEvidence:
     useful_diameter_um: float
     margin_um: float = 0.0
     counts_per_photon: float | None = None
+    own_tables: bool = True
 
     @cached_property
     def _found(self) -> dict[Callable[[RegionEvidence], Any], Any]:

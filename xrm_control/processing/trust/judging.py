@@ -22,6 +22,7 @@ from xrm_control.core.errors import XrmError
 from xrm_control.processing.scans import RunScan
 from xrm_control.processing.trust.check import TrustCheck, all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.left_out import leave_out_movers
 from xrm_control.recipe.document import Recipe
 from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.storage.durable import disk_watched, durable_file
@@ -65,11 +66,13 @@ def _judge(job: TrustJob) -> QualityMetrics:
     evidence = gather(job)
     results = tuple(pictured(one, evidence, job.out) for one in judged(evidence))
     foreign = job.recipe.handoff.foreign
+    # Another core's table is its own.
+    moved = None if foreign else leave_out_movers(evidence, job.out, job.recipe.analysis.seed)
     path = job.out / QUALITY.name
     stated: QualityDocument = ForeignQuality()
     if not foreign or path.is_file():
         stated = (FOREIGN_QUALITY if foreign else QUALITY).read(path)
-    verdict: dict[str, Any] = {"verdict": worst(results), "checks": results}
+    verdict: dict[str, Any] = {"verdict": worst(results), "checks": results, "moved_particles": moved}
     document = QualityDocument.model_validate({**stated.metrics.stated(), **verdict})
     with durable_file(path, "the figures of quality", replace=True) as file:
         file.write(QUALITY.text(document).encode())
@@ -150,6 +153,7 @@ def gather(job: TrustJob) -> RegionEvidence:
         useful_diameter_um=job.recipe.scan.useful_diameter_um,
         margin_um=job.recipe.roi.margin_um,
         counts_per_photon=job.counts_per_photon,
+        own_tables=not foreign,
     )
 
 

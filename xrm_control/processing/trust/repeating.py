@@ -18,6 +18,7 @@ _SAME_DEG = 0.05
 _ROUNDS = 4
 _EDGE_PX = 4
 _CONTRAST_FLOOR = 0.02
+_LEAST_SEEN = np.float32(1e-3)
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,38 @@ def repetition(evidence: RegionEvidence) -> Repetition | None:
     )
 
 
+@dataclass(frozen=True)
+class RepeatedIntegrals:
+    """integrals (rows, columns): -ln T of a view that was taken again, put where the views were put."""
+
+    theta_deg: float
+    integrals: Images
+
+
+def repeated_integrals(evidence: RegionEvidence) -> RepeatedIntegrals | None:
+    """Of the last view that was taken again; None where none was."""
+    found, again = evidence.once(repetition), evidence.scan.repeated
+    if found is None or again is None:
+        return None
+    image = -np.log(np.maximum(_seen(evidence, _as_scan(evidence.scan), len(again.frames) - 1), _LEAST_SEEN))
+    to_right, to_down = -found.right_px, -found.down_px
+    if evidence.spec.preprocess.apply_shifts and evidence.scan.shifts_px is not None:
+        view = int(np.argmin(np.abs(evidence.theta_deg - found.theta_deg)))
+        right, down = np.asarray(evidence.scan.shifts_px, float)[view]
+        to_right, to_down = to_right + right, to_down + down
+    put = shifted(shifted(image[None], np.array([to_down]), 1), np.array([to_right]), 2)
+    return RepeatedIntegrals(found.theta_deg, put[0])
+
+
 def _integrals(evidence: RegionEvidence, scan: ScanData, view: int) -> Images:
     """-ln T of a view where it was taken: nothing is put right."""
+    return -np.log(np.maximum(_seen(evidence, scan, view), 0) + np.float32(_CONTRAST_FLOOR))
+
+
+def _seen(evidence: RegionEvidence, scan: ScanData, view: int) -> Images:
     spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
     seen = transmission(scan, spec, views=np.array([view]), references=evidence.references)
-    return -np.log(np.maximum(evidence.straight(seen.values)[0], 0) + np.float32(_CONTRAST_FLOOR))
+    return evidence.straight(seen.values)[0]
 
 
 def _as_scan(scan: ScanData) -> ScanData:

@@ -66,8 +66,11 @@ def headlines(run: RunData) -> tuple[Headline, ...]:
     scans = scan_times(run)
     particles, complete, voids = len(run.particles), int(whole(run.particles).sum()), len(run.voids)
     seen, between, regions = None, None, len(run.regions)
+    cut = f"of {text(particles)} with the cut ones"
     if counts is not None:
         particles, complete, voids = counts.particles, counts.whole_particles, counts.voids
+        cut = f"of {text(particles)} with the cut ones"
+        cut += f"; {text(counts.moved_particles)} moved and left out" if counts.moved_particles else ""
         seen, between, regions = counts.particles_in_mosaic, counts.particles_in_mosaic_between, counts.rois
     uncounted = bool(run.rois and run.rois.mosaic.count_doubt) and between is None
     how_many = "found, but cannot be counted; " if uncounted else ""
@@ -76,7 +79,7 @@ def headlines(run: RunData) -> tuple[Headline, ...]:
     found = (
         Headline(text(seen), "particles in the mosaic", f"{how_many}paper: over 1000"),
         Headline(text(regions), "region" if regions == 1 else "regions", "paper: 4 (NMC811), 1 (NMC622)"),
-        Headline(text(complete), "whole particles measured", f"of {text(particles)} with the cut ones"),
+        Headline(text(complete), "whole particles measured", cut),
         Headline(text(voids), "voids", ""),
         Headline(duration(mosaic_s), "mosaic", "paper: under 1 min"),
         Headline(duration(max(scans.values(), default=None)), "longest scan", "paper: under 5 min"),

@@ -6,15 +6,18 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.movers import movers
 from xrm_control.processing.trust.neighbours import Differences, differences, foretold
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Panel, Panels, Series
 
 _JUMP, _STILL, _LOCAL = 1.8, 0.5, 4.5
 _ELSEWHERE = 1.5
 _SHOWN_PX = 24
+_NEAR_PX = 24.0  # half blocks, half of a large particle, and how far one moves
 
 
 class ContinuityCheck(TrustCheck):
@@ -56,8 +59,8 @@ class ContinuityCheck(TrustCheck):
                 "the stage stood still, or a frame was stored twice: look at both, and take the region again",
                 numbers,
             )
-        moved = found.local[local] > _LOCAL and found.elsewhere[local] < _ELSEWHERE
-        if found.change[jump] > _JUMP and not (moved and local == jump):
+        moved = _local_jumps(found)
+        if found.change[jump] > _JUMP and jump not in moved:
             jumps = int(np.count_nonzero(found.change > _JUMP))
             return self.doubt(
                 f"slip: {_named(evidence, found, jump)} differ {found.change[jump]:.1f} times as much as pairs around"
@@ -66,13 +69,21 @@ class ContinuityCheck(TrustCheck):
                 "both, and take the region again",
                 numbers,
             )
-        if moved:
-            row, column = found.places[local]
+        explained = {pair: _mover(evidence, found, pair) for pair in moved}
+        for pair in moved:
+            if explained[pair] is not None:
+                continue
+            row, column = found.places[pair]
             return self.doubt(
-                f"something moved: between {_named(evidence, found, local)} around row {row}, column {column} changes "
-                f"{found.local[local]:.1f} times as much as before and after",
+                f"something moved: between {_named(evidence, found, pair)} around row {row}, column {column} changes "
+                f"{found.local[pair]:.1f} times as much as before and after",
                 "a particle has moved: leave those there out, fix the powder better, take the region again",
                 numbers,
+            )
+        if moved:
+            names = ", ".join(str(number) for number in dict.fromkeys(explained.values()))
+            return self.passed(
+                f"each view follows from its neighbours where nothing moved; particle {names} did", numbers
             )
         return self.passed("each view follows from its neighbours", numbers)
 
@@ -82,16 +93,43 @@ class ContinuityCheck(TrustCheck):
         found = differences(evidence)
         if isinstance(found, str):
             return None
-        local = int(np.argmax(np.nan_to_num(found.local)))
+        moved = [pair for pair in _local_jumps(found) if _mover(evidence, found, pair) is None]
         alike = np.where(found.even, found.change, 1.0)
-        if alike.min() >= _STILL and found.local[local] > _LOCAL and found.elsewhere[local] < _ELSEWHERE:
-            return _two_views(evidence, found, local)
+        if alike.min() >= _STILL and moved:
+            return _two_views(evidence, found, moved[0])
         middles = evidence.theta_deg[found.views].mean(axis=1)
         odd = (found.change > _JUMP) | (alike < _STILL)
         change = Series(middles, found.change), Series(middles[odd], found.change[odd], odd=True)
         return Chart(
             "Change from view to view", "angle (degrees)", "change / usual", change, (Limit(_JUMP), Limit(_STILL))
         )
+
+
+def _local_jumps(found: Differences) -> list[int]:
+    """Pairs between which one place changes, the largest change first."""
+    local = np.nan_to_num(found.local)
+    odd = np.flatnonzero((local > _LOCAL) & (found.elsewhere < _ELSEWHERE))
+    return [int(pair) for pair in odd[np.argsort(-local[odd])]]
+
+
+def _mover(evidence: RegionEvidence, found: Differences, pair: int) -> int | None:
+    """The particle that was left out, lay in this place of these views, and moved; None where that explains nothing."""
+    known, rows = evidence.once(movers), evidence.particles
+    if isinstance(known, str) or rows is None or not evidence.own_tables:
+        return None
+    theta = np.radians(evidence.theta_deg[found.views[pair]].mean())
+    ids = rows.ids(Particle.particle_id)
+    x, y, z = (
+        rows.numbers(column) / evidence.scan.pixel_size_um for column in (Particle.x_um, Particle.y_um, Particle.z_um)
+    )
+    right = evidence.axis_px + x * np.cos(theta) - y * np.sin(theta)
+    down = (evidence.scan.projections.shape[1] - 1) / 2 + z
+    row, column = found.places[pair]
+    for one in known.those:
+        place = ids.index(one.particle)
+        if max(abs(right[place] - column), abs(down[place] - row)) < _NEAR_PX * evidence.looks.bin:
+            return one.particle
+    return None
 
 
 def _named(evidence: RegionEvidence, found: Differences, pair: int) -> str:

@@ -23,7 +23,7 @@ class RepeatedViewCheck(TrustCheck):
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
         """See `TrustCheck.look`."""
-        found = repetition(evidence)
+        found = evidence.once(repetition)
         if found is None:
             return self.nothing("no view was taken twice")
         off = float(np.hypot(found.right_px, found.down_px))
@@ -48,7 +48,7 @@ class RepeatedViewCheck(TrustCheck):
 
     def picture(self, evidence: RegionEvidence) -> Drawing | None:
         """See `TrustCheck.picture`."""
-        found = repetition(evidence)
+        found = evidence.once(repetition)
         return None if found is None else _panels(found)
 
 
