@@ -16,11 +16,7 @@ _PILED_UP, _NOISELESS, _ENOUGH_TO_TELL = 3.0, 0.6, 100_000
 _ENOUGH = 60  # voxels of particles in a slice
 _JUMP, _STEADY = 0.85, 0.93  # overlap of what two slices show
 _FAR, _AT_ONCE = 0.6, 2.5
-_SECTION, _FEWEST_SECTIONS, _OF_SECTIONS = (
-    20,
-    2,
-    0.6,
-)  # voxels of a body's section; in each of the two slices; of their area
+_SECTION, _FEWEST_SECTIONS, _OF_SECTIONS = 20, 2, 0.6  # voxels of one; sections in each of two slices; of their area
 _BLOCK, _BY_NOISE = 12, 0.01  # voxels; of all of them
 _LEAST_CONTRAST, _CLEAR_OF_NOISE = 0.08, 6.0  # of the contrast, of the noise of means: less dense matter
 _CUT_VOXELS = 1.5
