@@ -143,7 +143,7 @@ def _of_all(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:
     area, share = np.array(areas), np.array(kept) / np.array(areas)
     section = area >= _SECTION
     gone = area[section & (share < _STEADY)].sum()
-    return np.count_nonzero(section) >= 2 * _FEWEST_SECTIONS and bool(gone > _OF_SECTIONS * area[section].sum())
+    return bool(np.count_nonzero(section) >= 2 * _FEWEST_SECTIONS and gone > _OF_SECTIONS * area[section].sum())
 
 
 @dataclass(frozen=True)
