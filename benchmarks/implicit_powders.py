@@ -212,7 +212,7 @@ def told(kind: str, lab: bool, seeds: int) -> str:
             if several or row is None or row["touches_boundary"]:
                 continue
             for name, value in truth.items():
-                error, u = row[_COLUMNS[name]] - value, row[f"{_COLUMNS[name]}_u"]
+                error, u = float(row[_COLUMNS[name]]) - value, float(row[f"{_COLUMNS[name]}_u"])
                 if name != "dead" or value or row[_COLUMNS[name]]:
                     errors[name].append(
                         (error if name in ("dead", "psi") else 100 * error / value, abs(error) < 1.96 * u)
