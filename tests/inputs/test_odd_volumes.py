@@ -17,6 +17,7 @@ from tests.inputs.files import data_exchange
 from tests.inputs.test_volumes import CLEAN, SHAPE, VOLUME, check, outside
 from xrm_control.analysis.field import find_field
 from xrm_control.analysis.volume_check import refuse_broken
+from xrm_control.analysis.volume_doubts import jumps
 from xrm_control.core.errors import DataError
 from xrm_control.storage.formats.registry import open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
@@ -55,6 +56,17 @@ def test_a_volume_is_doubted(tmp_path: Path, volume: np.ndarray, says: str) -> N
     np.save(tmp_path / "v.npy", volume)
     doubts = xrm.analyze(tmp_path / "v.npy", voxel_size_um=VOXEL_UM).results.doubts
     assert [doubt for doubt in doubts if re.search(says, doubt)], doubts
+
+
+def test_single_bodies_that_end_at_flat_faces_are_no_jump() -> None:
+    """One body goes on, one ends, another begins: of a shift all would leave their place."""
+    phases = np.zeros((20, 40, 40), np.uint8)
+    phases[:, 2:10, 2:10] = 1
+    phases[:10, 20:27, 2:9] = 1
+    phases[10:, 20:27, 20:27] = 1
+    assert jumps(phases) == ()
+    phases[10:] = np.roll(phases[10:], 8, axis=2)
+    assert jumps(phases)[0].startswith("a jump: slices 9 and 10")
 
 
 STRETCHED = [(v - v.min()) / np.ptp(v) for v in VOLUME]

@@ -19,6 +19,7 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
+from xrm_control.analysis.lids import behind_lids
 from xrm_control.analysis.matter_doubts import (
     edge_width,
     grey_within,
@@ -228,6 +229,7 @@ def _matter(
         *edge_width(quality, um),
         *not_one_grey(within),
         *rounded_edges(result.particles, um),
+        *behind_lids(grey, result.labels, result.phases, result.particles, quality),
         *other_matter(within),
         *many,
     ), few

@@ -37,7 +37,7 @@ _SIGMAS = 3.0
 _SHARE, _SHARE_OF_GREYS = 0.10, 0.20
 _QUANTILE_SIGMAS = 0.2533
 _OVERSHOOT, _WIDE_FWHM = 0.12, 3.3  # of the contrast; voxels
-_EDGED = 0.06  # of the area
+_EDGED, _EDGES_SEEN_VOXELS = 0.06, 4.5  # of the area; radius
 _OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 3.0, 500
 _SIGMA_OF_FWHM = 1 / 2.3548
 _WIDEST_FWHM = 6.9  # voxels: as wide as an edge is measured at all
@@ -224,7 +224,8 @@ def rounded_edges(rows: Sequence[Row], voxel_um: float) -> tuple[str, ...]:
     name, size = Particle.sphericity.name, Particle.equivalent_diameter_um.name
     lost = []
     for row in _whole(rows):
-        if name in row and _number(row, name) > 0:
+        # Of smaller ones it is not seen whether they have edges: that is in their uncertainty.
+        if name in row and _number(row, name) > 0 and _number(row, size) >= 2 * _EDGES_SEEN_VOXELS * voxel_um:
             scatter = CROFTON_SCATTER_VOXELS / (_number(row, size) / 2 / voxel_um)
             relative = _number(row, f"{name}_u", 0.0) / _number(row, name)
             lost.append(math.sqrt(max(relative**2 - scatter**2, 0.0)))

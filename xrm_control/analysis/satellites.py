@@ -107,10 +107,24 @@ def _satellites(balls: list[_Ball], own: BoolVolume) -> list[_Ball]:
             continue
         if outline is None:
             outline = np.asarray(ndimage.gaussian_filter(np.pad(own, 2).astype(np.float32), _SMOOTH), np.float32)
-        dip = float(np.quantile(_dips(outline, host, ball), _LOW_SHARE))
+        dip = _valley(outline, host, ball)
         if dip >= max(_LEAST_DIP, _LEAST_RELATIVE_DIP * ball.radius):
             found.append(ball)
     return found
+
+
+def valley_voxels(own: BoolVolume, first: tuple[Floats, float], second: tuple[Floats, float]) -> float:
+    """How deep the surface of `own` (z, y, x) dips between two balls within it, each a middle and a radius, on all but
+    a tenth of its sides: between two bodies as deep as their neck is narrow, on a body that noise has dented less."""
+    from scipy import ndimage
+
+    ball, host = sorted((_Ball(*first), _Ball(*second)), key=lambda one: one.radius)
+    outline = np.asarray(ndimage.gaussian_filter(np.pad(own, 2).astype(np.float32), _SMOOTH), np.float32)
+    return _valley(outline, host, ball)
+
+
+def _valley(outline: NDArray[np.float32], host: _Ball, ball: _Ball) -> float:
+    return float(np.quantile(_dips(outline, host, ball), _LOW_SHARE))
 
 
 def _apart(one: _Ball, other: _Ball) -> float:

@@ -2,23 +2,30 @@
 
 Merging basins whose saddle is nearly as high as the lower of their peaks is the h-maxima rule with an h that grows
 with the particle: a rough or oblong particle ripples in proportion to nothing but noise (`min_dynamic_voxels`), two
-particles that touch have a neck well narrower than the smaller of them (`neck_ratio`). Smaller ones whose neck the blur
-has filled are told by `satellites`.
+particles that touch have a neck well narrower than the smaller of them (`neck_ratio`). A neck less than a voxel
+narrower may be a dent that noise has made on one side of a thin rod, for the map tells the nearest surface alone: it
+counts where the surface dips all round. Smaller ones whose neck the blur has filled are told by `satellites`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from xrm_control.analysis.distance import depth_of
-from xrm_control.analysis.label_expansion import bounding_box, largest_of
-from xrm_control.analysis.satellites import set_off
+from xrm_control.analysis.label_expansion import Box, bounding_box, boxes_of, largest_of
+from xrm_control.analysis.satellites import set_off, valley_voxels
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec
 
 Labels = NDArray[np.uint32]
+
+_DENT, _LEAST_VALLEY = 1.0, 0.45
+"""Voxels: narrower necks are no dents; and how deep the valley about others is. On cylinders and capsules of 1.2 to 3
+voxels radius at SNR 9 dents reach 0.42, about contacts of balls of that size it is 0.53 and more."""
 
 
 class SplitSpec(Spec):
@@ -93,6 +100,7 @@ def _merged(basins: NDArray[np.integer], height: NDArray[np.float32], spec: Spli
             item = parent[item]
         return item
 
+    boxes: list[Box | None] = []
     pairs, passes = saddles(basins, height)
     for index in np.argsort(-passes, kind="stable"):
         first, second = root(int(pairs[index, 0])), root(int(pairs[index, 1]))
@@ -101,8 +109,36 @@ def _merged(basins: NDArray[np.integer], height: NDArray[np.float32], spec: Spli
         if peak[first] < peak[second]:
             first, second = second, first
         lower, neck = peak[second], passes[index]
-        if neck >= spec.neck_ratio * lower or lower - neck < spec.min_dynamic_voxels:
+        one_body = neck >= spec.neck_ratio * lower or lower - neck < spec.min_dynamic_voxels
+        if not one_body and lower - neck < _DENT:
+            boxes = boxes or boxes_of(basins)
+            both = np.array([root(item) in (first, second) for item in range(count + 1)])
+            one_body = _is_dent(basins, both, [(one, boxes[one - 1]) for one in pairs[index]], height)
+        if one_body:
             parent[second] = first
     roots = np.array([root(item) for item in range(count + 1)])
     _, compact = np.unique(roots, return_inverse=True)
     return compact.astype(np.uint32)[basins]
+
+
+def _is_dent(
+    basins: NDArray[np.integer],
+    both: BoolVolume,
+    pair: Sequence[tuple[int, Box | None]],
+    height: NDArray[np.float32],
+) -> bool:
+    """Whether the surface does not dip all round between the peaks of two basins, each with its box; both: which
+    basins are of either's body."""
+    balls = [_ball(basins[box] == one, height[box], box) for one, box in pair if box is not None]
+    reach = round(1.8 * max(radius for _, radius in balls)) + 4
+    low = np.maximum(np.min([middle for middle, _ in balls], axis=0).astype(int) - reach, 0)
+    high = np.max([middle for middle, _ in balls], axis=0).astype(int) + reach + 1
+    own = both[basins[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]]
+    first, second = ((middle - low, radius) for middle, radius in balls)
+    return valley_voxels(own, first, second) < _LEAST_VALLEY
+
+
+def _ball(own: BoolVolume, height: NDArray[np.float32], box: Box) -> tuple[NDArray[np.float64], float]:
+    """Where a basin is highest, and its height there."""
+    place = np.unravel_index(int(np.argmax(np.where(own, height, 0))), own.shape)
+    return np.array([part.start + at for part, at in zip(box, place, strict=True)], float), float(height[place])

@@ -16,6 +16,7 @@ _PILED_UP, _NOISELESS, _ENOUGH_TO_TELL = 3.0, 0.6, 100_000
 _ENOUGH = 60  # voxels of particles in a slice
 _JUMP, _STEADY = 0.85, 0.93  # overlap of what two slices show
 _FAR, _AT_ONCE = 0.6, 2.5
+_SECTION, _FEWEST_SECTIONS, _OF_SECTIONS = 20, 2, 0.6  # voxels of one; sections in each of two slices; of their area
 _BLOCK, _BY_NOISE = 12, 0.01  # voxels; of all of them
 _LEAST_CONTRAST, _CLEAR_OF_NOISE = 0.08, 6.0  # of the contrast, of the noise of means: less dense matter
 _CUT_VOXELS = 1.5
@@ -115,13 +116,34 @@ def jumps(phases: NDArray[np.number]) -> tuple[str, ...]:
     for z in range(1, len(overlap) - 1):
         beside = min(overlap[z - 1], overlap[z + 1])
         steady = overlap[z] < _JUMP and beside > _STEADY
-        if steady or (overlap[z] < _FAR and 1 - overlap[z] > _AT_ONCE * (1 - beside)):
+        at_once = overlap[z] < _FAR and 1 - overlap[z] > _AT_ONCE * (1 - beside)
+        if (steady or at_once) and _of_all(shown[z], shown[z + 1]):
             return (
                 f"a jump: slices {z} and {z + 1} share {overlap[z]:.0%} of what they show, those before and after "
                 f"{beside:.0%} and more (limit {_JUMP:.0%}): a part was shifted or turned "
                 "-> put the parts together anew, or crop to one of them",
             )
     return ()
+
+
+def _of_all(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:
+    """Whether most of what two slices (y, x) show is of sections that leave the other's: a shift takes all of them
+    along, flat faces, ends of rods and single small bodies leave the rest alone.
+    """
+    from scipy import ndimage
+
+    sections: NDArray[np.int32] = np.empty(first.shape, np.int32)
+    areas: list[int] = []
+    kept: list[int] = []
+    for one, other in ((first, second), (second, first)):
+        ndimage.label(one, output=sections)
+        sizes = np.bincount(sections.ravel())[1:]
+        areas += sizes.tolist()
+        kept += np.bincount(sections[other], minlength=len(sizes) + 1)[1:].tolist()
+    area, share = np.array(areas), np.array(kept) / np.array(areas)
+    section = area >= _SECTION
+    gone = area[section & (share < _STEADY)].sum()
+    return bool(np.count_nonzero(section) >= 2 * _FEWEST_SECTIONS and gone > _OF_SECTIONS * area[section].sum())
 
 
 @dataclass(frozen=True)

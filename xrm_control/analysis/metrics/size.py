@@ -10,6 +10,7 @@ from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.measured import Measured
 from xrm_control.analysis.metric import Metric, columns_with_u, with_u
 from xrm_control.analysis.segmentation import MIN_CORE_VOXELS
+from xrm_control.analysis.statistics import Z95
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.tables import INTERNAL, Particle
 
@@ -18,7 +19,7 @@ class Size(Metric):
     """Volume is the outer envelope (solid and voids) by grey-level integration; `*_voxels_*` columns count voxels.
 
     Internal voids are closed and ambiguous ones; open ones are counted apart. Dead volume is their share of the
-    envelope.
+    envelope. Ambiguous ones may be open: their volume is in the 95 % interval of both.
     """
 
     kind: Literal["size"] = "size"
@@ -57,6 +58,7 @@ def _voids(particle: ParticleCrop) -> dict[str, float]:
     internal = [void for void in particle.void_measures if void.kind in INTERNAL]
     volume = sum(void.volume_um3.value for void in internal)
     noise = float(np.sqrt(sum(void.volume_um3.u**2 for void in internal)))
+    noise = float(np.hypot(noise, sum(void.volume_um3.value for void in internal if void.kind == "ambiguous") / Z95))
     u = float(np.hypot(noise, 3 * particle.voxel_relative_u * volume))
     envelope = particle.volume_um3
     dead = 100 * volume / envelope.value
