@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock, run, utc_now
 from xrm_control.core.errors import DeviceError, InstrumentLocked, InstrumentUnreachable, SafetyRefusal, XrmError
 from xrm_control.devices.backend import Needs
-from xrm_control.devices.epics import EpicsBackend, axis
+from xrm_control.devices.epics import EpicsBackend, axis, libca
+from xrm_control.devices.epics.instrument import EpicsInstrument
 from xrm_control.devices.protocols import Instrument
 
 
@@ -230,3 +232,27 @@ def test_a_dead_man_that_fell_while_nothing_was_asked_is_noticed_and_the_owner_c
         await instrument.axes["x"].move(3.0)
 
     EpicsBench(ioc).run(session)
+
+
+def test_what_is_lost_and_not_heard_of_yet_is_no_unfit_map() -> None:
+    """The library knows before the loop does; then a choice is no number, and nothing is read-only."""
+
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        assert isinstance(instrument, EpicsInstrument)
+        registry, pv = instrument._registry, f"{ioc.prefix}Shutter:Fast"
+        ioc.kill()
+        # The loop stands still meanwhile.
+        while libca.library().field_type(registry._channels[pv].handle) >= 0:
+            threading.Event().wait(0.01)
+        assert not registry.missing
+        for ask in (registry.kind, registry.elements, registry.may_write):
+            with pytest.raises(InstrumentUnreachable, match="the connection is lost"):
+                ask(pv)
+        with pytest.raises(InstrumentUnreachable):
+            await instrument.connect()
+        ioc.restart()
+        await connect_again(instrument, clock)
+        await instrument.shutter.set(True)
+
+    with running_ioc(speed=20) as ioc:
+        EpicsBench(ioc).run(session)

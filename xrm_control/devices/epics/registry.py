@@ -35,10 +35,8 @@ from xrm_control.devices.epics.call_queue import Flushing, LoopCallQueue, Pendin
 from xrm_control.devices.epics.libca import CaReply
 from xrm_control.devices.epics.pv_map import ChannelAccess, record_of
 
-# An answer that was asked for ahead is fresh for so long (wall clock).
-_FRESH_S = 0.05
-# So long those PVs are waited for that a site may not have, of the wall clock and once.
-_OPTIONAL_S = 0.3
+# Of the wall clock: how long an answer asked for ahead is fresh; how long PVs are waited for that a site may not have.
+_FRESH_S, _OPTIONAL_S = 0.05, 0.3
 
 
 @dataclass
@@ -121,9 +119,10 @@ class Registry:
             raise unreached(missing, len(self._channels), self._timeouts.connect_s)
         if self._optional:
             await self._until(lambda: all(channel.connected for channel in self._optional), _OPTIONAL_S)
-            self._channels |= {channel.name: channel for channel in self._optional if channel.connected}
             for channel in self._optional:
-                if not channel.connected:
+                if channel.connected:
+                    self._channels[channel.name] = channel
+                else:
                     library.close(channel.handle)
             self._optional = []
         await self._learn_choices()
@@ -160,9 +159,8 @@ class Registry:
         if batch is None:
             batch = self._ask(channels)
         limit_s = self._timeouts.get_s
-        answers = await self._wait(
-            batch, self._clock.wall_s(limit_s), f"no answer to a read within {limit_s:g} s", names, tracked=not urgent
-        )
+        text = f"no answer to a read within {limit_s:g} s"
+        answers = await self._wait(batch, self._clock.wall_s(limit_s), text, names, tracked=not urgent)
         return [
             believed(name, answer, lambda n=name: self.elements(n), self._channels[name].choices, may_be_invalid)
             for name, answer in zip(names, answers, strict=True)
@@ -174,8 +172,8 @@ class Registry:
         Such a read takes the answer when it comes soon, and nothing was written in between; it is taken once.
         """
         channels = ([self._channels[name] for name in names] for names in groups)
-        reached = [some for some in channels if some and all(channel.connected for channel in some)]
-        self._ahead.begin({tuple(channel.name for channel in some): self._ask(some) for some in reached})
+        reached = (some for some in channels if some and all(channel.connected for channel in some))
+        self._ahead.begin({tuple(one.name for one in some): self._ask(some) for some in reached})
 
     def forget_ahead(self) -> None:
         """What was asked for ahead is not read any more."""
@@ -192,7 +190,7 @@ class Registry:
         await self._until_free(name)
         self._check("write", (channel,))
         self._fence()
-        if not library.may_write(channel.handle):
+        if not self._writable(channel):
             raise refused(name, value, NO_ACCESS)
         batch = PendingReplies(1, self._calls)
         self.forget_ahead()
@@ -218,7 +216,7 @@ class Registry:
         """
         channel = self._urgent[name]
         self.forget_ahead()
-        if channel.connected and not libca.library().may_write(channel.handle):
+        if channel.connected and not self._writable(channel):
             raise refused(name, value, NO_ACCESS)
         if not (channel.connected and libca.library().send(channel.handle, value)):
             raise lost("write", name)
@@ -262,7 +260,8 @@ class Registry:
 
     def spoken(self, name: str, raw: Any) -> Any:
         """What `watch` has heard of a PV as `read` says it: enums and texts as str."""
-        return plain(raw, lambda: self.elements(name), self._channels[name].choices)
+        one = self._channels[name]
+        return plain(raw, lambda: libca.library().element_count(one.handle), one.choices)
 
     def fence(self, check: Callable[[], None]) -> None:
         """Ask `check` before each write; what it raises keeps the write from going out."""
@@ -281,8 +280,8 @@ class Registry:
         return name in self._channels
 
     def may_write(self, name: str) -> bool:
-        """Whether the server lets us write this PV."""
-        return libca.library().may_write(self._channels[name].handle)
+        """Whether the server lets us write this PV. Raises InstrumentUnreachable."""
+        return self._writable(self._channels[name])
 
     def port(self, name: str) -> str:
         """The TCP port of the server that has the PV: unlike its address it has one spelling only."""
@@ -290,34 +289,33 @@ class Registry:
 
     def elements(self, name: str) -> int:
         """How many elements the PV may hold."""
+        self._native(self._channels[name])
         return libca.library().element_count(self._channels[name].handle)
 
     def element_bytes(self, name: str) -> int:
         """Bytes of one element, as Channel Access sends it."""
-        native = libca.library().field_type(self._channels[name].handle)
-        return ctypes.sizeof(libca.dbr.Map[native])
+        return ctypes.sizeof(libca.dbr.Map[self._native(self._channels[name])])
 
     def element_type(self, name: str) -> np.dtype:
         """The PV's elements as Channel Access sends them."""
-        return libca.element_type(libca.library().field_type(self._channels[name].handle))
+        return libca.element_type(self._native(self._channels[name]))
 
     def kind(self, name: str) -> str:
         """What the PV holds: number, choice, text (also a short waveform of characters) or bytes."""
-        return libca.kind(libca.library().field_type(self._channels[name].handle), self.elements(name))
+        return libca.kind(self._native(self._channels[name]), self.elements(name))
 
     def choices(self, name: str) -> tuple[str, ...]:
         """The texts of an enum, in order; empty for other types."""
         return self._channels[name].choices
 
     async def _learn_choices(self) -> None:
-        library = libca.library()
-        enums = [c for c in self._channels.values() if library.field_type(c.handle) == libca.dbr.ENUM]
+        enums = [c for c in self._channels.values() if self._native(c) == libca.dbr.ENUM]
         batch = PendingReplies(len(enums), self._calls)
         if not enums:
             return
         for place, channel in enumerate(enums):
-            library.get(channel.handle, _taker(batch, place), choices=True)
-        library.flush()
+            libca.library().get(channel.handle, _taker(batch, place), choices=True)
+        libca.library().flush()
         names = [channel.name for channel in enums]
         limit_s = self._timeouts.get_s
         answers = await self._wait(batch, self._clock.wall_s(limit_s), f"no answer within {limit_s:g} s", names)
@@ -326,12 +324,24 @@ class Registry:
                 raise lost("read", channel.name)
             channel.choices = answer.value
 
+    def _native(self, channel: _Channel) -> int:
+        """The channel's native type. Raises InstrumentUnreachable where it is lost, also before that was heard of."""
+        native = libca.library().field_type(channel.handle)
+        if native < 0:
+            raise lost("read", channel.name)
+        return native
+
+    def _writable(self, channel: _Channel) -> bool:
+        """Whether we may write. Raises InstrumentUnreachable where that cannot be told, as it is not connected."""
+        if not (may := libca.library().may_write(channel.handle)):
+            self._native(channel)
+        return may
+
     def _ask(self, channels: Iterable[_Channel]) -> PendingReplies:
         channels = tuple(channels)
         batch = PendingReplies(len(channels), self._calls)
-        library = libca.library()
         for place, channel in enumerate(channels):
-            library.get(channel.handle, _taker(batch, place))
+            libca.library().get(channel.handle, _taker(batch, place))
         self._flushing.soon()
         return batch
 
@@ -379,9 +389,8 @@ class Registry:
             async with asyncio.timeout(limit_s):
                 return await batch.future
         except TimeoutError:
-            names = list(names)
-            where = names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-            raise TimedOut(text, where=where, remedy=LOOK_AT_IOC) from None
+            first, *more = names
+            raise TimedOut(text, where=first + (f" and {len(more)} more" if more else ""), remedy=LOOK_AT_IOC) from None
         finally:
             self._batches.discard(batch)
             self._answered_s = self._clock.now_s()
