@@ -82,7 +82,7 @@ def test_hand_off(tmp_path: Path, volume: np.ndarray) -> None:
     assert quality["opaque_fraction"] == 0.01
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["roi"] == "roi-03"
-    assert results["counts"] == {"particles": 2, "whole_particles": 2, "voids": 1}
+    assert results["counts"] == {"particles": 2, "whole_particles": 2, "moved_particles": None, "voids": 1}
     assert results["table1"]["unbiased"]["voided_particles_percent"] == pytest.approx(50, abs=10)
 
 

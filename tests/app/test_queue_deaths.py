@@ -61,7 +61,7 @@ def in_flight(bench: Bench, name: str) -> bool:
 
 def child_of(bench: Bench, name: str) -> int:
     (lock,) = bench.queue.glob(f"items/*_{name}/.lock")
-    return int(lock.read_text())
+    return int(lock.read_text().split()[0])
 
 
 def test_killed_with_its_item_in_flight_and_run_again(bench: Bench, process: Any) -> None:

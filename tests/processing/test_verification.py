@@ -66,7 +66,7 @@ def test_what_nobody_has_touched_is_sound_and_judges_from_outside_agree(ended: R
         named = dict(connection.execute("SELECT path, sha256 FROM artifact ORDER BY id"))
         named |= dict(connection.execute("SELECT path, sha256 FROM committed"))
     files = [path for path in ended.path.rglob("*") if path.is_file()]
-    aside = {"log.jsonl", ".lock", "journal.sqlite"}
+    aside = {"log.jsonl", ".lock", ".number", "journal.sqlite"}
     assert {path.relative_to(ended.path).as_posix() for path in files} == named.keys() | aside
     for name, sha256 in named.items():
         assert hashlib.sha256((ended.path / name).read_bytes()).hexdigest() == sha256, name

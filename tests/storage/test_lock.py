@@ -141,6 +141,7 @@ ID = installation()
         (f"4711 other other-boot {ID}", False),  # a copy of this machine's disk
         (f"4711 {HERE} other-boot other-id", False),  # a machine of the same name
         ("4711 other - -", False),
+        ("4711 oth", True),  # torn by a power cut: it says nothing
     ],
 )
 def test_a_lock_that_seems_free_and_was_never_let_go_of(tmp_path: Path, signature: str, ours: bool) -> None:
@@ -162,7 +163,7 @@ def test_another_machine_that_holds_it_is_named(tmp_path: Path) -> None:
     """As NFS tells of it: the kernel says that it is taken, the file by whom."""
     path = tmp_path / ".lock"
     with hold_lock(path, "the run"):
-        path.write_text("4711 other other-boot\n")
+        path.write_text("4711 other other-boot other-id\n")
         assert lock_holder(path) == "4711 on other"
         with pytest.raises(ResourceLocked, match="in use by process 4711 on other"), hold_lock(path, "the run"):
             pass

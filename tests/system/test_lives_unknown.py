@@ -68,7 +68,7 @@ def test_a_run_of_this_machine_has_died(dead: Dead) -> None:
 def test_neither_dead_nor_alive(dead: Dead, number: int) -> None:
     """0: locks are kept from other machines, and the signature is another one's."""
     if not number:
-        dead.lock.write_text("4711 nightshift 0-0-0-0\n")
+        dead.lock.write_text("4711 nightshift 0-0-0-0 0000\n")
     no_locks = {"FAIL_UNDER": str(dead.out), "FAIL_LOCKS": str(number)}
     who, before = "4711 on nightshift" if not number else dead.signed.split()[0], dead.files()
     try:
