@@ -203,18 +203,11 @@ def back_projected(views: Views) -> Floats:
 
 def _thresholded(volume: Floats) -> Mask:
     """Solid by Otsu's threshold of the inscribed cylinder."""
+    from skimage.filters import threshold_otsu
+
     line = np.arange(volume.shape[2]) - (volume.shape[2] - 1) / 2
     cylinder = np.hypot(line[:, None], line) < volume.shape[2] / 2 - 1
-    return (volume > _otsu(volume[:, cylinder])) & cylinder
-
-
-def _otsu(values: Floats) -> float:
-    counts, edges = np.histogram(values, 256)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below, sums = np.cumsum(counts), np.cumsum(counts * middles)
-    above = below[-1] - below
-    between = below * above * (sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)) ** 2.0
-    return float(middles[int(np.argmax(between))])
+    return (volume > float(threshold_otsu(volume[:, cylinder]))) & cylinder
 
 
 def _by_watershed(solid: Mask) -> NDArray[np.int32]:
