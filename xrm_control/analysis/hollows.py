@@ -17,10 +17,10 @@ from xrm_control.analysis.label_expansion import Box, bounding_box, boxes_of, gr
 from xrm_control.analysis.threshold import BoolVolume
 
 _LEAST_VOXELS = 64
+# What reaches both an end of the field and its side may lie beside a bed that parts the field.
 _MOST_OF_FIELD, _MOST_AT_EDGE = 0.25, 0.02
 # Of a ball a plane opens at most half of what is left of its surface; the field has a plane and a side.
 _MOST_OPEN = 0.6
-# What reaches both an end of the field and its side may lie beside a bed that parts the field.
 # A hollow is convex; gaps between bodies, and what lies over a bed of them, are not.
 _LEAST_SOLIDITY = 0.8
 _ONE_BODY = 0.95
