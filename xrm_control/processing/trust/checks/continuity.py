@@ -18,6 +18,7 @@ _JUMP, _STILL, _LOCAL = 1.8, 0.5, 4.5
 _ELSEWHERE = 1.5
 _SHOWN_PX = 24
 _NEAR_PX = 24.0  # half blocks, half of a large particle, and how far one moves
+_NEAR_DEG = 10.0  # as well as a hop is placed among the views
 
 
 class ContinuityCheck(TrustCheck):
@@ -113,7 +114,8 @@ def _local_jumps(found: Differences) -> list[int]:
 
 
 def _mover(evidence: RegionEvidence, found: Differences, pair: int) -> int | None:
-    """The particle that was left out, lay in this place of these views, and moved; None where that explains nothing."""
+    """The particle that was left out, lay in this place of these views, and hopped about then; None where that explains
+    nothing."""
     known, rows = evidence.once(movers), evidence.particles
     if isinstance(known, str) or rows is None or not evidence.own_tables:
         return None
@@ -126,6 +128,8 @@ def _mover(evidence: RegionEvidence, found: Differences, pair: int) -> int | Non
     down = (evidence.scan.projections.shape[1] - 1) / 2 + z
     row, column = found.places[pair]
     for one in known.those:
+        if one.way in ("drift", "settle") or abs(one.theta_deg - float(np.degrees(theta))) > _NEAR_DEG:
+            continue
         place = ids.index(one.particle)
         if max(abs(right[place] - column), abs(down[place] - row)) < _NEAR_PX * evidence.looks.bin:
             return one.particle
