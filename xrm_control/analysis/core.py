@@ -19,7 +19,7 @@ from xrm_control.analysis.field import VolumeField, find_field
 from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
-from xrm_control.analysis.lids import behind_lids
+from xrm_control.analysis.lids import too_many_lids
 from xrm_control.analysis.matter_doubts import (
     edge_width,
     grey_within,
@@ -28,10 +28,11 @@ from xrm_control.analysis.matter_doubts import (
     other_matter,
     rounded_edges,
 )
+from xrm_control.analysis.necks import NeckStates, find_necks, grown_together, too_many_unsure, with_contacts
 from xrm_control.analysis.particle_rows import Row, particle_rows, void_rows
 from xrm_control.analysis.particles import large_enough, make_crops, with_blur
 from xrm_control.analysis.population import pool
-from xrm_control.analysis.segmentation import isolate, label_particles
+from xrm_control.analysis.segmentation import Labelled, isolate, label_particles
 from xrm_control.analysis.shape_doubts import below_nothing, cut_at_once, stretched
 from xrm_control.analysis.spec import MIN_SIDE_VOXELS, AnalysisSpec
 from xrm_control.analysis.splitting import Labels
@@ -61,6 +62,7 @@ EXTERIOR, SOLID, VOID = 0, 1, 2
 # Blur of sigma voxels hides voids smaller than this many sigma from a half-way threshold.
 VOID_LIMIT_SIGMA = 3.08
 FWHM = 2.3548
+_DOUBTS = (too_many_faint, too_many_unsure, too_many_lids)
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,14 @@ def analyze_volume(
     level = spec.threshold.level(grey[:, inside], levels.modes)
     smallest = np.pi / 6 * (spec.min_particle_um / voxel_size_um) ** 3
     found = label_particles(grey, inside, level, spec.split, smallest, levels, voxel_size_um)
-    isolated = isolate(grey, found, inside, level, levels, spec.threshold.local, voxel_size_um)
-    crops, too_small = large_enough(
-        make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi, field.border), smallest
-    )
+
+    def measured(found: Labelled) -> tuple[list[ParticleCrop], int]:
+        isolated = isolate(grey, found, inside, level, levels, spec.threshold.local, voxel_size_um)
+        crops = make_crops(isolated, grey.shape, voxel_size_um, spec.voxel_relative_u, spec.voids, roi, field.border)
+        large, too_small = large_enough(crops, smallest)
+        return (with_blur(large, levels, spec.seed) if large else []), too_small
+
+    crops, too_small = measured(found)
     if not crops:
         raise AnalysisError(
             f"empty: no particle of at least {spec.min_particle_um:g} um above the threshold",
@@ -110,10 +116,18 @@ def analyze_volume(
             value=f"threshold {level:.4g} 1/um",
             remedy="choose a region with particles, or lower min_particle_um",
         )
-    crops = with_blur(crops, levels, spec.seed)
+    necks = find_necks(crops)
+    joined = grown_together(found, crops, necks, spec.split.fused_neck_ratio)
+    if joined is not found:
+        found = joined
+        crops, too_small = measured(found)
+        necks = find_necks(crops)
+    crops = with_contacts(crops, necks)
+    states = NeckStates.of(found, crops, necks, spec.split.fused_neck_ratio)
     noise = solid_noise(crops, spec.seed)
     crops, in_noise = without_noise(crops, noise)
     particles, failed = particle_rows(crops, spec.metrics, grey.shape, centre or Pose(0, 0, 0, 0), field)
+    particles = [row | states.cells(number) for number, row in enumerate(particles)]
     voids = void_rows(crops)
     labels, phases = _painted(crops, grey.shape)
     limit_voxels = None if noise is None else noise_limit_voxels(noise, crops[0].blur_voxels)
@@ -123,6 +137,9 @@ def analyze_volume(
         bodies_too_small=too_small,
         faint_particles=len(faint_um),
         faint_up_to_um=faint_um[-1] if faint_um else None,
+        fused_particles=states.count("fused", crops),
+        lidded_particles=sum(crop.lidded and not (crop.touches_rows or crop.touches_cylinder) for crop in crops),
+        unsure_necks=states.count("unsure", crops),
         further=dict(failed),
     )
     quality = _quality(levels, level, crops, particles, voids, seen).joined(further)
@@ -225,11 +242,10 @@ def _matter(
     many, few = left_out(lost, whole, smallest)
     return (
         *made_by_noise(grey, result.phases, field.inside, level, smallest, whole),
-        *([] if (faint := too_many_faint(quality)) is None else [" -> ".join(faint)]),
+        *(" -> ".join(said) for doubt in _DOUBTS if (said := doubt(quality)) is not None),
         *edge_width(quality, um),
         *not_one_grey(within),
         *rounded_edges(result.particles, um),
-        *behind_lids(grey, result.labels, result.phases, result.particles, quality),
         *other_matter(within),
         *many,
     ), few

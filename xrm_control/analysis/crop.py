@@ -41,7 +41,9 @@ class ParticleCrop:
     zone: the voxels nearer to it than to any other particle; origin: index of the box's first voxel in the volume;
     centre_voxel: index (z, y, x) of the volume's centre; levels: see `BoxLevels`; blur_voxels: standard deviation of
     the point spread; floor_um and voxel_floor_um: the roughness a perfect sphere of this size would show; touches_rows,
-    touches_cylinder: cut by an end or by the side of the reconstructed cylinder, or so near that it may be.
+    touches_cylinder: cut by an end or by the side of the reconstructed cylinder, or so near that it may be;
+    contact_u_voxels: standard uncertainty of the envelope's volume by where it ends at those it touches (`necks`);
+    lidded: whether pits behind walls that the threshold does not see are among its voids (`lids`).
     """
 
     particle_id: int
@@ -63,6 +65,8 @@ class ParticleCrop:
     voxel_floor_um: float = 0.0
     touches_rows: bool = False
     touches_cylinder: bool = False
+    contact_u_voxels: float = 0.0
+    lidded: bool = False
 
     @cached_property
     def voxels(self) -> int:
@@ -107,7 +111,8 @@ class ParticleCrop:
         cube = self.voxel_um**3
         edge = self.edge_gradient_u * value * cube
         scale = 3 * self.voxel_relative_u * value * cube
-        u = np.sqrt((u * cube) ** 2 + self.cracks.envelope_u_um3**2 + scale**2 + edge**2)
+        contact = self.contact_u_voxels * cube
+        u = np.sqrt((u * cube) ** 2 + self.cracks.envelope_u_um3**2 + scale**2 + edge**2 + contact**2)
         return Measured(value * cube, float(u))
 
     @property

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.levels import Levels
+from xrm_control.analysis.lids import behind_lids
 from xrm_control.analysis.noisefloor import edge_blur_voxels, noise_floor
 from xrm_control.analysis.segmentation import Isolated
+from xrm_control.analysis.splitting import fill_enclosed
+from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.analysis.voids import VoidSpec, find_voids
 
 # Nearer than this to the side of the cylinder or to its ends, a particle may be cut.
@@ -34,7 +37,9 @@ def make_crops(
     centre = tuple((n - 1) / 2 for n in shape)
     crops = []
     for number, item in enumerate(isolated, start=1):
-        found = find_voids(item.solid | item.cracks.opened, voids, item.leaky)
+        own = item.solid | item.cracks.opened
+        lidded = None if item.leaky.any() else _lidded(item, own)
+        found = find_voids(own, voids, item.leaky, lidded)
         rows, *_ = np.nonzero(found.envelope)
         first, last = int(rows.min()) + item.box[0].start, int(rows.max()) + item.box[0].start
         side = border[item.box[1:]][found.envelope.any(axis=0)]
@@ -49,6 +54,7 @@ def make_crops(
                 voids=found,
                 cracks=item.cracks,
                 solid=item.solid,
+                lidded=lidded is not None and bool((lidded & found.envelope).any()),
                 origin=(item.box[0].start, item.box[1].start, item.box[2].start),
                 centre_voxel=(centre[0], centre[1], centre[2]),
                 levels=item.levels,
@@ -59,6 +65,12 @@ def make_crops(
             )
         )
     return crops
+
+
+def _lidded(item: Isolated, own: BoolVolume) -> BoolVolume:
+    contrast = item.levels.contrast_per_um
+    share = ((item.grey - item.ground) / contrast).astype(np.float32)
+    return behind_lids(share, fill_enclosed(own), item.zone, item.levels.noise_per_um / contrast)
 
 
 def large_enough(crops: Sequence[ParticleCrop], least_voxels: float) -> tuple[list[ParticleCrop], int]:

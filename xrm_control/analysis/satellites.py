@@ -20,7 +20,7 @@ from xrm_control.analysis.threshold import BoolVolume
 Labels = NDArray[np.uint32]
 Floats = NDArray[np.float64]
 
-_LEAST_RADIUS = 1.4
+LEAST_RADIUS = 1.4
 """Of the ball within a satellite, voxels: a ball of seven is no noise."""
 
 _MOST_OF_HOST = 0.75
@@ -60,7 +60,7 @@ def set_off(labels: Labels, filled: BoolVolume) -> Labels:
     part = result[box]
     depth = depth_of(filled[box]).astype(np.float32)
     # A plateau of a ball's middle is one ball.
-    peaks = filled[box] & (depth == ndimage.maximum_filter(depth, 3)) & (depth >= _LEAST_RADIUS)
+    peaks = filled[box] & (depth == ndimage.maximum_filter(depth, 3)) & (depth >= LEAST_RADIUS)
     last = int(labels.max(initial=0))
     windows: list[tuple[slice, slice, slice] | None] = ndimage.find_objects(part.astype(np.int32))
     for number, window in enumerate(windows, 1):

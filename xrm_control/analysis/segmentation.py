@@ -16,9 +16,10 @@ from xrm_control.analysis.cracks import Cracks, find_cracks
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.hollows import fill_hollows
-from xrm_control.analysis.label_expansion import Box, bounding_box, grown_box, nearest_label
+from xrm_control.analysis.label_expansion import Box, bounding_box, boxes_of, grown_box, nearest_label
 from xrm_control.analysis.levels import Levels
 from xrm_control.analysis.rejoining import LEAST_PIECE, dark_level, rejoined
+from xrm_control.analysis.satellites import LEAST_RADIUS
 from xrm_control.analysis.splitting import Labels, SplitSpec, fill_enclosed, split
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 from xrm_control.analysis.underlay import find_underlay
@@ -30,6 +31,8 @@ RIM_VOXELS = 2.0
 # Cores below some fifty voxels borrow from the volume's mode: their own mean is noisy and not free of blur.
 PRIOR_VOXELS = 50.0
 MIN_CORE_VOXELS = 8
+# Smaller ones are noise, which takes no grey from particles.
+SPECK_VOXELS = 8
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,18 @@ class Isolated:
 
 @dataclass(frozen=True)
 class Labelled:
-    """labels 1..n (z, y, x) of particles; solid: the mask above the threshold that they come from; leaky: hollows
-    behind walls with holes; pieces: of how many a particle is that a crack has parted, by its label."""
+    """labels (z, y, x): 1..count of particles, beyond that of bodies that touch these and are too small to be
+    measured; solid: the mask above the threshold that they come from; leaky: hollows
+    behind walls with holes; pieces: of how many a particle is that a crack has parted, by its label; fused: labels of
+    bodies that are grown together, unsure: of those that may be two all the same (`necks`)."""
 
     labels: Labels
     solid: BoolVolume
     leaky: BoolVolume
     pieces: dict[int, int]
+    count: int
+    fused: frozenset[int] = frozenset()
+    unsure: frozenset[int] = frozenset()
 
 
 def label_particles(
@@ -67,11 +75,30 @@ def label_particles(
     filled, leaky = fill_hollows(fill_enclosed(solid), inside)
     labels, joined = rejoined(split(filled, spec), volume, dark, um)
     sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
     keep = sizes >= min_voxels
-    keep[0] = False
-    renumber = np.where(keep, np.cumsum(keep), 0).astype(np.uint32)
-    pieces = {int(renumber[one]): count for one, count in joined.items() if keep[one]}
-    return Labelled(renumber[labels], solid, leaky, pieces)
+    small = _beside(labels, keep, (sizes >= SPECK_VOXELS) & ~keep)
+    count = int(np.count_nonzero(keep))
+    renumber = np.where(keep, np.cumsum(keep), np.where(small, count + np.cumsum(small), 0)).astype(np.uint32)
+    pieces = {int(renumber[one]): parts for one, parts in joined.items() if keep[one]}
+    return Labelled(renumber[labels], solid, leaky, pieces, count)
+
+
+def _beside(labels: Labels, large: NDArray[np.bool_], small: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the `small` labels touch a large one and are no flakes; both by label. The others may be of a faint
+    wall."""
+    from scipy import ndimage
+
+    beside = np.zeros_like(small)
+    boxes = boxes_of(labels) if small.any() else []
+    for label in np.flatnonzero(small):
+        box = boxes[label - 1]
+        if box is not None:
+            wide = grown_box(box, labels.shape, 1)
+            own = labels[wide] == label
+            about = np.asarray(ndimage.binary_dilation(own), bool)
+            beside[label] = depth_of(own).max() >= LEAST_RADIUS and large[labels[wide][about]].any()
+    return beside
 
 
 def isolate(
@@ -92,7 +119,7 @@ def isolate(
     away &= inside[None]
     underlay = find_underlay(volume, away, levels)
     isolated = []
-    for label, tight in enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1):
+    for label, tight in enumerate(ndimage.find_objects(labels.astype(np.int32), found.count), start=1):
         if tight is None:
             continue
         box = grown_box(tight, volume.shape, MARGIN)

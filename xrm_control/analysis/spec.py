@@ -15,7 +15,7 @@ from xrm_control.analysis.threshold import THRESHOLDS, Threshold
 from xrm_control.analysis.thresholds.iso50 import Iso50
 from xrm_control.analysis.voids import VoidSpec
 from xrm_control.contracts.column import Column
-from xrm_control.contracts.tables import CRACK_COLUMNS, PARTICLE_COLUMNS, Particle, required
+from xrm_control.contracts.tables import CRACK_COLUMNS, NECK_COLUMNS, PARTICLE_COLUMNS, Particle, required
 from xrm_control.core.cost import Cost
 from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.model import Spec
@@ -26,6 +26,7 @@ _OF_THE_CORE = (
     *(Particle.particle_id, Particle.roi, Particle.touches_boundary, Particle.touches_rows, Particle.touches_cylinder),
     *(Particle.weight, Particle.weight_u, *Particle.stage_um.values()),
     *CRACK_COLUMNS,
+    *NECK_COLUMNS,
 )
 # Measured at 128 to 256 voxels a side, the volume itself and what the allocator holds included.
 _BYTES_PER_VOXEL = 64

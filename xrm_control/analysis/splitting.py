@@ -10,10 +10,11 @@ counts where the surface dips all round. Smaller ones whose neck the blur has fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import Box, bounding_box, boxes_of, largest_of
@@ -33,11 +34,22 @@ class SplitSpec(Spec):
 
     neck_ratio: neck radius over radius of the smaller part, below which they are; min_dynamic_voxels: and the smaller
     part's radius exceeds the neck's by this much; smoothing_voxels: Gaussian blur of the distance map.
+    fused_neck_ratio: radius of the neck without blur over the smaller one's, from which on two round ones of like size
+    are one particle all the same (`necks`); 1: never.
     """
 
     neck_ratio: float = Field(default=0.87, gt=0, le=1)
     min_dynamic_voxels: float = Field(default=0.4, ge=0, le=1000)
     smoothing_voxels: float = Field(default=0.7, ge=0, le=5)
+    fused_neck_ratio: float = Field(default=0.45, ge=0.2, le=1)
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the part of later that says nothing: recipes from before keep their hash."""
+        content: dict[str, Any] = said(self)
+        if self.fused_neck_ratio == type(self).model_fields["fused_neck_ratio"].default:
+            del content["fused_neck_ratio"]
+        return content
 
 
 def fill_enclosed(solid: BoolVolume) -> BoolVolume:

@@ -2,7 +2,8 @@
 
 What a 6-connected flood from outside does not reach is internal. A one-voxel leak would turn a void into exterior, so
 the flood is repeated after closing the particle: what becomes enclosed by a closing of one voxel is `ambiguous` (noise
-could have made the leak), what needs two voxels is `open`. The particle is alone in its box: a gap walled in by
+could have made the leak), as is what lies behind a wall that the threshold does not see (`lids`); what needs two voxels
+is `open`. The particle is alone in its box: a gap walled in by
 several particles is no void.
 """
 
@@ -22,7 +23,8 @@ from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec
 
 VoidKind = Literal["closed", "ambiguous", "open"]
-CLOSINGS: tuple[tuple[VoidKind, int], ...] = (("ambiguous", 1), ("open", 2))
+CLOSINGS: dict[VoidKind, int] = {"ambiguous": 1, "open": 2}
+"""Voxels."""
 
 
 SKIN_VOXELS = 1.5
@@ -43,31 +45,43 @@ class VoidLabels:
     envelope: BoolVolume
 
 
-def find_voids(solid: BoolVolume, spec: VoidSpec, leaky: BoolVolume | None = None) -> VoidLabels:
+def find_voids(
+    solid: BoolVolume, spec: VoidSpec, leaky: BoolVolume | None = None, lidded: BoolVolume | None = None
+) -> VoidLabels:
     """The voids of one particle; solid: its voxels above the threshold, in a box with a margin; leaky: what is known to
-    be enclosed by a wall so thin that no closing mends it.
+    be enclosed by a wall so thin that no closing mends it; lidded: what a wall fainter than the threshold encloses.
     """
-    from scipy import ndimage
-
     envelope = fill_enclosed(solid)
     labels: NDArray[np.uint16] = np.zeros(solid.shape, np.uint16)
     kinds: list[VoidKind] = []
     _add(labels, kinds, envelope & ~solid, "closed", spec.min_voxels)
-    for kind, radius in CLOSINGS:
-        closed = np.asarray(ndimage.binary_closing(envelope, _ball(radius)), bool)
-        pockets = fill_enclosed(closed) & ~closed
-        if not pockets.any():
-            continue
-        # The closing ate into the pocket from its walls: grow it back.
-        grown = np.asarray(ndimage.binary_dilation(pockets, _ball(radius)), bool) & closed & ~envelope
-        before = len(kinds)
-        _add(labels, kinds, pockets | grown, kind, spec.min_voxels)
-        if len(kinds) > before:
-            envelope = fill_enclosed(envelope | (labels > 0))
+    envelope = _sealed(labels, kinds, envelope, "ambiguous", spec)
+    if lidded is not None and (pits := lidded & ~envelope).any():
+        _add(labels, kinds, pits, "ambiguous", spec.min_voxels)
+        envelope = fill_enclosed(envelope | (labels > 0))
+    envelope = _sealed(labels, kinds, envelope, "open", spec)
     if leaky is not None and np.count_nonzero(leaky & ~envelope) >= spec.min_voxels:
         _add(labels, kinds, leaky & ~envelope, "open", spec.min_voxels)
         envelope = fill_enclosed(envelope | leaky)
     return VoidLabels(labels, tuple(kinds), envelope)
+
+
+def _sealed(
+    labels: NDArray[np.uint16], kinds: list[VoidKind], envelope: BoolVolume, kind: VoidKind, spec: VoidSpec
+) -> BoolVolume:
+    """The envelope with what a closing of that kind encloses, which is added to `labels` and `kinds`."""
+    from scipy import ndimage
+
+    ball = _ball(CLOSINGS[kind])
+    closed = np.asarray(ndimage.binary_closing(envelope, ball), bool)
+    pockets = fill_enclosed(closed) & ~closed
+    if not pockets.any():
+        return envelope
+    # The closing ate into the pocket from its walls: grow it back.
+    grown = np.asarray(ndimage.binary_dilation(pockets, ball), bool) & closed & ~envelope
+    before = len(kinds)
+    _add(labels, kinds, pockets | grown, kind, spec.min_voxels)
+    return fill_enclosed(envelope | (labels > 0)) if len(kinds) > before else envelope
 
 
 def void_zones(labels: NDArray[np.uint16], envelope: BoolVolume, reach_voxels: float) -> NDArray[np.uint16]:

@@ -105,6 +105,11 @@ class QualityMetrics(Record):
         "whole particles of less than 500 voxels that are too faint for their size: noise, or lighter matter"
     )
     faint_up_to_um: Figure = _figure("diameter of the largest of them")
+    lidded_particles: int | None = _figure(
+        "whole particles with a pit that is closed at a quarter of the contrast: a void behind a wall thinner than blur"
+    )
+    fused_particles: int | None = _figure("whole particles made of bodies that are grown together")
+    unsure_necks: int | None = _figure("whole particles that may be one with one they touch, or two")
     voids_in_noise: int | None = _figure(
         "what looked like voids and does not stand out of the solid's noise: none counted"
     )

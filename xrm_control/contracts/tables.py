@@ -17,6 +17,7 @@ AZIMUTHS_DEG: Final = tuple(range(0, 360, 45))
 _CORE = "built-in core"
 _SIZE, _SHAPE, _RADII, _ROUGHNESS = "metric size", "metric shape", "metric radii", "metric roughness"
 _GREY = "grey-level integration (partial voxels count by their share)"
+_NECKS = "built-in core: grey of the sections on both sides of a contact, fitted to those of two balls, blurred"
 _CRACKS = "built-in core: sheetness with hysteresis, then grey missing along lines across the sheet"
 _CROFTON = "Crofton's formula in 13 directions"
 _MOVED = "check `movers`: its place in each view against its place in the volume"
@@ -231,6 +232,21 @@ class Particle:
         "of its deepest crack: from the edge, along the line from mouth to tip; through or inner, its least width",
         _CRACKS,
     )
+    neck_kind: Final = Column(
+        name="neck_kind",
+        label="neck",
+        meaning="none: touches no other, or its necks cannot be measured; contact: touches others; fused: made of"
+        " bodies that are grown together; unsure: by one of its necks it may be one with another, or two. The gravest",
+        source=_NECKS,
+        dtype="text",
+        choices=("none", "contact", "fused", "unsure"),
+    )
+    neck_ratio: Final = _number(
+        "neck_ratio",
+        "neck ratio",
+        "radius of its widest neck to another, without blur, over the radius of the smaller one's widest section",
+        _NECKS,
+    )
     moved_um: Final = _number(
         "moved_um",
         "moved",
@@ -309,6 +325,9 @@ CRACK_COLUMNS: Final[tuple[Column, ...]] = (
 )
 """Of the built-in core; a table of before has none of them."""
 
+NECK_COLUMNS: Final[tuple[Column, ...]] = (Particle.neck_kind, Particle.neck_ratio)
+"""Of the built-in core; a table of before has none of them."""
+
 MOVED_COLUMNS: Final[tuple[Column, ...]] = (Particle.moved_um, Particle.moved_um_u, Particle.moved_at_deg)
 """Of regions in which a particle moved; written when the region is judged."""
 
@@ -318,7 +337,7 @@ PARTICLE_DETAILS: Final[tuple[Column, ...]] = (
     *(*Particle.roughness_local_um.values(), *Particle.roughness_local_max_um.values()),
     *(Particle.roughness_floor_um, Particle.roughness_voxel_floor_um, Particle.surface_faces_um2),
     *(Particle.volume_voxels_um3, Particle.void_count_ambiguous, Particle.void_count_open, Particle.void_voxels_um3),
-    *(Particle.touches_rows, Particle.touches_cylinder, *CRACK_COLUMNS),
+    *(Particle.touches_rows, Particle.touches_cylinder, *CRACK_COLUMNS, *NECK_COLUMNS),
 )
 """What follows them."""
 

@@ -12,7 +12,8 @@ from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.reporting.figures.drawing import Drawing, Panel, Panels
+from xrm_control.processing.trust.slices import slices_through, thinning
+from xrm_control.reporting.figures.drawing import Drawing
 
 _REACH = 4  # voxels across
 _LIMIT = 0.8
@@ -49,31 +50,13 @@ class FacingFacesCheck(TrustCheck):
         )
 
     def picture(self, evidence: RegionEvidence) -> Drawing | None:
-        """See `TrustCheck.picture`."""
-
-        if evidence.labels is None or not isinstance(evidence.volume, np.ndarray):
-            return None
-        pairs = self._pairs(evidence)
-        if not pairs:
-            return None
-        _, one, other = pairs[0]
-        labels, size = np.asarray(evidence.labels), _thinning(evidence)
-        both = np.argwhere(np.isin(labels[::size, ::size, ::size], (one, other))) * size
-        middle = np.rint(both.mean(axis=0)).astype(int)
-        ends = [slice(max(low - 6, 0), high + 7) for low, high in zip(both.min(axis=0), both.max(axis=0), strict=True)]
-        # Across each axis of the volume; a crack shows in two of the three.
-        cuts = {"xy": (int(middle[0]), ends[1], ends[2]), "xz": (ends[0], int(middle[1]), ends[2]),
-                "yz": (ends[0], ends[1], int(middle[2]))}  # fmt: skip
-        return Panels(
-            tuple(
-                Panel(f"{plane}, {one} and {other}", np.asarray(evidence.volume[cut]), labels[cut])
-                for plane, cut in cuts.items()
-            )
-        )
+        """See `TrustCheck.picture`: slices through the pair; a crack shows in two of the three."""
+        pairs = self._pairs(evidence) if evidence.labels is not None else []
+        return slices_through(evidence, pairs[0][1:]) if pairs else None
 
     def _pairs(self, evidence: RegionEvidence) -> list[tuple[float, int, int]]:
         """Share of the smaller cross-section over which two whole particles face each other, with their numbers."""
-        size = _thinning(evidence)
+        size = thinning(evidence)
         labels = np.asarray(evidence.labels)[::size, ::size, ::size].astype(np.int32)
         voxel_um = evidence.scan.pixel_size_um * size
         areas = _facing_areas(labels)
@@ -91,11 +74,6 @@ class FacingFacesCheck(TrustCheck):
             if smaller > 2 * _REACH:
                 pairs.append((area / (math.pi / 4 * smaller**2), one, other))
         return sorted(pairs, reverse=True)
-
-
-def _thinning(evidence: RegionEvidence) -> int:
-    """So many voxels are one step, so that 256 of them span the volume."""
-    return 1 if evidence.labels is None else max(1, -(-max(evidence.labels.shape) // 256))
 
 
 def _facing_areas(labels: NDArray[np.int32]) -> dict[tuple[int, int], float]:
