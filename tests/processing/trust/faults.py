@@ -83,26 +83,27 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class _Taken:
-    """A scan as the very same object."""
+    """A scan, as the very same object, and how it is reconstructed."""
 
     scan: ScanData
+    spec: ReconstructionSpec
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Taken) and other.scan is self.scan
+        return isinstance(other, _Taken) and other.scan is self.scan and other.spec == self.spec
 
     def __hash__(self) -> int:
         return id(self.scan)
 
 
 @lru_cache(maxsize=4)
-def _measured(taken: _Taken, spec: ReconstructionSpec) -> tuple[Reconstruction, Analysis]:
-    made = reconstruct_scan(taken.scan, spec)
+def _measured(taken: _Taken) -> tuple[Reconstruction, Analysis]:
+    made = reconstruct_scan(taken.scan, taken.spec)
     return made, analyze_volume(made.volume, made.voxel_size_um, AnalysisSpec())
 
 
 def evidence_of(region: Region) -> RegionEvidence:
     """Reconstructed and analysed as a run does; the same scan once."""
-    made, found = _measured(_Taken(region.scan), region.spec)
+    made, found = _measured(_Taken(region.scan, region.spec))
     analysis = AnalysisSpec()
     particles = Rows.of(found.particles, analysis.columns)
     roi = RoiRecord(name="roi-01", x_um=0, y_um=0, z_um=0, width_um=48, height_um=32, reason="", expected_particles=0)
