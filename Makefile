@@ -8,18 +8,30 @@ CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # them than CPUs: threads of OpenBLAS, which wait for each other in busy loops, would only take time from the others.
 TESTERS := $(shell expr $(CPUS) + 2)
 
-.PHONY: demo test lint columns docs bench metrology twin soak busy mutants hunt fuzz setup clean
+.PHONY: demo test quick types tests lint columns docs bench metrology twin soak busy mutants hunt fuzz setup clean
 
 demo: $(READY)
 	$(BIN)/xrm run recipes/nmc811_screening.yaml
 
-test: lint
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
+# Types are checked beside the tests, on what these leave of the CPUs. What is wrong there is told at once, and once more
+# at the end.
+test: quick
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going types tests; ended=$$?; cat $(VENV)/types.log; exit $$ended
 
-lint: $(READY)
+types: $(READY)
+	@$(BIN)/pyright > $(VENV)/types.log 2>&1 || { cat $(VENV)/types.log; exit 1; }
+
+# Byte code is kept, whatever the environment says: each of the testers, and each of the hundreds of commands that they
+# start, would compile the same modules anew.
+tests: $(READY)
+	unset PYTHONDONTWRITEBYTECODE; OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
+
+lint: quick
+	$(BIN)/pyright
+
+quick: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
 	$(BIN)/lint-imports
 
 # docs/columns.md anew, from the definitions of the columns.

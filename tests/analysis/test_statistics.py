@@ -39,6 +39,24 @@ def test_quantiles(q: float) -> None:
     )
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 17])
+@pytest.mark.parametrize("q", [0.0, 0.1, 0.5, 1.0])
+def test_quantiles_of_resamples_are_those_of_what_was_drawn(n: int, q: float) -> None:
+    """Row by row, without what was not drawn: numpy's interpolation between the middles of the weights."""
+    rng = np.random.default_rng(n)
+    values = rng.integers(0, 6, n).astype(float)  # equal ones among them
+    weights = rng.multinomial(n, np.full(n, 1 / n), size=40) * rng.uniform(0.5, 2.0, n)
+    weights[7] = 0
+    order = np.argsort(values, kind="stable")
+    for row, found in zip(weights[:, order], weighted_quantile(values, weights, q), strict=True):
+        drawn = row[row > 0]
+        if not len(drawn):
+            assert np.isnan(found)
+            continue
+        right = np.interp(q * row.sum(), drawn.cumsum() - drawn / 2, values[order][row > 0])
+        assert found == pytest.approx(right, rel=1e-12)
+
+
 def test_effective_count() -> None:
     assert effective_count(np.ones(7)) == 7
     assert effective_count(np.array([1.0, 0, 0])) == 1

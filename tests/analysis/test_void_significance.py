@@ -94,6 +94,26 @@ def test_in_white_noise_the_filter_is_the_template(deviation: float) -> None:
     assert promised == pytest.approx(np.sqrt(1.2) * deviation / np.sqrt(template @ template))
 
 
+def test_the_spread_is_that_of_sums_taken_one_place_after_the_other() -> None:
+    """In a volume of three different sides, with places so near its ends that the filter does not fit."""
+    rng = np.random.default_rng(3)
+    missing = rng.standard_normal((30, 21, 26)).astype(np.float32)
+    sound = rng.random(missing.shape) > 0.04
+    places = np.argwhere(sound)[rng.permutation(np.count_nonzero(sound))[:1500]]
+    offsets = np.array([(0, 0, 0), (3, -1, 0), (0, 2, -2), (-1, 0, 4), (1, 1, 1)])
+    weights = np.array([0.3, -0.2, 0.5, 0.1, 0.4])
+    answers = []
+    for place in places:
+        voxels = [tuple(place + offset) for offset in offsets]
+        if all(0 <= i < n for voxel in voxels for i, n in zip(voxel, missing.shape, strict=True)):
+            held = sum(abs(w) for w, voxel in zip(weights, voxels, strict=True) if sound[voxel])
+            if held >= 0.9 * abs(weights).sum():
+                answers.append(sum(w * missing[voxel] for w, voxel in zip(weights, voxels, strict=True)))
+    assert 500 < len(answers) < 1200
+    found = SolidNoise(missing, sound, places, np.zeros((15, 15, 15))).spread_of(offsets, weights)
+    assert found == pytest.approx(np.sqrt(np.mean(np.square(answers))), rel=1e-6)
+
+
 def test_the_limit_grows_with_noise_and_is_told_to_be_none_beyond_all() -> None:
     limits = [noise_limit_voxels(white(deviation), 0.8) for deviation in (0.1, 0.3, 0.6)]
     assert all(limit is not None for limit in limits)

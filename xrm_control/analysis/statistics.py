@@ -86,13 +86,27 @@ def weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64],
     ordered, rows = values[order], np.atleast_2d(weights)[:, order]
     middle = np.cumsum(rows, axis=1) - rows / 2
     total = rows.sum(axis=1)
-    result = np.array(
-        [
-            np.interp(q * t, m[w > 0], ordered[w > 0]) if t > 0 else np.nan
-            for m, w, t in zip(middle, rows, total, strict=True)
-        ]
-    )
+    result = _interpolated(q * total, middle, ordered, rows > 0)
+    result[~(total > 0)] = np.nan
     return result if np.ndim(weights) > 1 else result[0]
+
+
+def _interpolated(
+    at: NDArray[np.float64], middle: NDArray[np.float64], ordered: NDArray[np.float64], counts: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """`np.interp(at, middle, ordered)` of each row (draws, n) by those that count, all rows at once."""
+    draws, n = middle.shape
+    place, row = np.arange(n), np.arange(draws)
+    below = middle <= at[:, None]
+    low = np.where(counts & below, place, -1).max(axis=1, initial=-1)
+    high = np.where(counts & ~below, place, n).min(axis=1, initial=n)
+    # Beyond the outermost middles it is the outermost value.
+    low, high = np.where(low < 0, high, low), np.where(high == n, low, high)
+    low, high = np.clip(low, 0, n - 1), np.clip(high, 0, n - 1)
+    start, end = middle[row, low], middle[row, high]
+    apart = end > start
+    slope = np.divide(ordered[high] - ordered[low], end - start, out=np.zeros(draws), where=apart)
+    return np.where(apart, slope * (at - start) + ordered[low], ordered[low])
 
 
 def interval(samples: NDArray[np.float64]) -> list[float]:

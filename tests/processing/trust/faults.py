@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
-from xrm_control.analysis.core import AnalysisSpec, analyze_volume
+from xrm_control.analysis.core import Analysis, AnalysisSpec, analyze_volume
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.rois import MosaicRecord, RoiRecord
 from xrm_control.contracts.rows import Rows
@@ -20,7 +20,7 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.checks.expected import room
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reconstruction.clean_frames import cleaned
-from xrm_control.reconstruction.pipeline import ReconstructionSpec, put_right, reconstruct_scan
+from xrm_control.reconstruction.pipeline import Reconstruction, ReconstructionSpec, put_right, reconstruct_scan
 from xrm_control.reconstruction.scan import RepeatedViews, ScanData
 from xrm_control.reconstruction.stray_light import StrayLight
 
@@ -81,11 +81,30 @@ class Region:
     counts_per_photon: float | None = COUNTS_PER_PHOTON
 
 
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """A scan, as the very same object, and how it is reconstructed."""
+
+    scan: ScanData
+    spec: ReconstructionSpec
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Taken) and other.scan is self.scan and other.spec == self.spec
+
+    def __hash__(self) -> int:
+        return id(self.scan)
+
+
+@lru_cache(maxsize=4)
+def _measured(taken: _Taken) -> tuple[Reconstruction, Analysis]:
+    made = reconstruct_scan(taken.scan, taken.spec)
+    return made, analyze_volume(made.volume, made.voxel_size_um, AnalysisSpec())
+
+
 def evidence_of(region: Region) -> RegionEvidence:
-    """Reconstructed and analysed as a run does."""
-    made = reconstruct_scan(region.scan, region.spec)
+    """Reconstructed and analysed as a run does; the same scan once."""
+    made, found = _measured(_Taken(region.scan, region.spec))
     analysis = AnalysisSpec()
-    found = analyze_volume(made.volume, made.voxel_size_um, analysis)
     particles = Rows.of(found.particles, analysis.columns)
     roi = RoiRecord(name="roi-01", x_um=0, y_um=0, z_um=0, width_um=48, height_um=32, reason="", expected_particles=0)
     whole = particles.where(~particles.flags(Particle.touches_boundary))

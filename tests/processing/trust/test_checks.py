@@ -1,10 +1,13 @@
-"""Each check rises for its own fault, by name, and stays down without it."""
+"""Each check rises for its own fault, by name, with a picture of it, and stays down without it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
 
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -17,23 +20,22 @@ from xrm_control.processing.trust.checks.axis_halves import AxisHalvesCheck
 from xrm_control.processing.trust.checks.expected import FOUND, ExpectedCheck
 from xrm_control.processing.trust.checks.stray_light import StrayLightCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.processing.trust.judging import judged
+from xrm_control.processing.trust.judging import judged, pictured
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
+from xrm_control.reporting.figures.drawn import HEIGHT_PX, WIDTH_PX
+from xrm_control.reporting.figures.style import CSS_PX_PER_INCH, PNG_DPI
 
 RAISED = (TrustVerdict.DOUBT, TrustVerdict.REDO)
 
 
-def raised(region: Region) -> dict[str, CheckResult]:
-    return {one.check: one for one in judged(evidence_of(region)) if one.verdict in RAISED}
+CHECKS = {check.model_dump()["kind"]: check for check in all_checks()}
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_sound_scan_passes_every_check(seed: int) -> None:
     found = judged(evidence_of(Region(scan(seed))))
     assert {one.check: one.text for one in found if one.verdict in RAISED} == {}
-    assert {one.check for one in found if one.verdict is TrustVerdict.PASS} == {
-        check.model_dump()["kind"] for check in all_checks()
-    }
+    assert {one.check for one in found if one.verdict is TrustVerdict.PASS} == CHECKS.keys()
     assert worst(found) is TrustVerdict.PASS
 
 
@@ -106,17 +108,42 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_fault_raises_its_check(case: str) -> None:
-    name, words, region = CASES[case]
-    found = raised(region())
-    assert name in found, found
-    assert words in found[name].text
-    assert found[name].remedy
+@pytest.fixture(scope="module", params=CASES)
+def faulty(request: pytest.FixtureRequest) -> tuple[str, RegionEvidence]:
+    """The name of a case and its evidence, made once."""
+    return request.param, evidence_of(CASES[request.param][2]())
+
+
+def test_a_fault_raises_its_check(faulty: tuple[str, RegionEvidence]) -> None:
+    name, words, _ = CASES[faulty[0]]
+    (found,) = judged(faulty[1], (CHECKS[name],))
+    assert found.verdict in RAISED, found
+    assert words in found.text
+    assert found.remedy
     if name == "motion":
-        numbers = {one.name: one.value or 0.0 for one in found[name].evidence}
+        numbers = {one.name: one.value or 0.0 for one in found.evidence}
         both = np.hypot(numbers["sideways, rms, px"], numbers["along the axis, rms, px"])
         assert numbers["displacement of views, rms, px"] == pytest.approx(both)
+
+
+def test_a_check_that_speaks_is_shown_beside_its_figures(faulty: tuple[str, RegionEvidence], tmp_path: Path) -> None:
+    case, evidence = faulty
+    check = CASES[case][0]
+    (found,) = judged(evidence, (CHECKS[check],))
+    shown = pictured(found, evidence, tmp_path)
+    assert shown.picture == f"trust-{check}.png"
+    assert shown == found.model_copy(update={"picture": shown.picture})
+    first = (tmp_path / shown.picture).read_bytes()
+    image = matplotlib.image.imread(BytesIO(first), format="png")
+    assert 0.95 < image.shape[1] / (WIDTH_PX * PNG_DPI / CSS_PX_PER_INCH) < 1.05
+    assert image.shape[0] <= 2.3 * HEIGHT_PX * PNG_DPI / CSS_PX_PER_INCH
+    assert image[..., :3].std() > 0.05
+    pictured(found, evidence, tmp_path)
+    assert (tmp_path / shown.picture).read_bytes() == first
+
+
+def test_every_check_has_a_case() -> None:
+    assert {name for name, _, _ in CASES.values()} == CHECKS.keys()
 
 
 @pytest.mark.parametrize(

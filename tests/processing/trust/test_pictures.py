@@ -12,17 +12,13 @@ import pytest
 
 from tests.processing.trust import faults
 from tests.processing.trust.faults import Region, evidence_of, scan
-from tests.processing.trust.test_checks import CASES
 from xrm_control.contracts.trust import CheckResult, TrustVerdict
 from xrm_control.processing.trust.check import all_checks
 from xrm_control.processing.trust.judging import judged, pictured
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Panel, Panels, Series, histogram
-from xrm_control.reporting.figures.drawn import HEIGHT_PX, WIDTH_PX, png
-from xrm_control.reporting.figures.style import CSS_PX_PER_INCH, PNG_DPI
+from xrm_control.reporting.figures.drawn import png
 
 CHECKS = {check.model_dump()["kind"]: check for check in all_checks()}
-# One case of each check.
-SHOWN = {name: case for case, (name, _, _) in reversed(CASES.items())}
 
 
 def drawing_of(check: str, region: Region) -> Drawing:
@@ -38,26 +34,6 @@ def odd(chart: Drawing) -> list[float]:
 
 def pixels(picture: bytes) -> np.ndarray:
     return matplotlib.image.imread(BytesIO(picture), format="png")
-
-
-def test_every_check_has_a_picture() -> None:
-    assert SHOWN.keys() == CHECKS.keys()
-
-
-@pytest.mark.parametrize("check", SHOWN)
-def test_a_check_that_speaks_is_shown_beside_its_figures(check: str, tmp_path: Path) -> None:
-    evidence = evidence_of(CASES[SHOWN[check]][2]())
-    (found,) = judged(evidence, (CHECKS[check],))
-    shown = pictured(found, evidence, tmp_path)
-    assert shown.picture == f"trust-{check}.png"
-    assert shown == found.model_copy(update={"picture": shown.picture})
-    first = (tmp_path / shown.picture).read_bytes()
-    image = pixels(first)
-    assert 0.95 < image.shape[1] / (WIDTH_PX * PNG_DPI / CSS_PX_PER_INCH) < 1.05
-    assert image.shape[0] <= 2.3 * HEIGHT_PX * PNG_DPI / CSS_PX_PER_INCH
-    assert image[..., :3].std() > 0.05
-    pictured(found, evidence, tmp_path)
-    assert (tmp_path / shown.picture).read_bytes() == first
 
 
 def test_a_check_that_passes_has_none_and_one_of_before_goes(tmp_path: Path) -> None:
