@@ -32,7 +32,7 @@ class LaunchPage {
     this.later = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(false) } }, "Put into the queue");
     this.next = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(true) } }, "First in the queue");
     this.rehearsal = new RehearsalPanel(() => (this.recipe ? this.draft : null));
-    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.rehearsal.element, this.start, el("div", { class: "buttons" }, this.later, this.next));
+    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.start, el("div", { class: "buttons" }, this.later, this.next), this.rehearsal.element);
     put(main, el("div", { class: "launch" }, el("div", { class: "run" },
       el("section", { class: "panel" }, el("h1", {}, "New run"), el("div", { class: "recipes" }, this.cards)), this.settings), this.plan));
   }

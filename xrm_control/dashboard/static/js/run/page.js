@@ -4,6 +4,7 @@ import { show } from "../dialog.js";
 import { attribute, coalesced, el, put, text } from "../dom.js";
 import { duration } from "../format.js";
 import { Mosaic } from "../mosaic/mosaic.js";
+import { extent, freePlace } from "../mosaic/view.js";
 import { forgetPictures } from "../pictures.js";
 import { RunStore } from "../runstore.js";
 import { connection } from "../said.js";
@@ -130,8 +131,11 @@ class RunPage {
     this.redraw();
   }
 
+  /** A place to begin with: in the middle of what is seen, beside what is chosen already. */
   middle() {
-    return { x_um: this.mosaic.view.x_um, y_um: this.mosaic.view.y_um };
+    const { mosaic, regions } = this.store, from = { x_um: this.mosaic.view.x_um, y_um: this.mosaic.view.y_um };
+    const window = regions[0] ?? mosaic.tiles[0];
+    return window ? freePlace(extent(mosaic, regions), regions, window, from) : from;
   }
 
   /** A place is wished for: its card with the cost comes up. */
