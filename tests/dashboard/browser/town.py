@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from tests.dashboard.conftest import listening
+from xrm_control.core.errors import DataError
 from xrm_control.core.states import RunState
 from xrm_control.storage.journal_reader import JournalReader
 
@@ -81,8 +82,11 @@ class Town:
         found = list(self.runs.glob(f"*_{recipe}_*/journal.sqlite"))
         if not found:
             return None
-        with JournalReader.open(found[0]) as journal:
-            state = journal.state()
+        try:
+            with JournalReader.open(found[0]) as journal:
+                state = journal.state()
+        except DataError:  # it is being made
+            return None
         return None if state is None else state.state
 
 
@@ -104,10 +108,9 @@ def inhabited(place: Path) -> Iterator[Town]:
     try:
         town.carry_out("run", town.recipe("batch-a"), "--out", town.runs, "--speed", "virtual")
         town.carry_out("run", town.recipe("batch-b", "nmc622"), "--out", town.runs, "--speed", "virtual")
-        few: dict[str, Any] = {"scan": {**SCAN, "projections": 31, "useful_diameter_um": 16}}
         stuck = [{"kind": "stall", "axis": "x", "move": 4, "times": 40}]
         for recipe in (
-            town.recipe("night-good", seed=5, **few),
+            town.recipe("night-good", "nmc622"),
             town.recipe("night-bad", seed=6, instrument={"faults": stuck}),
         ):
             town.carry_out("queue", "add", recipe, "--queue", queue)

@@ -128,7 +128,7 @@ class RunPage {
       this.mosaic.reveal(region);
       if (innerWidth < 900) this.card.element.scrollIntoView({ block: "nearest" });
     }
-    this.redraw();
+    this.list.choose(this.chosen);
   }
 
   /** A place to begin with: in the middle of what is seen, beside what is chosen already. */
@@ -144,6 +144,7 @@ class RunPage {
     this.isAdding = true;
     this.chosen = "";
     this.mosaic.choose("");
+    this.list.choose("");
     put(this.cardPlace, this.adding.element);
     this.adding.open(box);
     this.showDraft();

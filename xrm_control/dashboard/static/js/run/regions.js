@@ -34,6 +34,11 @@ export class RegionList {
     this.order.update(regions, [...this.rows.children]);
   }
 
+  /** Only what is chosen has changed. */
+  choose(name) {
+    for (const node of this.rows.children) attribute(/** @type {any} */ (node).button, "aria-pressed", String(/** @type {any} */ (node).xrmKey === name));
+  }
+
   make(name) {
     const trust = el("span", { class: "trust" });
     const button = el("button", { type: "button", class: "region-row", on: { click: () => this.on.choose(name), pointerenter: () => this.on.hover(name), pointerleave: () => this.on.hover("") } },
