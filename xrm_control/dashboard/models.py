@@ -374,6 +374,7 @@ class Control(Record):
 
     holder: str
     since_utc: str | None
+    seen_utc: str | None = Field(default=None, description="when a page of the holder's was last heard of")
     you: bool
     role: str
     local: bool = Field(description="whether no token is needed")

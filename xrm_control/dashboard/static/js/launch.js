@@ -31,8 +31,12 @@ class LaunchPage {
     this.start = el("button", { type: "button", class: "primary", "aria-disabled": "true", on: { click: () => void this.begin() } }, "Start run");
     this.later = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(false) } }, "Put into the queue");
     this.next = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(true) } }, "First in the queue");
+    this.why = el("p", { class: "warned small", role: "status" });
+    this.fit = { possible: false, reason: "choose a recipe" };
+    this.offers = () => this.offer();
+    control.addEventListener("change", this.offers);
     this.rehearsal = new RehearsalPanel(() => (this.recipe ? this.draft : null));
-    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.start, el("div", { class: "buttons" }, this.later, this.next), this.rehearsal.element);
+    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.start, this.why, el("div", { class: "buttons" }, this.later, this.next), this.rehearsal.element);
     put(main, el("div", { class: "launch" }, el("div", { class: "run" },
       el("section", { class: "panel" }, el("h1", {}, "New run"), el("div", { class: "recipes" }, this.cards)), this.settings), this.plan));
   }
@@ -125,7 +129,15 @@ class LaunchPage {
     this.ready(faults.length === 0, faults.length ? "there are faults, see above" : "");
   }
 
+  /** Whether it can be begun; whoever else is in control is a reason too. */
   ready(possible, reason) {
+    this.fit = { possible, reason };
+    this.offer();
+  }
+
+  offer() {
+    const { possible, reason } = this.fit.possible && control.why ? { possible: false, reason: control.why } : this.fit;
+    text(this.why, possible || !this.recipe ? "" : `Not now: ${reason}`);
     for (const button of [this.start, this.later, this.next]) {
       attribute(button, "aria-disabled", possible ? null : "true");
       attribute(button, "title", possible ? null : reason);
@@ -179,6 +191,7 @@ class LaunchPage {
   close() {
     clearTimeout(this.timer);
     this.asking?.abort();
+    control.removeEventListener("change", this.offers);
     this.rehearsal.close();
   }
 }
