@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
@@ -254,3 +254,18 @@ def test_openapi_tells_all_of_it(client: Any) -> None:
     paths = json.loads(client.get("/api/openapi.json").content)["paths"]
     assert "/api/runs/{run}/commands" in paths
     assert "/api/runs/{run}/stream" in paths
+
+
+@pytest.mark.parametrize(
+    "name", ["NMC neu (gut)", "Prüfung Ä", "<img src=x onerror=alert(1)>", "100 % #1?x", ".hidden", "new\nline"]
+)
+def test_a_run_that_somebody_renamed_is_found_by_any_printable_name(
+    served: Any, ended: Path, tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(ended, tmp_path / "runs" / name)
+    client = served(tmp_path / "runs")
+    found = [run["name"] for run in client.get("/api/runs").json()["runs"]]
+    assert found == ([name] if name.isprintable() and name[0] != "." else [])
+    for part in ("", "/regions", "/lines", "/tables/particles", "/mosaic.png"):
+        answer = client.get(f"/api/runs/{quote(name, safe='')}{part}")
+        assert answer.status_code == (200 if found else 404), part

@@ -381,9 +381,10 @@ class Control(Record):
 
 
 class Take(Record):
-    """Take control, under a name that others see."""
+    """Take control, under a name that others see. free: only where nobody has it, as with a first action."""
 
     name: str = Field(min_length=1, max_length=60)
+    free: bool = False
 
 
 Table.model_rebuild()

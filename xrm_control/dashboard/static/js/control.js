@@ -34,7 +34,13 @@ class ControlState extends EventTarget {
   /** Before an action: take what nobody has. Throws RefusedError. */
   async ensure() {
     if (this.now?.you || this.now?.holder || this.now?.role === "viewer") return;
-    this.take(await post("/api/control/take", { name: myName() || "operator" }));
+    // Somebody in another tab may have been quicker: it is taken from them on purpose alone.
+    try {
+      this.take(await post("/api/control/take", { name: myName() || "operator", free: true }));
+    } catch (error) {
+      void this.refresh();
+      throw error;
+    }
   }
 }
 
