@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -18,7 +19,11 @@ from tests.dashboard.browser.town import Town, inhabited, until_true
 from xrm_control.core.states import RunState
 
 LONG_MS = 240_000  # on a busy machine
-SCREENS = {"desk": (1280, 860, "light"), "desk, dark": (1280, 860, "dark"), "phone": (390, 844, "dark")}
+SCREENS: dict[str, tuple[int, int, Literal["light", "dark"]]] = {
+    "desk": (1280, 860, "light"),
+    "desk, dark": (1280, 860, "dark"),
+    "phone": (390, 844, "dark"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +39,10 @@ class Newcomer:
         self.page, self.town, self.clicks = page, town, 0
         page.goto(f"{town.url}/#/")
 
-    def click(self, role: str, name: str | re.Pattern[str], within: Locator | None = None) -> None:
-        at = (within or self.page).get_by_role(role, name=name, exact=True)  # type: ignore[arg-type]
+    def click(
+        self, role: Literal["link", "button", "checkbox"], name: str | re.Pattern[str], within: Locator | None = None
+    ) -> None:
+        at = (within or self.page).get_by_role(role, name=name, exact=True)
         self.press(at.filter(visible=True).first)
 
     def press(self, at: Locator) -> None:
@@ -69,7 +76,7 @@ def newcomer(browser: Browser, town: Town, request: pytest.FixtureRequest) -> It
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=phone, is_mobile=phone,
         timezone_id="UTC",
-    )  # type: ignore[arg-type] # fmt: skip
+    )  # fmt: skip
     page = context.new_page()
     page.set_default_timeout(LONG_MS)
     complaints: list[str] = []

@@ -119,8 +119,9 @@ def inhabited(place: Path) -> Iterator[Town]:
         lost = [{"kind": "beam_loss", "at_s": 60}]
         town.begin(town.recipe("evening", seed=7, instrument={"faults": lost}), "20", RunState.HELD)
         # Nothing is asked of its pictures; long enough for whoever acts on it.
-        long = {"scan": {**SCAN, "projections": 2000}}
-        town.begin(town.recipe("today", seed=9, instrument={"rendering": False}, **long), "8", RunState.SCANNING)
+        long = {**SCAN, "projections": 2000}
+        today = town.recipe("today", seed=9, instrument={"rendering": False}, scan=long)
+        town.begin(today, "8", RunState.SCANNING)
         with listening(town.runs, place / "recipes", queue=queue) as town.url:
             yield town
     finally:
