@@ -166,6 +166,13 @@ def test_the_table_is_the_file(client: Any, ended: Path) -> None:
     assert {column["name"]: column["unit"] for column in table["columns"]}["volume_um3"] == "µm³"
 
 
+def test_particles_have_the_weights_of_the_report(client: Any, ended: Path) -> None:
+    told = client.get(f"/api/runs/{ended.name}/tables/particles").json()
+    at = [column["name"] for column in told["columns"]].index("population_weight")
+    rows = list(csv.DictReader(io.StringIO((ended / "particles.csv").read_text())))
+    assert [row[at] for row in told["rows"]] == pytest.approx([float(row["population_weight"]) for row in rows])
+
+
 def test_a_table_is_asked_for_some_columns_and_names_the_others(client: Any, ended: Path) -> None:
     place = f"/api/runs/{ended.name}/tables/particles"
     whole = client.get(place).json()
