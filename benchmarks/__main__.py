@@ -24,6 +24,7 @@ from benchmarks import (
     scaling,
     whole_volume,
     window,
+    window_guests,
     window_open,
 )
 from benchmarks.timing import Row
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "whole_volume": whole_volume,
     "scaling": scaling,
     "window": window,
+    "window_guests": window_guests,
     "window_open": window_open,
 }
 

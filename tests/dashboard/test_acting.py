@@ -132,6 +132,17 @@ def test_who_is_not_in_control_may_only_look_pause_and_abort(served: Any, living
     assert sent(client, run, wish("stop", 2000003)).status_code == 403
 
 
+def test_of_two_tabs_that_act_at_once_one_has_control(served: Any, ended: Path) -> None:
+    """Both saw nobody in control: whoever is later takes it from nobody unasked."""
+    client, other = served(ended.parent), {CLIENT_HEADER: "another-tab"}
+    first = client.post("/api/control/take", json={"name": "Ada", "free": True})
+    second = client.post("/api/control/take", json={"name": "Bob", "free": True}, headers=other)
+    assert (first.json()["you"], second.status_code, second.json()["value"]) == (True, 403, "Ada")
+    assert client.post("/api/control/take", json={"name": "Ada", "free": True}).json()["you"] is True
+    seen = client.get("/api/control", params={"client": "another-tab"}).json()
+    assert (seen["holder"], seen["you"], seen["seen_utc"] is None) == ("Ada", False, False)
+
+
 @pytest.mark.parametrize(
     "body",
     [

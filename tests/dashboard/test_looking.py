@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
@@ -166,6 +166,13 @@ def test_the_table_is_the_file(client: Any, ended: Path) -> None:
     assert {column["name"]: column["unit"] for column in table["columns"]}["volume_um3"] == "µm³"
 
 
+def test_particles_have_the_weights_of_the_report(client: Any, ended: Path) -> None:
+    told = client.get(f"/api/runs/{ended.name}/tables/particles").json()
+    at = [column["name"] for column in told["columns"]].index("population_weight")
+    rows = list(csv.DictReader(io.StringIO((ended / "particles.csv").read_text())))
+    assert [row[at] for row in told["rows"]] == pytest.approx([float(row["population_weight"]) for row in rows])
+
+
 def test_a_table_is_asked_for_some_columns_and_names_the_others(client: Any, ended: Path) -> None:
     place = f"/api/runs/{ended.name}/tables/particles"
     whole = client.get(place).json()
@@ -254,3 +261,18 @@ def test_openapi_tells_all_of_it(client: Any) -> None:
     paths = json.loads(client.get("/api/openapi.json").content)["paths"]
     assert "/api/runs/{run}/commands" in paths
     assert "/api/runs/{run}/stream" in paths
+
+
+@pytest.mark.parametrize(
+    "name", ["NMC neu (gut)", "Prüfung Ä", "<img src=x onerror=alert(1)>", "100 % #1?x", ".hidden", "new\nline"]
+)
+def test_a_run_that_somebody_renamed_is_found_by_any_printable_name(
+    served: Any, ended: Path, tmp_path: Path, name: str
+) -> None:
+    shutil.copytree(ended, tmp_path / "runs" / name)
+    client = served(tmp_path / "runs")
+    found = [run["name"] for run in client.get("/api/runs").json()["runs"]]
+    assert found == ([name] if name.isprintable() and name[0] != "." else [])
+    for part in ("", "/regions", "/lines", "/tables/particles", "/mosaic.png"):
+        answer = client.get(f"/api/runs/{quote(name, safe='')}{part}")
+        assert answer.status_code == (200 if found else 404), part

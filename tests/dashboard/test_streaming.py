@@ -150,3 +150,22 @@ def test_whoever_dies_is_seen_though_no_row_tells_of_it(journal: tuple[RunFolder
         return seen
 
     assert asyncio.run(looks()) == [(True, 1), (False, 2)]
+
+
+def test_a_folder_that_is_gone_is_told_at_once_and_so_is_its_return(
+    journal: tuple[RunFolder, Journal], tmp_path: Path
+) -> None:
+    folder, _ = journal
+    away = folder.path.with_name("moved")
+    heard_of: list[str] = []
+    with listening(tmp_path / "runs", tmp_path) as address:
+        for event in heard(address, folder.name, 0):
+            heard_of += [event.name] if event.name in ("run", "trouble") and event.name not in heard_of[-1:] else []
+            if heard_of == ["run"] and folder.path.exists():
+                folder.path.rename(away)
+            elif event.name == "trouble":
+                assert "no longer there" in json.loads(event.data)["what"]
+                away.rename(folder.path)
+            elif heard_of == ["run", "trouble", "run"]:
+                break
+    assert heard_of == ["run", "trouble", "run"]

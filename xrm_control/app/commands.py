@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 from xrm_control.app.runs import Outcome, resume
 from xrm_control.contracts.commands import Abort, Add, Command, Continue, Order, Pause, Reply, Skip, Stop, Until
 from xrm_control.core.clock import pause, stopwatch
-from xrm_control.core.errors import CommandRefusal, CommandUnanswered
+from xrm_control.core.errors import CommandRefusal, CommandUnanswered, StorageError
 from xrm_control.core.events import Listener
 from xrm_control.core.states import RunState
 from xrm_control.storage.inbox import Inbox
@@ -28,7 +30,8 @@ def send(
     order wait for whoever goes on with it.
 
     on_behalf_of: whoever wants it, where that is not this process's user; request: what the sender calls it; sent again
-    under the same name, it is not done again, and has the same answer.
+    under the same name, it is not done again, and has the same answer. An abort that cannot be written is sent as a
+    signal, to a process of this machine.
 
     Raises CommandRefusal with the reason; CommandUnanswered when no answer came in time; StorageError.
     """
@@ -56,10 +59,30 @@ def send(
         return _WAITS
     if known is not None and folder.holder() is None and inbox.reply(known) is None:
         return _WAITS
-    reply = _reply(folder, inbox, known or inbox.post(command, on_behalf_of, request), within_s)
+    try:
+        number = known or inbox.post(command, on_behalf_of, request)
+    except StorageError as error:
+        if isinstance(command, Abort) and _interrupted(folder):
+            return f"the run is told to end by a signal, as its mailbox takes no command: {error}"
+        raise
+    reply = _reply(folder, inbox, number, within_s)
     if not reply.accepted:
         raise CommandRefusal(reply.text, where=folder.name)
     return reply.text
+
+
+def _interrupted(folder: RunFolder) -> bool:
+    """Whether the process that carries a run out was told to end, as Ctrl-C does: a disk that is full must not keep
+    anybody from making the instrument safe.
+    """
+    process = folder.holder() or ""
+    if not process.isdecimal() or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), signal.SIGINT)
+    except OSError:
+        return False
+    return True
 
 
 def _reply(folder: RunFolder, inbox: Inbox, number: str, within_s: float) -> Reply:

@@ -101,6 +101,7 @@ def report_of(folder: RunFolder, key: str) -> Path:
 def _measured(key: str, results: RunResults, report: str) -> Measurement:
     voided = results.population.voided_fraction
     diameter = results.population.of(Particle.equivalent_diameter_um)
+    levels = [one.threshold_per_um for one in results.quality.values() if one.threshold_per_um is not None]
     return Measurement(
         key=key,
         settings={} if results.reanalysis is None else dict(results.reanalysis.settings),
@@ -108,6 +109,7 @@ def _measured(key: str, results: RunResults, report: str) -> Measurement:
         whole_particles=results.counts.whole_particles,
         voided_percent=None if voided is None or voided.value is None else 100 * voided.value,
         equivalent_diameter_um=None if diameter is None else diameter.mean,
+        levels_per_um=(min(levels), max(levels)) if levels else (),
         report=report,
     )
 

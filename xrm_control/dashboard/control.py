@@ -21,12 +21,16 @@ class Helm:
     holder: str = ""
     _client: str = ""
     _since_utc: str | None = None
+    _seen_utc: str | None = None
 
     def told(self, client: str, role: Role, *, local: bool) -> Control:
         """As one client sees it."""
+        if client and client == self._client:
+            self._seen_utc = utc_now().isoformat(timespec="seconds")
         return Control(
             holder=self.holder,
             since_utc=self._since_utc,
+            seen_utc=self._seen_utc,
             you=bool(client) and client == self._client,
             role=str(role),
             local=local,
@@ -35,12 +39,12 @@ class Helm:
     def take(self, client: str, name: str) -> None:
         """From whoever has it."""
         self.holder, self._client = name, client
-        self._since_utc = utc_now().isoformat(timespec="seconds")
+        self._since_utc = self._seen_utc = utc_now().isoformat(timespec="seconds")
 
     def release(self, client: str) -> None:
         """Leave it to whoever comes; nothing happens where somebody else has it."""
         if client == self._client:
-            self.holder, self._client, self._since_utc = "", "", None
+            self.holder, self._client, self._since_utc, self._seen_utc = "", "", None, None
 
     def require(self, client: str, command: Command | None = None) -> str:
         """The name under which a client acts. Raises SafetyRefusal where somebody else is in control."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from xrm_control.contracts.commands import Command
 from xrm_control.contracts.document import Figure, Record
 from xrm_control.contracts.plan import Plan
+from xrm_control.contracts.population import Share
 from xrm_control.core.states import FrameKind, FrameOutcome, Level, RunState, Verdict
 
 
@@ -116,6 +117,7 @@ class RunView(Record):
     stages: tuple[StageView, ...]
     last_frame: FrameView | None
     flux: Figure = Field(default=None, description="the last flat's mean counts, over the first's")
+    voided_share: Share | None = Field(default=None, description="of particles with voids, as the report has it")
     actions: tuple[ActionView, ...]
     alarms: tuple[Alarm, ...]
     disk_free_bytes: int
@@ -154,7 +156,8 @@ class MosaicView(Record):
 
 class RegionView(Record):
     """A region on the mosaic. state: waiting, scanning, or the state of its life after the scan; frames with an outcome
-    and planned; particles: whole ones that were measured; trust: pass, doubt or redo, "" where nobody looked.
+    and planned; particles: whole ones that were measured, voided: how many of them have voids, voided_percent: their
+    share, weighted as in its results; trust: pass, doubt or redo, "" where nobody looked.
     """
 
     name: str
@@ -171,6 +174,7 @@ class RegionView(Record):
     planned: int
     expected_particles: int
     particles: int | None
+    voided: int | None = None
     voided_percent: Figure
     equivalent_diameter_um: Figure
     trust: str
@@ -370,15 +374,17 @@ class Control(Record):
 
     holder: str
     since_utc: str | None
+    seen_utc: str | None = Field(default=None, description="when a page of the holder's was last heard of")
     you: bool
     role: str
     local: bool = Field(description="whether no token is needed")
 
 
 class Take(Record):
-    """Take control, under a name that others see."""
+    """Take control, under a name that others see. free: only where nobody has it, as with a first action."""
 
     name: str = Field(min_length=1, max_length=60)
+    free: bool = False
 
 
 Table.model_rebuild()

@@ -17,7 +17,9 @@ class Again(Record):
 
 
 class Measurement(Record):
-    """What one analysis found. key: "" for the run's own; report: its address relative to the run's, "" for none."""
+    """What one analysis found. key: "" for the run's own; levels_per_um: the lowest and highest threshold of its
+    volumes, empty where none is on record; report: its address relative to the run's, "" for none.
+    """
 
     key: str
     settings: dict[str, str]
@@ -25,6 +27,7 @@ class Measurement(Record):
     whole_particles: int
     voided_percent: Figure
     equivalent_diameter_um: Figure
+    levels_per_um: tuple[float, ...] = ()
     report: str
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xrm_control.contracts.document import JsonFile, Model
 from xrm_control.contracts.plan import PLAN
+from xrm_control.contracts.population import Population
 from xrm_control.contracts.quality import FOREIGN_QUALITY
 from xrm_control.contracts.results import REGION_RESULTS
 from xrm_control.contracts.rois import ROIS, RoiRecord, RoisDocument
@@ -113,6 +114,7 @@ def _region(
         planned=planned,
         expected_particles=roi.expected_particles,
         particles=measured.particles,
+        voided=measured.voided,
         voided_percent=measured.voided_percent,
         equivalent_diameter_um=measured.equivalent_diameter_um,
         trust=measured.trust,
@@ -127,6 +129,7 @@ class _Measured:
     """What a region's results and quality tell of it."""
 
     particles: int | None = None
+    voided: int | None = None
     voided_percent: float | None = None
     equivalent_diameter_um: float | None = None
     trust: str = ""
@@ -150,11 +153,21 @@ def _measured(results_path: Path, results_stamp: _Stamp, quality_path: Path, qua
     checks = () if quality is None else quality.checks
     return _Measured(
         particles=results.counts.whole_particles,
+        voided=_voided(results.population),
         voided_percent=None if voided is None or voided.value is None else 100 * voided.value,
         equivalent_diameter_um=None if diameter is None else diameter.mean,
         trust="" if quality is None or quality.verdict is None else str(quality.verdict),
         doubts=tuple(one.text for one in checks if one.verdict not in (None, TrustVerdict.PASS)),
     )
+
+
+def _voided(population: Population) -> int | None:
+    """How many whole particles have voids; None where nobody has counted them."""
+    share, dead = population.voided_fraction, population.of(Particle.dead_volume_percent)
+    if share is None or share.value is None:
+        return None
+    # Of a dead volume there are as many values as voided particles.
+    return dead.n if dead is not None else None if share.value > 0 else 0
 
 
 def _read(file: JsonFile[Model], path: Path) -> Model | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,8 +15,13 @@ from xrm_control.dashboard.models import RunCard, Runs
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}")
+_LONGEST_NAME = 200
 Stamp = tuple[tuple[int, int], ...]
+
+
+def is_name(name: str) -> bool:
+    """Whether a folder of that name may be a run: somebody may have renamed it, with blanks and in any language."""
+    return 0 < len(name) <= _LONGEST_NAME and name[0] != "." and not set(name) & set("/\\") and name.isprintable()
 
 
 @dataclass
@@ -37,11 +41,11 @@ class RunsFolder:
             entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
         except OSError as error:
             raise DataError(f"cannot be looked at: {error.strerror}", where=str(self.root)) from error
-        return sorted((entry.name for entry in entries if NAME.fullmatch(entry.name)), reverse=True)
+        return sorted((entry.name for entry in entries if is_name(entry.name)), reverse=True)
 
     def open(self, name: str) -> RunFolder:
         """The run of that name. Raises DataError for what is none, or leads elsewhere."""
-        for root in self._places() if NAME.fullmatch(name) else ():
+        for root in self._places() if is_name(name) else ():
             place = root / name
             if not place.is_symlink() and (place / "journal.sqlite").is_file():
                 return RunFolder.open(place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from xrm_control.contracts.column import Column
@@ -13,7 +14,8 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.states import RoiState
 from xrm_control.dashboard.files import inside
 from xrm_control.dashboard.models import Table, TableColumn
-from xrm_control.processing.measured import Measured, read_measured
+from xrm_control.processing.measured import Measured, read_measured, weighted
+from xrm_control.processing.mosaic_sizes import mosaic_sizes
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -24,7 +26,8 @@ _Stamps = tuple[tuple[int, int], ...]
 def table(
     folder: RunFolder, name: Literal["particles", "voids"], offset: int, limit: int, columns: Sequence[str] = ()
 ) -> Table:
-    """Rows of all regions that have been measured so far. columns: those of these names that there are; none: all.
+    """Rows of all regions that have been measured so far, particles with their weight in the population as the report
+    has it. columns: those of these names that there are; none: all.
 
     Raises DataError where a table cannot be read.
     """
@@ -34,7 +37,8 @@ def table(
         raise DataError("a region lies elsewhere", where=folder.name)
     if not rois:
         return Table(columns=(), rows=(), total=0)
-    measured = _measured(folder, tuple(rois), tuple(_stamp(folder, roi, file) for roi in rois for file in _FILES))
+    paths = [folder.rois, *(folder.roi(roi).path / file for roi in rois for file in _FILES)]
+    measured = _measured(folder, tuple(rois), tuple(map(_stamp, paths)))
     found = measured.particles if name == "particles" else measured.voids
     if found is None:
         raise DataError("nobody looked for voids in this run", where=folder.name)
@@ -51,7 +55,7 @@ def table(
 @lru_cache(maxsize=2)
 def _measured(folder: RunFolder, rois: tuple[str, ...], stamps: _Stamps) -> Measured:
     """Read once for all who look. stamps: change with the files."""
-    return read_measured(folder, rois)
+    return weighted(read_measured(folder, rois), mosaic_sizes(folder))
 
 
 def _cells(rows: Rows, column: Column, offset: int, limit: int) -> Iterable[float | str | None]:
@@ -61,9 +65,9 @@ def _cells(rows: Rows, column: Column, offset: int, limit: int) -> Iterable[floa
     return (None if math.isnan(value) else value for value in values)
 
 
-def _stamp(folder: RunFolder, roi: str, file: str) -> tuple[int, int]:
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        about = (folder.roi(roi).path / file).stat()
+        about = path.stat()
     except OSError:
         return 0, 0
     return about.st_mtime_ns, about.st_size

@@ -65,6 +65,7 @@ def look(folder: RunFolder) -> RunView:
         ),
         last_frame=None if last is None else frame_view(*last),
         flux=_flux(flats),
+        voided_share=None if results is None or not summary.ended else results.population.voided_fraction,
         actions=actions(summary, skippable=_skippable(summary), waiting=_waiting(folder, summary)),
         alarms=alarms(summary, folder, results, free),
         disk_free_bytes=free,

@@ -30,6 +30,7 @@ _EVERY_S = 0.25
 _SHARE = 0.04
 # What changes without a row in the journal: the disk, a preview.
 _ANYWAY_S = 2.0
+_GONE = "the run's folder is no longer there: moved, renamed or deleted; what is shown is what was known last"
 
 
 @dataclass
@@ -77,9 +78,12 @@ class Watch:
             began_s = since_s()
             try:
                 await self._look(anyway=began_s - looked_s >= _ANYWAY_S)
-                self.problem = ""
-            except XrmError as error:
-                self.problem = str(error)
+                problem = ""
+            except (XrmError, OSError) as error:
+                problem = str(error) if self.folder.journal.is_file() else _GONE
+            if problem != self.problem:
+                self.problem = problem
+                self._tell()
             if self._looked:
                 looked_s = since_s()
             await self.clock.sleep(max(_EVERY_S, (since_s() - began_s) / _SHARE))
@@ -93,9 +97,12 @@ class Watch:
         new = seen != self._seen or any(self.parts.get(name) != text for name, text in found.items())
         self._seen, self.parts = seen, found
         if new:
-            self.version += 1
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._tell()
+
+    def _tell(self) -> None:
+        self.version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _version_of_data(self) -> tuple[object, ...]:
         """Of the journal, and who carries the run out: whoever dies writes no row."""

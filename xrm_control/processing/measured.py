@@ -46,6 +46,12 @@ def read_measured(folder: RunFolder, rois: Sequence[str]) -> Measured:
     return Measured(particles, pool_rows(read_rows(place.voids, known.voids) for place, known in places))
 
 
+def weighted(measured: Measured, mosaic: MosaicSizes) -> Measured:
+    """The same, and of each particle its weight in the population."""
+    weights = population_weights(measured.particles, mosaic)
+    return replace(measured, particles=measured.particles.having(Particle.population_weight, weights))
+
+
 def read_tables(out: Path) -> Measured:
     """The tables that an analysis core wrote into `out`. Raises DataError, naming file, row and column."""
     known = STANDARD.joined(COLUMNS.read(out / COLUMNS.name)) if (out / COLUMNS.name).is_file() else STANDARD
@@ -64,8 +70,7 @@ def write_run_tables(folder: RunFolder, rois: Sequence[str], mosaic: MosaicSizes
         return ()
     measured = read_measured(folder, rois)
     if mosaic is not None:
-        weights = population_weights(measured.particles, mosaic)
-        measured = replace(measured, particles=measured.particles.having(Particle.population_weight, weights))
+        measured = weighted(measured, mosaic)
     made = [folder.write_text(folder.particles, csv_text(measured.particles), replace=True)]
     if measured.voids is not None:
         made.append(folder.write_text(folder.voids, csv_text(measured.voids), replace=True))

@@ -62,7 +62,8 @@ class FakeRun:
         region = {
             "name": name, "x_um": x_um, "y_um": y_um, "z_um": 10.0, "width_um": side_um, "height_um": side_um,
             "state": "waiting", "reason": "", "why": "varied sizes", "added_by": "", "done": 0, "planned": 100,
-            "expected_particles": 20, "particles": None, "voided_percent": None, "equivalent_diameter_um": None,
+            "expected_particles": 20, "particles": None, "voided": None, "voided_percent": None,
+            "equivalent_diameter_um": None,
             "trust": "", "preview": "", "volume": True, "doubts": [],
         }  # fmt: skip
         self.regions.append({**region, **other})
@@ -91,6 +92,7 @@ class FakeRun:
                 for name in ACTIONS
             ],
             "alarms": self.alarms, "disk_free_bytes": 64_000_000_000, "report": False, "results": True,
+            "voided_share": None,
         }  # fmt: skip
 
     def mosaic(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def test_runs_are_searched_opened_and_two_compared(page: Page, site: Site) -> No
     site.world.runs["other"] = FakeRun(name="other", recipe_name="nmc622_statistics")
     page.goto(f"{site.url}/#/")
     expect(page.locator(".list tbody tr")).to_have_count(2)
-    button = page.get_by_role("button", name="Compare two")
+    button = page.get_by_role("button", name=re.compile("^Compare"))
     expect(button).to_have_attribute("aria-disabled", "true")
     page.get_by_label("Compare demo").check()
     page.get_by_label("Compare other").check()
@@ -134,3 +134,25 @@ def test_what_is_not_there_is_said(page: Page, site: Site) -> None:
     expect(page.locator("main")).to_contain_text("there is no such run")
     page.goto(f"{site.url}/#/nowhere")
     expect(page.locator("main")).to_contain_text("no such page")
+
+
+def test_empty_cells_come_last_whichever_way_a_column_is_sorted(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    sort = """async (falling) => {
+      const { compare } = await import("/static/js/particles/table.js");
+      return [3, null, 1].sort((a, b) => compare(a, b, falling));
+    }"""
+    assert page.evaluate(sort, True) == [3, 1, None]
+    assert page.evaluate(sort, False) == [1, 3, None]
+
+
+def test_a_share_of_none_or_all_has_an_error_and_weights_are_the_population_s(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    module = "import('/static/js/particles/table.js')"
+    share = page.evaluate(f"async (all) => (await {module}).shareOf(all)", [{"value": 0, "weight": 1}] * 4)
+    assert share["mean"] == 0
+    assert 10 < share["error"] < 20
+    table = {"columns": [{"name": n} for n in ("d", "weight", "population_weight")], "rows": [[1, 1, 3], [2, 1, 0]]}
+    assert page.evaluate(f"async (table) => (await {module}).weighed(table, table.rows, 0)", table) == [
+        {"value": 1, "weight": 3}
+    ]

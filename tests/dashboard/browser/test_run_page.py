@@ -51,6 +51,37 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float], *, sh
         page.keyboard.up("Shift")
 
 
+# How many regions were drawn anew, and whether the picture beneath them was.
+DRAWN = """() => {
+  const drawn = (window.drawn = { regions: new Set(), pictures: 0 });
+  const of = CanvasRenderingContext2D.prototype, draw = of.drawImage, fill = of.fillRect;
+  of.drawImage = function (...all) { drawn.pictures += this.canvas.isConnected; return draw.apply(this, all); };
+  of.fillRect = function (...all) { drawn.pictures += this.canvas.isConnected; return fill.apply(this, all); };
+  new MutationObserver((all) => all.forEach((one) => drawn.regions.add(one.target.closest(".region"))))
+    .observe(document.querySelector(".overlay"), { attributes: true, childList: true, subtree: true });
+}"""
+
+
+def test_choosing_a_region_draws_no_other_anew(page: Page, site: Site) -> None:
+    site.run.keep_tiles(3)
+    for number in range(60):
+        site.run.add_region(30.0 * (number % 10), 30.0 * (number // 10), 25.0)
+    page.goto(f"{site.url}/#/run/demo")
+    rows = page.locator(".region-row")
+    expect(rows).to_have_count(60)
+    settled(page, ".mosaic-stage")
+    page.evaluate(DRAWN)
+    for number in (3, 7):
+        rows.nth(number).click()
+        expect(rows.nth(number)).to_have_attribute("aria-pressed", "true")
+        expect(page.locator(".region.chosen")).to_have_count(1)
+    expect(page.locator(".regions-list [aria-pressed=true]")).to_have_count(1)
+    page.wait_for_timeout(200)
+    # The two that were chosen, and what the pointer passed over on its way.
+    assert page.evaluate("drawn.regions.size") <= 12
+    assert page.evaluate("drawn.pictures") == 0
+
+
 def test_the_mosaic_fills_tile_by_tile(page: Page, site: Site) -> None:
     opened(page, site)
     expect(page.locator(".mosaic-canvas")).to_have_attribute("aria-label", re.compile("0 of 12 tiles"))

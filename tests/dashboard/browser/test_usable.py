@@ -60,7 +60,7 @@ FAINT = """() => {
 def furnish(site: Site) -> None:
     site.run.keep_tiles(5)
     for state in ("reported", "scanning", "waiting", "quarantined"):
-        site.run.add_region(30, 30, state=state, particles=20, voided_percent=12.5, trust="doubt")
+        site.run.add_region(30, 30, state=state, particles=20, voided=3, voided_percent=12.5, trust="doubt")
     site.run.alarms = [
         {"level": level, "cause": f"{level} there", "evidence": "with numbers", "cure": "do this", "action": "pause"}
         for level in ("error", "warning", "info")
@@ -113,7 +113,7 @@ def test_a_long_log_makes_no_page_longer_and_no_number_is_cut(browser: Browser, 
     words = "[...document.querySelectorAll('.region-result, .region-state')]"
     cut = f"{words}.filter((n) => n.scrollWidth > n.clientWidth).length"
     assert page.evaluate(cut) == 0
-    expect(page.locator(".region-result").first).to_have_text("20 particles, 13 % voided")
+    expect(page.locator(".region-result").first).to_have_text("20 particles, 3 voided")
     context.close()
 
 

@@ -73,7 +73,9 @@ async def check(here: Here, draft: Draft) -> DraftView:
 
 @router.post("/api/control/take")
 async def take(here: Here, role: Asker, wanted: Take, client: Client) -> Control:
-    """Take control, from whoever has it."""
+    """Take control, from whoever has it. Raises SafetyRefusal where it is to be free, and somebody has it."""
+    if wanted.free:
+        here.helm.require(client)
     here.helm.take(client, wanted.name)
     return here.helm.told(client, role, local=here.access.open)
 

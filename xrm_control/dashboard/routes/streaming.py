@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from xrm_control.dashboard.models import Refusal
+from xrm_control.core.errors import XrmError
+from xrm_control.dashboard.models import Line, Refusal
 from xrm_control.dashboard.routes.asking import Here
 from xrm_control.dashboard.watching import Watch
 
@@ -35,12 +36,20 @@ async def stream(
     return EventSourceResponse(_told(here.watch(run), since), ping=_PING_S, send_timeout=30)
 
 
+async def _lines(watch: Watch, after: int) -> list[Line]:
+    """None of a run that cannot be read now: that is told as its trouble."""
+    try:
+        return await watch.lines(after)
+    except (XrmError, OSError):
+        return []
+
+
 async def _told(watch: Watch, after: int) -> AsyncIterator[ServerSentEvent]:
     told: dict[str, str] = {}
     async with watch.watched():
         while True:
             version, problem = watch.version, watch.problem
-            while lines := await watch.lines(after):
+            while lines := await _lines(watch, after):
                 for line in lines:
                     yield ServerSentEvent(line.model_dump_json(), event="line", id=str(line.id))
                 after = lines[-1].id
@@ -48,6 +57,9 @@ async def _told(watch: Watch, after: int) -> AsyncIterator[ServerSentEvent]:
                 if told.get(name) != text:
                     told[name] = text
                     yield ServerSentEvent(text, event=name)
+            if not problem and told.pop("trouble", ""):
+                # Only news of the run takes the trouble off the page.
+                yield ServerSentEvent(watch.parts.get("run", "{}"), event="run")
             if problem and told.get("trouble") != problem:
                 told["trouble"] = problem
                 yield ServerSentEvent(Refusal(what=problem).model_dump_json(), event="trouble")

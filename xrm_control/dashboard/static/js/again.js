@@ -1,12 +1,13 @@
 // A run's volumes measured again with another threshold: what is chosen, what came of it beside the run's own.
 import { get, newRequest, post, runPath } from "./api.js";
 import { control } from "./control.js";
-import { attribute, el, put } from "./dom.js";
+import { attribute, el, headed, put } from "./dom.js";
 import { number, percent, um } from "./format.js";
 import { say, sayError } from "./said.js";
 
 const KINDS = [["otsu", "automatic (Otsu)"], ["iso50", "half-way between matter and air"], ["fixed", "at a level of my own"]];
 const LOOK_MS = 2000;
+const HEADS = ["Threshold", "Whole particles", "With voids", "Mean diameter", "Verdict", ""];
 
 /** @returns {Promise<import("./main.js").Page>} */
 export async function open(main, [run], { title }) {
@@ -46,15 +47,17 @@ class AgainPage {
     attribute(this.start, "title", why || null);
     put(this.why, why ? `Not now: ${why}` : "");
     const [own] = found.measurements;
+    const level = ({ levels_per_um: [low, high] }) => (low === undefined ? "" : `level ${number(low, 3) === number(high, 3) ? number(low, 3) : `${number(low, 3)} to ${number(high, 3)}`} 1/µm`);
+    if (own?.levels_per_um.length) this.level.placeholder = number(own.levels_per_um[0], 2);
     const told = (words, f, before) => { const now = f(words), was = before && f(before); return was && was !== now ? `${now} (before: ${was})` : now; };
-    const row = (one) => el("tr", {}, el("th", { scope: "row" }, one.key ? Object.entries(one.settings).map(([k, v]) => `${k.replace("analysis.", "")} ${v.replaceAll('"', "")}`).join(", ") : "the run itself"),
+    const row = (one) => el("tr", {}, headed(HEADS, el("th", { scope: "row" }, one.key ? Object.entries(one.settings).map(([k, v]) => `${k.replace("analysis.", "")} ${v.replaceAll('"', "")}`).join(", ") : "the run itself", el("div", { class: "muted small" }, level(one))),
       el("td", {}, told(one, (x) => number(x.whole_particles), one.key ? own : null)),
       el("td", {}, told(one, (x) => (x.voided_percent === null ? "–" : percent(x.voided_percent)), one.key ? own : null)),
       el("td", {}, told(one, (x) => (x.equivalent_diameter_um === null ? "–" : um(x.equivalent_diameter_um)), one.key ? own : null)),
-      el("td", {}, one.verdict), el("td", {}, one.report ? el("a", { class: "button", href: `${runPath(this.run)}/${one.report}`, target: "_blank", rel: "noopener" }, "Report") : ""));
+      el("td", {}, one.verdict), el("td", {}, one.report ? el("a", { class: "button", href: `${runPath(this.run)}/${one.report}`, target: "_blank", rel: "noopener" }, "Report") : "")));
     const trial = (one) => el("tr", {}, el("th", { scope: "row" }, one.settings.join(", ")), el("td", { colspan: 5 }, `${one.state}${one.words ? `: ${one.words}` : ""}`));
     if (!found.measurements.length && !found.trials.length) put(this.list, el("p", { class: "muted" }, "Nothing yet: it comes with the run's results."));
-    else put(this.list, el("table", { class: "list numbers" }, el("thead", {}, el("tr", {}, ["Threshold", "Whole particles", "Voided", "Mean diameter", "Verdict", ""].map((h) => el("th", { scope: "col" }, h || el("span", { class: "sr-only" }, "Report"))))),
+    else put(this.list, el("table", { class: "list numbers cards" }, el("thead", {}, el("tr", {}, HEADS.map((h) => el("th", { scope: "col" }, h || el("span", { class: "sr-only" }, "Report"))))),
       el("tbody", {}, found.measurements.map(row), found.trials.map(trial))));
     clearTimeout(this.timer);
     if (found.trials.some((one) => one.state === "under way")) this.timer = setTimeout(() => void this.look().catch(sayError), LOOK_MS);

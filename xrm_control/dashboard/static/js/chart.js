@@ -1,7 +1,8 @@
 // Batch against batch: a number of the results over runs, in order of time, as a control chart; each point leads to its run.
 import { get } from "./api.js";
-import { el, put, text } from "./dom.js";
+import { el, headed, put, text } from "./dom.js";
 import { local, number, utc } from "./format.js";
+import { Picker } from "./picking.js";
 import { errorPanel } from "./said.js";
 import { TimePlot } from "./timeplot.js";
 
@@ -19,6 +20,7 @@ export async function open(main, _parts, { title, query }) {
 class ChartPage {
   constructor(main, numbers, query) {
     this.numbers = numbers;
+    this.picker = new Picker();
     const wanted = query.get("number") ?? USUAL;
     const later = { input: () => { clearTimeout(this.typing); this.typing = setTimeout(() => void this.load(), 250); } };
     const now = { change: () => void this.load() };
@@ -58,9 +60,9 @@ class ChartPage {
       return void put(this.body, el("div", { class: "empty" }, el("h2", {}, "No run states this number"), el("p", {}, "Search for less, take another number, or wait for the first run that is measured."), el("p", {}, el("a", { class: "button", href: "#/" }, "All runs"))));
     }
     const of = (p) => `${p.recipe_name}${p.sample ? `, ${p.sample}` : ""}; ${p.verdict}; ${number(p.n)} particles${p.low !== null ? `, 95 % ${number(p.low)} to ${number(p.high)}` : ""}`;
-    const spot = (p, at, value, bad) => ({ at, iso: p.started_utc, value, words: `${of(p)}${bad ? ", beyond the limits" : ""}`, mark: bad ? "bad" : p.counts ? "" : "open", go: `#/run/${encodeURIComponent(p.run)}` });
+    const spot = (p, at, value, bad) => ({ at, name: p.recipe_name, iso: p.started_utc, value, words: `${of(p)}${bad ? ", beyond the limits" : ""}`, mark: bad ? "bad" : p.counts ? "" : "open", go: `#/run/${encodeURIComponent(p.run)}` });
     const lines = view.centre === null ? [] : [{ value: view.centre, words: "mean" }, { value: view.lower, words: "lower limit", dash: [6, 4] }, { value: view.upper, words: "upper limit", dash: [6, 4] }];
-    const values = new TimePlot({ heading: view.number.heading, unit, height: 300, byTime: false, note: "Run by run, in order of time. Bars: the 95 % interval of the results. Squares: beyond the limits; open circles do not count for them. A click, or Enter, opens the run." });
+    const values = new TimePlot({ heading: view.number.heading, unit, height: 300, byTime: false, note: "Run by run, in order of time; two of them are put side by side from the table beneath. Bars: the 95 % interval of the results. Squares: beyond the limits; open circles do not count for them. A click, or Enter, opens the run." });
     const ranges = new TimePlot({ heading: "Moving range", unit, height: 170, byTime: false, note: "Distance from the complete run before." });
     this.plots = [values, ranges];
     const outside = points.filter((p) => p.outside || p.jumped);
@@ -76,9 +78,9 @@ class ChartPage {
   }
 
   table(view, unit) {
-    const rows = [...view.points].reverse();
-    return el("section", { class: "panel" }, el("div", { class: "scroll-x" }, el("table", { class: "list unbroken" }, el("thead", {}, el("tr", {}, ["Run", "Sample", "Started", `Value (${unit})`, "95 %", "Particles", "Verdict"].map((h) => el("th", { scope: "col" }, h)))),
-      el("tbody", {}, rows.map((p) => el("tr", {}, el("td", {}, el("a", { href: `#/run/${encodeURIComponent(p.run)}`, title: p.run }, p.recipe_name)), el("td", {}, p.sample), el("td", { title: utc(p.started_utc) }, local(p.started_utc, { day: true, seconds: false })), el("td", { class: p.outside ? "warned" : "" }, number(p.value), p.outside ? " ▲ beyond" : ""), el("td", {}, p.low === null ? "–" : `${number(p.low)} to ${number(p.high)}`), el("td", {}, number(p.n)), el("td", {}, p.verdict)))))));
+    const rows = [...view.points].reverse(), heads = ["", "Run", "Sample", "Started", `Value (${unit})`, "95 %", "Particles", "Verdict"];
+    return el("section", { class: "panel" }, el("div", { class: "panel-head wrap" }, el("h2", {}, "Run by run"), this.picker.button), el("div", { class: "scroll-x" }, el("table", { class: "list unbroken cards" }, el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h || el("span", { class: "sr-only" }, "Compare"))))),
+      el("tbody", {}, rows.map((p) => el("tr", {}, headed(heads, el("td", {}, this.picker.box(p.run)), el("td", {}, el("a", { href: `#/run/${encodeURIComponent(p.run)}`, title: p.run }, p.recipe_name)), el("td", {}, p.sample), el("td", { title: utc(p.started_utc) }, local(p.started_utc, { day: true, seconds: false })), el("td", { class: p.outside ? "warned" : "" }, number(p.value), p.outside ? " ▲ beyond" : ""), el("td", {}, p.low === null ? "–" : `${number(p.low)} to ${number(p.high)}`), el("td", {}, number(p.n)), el("td", {}, p.verdict))))))));
   }
 
   forget() {

@@ -1,9 +1,9 @@
 // Two runs side by side: distributions over each other, figures with their difference, quality.
 import { get, runPath } from "./api.js";
-import { el, put } from "./dom.js";
+import { el, headed, put } from "./dom.js";
 import { local, number, utc } from "./format.js";
 import { axis, colourOf } from "./particles/histogram.js";
-import { columnIndex, histogram, mean, particlesOf, quantile, weighed, wholeRows } from "./particles/table.js";
+import { columnIndex, histogram, mean, particlesOf, quantile, shareOf, weighed, wholeRows } from "./particles/table.js";
 import uPlot from "../vendor/uplot/uPlot.min.js";
 
 const SIZE = "equivalent_diameter_um";
@@ -19,12 +19,12 @@ export async function open(main, names, { title }) {
 
 async function load(name) {
   const [run, { regions }, table] = await Promise.all([
-    get(runPath(name)), get(runPath(name, "regions")), particlesOf(name, [...MEANS, "void_count", "touches_boundary", "weight"]),
+    get(runPath(name)), get(runPath(name, "regions")), particlesOf(name, [...MEANS, "void_count", "touches_boundary", "weight", "population_weight"]),
   ]);
   const rows = wholeRows(table);
   const of = (column) => { const at = columnIndex(table, column); return at < 0 ? [] : weighed(table, rows, at); };
-  const voids = of("void_count").map(({ value, weight }) => ({ value: value > 0 ? 100 : 0, weight }));
-  return { name, run, regions, table, rows, of, voided: mean(voids), sizes: of(SIZE) };
+  const voids = of("void_count").map(({ value, weight }) => ({ value: value > 0 ? 1 : 0, weight }));
+  return { name, run, regions, table, rows, of, voided: shareOf(voids), sizes: of(SIZE) };
 }
 
 class ComparePage {
@@ -32,12 +32,14 @@ class ComparePage {
     this.sides = sides;
     this.plots = el("div", { class: "plots" });
     this.draw = () => this.plot();
-    /** @type {string[]} what is further apart than chance makes it */ this.apart = [];
-    const figures = this.figures();
-    const short = this.apart.length ? `Clearly apart: ${this.apart.join("; ")}.` : `No mean is more than ${FAR} standard errors apart.`;
+    /** @type {{far: number, words: string}[]} how far means are apart, in standard errors */ this.gaps = [];
+    /** @type {string[]} by what each is told apart */ this.called = calledOf(sides.map((side) => side.run));
+    const figures = this.figures(), differ = verdictsOf(sides);
+    const ranked = this.gaps.sort((a, b) => b.far - a.far), apart = ranked.filter((gap) => gap.far > FAR).map((gap) => gap.words), [most] = ranked;
+    const short = apart.length ? `Clearly apart. ${apart.join("; ")}.` : `Nothing is clearly apart, by more than ${FAR} standard errors.${most ? ` Most so: ${most.words}, ${number(most.far, 2)} standard errors.` : ""}`;
     const head = (side, i) => el("th", { scope: "col" }, el("a", { class: i ? "key-b" : "key-a", href: `#/run/${encodeURIComponent(side.name)}`, title: `${side.name}, ${utc(side.run.started_utc)}` }, side.run.recipe_name), el("div", { class: "muted small" }, local(side.run.started_utc, { day: true, seconds: false })));
-    put(main, el("div", { class: "compare" }, el("h1", {}, "Comparison"), el("p", {}, short), this.plots,
-      el("section", { class: "panel" }, el("div", { class: "scroll-x" }, el("table", { class: "list numbers" },
+    put(main, el("div", { class: "compare" }, el("h1", {}, "Comparison"), differ ? el("p", { class: "warned" }, differ) : "", el("p", {}, short), this.plots,
+      el("section", { class: "panel" }, el("div", { class: "scroll-x" }, el("table", { class: "list numbers cards" },
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Whole particles"), sides.map(head), el("th", { scope: "col" }, "Difference"))),
         el("tbody", {}, figures))),
       el("p", { class: "muted small pad" }, `Weighted as in the report; ± standard error between particles. Bold: more than ${FAR} standard errors apart. Confidence intervals stand in each report.`))));
@@ -48,7 +50,7 @@ class ComparePage {
 
   figures() {
     const [a, b] = this.sides;
-    const row = (name, values, difference = null, title = "") => el("tr", { title }, el("th", { scope: "row" }, name), values.map((v) => el("td", {}, v)), difference ?? el("td", {}, ""));
+    const row = (name, values, difference = null, title = "") => el("tr", { title }, el("th", { scope: "row" }, name), headed([...this.called, "Difference"], values.map((v) => el("td", {}, v)), difference ?? el("td", {}, "")));
     const gap = (x, y, unit, sigma = null) => {
       if (x === null || y === null) return el("td", {}, "–");
       const far = sigma !== null && sigma > 0 && Math.abs(y - x) > FAR * sigma;
@@ -57,7 +59,10 @@ class ComparePage {
     const count = (name, f) => row(name, this.sides.map((s) => number(f(s))), gap(f(a), f(b), ""));
     const meanRow = (name, title, unit, [x, y]) => {
       const sigma = x.error !== null && y.error !== null ? Math.hypot(x.error, y.error) : 0;
-      if (sigma > 0 && Math.abs(y.mean - x.mean) > FAR * sigma) this.apart.push(`${name.replace(/^Mean /, "")} is ${y.mean > x.mean ? "larger" : "smaller"} in the second run`);
+      if (sigma > 0) {
+        const [more, less] = y.mean > x.mean ? [1, 0] : [0, 1], told = [x, y].map((m) => number(m.mean, 3));
+        this.gaps.push({ far: Math.abs(y.mean - x.mean) / sigma, words: `${name}: ${this.called[more]} has more (${told[more]} against ${told[less]}${unit ? ` ${unit}` : ""})` });
+      }
       return meanCells(name, title, unit, [x, y]);
     };
     const meanCells = (name, title, unit, [x, y]) => row(name, [x, y].map((m) => (m.mean === null ? "–" : `${number(m.mean)}${m.error === null ? "" : ` ± ${number(m.error, 2)}`} ${unit}`)), gap(x.mean, y.mean, unit, x.error !== null && y.error !== null ? Math.hypot(x.error, y.error) : null), title);
@@ -117,6 +122,18 @@ class ComparePage {
     this.sized.disconnect();
     for (const plot of this.drawn ?? []) plot.destroy();
   }
+}
+
+/** Names of two runs; with their start where the recipe is one. */
+function calledOf(runs) {
+  const same = runs[0].recipe_name === runs[1].recipe_name;
+  return runs.map((run) => (same ? `${run.recipe_name} of ${local(run.started_utc, { day: true })}` : run.recipe_name));
+}
+
+/** How the verdicts differ, in words; "" where they do not. */
+function verdictsOf(sides) {
+  const told = sides.map((side) => side.run.verdict ?? side.run.state ?? "not begun");
+  return told[0] === told[1] ? "" : `The verdicts differ: ${calledOf(sides.map((side) => side.run)).map((name, i) => `${name} ${told[i]}`).join(", ")}.`;
 }
 
 /** Share of weight at or below each step, in percent. */

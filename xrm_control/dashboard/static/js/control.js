@@ -5,9 +5,11 @@ import { el, put } from "./dom.js";
 import { say, sayError } from "./said.js";
 import { utc, local } from "./format.js";
 
+const AWAY_MIN = 2;
+
 /** Emits "change". */
 class ControlState extends EventTarget {
-  /** @type {{holder: string, since_utc: string|null, you: boolean, role: string, local: boolean} | null} */
+  /** @type {{holder: string, since_utc: string|null, seen_utc?: string|null, you: boolean, role: string, local: boolean} | null} */
   now = null;
 
   async refresh() {
@@ -15,7 +17,8 @@ class ControlState extends EventTarget {
   }
 
   take(control) {
-    const changed = JSON.stringify(control) !== JSON.stringify(this.now);
+    const told = (one) => JSON.stringify({ ...one, seen_utc: null });
+    const changed = !this.now || told(control) !== told(this.now);
     this.now = control;
     if (changed) this.dispatchEvent(new Event("change"));
   }
@@ -31,7 +34,13 @@ class ControlState extends EventTarget {
   /** Before an action: take what nobody has. Throws RefusedError. */
   async ensure() {
     if (this.now?.you || this.now?.holder || this.now?.role === "viewer") return;
-    this.take(await post("/api/control/take", { name: myName() || "operator" }));
+    // Somebody in another tab may have been quicker: it is taken from them on purpose alone.
+    try {
+      this.take(await post("/api/control/take", { name: myName() || "operator", free: true }));
+    } catch (error) {
+      void this.refresh();
+      throw error;
+    }
   }
 }
 
@@ -56,19 +65,29 @@ async function release() {
   try { control.take(await post("/api/control/release")); } catch (error) { sayError(error); }
 }
 
+/** Of whom no page was open for a while: nobody waits for them in vain. */
+function away(now) {
+  const minutes = now.seen_utc ? (Date.now() - Date.parse(now.seen_utc)) / 60000 : 0;
+  return minutes >= AWAY_MIN ? `, not seen since ${local(now.seen_utc, { seconds: false, day: minutes > 720 })}` : "";
+}
+
 /** Show it in its place, and keep it up. */
 export function mountControl(place) {
+  let drawn = "";
   const draw = () => {
     const now = control.now;
-    if (!now) return put(place, el("span", { class: "muted" }, "control: not known"));
-    const who = now.you ? `In control: ${now.holder || "you"} (you)` : now.holder ? `In control: ${now.holder}` : "Nobody in control";
+    if (!now) return void put(place, el("span", { class: "muted" }, "control: not known"));
+    const who = now.you ? `In control: ${now.holder || "you"} (you)` : now.holder ? `In control: ${now.holder}${away(now)}` : "Nobody in control";
     const button = now.role === "viewer" ? el("span", { class: "chip" }, "viewer")
       : now.you ? el("button", { class: "quiet", type: "button", on: { click: release } }, "Release")
         : el("button", { class: "quiet", type: "button", on: { click: takeOver } }, now.holder ? "Take over" : "Take control");
-    return put(place, el("span", { class: now.you ? "who you" : "who", title: now.since_utc ? `since ${local(now.since_utc)} (${utc(now.since_utc)})` : "" }, who), button);
+    // What has the focus keeps it.
+    if (who === drawn) return;
+    drawn = who;
+    put(place, el("span", { class: now.you ? "who you" : "who", title: now.since_utc ? `since ${local(now.since_utc)} (${utc(now.since_utc)})` : "" }, who), button);
   };
   control.addEventListener("change", draw);
   draw();
   void control.refresh();
-  setInterval(() => { if (!document.hidden) void control.refresh(); }, 10000);
+  setInterval(() => { if (!document.hidden) void control.refresh().then(draw); }, 10000);
 }

@@ -84,6 +84,13 @@ export function keyed(parent, things, key, make, update) {
   for (const node of old.values()) node.remove();
 }
 
+/** Cells of a row with the heads of their columns, which a narrow screen shows beside them. */
+export function headed(heads, ...cells) {
+  const all = cells.flat();
+  all.forEach((cell, i) => attribute(cell, "data-head", heads[i] || null));
+  return all;
+}
+
 const HELD = "a[href], button, input, select, summary, [tabindex]";
 const known = (node) => [node.tagName, node.getAttribute("aria-label") ?? node.textContent, node.closest("[data-key]")?.dataset.key].join("|");
 

@@ -3,6 +3,7 @@ import { get, newRequest, post, RefusedError, told } from "./api.js";
 import { control } from "./control.js";
 import { attribute, el, put, text } from "./dom.js";
 import { bytes, clockIn, dose, duration, number } from "./format.js";
+import { keepDraft, keptDraft } from "./keptdraft.js";
 import { RehearsalPanel } from "./rehearsal.js";
 import { errorPanel, say, sayError } from "./said.js";
 
@@ -14,7 +15,7 @@ export async function open(main, _parts, { title, query }) {
   title("New run");
   const recipes = await get("/api/recipes");
   const page = new LaunchPage(main, recipes);
-  const wanted = recipes.find((r) => r.file === query.get("recipe"));
+  const wanted = recipes.find((r) => r.file === (query.get("recipe") ?? keptDraft()?.file));
   if (wanted) await page.choose(wanted);
   return page;
 }
@@ -26,13 +27,18 @@ class LaunchPage {
     this.cards = recipes.map((r) => el("button", { type: "button", class: "recipe", "aria-pressed": "false", data: { file: r.file }, on: { click: () => void this.choose(r) } }, el("strong", {}, r.name), el("span", { class: "muted small about", title: r.about }, r.about)));
     this.form = el("div", { class: "settings" });
     this.find = el("input", { type: "search", placeholder: "find a setting", "aria-label": "Find a setting", on: { input: () => this.search() } });
-    this.settings = el("section", { class: "panel", hidden: true, "aria-labelledby": "settings-head" }, el("div", { class: "panel-head wrap" }, el("h2", { id: "settings-head" }, "Settings"), this.find), this.form);
+    this.undo = el("button", { type: "button", hidden: true, on: { click: () => this.discard() } }, "");
+    this.settings = el("section", { class: "panel", hidden: true, "aria-labelledby": "settings-head" }, el("div", { class: "panel-head wrap" }, el("h2", { id: "settings-head" }, "Settings"), this.undo, this.find), this.form);
     this.verdict = el("div", { "aria-live": "polite" }, el("p", { class: "muted" }, recipes.length ? "Choose a recipe." : "There is no recipe here. Start the server with --recipes FOLDER."));
     this.start = el("button", { type: "button", class: "primary", "aria-disabled": "true", on: { click: () => void this.begin() } }, "Start run");
     this.later = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(false) } }, "Put into the queue");
     this.next = el("button", { type: "button", "aria-disabled": "true", on: { click: () => void this.enqueue(true) } }, "First in the queue");
+    this.why = el("p", { class: "warned small", role: "status" });
+    this.fit = { possible: false, reason: "choose a recipe" };
+    this.offers = () => this.offer();
+    control.addEventListener("change", this.offers);
     this.rehearsal = new RehearsalPanel(() => (this.recipe ? this.draft : null));
-    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.rehearsal.element, this.start, el("div", { class: "buttons" }, this.later, this.next));
+    this.plan = el("section", { class: "panel plan-panel", "aria-labelledby": "plan-head" }, el("h2", { id: "plan-head" }, "Check and plan"), this.verdict, this.start, this.why, el("div", { class: "buttons" }, this.later, this.next), this.rehearsal.element);
     put(main, el("div", { class: "launch" }, el("div", { class: "run" },
       el("section", { class: "panel" }, el("h1", {}, "New run"), el("div", { class: "recipes" }, this.cards)), this.settings), this.plan));
   }
@@ -40,6 +46,7 @@ class LaunchPage {
   async choose(recipe) {
     this.recipe = recipe;
     this.changes.clear();
+    this.undo.hidden = true;
     for (const card of this.cards) attribute(card, "aria-pressed", String(card.dataset.file === recipe.file));
     this.settings.hidden = false;
     put(this.form, el("p", { class: "muted" }, "Loading …"));
@@ -47,6 +54,7 @@ class LaunchPage {
       const settings = await get(`/api/recipes/${encodeURIComponent(recipe.file)}/settings`);
       if (this.recipe !== recipe) return;
       this.build(settings);
+      this.restore(settings);
       await this.check();
     } catch (error) { put(this.form, errorPanel(error, () => this.choose(recipe))); }
   }
@@ -77,11 +85,33 @@ class LaunchPage {
     return row;
   }
 
+  /** What was typed before the page was left. */
+  restore(settings) {
+    const kept = keptDraft();
+    if (kept?.file !== this.recipe.file) return;
+    for (const setting of settings) {
+      const { input } = this.fields.get(setting.path), value = kept.changes.get(setting.path);
+      if (value === undefined) continue;
+      if (setting.kind === "switch") input.checked = value === true;
+      else input.value = value === null ? "" : String(value);
+      this.changed(setting, input);
+    }
+  }
+
+  /** Back to the recipe as it is on file. */
+  discard() {
+    keepDraft(this.recipe.file, new Map());
+    void this.choose(this.recipe);
+  }
+
   changed(setting, input) {
     const value = valueOf(setting, input);
     if (value === setting.value) this.changes.delete(setting.path);
     else this.changes.set(setting.path, value);
     attribute(this.fields.get(setting.path).row, "data-changed", this.changes.has(setting.path));
+    keepDraft(this.recipe.file, this.changes);
+    this.undo.hidden = !this.changes.size;
+    text(this.undo, `Undo ${this.changes.size} ${this.changes.size === 1 ? "change" : "changes"}`);
     this.ready(false, "it is being checked");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.check(), 350);
@@ -125,7 +155,15 @@ class LaunchPage {
     this.ready(faults.length === 0, faults.length ? "there are faults, see above" : "");
   }
 
+  /** Whether it can be begun; whoever else is in control is a reason too. */
   ready(possible, reason) {
+    this.fit = { possible, reason };
+    this.offer();
+  }
+
+  offer() {
+    const { possible, reason } = this.fit.possible && control.why ? { possible: false, reason: control.why } : this.fit;
+    text(this.why, possible || !this.recipe ? "" : `Not now: ${reason}`);
     for (const button of [this.start, this.later, this.next]) {
       attribute(button, "aria-disabled", possible ? null : "true");
       attribute(button, "title", possible ? null : reason);
@@ -141,6 +179,7 @@ class LaunchPage {
       await control.ensure();
       const { text: said } = await post("/api/queue/items", { ...this.draft, request, first }, { timeoutMs: 60000 });
       delete this.requests[String(first)];
+      keepDraft(this.recipe.file, new Map());
       say(said, "good");
       location.hash = "#/queue";
     } catch (error) {
@@ -158,6 +197,7 @@ class LaunchPage {
       await control.ensure();
       const { text: name } = await post("/api/runs", draft, { timeoutMs: 60000 });
       this.request = null;
+      keepDraft(this.recipe.file, new Map());
       say(`Started ${name}`, "good");
       location.hash = `#/run/${encodeURIComponent(name)}`;
     } catch (error) {
@@ -179,6 +219,7 @@ class LaunchPage {
   close() {
     clearTimeout(this.timer);
     this.asking?.abort();
+    control.removeEventListener("change", this.offers);
     this.rehearsal.close();
   }
 }

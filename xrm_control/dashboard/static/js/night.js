@@ -6,6 +6,7 @@ import { attribute, el, put, rebuild, text } from "./dom.js";
 import { dose, duration, local, number, utc, worded } from "./format.js";
 import { errorPanel, say, sayError } from "./said.js";
 import { standing } from "./run/states.js";
+import { timed } from "./timed.js";
 
 const LOOK_MS = 10000;
 const TURN_H = 16; // until then what is looked back on is the night before
@@ -124,7 +125,7 @@ class NightPage {
     const undone = one.undone.filter((r) => !said.has(`${r.name} was set aside`)).map((r) => [`${r.name}: ${worded(r.state ?? "not measured")}`, r.reason, ""]);
     const holds = one.holds.map((h) => [`held at ${duration(h.from_s)}${h.to_s === null ? ", to its end" : ` for ${duration(h.to_s - h.from_s)}`}`, h.reason, ""]);
     const rows = [...alarms, ...reasons, ...undone, ...holds, ...one.notes.map((n) => [n, "", ""])];
-    return rows.length ? el("ul", { class: "night-evidence" }, rows.map(([what, why, cure]) => el("li", {}, el("strong", {}, what), why ? `: ${why}` : "", cure ? el("em", {}, `. ${cure}`) : ""))) : "";
+    return rows.length ? el("ul", { class: "night-evidence" }, rows.map(([what, why, cure]) => el("li", {}, el("strong", {}, timed(what)), why ? [": ", timed(why)] : "", cure ? el("em", {}, `. ${cure}`) : ""))) : "";
   }
 
   /** The button that does what the gravest alarm advises, where one can. */

@@ -1,12 +1,14 @@
 // The list of runs: found by name, sample, recipe, verdict; one is opened, two are compared.
 import { get } from "./api.js";
-import { attribute, el, put, rebuild, text } from "./dom.js";
+import { attribute, el, headed, put, rebuild, text } from "./dom.js";
 import { local, number, utc } from "./format.js";
 import { nightOf } from "./night.js";
 import { errorPanel } from "./said.js";
+import { Picker } from "./picking.js";
 import { standing } from "./run/states.js";
 
 const PAGE = 50;
+const HEADS = ["", "Recipe", "Sample", "Started", "State", "Frames", "Particles", "Verdict"];
 const VERDICTS = ["complete", "doubt", "incomplete", "aborted", "failed"];
 
 /** @returns {Promise<import("./main.js").Page>} */
@@ -21,19 +23,18 @@ class RunsPage {
   constructor(main) {
     this.runs = [];
     this.total = 0;
-    /** @type {Set<string>} */ this.picked = new Set();
+    this.picker = new Picker();
     this.search = el("input", { type: "search", placeholder: "name, sample, recipe, queue", title: "Name, recipe, sample, start, or the queue and item that a run is of", "aria-label": "Search runs", on: { input: () => this.later() } });
     this.verdict = el("select", { "aria-label": "Verdict", on: { change: () => void this.load() } }, el("option", { value: "" }, "any verdict"), VERDICTS.map((v) => el("option", { value: v }, v)));
     const date = (words) => el("input", { type: "date", "aria-label": words, title: words, on: { change: () => void this.load() } });
     this.from = date("Carried out from this day on");
     this.to = date("Carried out up to this day");
     this.count = el("span", { class: "muted", role: "status" });
-    this.compare = el("button", { type: "button", "aria-disabled": "true", on: { click: () => this.go() } }, "Compare two");
     this.body = el("tbody", {});
-    this.table = el("table", { class: "list" }, el("thead", {}, el("tr", {}, ["", "Recipe", "Sample", "Started", "State", "Frames", "Particles", "Verdict"].map((h) => el("th", { scope: "col" }, h || el("span", { class: "sr-only" }, "Compare"))))), this.body);
+    this.table = el("table", { class: "list cards" }, el("thead", {}, el("tr", {}, HEADS.map((h) => el("th", { scope: "col" }, h || el("span", { class: "sr-only" }, "Compare"))))), this.body);
     this.more = el("button", { type: "button", hidden: true, on: { click: () => void this.load(this.runs.length) } }, "Older runs");
     this.note = el("div", {});
-    this.root = el("section", { class: "panel" }, el("div", { class: "panel-head wrap" }, el("h1", {}, "Runs"), this.count, this.search, el("label", { class: "inline" }, "from ", this.from), el("label", { class: "inline" }, "to ", this.to), this.verdict, this.compare, el("a", { class: "button", href: "#/launch" }, "New run …")),
+    this.root = el("section", { class: "panel" }, el("div", { class: "panel-head wrap" }, el("h1", {}, "Runs"), this.count, this.search, el("label", { class: "inline" }, "from ", this.from), el("label", { class: "inline" }, "to ", this.to), this.verdict, this.picker.button, el("a", { class: "button", href: "#/launch" }, "New run …")),
       el("div", { class: "scroll-x" }, this.table), this.note, this.more);
     put(main, this.root);
     this.timer = setInterval(() => { if (!document.hidden && this.runs.length <= PAGE) void this.load(); }, 4000);
@@ -75,36 +76,18 @@ class RunsPage {
       put(this.note, el("div", { class: "empty" }, el("h2", {}, searched ? "No run matches" : "No run yet"),
         el("p", {}, searched ? "Search for less, or take off the filter." : "Start one here, or with xrm run on this machine: it shows up by itself."), searched ? "" : el("p", {}, el("a", { class: "button", href: "#/launch" }, "New run …"))));
     }
-    this.offer();
   }
 
   row(run) {
     const { word, tone } = run.problem ? { word: "unreadable", tone: "bad" } : standing({ ...run, before_waiting: null });
     const to = `#/run/${encodeURIComponent(run.name)}`;
-    const pick = el("input", { type: "checkbox", checked: this.picked.has(run.name), "aria-label": `Compare ${run.name}`, on: { change: () => this.pick(run.name, pick) } });
     const open = (event) => { if (!(event.target instanceof Element && event.target.closest("a, input, label"))) location.hash = to; };
-    return el("tr", { class: "link-row", data: { key: run.name }, on: { click: open } },
-      el("td", {}, pick), el("td", {}, el("a", { href: to, title: run.name }, run.recipe_name || run.name), run.simulated ? [" ", el("span", { class: "chip" }, "simulated")] : "", run.campaign ? el("div", { class: "muted small" }, `of ${run.campaign}`) : ""),
+    return el("tr", { class: "link-row", data: { key: run.name }, on: { click: open } }, headed(HEADS,
+      el("td", {}, this.picker.box(run.name)), el("td", {}, el("a", { href: to, title: run.name }, run.recipe_name || run.name), run.simulated ? [" ", el("span", { class: "chip" }, "simulated")] : "", run.campaign ? el("div", { class: "muted small" }, `of ${run.campaign}`) : ""),
       el("td", {}, run.sample), el("td", { title: utc(run.started_utc) }, el("a", { class: "plain", href: `#/night/${nightOf(run.started_utc)}`, "aria-label": `${local(run.started_utc, { day: true, seconds: false })}: its night` }, local(run.started_utc, { day: true, seconds: false }))),
       el("td", {}, el("span", { class: "badge small", data: { tone } }, word), run.problem ? el("div", { class: "refused small" }, run.problem) : ""),
       el("td", { class: "num" }, el("span", { title: `${run.kept} of ${run.planned} frames` }, run.planned ? `${number(run.kept)} / ${number(run.planned)}` : "–")),
-      el("td", { class: "num" }, number(run.particles)), el("td", {}, run.verdict ?? "–"));
-  }
-
-  pick(name, box) {
-    if (box.checked) this.picked.add(name);
-    else this.picked.delete(name);
-    this.offer();
-  }
-
-  offer() {
-    const n = this.picked.size;
-    attribute(this.compare, "aria-disabled", n === 2 ? null : "true");
-    attribute(this.compare, "title", n === 2 ? null : `Choose two runs with their boxes; ${n} chosen`);
-  }
-
-  go() {
-    if (this.picked.size === 2) location.hash = `#/compare/${[...this.picked].map(encodeURIComponent).join("/")}`;
+      el("td", { class: "num" }, number(run.particles)), el("td", {}, run.verdict ?? "–")));
   }
 
   key(event) {

@@ -1,12 +1,12 @@
 // A small chart over time: local time on its axis, limits drawn in, points walked through with the arrow keys.
-import { attribute, el, put, text } from "./dom.js";
+import { attribute, el, headed, put, text } from "./dom.js";
 import { local, number, utc } from "./format.js";
 import { axis, colourOf } from "./particles/histogram.js";
 import uPlot from "../vendor/uplot/uPlot.min.js";
 
 /**
- * @typedef {{at: number, iso: string|null, value: number, low?: number|null, high?: number|null, words: string, mark?: string, go?: string}} Spot
- * at: where it stands on the axis; iso: its time; words: of the reading; mark: "bad" beyond its limits, "open" does not count
+ * @typedef {{at: number, iso: string|null, value: number, low?: number|null, high?: number|null, words: string, name?: string, mark?: string, go?: string}} Spot
+ * at: where it stands on the axis; iso: its time; words: of the reading; name: of its place on an axis without times; mark: "bad" beyond its limits, "open" does not count
  */
 export class TimePlot {
   /** @param {{heading: string, unit: string, note?: string, height?: number, byTime?: boolean, line?: boolean}} about */
@@ -56,12 +56,13 @@ export class TimePlot {
     let low = Math.min(...values), high = Math.max(...values);
     const pad = (high - low || Math.abs(high) * 0.02 || 1) * 0.08;
     [low, high] = [low - pad, high + pad];
+    const named = new Map(spots.map((s) => [s.at, (s.name ?? String(s.at + 1)).slice(0, 15)]));
     const first = spots[0].at, end = last.at, room = end > first ? (end - first) * 0.03 : this.about.byTime ? 60 : 1;
     const xAxis = this.about.byTime
       ? { ...axis(""), size: 30, labelSize: 0, label: undefined, values: (_, ticks) => ticks.map((t) => local(new Date(t * 1000).toISOString(), { seconds: end - first < 300, day: end - first > 4 * 86400 }).replace(/ .*/, "")), space: end - first > 4 * 86400 ? 90 : 60 }
-      : { ...axis(""), size: 30, labelSize: 0, label: undefined, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) && t >= 0 ? String(t + 1) : "")) };
+      : { ...axis(""), size: 30, labelSize: 0, label: undefined, incrs: [1, 2, 5, 10, 20, 50, 100], space: 110, values: (_, ticks) => ticks.map((t) => named.get(t) ?? "") };
     this.plot = new uPlot({
-      width: this.place.clientWidth || 400, height: this.about.height, legend: { show: false }, cursor: { show: false }, padding: [8, 12, 0, 0],
+      width: this.place.clientWidth || 400, height: this.about.height, legend: { show: false }, cursor: { show: false }, padding: [8, this.about.byTime ? 12 : 44, 0, 0],
       scales: { x: { time: false, range: () => [first - room, end + room] }, y: { range: () => [low, high] } },
       axes: [xAxis, { ...axis(""), label: undefined, labelSize: 0, size: 58, values: (_, ticks) => ticks.map((t) => number(t, 5)) }],
       series: [{}, { label: this.about.heading, stroke: colourOf("accent-probe"), width: this.about.line ? 1.5 : 1, points: { show: false } }],
@@ -155,8 +156,9 @@ export class TimePlot {
 
   fill() {
     if (!this.table.open) return void put(this.table, el("summary", {}, "As a table"));
-    put(this.table, el("summary", {}, "As a table"), el("div", { class: "scroll-x" }, el("table", { class: "list unbroken" }, el("thead", {}, el("tr", {}, ["Time", this.about.unit, "Of"].map((h) => el("th", { scope: "col" }, h)))),
-      el("tbody", {}, this.spots.map((s) => el("tr", {}, el("td", { title: s.iso ? utc(s.iso) : "" }, s.iso ? local(s.iso, { day: true }) : "–"), el("td", {}, number(s.value, 5), s.low != null && s.high != null ? el("span", { class: "muted" }, ` (${number(s.low)} to ${number(s.high)})`) : ""), el("td", {}, s.go ? el("a", { href: s.go }, s.words) : s.words)))))));
+    const heads = ["Time", this.about.unit, "Of"];
+    put(this.table, el("summary", {}, "As a table"), el("div", { class: "scroll-x" }, el("table", { class: "list unbroken cards" }, el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, h)))),
+      el("tbody", {}, this.spots.map((s) => el("tr", {}, headed(heads, el("td", { title: s.iso ? utc(s.iso) : "" }, s.iso ? local(s.iso, { day: true }) : "–"), el("td", {}, number(s.value, 5), s.low != null && s.high != null ? el("span", { class: "muted" }, ` (${number(s.low)} to ${number(s.high)})`) : ""), el("td", {}, s.go ? el("a", { href: s.go }, s.words) : s.words))))))));
   }
 
   close() {

@@ -39,6 +39,7 @@ export class Mosaic extends EventTarget {
   tell(type, detail = null) { this.dispatchEvent(new CustomEvent(type, { detail })); }
 
   set(mosaic, regions) {
+    if (mosaic === this.mosaic && regions === this.overlay.regions) return;
     this.mosaic = mosaic;
     this.overlay.regions = regions;
     this.empty.hidden = mosaic.tiles.length > 0 || regions.length > 0 || Boolean(mosaic.picture);
@@ -51,11 +52,10 @@ export class Mosaic extends EventTarget {
     this.draw();
   }
 
-  choose(name) { this.overlay.chosen = name; this.draw(); }
+  choose(name) { this.overlay.mark("chosen", name); }
 
   hover(name, tell = true) {
-    this.overlay.hovered = name;
-    this.draw();
+    this.overlay.mark("hovered", name);
     if (tell) this.tell("hover", name);
   }
 
@@ -84,8 +84,8 @@ export class Mosaic extends EventTarget {
       this.view.x_um = region.x_um;
       this.view.y_um = region.y_um;
       this.view.following = false;
+      this.draw();
     }
-    this.draw();
   }
 
   resize() {

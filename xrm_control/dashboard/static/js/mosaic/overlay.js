@@ -9,6 +9,7 @@ export class Overlay {
     this.view = view;
     this.on = on;
     this.regions = [];
+    /** @type {Map<string, any>} */ this.nodes = new Map();
     this.chosen = "";
     this.hovered = "";
     /** @type {{x_um: number, y_um: number, width_um: number, height_um: number} | null} */
@@ -18,10 +19,21 @@ export class Overlay {
     this.element = svg("svg", { class: "overlay", role: "group", "aria-label": "Regions" }, this.boxes, this.draftBox);
   }
 
+  /** What is chosen or hovered changes two regions; all others stay as they are drawn. */
+  mark(which, name) {
+    const before = this[which];
+    this[which] = name;
+    for (const region of this.regions) {
+      const node = region.name === before || region.name === name ? this.nodes.get(region.name) : null;
+      if (node) this.update(node, region);
+    }
+  }
+
   draw() {
     const { view } = this;
     attribute(this.element, "viewBox", `0 0 ${view.width} ${view.height}`);
-    keyed(this.boxes, this.regions, (r) => r.name, (r) => this.make(r), (node, r) => this.update(node, r));
+    if (this.nodes.size > this.regions.length) this.nodes.clear();
+    keyed(this.boxes, this.regions, (r) => r.name, (r) => this.make(r), (node, r) => { this.nodes.set(r.name, node); this.update(node, r); });
     if (this.draft) place(this.draftBox, view, this.draft);
     attribute(this.draftBox, "visibility", this.draft ? "visible" : "hidden");
   }

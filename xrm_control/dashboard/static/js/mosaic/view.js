@@ -57,6 +57,28 @@ export function extent(mosaic, regions) {
   return boxes.reduce((a, b) => ({ x0: Math.min(a.x0, b.x0), y0: Math.min(a.y0, b.y0), x1: Math.max(a.x1, b.x1), y1: Math.max(a.y1, b.y1) }));
 }
 
+/**
+ * The place nearest to another where a window touches no region and lies on what is mapped; that other one where there
+ * is none. @param {Box | null} box @param {any[]} regions @param {{width_um: number, height_um: number}} window
+ */
+export function freePlace(box, regions, window, from) {
+  if (!box) return from;
+  const { width_um: w, height_um: h } = window;
+  const near = [...regions].sort((a, b) => away(a, from) - away(b, from)).slice(0, 12);
+  const along = (low, high, size, at, beside) => {
+    const found = [at, ...beside];
+    for (let v = low + size / 2; v <= high - size / 2 + 1; v += size / 4) found.push(v);
+    return found.map((v) => Math.round(10 * v) / 10).filter((v) => v >= low + size / 2 - 1 && v <= high - size / 2 + 1);
+  };
+  const xs = along(box.x0, box.x1, w, from.x_um, near.flatMap((r) => [-1, 1].map((s) => r.x_um + s * ((w + r.width_um) / 2 + 0.1))));
+  const ys = along(box.y0, box.y1, h, from.y_um, near.flatMap((r) => [-1, 1].map((s) => r.y_um + s * ((h + r.height_um) / 2 + 0.1))));
+  const places = xs.flatMap((x_um) => ys.map((y_um) => ({ x_um, y_um }))).sort((a, b) => away(a, from) - away(b, from));
+  const free = (p) => regions.every((r) => Math.abs(p.x_um - r.x_um) >= (w + r.width_um) / 2 || Math.abs(p.y_um - r.y_um) >= (h + r.height_um) / 2);
+  return places.find(free) ?? from;
+}
+
+const away = (a, b) => Math.hypot(a.x_um - b.x_um, a.y_um - b.y_um);
+
 /** The box of something with centre and size. @returns {Box} */
 export function around({ x_um, y_um, width_um, height_um }) {
   return { x0: x_um - width_um / 2, y0: y_um - height_um / 2, x1: x_um + width_um / 2, y1: y_um + height_um / 2 };

@@ -46,7 +46,7 @@ export class HistogramPanel {
     if (!found.length) return void text(this.words, "No number to show.");
     const unit = column.unit ? ` ${column.unit}` : "";
     const { mean: middle, error } = mean(found);
-    const said = `${number(found.length)} particles; mean ${number(middle)}${error === null ? "" : ` ± ${number(error, 2)}`}${unit} (standard error), D10 ${number(quantile(found, 0.1))}, D50 ${number(quantile(found, 0.5))}, D90 ${number(quantile(found, 0.9))}${unit}. Weighted as in the report.`;
+    const said = `${number(found.length)} particles; mean ${number(middle)}${error === null ? "" : ` ± ${number(error, 2)}`}${unit} (standard error), D10 ${number(quantile(found, 0.1))}, D50 ${number(quantile(found, 0.5))}, D90 ${number(quantile(found, 0.9))}${unit}. ${columnIndex(this.table, "population_weight") < 0 ? "Weighted by the field's border alone." : "Weighted as in the report."}`;
     text(this.words, said);
     this.place.setAttribute("aria-label", `Histogram of ${column.heading}: ${said}`);
     const [edges, counts] = histogram(found, Math.max(6, Math.min(40, Math.ceil(Math.sqrt(found.length)))));

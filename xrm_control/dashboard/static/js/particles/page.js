@@ -9,7 +9,7 @@ import { allColumns, columnIndex, compare, particlesOf } from "./table.js";
 
 const FIRST = ["particle_id", "roi", "equivalent_diameter_um", "sphericity", "void_count", "dead_volume_percent", "volume_um3", "surface_area_um2", "touches_boundary"];
 // What the table, its cards and the way to a slice need at first; a large table has a hundred columns, which come when they are asked for.
-const AT_FIRST = [...new Set([...FIRST, ...SHOWN, ...SHOWN.map((name) => `${name}_u`), "x_um", "y_um", "z_um", "weight"])];
+const AT_FIRST = [...new Set([...FIRST, ...SHOWN, ...SHOWN.map((name) => `${name}_u`), "x_um", "y_um", "z_um", "weight", "population_weight"])];
 
 /** @returns {Promise<import("../main.js").Page>} */
 export async function open(main, [run], { title, query }) {
@@ -82,8 +82,8 @@ class ParticlesPage {
     this.rows = table.rows.filter((row) => (!this.whole.checked || cut < 0 || !Number(row[cut])) && tests.every((test) => test(row)));
     if (at >= 0) this.rows.sort((a, b) => compare(a[at], b[at], this.sort.falling));
     const voids = columnIndex(table, "void_count"), hollow = voids < 0 ? 0 : this.rows.filter((row) => Number(row[voids]) > 0).length;
-    const share = this.rows.length ? ` (${percent((100 * hollow) / this.rows.length)})` : "";
-    text(this.count, `${number(this.rows.length)} of ${number(table.total)}${voids < 0 ? "" : `, ${number(hollow)} with voids${share}`}`);
+    const share = this.rows.length ? ` (${percent((100 * hollow) / this.rows.length)} by count)` : "";
+    text(this.count, `${number(this.rows.length)} of ${number(table.total)} shown${voids < 0 ? "" : `, ${number(hollow)} with voids${share}`}`);
     this.grid.show(this.rows);
     this.histogram.show(this.rows);
   }

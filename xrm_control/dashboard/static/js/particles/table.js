@@ -1,5 +1,5 @@
 // A table of a run, and what is asked of it. Statistics are weighted as the report's are: a large particle is seldom
-// whole in the field, so it counts for more (Miles and Lantuejoul).
+// whole in the field, so it counts for more (Miles and Lantuejoul), and sizes of which few were scanned count as the mosaic holds them.
 
 import { get, runPath } from "../api.js";
 
@@ -24,7 +24,7 @@ export function wholeRows(table) {
 
 /** The known numbers of a column with their weights, rising. Cut particles (weight 0) count for nothing unless no row has a weight. @returns {Weighed[]} */
 export function weighed(table, rows, at) {
-  const w = columnIndex(table, "weight");
+  const inPopulation = columnIndex(table, "population_weight"), w = inPopulation < 0 ? columnIndex(table, "weight") : inPopulation;
   const found = rows.filter((row) => typeof row[at] === "number" && Number.isFinite(row[at])).map((row) => ({ value: row[at], weight: w < 0 ? 1 : Number(row[w]) || 0 }));
   const known = found.some((one) => one.weight > 0) ? found.filter((one) => one.weight > 0) : found.map((one) => ({ ...one, weight: 1 }));
   return known.sort((a, b) => a.value - b.value);
@@ -39,6 +39,19 @@ export function mean(sample) {
   const effective = total ** 2 / sum((o) => o.weight ** 2);
   const variance = sum((o) => o.weight * (o.value - middle) ** 2) / total;
   return { mean: middle, error: effective > 1 ? Math.sqrt(variance / (effective - 1)) : null };
+}
+
+/**
+ * Weighted share of ones among zeros and ones, in per cent, and its standard error, which is not 0 where none or all are
+ * ones (Agresti and Coull). @param {Weighed[]} sample
+ */
+export function shareOf(sample) {
+  const total = sample.reduce((sum, one) => sum + one.weight, 0);
+  if (!(total > 0)) return { mean: null, error: null };
+  const share = sample.reduce((sum, one) => sum + one.weight * one.value, 0) / total;
+  const effective = total ** 2 / sample.reduce((sum, one) => sum + one.weight ** 2, 0);
+  const shrunk = (share * effective + 2) / (effective + 4);
+  return { mean: 100 * share, error: 100 * Math.sqrt((shrunk * (1 - shrunk)) / (effective + 4)) };
 }
 
 /** Weighted quantile, interpolated between middles of the weights (Hazen's for equal ones). @param {Weighed[]} sample */

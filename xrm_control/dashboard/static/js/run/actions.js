@@ -19,7 +19,7 @@ export class ActionBar {
     this.on = on;
     const send = (kind) => () => void orders.send({ kind });
     this.after = el("select", { "aria-label": "Stop after" }, [["frame", "this frame"], ["scan", "this scan"], ["region", "this region"]].map(([v, w]) => el("option", { value: v }, w)));
-    this.stage = el("select", { "aria-label": "End the run after" });
+    this.stage = el("select", { "aria-label": "Run until the end of" });
     this.buttons = [
       button("pause", "Pause", "p", send("pause")),
       button("continue", "Continue", "c", send("continue")),
@@ -27,7 +27,7 @@ export class ActionBar {
       button("add", "Add region", "", on.add),
       button("skip", "Skip region", "", on.skip),
       button("stop", "Stop after", "", () => void orders.send({ kind: "stop", after: this.after.value })),
-      button("until", "End after", "", () => void orders.send({ kind: "until", stage: this.stage.value })),
+      button("until", "Run until", "", () => void orders.send({ kind: "until", stage: this.stage.value })),
       button("abort", "Abort", "Shift+A", send("abort"), "abort"),
     ];
     const group = (name) => {

@@ -1,15 +1,10 @@
 // What wants an eye: cause, evidence, cure, and the button that does it; new ones are read aloud.
 import { attribute, el, keyed, put, text } from "../dom.js";
-import { local, utc } from "../format.js";
+import { timed } from "../timed.js";
 import { alertAloud } from "../said.js";
 
 const SIGN = { error: "✕ Error", warning: "▲ Warning", info: "● Note", debug: "● Note" };
 const WORD = { continue: "Continue", resume: "Resume", pause: "Pause", abort: "Abort", stop: "Stop after the frame", skip: "Skip region", add: "Add a region", until: "Until …" };
-
-/** Words with the times in them as the clock here shows them; UTC on hover. */
-function timed(words) {
-  return words.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+(?:Z|[+-]\d\d:\d\d))/).map((part, i) => (i % 2 ? el("time", { datetime: part, title: utc(part) }, local(part, { day: true })) : part));
-}
 
 export class Alarms {
   /** @param {(action: string, alarm: any) => void} act @param {(action: string) => {possible: boolean, reason: string}} may */

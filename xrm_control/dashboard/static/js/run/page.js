@@ -4,6 +4,7 @@ import { show } from "../dialog.js";
 import { attribute, coalesced, el, put, text } from "../dom.js";
 import { duration } from "../format.js";
 import { Mosaic } from "../mosaic/mosaic.js";
+import { extent, freePlace } from "../mosaic/view.js";
 import { forgetPictures } from "../pictures.js";
 import { RunStore } from "../runstore.js";
 import { connection } from "../said.js";
@@ -127,11 +128,14 @@ class RunPage {
       this.mosaic.reveal(region);
       if (innerWidth < 900) this.card.element.scrollIntoView({ block: "nearest" });
     }
-    this.redraw();
+    this.list.choose(this.chosen);
   }
 
+  /** A place to begin with: in the middle of what is seen, beside what is chosen already. */
   middle() {
-    return { x_um: this.mosaic.view.x_um, y_um: this.mosaic.view.y_um };
+    const { mosaic, regions } = this.store, from = { x_um: this.mosaic.view.x_um, y_um: this.mosaic.view.y_um };
+    const window = regions[0] ?? mosaic.tiles[0];
+    return window ? freePlace(extent(mosaic, regions), regions, window, from) : from;
   }
 
   /** A place is wished for: its card with the cost comes up. */
@@ -140,6 +144,7 @@ class RunPage {
     this.isAdding = true;
     this.chosen = "";
     this.mosaic.choose("");
+    this.list.choose("");
     put(this.cardPlace, this.adding.element);
     this.adding.open(box);
     this.showDraft();

@@ -24,7 +24,7 @@ export class Progress {
     this.facts = el("dl", { class: "facts" });
     this.element = el("section", { class: "panel progress", "aria-labelledby": "progress-head" }, el("h2", { id: "progress-head" }, "Progress"), this.whole, this.stages, this.facts);
     /** @type {Record<string, HTMLElement>} */ this.cells = {};
-    for (const [key, name] of [["remaining", "Remaining"], ["time", "Instrument time"], ["retaken", "Retaken / missing"], ["flux", "Flux at the last flat"], ["disk", "Disk free"], ["particles", "Particles so far"]]) {
+    for (const [key, name] of [["remaining", "Remaining"], ["time", "Instrument time"], ["retaken", "Retaken / missing"], ["flux", "Flux at the last flat"], ["disk", "Disk free"], ["particles", "Whole particles"], ["voided", "With voids"]]) {
       this.cells[key] = el("dd", {}, "–");
       this.facts.append(el("div", {}, el("dt", {}, name), this.cells[key]));
     }
@@ -46,9 +46,12 @@ export class Progress {
     attribute(c.flux, "class", run.flux !== null && run.flux < 0.8 ? "warned" : null);
     text(c.disk, bytes(run.disk_free_bytes));
     const measured = regions.filter((r) => r.particles !== null);
-    const voided = measured.filter((r) => r.voided_percent !== null && r.particles > 0);
-    const total = measured.reduce((sum, r) => sum + r.particles, 0);
-    const share = voided.reduce((sum, r) => sum + r.voided_percent * r.particles, 0) / Math.max(1, voided.reduce((sum, r) => sum + r.particles, 0));
-    text(c.particles, measured.length ? `${number(total)} whole${voided.length ? `, about ${percent(share, 2)} with voids` : ""}` : "none measured yet");
+    const looked = measured.filter((r) => r.voided !== null);
+    const sum = (of, rows) => rows.reduce((total, r) => total + of(r), 0);
+    text(c.particles, measured.length ? `${number(sum((r) => r.particles, measured))}${run.ended ? "" : " so far"}` : "none measured yet");
+    // A count is of what was measured; the report's share is of the powder, where seldom ones count for more.
+    const share = run.voided_share, known = share && share.value !== null;
+    text(c.voided, (looked.length ? `${number(sum((r) => r.voided, looked))} of ${number(sum((r) => r.particles, looked))}` : "–") + (known ? `; ${percent(100 * share.value)} of the powder` : ""));
+    attribute(c.voided, "title", known ? `Weighted as in the report${share.interval ? `; 95 %: ${percent(100 * share.interval[0])} to ${percent(100 * share.interval[1])}` : ""}` : null);
   }
 }

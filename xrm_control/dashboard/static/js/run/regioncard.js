@@ -36,7 +36,7 @@ export class RegionCard {
       ["Size", `${number(region.width_um, 3)} × ${um(region.height_um, 3)}`],
       ["Frames", `${number(region.done)} of ${number(region.planned)}`],
       ["Particles", region.particles === null ? `about ${number(region.expected_particles)} whole ones expected` : `${number(region.particles)} whole`],
-      ["Voided", region.voided_percent === null ? null : percent(region.voided_percent)],
+      ["With voids", region.voided === null ? null : el("span", { title: "Count, and the share with each particle weighted as in the results of this region" }, `${number(region.voided)} of ${number(region.particles)}${region.voided_percent === null ? "" : ` (weighted: ${percent(region.voided_percent)})`}`)],
       ["Mean diameter", region.equivalent_diameter_um === null ? null : um(region.equivalent_diameter_um)],
       ["Trust", region.state === "waiting" || region.state === "scanning" ? null : TRUST[region.trust] ?? region.trust],
       ["Doubts", region.doubts.length ? el("ul", {}, region.doubts.map((d) => el("li", {}, d))) : null],

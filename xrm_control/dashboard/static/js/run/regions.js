@@ -1,6 +1,6 @@
 // The regions as a list, in the order in which they are scanned.
 import { attribute, el, keyed, text } from "../dom.js";
-import { number, percent } from "../format.js";
+import { number } from "../format.js";
 import { regionStyle } from "../colour.js";
 
 export class RegionList {
@@ -26,12 +26,17 @@ export class RegionList {
       attribute(swatch, "data-state", r.state);
       text(name, r.name);
       text(state, r.state === "scanning" && r.planned ? `scanning ${Math.round((100 * r.done) / r.planned)} %` : style.word.split(",")[0]);
-      text(result, r.particles === null ? (r.state === "waiting" ? `~${number(r.expected_particles)} expected` : "") : `${number(r.particles)} particles${r.voided_percent === null ? "" : `, ${percent(r.voided_percent, 2).replace(" ", "\u00a0")} voided`}`);
+      text(result, r.particles === null ? (r.state === "waiting" ? `~${number(r.expected_particles)} expected` : "") : `${number(r.particles)} particles${r.voided === null ? "" : `, ${number(r.voided)}\u00a0voided`}`);
       attribute(node, "data-trust", r.trust || null);
       text(node.trust, r.trust === "pass" ? "✓" : r.trust === "doubt" ? "?" : r.trust === "redo" ? "↻" : "");
       attribute(node.trust, "title", r.trust ? `trust: ${r.trust}${r.doubts.length ? `: ${r.doubts.join("; ")}` : ""}` : null);
     });
     this.order.update(regions, [...this.rows.children]);
+  }
+
+  /** Only what is chosen has changed. */
+  choose(name) {
+    for (const node of this.rows.children) attribute(/** @type {any} */ (node).button, "aria-pressed", String(/** @type {any} */ (node).xrmKey === name));
   }
 
   make(name) {
