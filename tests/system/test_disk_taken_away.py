@@ -1,4 +1,4 @@
-"""A disk that is taken away under a run: by its own errors, by somebody's umount, by what lies below it; and comes back.
+"""A disk that is taken away under a run, by its own errors, by umount, by what lies below it; and that comes back.
 
 The judges are the kernel, with ext4 on a file, and the instrument: its shutter, its axes and its trace.
 """

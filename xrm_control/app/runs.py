@@ -24,7 +24,7 @@ from xrm_control.app.service import told_to_manager
 from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Order, Reply, Skip, Until
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
 from xrm_control.contracts.results import RESULTS
-from xrm_control.core import numbers
+from xrm_control.core import numbers, system_limits
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
 from xrm_control.core.errors import DataError, RecipeError, StorageError, UnusableData, XrmError
@@ -292,8 +292,10 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
     try:
         with folder.room_kept(), signals_restored():
             return run_on_clock(session(), tempo)
-    except XrmError as error:
-        told = error
+    except (XrmError, MemoryError, OSError, RuntimeError) as error:
+        told = error if isinstance(error, XrmError) else system_limits.told(error)
+        if told is None:
+            raise
         if isinstance(error, DataError):
             # What the night brought could not be used: that is no wrong use of the command.
             told = UnusableData(

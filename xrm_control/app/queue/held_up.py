@@ -1,4 +1,4 @@
-"""Whoever runs a queue, while somebody else edits its list for long: a disk that stalls, a process that is suspended."""
+"""Whoever runs a queue, while somebody else edits its list for long: on a disk that stalls, or suspended."""
 
 from __future__ import annotations
 

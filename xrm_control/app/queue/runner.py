@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from xrm_control.app.queue.clock import QueueClock
-from xrm_control.app.queue.ending import Ending, code_on_record, ending
+from xrm_control.app.queue.ending import Ending, code_on_record, ending, unstarted
 from xrm_control.app.queue.facts import facts, instrument_s, room_of
 from xrm_control.app.queue.held_up import HeldUp
 from xrm_control.app.queue.history import ended_sitting, tries
@@ -296,7 +296,7 @@ class _Runner:
             self._tell(f"item {item.number} ({item.name}): {error.what}; waited for")
             living = Found(place)
         except StorageError as error:
-            self._settle(item, Ending(ItemState.FAILED, str(error)))
+            self._settle(item, unstarted(error))
             return
         code = watch.wait(living)
         if item.simulated:
@@ -323,12 +323,10 @@ class _Runner:
             unsafe = f"item {item.number} ({item.name}): {end.reason}"
             self._how, self._code = f"the instrument was not left safe: {unsafe}", ExitCode.NOT_SAFE
             self._folder.change_settings(lambda known: known.model_copy(update={"unsafe": unsafe}))
-        item = self._settle(item, end)
-        if end.lost and self._interrupted is None:
-            self._hold(item)
+        self._settle(item, end)
 
-    def _settle(self, item: Item, end: Ending) -> Item:
-        """The item in the state that it has come to, with the evidence, and the page."""
+    def _settle(self, item: Item, end: Ending) -> None:
+        """The item in the state that it has come to, with the evidence, and the page; what is lost is waited for."""
         if end.state is ItemState.PAUSED or end.full:
             self._aside.add(item.number)
         self._tell(f"item {item.number} ({item.name}): {end.state}: {end.reason}")
@@ -337,10 +335,11 @@ class _Runner:
         item = self._enter(item, end.state, end.reason)
         self._folder.change_settings(lambda known: known.model_copy(update={"ahead_s": self._clock.ahead_s}))
         self._write_page()
-        return item
+        if end.lost and self._interrupted is None:
+            self._hold(item)
 
     def _hold(self, item: Item) -> None:
-        """Wait for an instrument, or for workers, and try again; in vain, the item waits for another sitting."""
+        """Wait for an instrument, workers, or the system; in vain, the item waits for another sitting."""
         tried = tries(item)
         waited_s = (self._clock.now() - tried[0]).total_seconds()
         pause_s = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** (len(tried) - 1), self._patience_s - waited_s)
