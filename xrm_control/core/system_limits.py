@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import resource
 
 from xrm_control.core.errors import OutOfResources, XrmError
 
@@ -19,9 +20,31 @@ _SAID = {
 }
 
 
+# Below it libraries of numbers do not load: some say so, some try for ever, some end the process where it stands.
+_LEAST_ADDRESSES = 1 << 30
+
+
+def require_addresses() -> None:
+    """Raises OutOfResources where this process may not have as many addresses as what it is about to load needs."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
+        raise OutOfResources(
+            "a process may have too few addresses for a run here",
+            where="ulimit -v",
+            value=f"{limit >> 20} MB",
+            limit=f"{_LEAST_ADDRESSES >> 20} MB, and more for large regions",
+            remedy="raise the limit: `ulimit -v unlimited`",
+        )
+
+
 def is_spent(error: OSError) -> bool:
     """Whether the system has no more to give now, and may have later: no fault of the one who asked."""
     return error.errno in _SAID
+
+
+def remedy_of(error: OSError) -> str | None:
+    """What to do about it; None for anything else."""
+    return _SAID[error.errno][1] if error.errno in _SAID else None
 
 
 def told(error: BaseException) -> OutOfResources | None:

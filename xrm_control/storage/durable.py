@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from xrm_control.core.errors import DiskFull, StorageError
+from xrm_control.core.system_limits import remedy_of
 from xrm_control.storage.mounts import super_options
 from xrm_control.storage.ownership import DENIED, like_its_folder, who_asks, whose
 
@@ -275,8 +276,7 @@ def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None 
         remedy = "check the disk before anything else is written to it"
     else:
         what = f"{what}: {error.strerror or error}"
-        if error.errno == errno.EROFS:
-            remedy = MOUNT_IT
+        remedy = MOUNT_IT if error.errno == errno.EROFS else remedy_of(error)
     if error.errno in DENIED and (owned := whose(path)) is not None:
         belongs, owner = owned
         remedy = f"do it as {owner}, have the permissions changed, or work on a copy of your own"
