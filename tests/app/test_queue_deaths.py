@@ -35,8 +35,8 @@ def process(bench: Bench) -> Iterator[Any]:
     """A process that runs the queue; those that are left are ended."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", DRIVER, str(bench.queue), *PRETEND]
+    def start(queue: Path = bench.queue) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", DRIVER, str(queue), *PRETEND]
         out = (bench.folder / f"runner-{len(started)}.txt").open("w")
         started.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True))
         out.close()
@@ -97,6 +97,28 @@ def test_killed_alone_its_item_lives_on_and_is_found(bench: Bench, process: Any)
     threading.Timer(1.0, (bench.folder / "go").touch).start()
     assert bench.run().exit_code == ExitCode.OK
     assert (bench.folder / "started.txt").read_text().split("\n")[:-1] == ["first run", "second run"]
+
+
+def test_run_by_two_paths_at_once_and_killed_again_and_again(bench: Bench, process: Any) -> None:
+    """One of the two has it, whichever path it came by; each item is begun once, though its runner always dies."""
+    names = [f"item-{number}" for number in range(4)]
+    begun = stood(bench.folder, RunState.SCANNING)
+    for name in names:
+        bench.add(name, bench.done(begins=begun, waits=f"go-{name}"))
+    link = bench.folder / "link"
+    link.symlink_to(bench.folder)
+    for number, name in enumerate(names):
+        two = [process(), process(link / "queue")]
+        until(lambda name=name: in_flight(bench, name))
+        if number % 2:
+            (bench.folder / f"go-{name}").touch()
+        for one in two:
+            one.kill()
+            one.wait()
+        (bench.folder / f"go-{name}").touch()
+    assert bench.run().exit_code == ExitCode.OK
+    assert (bench.folder / "started.txt").read_text().split("\n")[:-1] == [f"{name} run" for name in names]
+    assert set(bench.states().values()) == {ItemState.DONE}
 
 
 @pytest.mark.parametrize(

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app.queues import NAMES, Bench, QuickClock, error, page, stood, until
-from xrm_control.app.queue import items
+from tests.app.queues import NAMES, PRETEND, Bench, QuickClock, error, page, stood, until
+from xrm_control.app.queue import items, runner
 from xrm_control.app.queue.facts import look
 from xrm_control.app.queue.items import Wanted
 from xrm_control.contracts.queue import Budget
-from xrm_control.core.errors import CommandRefusal, DataError, ResourceLocked
+from xrm_control.core.clock import utc_now
+from xrm_control.core.errors import CommandRefusal, DataError, ResourceLocked, StorageError, XrmError
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState
@@ -168,6 +169,89 @@ def test_a_process_that_nobody_knew_of_is_waited_for(bench: Bench) -> None:
     bench.run()
     assert any("the item is carried out by process" in line and "waited for" in line for line in bench.told)
     assert bench.states()["second"] is ItemState.DONE
+
+
+def test_who_edits_for_long_ends_no_night(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that stalls, or a process that is suspended, while it holds the list."""
+    monkeypatch.setattr("xrm_control.storage.queue_folder._EDIT_WITHIN_S", 0.1)
+    bench.add("first")
+    held = ExitStack()
+    held.enter_context(QueueFolder.open(bench.queue).editing())
+    with pytest.raises(ResourceLocked, match="the queue's list is in use by process"):
+        items.skip(bench.queue, "first")
+
+    class UntilTold(list[str]):
+        def append(self, text: str) -> None:
+            super().append(text)
+            if text.startswith("waiting: "):
+                held.close()
+
+    bench.told = UntilTold()
+    assert bench.run().exit_code == ExitCode.OK
+    assert [line for line in bench.told if "the queue's list is in use by process" in line] == bench.told[:1]
+
+
+def moved(queue: Path) -> Path:
+    return queue.rename(queue.with_name("elsewhere"))
+
+
+def without_its_lock(queue: Path) -> Path:
+    (queue / ".lock").unlink()
+    return queue
+
+
+@pytest.mark.parametrize(
+    ("meddle", "said"),
+    [
+        (moved, "the queue's folder is not where it was"),
+        (without_its_lock, "the queue's lock is not this process's any more"),
+    ],
+)
+def test_a_queue_that_is_not_its_runners_any_more_is_left_alone(
+    bench: Bench, meddle: Callable[[Path], Path], said: str
+) -> None:
+    """Nothing more is begun, as another process may run it; it goes on where it is, and does nothing twice."""
+    bench.add("first", bench.done(waits="go"))
+    bench.add("second")
+    ended: list[XrmError] = []
+
+    def run() -> None:
+        try:
+            bench.run()
+        except XrmError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    until(lambda: (bench.folder / "started.txt").exists())
+    place = meddle(bench.queue)
+    (bench.folder / "go").touch()
+    thread.join(120)
+    assert [type(error) for error in ended] == [StorageError]
+    assert said in str(ended[0])
+    known = QueueFolder.open(place).read().items
+    assert known[2].state is ItemState.WAITING
+    assert "second" not in (bench.folder / "started.txt").read_text()
+    carried = runner.run(place, None, clock=QuickClock(), program=PRETEND)
+    assert carried.exit_code == ExitCode.OK
+    assert (bench.folder / "started.txt").read_text().split("\n").count("second run") == 1
+
+
+def test_what_somebody_else_has_in_hand_is_not_begun(bench: Bench) -> None:
+    """A second one who runs the queue, whose lock's file was taken away: neither does what the other does."""
+    for name in NAMES:
+        bench.add(name)
+    folder = QueueFolder.open(bench.queue)
+
+    class Second(list[str]):
+        def append(self, text: str) -> None:
+            super().append(text)
+            if text.startswith("item 1 (first): begun"):
+                folder.change(2, lambda item: item.entered(ItemState.RUNNING, utc_now(), "another"))
+
+    bench.told = Second()
+    assert bench.run().exit_code == ExitCode.PARTLY
+    assert (bench.folder / "started.txt").read_text().split("\n")[:-1] == ["first run", "third run"]
 
 
 def test_stopped_after_the_item_in_hand(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -191,6 +192,28 @@ def test_one_that_does_not_come_back_keeps_its_items(bench: Bench) -> None:
     bench.acts["first"] = [bench.done()]
     bench.write()
     assert bench.run().exit_code == ExitCode.OK
+
+
+@pytest.mark.parametrize("code", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
+def test_a_system_that_starts_no_process_now_costs_no_item(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """All of a night had failed within a second."""
+    started, refused = subprocess.Popen, [code, code]
+
+    def refuse(*arguments: Any, **more: Any) -> Any:
+        if refused:
+            raise OSError(refused.pop(), os.strerror(code))
+        return started(*arguments, **more)
+
+    monkeypatch.setattr("xrm_control.app.queue.process.subprocess.Popen", refuse)
+    bench.add("first")
+    bench.add("second")
+    clock = QuickClock()
+    assert bench.run(clock).exit_code == ExitCode.OK
+    assert [entry.state for entry in bench.items()["first"].history].count(ItemState.HELD) == 2
+    assert clock.ahead_s >= 30 + 60
+    assert bench.states() == {"first": ItemState.DONE, "second": ItemState.DONE}
 
 
 @pytest.mark.parametrize("journaled", [False, True])

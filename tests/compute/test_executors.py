@@ -57,6 +57,18 @@ def test_processes_are_others_and_end_with_the_block() -> None:
     assert gone(pid)
 
 
+def oom_score() -> int:
+    return int(Path("/proc/self/oom_score_adj").read_text())
+
+
+def test_where_memory_runs_out_the_kernel_ends_them_and_not_the_session() -> None:
+    async def main() -> int:
+        with Processes().open() as workers:
+            return await workers.run(oom_score)
+
+    assert run(main(), VIRTUAL) >= oom_score() + 300
+
+
 def fall_once(mark: Path) -> str:
     """Kills its process the first time."""
     if not mark.exists():

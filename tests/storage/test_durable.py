@@ -68,8 +68,17 @@ def test_rename_refuses_a_target_that_appeared_meanwhile(tmp_path: Path) -> None
     assert (tmp_path / "a.part").read_bytes() == b"new"
 
 
-@pytest.mark.parametrize("folder", [False, True])
-def test_without_renameat2_it_still_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool) -> None:
+@pytest.mark.parametrize(("folder", "links"), [(False, True), (False, False), (True, True)])
+def test_without_renameat2_it_still_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool, links: bool
+) -> None:
+    """Also where files cannot have a second name, as on exFAT."""
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if not links:
+        monkeypatch.setattr("xrm_control.storage.durable.os.link", no_links)
     monkeypatch.setattr("xrm_control.storage.durable.ctypes.CDLL", lambda *_, **__: object())
     part, final = tmp_path / "a.part", tmp_path / "a"
     for path in (part, final):

@@ -49,7 +49,16 @@ def test_a_dead_holder_holds_nothing_though_its_name_is_there(tmp_path: Path) ->
         assert lock_holder(path) == str(holder.pid)
         os.kill(holder.pid, signal.SIGSTOP)  # stopped is not dead
         assert lock_holder(path) == str(holder.pid)
+        os.waitpid(holder.pid, os.WUNTRACED)
+        told = ""
+        try:
+            with hold_lock(path, "the run"):
+                pass
+        except ResourceLocked as error:
+            told = str(error)
         os.kill(holder.pid, signal.SIGKILL)
+    assert "which a signal has suspended" in told
+    assert f"`kill -CONT {holder.pid}`" in told
     assert path.read_text().split()[0] == str(holder.pid)
     assert lock_holder(path) is None
 

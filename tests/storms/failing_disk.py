@@ -62,7 +62,8 @@ HANGS_AFTER_S = 600.0
 class Fault:
     """The `at`-th call that changes a file of `part` fails with `error`: alone, or as the first of all that follow.
 
-    at = 0: none does. fill_after: when so many frames are kept, something else fills the disk to its last byte.
+    at = 0: none does. fill_after: when so many frames are kept, something else fills the disk to its last byte, or
+    `instead` is done to it, a command of the shell.
     """
 
     part: str
@@ -70,6 +71,7 @@ class Fault:
     at: int
     once: bool = False
     fill_after: int = 0
+    instead: str = ""
 
     def environment(self, under: Path) -> dict[str, str]:
         """As the shim takes it."""
@@ -255,7 +257,7 @@ def _carry_out(loaded: Any, specimen: Any, fault: Fault, out: Path, *, resume: b
         if event.kind == FrameKept.kind:
             ending.kept.append(event.text)
             if len(ending.kept) == fault.fill_after:
-                _fill(out)
+                subprocess.run(fault.instead, shell=True, check=True) if fault.instead else _fill(out)
         elif event.kind == FrameWithdrawn.kind:
             # Believed no more, and about to be taken again; its file stays.
             ending.kept.remove(event.text.partition(":")[0])

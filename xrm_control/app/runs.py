@@ -24,10 +24,10 @@ from xrm_control.app.service import told_to_manager
 from xrm_control.contracts.commands import REGION, STAGES, Add, Letter, Order, Reply, Skip, Until
 from xrm_control.contracts.plan import PLAN, Plan, PlanDocument
 from xrm_control.contracts.results import RESULTS
-from xrm_control.core import numbers
+from xrm_control.core import numbers, system_limits
 from xrm_control.core.clock import VIRTUAL, Clock, utc_now
 from xrm_control.core.clock import run as run_on_clock
-from xrm_control.core.errors import DataError, RecipeError, StorageError, UnusableData, XrmError
+from xrm_control.core.errors import DataError, OutOfResources, RecipeError, StorageError, UnusableData, XrmError
 from xrm_control.core.events import (
     AnyEvent,
     EventStream,
@@ -75,6 +75,7 @@ def run(
 
     until: the stage after which it ends, to be gone on with; operator: sends commands in the run's own time.
     """
+    system_limits.require_addresses()
     recipe = loaded.recipe
     wanted = _until(until)
     cost = plan(loaded, out)
@@ -99,6 +100,7 @@ def resume(
     Raises ResourceLocked while somebody carries it out; DataError when its journal was lost; Altered where its recipe
     is not the one it was begun with, or the results of one that is done are not what was recorded.
     """
+    system_limits.require_addresses()
     folder, wanted = RunFolder.open(path, unbegun=True), _until(until)
     with folder.lock(), _told_with(folder):
         # From here on whoever sends a command sends it to this process, however long that takes to listen.
@@ -292,8 +294,10 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
     try:
         with folder.room_kept(), signals_restored():
             return run_on_clock(session(), tempo)
-    except XrmError as error:
-        told = error
+    except (XrmError, MemoryError, OSError, RuntimeError) as error:
+        told = error if isinstance(error, XrmError) else system_limits.told(error)
+        if told is None:
+            raise
         if isinstance(error, DataError):
             # What the night brought could not be used: that is no wrong use of the command.
             told = UnusableData(
@@ -304,8 +308,8 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
         if not folder.journal.is_file():
             # Moved, or taken away: nothing can be gone on with under that name.
             onward = "look where the run's folder is now; `xrm resume` goes on with it there"
-        elif isinstance(error, StorageError) and error.remedy:
-            raise error.and_then(f"`xrm resume {path}` goes on") from error
+        elif isinstance(told, StorageError | OutOfResources) and told.remedy:
+            raise told.and_then(f"`xrm resume {path}` goes on") from error
         if (told := told.with_remedy(onward)) is error:
             raise
         raise told from error

@@ -22,6 +22,7 @@ from xrm_control.cli.plain import PlainConsole, print_json, widen_environment
 from xrm_control.cli.queue import queue
 from xrm_control.cli.serve import beside, serve
 from xrm_control.cli.tables import duration
+from xrm_control.core import system_limits
 from xrm_control.core.errors import DataError, Interrupted, XrmError
 from xrm_control.core.exit_code import ExitCode
 
@@ -76,7 +77,13 @@ def _carry_out() -> int:
         return ExitCode.USAGE if told is None else _fail(told)
     except KeyboardInterrupt:
         return _fail(Interrupted("interrupted"))
+    except (MemoryError, RuntimeError) as error:
+        if (spent := system_limits.told(error)) is None:
+            raise
+        return _fail(spent)
     except OSError as error:
+        if (spent := system_limits.told(error)) is not None:
+            return _fail(spent)
         if error.errno not in _OF_A_PATH:
             raise
         where = str(error.filename or "")

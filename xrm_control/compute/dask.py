@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from xrm_control.compute.executor import Compute, Executed, Workers
-from xrm_control.compute.worker import ignore_interrupts, keep_memory
+from xrm_control.compute.worker import give_way, ignore_interrupts, keep_memory
 from xrm_control.core.errors import RecipeError, WorkersLost
 
 if TYPE_CHECKING:
@@ -259,6 +259,7 @@ class _Cluster(Executor):
 def dask_setup(_: Any) -> None:
     """What a worker of an own cluster does first, also when it is started anew (dask calls a preload by this name)."""
     ignore_interrupts()
+    give_way()
     keep_memory()
 
 

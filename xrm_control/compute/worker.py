@@ -6,6 +6,7 @@ started it, so a script needs no ``if __name__ == "__main__"``.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pickle
@@ -16,12 +17,14 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _NEVER = 2**31 - 1
 _END_S = 5.0
+_OOM_SCORE, _GIVES_WAY = Path("/proc/self/oom_score_adj"), 1000
 _BEGIN = "import sys; sys.path[:] = {path!r}; from xrm_control.compute.worker import serve; serve({descriptor})"
 
 
@@ -71,6 +74,7 @@ def serve(descriptor: int) -> None:
     """Carry out what comes in, until the owner is gone; runs in the process."""
     ignore_interrupts()
     _end_with_owner()
+    give_way()
     keep_memory()
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as owner:
@@ -86,6 +90,15 @@ def ignore_interrupts() -> None:
     """Ctrl-C reaches the whole process group; only the session decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # acquisition goes first
+
+
+def give_way() -> None:
+    """Where memory runs out the kernel ends what computes, which is begun anew, and not the session, which has the
+    instrument. Linux only.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        present = int(_OOM_SCORE.read_text())
+        _OOM_SCORE.write_text(str(max(present, _GIVES_WAY)))
 
 
 def keep_memory() -> None:

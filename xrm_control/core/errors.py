@@ -210,6 +210,10 @@ class DiskFull(StorageError):
     """There is no room left for what has to be written, on the disk or within a quota."""
 
 
+class OutOfResources(XrmError, OSError):
+    """The system gives no more of something: files that are open, processes, memory."""
+
+
 class NotSafe(DeviceError):
     """Whatever else happened: axes at rest and shutter closed could not be verified at the end."""
 

@@ -9,6 +9,7 @@ from xrm_control.contracts.handoff import RecipeReference
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.rois import ROIS
 from xrm_control.contracts.trust import TrustVerdict
+from xrm_control.core import system_limits
 from xrm_control.core.errors import StorageError, XrmError
 from xrm_control.core.events import (
     ExpectationCorrected,
@@ -110,7 +111,7 @@ class Following:
             # A disk that fails or is full is the whole run's trouble, not this region's.
             raise
         except COMPUTATION_FAILURES as error:
-            self.quarantine(name, str(error) or type(error).__name__)
+            self.quarantine(name, str(system_limits.told(error) or error) or type(error).__name__)
             return
         await run.on_disk(clear_scratch, place.path)
         for path in sorted(place.path.iterdir()):

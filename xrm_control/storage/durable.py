@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from xrm_control.core.errors import DiskFull, StorageError
+from xrm_control.core.system_limits import remedy_of
+from xrm_control.storage.mounts import super_options
 from xrm_control.storage.ownership import DENIED, like_its_folder, who_asks, whose
 
 PART_SUFFIX = ".part"
@@ -25,6 +27,9 @@ PART_SUFFIX = ".part"
 DISK_FULL = "the disk is full"
 _KEPT = "what was acknowledged is kept"
 FREE_SPACE = f"free space; {_KEPT}"
+READ_ONLY = "the disk is mounted read-only"
+GIVEN_UP = "the system has given the disk up"
+MOUNT_IT = "have the disk mounted for writing, and look why it is not"
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _OF_THE_DISK = _FULL | {errno.EFBIG, errno.EIO, errno.EROFS}
@@ -69,7 +74,12 @@ def disk_trouble(path: Path) -> str:
     with contextlib.suppress(OSError):
         status = os.statvfs(path)
         if status.f_flag & os.ST_RDONLY:
-            return "the disk is mounted read-only"
+            return READ_ONLY
+        options = super_options(path)
+        if "emergency_ro" in options:
+            return READ_ONLY
+        if "shutdown" in options:
+            return GIVEN_UP
         if status.f_bavail * status.f_frsize < _PROBE_BYTES:
             return DISK_FULL
         if status.f_files and not status.f_favail:
@@ -266,8 +276,7 @@ def storage_error(what: str, path: Path, error: OSError, need_bytes: int | None 
         remedy = "check the disk before anything else is written to it"
     else:
         what = f"{what}: {error.strerror or error}"
-        if error.errno == errno.EROFS:
-            remedy = "have the disk mounted for writing, and look why it is not"
+        remedy = MOUNT_IT if error.errno == errno.EROFS else remedy_of(error)
     if error.errno in DENIED and (owned := whose(path)) is not None:
         belongs, owner = owned
         remedy = f"do it as {owner}, have the permissions changed, or work on a copy of your own"
@@ -350,14 +359,19 @@ def _rename_exclusive(part: Path, final: Path) -> None:
         code = ctypes.get_errno()
         if code not in _NO_SUCH_CALL:
             raise OSError(code, os.strerror(code), str(final))
-    if part.is_dir():
-        # No exclusive call for folders here; the run folder's lock keeps other writers away.
-        if final.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
-        os.rename(part, final)
-    else:
-        os.link(part, final)
-        os.unlink(part)
+    if not part.is_dir():
+        try:
+            os.link(part, final)
+        except OSError as error:
+            if error.errno not in _NO_SUCH_CALL:
+                raise
+        else:
+            os.unlink(part)
+            return
+    # No exclusive call for folders, nor for files where there are no links (exFAT by FUSE): locks keep others away.
+    if final.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))
+    os.rename(part, final)
 
 
 def _target_exists(path: Path) -> StorageError:

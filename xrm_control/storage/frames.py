@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.geometry import Pose
-from xrm_control.storage.durable import fsync_path, make_folder, sha256_bytes, write_durable
+from xrm_control.storage.durable import fsync_path, make_folder, sha256_bytes, storage_error, write_durable
 from xrm_control.storage.in_place import Place
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import Exposure, StoredFrame
@@ -208,10 +208,16 @@ def read_verified(path: Path, frame: StoredFrame) -> tuple[NDArray[Any], Verifie
             stamp = stamp_of(cast(BinaryIO, file))
             data = file.readall()
     except FileNotFoundError as error:
+        if not path.parent.is_dir():
+            raise StorageError(
+                "a committed frame is gone, and its folder with it: somebody has moved the run, or its disk is away",
+                where=str(path),
+                remedy="put the folder back, or have the disk mounted; `xrm resume` goes on with the run where it is",
+            ) from error
         remedy = "put it back from a copy; `xrm verify` names all that are gone"
         raise DataError("a committed frame is gone", where=str(path), remedy=remedy) from error
     except OSError as error:
-        raise StorageError(f"a committed frame cannot be read: {error.strerror}", where=str(path)) from error
+        raise storage_error("a committed frame cannot be read", path, error) from error
     if sha256_bytes(data) != frame.sha256:
         raise DataError(
             "the frame's content is not what was committed",

@@ -1,10 +1,11 @@
-"""Whether the folder of a run is still the one in which it was begun, and still this process's to write to."""
+"""Whether the folder of a run, or a queue, is still the one that was begun, and still this process's to write to."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from xrm_control.core.errors import StorageError
+from xrm_control.storage.queue_folder import QueueFolder
 from xrm_control.storage.run_folder import RunFolder
 
 
@@ -34,6 +35,35 @@ class Place:
                 value=f"held by {holder or 'nobody'}",
                 limit=f"process {self._holder}",
                 remedy="see to it that no other process carries the run out; all frames before this one are kept",
+            )
+
+
+class QueuePlace:
+    """A queue's folder as it was when this was made, by the one who runs it."""
+
+    def __init__(self, folder: QueueFolder) -> None:
+        self._folder = folder
+        self._known, self._runner = _identity(folder.path), folder.runner()
+
+    def require(self) -> None:
+        """Raises StorageError where somebody has moved the folder, taken it or its disk away, or taken its lock away,
+        so that another process may run the queue.
+        """
+        folder = self._folder
+        if _identity(folder.path) != self._known or not folder.items.is_dir():
+            raise StorageError(
+                "the queue's folder is not where it was: somebody has moved it, or taken it or its disk away",
+                where=str(folder.path),
+                remedy="`xrm queue run` goes on where it is now, also with the item in hand; or put it back first",
+            )
+        if (runner := folder.runner()) != self._runner:
+            raise StorageError(
+                "the queue's lock is not this process's any more: its file was taken away or replaced",
+                where=str(folder.path / ".lock"),
+                value=f"held by {runner or 'nobody'}",
+                limit=f"process {self._runner}",
+                remedy="`xrm queue list` says whether another process runs the queue; if none does, `xrm queue run` "
+                "goes on with it",
             )
 
 

@@ -18,9 +18,19 @@ from xrm_control.core.errors import DataError, DiskFull, StorageError
 from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.storage.chain import ChainWriter
-from xrm_control.storage.durable import DISK_FULL, FREE_SPACE, fsync_path, no_room_beside
+from xrm_control.storage.durable import (
+    DISK_FULL,
+    FREE_SPACE,
+    GIVEN_UP,
+    MOUNT_IT,
+    READ_ONLY,
+    disk_trouble,
+    fsync_path,
+    no_room_beside,
+)
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader, check_version, is_empty
 from xrm_control.storage.ownership import like_its_folder
+from xrm_control.storage.path_length import require_short
 from xrm_control.storage.records import Artifact, Intent, PlannedFrame, RunRecord, StoredFrame
 from xrm_control.storage.schema import schema_statements
 
@@ -34,7 +44,7 @@ class Journal(JournalQueries):
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(path, connection)
-        self._failed: str | None = None
+        self._failed: StorageError | None = None
         self._chain = ChainWriter(connection)
 
     @classmethod
@@ -253,7 +263,10 @@ class Journal(JournalQueries):
         """BEGIN IMMEDIATE ... COMMIT. After a disk error the journal refuses everything: it is not tried again."""
         with self._lock:
             if self._failed is not None:
-                raise StorageError(f"the journal stopped after an error: {self._failed}", where=str(self.path))
+                first = self._failed
+                raise StorageError(
+                    f"the journal stopped after an error: {first.what}", where=str(self.path), remedy=first.remedy
+                )
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._chain.begin()
@@ -280,9 +293,16 @@ class Journal(JournalQueries):
         name = getattr(error, "sqlite_errorname", "")
         if (full := _full(self.path, name)) is not None:
             return full
+        what, remedy = f"the journal cannot be written: {error}", None
+        # SQLite says the same of a disk that fails, that was mounted read-only, and that has gone.
+        if (trouble := disk_trouble(self.path.parent)) in (READ_ONLY, GIVEN_UP):
+            what, remedy = f"{what}; {trouble}", MOUNT_IT
+        elif name.startswith("SQLITE_IOERR"):
+            remedy = "check the disk before anything else is written to it"
+        failure = StorageError(what, where=str(self.path), remedy=remedy)
         if name.startswith(("SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_READONLY", "SQLITE_NOTADB")):
-            self._failed = str(error)
-        return StorageError(f"the journal cannot be written: {error}", where=str(self.path))
+            self._failed = failure
+        return failure
 
 
 def _full(path: Path, name: str) -> DiskFull | None:
@@ -303,6 +323,7 @@ def _full(path: Path, name: str) -> DiskFull | None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    require_short(path)
     try:
         # check_same_thread is off because a worker thread writes; the journal's own lock keeps calls apart.
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)

@@ -23,6 +23,7 @@ from xrm_control.storage.journal_accounts import AccountQueries
 from xrm_control.storage.journal_latest import LatestQueries
 from xrm_control.storage.journal_rows import event_of, planned_of, stored_of
 from xrm_control.storage.ownership import require_readable
+from xrm_control.storage.path_length import require_short
 from xrm_control.storage.records import (
     Accounting,
     Artifact,
@@ -289,6 +290,7 @@ class JournalReader(JournalQueries):
         """Open `path` read-only; DataError when it is missing, no journal, or of another version."""
         if not path.is_file():
             raise DataError("there is no journal", where=str(path))
+        require_short(path)
         for side in (path, wal := path.with_name(path.name + "-wal")):
             require_readable(side)
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"

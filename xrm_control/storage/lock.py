@@ -94,11 +94,7 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
         take_lock(
             path,
             descriptor,
-            lambda holder: ResourceLocked(
-                f"{purpose} is in use by process {holder}",
-                where=str(path),
-                remedy="wait for it, or end it: Ctrl-C where it runs, or a SIGTERM to that process",
-            ),
+            lambda holder: _in_use(purpose, path, holder),
         )
         sign_lock(path, descriptor, os.getpid())
         try:
@@ -109,6 +105,14 @@ def hold_lock(path: Path, purpose: str) -> Iterator[None]:
                 os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _in_use(purpose: str, path: Path, holder: str) -> ResourceLocked:
+    what, remedy = f"{purpose} is in use by process {holder}", "wait for it, or end it"
+    if holder.isdecimal() and is_suspended(int(holder)):
+        what += ", which a signal has suspended (Ctrl-Z, SIGSTOP)"
+        remedy = f"let it go on: `fg` in its terminal, or `kill -CONT {holder}`; or end it"
+    return ResourceLocked(what, where=str(path), remedy=f"{remedy}: Ctrl-C where it runs, or a SIGTERM to that process")
 
 
 def take_lock(path: Path, descriptor: int, taken: Callable[[str], ResourceLocked]) -> None:

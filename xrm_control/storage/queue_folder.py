@@ -30,6 +30,7 @@ from xrm_control.storage.durable import (
 )
 from xrm_control.storage.lock import hold_lock, lock_holder, sign_lock, take_lock
 from xrm_control.storage.ownership import like_its_folder
+from xrm_control.storage.path_length import JOURNAL, LONGEST_RUN_NAME, require_short
 from xrm_control.storage.reserve import RESERVE, give_back, keep_back
 from xrm_control.storage.run_order import in_order
 
@@ -143,11 +144,20 @@ class Contents:
         )
 
 
+def _give_up(error: ResourceLocked) -> None:
+    raise error
+
+
 @dataclass(frozen=True)
 class QueueFolder:
-    """The folder of a queue; `path` is absolute."""
+    """The folder of a queue; `path` is absolute.
+
+    held_up: hears again and again that somebody else edits the list, once that has taken long; what it raises ends
+    the wait.
+    """
 
     path: Path
+    held_up: Callable[[ResourceLocked], None] = _give_up
 
     @classmethod
     def open(cls, path: Path) -> QueueFolder:
@@ -211,15 +221,17 @@ class QueueFolder:
 
     @contextlib.contextmanager
     def editing(self) -> Iterator[None]:
-        """Be the one who edits, for the block; whoever else does is waited for. Raises ResourceLocked after a while."""
+        """Be the one who edits, for the block; whoever else does is waited for. After a while raises what `held_up`
+        does: ResourceLocked, if nobody has said otherwise.
+        """
         waited_s = stopwatch()
         while True:
             with contextlib.ExitStack() as held:
                 try:
                     held.enter_context(hold_lock(self.path / _EDIT_LOCK, "the queue's list"))
-                except ResourceLocked:
+                except ResourceLocked as error:
                     if waited_s() > _EDIT_WITHIN_S:
-                        raise
+                        self.held_up(error)
                     pause(_LOOK_EVERY_S)
                     continue
                 yield
@@ -304,12 +316,15 @@ class QueueFolder:
         """One more item, whole or not at all: `recipe` is frozen with it; `made` makes the item from its number, what
         is there, and the SHA-256 of the frozen file.
 
-        Raises StorageError where the disk refuses, and what `made` raises.
+        Raises StorageError where the disk refuses, DataError where a run's path would be too long, and what `made`
+        raises.
         """
         make_folder(self.items)
         with self.editing():
             number, text = max(self.folders(), default=0) + 1, recipe.encode()
             item = made(number, self.read(), sha256_bytes(text)).sealed()
+            final = self.items / f"{number:04d}_{item.name}"
+            require_short(ItemFolder(final).runs / LONGEST_RUN_NAME / JOURNAL)
             # Known by its name only when it is whole; what a kill leaves of it is nobody's item.
             try:
                 part = Path(tempfile.mkdtemp(prefix=".adding-", dir=self.items))
@@ -319,7 +334,7 @@ class QueueFolder:
                 raise storage_error("no item can be added", self.items, error) from error
             write_durable(ItemFolder(part).recipe, text)
             write_durable(ItemFolder(part).item, ITEM.text(item).encode())
-            publish_folder(part, self.items / f"{number:04d}_{item.name}")
+            publish_folder(part, final)
         return item
 
     def change(self, number: int, change: Callable[[Item], Item]) -> Item:

@@ -26,6 +26,7 @@ from xrm_control.storage.durable import (
 )
 from xrm_control.storage.lock import hold_lock, lock_holder
 from xrm_control.storage.ownership import like_its_folder
+from xrm_control.storage.path_length import JOURNAL, require_short
 from xrm_control.storage.reserve import RESERVE, give_back, keep_back
 from xrm_control.storage.run_order import give_number, in_order
 
@@ -96,7 +97,8 @@ class RunFolder(MeasuredFolder):
     def create(cls, root: Path, recipe_name: str, started: datetime, token: str) -> RunFolder:
         """Make ``root/<UTC time>_<recipe name>_<token>`` durably.
 
-        `started` needs a time zone; `token` is 4 hexadecimal digits. StorageError when it exists or cannot be made.
+        `started` needs a time zone; `token` is 4 hexadecimal digits. StorageError when it exists or cannot be made,
+        DataError when its path is too long.
         """
         if started.tzinfo is None:
             raise DataError("a run's start needs a time zone", where="run folder", value=started)
@@ -104,6 +106,7 @@ class RunFolder(MeasuredFolder):
             raise DataError("a run's token is 4 hexadecimal digits", where="run folder", value=token)
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", recipe_name).strip("-")[:60] or "recipe"
         path = Path(root).absolute() / f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}_{stem}_{token}"
+        require_short(path / JOURNAL)
         make_folder(path.parent)
         try:
             path.mkdir()
@@ -165,7 +168,7 @@ class RunFolder(MeasuredFolder):
 
     @property
     def journal(self) -> Path:
-        return self.path / "journal.sqlite"
+        return self.path / JOURNAL
 
     @property
     def log(self) -> Path:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from xrm_control.contracts.queue import Item
 from xrm_control.contracts.results import RESULTS
-from xrm_control.core.errors import DataError, DiskFull, XrmError
+from xrm_control.core.errors import DataError, DiskFull, StorageError, XrmError
 from xrm_control.core.events import RunFailed, SafeStateFailed, SafeStateVerified
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.queue_states import ItemState
 from xrm_control.core.states import RunState, Verdict
+from xrm_control.core.system_limits import is_spent
 from xrm_control.processing.achieved import ended_by_the_machine
 from xrm_control.processing.schedule import Obstacle
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader
@@ -76,6 +77,15 @@ def ending(
             return Ending(ItemState.FAILED, reason, unsafe=True)
         case _:
             return Ending(ItemState.FAILED, reason)
+
+
+def unstarted(error: StorageError) -> Ending:
+    """Of a process that could not be started."""
+    if isinstance(error, DiskFull):
+        return Ending(ItemState.WAITING, _short(f"left: {error}"), full=True)
+    if isinstance(error.__cause__, OSError) and is_spent(error.__cause__):
+        return Ending(ItemState.HELD, _short(str(error)), lost=True)
+    return Ending(ItemState.FAILED, _short(str(error)))
 
 
 def code_on_record(run: Path) -> int | None:

@@ -10,13 +10,14 @@ import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 from xrm_control.app.queue.clock import QueueClock
-from xrm_control.app.queue.ending import Ending, code_on_record, ending
+from xrm_control.app.queue.ending import Ending, code_on_record, ending, unstarted
 from xrm_control.app.queue.facts import facts, instrument_s, room_of
+from xrm_control.app.queue.held_up import HeldUp
 from xrm_control.app.queue.history import ended_sitting, tries
 from xrm_control.app.queue.page import note_evidence, write_page
 from xrm_control.app.queue.process import PROGRAM, Found, Living, Started, holder
@@ -29,6 +30,7 @@ from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt, signals_restored
 from xrm_control.core.queue_states import AHEAD, GOOD, ItemState
 from xrm_control.processing.schedule import Left, Obstacle, Spent, at, in_order, obstacle_of, schedule
+from xrm_control.storage.in_place import QueuePlace
 from xrm_control.storage.queue_folder import ItemFolder, QueueFolder
 
 Tell = Callable[[str], None]
@@ -62,7 +64,8 @@ def run(
 
     speed: as for a run; tell: hears what happens; patience_s: how long an instrument that does not answer is waited
     for. Raises ResourceLocked when somebody else runs it, NotSafe when nobody has looked after an unsafe end, DataError
-    where what holds for all items cannot be read, RecipeError for what is no speed.
+    where what holds for all items cannot be read, RecipeError for what is no speed, StorageError where the queue's
+    folder or its lock is taken away.
     """
     folder = QueueFolder.open(queue)
     if speed is not None:
@@ -81,9 +84,11 @@ class _Runner:
         clock: QueueClock,
         program: Sequence[str],
     ) -> None:
-        self._folder, self._speed, self._tell, self._clock, self._program = folder, speed, tell, clock, program
+        self._speed, self._tell, self._clock, self._program = speed, tell, clock, program
         self._patience_s = patience_s
         self._interrupted: str | None = None
+        self._folder = replace(folder, held_up=HeldUp(tell, lambda: self._interrupted is not None))
+        self._place = QueuePlace(folder)
         self._how, self._code = "", ExitCode.OK
         # Of this sitting: what was stopped by somebody, and instruments that were waited for in vain.
         self._aside: set[int] = set()
@@ -139,6 +144,8 @@ class _Runner:
             last = known.sittings[-1].model_copy(update={"ended": self._clock.now(), "how": self._how})
             return known.model_copy(update={"stop": None, "sittings": (*known.sittings[:-1], last)})
 
+        # Else it would be put on record as the end of somebody else's sitting.
+        self._place.require()
         self._folder.change_settings(end)
         self._write_page(over=True)
         self._folder.use_reserve()
@@ -178,6 +185,7 @@ class _Runner:
     def _over(self) -> bool:
         if self._how:
             return True
+        self._place.require()
         if self._interrupted is not None:
             self._how, self._code = f"ended by {self._interrupted}", ExitCode.INTERRUPTED
         else:
@@ -243,7 +251,8 @@ class _Runner:
                     self._tell(f"item {number} cannot be used, and is left out: {damage}")
             left, spent = facts(folder, contents)
             for item in in_order(contents.items.values()):
-                if item.number in self._aside or item.instrument in self._lost:
+                # One that runs is in somebody else's hands: this process has none at this moment.
+                if item.number in self._aside or item.instrument in self._lost or item.state is ItemState.RUNNING:
                     continue
                 if self._fits(item, left.get(item.number, Left()), spent):
                     again = folder.folder(item.number).run() is not None
@@ -287,7 +296,7 @@ class _Runner:
             self._tell(f"item {item.number} ({item.name}): {error.what}; waited for")
             living = Found(place)
         except StorageError as error:
-            self._settle(item, Ending(ItemState.FAILED, str(error)))
+            self._settle(item, unstarted(error))
             return
         code = watch.wait(living)
         if item.simulated:
@@ -314,12 +323,10 @@ class _Runner:
             unsafe = f"item {item.number} ({item.name}): {end.reason}"
             self._how, self._code = f"the instrument was not left safe: {unsafe}", ExitCode.NOT_SAFE
             self._folder.change_settings(lambda known: known.model_copy(update={"unsafe": unsafe}))
-        item = self._settle(item, end)
-        if end.lost and self._interrupted is None:
-            self._hold(item)
+        self._settle(item, end)
 
-    def _settle(self, item: Item, end: Ending) -> Item:
-        """The item in the state that it has come to, with the evidence, and the page."""
+    def _settle(self, item: Item, end: Ending) -> None:
+        """The item in the state that it has come to, with the evidence, and the page; what is lost is waited for."""
         if end.state is ItemState.PAUSED or end.full:
             self._aside.add(item.number)
         self._tell(f"item {item.number} ({item.name}): {end.state}: {end.reason}")
@@ -328,10 +335,11 @@ class _Runner:
         item = self._enter(item, end.state, end.reason)
         self._folder.change_settings(lambda known: known.model_copy(update={"ahead_s": self._clock.ahead_s}))
         self._write_page()
-        return item
+        if end.lost and self._interrupted is None:
+            self._hold(item)
 
     def _hold(self, item: Item) -> None:
-        """Wait for an instrument, or for workers, and try again; in vain, the item waits for another sitting."""
+        """Wait for an instrument, workers, or the system; in vain, the item waits for another sitting."""
         tried = tries(item)
         waited_s = (self._clock.now() - tried[0]).total_seconds()
         pause_s = min(_LAST_RETRY_S, _FIRST_RETRY_S * 2 ** (len(tried) - 1), self._patience_s - waited_s)
