@@ -16,6 +16,7 @@ BORDERS: dict[str, tuple[int, str]] = {
     "api/given.py": (1, "settings by name, as a script gives them"),
     "api/recipes.py": (1, "settings by name, as a script gives them"),
     "analysis/particle_rows.py": (1, "the cells of a row, until they are a table"),
+    "analysis/splitting.py": (1, "the recipe's file"),
     "analysis/handoff.py": (1, "settings of the built-in core, as handoff.json holds them"),
     "app/__init__.py": (1, "the JSON schema"),
     "app/volumes.py": (1, "what is printed, and the JSON of --json"),
