@@ -372,6 +372,15 @@ def nearly_grown_together(neck_share: float) -> ScanData:
     return scan_of(integrals_of(pairs), THETA, PIXEL_UM, noise_seed=1)
 
 
+def with_satellites(sunk_um: float) -> ScanData:
+    """On every particle of 8 um and more one of 4.6 um sits, sunk into it by so much."""
+    hosts = [ball for ball in bed() if ball.radius_um >= 4.0]
+    small = [
+        replace(ball, y_um=ball.y_um + ball.radius_um + 2.3 - sunk_um, radius_um=2.3) for ball in hosts
+    ]  # fmt: skip
+    return scan_of(integrals_of([*hosts, *small]), THETA, PIXEL_UM, noise_seed=1)
+
+
 def lidded(wall_um: float) -> ScanData:
     """In every particle of 6 um and more a void of 3 um behind so thin a wall."""
     voids = [

@@ -13,6 +13,7 @@ import pytest
 
 from tests.processing.trust import faults
 from tests.processing.trust.faults import Region, evidence_of, scan
+from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
 from xrm_control.processing.trust.check import TrustCheck, all_checks
 from xrm_control.processing.trust.checks.attenuation import AttenuationCheck
@@ -147,6 +148,17 @@ def test_a_check_that_speaks_is_shown_beside_its_figures(faulty: tuple[str, Regi
 
 def test_every_check_has_a_case() -> None:
     assert {name for name, _, _ in CASES.values()} == CHECKS.keys()
+
+
+@pytest.mark.parametrize("sunk_um", [0.3, 0.5])
+def test_small_particles_on_large_ones_are_no_halves_of_one(sunk_um: float) -> None:
+    """They face their hosts with most of their section."""
+    evidence = evidence_of(Region(faults.with_satellites(sunk_um)))
+    assert evidence.particles is not None
+    diameters_um = evidence.particles.numbers(Particle.equivalent_diameter_um)
+    assert np.count_nonzero(abs(diameters_um - 4.6) < 0.3) >= 2
+    (found,) = judged(evidence, (CHECKS["facing_faces"],))
+    assert found.verdict is TrustVerdict.PASS, found
 
 
 @pytest.mark.parametrize(

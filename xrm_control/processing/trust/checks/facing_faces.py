@@ -16,14 +16,16 @@ from xrm_control.processing.trust.slices import slices_through, thinning
 from xrm_control.reporting.figures.drawing import Drawing
 
 _REACH = 4  # voxels across
-_LIMIT = 0.8
+_LIMIT, _OVER_TOUCHING = 0.8, 1.2
+_SUNK = 1.0  # voxels by which bodies that touch are grown into each other
 
 
 class FacingFacesCheck(TrustCheck):
     """The area over which two particles face each other within 4 voxels, over the smaller one's cross-section.
 
-    Balls of radius R that touch face each other within g voxels over pi R g / 2, a quarter to a half of their
-    cross-section; the halves of a ball over 1.6 times theirs.
+    Balls of like size that touch face each other within 4 voxels over a quarter to a half of their cross-section, small
+    ones on large ones over nearly all of it; the halves of a ball over 1.6 times theirs. So what balls of these sizes
+    would have is taken into the limit.
     """
 
     kind: Literal["facing_faces"] = "facing_faces"
@@ -70,10 +72,24 @@ class FacingFacesCheck(TrustCheck):
         for (one, other), area in areas.items():
             if one not in d_um or other not in d_um:
                 continue
-            smaller = min(d_um[one], d_um[other]) / voxel_um
-            if smaller > 2 * _REACH:
-                pairs.append((area / (math.pi / 4 * smaller**2), one, other))
+            smaller, larger = sorted((d_um[one] / voxel_um, d_um[other] / voxel_um))
+            share = area / (math.pi / 4 * smaller**2)
+            if smaller > 2 * _REACH and (share <= _LIMIT or share > _OVER_TOUCHING * touching_share(smaller, larger)):
+                pairs.append((share, one, other))
         return sorted(pairs, reverse=True)
+
+
+def touching_share(smaller: float, larger: float) -> float:
+    """Share of the smaller one's cross-section over which two balls of these diameters (voxels), grown into each other
+    by `_SUNK`, are no more than `_REACH` apart."""
+    small, large = smaller / 2, larger / 2
+    # Where the gap is that wide: by halves, for both surfaces fall away from each other.
+    low, high = 0.0, small
+    for _ in range(30):
+        out = (low + high) / 2
+        gap = small - math.sqrt(small**2 - out**2) + large - math.sqrt(large**2 - out**2)
+        low, high = (out, high) if gap <= _REACH + _SUNK else (low, out)
+    return (low / small) ** 2
 
 
 def _facing_areas(labels: NDArray[np.int32]) -> dict[tuple[int, int], float]:
