@@ -47,6 +47,10 @@ _BLUR_U = 0.07
 _HALF = 0.5
 """Voxels that the largest ball on a grid is smaller than the one that fits, on the average."""
 
+_LEAST_RADIUS, _LEAST_LOBE = 2.0, 2.5
+"""Voxels of the largest ball within the smaller one: of three its neck is known to a tenth of that, of two to a fifth.
+And below which nothing is known of its form."""
+
 _LEAST_ALIKE = 0.5
 """Radius of the smaller over that of the larger one, below which it is a satellite."""
 
@@ -215,12 +219,12 @@ def _part(mask: BoolVolume, low: NDArray[np.integer], size: NDArray[np.integer])
 
 
 def _neck(crops: Sequence[ParticleCrop], first: int, second: int) -> Neck | None:
-    """None where the two are too near each other for two sections that shrink."""
+    """None where the two are too near each other for two sections that shrink, or one is too small to have any."""
     balls = {number: _ball(crops[number]) for number in (first, second)}
     host, small = sorted((first, second), key=lambda number: -balls[number][1])
     (start, host_radius), (end, radius) = balls[host], balls[small]
     length = float(np.linalg.norm(end - start))
-    if length < _STEP:
+    if length < _STEP or radius < _LEAST_RADIUS:
         return None
     sections = _Sections.along(crops[host], crops[small], start, (end - start) / length, length + 0.5 * radius)
     found = sections.narrowest(0.4 * host_radius, length - 0.4 * radius, max(_ROUND * radius, _LEAST_REACH))
@@ -232,7 +236,7 @@ def _neck(crops: Sequence[ParticleCrop], first: int, second: int) -> Neck | None
     if smaller <= 0:
         return None
     alike = radius + _HALF >= _LEAST_ALIKE * (host_radius + _HALF)
-    lobes = length <= _MOST_APART * (host_radius + radius)
+    lobes = radius >= _LEAST_LOBE and length <= _MOST_APART * (host_radius + radius)
     lobes &= smaller <= _ROUND_SECTION * math.pi * (radius + _HALF) ** 2
     return Neck(first, second, min(area, smaller), smaller, error, alike, lobes)
 
