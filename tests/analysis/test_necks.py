@@ -46,7 +46,7 @@ def drawn(radius: float, alike: float, ratio: float, blur: float, snr: float) ->
 
 @lru_cache
 def found(
-    radius: float, alike: float, ratio: float, blur: float = 0.7, snr: float = 9.0, limit: float = 0.45
+    radius: float, alike: float, ratio: float, blur: float = 0.7, snr: float = 9.0, limit: float = 0.5
 ) -> Analysis:
     spec = AnalysisSpec(min_particle_um=1.5, split=SplitSpec(fused_neck_ratio=limit))
     return analyze_volume(drawn(radius, alike, ratio, blur, snr), VOXEL_UM, spec)
@@ -90,7 +90,7 @@ def test_balls_that_are_grown_together_are_one(radius: float, alike: float, rati
 
 
 def test_what_may_be_either_is_told() -> None:
-    analysis = found(6.0, 1.0, 0.45)
+    analysis = found(6.0, 1.0, 0.5)
     unsure = [row for row in analysis.particles if row[Particle.neck_kind.name] == "unsure"]
     assert len(unsure) >= 4
     doubt = too_many_unsure(analysis.quality)

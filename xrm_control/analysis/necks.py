@@ -8,7 +8,7 @@ blurred this is fitted to the grey that each slab of the two holds, and a comes 
 from four voxels on (`tests/analysis/test_necks.py`).
 
 Aggregates, whose parts are grown together, are one particle, and agglomerates, whose parts touch, are several (ISO
-26824). Where the one ends and the other begins is a convention: a neck of a fifth of the smaller part's section.
+26824). Where the one ends and the other begins is a convention: a neck of a quarter of the smaller part's section.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class SplitSpec(Spec):
     neck_ratio: float = Field(default=0.87, gt=0, le=1)
     min_dynamic_voxels: float = Field(default=0.4, ge=0, le=1000)
     smoothing_voxels: float = Field(default=0.7, ge=0, le=5)
-    fused_neck_ratio: float = Field(default=0.45, ge=0.2, le=1)
+    fused_neck_ratio: float = Field(default=0.5, ge=0.2, le=1)
 
     @model_serializer(mode="wrap")
     def _as_before(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -106,7 +106,7 @@ CASES = {
     "powder that does not hold": ("movers", "whole particles moved and are left out", lambda: Region(
         faults.restless(5))),
     "lobes that are nearly grown together": ("necks", "may be one", lambda: Region(
-        faults.nearly_grown_together(0.45))),
+        faults.nearly_grown_together(0.5))),
     "voids behind walls of 0.3 um": ("lids", "closed at a quarter", lambda: Region(faults.lidded(0.3))),
     "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
 }  # fmt: skip
