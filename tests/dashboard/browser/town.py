@@ -116,7 +116,7 @@ def inhabited(place: Path) -> Iterator[Town]:
             town.carry_out("queue", "add", recipe, "--queue", queue)
         town.carry_out("queue", "run", "--queue", queue, "--speed", "virtual")
         town.begin(town.recipe("killed", seed=8), "4", RunState.MOSAICKING).send_signal(signal.SIGKILL)
-        lost = [{"kind": "beam_loss", "at_s": 60}]
+        lost = [{"kind": "beam_loss", "at_s": 30}]
         town.begin(town.recipe("evening", seed=7, instrument={"faults": lost}), "20", RunState.HELD)
         # Nothing is asked of its pictures; long enough for whoever acts on it.
         long = {**SCAN, "projections": 2000}
