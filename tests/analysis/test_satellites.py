@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.star_bodies import sphere_points
-from tests.analysis.phantoms import MU, Body, ball, render
+from tests.analysis.phantoms import MU, VOXEL_UM, Body, ball, render
+from xrm_control.analysis.core import AnalysisSpec, analyze_volume
 from xrm_control.analysis.splitting import SplitSpec, fill_enclosed, split
 
 
@@ -39,3 +40,12 @@ def test_the_satellite_has_its_own_volume() -> None:
     sizes = np.sort(np.bincount(labels.ravel())[1:]) * 0.512**3
     assert sizes == pytest.approx(sorted(body.volume for body in bodies), rel=0.25)
     assert sizes[1] == pytest.approx(bodies[0].volume, rel=0.03)
+
+
+def test_one_too_small_to_be_measured_adds_nothing_to_its_host() -> None:
+    """Balls of 1.9 um, below the least size of 2 um, on balls of 6 um: three of a hundred of their volumes."""
+    hosts = [ball(x, y, z, 3.0) for x in (-8, 8) for y in (-8, 8) for z in (-8, 8)]
+    small = [ball(x + np.sign(x) * 3.95, y, z, 0.95) for x, y, z in (host.centre for host in hosts)]
+    found = analyze_volume(render([*hosts, *small], (80, 80, 80)), VOXEL_UM, AnalysisSpec())
+    assert len(found.particles) == len(hosts)
+    assert np.median([row["volume_um3"] for row in found.particles]) == pytest.approx(hosts[0].volume, rel=0.01)

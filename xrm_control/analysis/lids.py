@@ -21,7 +21,7 @@ LEAST_VOXELS = 12
 
 _LID, _HALF = 0.25, 0.5  # of the contrast
 _LEAST_NOISES = 2.0  # above the ground, of a voxel: the whole mouth has to be so bright
-_REACH_VOXELS, _LEAST_BODY = 3.0, 8
+_REACH_VOXELS = 3.0
 _FEW, _SHARE = 3, 0.10
 
 
@@ -35,9 +35,7 @@ def behind_lids(share: FloatVolume, own: BoolVolume, zone: BoolVolume, noise: fl
 
     if noise * _LEAST_NOISES > _LID:
         return np.zeros_like(own)
-    # What is a body by itself is no lid: crevices beside it are none.
-    bodies = _of_size(zone & (share > _HALF) & ~own, _LEAST_BODY)
-    bright = own | ((share > _LID) & zone & ~bodies & (depth_of(~own) <= _REACH_VOXELS))
+    bright = own | ((share > _LID) & zone & (depth_of(~own) <= _REACH_VOXELS))
     seeds = fill_enclosed(bright) & ~bright & zone
     if not seeds.any():
         return seeds
