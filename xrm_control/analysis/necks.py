@@ -4,8 +4,8 @@ Blur fills the crevice about a contact, and the smaller two balls are, the wider
 two balls of six voxels that touch are joined like a dumbbell of twice their size. But how the section grows on both
 sides of a contact tells what blur has added to it. Across the plane of the neck, along the line that joins the middles,
 two balls have sections A(t) = pi (a^2 + 2 c |t| - t^2): a the radius of the neck, c how far the middles are. With |t|
-blurred this is fitted to the grey that each slab of the two holds, and a comes out within 0.05 of the smaller radius
-from four voxels on (`tests/analysis/test_necks.py`).
+blurred this is fitted to the grey that each slab of the two holds, and a comes out within 0.1 of the smaller radius
+from four voxels on, where there is a neck (`tests/analysis/test_necks.py`).
 
 Aggregates, whose parts are grown together, are one particle, and agglomerates, whose parts touch, are several (ISO
 26824). Where the one ends and the other begins is a convention: a neck of a quarter of the smaller part's section.
@@ -13,9 +13,8 @@ Aggregates, whose parts are grown together, are one particle, and agglomerates, 
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,7 +57,6 @@ _MOST_APART, _ROUND_SECTION = 1.25, 1.5
 """Distance of the middles over the sum of the radii, and section over that of the largest ball within, above which
 they are no lobes but rods, plates and grains that touch, whose sections the formula is not of."""
 
-
 _PLACE_U, _PLACE_OF_SATELLITE_U = 0.5, 1.0
 """Standard uncertainty of the plane between two, voxels: a satellite sinks into its host by as much, and what both then
 share is of one of them by convention alone."""
@@ -98,13 +96,19 @@ class Neck:
 
 def find_necks(crops: Sequence[ParticleCrop]) -> list[Neck]:
     """Of all pairs of particles that touch and whose neck can be measured."""
-    found = []
-    for one, other in itertools.combinations(range(len(crops)), 2):
-        if _touch(crops[one], crops[other]):
-            neck = _neck(crops, one, other)
-            if neck is not None:
-                found.append(neck)
-    return found
+    pairs = [pair for pair in _near(crops) if _touch(crops[pair[0]], crops[pair[1]])]
+    balls = {number: _ball(crops[number]) for number in {number for pair in pairs for number in pair}}
+    necks = (_neck(crops, balls, one, other) for one, other in pairs)
+    return [neck for neck in necks if neck is not None]
+
+
+def _near(crops: Sequence[ParticleCrop]) -> Iterator[tuple[int, int]]:
+    """Pairs whose boxes have voxels in common: of thousands of particles most have not."""
+    low = np.array([crop.origin for crop in crops]).reshape(-1, 3)
+    high = low + np.array([crop.envelope.shape for crop in crops]).reshape(-1, 3)
+    for one in range(len(crops)):
+        others = np.all((low[one + 1 :] <= high[one]) & (high[one + 1 :] >= low[one]), axis=1)
+        yield from ((one, one + 1 + int(other)) for other in np.flatnonzero(others))
 
 
 def with_contacts(crops: Sequence[ParticleCrop], necks: Sequence[Neck]) -> list[ParticleCrop]:
@@ -121,13 +125,13 @@ def grown_together(
 ) -> Labelled:
     """`found` with one label for the bodies of each particle; itself where none are grown together."""
     label_of = {number: _label(found, crops[number]) for neck in necks for number in (neck.one, neck.other)}
-    labels, pieces, fused, unsure = found.labels, dict(found.pieces), set[int](), set[int]()
+    pieces, fused, unsure = dict(found.pieces), set[int](), set[int]()
+    became = np.arange(int(found.labels.max(initial=0)) + 1, dtype=found.labels.dtype)
     for neck in necks:
         one, other = sorted((label_of[neck.one], label_of[neck.other]))
         if one == other or not neck.fused(least_ratio):
             continue
-        labels = labels.copy() if labels is found.labels else labels
-        labels[labels == other] = one
+        became[became == other] = one
         label_of = {number: one if label == other else label for number, label in label_of.items()}
         unsure |= {one} if neck.unsure(least_ratio) or other in unsure else set()
         fused |= {one}
@@ -135,7 +139,7 @@ def grown_together(
             pieces[one] = pieces.get(one, 1) + pieces.pop(other, 1)
     if not fused:
         return found
-    return replace(found, labels=labels, pieces=pieces, fused=frozenset(fused), unsure=frozenset(unsure))
+    return replace(found, labels=became[found.labels], pieces=pieces, fused=frozenset(fused), unsure=frozenset(unsure))
 
 
 @dataclass(frozen=True)
@@ -218,9 +222,12 @@ def _part(mask: BoolVolume, low: NDArray[np.integer], size: NDArray[np.integer])
     return part
 
 
-def _neck(crops: Sequence[ParticleCrop], first: int, second: int) -> Neck | None:
+_Ball = tuple[Floats, float]
+"""Middle (z, y, x), in voxels of the volume, and radius of the largest ball within a particle."""
+
+
+def _neck(crops: Sequence[ParticleCrop], balls: Mapping[int, _Ball], first: int, second: int) -> Neck | None:
     """None where the two are too near each other for two sections that shrink, or one is too small to have any."""
-    balls = {number: _ball(crops[number]) for number in (first, second)}
     host, small = sorted((first, second), key=lambda number: -balls[number][1])
     (start, host_radius), (end, radius) = balls[host], balls[small]
     length = float(np.linalg.norm(end - start))
@@ -241,8 +248,7 @@ def _neck(crops: Sequence[ParticleCrop], first: int, second: int) -> Neck | None
     return Neck(first, second, min(area, smaller), smaller, error, alike, lobes)
 
 
-def _ball(crop: ParticleCrop) -> tuple[Floats, float]:
-    """Middle (z, y, x), in voxels of the volume, and radius of the largest ball within it."""
+def _ball(crop: ParticleCrop) -> _Ball:
     depth = depth_of(np.pad(crop.envelope, 1))[1:-1, 1:-1, 1:-1]
     radius = float(depth.max())
     deep = depth >= radius - _HALF

@@ -19,7 +19,7 @@ class NecksCheck(TrustCheck):
     kind: Literal["necks"] = "necks"
     source: ClassVar[str] = (
         "a neck of a quarter of the smaller one's section parts touching from grown together; drawn pairs of balls "
-        "of 4 to 8 voxels are told from 0.15 of the radius off on: tests/analysis/test_necks.py"
+        "of 4 and 7 voxels with necks to a quarter and from 0.6 of the radius on are told: tests/analysis/test_necks.py"
     )
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
