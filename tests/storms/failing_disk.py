@@ -257,7 +257,10 @@ def _carry_out(loaded: Any, specimen: Any, fault: Fault, out: Path, *, resume: b
         if event.kind == FrameKept.kind:
             ending.kept.append(event.text)
             if len(ending.kept) == fault.fill_after:
-                subprocess.run(fault.instead, shell=True, check=True) if fault.instead else _fill(out)
+                if fault.instead:
+                    subprocess.run(fault.instead, shell=True, check=True)
+                else:
+                    _fill(out)
         elif event.kind == FrameWithdrawn.kind:
             # Believed no more, and about to be taken again; its file stays.
             ending.kept.remove(event.text.partition(":")[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -357,38 +356,6 @@ def dusty(share: float = 0.7) -> ScanData:
     """Among the particles, in two layers above and below, balls of 3 um that attenuate so much of what they do."""
     dust = [Ball(x, y, z, 1.5, share * MU) for x in (-14, -6, 2, 10) for y in (-14, 14) for z in (-8, 8)]
     return scan_of(integrals_of([*bed(), *dust]), THETA, PIXEL_UM, noise_seed=1)
-
-
-def nearly_grown_together(neck_share: float) -> ScanData:
-    """Of every particle two lobes whose neck has so much of a lobe's radius."""
-    pairs = []
-    for n, ball in enumerate(one for one in bed() if abs(one.z_um) < 11):
-        way = np.random.default_rng(n).standard_normal(2)
-        aside = 0.5 * ball.radius_um * math.sqrt(1 - neck_share**2) * way / np.hypot(*way)
-        # What both lobes hold counts twice in a sum of lengths: the neck is a little brighter than it would be.
-        for sign in (-1, 1):
-            place = replace(ball, x_um=ball.x_um + sign * float(aside[0]), z_um=ball.z_um + sign * float(aside[1]))
-            pairs.append(replace(place, radius_um=ball.radius_um / 2))
-    return scan_of(integrals_of(pairs), THETA, PIXEL_UM, noise_seed=1)
-
-
-def with_satellites(sunk_um: float) -> ScanData:
-    """On every particle of 8 um and more one of 4.6 um sits, sunk into it by so much."""
-    hosts = [ball for ball in bed() if ball.radius_um >= 4.0]
-    small = [
-        replace(ball, y_um=ball.y_um + ball.radius_um + 2.3 - sunk_um, radius_um=2.3) for ball in hosts
-    ]  # fmt: skip
-    return scan_of(integrals_of([*hosts, *small]), THETA, PIXEL_UM, noise_seed=1)
-
-
-def lidded(wall_um: float) -> ScanData:
-    """In every particle of 6 um and more a void of 3 um behind so thin a wall."""
-    voids = [
-        replace(ball, y_um=ball.y_um + ball.radius_um - wall_um - 1.5, radius_um=1.5, mu_per_um=-MU)
-        for ball in bed()
-        if ball.radius_um >= 3.0
-    ]
-    return scan_of(integrals_of([*bed(), *voids]), THETA, PIXEL_UM, noise_seed=1)
 
 
 def graded() -> ScanData:

@@ -11,7 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tests.processing.trust import faults
+from tests.processing.trust import bodies, faults
 from tests.processing.trust.faults import Region, evidence_of, scan
 from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
@@ -106,8 +106,8 @@ CASES = {
     "powder that does not hold": ("movers", "whole particles moved and are left out", lambda: Region(
         faults.restless(5))),
     "lobes that are nearly grown together": ("necks", "may be one", lambda: Region(
-        faults.nearly_grown_together(0.5))),
-    "voids behind walls of 0.3 um": ("lids", "closed at a quarter", lambda: Region(faults.lidded(0.3))),
+        bodies.nearly_grown_together(0.5))),
+    "voids behind walls of 0.3 um": ("lids", "closed at a quarter", lambda: Region(bodies.lidded(0.3))),
     "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
 }  # fmt: skip
 
@@ -153,7 +153,7 @@ def test_every_check_has_a_case() -> None:
 @pytest.mark.parametrize("sunk_um", [0.3, 0.5])
 def test_small_particles_on_large_ones_are_no_halves_of_one(sunk_um: float) -> None:
     """They face their hosts with most of their section."""
-    evidence = evidence_of(Region(faults.with_satellites(sunk_um)))
+    evidence = evidence_of(Region(bodies.with_satellites(sunk_um)))
     assert evidence.particles is not None
     diameters_um = evidence.particles.numbers(Particle.equivalent_diameter_um)
     assert np.count_nonzero(abs(diameters_um - 4.6) < 0.3) >= 2
