@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from xrm_control import app
 from xrm_control.core.errors import StorageError
 from xrm_control.core.events import AnyEvent, FrameKept
 from xrm_control.core.exit_code import ExitCode
+from xrm_control.storage import durable
 from xrm_control.storage.journal import JournalReader
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +49,31 @@ def test_what_the_journal_knows_stays_beside_it(tmp_path: Path, moved_at: str) -
     assert not list(runs.rglob("*.tif"))
     with JournalReader.open(moved / "journal.sqlite") as journal:
         assert all((moved / frame.path).is_file() for _, frame in journal.stored_frames())
+    assert app.resume(moved).exit_code == ExitCode.PARTLY
+    assert app.status(moved).total.complete
+
+
+@pytest.mark.parametrize("step", ["fsync_path", "publish_file"])
+def test_whatever_meets_it_first_says_that_the_folder_has_moved(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame is written, flushed, given its name, its folder flushed: the move may fall between any two of them."""
+    real, calls, moved = getattr(durable, step), count(), tmp_path / "runs" / "moved"
+
+    def after_the_move(*args: Any, **options: Any) -> Any:
+        folder = tmp_path / "runs"
+        if "frames" in str(args[0]) and next(calls) == 8:
+            next(folder.iterdir()).rename(moved)
+        return real(*args, **options)
+
+    monkeypatch.setattr(durable, step, after_the_move)
+    monkeypatch.setattr(f"xrm_control.storage.frames.{step}", after_the_move, raising=False)
+    with pytest.raises(StorageError, match="the run's folder is not where it was") as met:
+        app.run(app.load(write_recipe(tmp_path, **SMALL)), tmp_path / "runs", None)
+    assert met.value.remedy == "look where the run's folder is now; `xrm resume` goes on with it there"
+    monkeypatch.undo()
+    (left,) = (one for one in moved.parent.iterdir() if one != moved)
+    assert not list(left.rglob("*.tif"))
     assert app.resume(moved).exit_code == ExitCode.PARTLY
     assert app.status(moved).total.complete
 

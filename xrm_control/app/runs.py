@@ -47,6 +47,7 @@ from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.planning import check_disk, make_plan
 from xrm_control.storage.artifacts import record_file, require_recorded
 from xrm_control.storage.durable import free_bytes
+from xrm_control.storage.in_place import NOT_WHERE_IT_WAS, is_gone
 from xrm_control.storage.inbox import Inbox, delivered
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.recorder import EventRecorder
@@ -305,9 +306,11 @@ def _carry_out(run: Carried, tempo: str | float, listener: Listener | None) -> i
             )
         path = shlex.quote(str(folder.path))
         onward = f"see to that; `xrm status {path}` says how far it came, `xrm resume {path}` goes on"
-        if not folder.journal.is_file():
-            # Moved, or taken away: nothing can be gone on with under that name.
+        if is_gone(folder):
+            # Moved, or taken away: nothing can be gone on with under that name, and what met it first is no matter.
             onward = "look where the run's folder is now; `xrm resume` goes on with it there"
+            if isinstance(told, StorageError) and told.what != NOT_WHERE_IT_WAS:
+                told = StorageError(NOT_WHERE_IT_WAS, where=str(folder.path), value=told.what, remedy=onward)
         elif isinstance(told, StorageError | OutOfResources) and told.remedy:
             raise told.and_then(f"`xrm resume {path}` goes on") from error
         if (told := told.with_remedy(onward)) is error:

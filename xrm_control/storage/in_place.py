@@ -8,6 +8,21 @@ from xrm_control.core.errors import StorageError
 from xrm_control.storage.queue_folder import QueueFolder
 from xrm_control.storage.run_folder import RunFolder
 
+NOT_WHERE_IT_WAS = "the run's folder is not where it was: somebody has moved it, or taken it away"
+
+
+def is_gone(folder: RunFolder) -> bool:
+    """Whether nothing can be gone on with under the run's name: its journal is not there. A disk that fails to tell
+    has not said so.
+    """
+    try:
+        folder.journal.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
 
 class Place:
     """A run's folder as it was when this was made."""
@@ -24,7 +39,7 @@ class Place:
         if not folder.frames.is_dir() or _identity(folder.journal) != self._journal:
             # Made anew, it would hold frames that the journal, which goes with the old one, knows as its own.
             raise StorageError(
-                "the run's folder is not where it was: somebody has moved it, or taken it away",
+                NOT_WHERE_IT_WAS,
                 where=str(folder.path),
                 remedy="`xrm resume` it where it is now, or put it back first; all frames before this one are in it",
             )
