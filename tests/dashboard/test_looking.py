@@ -102,6 +102,25 @@ def test_planes_are_the_volume_s(client: Any, ended: Path, plane: str, axis: int
     assert np.array_equal(told, np.take(labels, middle, axis))
 
 
+def test_a_volume_that_is_cut_while_it_is_looked_at_ends_nothing_but_the_answer(
+    served: Any, ended: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / ended.name
+    shutil.copytree(ended, run)
+    client = served(run.parent)
+    place = f"/api/runs/{run.name}/regions/roi-01"
+    (depth, *_) = client.get(f"{place}/planes").json()["shape"]
+    volume = run / "roi-01" / "volume.ome.tif"
+    before = volume.stat()
+    os.truncate(volume, before.st_size // 2)
+    # As it was opened before: who cuts it does not wait for the clock's next tick.
+    os.utime(volume, ns=(before.st_atime_ns, before.st_mtime_ns))
+    answer = client.get(f"{place}/planes/xy/{depth - 1}")
+    assert answer.status_code == 404
+    assert "not as long" in answer.text
+    assert client.get(f"/api/runs/{run.name}").status_code == 200
+
+
 def largest_of(run: Path) -> dict[str, str]:
     rows = list(csv.DictReader((run / "particles.csv").read_text().splitlines()))
     return max(rows, key=lambda row: float(row["volume_um3"]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from xrm_control.reporting.report import render
 from xrm_control.reporting.run_data import read_run
 
 
@@ -63,6 +65,18 @@ def test_missing_and_broken_pieces_are_named(
     problems = read_run(run).problems
     assert len(problems) == bool(said)
     assert not said or problems[0].startswith(said)
+
+
+@pytest.mark.parametrize("file", ["roi-01/volume.ome.tif", "roi-02/volume.ome.tif"])
+def test_a_volume_that_is_cut_while_the_report_reads_it_is_named_and_left_out(
+    finished_run: Path, tmp_path: Path, undrawn_figures: None, file: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    data = read_run(run)
+    os.truncate(run / file, (run / file).stat().st_size // 2)
+    page = render(data)
+    assert f"{file}: the volume&#39;s file is not as long as it has to be" in page
 
 
 def test_whole_run_has_no_problems(finished_run: Path) -> None:

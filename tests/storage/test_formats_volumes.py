@@ -54,7 +54,7 @@ def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
 
 
 def test_a_volume_in_parts_is_the_same_file(tmp_path: Path) -> None:
-    """The parts may be maps of files; 16 bits take their scale from all of them."""
+    """The parts may be left in a file; 16 bits take their scale from all of them."""
     np.save(tmp_path / "lower.npy", VOLUME[2:])
     parts = [VOLUME[:2], np.load(tmp_path / "lower.npy", mmap_mode="r")]
     for write in (write_volume, write_volume_16bit):

@@ -5,20 +5,25 @@ The judges are the kernel, with ext4 on a file, and the instrument: its shutter,
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.session.scripted import FRAMES_OF_SMALL, SMALL
 from tests.storms.failing_disk import Fault, Server, compiled
 from tests.system.conftest import write_recipe
 from tests.system.test_full_disk import ENDED, mounted, status
+from xrm_control.core.errors import StorageError
 from xrm_control.core.exit_code import ExitCode
+from xrm_control.reporting.volumes import open_stack
 from xrm_control.storage.durable import sha256_file
+from xrm_control.storage.formats.ome_tiff import write_volume
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
@@ -114,3 +119,16 @@ def test_it_ends_safely_says_why_and_goes_on_when_the_disk_is_back(
     assert {name: sha256_file(path / name) for name in committed} == committed
     with JournalReader.open(path / "journal.sqlite") as journal:
         assert journal.accounting().kept == FRAMES_OF_SMALL
+
+
+def test_a_volume_on_a_disk_that_is_pulled_out_is_an_error_and_no_signal(disk: Disk) -> None:
+    """A map of it would end whoever looks at it: what is not in memory can be had from nowhere."""
+    volume = np.zeros((16, 256, 256), np.float32)
+    path = write_volume(disk.place / "volume.ome.tif", volume, 0.5)
+    stack = open_stack(path)
+    do("sync")
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    do("sh", "-c", AWAY["pulled out"][0].format(place=disk.place))
+    with pytest.raises(StorageError, match=r"volume.ome.tif: the volume cannot be read"):
+        stack.data[15]

@@ -17,6 +17,7 @@ from xrm_control.dashboard.models import Planes
 from xrm_control.dashboard.pictures import grey
 from xrm_control.reporting.figures.slices import grey_window
 from xrm_control.reporting.volumes import Stack, open_stack
+from xrm_control.storage.formats.planes_on_disk import AnyVolume
 from xrm_control.storage.run_folder import RoiFolder
 
 Plane = Literal["xy", "xz", "yz"]
@@ -94,7 +95,7 @@ def stl(points: NDArray[np.float32], faces: NDArray[np.integer]) -> bytes:
     return b"xrm_control, um".ljust(80) + np.uint32(len(faces)).tobytes() + triangles.tobytes()
 
 
-def _plane(volume: NDArray[np.generic], plane: Plane, index: int) -> NDArray[np.generic]:
+def _plane(volume: AnyVolume, plane: Plane, index: int) -> NDArray[np.generic]:
     axis = AXIS[plane]
     if not 0 <= index < volume.shape[axis]:
         raise DataError("no such plane", where=plane, value=index, limit=f"0 to {volume.shape[axis] - 1}")
@@ -106,7 +107,7 @@ def _plane(volume: NDArray[np.generic], plane: Plane, index: int) -> NDArray[np.
     return cuts[plane]()
 
 
-def _box(labels: NDArray[np.generic], particle: int, where: str) -> tuple[slice, ...]:
+def _box(labels: AnyVolume, particle: int, where: str) -> tuple[slice, ...]:
     planes_, rows, columns = set[int](), set[int](), set[int]()
     for z in range(labels.shape[0]):
         at = np.nonzero(np.asarray(labels[z]) == particle)

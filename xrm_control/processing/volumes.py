@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xrm_control.compute.executor import Workers
 from xrm_control.core.cpus import alone
@@ -43,6 +42,7 @@ from xrm_control.reconstruction.scan import ScanData
 from xrm_control.storage.durable import durable_file, make_folder, part_path, storage_error
 from xrm_control.storage.formats.ome_tiff import begin_volume, write_volume
 from xrm_control.storage.formats.planes import are_planes, finish_planes, put_planes
+from xrm_control.storage.formats.planes_on_disk import AnyVolume, PlanesOnDisk
 
 _FORMAT = 2
 _NOTE, _PREPARED, _PIXELS = "about.json", "prepared.npz", "volume.tif"
@@ -110,7 +110,7 @@ class Volume:
     method had to say of it. shifts_px: see `Reconstruction`. digests: SHA-256 of its planes, where it is from parts.
     """
 
-    parts: Sequence[NDArray[np.float32]]
+    parts: Sequence[AnyVolume]
     rows: Rows
     voxel_size_um: float
     rotation_axis_px: float
@@ -122,7 +122,8 @@ class Volume:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(rows, columns, columns)."""
-        return (sum(len(part) for part in self.parts), *self.parts[0].shape[1:])
+        _, rows, columns = self.parts[0].shape
+        return (sum(len(part) for part in self.parts), rows, columns)
 
     def slices(self) -> OrthogonalSlices:
         """Through the middle."""
@@ -229,13 +230,12 @@ class _Place:
             return False
         return are_planes(self.pixels, self.start, 4 * self.side**2, digests)
 
-    def planes(self, count: int) -> NDArray[np.float32]:
-        """As they lie in the file, (count, side, side). Raises DataError where they are missing."""
+    def planes(self, count: int) -> PlanesOnDisk:
+        """As they lie in the file, (count, side, side). Raises DataError where they are missing, StorageError
+        where the disk fails.
+        """
         shape = (count, self.side, self.side)
-        try:
-            return np.memmap(self.pixels, np.float32, mode="r", offset=self.start, shape=shape)
-        except (OSError, ValueError) as error:
-            raise _missing(self.pixels, error) from error
+        return PlanesOnDisk.of(self.pixels, shape, np.dtype(np.float32), self.start)
 
 
 def _told(note: Path) -> tuple[tuple[str, ...], QualitySums]:
@@ -256,7 +256,7 @@ def _part_file(path: Path) -> AbstractContextManager[BinaryIO]:
 
 
 def assemble_volume(job: VolumeJob) -> Volume:
-    """The volume, from its parts (maps of their files) or, where there is one only, made at once; runs on a worker.
+    """The volume, from its parts (left in their file) or, where there is one only, made at once; runs on a worker.
 
     Raises DataError for a part that is missing.
     """
@@ -271,7 +271,7 @@ def assemble_volume(job: VolumeJob) -> Volume:
             result.warnings,
             result.shifts_px,
         )
-    parts: list[NDArray[np.float32]] = []
+    parts: list[PlanesOnDisk] = []
     digests: list[str] = []
     metrics: list[QualitySums] = []
     prepared = _Place.of(job, job.rows).prepared

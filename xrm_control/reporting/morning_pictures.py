@@ -13,7 +13,7 @@ from PIL import Image
 from xrm_control.contracts.columns import STANDARD
 from xrm_control.contracts.rows import read_rows
 from xrm_control.contracts.tables import Particle
-from xrm_control.core.errors import DataError
+from xrm_control.core.errors import DataError, StorageError
 from xrm_control.reporting.figures.slices import grey_window
 from xrm_control.reporting.volumes import open_stack
 
@@ -40,14 +40,19 @@ def particle_picture(run: Path) -> bytes | None:
         return None
     _, diameter_um, region, (x_um, y_um, z_um) = found
     try:
-        stack = open_stack(region / "volume.ome.tif")
-    except DataError:
+        return _slice_of(region / "volume.ome.tif", diameter_um, (z_um, y_um, x_um))
+    except (DataError, StorageError):
         return None
+
+
+def _slice_of(volume: Path, diameter_um: float, place_um: tuple[float, float, float]) -> bytes | None:
+    """Around a place (z, y, x) of the volume. Raises DataError, StorageError where it cannot be read."""
+    stack = open_stack(volume)
     voxel_um = stack.voxel_size_um
     if not voxel_um:
         return None
     depth, rows, columns = stack.data.shape
-    at = [round(um / voxel_um + (size - 1) / 2) for um, size in ((z_um, depth), (y_um, rows), (x_um, columns))]
+    at = [round(um / voxel_um + (size - 1) / 2) for um, size in zip(place_um, (depth, rows, columns), strict=True)]
     half = max(4, round(_AROUND * diameter_um / voxel_um))
     plane = np.asarray(stack.data[min(max(at[0], 0), depth - 1)], np.float32)
     window = grey_window(stack.data)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from xrm_control.core.errors import DataError, StorageError
 from xrm_control.core.rehearsal import REHEARSAL_BACKEND
 from xrm_control.reporting.formatting import utc_text
 from xrm_control.reporting.pages import page
@@ -34,7 +35,18 @@ def build_report(run: Path, beside: Beside | None = None, doubts: Sequence[str] 
 
 
 def render(run: RunData) -> str:
-    """The page for a run as read."""
+    """The page for a run as read. Volumes stay in their files: one that fails at a look is named, and left out."""
+    while True:
+        try:
+            return _page(run)
+        except (DataError, StorageError) as error:
+            less = run.without(error)
+            if less is None:
+                raise
+            run = less
+
+
+def _page(run: RunData) -> str:
     sample = sample_of(run)
     sections = [
         section

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +43,15 @@ class RegionData:
     quality: QualityMetrics = field(default_factory=QualityMetrics)
     handoff: HandoffSpec | None = None
 
+    def without(self, file: str) -> RegionData:
+        """The same without the volume, the labels or the phases that lie in this file."""
+        kept = {
+            name: None
+            for name in ("volume", "labels", "phases")
+            if (stack := getattr(self, name)) is not None and stack.file == file
+        }
+        return replace(self, **kept) if kept else self
+
     @property
     def not_measured(self) -> tuple[str, ...]:
         """What the analysis core did not measure, by name; nothing where it has not measured at all."""
@@ -73,6 +82,13 @@ class RunData:
     regions: tuple[RegionData, ...]
     problems: tuple[str, ...]
     has_results: bool = True
+
+    def without(self, error: XrmError) -> RunData | None:
+        """The same without the volume that could be opened and not be read; None where the error is of none."""
+        regions = tuple(region.without(error.where or "") for region in self.regions)
+        if all(one is other for one, other in zip(regions, self.regions, strict=True)):
+            return None
+        return replace(self, regions=regions, problems=(*self.problems, _said(error, Path(error.where or ""))))
 
     @property
     def particles(self) -> Rows:
@@ -210,12 +226,16 @@ def _stack(path: Path, problems: list[str]) -> Stack | None:
     return _read(lambda: open_stack(path), path, problems)
 
 
+def _said(error: XrmError, path: Path) -> str:
+    # The file is named already: of where it is wrong, what is in it is left to say.
+    at = (error.where or "").partition(", ")[2]
+    facts = ", ".join(str(fact) for fact in (at, error.value) if fact not in (None, ""))
+    return f"{_label(path)}: {error.what}" + (f" ({facts})" if facts else "")
+
+
 def _read(read: Callable[[], Read], path: Path, problems: list[str]) -> Read | None:
     try:
         return read()
     except XrmError as error:
-        # The file is named already: of where it is wrong, what is in it is left to say.
-        at = (error.where or "").partition(", ")[2]
-        facts = ", ".join(str(fact) for fact in (at, error.value) if fact not in (None, ""))
-        problems.append(f"{_label(path)}: {error.what}" + (f" ({facts})" if facts else ""))
+        problems.append(_said(error, path))
         return None

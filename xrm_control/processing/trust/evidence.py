@@ -24,6 +24,7 @@ from xrm_control.reconstruction.projecting import Projector
 from xrm_control.reconstruction.references import References
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.reconstruction.tilt import levelled
+from xrm_control.storage.formats.planes_on_disk import AnyVolume
 
 _MOST_VIEWS = 256  # of half a turn
 _MOST_COLUMNS = 256
@@ -39,7 +40,7 @@ _Found = TypeVar("_Found")
 class Slabs:
     """A volume (z, y, x) in parts along z, left where they are; some planes of it at a time."""
 
-    def __init__(self, parts: Sequence[NDArray[Any]]) -> None:
+    def __init__(self, parts: Sequence[AnyVolume]) -> None:
         self._parts = parts
         self._ends = np.cumsum([len(part) for part in parts])
         self.shape = (int(self._ends[-1]), *parts[0].shape[1:])

@@ -26,6 +26,7 @@ from xrm_control.processing.trust.left_out import leave_out_movers
 from xrm_control.recipe.document import Recipe
 from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.storage.durable import disk_watched, durable_file
+from xrm_control.storage.formats.planes_on_disk import PlanesOnDisk
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
 PICTURE = "trust-{}.png"
@@ -158,13 +159,12 @@ def gather(job: TrustJob) -> RegionEvidence:
 
 
 def _stack(path: Path) -> NDArray[np.generic] | None:
-    """A volume (z, y, x), mapped where the file allows it; None where there is none."""
+    """A volume (z, y, x); None where there is none."""
     import tifffile
 
     if not path.is_file():
         return None
-    try:
-        found = tifffile.memmap(path, mode="r")
-    except ValueError:
-        found = tifffile.imread(path)
-    return np.asarray(found) if found.ndim == 3 else None
+    found = PlanesOnDisk.of_tiff(path)
+    # All of it: each check looks at the whole.
+    whole = tifffile.imread(path) if found is None else np.asarray(found)
+    return whole if whole.ndim == 3 else None

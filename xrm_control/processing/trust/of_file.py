@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.trust import CheckResult, TrustVerdict
@@ -20,6 +19,7 @@ from xrm_control.reconstruction.light_level import light_changes
 from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.reconstruction.scan import ScanData
 from xrm_control.reconstruction.spec import ReconstructionSpec
+from xrm_control.storage.formats.planes_on_disk import AnyVolume
 
 _LEAST_ROWS = 16  # of the views, made small
 _LEAST_SHARE = 0.25  # of Crowther's number of views: below, diameters of balls are off by 2 % and more
@@ -43,7 +43,7 @@ class FileDoubt:
 def doubts_of(
     scan: ScanData,
     spec: ReconstructionSpec,
-    parts: Sequence[NDArray[np.float32]],
+    parts: Sequence[AnyVolume],
     axis_px: float,
     quality: Mapping[str, float],
     shifts_px: Sequence[tuple[float, float]] = (),
@@ -65,7 +65,7 @@ def doubts_of(
 def evidence_of_file(
     scan: ScanData,
     spec: ReconstructionSpec,
-    parts: Sequence[NDArray[np.float32]],
+    parts: Sequence[AnyVolume],
     axis_px: float,
     quality: Mapping[str, float],
     shifts_px: Sequence[tuple[float, float]] = (),
@@ -81,7 +81,7 @@ def evidence_of_file(
             | {"rotation_axis_px": axis_px, "view_shifts_px": tuple(shifts_px)}
         ),
         particles=None,
-        volume=parts[0] if len(parts) == 1 else Slabs(parts),
+        volume=np.asarray(parts[0]) if len(parts) == 1 else Slabs(parts),
         labels=None,
         phases=None,
         roi=None,

@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 
 from xrm_control.reporting.figures.slices import VOID_PHASE, Window
 from xrm_control.reporting.figures.style import ORANGE, SKY, Picture
+from xrm_control.storage.formats.planes_on_disk import AnyVolume
 
 TILE_PX = 64
 _GAP_PX = 2
 # From numpy's (z, y, x): rows and columns of the planes xy, xz and yz.
 _ACROSS = ((1, 2), (0, 2), (0, 1))
 
-Volume = NDArray[np.generic]
-
 
 @dataclass(frozen=True)
 class Layers:
     """A volume (z, y, x) in 1/um, and labels and phases of its shape, or None; outlines are drawn of what is there."""
 
-    volume: Volume
-    labels: Volume | None = None
-    phases: Volume | None = None
+    volume: AnyVolume
+    labels: AnyVolume | None = None
+    phases: AnyVolume | None = None
 
 
 def cuts_picture(layers: Layers, centre: tuple[float, float, float], side: float, window: Window, alt: str) -> Picture:
@@ -58,7 +57,7 @@ def _tile(
     block.insert(plane, slice(through, through + 1))
     grid = np.ix_(rows - rows[0], columns - columns[0])
 
-    def cut(stack: Volume) -> Volume:
+    def cut(stack: AnyVolume) -> NDArray[np.generic]:
         return np.asarray(stack[tuple(block)]).squeeze(plane)[grid]
 
     grey = (cut(layers.volume).astype(np.float32) - window.low) / (window.high - window.low)

@@ -25,6 +25,7 @@ from xrm_control.reporting.figures.style import (
     to_picture,
 )
 from xrm_control.reporting.formatting import signed
+from xrm_control.storage.formats.planes_on_disk import AnyVolume
 
 PANEL_PX = 340
 VOID_PHASE = 2
@@ -48,7 +49,7 @@ class Window:
     high: float
 
 
-def fullest_cuts(labels: NDArray[np.generic] | None, shape: tuple[int, ...]) -> tuple[Cut, ...]:
+def fullest_cuts(labels: AnyVolume | None, shape: tuple[int, ...]) -> tuple[Cut, ...]:
     """For each plane the cut with the largest labelled area; the middle where there are no labels.
 
     labels: (z, y, x) integers, 0 outside of particles; shape: the volume's shape.
@@ -67,7 +68,7 @@ def fullest_cuts(labels: NDArray[np.generic] | None, shape: tuple[int, ...]) -> 
     )
 
 
-def grey_window(volume: NDArray[np.generic]) -> Window:
+def grey_window(volume: AnyVolume) -> Window:
     """Black at the darkest, white at the brightest 0.3 % of a sample of slices of a volume (z, y, x)."""
     step = max(1, volume.shape[0] // 16)
     sample = np.asarray(volume[::step], np.float32)
@@ -79,19 +80,19 @@ def grey_window(volume: NDArray[np.generic]) -> Window:
 
 
 def slice_figure(
-    volume: NDArray[np.generic],
-    labels: NDArray[np.generic] | None,
+    volume: AnyVolume,
+    labels: AnyVolume | None,
     voxel_size_um: float,
     cut: Cut,
     window: Window,
-    phases: NDArray[np.generic] | None = None,
+    phases: AnyVolume | None = None,
 ) -> Picture:
     """One slice of a volume (z, y, x) in 1/um, with the outlines of particles and voids, and a scale bar.
 
     labels: same shape, 0 outside of particles; phases: same shape, 2 in voids; either may be missing.
     """
     across, along, through = _NAMES[cut.plane]
-    image = np.asarray(np.take(volume, cut.index, _AXIS[cut.plane]), np.float32)
+    image = np.asarray(_of(volume, cut), np.float32)
     rows, columns = image.shape
     centre_um = ((rows - 1) / 2 * voxel_size_um, (columns - 1) / 2 * voxel_size_um)
     room = Margins(left=48)
@@ -103,10 +104,10 @@ def slice_figure(
     extent = (-centre_um[1] - half, centre_um[1] + half, centre_um[0] + half, -centre_um[0] - half)
     axes.imshow(image, cmap="gray", vmin=window.low, vmax=window.high, extent=extent, interpolation="nearest")
     if labels is not None and labels.shape == volume.shape:
-        particles = np.asarray(np.take(labels, cut.index, _AXIS[cut.plane]))
+        particles = np.asarray(_of(labels, cut))
         _outline(axes, particles, voxel_size_um, ORANGE)
     if phases is not None and phases.shape == volume.shape:
-        voids = np.asarray(np.take(phases, cut.index, _AXIS[cut.plane])) == VOID_PHASE
+        voids = np.asarray(_of(phases, cut)) == VOID_PHASE
         _outline(axes, voids, voxel_size_um, SKY)
     _scale_bar(axes, extent)
     offset_um = (cut.index - (volume.shape[_AXIS[cut.plane]] - 1) / 2) * voxel_size_um
@@ -115,6 +116,12 @@ def slice_figure(
     axes.set_xlim(extent[0], extent[1])
     axes.set_ylim(extent[2], extent[3])
     return to_picture(figure, f"Slice {cut.plane} of the volume with particle outlines")
+
+
+def _of(volume: AnyVolume, cut: Cut) -> NDArray[np.generic]:
+    at: list[int | slice] = [slice(None)] * 3
+    at[_AXIS[cut.plane]] = cut.index
+    return volume[tuple(at)]
 
 
 def label_edges(labels: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -141,7 +148,7 @@ class Strip:
 
 
 def slice_strip(
-    volume: NDArray[np.generic], voxel_size_um: float, window: Window, *, most_slices: int, most_px: int = 128
+    volume: AnyVolume, voxel_size_um: float, window: Window, *, most_slices: int, most_px: int = 128
 ) -> Strip:
     """Slices perpendicular to the rotation axis of a volume (z, y, x), thinned and averaged down to the given sizes."""
     every = max(1, -(-volume.shape[0] // most_slices))

@@ -16,6 +16,7 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.origins import Origins
 from xrm_control.storage.durable import durable_file
 from xrm_control.storage.formats.planes import begin_planes, write_in_turn
+from xrm_control.storage.formats.planes_on_disk import AnyVolume
 
 _FULL_SCALE = 65535
 
@@ -32,7 +33,7 @@ class Scale:
         return (stored.astype(np.float32) * np.float32(self.step_per_um)) + np.float32(self.offset_per_um)
 
 
-Volume = NDArray[Any] | Sequence[NDArray[Any]]
+Volume = NDArray[Any] | Sequence[AnyVolume]
 
 
 def write_volume(
@@ -46,7 +47,7 @@ def write_volume(
 ) -> Path:
     """Write [z, y, x] in its own dtype (attenuation: float32, 1/um); whole and on the disk when this returns.
 
-    volume: a reconstruction, as an array or in parts along z, which may be maps of files. origins: told in the file.
+    volume: a reconstruction, as an array or in parts along z, which may be left in a file. origins: told in the file.
     Raises DataError for what is no volume, StorageError where the disk fails or `path` exists.
     """
     parts = _parts(volume, path)
@@ -98,11 +99,12 @@ def _note(origins: Origins | None) -> dict[str, Any]:
     return {"units": "1/um", "field": "cylinder", **{name: value for name, value in known.items() if value}}
 
 
-def _shape(parts: Sequence[NDArray[Any]]) -> tuple[int, int, int]:
-    return (sum(len(part) for part in parts), *parts[0].shape[1:])
+def _shape(parts: Sequence[AnyVolume]) -> tuple[int, int, int]:
+    _, rows, columns = parts[0].shape
+    return (sum(len(part) for part in parts), rows, columns)
 
 
-def _parts(volume: Volume, path: Path) -> Sequence[NDArray[Any]]:
+def _parts(volume: Volume, path: Path) -> Sequence[AnyVolume]:
     parts = [volume] if isinstance(volume, np.ndarray) else volume
     if not parts:
         raise DataError("a volume of no parts is not written", where=str(path))
@@ -118,7 +120,7 @@ def _parts(volume: Volume, path: Path) -> Sequence[NDArray[Any]]:
 
 def _write(
     path: Path,
-    parts: Iterable[NDArray[Any]],
+    parts: Iterable[AnyVolume],
     shape: tuple[int, int, int],
     dtype: np.dtype,
     voxel_size_um: float,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.storage.durable import fsync_path, part_path, publish_file, storage_error
+from xrm_control.storage.formats.planes_on_disk import AnyVolume
 
 _UNKNOWN = str(uuid.UUID(int=0))
 _NO_LINKS = frozenset({errno.EXDEV, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
@@ -49,12 +50,12 @@ def begin_planes(
     return int(place[0])
 
 
-def write_in_turn(file: BinaryIO, start: int, parts: Iterable[NDArray[Any]]) -> None:
+def write_in_turn(file: BinaryIO, start: int, parts: Iterable[AnyVolume]) -> None:
     """All planes one after the other, in parts (n, y, x) or (y, x); and the identity that they give the file."""
     digests: list[str] = []
     file.seek(start)
     for part in parts:
-        for plane in part if part.ndim == 3 else part[None]:
+        for plane in part if part.ndim == 3 else (part[:],):
             pixels = np.ascontiguousarray(plane).data.cast("B")
             digests.append(hashlib.sha256(pixels).hexdigest())
             file.write(pixels)
