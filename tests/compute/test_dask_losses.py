@@ -20,6 +20,7 @@ import pytest
 import xrm_control.processing.regions as processing
 from tests.compute.cluster import (
     FIRST_DEATH_IS_THE_LAST,
+    bounded,
     die,
     local_cluster,
     on,
@@ -172,6 +173,7 @@ def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
         Dask(scheduler=empty.scheduler_address).open()
 
 
+# Told a line, its worker goes.
 SCHEDULER = """
 import distributed, sys
 if __name__ == "__main__":
@@ -179,26 +181,62 @@ if __name__ == "__main__":
         n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     )
     print(cluster.scheduler_address, flush=True)
+    sys.stdin.readline()
+    cluster.scale(0)
     sys.stdin.read()
 """
 
 
-def test_a_scheduler_that_is_lost_in_the_middle(tmp_path: Path) -> None:
+def frozen(scheduler: subprocess.Popen[str]) -> None:
+    """Its connections stand: the kernel answers for it."""
+    scheduler.send_signal(signal.SIGSTOP)
+
+
+def without_workers(scheduler: subprocess.Popen[str]) -> None:
+    assert scheduler.stdin is not None
+    scheduler.stdin.write("\n")
+    scheduler.stdin.flush()
+
+
+LOSSES = {
+    "killed": (subprocess.Popen.kill, "connection to the scheduler"),
+    "frozen": (frozen, "does not answer any more"),
+    "without workers": (without_workers, "no worker for minutes"),
+}
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_what_a_lost_scheduler_had_is_done_on_this_machine(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose, said = LOSSES[how]
+    for name, value in (("_ASK_EVERY_S", 0.2), ("_ANSWER_S", 1.0), ("_UNANSWERED", 2), ("_WITHOUT_WORKERS", 3)):
+        monkeypatch.setattr(f"xrm_control.compute.dask.{name}", value)
+    told: list[str] = []
     scheduler = subprocess.Popen(
         [sys.executable, "-c", SCHEDULER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert scheduler.stdout is not None
     try:
 
-        async def work(workers: Workers) -> None:
+        async def work(workers: Workers) -> list[int]:
             task = asyncio.create_task(workers.run(wait_at_first, tmp_path / "mark"))
             while not (tmp_path / "mark").exists():
                 await asyncio.get_running_loop().run_in_executor(None, pause, 0.02)
-            scheduler.kill()
-            with pytest.raises(WorkersLost, match="connection to the scheduler"):
-                await task
+            lose(scheduler)
+            return [await task, await workers.run(whereabouts), await workers.run(square, 4)]
 
-        on(Dask(scheduler=scheduler.stdout.readline().strip()), work)
+        async def main() -> list[int]:
+            with Dask(scheduler=address).open(told.append) as workers:
+                return await work(workers)
+
+        address = scheduler.stdout.readline().strip()
+        one, other, result = bounded(main())
+        assert one == other != os.getpid()
+        assert result == 16
+        assert len(told) == 1
+        assert said in told[0]
+        assert told[0].endswith("computed on this machine")
     finally:
         scheduler.kill()
         scheduler.communicate()

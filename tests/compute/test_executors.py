@@ -102,6 +102,32 @@ def test_a_killed_process_costs_time_and_nothing_else(tmp_path: Path, count: int
     assert "died" in told[0]
 
 
+def fall_of(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGKILL, "fall_of: SIGKILL, killed, as the system does where memory runs out .* -> it may lack memory"),
+        (signal.SIGBUS, "fall_of: SIGBUS, a file in memory could not be read: .* -> check the disk"),
+        (signal.SIGSEGV, "fall_of: SIGSEGV, it crashed .* -> a library that computes crashed"),
+        (signal.SIGUSR2, "fall_of: SIGUSR2, user defined signal 2"),
+        (signal.SIGRTMIN + 3, "fall_of: signal 37"),
+    ],
+)
+def test_what_ended_a_process_is_told(number: int, said: str) -> None:
+    told: list[str] = []
+
+    async def main() -> None:
+        with Processes().open(told.append) as workers:
+            await workers.run(fall_of, number)
+
+    with pytest.raises(WorkersLost, match=said):
+        run(main(), VIRTUAL)
+    assert [said.removeprefix("fall_of: ").partition(" ")[0] in text for text in told] == [True, True]
+
+
 class Untold(Exception):
     """An error that cannot be unpickled."""
 

@@ -2,7 +2,8 @@
 
 Only names of functions, specs and paths travel; the data stay on a disk that all workers see under the same path. Work
 whose worker dies is run again elsewhere, so a killed worker costs time; the scheduler gives up a piece of work that
-took several workers with it (its setting ``distributed.scheduler.allowed-failures``).
+took several workers with it (its setting ``distributed.scheduler.allowed-failures``). A scheduler that is gone, or is
+there and does not answer, or has no worker left, is told; what it had, and what comes then, is done on this machine.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from xrm_control.compute.executor import Compute, Executed, Workers
+from xrm_control.compute.processes import Processes
 from xrm_control.compute.worker import give_way, ignore_interrupts, keep_memory
 from xrm_control.core.errors import RecipeError, WorkersLost
 
@@ -34,6 +36,12 @@ Result = TypeVar("Result")
 _ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):(\d{1,5})")
 _CONNECT_S = 10.0
 _CLOSE_S = 20.0
+_ASK_EVERY_S = 15.0
+_ANSWER_S = 30.0
+_UNANSWERED = 4  # questions one after the other: 2 to 3 minutes
+_WITHOUT_WORKERS = 20  # answers one after the other: 5 minutes
+_NOT_ANSWERED = "its scheduler does not answer any more"
+_NO_WORKER_LEFT = "its scheduler has had no worker for minutes"
 _NO_WORKER = "5 minutes"
 _SURE_TO_BE_DEAD = "30 minutes"  # a worker may be silent that long while a computation does not let go of Python's lock
 
@@ -99,7 +107,7 @@ class Dask(Compute):
             # What goes wrong is told by our errors; dask's tracebacks would only tear the screen.
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         if self.scheduler is not None:
-            return _Connected(_Cluster(_connect(distributed, self.scheduler), None))
+            return _Connected(_Cluster(_connect(distributed, self.scheduler), None), tell)
         threads = str(max(1, (os.cpu_count() or 1) // self.workers))
         settings = {
             "distributed.scheduler.worker-ttl": _SURE_TO_BE_DEAD,
@@ -126,7 +134,7 @@ class Dask(Compute):
                     remedy="give fewer workers, or use kind: processes",
                 ) from error
         client = distributed.Client(local, set_as_default=False)
-        return _Connected(_Cluster(client, local))
+        return _Connected(_Cluster(client, local), tell)
 
 
 def _connect(distributed: Any, scheduler: str) -> distributed.Client:
@@ -153,14 +161,42 @@ def _connect(distributed: Any, scheduler: str) -> distributed.Client:
     return client
 
 
-class _Connected(Executed):
-    """Workers of a cluster; the end of the block waits until the connection and a cluster of our own are gone."""
+class _ClusterGone(WorkersLost):
+    """Nothing more is to be had from the cluster: the same work may well be done elsewhere."""
 
-    def __init__(self, cluster: _Cluster) -> None:
+
+class _Connected(Executed):
+    """Workers of a cluster; the end of the block waits until the connection and a cluster of our own are gone.
+
+    A cluster that is gone costs time: a process of this machine does the rest.
+    """
+
+    def __init__(self, cluster: _Cluster, tell: Callable[[str], None] | None) -> None:
         super().__init__(cluster, lambda: cluster.shutdown(wait=False))
-        self._cluster = cluster
+        self._cluster, self._tell = cluster, tell
+        self._instead: Workers | None = None
+
+    async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """See `Workers.run`."""
+        if self._instead is None:
+            try:
+                return await super().run(function, *arguments)
+            except _ClusterGone as error:
+                if self._instead is None:
+                    self._instead = Processes().open(self._tell)
+                    if self._tell is not None:
+                        self._tell(f"{error.what}; what is left is computed on this machine")
+        return await self._instead.run(function, *arguments)
+
+    def stop(self) -> None:
+        """See `Workers.stop`."""
+        super().stop()
+        if self._instead is not None:
+            self._instead.stop()
 
     def __exit__(self, *_: object) -> None:
+        if self._instead is not None:
+            self._instead.stop()
         self._cluster.shutdown(wait=True)
 
 
@@ -170,9 +206,39 @@ class _Cluster(Executor):
     def __init__(self, client: distributed.Client, local: distributed.LocalCluster | None) -> None:
         self._client = client
         self._local = local
-        self._lock = threading.Lock()
+        self._lock, self._settling = threading.Lock(), threading.Lock()
         self._pending: set[Future[Any]] = set()
         self._closing: threading.Thread | None = None
+        self._gone: _ClusterGone | None = None
+        self._over = threading.Event()
+        if local is None:
+            threading.Thread(target=self._watch, name="watch dask", daemon=True).start()
+
+    def _watch(self) -> None:
+        """Give up a scheduler that is there and does not answer, or has no worker for long: its connection stands."""
+        unanswered = without = 0
+        while not self._over.wait(_ASK_EVERY_S):
+            if not self._pending:
+                unanswered = without = 0
+                continue
+            try:
+                workers = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
+            except (OSError, RuntimeError, CancelledError):
+                unanswered += 1
+                workers = None
+            else:
+                unanswered = 0
+            without = without + 1 if workers is not None and not workers else 0
+            if unanswered >= _UNANSWERED or without >= _WITHOUT_WORKERS:
+                self._give_up(_NOT_ANSWERED if unanswered else _NO_WORKER_LEFT)
+                return
+
+    def _give_up(self, why: str) -> None:
+        with self._lock:
+            self._gone = _gone(why)
+            pending = tuple(self._pending)
+        for result in pending:
+            self._failed(result, self._gone)
 
     def submit(self, function: Callable[..., Result], /, *arguments: Any, **named: Any) -> Future[Result]:
         """See `concurrent.futures.Executor.submit`; what is submitted must survive being run twice."""
@@ -185,12 +251,15 @@ class _Cluster(Executor):
         with self._lock:
             if self._closing is not None:
                 raise RuntimeError("cannot schedule new futures after shutdown")
+            if self._gone is not None:
+                result.set_exception(self._gone)
+                return result
             self._pending.add(result)
         try:
             there = self._client.submit(_call, work, key=name, pure=False)
         except (ClosedClientError, OSError, RuntimeError) as error:
             self._pending.discard(result)
-            self._failed(result, _lost(str(error)))
+            self._failed(result, _gone(str(error)))
             return result
         there.add_done_callback(lambda done: self._landed(done, result))
         result.add_done_callback(lambda mine: self._left(mine, there))
@@ -203,9 +272,11 @@ class _Cluster(Executor):
         """
         with self._lock:
             pending = tuple(self._pending)
+            self._over.set()
             closing = self._closing
             if closing is None:
-                closing = self._closing = threading.Thread(target=self._close, name="close dask")
+                # A scheduler that does not answer keeps nobody from ending.
+                closing = self._closing = threading.Thread(target=self._close, name="close dask", daemon=True)
                 closing.start()
         for result in pending:
             result.cancel()
@@ -239,21 +310,26 @@ class _Cluster(Executor):
             try:
                 value = there.result()
             except (OSError, CancelledError) as error:
-                self._failed(result, _lost(str(error)))
+                self._failed(result, _gone(str(error)))
                 return
-            if result.set_running_or_notify_cancel():
-                result.set_result(value)
+            self._settle(result, lambda: result.set_result(value))
         elif there.status == "error":
             self._failed(result, _told(there.exception()))
         else:
-            self._failed(result, _lost("the connection to the scheduler broke"))
+            self._failed(result, _gone("the connection to the scheduler broke"))
 
     def _failed(self, result: Future[Any], error: BaseException) -> None:
         """What fails once we close fails because we close: that is no loss to tell of, it is abandoned."""
+        self._pending.discard(result)
         if self._closing is not None:
             result.cancel()
-        if result.set_running_or_notify_cancel():
-            result.set_exception(error)
+        self._settle(result, lambda: result.set_exception(error))
+
+    def _settle(self, result: Future[Any], how: Callable[[], None]) -> None:
+        """Once: what was given up may come all the same."""
+        with self._settling:
+            if not result.done() and result.set_running_or_notify_cancel():
+                how()
 
 
 def dask_setup(_: Any) -> None:
@@ -273,11 +349,17 @@ def _told(error: Any) -> BaseException:
     """Errors of the work as they are; dask's own, and a worker without our code, in our words."""
     from distributed.scheduler import KilledWorker, NoWorkerError
 
-    if isinstance(error, KilledWorker | NoWorkerError):
+    if isinstance(error, NoWorkerError):
+        return _gone(_NO_WORKER_LEFT)
+    if isinstance(error, KilledWorker):
         return _lost(str(error).split(" Inspecting", maxsplit=1)[0], "look at the memory and the logs of the workers")
     if isinstance(error, ImportError):
         return _lost(f"a worker lacks what is needed: {error}", "install the same xrm_control on all workers")
     return error or _lost("no reason was given")
+
+
+def _gone(why: str) -> _ClusterGone:
+    return _ClusterGone(f"the dask cluster is lost: {why}", where="compute", remedy="look at the cluster")
 
 
 def _lost(why: str, remedy: str = "look at the cluster; the frames are safe on the disk") -> WorkersLost:

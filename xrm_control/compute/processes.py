@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field
@@ -37,6 +39,41 @@ class Processes(Compute):
         return _Processes(self.workers, tell)
 
 
+_MEMORY = "it may lack memory: give fewer workers, a higher binning or fewer rows"
+_LIBRARY = "a library that computes crashed: update it, or choose another method; the frames are safe on the disk"
+_SIGNALS: dict[int, tuple[str, str]] = {
+    signal.SIGKILL: ("killed, as the system does where memory runs out", _MEMORY),
+    signal.SIGBUS: ("a file in memory could not be read: cut short, or its disk fails", "check the disk"),
+    signal.SIGSEGV: ("it crashed", _LIBRARY),
+    signal.SIGABRT: ("it crashed", _LIBRARY),
+    signal.SIGILL: ("it crashed: this processor lacks what a library uses", _LIBRARY),
+    signal.SIGFPE: ("it crashed", _LIBRARY),
+    signal.SIGTERM: ("somebody ended it", "ask who ends processes here"),
+    signal.SIGXCPU: ("its share of the processor is used up", "raise the limit (`ulimit -t`)"),
+}
+
+
+@dataclass(frozen=True)
+class _Death:
+    """Of a process, by the number of a signal."""
+
+    signal: int | None = None
+
+    @property
+    def how(self) -> str:
+        """In words."""
+        if self.signal is None:
+            return "it ended by itself"
+        named = {one.value: one.name for one in signal.Signals}
+        why = _SIGNALS.get(self.signal, ("", ""))[0] or (signal.strsignal(self.signal) or "").lower()
+        return f"{named.get(self.signal, f'signal {self.signal}')}, {why}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return _SIGNALS.get(self.signal or 0, ("", _MEMORY))[1]
+
+
 class _Processes(Workers):
     """A thread for each process: it starts one when there is work, and waits for its replies."""
 
@@ -50,21 +87,24 @@ class _Processes(Workers):
 
     async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """See `Workers.run`. Raises WorkersLost for work whose process dies each time."""
-        call = pickle.dumps((function, arguments))
+        call, died = pickle.dumps((function, arguments)), _Death()
         for attempt in range(_TRIES):
             if attempt and self._tell is not None:
-                self._tell("a process that computes died; a new one takes its place and its work is begun anew")
+                self._tell(
+                    f"a process that computes died ({died.how}); a new one takes its place and its work is begun anew"
+                )
             reply = await asyncio.get_running_loop().run_in_executor(self._threads, self._carry_out, call)
-            if reply is None:
+            if isinstance(reply, _Death):
+                died = reply
                 continue
             if reply.error is not None:
                 raise reply.error
             return reply.result
         raise WorkersLost(
-            "a process died at this work",
+            f"a process died at this work, {getattr(function, '__name__', 'a call')}: {died.how}",
             where="compute",
             value=f"{_TRIES} times",
-            remedy="it may lack memory: give fewer workers, a higher binning or fewer rows",
+            remedy=died.remedy,
         )
 
     def stop(self) -> None:
@@ -79,19 +119,20 @@ class _Processes(Workers):
         for process in processes:
             process.close()
 
-    def _carry_out(self, call: bytes) -> Reply | None:
-        """The reply of a process; None when it died. Runs in a thread."""
+    def _carry_out(self, call: bytes) -> Reply | _Death:
+        """The reply of a process, or how it died. Runs in a thread."""
         process = self._taken()
         try:
             reply = process.carry_out(call)
         except (EOFError, OSError):
+            death = _Death(process.died_of())
             with self._lock:
                 self._all.discard(process)
             process.terminate()
             process.close()
             if self._stopped:
                 return Reply(error=_stopped())
-            return None
+            return death
         with self._lock:
             self._idle.append(process)
         return reply

@@ -24,6 +24,7 @@ _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _NEVER = 2**31 - 1
 _END_S = 5.0
+_DEATH_S = 1.0
 _OOM_SCORE, _GIVES_WAY = Path("/proc/self/oom_score_adj"), 1000
 _BEGIN = "import sys; sys.path[:] = {path!r}; from xrm_control.compute.worker import serve; serve({descriptor})"
 
@@ -56,6 +57,13 @@ class WorkerProcess:
         """Carry out a pickled ``(function, arguments)``. Raises EOFError or OSError when the process has died."""
         self._connection.send_bytes(call)
         return pickle.loads(self._connection.recv_bytes())
+
+    def died_of(self) -> int | None:
+        """The number of the signal that ended a process whose connection broke; None where it was none."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(_DEATH_S)
+            return -code if code < 0 else None
+        return None
 
     def terminate(self) -> None:
         """Ask it to end at once, from any thread."""
