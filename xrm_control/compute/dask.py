@@ -222,8 +222,9 @@ class _Cluster(Executor):
                 unanswered = without = 0
                 continue
             try:
-                workers = self._client.sync(self._client.scheduler.ncores, callback_timeout=_ANSWER_S)
-            except (OSError, RuntimeError, CancelledError):
+                scheduler: Any = self._client.scheduler
+                workers = self._client.sync(scheduler.ncores, callback_timeout=_ANSWER_S)
+            except (OSError, RuntimeError, AttributeError, CancelledError):
                 unanswered += 1
                 workers = None
             else:
