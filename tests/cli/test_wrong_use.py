@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ import pytest
 from tests.cli.test_cli import NMC811, xrm
 
 __all__ = ["xrm"]
+
+ROOT = Path(__file__).parents[2]
 
 R = NMC811
 V = "volume.ome.tif"
@@ -102,3 +107,16 @@ def test_warnings_are_told_beside_what_is_in_order(xrm: Any) -> None:
     assert found.code == 0
     assert "in order, with 1 warning(s)" in found.out
     assert found.err.startswith("warning: --set scan.projections=41: few projections")
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["queue", "list"]], ids=" ".join)
+def test_a_folder_that_is_gone_is_no_place_for_a_command(tmp_path: Path, command: list[str]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); from xrm_control.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], cwd=gone, capture_output=True, text=True, env=environment, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: the folder that this command was given in is gone -> `cd` to one that is there\n"

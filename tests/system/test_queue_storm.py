@@ -1,8 +1,8 @@
 """Nights of real items (they acquire, reconstruct and measure) that are killed at random and edited meanwhile.
 
 The judges are the kernel's SIGKILL, the list of what was wanted, and a run of the same recipe that nobody disturbed:
-on an instrument without noise all items give its volume and its tables. ``XRM_QUEUE_STORMS`` nights from the seed
-``XRM_QUEUE_STORM_FIRST`` on.
+on an instrument that stands still, without noise, all items give its volume and its tables.
+``XRM_QUEUE_STORMS`` nights from the seed ``XRM_QUEUE_STORM_FIRST`` on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import tifffile
 
 from tests.app.queues import until
 from tests.system.conftest import write_recipe
-from tests.system.test_failing_disk import FRAMES, SHORTEST
+from tests.system.test_kills import FRAMES, STILL
 from tests.system.test_queue import ended, xrm
 from xrm_control import app
 from xrm_control.app.queue import items
@@ -49,7 +49,7 @@ _BEGUN_WITH, _MOST_ITEMS, _ACTS = 3, 6, 14
 def right(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a region that nobody disturbed."""
     place = tmp_path_factory.mktemp("right")
-    loaded = app.load(write_recipe(place, **SHORTEST))
+    loaded = app.load(write_recipe(place, **STILL))
     return app.run(loaded, place / "runs", None).folder / "roi-01"
 
 
@@ -58,7 +58,7 @@ class Night:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.queue, self.random = folder, folder / "queue", Random(seed)
-        self.recipe = write_recipe(folder, **SHORTEST)
+        self.recipe = write_recipe(folder, **STILL)
         self.running: subprocess.Popen[str] | None = None
         self.started: list[subprocess.Popen[str]] = []
         self.done: Counter[str] = Counter()

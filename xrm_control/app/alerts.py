@@ -43,11 +43,27 @@ def find() -> Found | None:
     if addresses:
         return Found(ChannelsSpec(channels=tuple(map(SecretStr, addresses))), f"${ADDRESSES}")
     named = os.environ.get(FILE)
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "xrm_control" / "alerts.yaml"
-    for path in (Path(named),) if named else (home, _SITE):
-        if path.is_file() or named:
+    for path in (Path(named),) if named else (*_of_the_user(), _SITE):
+        if named or _is_there(path):
             return Found(_read(path), str(path), _doubt(path))
     return None
+
+
+def _of_the_user() -> tuple[Path, ...]:
+    """The file of whoever runs this; none where nobody has said where their home is."""
+    try:
+        home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    except RuntimeError:
+        return ()
+    return (home / "xrm_control" / "alerts.yaml",)
+
+
+def _is_there(path: Path) -> bool:
+    """As for this user: another one's home, into which one may not look, holds nothing."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read(path: Path) -> ChannelsSpec:

@@ -84,6 +84,9 @@ def _carry_out() -> int:
     except OSError as error:
         if (spent := system_limits.told(error)) is not None:
             return _fail(spent)
+        if error.errno == errno.ENOENT and error.filename is None and not _here():
+            what = "the folder that this command was given in is gone"
+            return _fail(DataError(what, remedy="`cd` to one that is there"))
         if error.errno not in _OF_A_PATH:
             raise
         where = str(error.filename or "")
@@ -94,6 +97,14 @@ def _carry_out() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return code if isinstance(code, int) else 0
+
+
+def _here() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def _fail(error: XrmError) -> int:

@@ -8,7 +8,6 @@ clock and event loop are doing.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import re
 import secrets
@@ -22,6 +21,7 @@ from datetime import datetime, timedelta
 from xrm_control.contracts.commands import LETTER, REPLY, Command, Letter, Reply
 from xrm_control.core.clock import pause, utc_now
 from xrm_control.core.errors import DataError, StorageError
+from xrm_control.core.user import user_name
 from xrm_control.storage.durable import make_folder, storage_error, write_durable
 from xrm_control.storage.run_folder import RunFolder
 
@@ -48,7 +48,7 @@ class Inbox:
         on_behalf_of: whoever has told this process; request: the sender's name for it, of letters, digits and -.
         """
         now = utc_now()
-        user = f"{getpass.getuser()}@{socket.gethostname()}"
+        user = f"{user_name()}@{socket.gethostname()}"
         by = f"{on_behalf_of} by {user}" if on_behalf_of else user
         letter = Letter(command=command, by=by[:200], sent_utc=now.isoformat(timespec="milliseconds"))
         return f"{now:{_WRITTEN}}-{request or secrets.token_hex(3)}", letter

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import os
 import secrets
 import socket
@@ -27,6 +26,7 @@ from typing import Any
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, InstrumentLocked, InstrumentUnreachable
+from xrm_control.core.user import user_name
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.machine_lock import MachineLock
@@ -64,7 +64,7 @@ class Supervision:
         self._tasks: list[asyncio.Task[None]] = []
         # One process may hold several sessions, one after the other: its number alone does not tell them apart.
         tail = f":{os.getpid()}-{secrets.token_hex(2)}"
-        self.owner = f"{getpass.getuser()}@{socket.gethostname()}"[: _LONGEST_NAME - len(tail)] + tail
+        self.owner = f"{user_name()}@{socket.gethostname()}"[: _LONGEST_NAME - len(tail)] + tail
         self._owns = self._claiming = False
         self._owner_watched = False
 
