@@ -43,6 +43,13 @@ class Relay:
         """The gap is over."""
         self._through.set()
 
+    def drop(self) -> None:
+        """Every connection breaks, as of a switch that starts anew; who connects again comes through."""
+        for one in list(self._sockets):
+            if one not in (self._udp, self._tcp):
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """No more relaying; all its sockets are closed."""
         self._ended.set()

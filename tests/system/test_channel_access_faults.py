@@ -107,6 +107,17 @@ def test_a_network_gap_is_waited_out(tmp_path: Path, seconds: float) -> None:
     assert len(run.texts(RunHeld.kind)) >= 1
 
 
+@pytest.mark.parametrize(("speed", "every_s"), [(FAST, 0.6), pytest.param(SLOW, 2.0, marks=pytest.mark.soak)])
+def test_connections_that_break_every_few_seconds_cost_time_only(tmp_path: Path, speed: float, every_s: float) -> None:
+    """As by a bad switch, ten times one after the other from the middle of the scan on."""
+    port = free_port()
+    with running_ioc(speed=speed, specimen="nmc811", port=port) as ioc, relay(ioc.client_port, ioc.port) as cable:
+        run = Run(tmp_path, ioc, {"roi-01/proj_0003": after(every_s, *[cable.drop] * 10)})
+    assert run.is_whole(), run.error
+    assert len(run.texts(RunHeld.kind)) >= 1
+    assert len(run.texts(RunHeld.kind)) == len(run.texts(RunReleased.kind))
+
+
 FRAME_FAULTS = ["dropped_frame", "repeated_frame", "wrong_shape_frame", "dark_frame", "nan_frame"]
 
 
