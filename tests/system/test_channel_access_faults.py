@@ -118,6 +118,22 @@ def test_connections_that_break_every_few_seconds_cost_time_only(tmp_path: Path,
     assert len(run.texts(RunHeld.kind)) == len(run.texts(RunReleased.kind))
 
 
+@pytest.mark.parametrize("pv", ["Sample:Theta.RBV", "Det:cam1:AcquireTime_RBV"])
+@pytest.mark.parametrize("value", ["nan", pytest.param("inf", marks=pytest.mark.soak)])
+def test_a_reading_that_is_no_number_for_a_while_is_waited_out(
+    tmp_path: Path, fast: IocProcess, pv: str, value: str
+) -> None:
+    """A controller that is being started anew: nothing stands in the way of the axis, and the camera is not broken."""
+
+    def glitch() -> None:
+        fault(fast, kind="shows", pv=pv, value=value)
+        after(2.0, lambda: put(fast, "Sim:Clear", 1))()
+
+    run = Run(tmp_path, fast, {"roi-01/proj_0003": glitch})
+    assert run.is_whole(), run.error
+    assert any("no number" in text for text in run.texts(RunHeld.kind))
+
+
 FRAME_FAULTS = ["dropped_frame", "repeated_frame", "wrong_shape_frame", "dark_frame", "nan_frame"]
 
 

@@ -13,6 +13,7 @@ from xrm_control.devices.epics import libca
 from xrm_control.devices.epics.libca import CaReply
 
 LOOK_AT_IOC = "look whether the IOC runs and is reached: xrm doctor with the same recipe, EPICS_CA_ADDR_LIST"
+LOOK_AT_DEVICE = "the IOC has lost its device: look at the device, its cable and the IOC's own console"
 NO_ACCESS = "the PV is read-only for us (access rights)"
 
 
@@ -23,6 +24,11 @@ class TimedOut(InstrumentUnreachable):
 def lost(operation: str, name: str) -> InstrumentUnreachable:
     """The connection is gone."""
     return InstrumentUnreachable(f"{operation}: the connection is lost", where=name, remedy=LOOK_AT_IOC)
+
+
+def no_number(name: str, value: object) -> InstrumentUnreachable:
+    """A reading that says nothing: as one that the IOC calls INVALID, it may be right again in a moment."""
+    return InstrumentUnreachable("the IOC says no number", where=name, value=value, remedy=LOOK_AT_DEVICE)
 
 
 def unreached(missing: Sequence[str], known: int, connect_s: float) -> InstrumentUnreachable:
@@ -89,7 +95,7 @@ def believed(
             "the IOC itself calls the value INVALID",
             where=name,
             value=answer.value if isinstance(answer.value, int | float | str) else "an array",
-            remedy="the IOC has lost its device: look at the device, its cable and the IOC's own console",
+            remedy=LOOK_AT_DEVICE,
         )
     value = plain(answer.value, elements, choices)
     return answer if value is answer.value else replace(answer, value=value)

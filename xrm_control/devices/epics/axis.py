@@ -22,7 +22,7 @@ from xrm_control.core.errors import (
     XrmError,
 )
 from xrm_control.devices.epics import axis_limits, record_units
-from xrm_control.devices.epics.answers import TimedOut
+from xrm_control.devices.epics.answers import TimedOut, no_number
 from xrm_control.devices.epics.pv_map import AxisMap
 from xrm_control.devices.epics.registry import Registry
 from xrm_control.devices.protocols import AxisDescription, AxisReading
@@ -240,6 +240,8 @@ class EpicsAxis:
         reached = f"{position:.3f} {about.units}"
         self._unbroken(epoch)
         self._with_controller(int(msta))
+        if not math.isfinite(position):
+            raise no_number(self._pv["RBV"], rbv)
         # It stays as it is until the next real motion: a refused target shows by VAL, which falls back.
         if lvio and abs(self._map.to_stage(val) - self._map.to_stage(value)) > about.tolerance / 2:
             raise LimitReached(
@@ -265,7 +267,6 @@ class EpicsAxis:
                 limit=f"commanded {target:.3f} {about.units}",
                 remedy="find out who controls the stage besides this run",
             )
-        # NaN is near nothing.
         if int(msta) & (_STALL | _PROBLEM) or not abs(position - target) <= about.tolerance:
             raise MotionStalled(
                 f"the axis stopped short of {target:.3f} {about.units}",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import DeviceError, FrameLost, FrameUnusable, InstrumentUnreachable, XrmError
-from xrm_control.devices.epics.answers import TimedOut
+from xrm_control.devices.epics.answers import TimedOut, no_number
 from xrm_control.devices.epics.exposure import ExposureWatch
 from xrm_control.devices.epics.pv_map import CameraMap
 from xrm_control.devices.epics.registry import Registry
@@ -280,7 +280,9 @@ class EpicsCamera:
                 limit=", ".join(str(wanted[field]) for field in wrong),
                 remedy="check that nobody else controls the camera, and that it can do what camera in the PV map says",
             )
-        if not (isinstance(exposure_s, int | float) and 0 < exposure_s < math.inf):
+        if isinstance(exposure_s, float) and not math.isfinite(exposure_s):
+            raise no_number(self._pv["AcquireTime_RBV"], exposure_s)
+        if not (isinstance(exposure_s, int | float) and exposure_s > 0):
             raise DeviceError(
                 "the camera says no exposure time",
                 where=self._pv["AcquireTime_RBV"],

@@ -17,6 +17,7 @@ from xrm_control.core.errors import (
     MotionStalled,
     SafetyRefusal,
 )
+from xrm_control.devices.epics.answers import no_number
 from xrm_control.devices.epics.axis_map import PlainAxisMap
 from xrm_control.devices.epics.pv_map import PvMap
 from xrm_control.devices.epics.registry import Registry
@@ -97,6 +98,8 @@ class PlainAxis:
                     return position
             else:
                 inside_since_s = None
+            if now_s > deadline_s and not math.isfinite(position):
+                raise no_number(self._readback, position)
             if now_s > deadline_s and inside_since_s is None:
                 raise MotionStalled(
                     f"the axis did not come to rest at {target:.3f} {about.units}",
