@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,10 +53,10 @@ def companions(particles: list[Particle], heavy: Material, config: SpecimenConfi
     for kind, share in shares.items():
         own = material(kind.material)
         wanted_um3 = solid_um3 * heavy.density_g_cm3 / own.density_g_cm3 * share / heavy_share
-        relative = own.mu_per_um / mu_per_um
-        made = _made(kind, wanted_um3, relative, generator(seed, f"{config.preset} {kind.material}"))
+        bodies = _bodies(kind, own.mu_per_um / mu_per_um, generator(seed, f"{config.preset} {kind.material}"))
         lay = _clung if kind.clinging else _fallen
-        found += lay(made, [*particles, *found], config, generator(seed, f"{config.preset} {kind.material} places"))
+        draw = generator(seed, f"{config.preset} {kind.material} places")
+        found += lay(bodies, wanted_um3, [*particles, *found], config, draw)
     return found
 
 
@@ -81,25 +81,37 @@ def told(bodies: Sequence[Particle], mu_per_um: float) -> list[dict[str, Any]]:
     return records
 
 
-def _made(kind: Companion, wanted_um3: float, relative_mu: float, random: np.random.Generator) -> list[Particle]:
-    """Bodies of that volume in all, none of them laid yet."""
+def _bodies(kind: Companion, relative_mu: float, random: np.random.Generator) -> Iterator[Particle]:
+    """One after the other, none of them laid yet."""
     shapeless = Powder(kind.material, kind.sizes, math.inf)
-    found: list[Particle] = []
-    left_um3 = wanted_um3
-    while left_um3 > 0.0 and len(found) < _MOST:
+    for _ in range(_MOST):
         size_um = float(kind.sizes.sample(1, random, stratified=False)[0])
         table = shape_table(shape_of(kind.habit, shapeless, 0.0, size_um, random))
-        own = measure(table)
-        left_um3 -= own.volume_um3
-        nature = Nature(kind.material, ())
-        found.append(Particle((0.0, 0.0, 0.0), table, own, nature=nature, relative_mu=relative_mu))
-    return found
+        yield Particle(
+            (0.0, 0.0, 0.0), table, measure(table), nature=Nature(kind.material, ()), relative_mu=relative_mu
+        )
+
+
+def _enough(laid_um3: float, more_um3: float, wanted_um3: float) -> bool:
+    """Whether another body would lead farther from what is wanted."""
+    return laid_um3 + 0.5 * more_um3 > wanted_um3
 
 
 def _fallen(
-    made: list[Particle], around: list[Particle], config: SpecimenConfig, random: np.random.Generator
+    bodies: Iterator[Particle],
+    wanted_um3: float,
+    around: list[Particle],
+    config: SpecimenConfig,
+    random: np.random.Generator,
 ) -> list[Particle]:
     """From above onto what lies there, touching by enclosing spheres."""
+    made: list[Particle] = []
+    laid_um3 = 0.0
+    for body in bodies:
+        if _enough(laid_um3, body.envelope.volume_um3, wanted_um3):
+            break
+        made.append(body)
+        laid_um3 += body.envelope.volume_um3
     groups = [Group([Body(n, p.table, p.envelope)], [(0.0, 0.0, 0.0)]) for n, p in enumerate(made)]
     below = np.array([(*p.centre_um, p.envelope.radius_max_um) for p in around]).reshape(-1, 4)
     places = pile(groups, config.strip_width_um, config.strip_height_um, random, below)
@@ -107,18 +119,25 @@ def _fallen(
 
 
 def _clung(
-    made: list[Particle], around: list[Particle], config: SpecimenConfig, random: np.random.Generator
+    bodies: Iterator[Particle],
+    wanted_um3: float,
+    around: list[Particle],
+    config: SpecimenConfig,
+    random: np.random.Generator,
 ) -> list[Particle]:
     """Each on a particle of its own choice, sunk into it, without what would be inside of that or of others."""
     centres = np.array([p.centre_um for p in around]).reshape(-1, 3)
     reach_um = np.array([p.envelope.radius_max_um for p in around])
     found: list[Particle] = []
     # A surface takes as much as it is large.
-    weights = reach_um**2 / (reach_um**2).sum() if len(around) else reach_um
-    for body in made if len(around) else []:
+    weights = reach_um**2 / (reach_um**2).sum()
+    laid_um3 = 0.0
+    for body in bodies if around else ():
         host = around[int(random.choice(len(around), p=weights))]
         group = Group([Body(0, host.table, host.envelope)], [(0.0, 0.0, 0.0)])
         own = body.envelope
+        if _enough(laid_um3, own.volume_um3, wanted_um3):
+            break
         sunk_um = random.uniform(*_SUNK) * own.equivalent_diameter_um
         if not group.attach(Body(1, body.table, own), 0, sunk_um, random):
             continue
@@ -130,4 +149,5 @@ def _clung(
         laid = joined(replace(body, centre_um=(x, y, z)), [(n, around[n]) for n in near])
         if laid.envelope.volume_um3 > _LEAST_LEFT * own.volume_um3:
             found.append(replace(laid, nature=body.nature))
+            laid_um3 += laid.envelope.volume_um3
     return found
