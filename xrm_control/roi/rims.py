@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 _THICK_DEPTH, _THICK_UM = 0.275, 6.0
 """Optical depth that tape, adhesive and dirt stay below, and the longest chord of a body that is asked at all."""
 
-_MOST_SLENDER = 5.0
+_MOST_SLENDER = 6.5
 """Longest over shortest axis of a particle; pieces of ridges are fitted with 8 and more."""
 
 HIGHEST_VALLEY = 0.6
