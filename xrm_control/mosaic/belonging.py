@@ -25,12 +25,12 @@ _SAME, _LEAST_CONTRAST = 0.85, 0.02
 of blocks, below which nothing is recognised.
 """
 
-_LEAST_SEAMS, _GOES_ON, _LOST = 6, 0.5, 0.35
+_LEAST_SEAMS, _GOES_ON, _LOST, _LOST_FARTHER = 6, 0.5, 0.35, 0.2
 """Seams of a mosaic that tells, how alike they are together, and how alike those of a tile of another place at
-most.
+most, where it is looked for nearby and farther away.
 """
 
-_LEAST_DEPTH = 0.08
+_NEARBY_PX, _LEAST_DEPTH = 2.0, 0.08
 """Standard deviation along a seam, in optical depth, below which there is nothing that could go on."""
 
 
@@ -70,12 +70,13 @@ def strangers(tiles: Sequence[Tile], centres_px: Floats, reach_px: float) -> lis
             lines = [line_at_seam(one) for one in sides[:2]]
             alike, _ = most_alike(*lines, sides[2], int(np.ceil(reach_px)))
             seams.append((i, j, alike, float(lines[0].var() + lines[1].var())))
+    lost = _LOST if reach_px <= _NEARBY_PX else _LOST_FARTHER
     found: list[int] = []
     while len(seams) >= _LEAST_SEAMS and _together(seams) > _GOES_ON:
         own = {k: [one for one in seams if k in one[:2]] for k in range(len(tiles))}
         telling = {k: _together(some) for k, some in own.items() if sum(v > _LEAST_DEPTH**2 for *_, v in some) >= 2}
         worst = min(telling, key=telling.__getitem__, default=-1)
-        if worst < 0 or telling[worst] > _LOST:
+        if worst < 0 or telling[worst] > lost:
             break
         found.append(worst)
         seams = [one for one in seams if worst not in one[:2]]
