@@ -59,11 +59,13 @@ _STEP = 1.2
 _BLUR_PX = 0.5
 """Of a mosaic, until the first particles have shown it."""
 
-_SEARCHES = 10
-"""Most searches through what is left over."""
+_SEARCHES = 30
+"""Most searches through what is left over: each finds the next few that lie among others."""
 
-_LEAST_SIGMA = 4.5
-"""What a candidate must stand out by, in standard deviations of the map without it."""
+_LEAST_SIGMA, _AMONG_SIGMA, _MUCH_LEFT = 4.5, 3.2, 2.0
+"""What a candidate must stand out by, in standard deviations of the map without it; and where so much chi-squared for
+each pixel is left that all others, not found yet, are what it stands out from.
+"""
 
 _SPACING = 0.6
 """Candidates of one search keep this apart, in sums of their radii; those beneath are for the next one."""
@@ -251,7 +253,9 @@ def _search(
     ridge = np.zeros(chords.shape)
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
-        wanted = candidates(residual, seen, radii, forms, blur_px, least=_LEAST_SIGMA, spacing=_SPACING)
+        deep = crowded and float((weight * residual**2)[seen].mean()) > _MUCH_LEFT
+        least = _AMONG_SIGMA if deep else _LEAST_SIGMA
+        wanted = candidates(residual, seen, radii, forms, blur_px, least=least, spacing=_SPACING)
         if not crowded:
             wanted = outlined(residual, weight, smallest, largest).and_also(wanted)
         more = take(
@@ -262,7 +266,9 @@ def _search(
         if number == 0 and len(bodies):
             blur_px = blur_of(chords, weight, bodies)
             residual = chords - shadow(bodies, chords.shape, blur_px)
-        bodies = merged(residual, weight, bodies, blur_px)
+        if not deep:
+            # Among others that are not found yet no one body accounts for a place.
+            bodies = merged(residual, weight, bodies, blur_px)
         bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
         if number < _RIDGE_LOOKS and (number == 0 or ridge.any()):
             # Bodies on a ridge are first fitted to some of it, and hide less of it once it is known.
