@@ -32,7 +32,7 @@ Floats = NDArray[np.floating]
 
 PIXEL_UM, SIDE_PX, MU_PER_UM, TAPE, PHOTONS = 0.512, 128, 0.0458, 0.14, 1000.0
 _FINE, _BLUR_UM, _AROUND_UM = 3, 0.35, 12.0
-_D50, _WINDOW_UM, _WINDOW = 0.05, 65.5, 0.15
+_D50, _WINDOW_UM, _WINDOW, _AXIS_UM = 0.05, 65.5, 0.15, 10.0
 
 
 @dataclass(frozen=True)
@@ -385,8 +385,12 @@ class Verdict:
     f1: float = float("nan")
 
 
-def _as_seen(g: Grain) -> Particle2D:
-    return Particle2D(g.x_um, g.y_um, g.diameter_um, 2 / math.sqrt(g.quadric[2, 2]), touches_edge=False)
+def _stays(g: Grain, centre_um: Floats) -> bool:
+    """Whether a grain that rests on the tape stays in the window at all angles about an axis _AXIS_UM above it."""
+    form = np.linalg.inv(g.quadric)
+    high, aside = math.sqrt(form[2, 2]), math.sqrt(float(np.linalg.eigvalsh(form[::2, ::2])[-1]))
+    along = math.hypot(g.x_um - centre_um[0], high - _AXIS_UM) + aside
+    return max(along, abs(g.y_um - centre_um[1]) + math.sqrt(form[1, 1])) <= _WINDOW_UM / 2
 
 
 def judged(name: str, seed: int) -> Verdict:
@@ -450,10 +454,9 @@ def _window(found: Sequence[Particle2D], grains: Sequence[Grain], chart: MosaicM
     )
     if not found or not len(centres):
         return 0, 0
-    told = whole_inside(found, centres, _WINDOW_UM, 0.0, z_um=10.0).sum(axis=1)
+    told = whole_inside(found, centres, _WINDOW_UM, 0.0, z_um=_AXIS_UM).sum(axis=1)
     best = int(np.argmax(told))
-    shown = [_as_seen(g) for g in grains if g.diameter_um >= SMALLEST_UM]
-    true = int(whole_inside(shown, centres[best : best + 1], _WINDOW_UM, 0.0, z_um=10.0).sum()) if shown else 0
+    true = sum(_stays(g, centres[best]) for g in grains if g.diameter_um >= SMALLEST_UM)
     return int(told[best]), true
 
 

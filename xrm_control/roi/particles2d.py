@@ -26,7 +26,7 @@ from xrm_control.roi.bodies import (
     take,
     worths,
 )
-from xrm_control.roi.count import Count, between, judged, next_to_nothing
+from xrm_control.roi.count import Count, between, judged, next_to_nothing, tips_of
 from xrm_control.roi.countable import places
 from xrm_control.roi.fit_errors import fit_errors
 from xrm_control.roi.merging import merged
@@ -197,7 +197,8 @@ def _counted(
     column, row = (bodies.table[:, at] for at in (COLUMN, ROW))
     x_um, y_um = left + column * pixel_um, top + row * pixel_um
     deep = int(where.deep_at(x_um, y_um).sum())
-    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep)
+    tips = tips_of(bodies.radius * np.sqrt(bodies.elongation), bodies.elongation, edges)
+    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep, tips)
     count = replace(count, between=stated)
     level, ground = _at(search.level, row, column), _ground(search.ridge + found.floor_um / pixel_um, bodies, pixel_um)
     errors = fit_errors(search.residual, weight, bodies, search.blur_px, crowds, search.alone, level, ground, pixel_um)
