@@ -3,9 +3,9 @@
 A maker of its own: ellipsoids as quadrics, their line integrals in closed form, laid down layer by layer by random
 sequential deposition, counted photon by photon; flaws are laid over the strip (optical depth), the tiles (places,
 light) or the camera (a fixed pattern). Tiles are stitched before they are searched. A seed is `right` when the stated
-number, the median diameter (5 %, or what is stated of one) and the whole particles of the best window (15 %, and one) hold, `said` when something
-wrong among these comes with a doubt of the count or of the placing, `refused` when nothing is stated, `silent`
-otherwise: that must not be.
+number, the median diameter (5 %, or what is stated of one) and the whole particles of the best window (15 %, and one)
+hold, `said` when something wrong among these comes with a doubt of the count or of the placing, `refused` when nothing
+is stated, `silent` otherwise: that must not be.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class Grain:
         return float(np.linalg.eigvalsh(self.shadow)[0]) ** -0.5
 
     def chord_um(self, x_um: Floats, y_um: Floats) -> Floats:
-        """Of the line through (x, y) along the beam: what solves q33 z2 + 2 b z + c = 0 with real z, for both shells."""
+        """Of the line through (x, y) along the beam: between the roots of its quadric, less those of the hollow."""
         s, dx, dy = self.shadow, x_um - self.x_um, y_um - self.y_um
         inside = 1 - (s[0, 0] * dx * dx + 2 * s[0, 1] * dx * dy + s[1, 1] * dy * dy)
         outer = np.sqrt(np.maximum(inside, 0.0))
@@ -88,7 +88,7 @@ def laid(random: np.random.Generator, size_um: tuple[float, float], grains: Sequ
         own = _discs(one)
         for _ in range(300):
             at = random.uniform(-0.5, 0.5, 2) * size_um
-            moved = own + (*at, 0.0)
+            moved = own + np.array((*at, 0.0))
             apart = np.hypot(moved[:, None, 0] - discs[:, 0], moved[:, None, 1] - discs[:, 1])
             if (apart >= 1.01 * (moved[:, None, 2] + discs[:, 2])).all():
                 placed.append(replace(one, x_um=float(at[0]), y_um=float(at[1])))

@@ -62,9 +62,14 @@ _BLUR_PX = 0.5
 _SEARCHES = 30
 """Most searches through what is left over: each finds the next few that lie among others."""
 
-_LEAST_SIGMA, _AMONG_SIGMA, _MUCH_LEFT = 4.5, 3.2, 2.0
-"""What a candidate must stand out by, in standard deviations of the map without it; and where so much chi-squared for
-each pixel is left that all others, not found yet, are what it stands out from.
+_LEAST_SIGMA, _AMONG_SIGMA = 4.5, 3.2
+"""What a candidate must stand out by, in standard deviations of the map without it; and among many layers, where that
+is made of others, most of them not found yet.
+"""
+
+_LAYERS, _MUCH_LEFT, _MATTER_PX = 1.8, 2.0, 4.0
+"""Thickness where there is any over that of the bodies found, each alone, and chi-squared for each pixel, from which
+there are many.
 """
 
 _SPACING = 0.6
@@ -254,7 +259,7 @@ def _search(
     ridge = np.zeros(chords.shape)
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
-        deep = crowded and float((weight * residual**2)[seen].mean()) > _MUCH_LEFT
+        deep = crowded and _many_layers(chords, residual, weight, bodies)
         least = _AMONG_SIGMA if deep else _LEAST_SIGMA
         wanted = candidates(residual, seen, radii, forms, blur_px, least=least, spacing=_SPACING)
         if not crowded:
@@ -304,6 +309,19 @@ def _search(
     alone = crowding(bodies, number_above(bodies, chords.shape)) < ALONE
     bodies = measured(residual, weight, bodies, blur_px, alone)
     return _Search(bodies, alone, chords, residual, ridge, level, blur_px)
+
+
+def _many_layers(
+    chords: NDArray[np.float64], residual: NDArray[np.float64], weight: NDArray[np.float64], bodies: Bodies
+) -> bool:
+    """Whether so much lies above each other that most of it is still to be found."""
+    matter = (weight > 0) & (chords > _MATTER_PX)
+    if not len(bodies) or not matter.any():
+        return False
+    area = bodies.radius**2
+    alone = float((area * bodies.chord).sum() / area.sum()) * 2 / 3
+    layers = float(chords[matter].mean()) / alone
+    return layers > _LAYERS and float((weight * residual**2)[weight > 0].mean()) > _MUCH_LEFT
 
 
 def _ridges(beside: NDArray[np.float64], free: NDArray[np.bool_], noise: float, pixel_um: float) -> NDArray[np.float64]:
