@@ -34,7 +34,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
 from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
-from xrm_control.roi.rims import ON_RIDGES, closed, menisci, pieces, thick_px
+from xrm_control.roi.rims import ON_RIDGES, closed, menisci, pieces, slivers, thick_px
 from xrm_control.roi.sightings import ALONE, sightings
 from xrm_control.roi.sightings import Particle2D as Particle2D
 from xrm_control.roi.thickness import thickness_map
@@ -302,6 +302,8 @@ def _search(
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
         shown &= ~pieces(bodies, ridge, _HIDING * smallest, thick)
+    if ridge.any() or brighter.any():
+        shown &= ~slivers(bodies, thick)
     bodies = bodies.where(shown)
     bodies = bodies.where(~menisci(bodies, brighter, thick, pixel_um))
     bodies = bodies.where(_inside(bodies, chords.shape))
