@@ -175,7 +175,7 @@ def made(strip: Strip, seed: int) -> Made:
             shot.at_um.append((x, y))
             shot.cells.append((row, column))
     strip.tiles(shot, random)
-    images = [random.poisson(light * PHOTONS) / PHOTONS for light in shot.light]
+    images: list[Floats] = [random.poisson(light * PHOTONS) / PHOTONS for light in shot.light]
     strip.after(images, random)
     tiles = [
         Tile(*cell, image.astype(np.float32), *at_um)

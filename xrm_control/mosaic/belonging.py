@@ -67,9 +67,9 @@ def strangers(tiles: Sequence[Tile], centres_px: Floats, reach_px: float) -> lis
             sides = seam(tiles[i].image, tiles[j].image, centres_px[j] - centres_px[i])
             if sides is None:
                 continue
-            lines = [line_at_seam(one) for one in sides[:2]]
-            alike, _ = most_alike(*lines, sides[2], int(np.ceil(reach_px)))
-            seams.append((i, j, alike, float(lines[0].var() + lines[1].var())))
+            near, far = line_at_seam(sides[0]), line_at_seam(sides[1])
+            alike, _ = most_alike(near, far, sides[2], int(np.ceil(reach_px)))
+            seams.append((i, j, alike, float(near.var() + far.var())))
     lost = _LOST if reach_px <= _NEARBY_PX else _LOST_FARTHER
     found: list[int] = []
     while len(seams) >= _LEAST_SEAMS and _together(seams) > _GOES_ON:
