@@ -110,7 +110,7 @@ def _seams(images: Sequence[Picture], centres_px: Floats, accuracy_px: float) ->
                 continue
             distance = float(np.abs(apart).max())
             reach = int(np.ceil(2 * accuracy_px + _MOST_TURN * distance))
-            alike, shift = _most_alike(_line(sides[0]), _line(sides[1]), sides[2], reach)
+            alike, shift = most_alike(line_at_seam(sides[0]), line_at_seam(sides[1]), sides[2], reach)
             # Beside each other the next one goes on higher where it lies to the right, beneath each other to the right.
             along_x = abs(apart[0]) > abs(apart[1])
             sign = float(np.sign(apart[0])) if along_x else -float(np.sign(apart[1]))
@@ -118,7 +118,7 @@ def _seams(images: Sequence[Picture], centres_px: Floats, accuracy_px: float) ->
     return np.array(found).reshape(-1, 3)
 
 
-def _line(lines: Picture) -> Floats:
+def line_at_seam(lines: Picture) -> Floats:
     """(along,): optical depth on one side of a seam, smoothed; the median where nothing was seen."""
     from scipy import ndimage
 
@@ -128,7 +128,7 @@ def _line(lines: Picture) -> Floats:
     return np.asarray(ndimage.gaussian_filter1d(depth, _SMOOTH_PX))
 
 
-def _most_alike(near: Floats, far: Floats, begins: int, reach: int) -> tuple[float, float]:
+def most_alike(near: Floats, far: Floats, begins: int, reach: int) -> tuple[float, float]:
     """Highest correlation of two lines, and by how many pixels the other's shows the same further on."""
     alike = np.array([_alike(near, far, begins - shift) for shift in range(-reach, reach + 1)])
     at = int(alike.argmax())

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
+from xrm_control.mosaic.belonging import misplaced
 from xrm_control.mosaic.blending import blend
 from xrm_control.mosaic.file import write_mosaic
-from xrm_control.mosaic.placement import UNKNOWN, neighbours, place
+from xrm_control.mosaic.fixed_pattern import FixedPattern, fixed_pattern
+from xrm_control.mosaic.placement import UNKNOWN, Placed, neighbours, place
 from xrm_control.mosaic.tiles import Mosaic, Tile, transmission
 
 __all__ = ["Mosaic", "Tile", "neighbours", "stitch", "transmission", "write_mosaic"]
 
 _MOST_EMPTY = 64
 """A mosaic may hold this many times the pixels of its tiles; beyond, a stage position must be wrong."""
+
+_REGISTERED_PX = 1.0
 
 
 def stitch(
@@ -40,6 +45,9 @@ def stitch(
     Raises DataError for no tiles, tiles of different shapes, or positions that cannot belong to one mosaic.
     """
     _check(tiles, pixel_size_um, stage_accuracy_um)
+    pattern = fixed_pattern(tiles)
+    if pattern is not None:
+        tiles = pattern.off(tiles)
     placed = place(
         tiles,
         pixel_size_um,
@@ -49,6 +57,7 @@ def stitch(
         known_to=known_to,
         told=told,
     )
+    placed = _said(placed, tiles, pixel_size_um, stage_accuracy_um, pattern)
     image, (x0_um, y0_um) = blend(tiles, placed, pixel_size_um, told)
     return Mosaic(
         image=image,
@@ -59,6 +68,25 @@ def stitch(
         residual_um=placed.residual_um,
         registration=placed.registration,
     )
+
+
+def _said(
+    placed: Placed, tiles: Sequence[Tile], pixel_size_um: float, stage_accuracy_um: float, pattern: FixedPattern | None
+) -> Placed:
+    """With what is to be known of the tiles themselves."""
+    found = placed.registration
+    centres_px = placed.centres_um @ np.linalg.inv(found.picture_to_stage).T / pixel_size_um
+    # Where overlaps have placed the tiles, what belongs together lies together.
+    reach_px = _REGISTERED_PX if np.any(placed.offsets_um) else 2 * stage_accuracy_um / pixel_size_um
+    wrong = misplaced(tiles, centres_px, reach_px)
+    text = "" if pattern is None else pattern.text
+    left = text if pattern is not None and pattern.left else ""
+    if wrong or left:
+        refused = "; ".join(one for one in (left, wrong or found.refused) if one)
+        return replace(placed, registration=replace(found, refused=refused), residual_um=None)
+    if text:
+        found = replace(found, note="; ".join(one for one in (found.note, text) if one))
+    return replace(placed, registration=found)
 
 
 def _check(tiles: Sequence[Tile], pixel_size_um: float, stage_accuracy_um: float) -> None:

@@ -22,9 +22,9 @@ _HELD = (4.0, 4.0, 150.0)
 
 _STEP = np.array([1.5, 1.5, 0.25, 0.2, 0.2, 0.25, 0.15])
 
-_LEAST = np.array([-np.inf, -np.inf, math.log(1.0), -0.65, -0.65, 0.15, 0.0])
+_LEAST = np.array([-np.inf, -np.inf, math.log(1.0), -1.0, -1.0, 0.15, 0.0])
 
-_MOST = np.array([np.inf, np.inf, math.log(150.0), 0.65, 0.65, 3.0, 0.9])
+_MOST = np.array([np.inf, np.inf, math.log(150.0), 1.0, 1.0, 3.0, 0.9])
 
 _FARTHEST, _FINE = 6.0, 0.02
 

@@ -31,6 +31,9 @@ _MOST_STATED = 1.8
 _MISTAKEN, _PHANTOM, _NEAR_SMALLEST = 0.25, 0.5, 1.4
 """Shares of crowded bodies, and of the smallest, that are wrong at most on mosaics of known truth."""
 
+_LONG = 1.5
+"""Long over short axis from which the end of a particle passes for another one."""
+
 _MOST_UNCOUNTABLE, _MOST_DEEP = 0.1, 0.15
 """Shares of the places that hold powder: beyond the one the number is doubted, beyond the other none is stated."""
 
@@ -96,6 +99,7 @@ def between(
     cut: int,
     smallest_um: float,
     deep: int = 0,
+    tips: int = 0,
 ) -> tuple[int, int] | None:
     """Two ends of a 95 % interval of the number of particles with their middle in the view, of at least the smallest
     diameter; None where what is found is no measure of it.
@@ -103,7 +107,8 @@ def between(
     crowding: (n,) of the bodies found, how many others lie over each; cut: how many the border cuts. A body that
     shares its shadow with others may be two, or none; deep: of those found, how many lie where most are hidden: there
     may be twice as many, or half. What goes with no body may be others; of the smallest some are
-    missed; on which side of the border a middle lies is a coin's throw.
+    missed; on which side of the border a middle lies is a coin's throw; tips: of those that the border cuts, how many
+    may be the ends of long ones whose middle lies beyond it.
     """
     if count.flawed or count.overlap > _MOST_STATED or count.places.deep_share > _MOST_DEEP:
         return None
@@ -112,8 +117,18 @@ def between(
     chance = 1.0 + 0.5 * np.sqrt(found * _MISTAKEN * _MISTAKEN + cut)
     small = float((diameters_um < _NEAR_SMALLEST * smallest_um).sum())
     off = shared + count.uneven * found + chance
-    low = found - off - _PHANTOM * small - deep / 2
+    low = found - off - _PHANTOM * small - deep / 2 - tips
     return max(0, int(np.floor(low))), int(np.ceil(found + off + small + deep + count.hidden * found))
+
+
+def tips_of(long_um: NDArray[np.float64], elongation: NDArray[np.float64], cut: NDArray[np.bool_]) -> int:
+    """Of bodies (n,) with these long axes, how many that the border cuts are shorter than most of the whole ones, in a
+    powder of long particles: an end that reaches in looks like a particle of its own.
+    """
+    whole = ~cut
+    if not whole.any() or float(np.median(elongation[whole])) < _LONG:
+        return 0
+    return int((long_um[cut] < float(np.percentile(long_um[whole], 25))).sum())
 
 
 def next_to_nothing(particles: int, area_um2: float) -> bool:

@@ -26,7 +26,7 @@ from xrm_control.roi.bodies import (
     take,
     worths,
 )
-from xrm_control.roi.count import Count, between, judged, next_to_nothing
+from xrm_control.roi.count import Count, between, judged, next_to_nothing, tips_of
 from xrm_control.roi.countable import places
 from xrm_control.roi.fit_errors import fit_errors
 from xrm_control.roi.merging import merged
@@ -34,7 +34,7 @@ from xrm_control.roi.mosaic_map import MosaicMap
 from xrm_control.roi.outlines import outlined
 from xrm_control.roi.resting import Resting
 from xrm_control.roi.ridges import ridges
-from xrm_control.roi.rims import ON_RIDGES, closed, menisci, pieces, thick_px
+from xrm_control.roi.rims import ON_RIDGES, closed, menisci, pieces, slivers, thick_px
 from xrm_control.roi.sightings import ALONE, sightings
 from xrm_control.roi.sightings import Particle2D as Particle2D
 from xrm_control.roi.thickness import thickness_map
@@ -59,11 +59,18 @@ _STEP = 1.2
 _BLUR_PX = 0.5
 """Of a mosaic, until the first particles have shown it."""
 
-_SEARCHES = 10
-"""Most searches through what is left over."""
+_SEARCHES = 30
+"""Most searches through what is left over: each finds the next few that lie among others."""
 
-_LEAST_SIGMA = 4.5
-"""What a candidate must stand out by, in standard deviations of the map without it."""
+_LEAST_SIGMA, _AMONG_SIGMA = 4.5, 3.2
+"""What a candidate must stand out by, in standard deviations of the map without it; and among many layers, where that
+is made of others, most of them not found yet.
+"""
+
+_LAYERS, _MUCH_LEFT, _MATTER_PX = 1.8, 2.0, 4.0
+"""Thickness where there is any over that of the bodies found, each alone, and chi-squared for each pixel, from which
+there are many.
+"""
 
 _SPACING = 0.6
 """Candidates of one search keep this apart, in sums of their radii; those beneath are for the next one."""
@@ -195,7 +202,8 @@ def _counted(
     column, row = (bodies.table[:, at] for at in (COLUMN, ROW))
     x_um, y_um = left + column * pixel_um, top + row * pixel_um
     deep = int(where.deep_at(x_um, y_um).sum())
-    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep)
+    tips = tips_of(bodies.radius * np.sqrt(bodies.elongation), bodies.elongation, edges)
+    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep, tips)
     count = replace(count, between=stated)
     level, ground = _at(search.level, row, column), _ground(search.ridge + found.floor_um / pixel_um, bodies, pixel_um)
     errors = fit_errors(search.residual, weight, bodies, search.blur_px, crowds, search.alone, level, ground, pixel_um)
@@ -251,7 +259,9 @@ def _search(
     ridge = np.zeros(chords.shape)
     for number in range(_SEARCHES):
         forms = ROUND if crowded else ANY
-        wanted = candidates(residual, seen, radii, forms, blur_px, least=_LEAST_SIGMA, spacing=_SPACING)
+        deep = crowded and _many_layers(chords, residual, weight, bodies)
+        least = _AMONG_SIGMA if deep else _LEAST_SIGMA
+        wanted = candidates(residual, seen, radii, forms, blur_px, least=least, spacing=_SPACING)
         if not crowded:
             wanted = outlined(residual, weight, smallest, largest).and_also(wanted)
         more = take(
@@ -262,7 +272,9 @@ def _search(
         if number == 0 and len(bodies):
             blur_px = blur_of(chords, weight, bodies)
             residual = chords - shadow(bodies, chords.shape, blur_px)
-        bodies = merged(residual, weight, bodies, blur_px)
+        if not deep:
+            # Among others that are not found yet no one body accounts for a place.
+            bodies = merged(residual, weight, bodies, blur_px)
         bodies, residual = _kept(chords, residual, weight, bodies, blur_px, smallest)
         if number < _RIDGE_LOOKS and (number == 0 or ridge.any()):
             # Bodies on a ridge are first fitted to some of it, and hide less of it once it is known.
@@ -290,6 +302,8 @@ def _search(
         # What is left of a ridge where another crosses it is round as well, and no higher.
         shown &= closed(chords + ridge, weight, bodies, blur_px, thick, ON_RIDGES)
         shown &= ~pieces(bodies, ridge, _HIDING * smallest, thick)
+    if ridge.any() or brighter.any():
+        shown &= ~slivers(bodies, thick)
     bodies = bodies.where(shown)
     bodies = bodies.where(~menisci(bodies, brighter, thick, pixel_um))
     bodies = bodies.where(_inside(bodies, chords.shape))
@@ -297,6 +311,19 @@ def _search(
     alone = crowding(bodies, number_above(bodies, chords.shape)) < ALONE
     bodies = measured(residual, weight, bodies, blur_px, alone)
     return _Search(bodies, alone, chords, residual, ridge, level, blur_px)
+
+
+def _many_layers(
+    chords: NDArray[np.float64], residual: NDArray[np.float64], weight: NDArray[np.float64], bodies: Bodies
+) -> bool:
+    """Whether so much lies above each other that most of it is still to be found."""
+    matter = (weight > 0) & (chords > _MATTER_PX)
+    if not len(bodies) or not matter.any():
+        return False
+    area = bodies.radius**2
+    alone = float((area * bodies.chord).sum() / area.sum()) * 2 / 3
+    layers = float(chords[matter].mean()) / alone
+    return layers > _LAYERS and float((weight * residual**2)[weight > 0].mean()) > _MUCH_LEFT
 
 
 def _ridges(beside: NDArray[np.float64], free: NDArray[np.bool_], noise: float, pixel_um: float) -> NDArray[np.float64]:

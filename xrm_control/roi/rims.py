@@ -17,8 +17,10 @@ Floats = NDArray[np.float64]
 _THICK_DEPTH, _THICK_UM = 0.275, 6.0
 """Optical depth that tape, adhesive and dirt stay below, and the longest chord of a body that is asked at all."""
 
-_MOST_SLENDER = 5.0
-"""Longest over shortest axis of a particle; pieces of ridges are fitted with 8 and more."""
+_MOST_SLENDER, _MOST_ON_FLAWS = 6.5, 4.5
+"""Longest over shortest axis of a particle; pieces of ridges are fitted with 8 and more, and where the tape shows flaws
+pieces of a bubble's edge with less.
+"""
 
 HIGHEST_VALLEY = 0.6
 """Of a body's own height, how much may be left just beyond its rim in any direction: spheres of a layer that touch
@@ -89,6 +91,11 @@ def pieces(bodies: Bodies, ridge: Floats, least_px: float, thick_px: float) -> N
     for i in np.flatnonzero(asked).tolist():
         asked[i] = mean_within(on_ridges, bodies.table[i]) > _LEAST_ON_RIDGE
     return asked
+
+
+def slivers(bodies: Bodies, thick_px: float) -> NDArray[np.bool_]:
+    """(n,): which thin bodies are so long or flat that they are flaws on a tape that shows some."""
+    return (bodies.height < thick_px) & (_slenderness(bodies) > _MOST_ON_FLAWS)
 
 
 def menisci(bodies: Bodies, brighter: Floats, thick_px: float, pixel_um: float) -> NDArray[np.bool_]:

@@ -65,6 +65,19 @@ class Particle2D:
     fit: Fit2D | None = None
     void_score: float | None = None
 
+    @property
+    def half_um(self) -> tuple[float, float]:
+        """How far its shadow reaches from its middle along x and along y: of a needle or a flake another length than
+        half of its diameter.
+        """
+        if self.fit is None:
+            return self.equivalent_diameter_um / 2, self.equivalent_diameter_um / 2
+        a = np.radians(self.fit.azimuth_deg)
+        along, across = self.fit.long_um / 2, self.fit.short_um / 2
+        return float(np.hypot(along * np.cos(a), across * np.sin(a))), float(
+            np.hypot(along * np.sin(a), across * np.cos(a))
+        )
+
 
 def sightings(
     bodies: Bodies,

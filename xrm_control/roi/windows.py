@@ -118,7 +118,7 @@ def whole_inside(
     and was seen whole.
 
     z_um: height of the rotation axis, one for all or (centres,). A particle rests on the tape (z = 0) and reaches as
-    high as it is thick: it stays in the field when its distance from the axis and its radius do.
+    high as it is thick: it stays in the field when its distance from the axis and its reach (`half_um`) do.
     """
     inside = _between(particles, "x_um", centres_um[:, 0], fov_um, margin_um, z_um=z_um)
     return (inside > 0) & (_between(particles, "y_um", centres_um[:, 1], fov_um, margin_um) > 0)
@@ -139,7 +139,11 @@ def _between(
     stay there at all angles.
     """
     at = np.array([getattr(p, axis) for p in particles])
-    room = fov_um / 2 - margin_um - np.array([p.equivalent_diameter_um for p in particles]) / 2
+    reach_um = np.array([p.half_um[axis == "y_um"] for p in particles])
+    if z_um is not None:
+        # Turned by 90 degrees it shows how high it is.
+        reach_um = np.maximum(reach_um, [p.peak_thickness_um / 2 for p in particles] if particles else 0.0)
+    room = fov_um / 2 - margin_um - reach_um
     room[np.array([p.touches_edge for p in particles], bool)] = -1.0
     apart = np.abs(centres_um[:, None] - at)
     if z_um is not None:

@@ -144,13 +144,15 @@ def _placing(run: RunData) -> tuple[str, ...]:
         return again
     if found.refused:
         return (*again, f"The mosaic is not to be relied on: {found.refused}.")
+    note = (f"{found.note[:1].upper()}{found.note[1:]}.",) if found.note else ()
     if mosaic.residual_um is None:
-        return (*again, f"{found.note[:1].upper()}{found.note[1:]}.") if found.note else again
+        return (*again, *note)
     return (
         *again,
         f"Tiles lie within {figure(mosaic.residual_um)} µm of their places (root mean square, from {found.pairs} "
         f"overlaps, {found.rejected} of no use); the camera is turned by {found.rotation_deg:.2f}° and its pixel is "
         f"{found.scale:.4f} of the stated one, against the stage.",
+        *note,
     )
 
 
