@@ -25,6 +25,7 @@ from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.label_expansion import Box, bounding_box
 from xrm_control.analysis.measured import Measured
+from xrm_control.analysis.reach import padded
 from xrm_control.analysis.rejoining import MOST_OPENING_UM
 from xrm_control.analysis.sheets import Sheet, closed, find_sheets
 from xrm_control.analysis.splitting import fill_enclosed
@@ -361,9 +362,9 @@ def _nearest(basis: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> NDArray[np.
 def _signed_depths(domain: BoolVolume) -> FloatVolume:
     """Distance from the surface in voxels, inside above 0."""
 
-    padded = np.pad(domain, 1)
-    inside, outside = np.asarray(depth_of(padded), np.float32), np.asarray(depth_of(~padded), np.float32)
-    return np.where(padded, inside, 1 - outside)[1:-1, 1:-1, 1:-1] - np.float32(0.5)
+    wide = padded(domain)
+    inside, outside = np.asarray(depth_of(wide), np.float32), np.asarray(depth_of(~wide), np.float32)
+    return np.where(wide, inside, 1 - outside)[1:-1, 1:-1, 1:-1] - np.float32(0.5)
 
 
 def _kind(gaping: NDArray[np.bool_], outline: NDArray[np.bool_], *, parted: bool) -> CrackKind:

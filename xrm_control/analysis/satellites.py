@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import bounding_box, largest_of
+from xrm_control.analysis.reach import padded
 from xrm_control.analysis.threshold import BoolVolume
 
 Labels = NDArray[np.uint32]
@@ -106,7 +107,7 @@ def _satellites(balls: list[_Ball], own: BoolVolume) -> list[_Ball]:
         if _apart(ball, host) < _BESIDE or ball.radius > _MOST_OF_HOST * host.radius:
             continue
         if outline is None:
-            outline = np.asarray(ndimage.gaussian_filter(np.pad(own, 2).astype(np.float32), _SMOOTH), np.float32)
+            outline = np.asarray(ndimage.gaussian_filter(padded(own, 2).astype(np.float32), _SMOOTH), np.float32)
         dip = _valley(outline, host, ball)
         if dip >= max(_LEAST_DIP, _LEAST_RELATIVE_DIP * ball.radius):
             found.append(ball)
@@ -119,7 +120,7 @@ def valley_voxels(own: BoolVolume, first: tuple[Floats, float], second: tuple[Fl
     from scipy import ndimage
 
     ball, host = sorted((_Ball(*first), _Ball(*second)), key=lambda one: one.radius)
-    outline = np.asarray(ndimage.gaussian_filter(np.pad(own, 2).astype(np.float32), _SMOOTH), np.float32)
+    outline = np.asarray(ndimage.gaussian_filter(padded(own, 2).astype(np.float32), _SMOOTH), np.float32)
     return _valley(outline, host, ball)
 
 

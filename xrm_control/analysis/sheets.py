@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
+from xrm_control.analysis.reach import deeper, padded, within
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
 Floats = NDArray[np.float64]
@@ -59,10 +59,9 @@ def closed(solid: BoolVolume, radius: float) -> BoolVolume:
     from xrm_control.analysis.splitting import fill_enclosed
 
     margin = math.ceil(radius) + 1
-    padded = np.pad(solid, margin)
-    grown = np.asarray(depth_of(~padded)) <= radius
+    grown = within(padded(solid, margin), radius)
     inner = (slice(margin, -margin),) * 3
-    return fill_enclosed((np.asarray(depth_of(grown)) > radius)[inner] | solid)
+    return fill_enclosed(deeper(grown, radius)[inner] | solid)
 
 
 def find_sheets(
@@ -73,13 +72,12 @@ def find_sheets(
     import cc3d
     from scipy import ndimage
 
-    depth = np.asarray(depth_of(np.pad(domain, 1)))[1:-1, 1:-1, 1:-1]
     smooth = np.asarray(ndimage.gaussian_filter(share, SMOOTHING_VOXELS, truncate=3), np.float32)
-    deep = depth > _LEAST_DEPTH
+    deep = deeper(domain, _LEAST_DEPTH, black_border=True)
     if not deep.any() or 1 - float(smooth[deep].min()) < _LEAST_DIP:
         return []
     # Of what hardly dips no curvature is asked.
-    places = np.argwhere((depth > _DEEP) & (smooth < 1 - _LEAST_DIP / 2))
+    places = np.argwhere(deeper(domain, _DEEP, black_border=True) & (smooth < 1 - _LEAST_DIP / 2))
     curvature, direction = _curvatures(share, places)
     width = math.sqrt(SMOOTHING_VOXELS**2 + _BLUR_VOXELS**2)
     opening = curvature[:, 2] * math.sqrt(2 * math.pi) * width**3
@@ -136,7 +134,7 @@ def _curvatures(share: FloatVolume, places: NDArray[np.int64]) -> tuple[Floats, 
 def _between(solid: BoolVolume, places: NDArray[np.int64], direction: Floats, reach: float) -> NDArray[np.bool_]:
     """Whether there is solid on both sides within `reach` voxels, more than a skin of it."""
 
-    firm = np.asarray(depth_of(np.pad(solid, 1)))[1:-1, 1:-1, 1:-1] >= _FIRM
+    firm = deeper(solid, _FIRM, at_least=True, black_border=True)
     last = np.array(solid.shape) - 1
     steps = np.arange(1.5, reach + _FIRM + 0.01, 0.5)
     found = np.ones(len(places), bool)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels, expected_share
+from xrm_control.analysis.reach import deeper
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.analysis.void_measures import blurred_ball, grey_blur_voxels
 from xrm_control.analysis.voids import VoidLabels, void_zones
@@ -142,7 +142,7 @@ def noise_limit_voxels(noise: SolidNoise, blur_voxels: float) -> float | None:
 def _missing_in(crop: ParticleCrop) -> tuple[NDArray[np.float32], BoolVolume]:
     """What each voxel of sound solid, away from all surfaces, lacks of the particle's level; 0 elsewhere."""
     blocked = (crop.voids.labels > 0) | ~crop.envelope | crop.cracks.beside
-    sound = depth_of(~blocked) > crop.reach_voxels
+    sound = deeper(~blocked, crop.reach_voxels)
     share = (crop.grey - crop.levels.background_per_um) / crop.levels.contrast_per_um
     values = np.where(sound, 1 - share, 0).astype(np.float32)
     if sound.any():
