@@ -42,10 +42,10 @@ def deeper(body: BoolVolume, depth: float, *, at_least: bool = False, black_bord
     if black_border:
         # What is beyond is one voxel from the first.
         rim = _radius(float(depth), at_least)
-        for axis in range(3) if rim else ():
-            ends = np.moveaxis(near, axis, 0)
-            ends[:rim] = True
-            ends[-rim:] = True
+        if rim:
+            near[:rim] = near[-rim:] = True
+            near[:, :rim] = near[:, -rim:] = True
+            near[..., :rim] = near[..., -rim:] = True
     return ~near
 
 

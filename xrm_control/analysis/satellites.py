@@ -63,9 +63,11 @@ def set_off(labels: Labels, filled: BoolVolume) -> Labels:
     # A plateau of a ball's middle is one ball.
     peaks = filled[box] & (depth == ndimage.maximum_filter(depth, 3)) & (depth >= LEAST_RADIUS)
     last = int(labels.max(initial=0))
+    # Of one peak there is one ball.
+    peaked = np.bincount(part[peaks], minlength=last + 1)
     windows: list[tuple[slice, slice, slice] | None] = ndimage.find_objects(part.astype(np.int32))
     for number, window in enumerate(windows, 1):
-        if window is None:
+        if window is None or peaked[number] < 2:
             continue
         own = part[window] == number
         balls = _balls(peaks[window] & own, depth[window])

@@ -87,8 +87,6 @@ def label_particles(
 def _beside(labels: Labels, large: NDArray[np.bool_], small: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which of the `small` labels touch a large one and are no flakes; both by label. The others may be of a faint
     wall."""
-    from scipy import ndimage
-
     beside = np.zeros_like(small)
     boxes = boxes_of(labels) if small.any() else []
     for label in np.flatnonzero(small):

@@ -82,11 +82,11 @@ class SolidNoise:
         # By one number a voxel instead of three: a large void has a million of them.
         strides = np.array([shape[1] * shape[2], shape[2], 1])
         at = (self.places[within] @ strides)[:, None] + (offsets @ strides)[None]
-        cover = self.sound.ravel()[at] @ np.abs(weights)
+        cover = self.sound.ravel().take(at) @ np.abs(weights)
         enough = cover >= _LEAST_COVER * float(np.abs(weights).sum())
         if np.count_nonzero(enough) < _LEAST_PLACES:
             return None
-        answers = self.missing.ravel()[at[enough]] @ weights
+        answers = self.missing.ravel().take(at[enough]) @ weights
         return float(np.sqrt(np.mean(answers**2)))
 
 
@@ -96,7 +96,8 @@ def solid_noise(crops: Sequence[ParticleCrop], seed: int) -> SolidNoise | None:
     chosen = chosen[:: max(len(chosen) // _MOST_CROPS, 1)][:_MOST_CROPS]
     boxes = [_missing_in(crop) for crop in chosen]
     shape = np.max([sound.shape for _, sound in boxes], axis=0)
-    missing = np.zeros((len(boxes), *shape), np.float32)
+    # One above the other, with room between them, so that nothing is laid over two.
+    missing = np.zeros((len(boxes), shape[0] + _LAGS, *shape[1:]), np.float32)
     sounds = np.zeros(missing.shape, bool)
     products = np.zeros((2 * _LAGS + 1,) * 3)
     pairs = np.zeros_like(products)
@@ -107,10 +108,8 @@ def solid_noise(crops: Sequence[ParticleCrop], seed: int) -> SolidNoise | None:
         pairs += _products(sound.astype(np.float32))
     if np.count_nonzero(sounds) < _LEAST_SOUND or not products[_LAGS, _LAGS, _LAGS] > 0:
         return None
-    # One above the other: with room between them, so that nothing is laid over two.
-    room = np.pad(sounds, ((0, 0), (0, _LAGS), (0, 0), (0, 0)))
-    sound = room.reshape(-1, *room.shape[2:])
-    values = np.pad(missing, ((0, 0), (0, _LAGS), (0, 0), (0, 0))).reshape(sound.shape)
+    sound = sounds.reshape(-1, *shape[1:])
+    values = missing.reshape(sound.shape)
     places = np.argwhere(sound)
     places = places[np.random.default_rng(seed).permutation(len(places))[:_PLACES]]
     return SolidNoise(values, sound, places, products / np.maximum(pairs, _LEAST_PAIRS * pairs.max()))
