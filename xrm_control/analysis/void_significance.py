@@ -64,12 +64,10 @@ class SolidNoise:
     def filter_of(self, offsets: NDArray[np.intp], template: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """Weights (n,) of the voxels `offsets` (n, 3) that estimate the amplitude of `template` (n,) best, and the
         standard deviation that the covariance promises."""
-        from scipy import linalg
-
         lags = offsets[:, None] - offsets[None]
         z, y, x = np.moveaxis(np.clip(lags, -_LAGS, _LAGS) + _LAGS, -1, 0)
         matrix = np.where(np.abs(lags).max(-1) <= _LAGS, self.covariance[z, y, x], 0.0)
-        values, axes = linalg.eigh(matrix)
+        values, axes = np.linalg.eigh(matrix)
         values = np.maximum(values, 0.0) + _NUGGET * self.covariance[_LAGS, _LAGS, _LAGS]
         weights = axes @ ((axes.T @ template) / values)
         information = float(weights @ template)
@@ -111,7 +109,8 @@ def solid_noise(crops: Sequence[ParticleCrop], seed: int) -> SolidNoise | None:
     sound = sounds.reshape(-1, *shape[1:])
     values = missing.reshape(sound.shape)
     places = np.argwhere(sound)
-    places = places[np.random.default_rng(seed).permutation(len(places))[:_PLACES]]
+    # In the order in which they lie in memory.
+    places = places[np.sort(np.random.default_rng(seed).permutation(len(places))[:_PLACES])]
     return SolidNoise(values, sound, places, products / np.maximum(pairs, _LEAST_PAIRS * pairs.max()))
 
 
