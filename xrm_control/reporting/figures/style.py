@@ -11,6 +11,7 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito's palette: told apart by all common kinds of colour vision, and in grey by their order.
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#AA4499", "#56B4E9"
@@ -38,6 +39,13 @@ class Picture:
     def uri(self) -> str:
         """The image as a data URI."""
         return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+    @classmethod
+    def jpeg(cls, image: Image.Image, quality: int, alt: str) -> Picture:
+        """A photograph, as it is: one pixel of the page each."""
+        file = io.BytesIO()
+        image.save(file, "jpeg", quality=quality, optimize=True)
+        return cls(file.getvalue(), "image/jpeg", image.width, image.height, alt)
 
 
 @dataclass(frozen=True)
