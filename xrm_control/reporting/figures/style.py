@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -124,7 +125,9 @@ def to_picture(figure: Figure, alt: str) -> Picture:
     """
     width, height = (round(inches * CSS_PX_PER_INCH) for inches in figure.get_size_inches())
     figure.set_dpi(PNG_DPI)
-    png = io.BytesIO()
-    # Level 4 takes a third of the time of 9, for two per cent more bytes.
-    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+    canvas, png = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    # Nothing is transparent. Level 4 takes a third of the time of 9, for two per cent more bytes.
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    drawn.save(png, "png", compress_level=4, dpi=(PNG_DPI, PNG_DPI))
     return Picture(png.getvalue(), "image/png", width, height, alt)
