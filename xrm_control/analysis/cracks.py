@@ -75,6 +75,9 @@ _TIP, _LEAST_INNER = 2, 6
 _BESIDE, _BEYOND = 1.2, 3
 """Voxels on either side, and before the mouth, that a crack darkens."""
 
+_HARDLY = 1e-6
+"""Voxels that rounding may take away."""
+
 _LEVEL_U, _RELATIVE_U, _RIM_U = 0.01, 0.06, 1.0
 """Standard uncertainty of the flanks' level; of the opening by what the map's rim and bends leave out; and by the cells
 on the rim."""
@@ -225,12 +228,20 @@ class _Cells:
 
     def beside(self, chosen: NDArray[np.bool_], half: float, shape: tuple[int, ...]) -> BoolVolume:
         """Voxels of the box within `half` of the surface at chosen cells."""
-        places = np.argwhere(np.ones(shape, bool))
-        flat = (places - self.surface.origin) @ self.surface.axes.T
+        found, surface = np.zeros(shape, bool), self.surface
+        z, y, x = (
+            (np.arange(size) - start) * way
+            for size, start, way in zip(shape, surface.origin, surface.axes[2], strict=True)
+        )
+        above = z[:, None, None] + y[:, None] + x
+        # Most voxels are nowhere near.
+        places = np.argwhere((above >= surface.low - half - _HARDLY) & (above <= surface.high + half + _HARDLY))
+        flat = (places - surface.origin) @ surface.axes.T
         at = np.rint(flat[:, :2] - self.low).astype(int)
         within = np.all((at >= 0) & (at < chosen.shape), axis=1)
         at = tuple(np.where(within[:, None], at, 0).T)
-        return (within & chosen[at] & (np.abs(flat[:, 2] - self.height[at]) <= half)).reshape(shape)
+        found[tuple(places.T)] = within & chosen[at] & (np.abs(flat[:, 2] - self.height[at]) <= half)
+        return found
 
 
 @dataclass(frozen=True)

@@ -160,14 +160,16 @@ def _dips(outline: NDArray[np.float32], host: _Ball, ball: _Ball) -> Floats:
 
 def _envelope(x: Floats, y: Floats) -> Floats:
     """The least concave function that is nowhere below y(x), at x."""
-    kept: list[int] = []
-    for i in range(len(x)):
-        while len(kept) > 1 and (y[kept[-1]] - y[kept[-2]]) * (x[i] - x[kept[-2]]) <= (y[i] - y[kept[-2]]) * (
-            x[kept[-1]] - x[kept[-2]]
-        ):
+    kept: list[tuple[float, float]] = []
+    # Numbers of Python's: numpy's own take longer one by one.
+    for here, height in zip(x.tolist(), y.tolist(), strict=True):
+        while len(kept) > 1:
+            (first, low), (last, high) = kept[-2:]
+            if (high - low) * (here - first) > (height - low) * (last - first):
+                break
             kept.pop()
-        kept.append(i)
-    return np.interp(x, x[kept], y[kept])
+        kept.append((here, height))
+    return np.interp(x, *np.array(kept).T)
 
 
 def _basins(balls: list[_Ball], found: list[_Ball], depth: NDArray[np.float32], own: BoolVolume) -> NDArray[np.int32]:

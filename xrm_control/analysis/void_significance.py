@@ -108,9 +108,10 @@ def solid_noise(crops: Sequence[ParticleCrop], seed: int) -> SolidNoise | None:
         return None
     sound = sounds.reshape(-1, *shape[1:])
     values = missing.reshape(sound.shape)
-    places = np.argwhere(sound)
+    places = np.flatnonzero(sound)
     # In the order in which they lie in memory.
     places = places[np.sort(np.random.default_rng(seed).permutation(len(places))[:_PLACES])]
+    places = np.column_stack(np.unravel_index(places, sound.shape))
     return SolidNoise(values, sound, places, products / np.maximum(pairs, _LEAST_PAIRS * pairs.max()))
 
 
