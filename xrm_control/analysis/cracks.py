@@ -229,10 +229,8 @@ class _Cells:
     def beside(self, chosen: NDArray[np.bool_], half: float, shape: tuple[int, ...]) -> BoolVolume:
         """Voxels of the box within `half` of the surface at chosen cells."""
         found, surface = np.zeros(shape, bool), self.surface
-        z, y, x = (
-            (np.arange(size) - start) * way
-            for size, start, way in zip(shape, surface.origin, surface.axes[2], strict=True)
-        )
+        sides = zip(shape, surface.origin, surface.axes[2], strict=True)
+        z, y, x = ((np.arange(size) - start) * way for size, start, way in sides)
         above = z[:, None, None] + y[:, None] + x
         # Most voxels are nowhere near.
         places = np.argwhere((above >= surface.low - half - _HARDLY) & (above <= surface.high + half + _HARDLY))
