@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,14 @@ def test_the_pixels_of_a_plain_file_are_where_it_is_said(dtype: str) -> None:
 )
 def test_what_is_otherwise_is_left_to_the_decoder(options: dict[str, Any], shape: tuple[int, ...], dtype: str) -> None:
     assert plain_offset(written(**options)[0], shape, dtype) is None
+
+
+@pytest.mark.parametrize(("tag", "value"), [(259, 5), (277, 3), (258, 12)])
+def test_what_another_tag_says_counts(tag: int, value: int) -> None:
+    data, _ = written()
+    entry = struct.pack("<HHI", tag, 3, 1)
+    at = data.index(entry) + len(entry)
+    assert plain_offset(data[:at] + struct.pack("<H", value) + data[at + 2 :], SHAPE, "uint16") is None
 
 
 def test_no_part_of_a_file_is_an_image() -> None:
