@@ -25,6 +25,8 @@ _FORMULAS: dict[str, tuple[str, float]] = {
     "silicon": ("Si", 2.329),
     "metal": ("Al89.6Si10Mg0.4", 2.67),
     "kapton": ("C22H10N2O5", 1.42),
+    "graphite": ("C", 2.2),
+    "binder": ("C2H2F2", 1.78),
 }
 # In 1/cm at ENERGY_KEV, as xraydb has them.
 _MU_PER_CM = {
@@ -34,11 +36,13 @@ _MU_PER_CM = {
     "lfp": 363.6246976074074,
     "silicon": 460.295654035316,
     "metal": 426.78070580806144,
+    "graphite": 33.23245451239695,
+    "binder": 64.87147589549167,
 }
 
 
 def material(name: str, energy_kev: float = ENERGY_KEV) -> Material:
-    """The material of that name (a powder's or `kapton`) at an energy; ValueError for an unknown name."""
+    """The material of that name (a powder's or one of those beside it) at an energy; ValueError for an unknown name."""
     if name not in _FORMULAS:
         raise ValueError(f"unknown material {name!r}; known: {', '.join(sorted(_FORMULAS))}")
     formula, density = _FORMULAS[name]

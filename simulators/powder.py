@@ -22,6 +22,8 @@ from simulators.tape import Tape
 TAPE_THICKNESS_UM = 25.0
 SILICONE_MU_PER_UM = 88e-4  # at 5.4 keV
 WALL_UM = 0.4
+MOST_LAYERS = 12
+MOST_LIGHT_PERCENT = 90
 SMALLEST_VOID_RADIUS_UM = 0.25
 
 
@@ -38,6 +40,11 @@ def make_specimen(config: SpecimenConfig, seed: int) -> Specimen:
         raise ValueError(f"unknown preset {config.preset!r}; known: {', '.join((*known(), *_OTHERS))}")
     if not 0.0 <= config.difficulty <= 2.0:
         raise ValueError(f"difficulty must be from 0 to 2, not {config.difficulty}")
+    light = config.graphite_weight_percent + config.binder_weight_percent
+    if not 1 <= config.layers <= MOST_LAYERS:
+        raise ValueError(f"layers must be from 1 to {MOST_LAYERS}, not {config.layers}")
+    if min(config.graphite_weight_percent, config.binder_weight_percent) < 0 or light > MOST_LIGHT_PERCENT:
+        raise ValueError(f"graphite and binder must be from 0 to {MOST_LIGHT_PERCENT} % together, not {light}")
     if config.spheres and config.preset != "spheres":
         raise ValueError(f"spheres are for the preset 'spheres', not for {config.preset!r}")
     preset = powder(config.preset) if config.preset in known() else None
@@ -50,7 +57,12 @@ def make_specimen(config: SpecimenConfig, seed: int) -> Specimen:
             adhesive = Tape(width_um, height_um, glue_um, SILICONE_MU_PER_UM)
     particles = _powder(preset, config, seed) if preset else [_sphere(sphere) for sphere in config.spheres]
     mu_per_um = substance.mu_per_um if config.mu_per_um is None else config.mu_per_um
-    return Specimen(particles, tape, substance, mu_per_um, adhesive)
+    among: list[Particle] = []
+    if config.has_companions:
+        from simulators.companions import companions
+
+        among = companions(particles, substance, config, seed)
+    return Specimen(particles, tape, substance, mu_per_um, adhesive, among)
 
 
 def _sphere(sphere: Sphere) -> Particle:
@@ -64,8 +76,8 @@ def _powder(preset: Powder, config: SpecimenConfig, seed: int) -> list[Particle]
     area_um2 = config.strip_width_um * config.strip_height_um
     count = config.particle_count
     if count is None:
-        count = round(area_um2 / preset.area_per_particle_um2)
-    if config.difficulty or not preset.ideal:
+        count = round(config.layers * area_um2 / preset.area_per_particle_um2)
+    if config.difficulty or not preset.ideal or config.layers > 1 or config.has_companions:
         from simulators.real_powder import real_powder
 
         return real_powder(preset, config, seed, count)

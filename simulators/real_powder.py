@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.bed import pile
 from simulators.groups import Body, Group, lay
 from simulators.habits import shape_of
 from simulators.layered import clearance_um, penetration_um
@@ -35,7 +36,8 @@ def real_powder(powder: Powder, config: SpecimenConfig, seed: int, count: int) -
     maker = _Maker(powder, config, seed)
     bodies, specs, habits = maker.bodies(count)
     groups = maker.with_satellites(maker.groups(bodies))
-    places = lay(groups, config.strip_width_um, config.strip_height_um, maker.draw("placement"))
+    spread = pile if config.layers > 1 else lay
+    places = spread(groups, config.strip_width_um, config.strip_height_um, maker.draw("placement"))
     laid = [(group, place) for group, place in zip(groups, places, strict=True) if place is not None]
     particles = maker.joined(laid, habits)
     order = [body.number for group, _ in laid for body in group.bodies]

@@ -15,9 +15,9 @@ from simulators.specimen import Specimen
 def slice_mu(
     specimen: Specimen, y_um: float, x_um: NDArray[np.float64], z_um: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Attenuation coefficient (z, x) of the particles in 1/um at a height y of the stage frame."""
+    """Attenuation coefficient (z, x) in 1/um, without the tape's, at a height y of the stage frame."""
     found = np.zeros((len(z_um), len(x_um)))
-    for particle in specimen.particles:
+    for particle in specimen.bodies:
         mu = specimen.mu_per_um * particle.relative_mu
         bodies = [(particle.table, particle.centre_um, mu)]
         bodies += [(void.table, void.centre_um, -mu) for void in particle.voids if void.table is not None]

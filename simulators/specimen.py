@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,8 @@ class SpecimenConfig:
     preset: a powder of `simulators.powders`, `spheres` (those listed, nothing else) or `empty`; tape: with or without
     the strip; mu_per_um replaces the material's attenuation coefficient; particle_count None means the preset's own
     density; adhesive_um: thickness of the glue on the strip. difficulty: of the powder, 0 ideal, 1 as real ones, up to
-    2 worse.
+    2 worse. layers: how many times what lies in one layer, up to 12. graphite_weight_percent, binder_weight_percent: of
+    all that lies on the tape.
     """
 
     preset: str = "nmc811"
@@ -49,6 +50,14 @@ class SpecimenConfig:
     particle_count: int | None = None
     adhesive_um: float = 0.0
     difficulty: float = 0.0
+    layers: int = 1
+    graphite_weight_percent: float = 0.0
+    binder_weight_percent: float = 0.0
+
+    @property
+    def has_companions(self) -> bool:
+        """Whether anything light lies among the particles."""
+        return self.graphite_weight_percent > 0.0 or self.binder_weight_percent > 0.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Particle:
 
 
 class Specimen:
-    """Particles and tape, ready to be looked through."""
+    """Particles, what is light among them (companions), and tape, ready to be looked through."""
 
     def __init__(
         self,
@@ -103,31 +112,35 @@ class Specimen:
         material: Material,
         mu_per_um: float,
         adhesive: Tape | None = None,
+        companions: Sequence[Particle] = (),
     ) -> None:
         self.particles = particles
+        self.companions = tuple(companions)
+        self.bodies = [*particles, *companions]
         self.tape = tape
         self.adhesive = adhesive
         self.material = material
         self.mu_per_um = mu_per_um
         closed = [void for particle in particles for void in particle.voids if void.table is not None]
         self._hosts = [n for n, p in enumerate(particles) for void in p.voids if void.table is not None]
-        tables = [p.table for p in particles] + [void.table for void in closed if void.table is not None]
+        bodies = self.bodies
+        tables = [p.table for p in bodies] + [void.table for void in closed if void.table is not None]
         self._cuts = self._cut_store()
         self._bodies = BodyStore.of(
             tables,
-            np.array([p.centre_um for p in particles] + [v.centre_um for v in closed]),
-            np.array([p.envelope.radius_max_um for p in particles] + [v.reach_um for v in closed]),
-            np.array([1.0] * len(particles) + [-1.0] * len(closed)),
+            np.array([p.centre_um for p in bodies] + [v.centre_um for v in closed]),
+            np.array([p.envelope.radius_max_um for p in bodies] + [v.reach_um for v in closed]),
+            np.array([1.0] * len(bodies) + [-1.0] * len(closed)),
         )
 
     def with_moved(self, moved_um: Mapping[int, NDArray[np.float64]]) -> Specimen:
         """The same with some particles (numbers from 1) elsewhere, voids and all, by (x, y, z)."""
         other = copy(self)
         centre_um = self._bodies.centre_um.copy()
-        hosts = [*range(len(self.particles)), *self._hosts]
+        hosts = [*range(len(self.bodies)), *self._hosts]
         for body, host in enumerate(hosts):
             # What is grown together moves as the first of it that moves.
-            nature = self.particles[host].nature
+            nature = self.bodies[host].nature
             moving = [n for n in (nature.group if nature else (host,)) if n + 1 in moved_um]
             if moving:
                 centre_um[body] += moved_um[moving[0] + 1]
@@ -136,11 +149,12 @@ class Specimen:
 
     def path_length(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
         """Chord lengths through the particles alone, in um; arguments as in `render.path_length`."""
-        return self._weighted(np.ones(len(self.particles)), centre_um, theta_deg, grid)
+        alone = np.repeat((1.0, 0.0), (len(self.particles), len(self.companions)))
+        return self._weighted(alone, centre_um, theta_deg, grid)
 
     def attenuation(self, centre_um: tuple[float, float, float], theta_deg: float, grid: Grid) -> NDArray[np.float32]:
         """Line integrals of the attenuation coefficient (no unit), shape (rows, columns)."""
-        relative = np.array([particle.relative_mu for particle in self.particles])
+        relative = np.array([body.relative_mu for body in self.bodies])
         integral = self._weighted(relative, centre_um, theta_deg, grid)
         integral *= np.float32(self.mu_per_um)
         for layer in (self.tape, self.adhesive):
@@ -151,10 +165,10 @@ class Specimen:
     def _weighted(
         self, weight: NDArray[np.float64], centre_um: tuple[float, float, float], theta_deg: float, grid: Grid
     ) -> NDArray[np.float32]:
-        """Chord lengths, those of each particle times its weight."""
+        """Chord lengths, those of each body times its weight."""
         bodies = self._bodies
         if np.any(weight != 1.0):
-            bodies = replace(bodies, sign=bodies.sign * weight[[*range(len(self.particles)), *self._hosts]])
+            bodies = replace(bodies, sign=bodies.sign * weight[[*range(len(self.bodies)), *self._hosts]])
         found = path_length(bodies, centre_um, theta_deg, grid)
         if self._cuts is not None:
             from simulators.cuts import take_away
@@ -164,7 +178,7 @@ class Specimen:
 
     def _cut_store(self) -> CutStore | None:
         """What is missing from the particles; None where nothing is."""
-        cuts = [(n, cut) for n, p in enumerate(self.particles) for cut in p.cuts]
+        cuts = [(n, cut) for n, p in enumerate(self.bodies) for cut in p.cuts]
         cuts += [(n, v.neck) for n, p in enumerate(self.particles) for v in p.voids if v.neck is not None]
         if not cuts:
             return None
@@ -188,6 +202,11 @@ class Specimen:
 
             told(self, particles, voids)
         m, tape = self.material, self.tape
+        light: dict[str, Any] = {}
+        if self.companions:
+            from simulators.companions import told as told_of_companions
+
+            light["companions"] = told_of_companions(self.companions, self.mu_per_um)
         return {
             "material": {
                 "formula": m.formula,
@@ -206,6 +225,7 @@ class Specimen:
             },
             "particles": particles,
             "voids": voids,
+            **light,
         }
 
     @staticmethod

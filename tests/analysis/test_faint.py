@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.convex_bodies import ball
-from tests.analysis.test_matter import PLACES_UM, VOXEL_UM, Specimen, balls, volume
+from tests.analysis.test_matter import MU, PLACES_UM, VOXEL_UM, Specimen, balls, volume
 from xrm_control.analysis.core import AnalysisSpec, analyze_volume
 from xrm_control.analysis.faint import too_many_faint
 
@@ -51,3 +52,30 @@ def test_what_is_too_small_at_its_own_threshold_is_left_out_and_counted() -> Non
     assert counts.min() >= least
     assert (found.quality.bodies_too_small or 0) >= 1
     assert sorted(row["particle_id"] for row in found.particles) == list(range(1, len(counts) + 1))
+
+
+def lines(grey: NDArray[np.float32], share: float, along: tuple[int, int]) -> NDArray[np.float32]:
+    """With twelve streaks of seven voxels in a slice, one voxel wide, as bright as `share` of the particles.
+
+    Put in behind the blur: no body of the specimen makes them.
+    """
+    found = grey.copy()
+    middle = np.array(grey.shape) // 2
+    for n, place in enumerate(SMALL_UM[:12]):
+        z, y, x = np.rint(np.asarray(place)[[0, 1, 2]] / VOXEL_UM).astype(int) + middle
+        for step in range(-3, 4):
+            at = (z + n % 3 - 1, y + step * along[0], x + step * along[1])
+            found[at] = share * MU
+            for side in (-1, 1):
+                found[at[0], at[1] + side * along[1], at[2] + side * along[0]] = 0.62 * share * MU
+    return found
+
+
+@pytest.mark.parametrize("along", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("share", [1.0, 1.15])
+def test_streaks_are_thinner_than_a_particle_looks(share: float, along: tuple[int, int]) -> None:
+    found = analyze_volume(lines(volume(balls(), 15), share, along), VOXEL_UM, AnalysisSpec(min_particle_um=1.2))
+    assert len(found.particles) >= len(PLACES_UM) + 10
+    doubt = too_many_faint(found.quality)
+    assert doubt is not None
+    assert (found.quality.faint_particles or 0) >= len(found.particles) - len(PLACES_UM) - 1

@@ -20,6 +20,7 @@ from xrm_control.analysis.ground import uneven_ground
 from xrm_control.analysis.handoff import AnalysisInput, read_handoff, write_labels
 from xrm_control.analysis.levels import Levels, find_levels
 from xrm_control.analysis.lids import too_many_lids
+from xrm_control.analysis.light_phase import LightPhase, find_light_phase
 from xrm_control.analysis.matter_doubts import (
     edge_width,
     grey_within,
@@ -69,7 +70,7 @@ _DOUBTS = (too_many_faint, too_many_unsure, too_many_lids)
 class Analysis:
     """particles, voids: rows of particles.csv and voids.csv; labels (z, y, x): 0 or the particle's id, voids included;
     phases (z, y, x): 0 exterior and open cracks, 1 particle, 2 internal void; quality: figures of the volume and of its
-    segmentation."""
+    segmentation; light: what is lighter among the particles, 3 where phases are written."""
 
     particles: list[Row]
     voids: list[Row]
@@ -77,6 +78,7 @@ class Analysis:
     phases: NDArray[np.uint8]
     quality: QualityMetrics
     warnings: tuple[str, ...] = ()
+    light: LightPhase | None = None
 
 
 def analyze_volume(
@@ -143,7 +145,11 @@ def analyze_volume(
         further=dict(failed),
     )
     quality = _quality(levels, level, crops, particles, voids, seen).joined(further)
-    return Analysis(particles, voids, labels, phases, quality, tuple(f"{one} {what}" for one, what in failed.items()))
+    light = find_light_phase(grey, labels > 0, field, levels, smallest, voxel_size_um)
+    if light is not None:
+        quality = quality.joined(light.quality())
+    warnings = tuple(f"{one} {what}" for one, what in failed.items())
+    return Analysis(particles, voids, labels, phases, quality, warnings, light)
 
 
 def run_core(handoff: Path, out: Path) -> None:
@@ -216,7 +222,8 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         grey=taken.grey_source,
         field=field.words,
     )
-    write_labels(out, taken.voxel_size_um, result.labels, result.phases)
+    phases = result.phases if result.light is None else result.light.painted(result.phases)
+    write_labels(out, taken.voxel_size_um, result.labels, phases)
     write_rows(out / "particles.csv", particles, spec.columns)
     write_rows(out / "voids.csv", voids, VOID_COLUMNS)
     COLUMNS.write(out / COLUMNS.name, ColumnsDocument(particles=spec.columns, voids=VOID_COLUMNS))

@@ -40,7 +40,8 @@ class AnalysedVolume:
     """What was found in a volume.
 
     results: counts, the paper's table in both conventions, population statistics, quality; as results.json.
-    labels (z, y, x): 0 or the particle's id, voids included. phases (z, y, x): 0 exterior, 1 particle, 2 void.
+    labels (z, y, x): 0 or the particle's id, voids included. phases (z, y, x): 0 exterior, 1 particle, 2 void,
+    3 what is lighter than particles.
     """
 
     results: RegionResults

@@ -28,7 +28,10 @@ BLADE_IN_MAP = (
 )
 """`instrument.map.blocker`: the blade that the IOC has where its realism is not ideal."""
 # What only the simulated instrument within the session's own process can be; in a recipe's words if it is not as ever.
-_ONLY_IN_A_PROCESS = frozenset({"geometry", "still", "rendering", "rotation", "blocker"})
+_ONLY_IN_A_PROCESS = frozenset({
+    "geometry", "still", "rendering", "rotation", "blocker",
+    "layers", "graphite_weight_percent", "binder_weight_percent",
+})  # fmt: skip
 
 
 class SpecimenName(StrEnum):

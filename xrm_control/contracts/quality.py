@@ -109,6 +109,14 @@ class QualityMetrics(Record):
         "whole particles with a pit that is closed at a quarter of the contrast: a void behind a wall thinner than blur"
     )
     fused_particles: int | None = _figure("whole particles made of bodies that are grown together")
+    light_bodies: int | None = _figure(
+        "bodies lighter than particles, whole in the field: binder, carbon, another powder; 3 in phases.ome.tif"
+    )
+    light_volume_um3: Figure = _figure("their volume in all", "volume of the light phase")
+    light_volume_um3_u: Figure = _figure("standard uncertainty of that volume")
+    light_per_um: Figure = _figure("what they attenuate more than the ground, by volume", "light phase")
+    light_seen_from: Figure = _figure("share of the particles' contrast at which a light body is found")
+    light_seen_from_large: Figure = _figure("the same of large ones, over four voxels")
     unsure_necks: int | None = _figure("whole particles that may be one with one they touch, or two")
     voids_in_noise: int | None = _figure(
         "what looked like voids and does not stand out of the solid's noise: none counted"

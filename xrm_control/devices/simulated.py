@@ -60,6 +60,15 @@ class SimulatedBackend(Backend):
         le=2,
         description="of the powder: 0, lone sound particles; 1, contacts, cracks, satellites as in real ones; 2, worse",
     )
+    layers: int = Field(
+        default=1, ge=1, le=12, description="how many times as much powder as lies in one layer, fallen onto each other"
+    )
+    graphite_weight_percent: float = Field(
+        default=0.0, ge=0, le=45, description="of all that lies on the tape: flakes of graphite among the particles"
+    )
+    binder_weight_percent: float = Field(
+        default=0.0, ge=0, le=45, description="of all that lies on the tape: clots of polyvinylidene fluoride"
+    )
     seed: int = Field(default=1, ge=0, le=2**32 - 1, description="same seed, same run to the bit")
     noise: bool = Field(default=True, description="false: no photon statistics, no read noise")
     still: bool = Field(
@@ -98,6 +107,9 @@ class SimulatedBackend(Backend):
         content: dict[str, Any] = said(self)
         as_ever: dict[str, Any] = {
             "difficulty": 0.0,
+            "layers": 1,
+            "graphite_weight_percent": 0.0,
+            "binder_weight_percent": 0.0,
             "still": False,
             "rendering": True,
             "rotation": "half",
@@ -136,7 +148,13 @@ class SimulatedBackend(Backend):
     def _config(self, begun_s: float) -> MicroscopeConfig:
         config = MicroscopeConfig(
             seed=self.seed,
-            specimen=SpecimenConfig(preset=self.specimen, difficulty=self.difficulty),
+            specimen=SpecimenConfig(
+                preset=self.specimen,
+                difficulty=self.difficulty,
+                layers=self.layers,
+                graphite_weight_percent=self.graphite_weight_percent,
+                binder_weight_percent=self.binder_weight_percent,
+            ),
             noise=self.noise,
             rendering=self.rendering,
             illumination_unevenness=MicroscopeConfig.illumination_unevenness if self.rendering else 0.0,

@@ -1,4 +1,4 @@
-"""Healthy scans of particles that are hard to tell: lobes, satellites, voids behind thin walls."""
+"""Healthy scans of particles that are hard to tell: lobes, satellites, voids behind thin walls, lighter ones."""
 
 from __future__ import annotations
 
@@ -42,3 +42,9 @@ def lidded(wall_um: float) -> ScanData:
         if ball.radius_um >= 3.0
     ]
     return scan_of(integrals_of([*bed(), *voids]), THETA, PIXEL_UM, noise_seed=1)
+
+
+def with_lighter_ones(share: float) -> ScanData:
+    """Every third particle attenuates so much less."""
+    lighter = [replace(ball, mu_per_um=(share if n % 3 == 0 else 1.0) * MU) for n, ball in enumerate(bed())]
+    return scan_of(integrals_of(lighter), THETA, PIXEL_UM, noise_seed=1)

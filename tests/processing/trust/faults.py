@@ -121,7 +121,7 @@ def evidence_of(region: Region) -> RegionEvidence:
         particles=particles,
         volume=made.volume,
         labels=np.asarray(found.labels),
-        phases=found.phases,
+        phases=found.phases if found.light is None else found.light.painted(found.phases),
         roi=roi,
         mosaic=mosaic,
         sample=region.sample,

@@ -108,6 +108,8 @@ CASES = {
     "lobes that are nearly grown together": ("necks", "may be one", lambda: Region(
         bodies.nearly_grown_together(0.5))),
     "voids behind walls of 0.3 um": ("lids", "closed at a quarter", lambda: Region(bodies.lidded(0.3))),
+    "particles of 0.4 of the attenuation": ("light_phase", "light bodies", lambda: Region(
+        bodies.with_lighter_ones(0.4))),
     "a crack": ("facing_faces", "may be one with a crack", lambda: Region(faults.cracked())),
 }  # fmt: skip
 

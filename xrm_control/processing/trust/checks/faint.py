@@ -20,7 +20,8 @@ class FaintCheck(TrustCheck):
     kind: Literal["faint"] = "faint"
     source: ClassVar[str] = (
         f"mean grey at least {LEAST_FILLED:g} of that of a body of this form and blur: balls in closed form at SNR 7 "
-        "and 15 have it, lighter ones not: tests/analysis/test_faint.py; the limit was set on four simulated runs"
+        "and 15 have it, lighter ones and streaks of one voxel not: tests/analysis/test_faint.py; the limits were set "
+        "on simulated runs"
     )
 
     def look(self, evidence: RegionEvidence) -> CheckResult:
