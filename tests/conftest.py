@@ -5,6 +5,7 @@ Workers of pytest-xdist begin with the longest files, so that none of them is le
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control import app
+from xrm_control.core.memory import collect_less_often
 from xrm_control.devices.simulated import SimulatedInstrument
 
 # Files that take more than about 20 s each, the longest first.
@@ -44,6 +46,13 @@ LONGEST = (
 def pytest_configure(config: pytest.Config) -> None:
     """Files go to the workers in the order of collection, not those with the most tests first."""
     config.option.loadscopereorder = False
+    collect_less_often()
+
+
+def pytest_collection_finish() -> None:
+    """The tests themselves stay till the end: nobody need ask whether something still refers to them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

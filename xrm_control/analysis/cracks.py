@@ -25,6 +25,7 @@ from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.label_expansion import Box, bounding_box
 from xrm_control.analysis.measured import Measured
+from xrm_control.analysis.reach import padded
 from xrm_control.analysis.rejoining import MOST_OPENING_UM
 from xrm_control.analysis.sheets import Sheet, closed, find_sheets
 from xrm_control.analysis.splitting import fill_enclosed
@@ -73,6 +74,9 @@ _TIP, _LEAST_INNER = 2, 6
 
 _BESIDE, _BEYOND = 1.2, 3
 """Voxels on either side, and before the mouth, that a crack darkens."""
+
+_HARDLY = 1e-6
+"""Voxels that rounding may take away."""
 
 _LEVEL_U, _RELATIVE_U, _RIM_U = 0.01, 0.06, 1.0
 """Standard uncertainty of the flanks' level; of the opening by what the map's rim and bends leave out; and by the cells
@@ -224,12 +228,18 @@ class _Cells:
 
     def beside(self, chosen: NDArray[np.bool_], half: float, shape: tuple[int, ...]) -> BoolVolume:
         """Voxels of the box within `half` of the surface at chosen cells."""
-        places = np.argwhere(np.ones(shape, bool))
-        flat = (places - self.surface.origin) @ self.surface.axes.T
+        found, surface = np.zeros(shape, bool), self.surface
+        sides = zip(shape, surface.origin, surface.axes[2], strict=True)
+        z, y, x = ((np.arange(size) - start) * way for size, start, way in sides)
+        above = z[:, None, None] + y[:, None] + x
+        # Most voxels are nowhere near.
+        places = np.argwhere((above >= surface.low - half - _HARDLY) & (above <= surface.high + half + _HARDLY))
+        flat = (places - surface.origin) @ surface.axes.T
         at = np.rint(flat[:, :2] - self.low).astype(int)
         within = np.all((at >= 0) & (at < chosen.shape), axis=1)
         at = tuple(np.where(within[:, None], at, 0).T)
-        return (within & chosen[at] & (np.abs(flat[:, 2] - self.height[at]) <= half)).reshape(shape)
+        found[tuple(places.T)] = within & chosen[at] & (np.abs(flat[:, 2] - self.height[at]) <= half)
+        return found
 
 
 @dataclass(frozen=True)
@@ -361,9 +371,9 @@ def _nearest(basis: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> NDArray[np.
 def _signed_depths(domain: BoolVolume) -> FloatVolume:
     """Distance from the surface in voxels, inside above 0."""
 
-    padded = np.pad(domain, 1)
-    inside, outside = np.asarray(depth_of(padded), np.float32), np.asarray(depth_of(~padded), np.float32)
-    return np.where(padded, inside, 1 - outside)[1:-1, 1:-1, 1:-1] - np.float32(0.5)
+    wide = padded(domain)
+    inside, outside = np.asarray(depth_of(wide), np.float32), np.asarray(depth_of(~wide), np.float32)
+    return np.where(wide, inside, 1 - outside)[1:-1, 1:-1, 1:-1] - np.float32(0.5)
 
 
 def _kind(gaping: NDArray[np.bool_], outline: NDArray[np.bool_], *, parted: bool) -> CrackKind:

@@ -18,3 +18,11 @@ def depth_of(inside: BoolVolume | NDArray[np.bool_], *, black_border: bool = Fal
 
     # The same distances from bytes as from booleans, in a quarter to a half of the time.
     return edt(np.ascontiguousarray(inside).view(np.uint8), black_border=black_border)
+
+
+def squared_depth_of(inside: BoolVolume) -> NDArray[np.intp]:
+    """Squares of `depth_of`: whole numbers; beyond all voxels' distances where nothing is outside."""
+    from edt import edtsq
+
+    squared = edtsq(np.ascontiguousarray(inside).view(np.uint8))
+    return np.minimum(squared, float(sum(size**2 for size in inside.shape))).astype(np.intp)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.analysis.distance import depth_of
+from xrm_control.analysis.distance import squared_depth_of
+from xrm_control.analysis.reach import deeper, within
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
 
@@ -90,8 +91,8 @@ def particle_shares(
     within `reach_voxels` of the surface, on both sides but inside `zone`, a voxel counts
     (grey - ground) / (interior - ground), ground being what it would show without the particle.
     """
-    near = zone & (depth_of(~envelope) <= reach_voxels) & ~counted
-    sure = envelope & ((depth_of(envelope) > reach_voxels) | counted)
+    near = zone & within(envelope, reach_voxels) & ~counted
+    sure = envelope & (deeper(envelope, reach_voxels) | counted)
     shell = (near | envelope) & ~sure
     fraction = sure.astype(np.float32)
     # Nothing is told from a ground that is nearly as dense as the particle.
@@ -104,8 +105,11 @@ def expected_share(envelope: BoolVolume, blur_voxels: float) -> NDArray[np.float
     """Share that a voxel of `envelope` (z, y, x) would show without voids: the blurred edge at its depth."""
     from scipy import special
 
-    depth = depth_of(envelope) - 0.5
-    return (0.5 * special.erfc(-depth / (np.sqrt(2) * max(blur_voxels, 0.3)))).astype(np.float32)
+    # Squares of distances are whole numbers: few shares, and one look-up for each voxel.
+    squared = squared_depth_of(envelope)
+    depth = np.sqrt(np.arange(squared.max(initial=0) + 1, dtype=np.float32)) - 0.5
+    shares = (0.5 * special.erfc(-depth / (np.sqrt(2) * max(blur_voxels, 0.3)))).astype(np.float32)
+    return shares[squared]
 
 
 def void_volume(grey: NDArray[np.float32], expected: NDArray[np.float32], levels: BoxLevels) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import Box, bounding_box, boxes_of, grown_box
+from xrm_control.analysis.reach import within
 from xrm_control.analysis.threshold import BoolVolume
 
 _LEAST_VOXELS = 64
@@ -43,7 +44,7 @@ def fill_hollows(filled: BoolVolume, inside: BoolVolume) -> tuple[BoolVolume, Bo
     if box is None:
         return result, leaky
     # A closing would open holes in a thin wall again.
-    grown = depth_of(~result[box]) <= _LEAK
+    grown = within(result[box], _LEAK)
     for part, hollow in _hollows(grown, inside[box[1:]]):
         wide = grown_box(part, grown.shape, round(_LEAK + _WALL + _RIM) + 1)
         own = np.zeros(grown[wide].shape, bool)

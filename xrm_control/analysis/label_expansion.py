@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.reach import within
 from xrm_control.analysis.threshold import BoolVolume
 
 Label = TypeVar("Label", bound=np.integer[Any])
@@ -20,6 +21,11 @@ def nearest_label(labels: NDArray[Label], reach_voxels: float) -> NDArray[Label]
     result = np.zeros_like(labels)
     box = bounding_box(labels > 0, int(np.ceil(reach_voxels)))
     if box is None:
+        return result
+    alone = labels[box].max()
+    body = labels[box] == alone
+    if np.count_nonzero(body) == np.count_nonzero(labels[box]):
+        result[box][within(body, reach_voxels)] = alone
         return result
     distances = np.empty(labels[box].shape, np.float64)
     indices = np.empty((3, *distances.shape), np.int32)

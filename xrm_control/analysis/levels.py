@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import bounding_box
+from xrm_control.analysis.reach import deeper, within
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume, Modes
 from xrm_control.core.errors import AnalysisError
 
@@ -136,12 +136,12 @@ def _trial(volume: FloatVolume, inside: BoolVolume, level: float) -> _Trial | No
     box = bounding_box(rough, 1)
     core = np.zeros(volume.shape, bool)
     if box is not None:
-        core[box] = depth_of(rough[box], black_border=True) > EDGE_VOXELS + 0.5
+        core[box] = deeper(rough[box], EDGE_VOXELS + 0.5, black_border=True)
     if np.count_nonzero(core) < MIN_SAMPLES:
         return None
     layer = _layer_box(core)
     outside = np.zeros(volume.shape, bool)
-    outside[layer] = (depth_of(~rough[layer]) > EDGE_VOXELS) & inside[layer[1:]]
+    outside[layer] = ~within(rough[layer], EDGE_VOXELS) & inside[layer[1:]]
     if np.count_nonzero(outside) < MIN_SAMPLES:
         outside = ~rough & inside
     particle, noise_particle = fitted_mode(volume[core])

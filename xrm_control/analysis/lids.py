@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.analysis.distance import depth_of
+from xrm_control.analysis.reach import within
 from xrm_control.analysis.splitting import fill_enclosed
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 from xrm_control.contracts.quality import QualityMetrics
@@ -35,7 +35,7 @@ def behind_lids(share: FloatVolume, own: BoolVolume, zone: BoolVolume, noise: fl
 
     if noise * _LEAST_NOISES > _LID:
         return np.zeros_like(own)
-    bright = own | ((share > _LID) & zone & (depth_of(~own) <= _REACH_VOXELS))
+    bright = own | ((share > _LID) & zone & within(own, _REACH_VOXELS))
     seeds = fill_enclosed(bright) & ~bright & zone
     if not seeds.any():
         return seeds

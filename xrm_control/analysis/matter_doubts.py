@@ -19,6 +19,7 @@ from xrm_control.analysis.crop import CROFTON_SCATTER_VOXELS
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import boxes_of, grown_box
 from xrm_control.analysis.particle_rows import Row
+from xrm_control.analysis.reach import deeper
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.tables import Particle
@@ -94,12 +95,13 @@ def _of_one(
 
     own = labels == number
     others = (labels > 0) & ~own
-    outside, depth = depth_of(~own), depth_of(own & (phases == _SOLID))
+    solid = own & (phases == _SOLID)
+    outside = depth_of(~own)
     # Nearer to it than to any other particle.
     free = (labels == 0) & inside & (outside <= depth_of(~others) if others.any() else True)
-    core, far = depth > _CORE_VOXELS, free & (outside >= _FAR_VOXELS[0]) & (outside < _FAR_VOXELS[1])
+    core, far = deeper(solid, _CORE_VOXELS), free & (outside >= _FAR_VOXELS[0]) & (outside < _FAR_VOXELS[1])
     # Of matter just above the threshold noise leaves hardly a core.
-    middle = (phases == _SOLID) & (depth_of(own) > _CORE_VOXELS)
+    middle = (phases == _SOLID) & deeper(own, _CORE_VOXELS)
     if np.count_nonzero(middle) < _LEAST or np.count_nonzero(far) < _LEAST:
         return None
     level = level_u = math.nan
@@ -115,7 +117,8 @@ def _of_one(
     more = float(np.var(smooth[core])) - noise
     sure = _SIGMAS * noise * math.sqrt(2 * _CORRELATED / np.count_nonzero(core))
     low, high = _RIM_VOXELS
-    rim, shell = free & (outside >= low) & (outside < high), own & (depth >= low) & (depth < high)
+    rim = free & (outside >= low) & (outside < high)
+    shell = deeper(solid, low, at_least=True) & ~deeper(solid, high, at_least=True)
     beside = lacking = 0.0
     # Quantiles beyond the middle: what lies on one side alone, as a substrate does, is no shell. Noise moves them, too.
     by_noise = _QUANTILE_SIGMAS * float(np.std(grey[far]))

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import SURFACE_SMOOTHING_VOXELS
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import expected_share
 from xrm_control.analysis.label_expansion import Box, nearest_label
 from xrm_control.analysis.level_surfaces import level_of_volume, zero_surface
 from xrm_control.analysis.levels import cylinder
+from xrm_control.analysis.reach import deeper, within
 from xrm_control.analysis.segmentation import CORE_DEPTH_VOXELS, MIN_CORE_VOXELS, REACH_VOXELS
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 from xrm_control.analysis.void_measures import grey_blur_voxels
@@ -125,8 +125,8 @@ class _Cut:
         inside = np.pad(cylinder(region.grey.shape)[box[1:]], _PAD)  # type: ignore[arg-type]
         seen = np.pad(np.ones(tuple(part.stop - part.start for part in box), bool), _PAD) & inside[None] | own
         reach = min(max(2 * region.blur_voxels + 0.5, 1.5), 3.5)
-        outer = (zone == particle) & (depth_of(~own) <= reach) & seen
-        sure = own & ((depth_of(own) > reach) | (phases != SOLID))
+        outer = (zone == particle) & within(own, reach) & seen
+        sure = own & (deeper(own, reach) | (phases != SOLID))
         body = np.where(sure, np.float32(1), np.where(outer, np.clip(share, -0.5, 1.5), np.float32(0)))
         middle = [(size - 1) / 2 for size in region.grey.shape]
         z, y, x = ((part.start - _PAD - m) * region.voxel_um for part, m in zip(box, middle, strict=True))
@@ -144,10 +144,10 @@ class _Cut:
 
 def _share(grey: FloatVolume, solid: BoolVolume, around: BoolVolume, particle: int) -> FloatVolume:
     """How much of each voxel the particle fills: 0 as its surroundings, 1 as its interior."""
-    core = grey[solid & (depth_of(solid) > CORE_DEPTH_VOXELS)]
+    core = grey[deeper(solid, CORE_DEPTH_VOXELS)]
     if len(core) < MIN_CORE_VOXELS:
         core = grey[solid][grey[solid] >= np.quantile(grey[solid], 0.75)] if solid.any() else grey[:0]
-    away = grey[around & (depth_of(around) > CORE_DEPTH_VOXELS)]
+    away = grey[deeper(around, CORE_DEPTH_VOXELS)]
     beside = away if len(away) >= _LEAST_AROUND else grey[around]
     inner = float(np.median(core)) if len(core) else np.nan
     outer = float(np.median(beside)) if len(beside) else float(grey.min())

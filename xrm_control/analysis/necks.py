@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.distance import depth_of
+from xrm_control.analysis.reach import padded
 from xrm_control.analysis.segmentation import Labelled
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.analysis.void_measures import grey_blur_voxels
@@ -249,7 +250,7 @@ def _neck(crops: Sequence[ParticleCrop], balls: Mapping[int, _Ball], first: int,
 
 
 def _ball(crop: ParticleCrop) -> _Ball:
-    depth = depth_of(np.pad(crop.envelope, 1))[1:-1, 1:-1, 1:-1]
+    depth = depth_of(padded(crop.envelope))[1:-1, 1:-1, 1:-1]
     radius = float(depth.max())
     deep = depth >= radius - _HALF
     middle = np.average(np.argwhere(deep), axis=0, weights=depth[deep])

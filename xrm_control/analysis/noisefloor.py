@@ -15,6 +15,7 @@ from xrm_control.analysis.void_measures import grey_blur_voxels
 
 OFFSETS = np.arange(-3, 3.01, 0.25)
 DRAWS = 8
+_EDGE_SIGMAS = 8.0  # beyond which an edge has no grey of its own: 1e-15 of the contrast
 SIZES = 4
 
 
@@ -74,7 +75,9 @@ def _floor_of(radius: float, blur: float, noise: float, lag1: float, rng: np.ran
     for _ in range(DRAWS):
         centre = half + rng.uniform(-0.5, 0.5, 3)
         distance = np.sqrt(sum((g - c) ** 2 for g, c in zip(np.ogrid[(slice(2 * half + 1),) * 3], centre, strict=True)))
-        grey = 0.5 * special.erfc((distance - radius) / (math.sqrt(2) * blur))
+        off = distance - radius
+        edge, grey = np.abs(off) < _EDGE_SIGMAS * blur, (off < 0).astype(float)
+        grey[edge] = 0.5 * special.erfc(off[edge] / (math.sqrt(2) * blur))
         grain = rng.standard_normal(grey.shape, dtype=np.float32)
         if smooth:
             grain = ndimage.gaussian_filter(grain, smooth)

@@ -83,8 +83,11 @@ def _outline(points: Floats, depth: Floats, across: Floats) -> Floats:
     found = np.full((2, _HALF_PLANES), np.nan)
     for row, (low, high) in enumerate((_NEAR, _FAR)):
         within = (depth >= low) & (depth < high)
+        order = np.lexsort((radius[within], side[within]))
+        sides, radii = side[within][order], radius[within][order]
+        ends = np.searchsorted(sides, np.arange(_HALF_PLANES + 1))
         for half_plane in range(_HALF_PLANES):
-            own = np.sort(radius[within & (side == half_plane)])
+            own = radii[ends[half_plane] : ends[half_plane + 1]]
             if len(own) >= _LEAST_VOXELS:
                 found[row, half_plane] = own[-max(2, len(own) // _OUTERMOST) :].mean()
     return found

@@ -45,18 +45,14 @@ def measure_radii(grey: FloatVolume, envelope: BoolVolume, centroid: NDArray[np.
     """Radii of the envelope (z, y, x) about `centroid` (z, y, x) in voxels; level: threshold in the unit of grey."""
     directions = DIRECTIONS_ZYX.reshape(-1, 3)
     profile, distances, exits = _profiles(grey, envelope, centroid, directions)
-    radii = exits.copy()
-    contact = np.ones(len(directions), bool)
-    falls = (profile[:, :-1] >= level) & (profile[:, 1:] < level)
-    for ray in range(len(directions)):
-        at = np.flatnonzero(falls[ray])
-        if not len(at):
-            continue
-        high, low = profile[ray, at], profile[ray, at + 1]
-        places = distances[at] + STEP_VOXELS * (high - level) / (high - low)
-        nearest = places[np.argmin(np.abs(places - exits[ray]))]
-        if abs(nearest - exits[ray]) <= SEARCH_VOXELS:
-            radii[ray], contact[ray] = nearest, False
+    high, low = profile[:, :-1], profile[:, 1:]
+    falls = (high >= level) & (low < level)
+    places = np.full(falls.shape, np.inf)
+    np.divide(STEP_VOXELS * (high - level), high - low, out=places, where=falls)
+    places += distances[:-1]
+    nearest = places[np.arange(len(places)), np.argmin(np.abs(places - exits[:, None]), axis=1)]
+    contact = np.abs(nearest - exits) > SEARCH_VOXELS
+    radii = np.where(contact, exits, nearest)
     shape = DIRECTIONS_ZYX.shape[:2]
     walked = _walked(envelope, centroid, directions)
     return RayRadii(radii.reshape(shape), walked.reshape(shape), contact.reshape(shape))
@@ -80,8 +76,9 @@ def _profiles(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     from scipy import ndimage
 
-    corners = np.array(np.nonzero(envelope)).T
-    reach = float(np.sqrt(((corners - centroid) ** 2).sum(1).max())) + SEARCH_VOXELS + 1
+    z, y, x = ((np.arange(size) - middle) ** 2 for size, middle in zip(envelope.shape, centroid, strict=True))
+    farthest = np.max(z[:, None, None] + y[:, None] + x, where=envelope, initial=0)
+    reach = float(np.sqrt(farthest)) + SEARCH_VOXELS + 1
     distances = np.arange(0, reach, STEP_VOXELS)
     points = centroid[:, None, None] + directions.T[:, :, None] * distances
     profile = ndimage.map_coordinates(grey, points, order=1, mode="nearest").astype(float)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.label_expansion import Box, grown_box
 from xrm_control.analysis.outlines import Gap, step_between
+from xrm_control.analysis.reach import within
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
 Labels = NDArray[np.uint32]
@@ -58,6 +59,9 @@ a ball of 10 um 0.0 to 0.13 voxels, equal discs that are shifted by a seventh of
 _MOST_ASIDE, _MOST_RELATIVE_ASIDE, _ASIDE_OF_WIDTH = 0.6, 0.08, 0.15
 """The same of how far one outline lies from where both together lead, and, as lines are drawn on over it, in widths of
 the gap: halves of a ball of 10 um 0.4 to 1.1 voxels, one that has moved aside by a seventh of its width 2.3."""
+
+_CLOSE = 0.01
+"""Voxels more than asked for, so that nothing is lost by rounding before the distances themselves are looked at."""
 
 _ROUNDED = 0.3
 """Voxels by which blur rounds the edges of two faces; times their outline and the gap, it is no notch."""
@@ -160,6 +164,8 @@ def facing(one: BoolVolume, other: BoolVolume, reach: float) -> Gap | None:
 
     # Boxes that are near may have nothing of their labels where they meet.
     if not (one.any() and other.any()):
+        return None
+    if np.count_nonzero(one & within(other, reach + _CLOSE)) < LEAST_PIECE:
         return None
     distance, nearest = np.empty(one.shape, np.float64), np.empty((3, *one.shape), np.int32)
     ndimage.distance_transform_edt(~other, return_indices=True, distances=distance, indices=nearest)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import bounding_box, largest_of
+from xrm_control.analysis.reach import padded
 from xrm_control.analysis.threshold import BoolVolume
 
 Labels = NDArray[np.uint32]
@@ -62,9 +63,11 @@ def set_off(labels: Labels, filled: BoolVolume) -> Labels:
     # A plateau of a ball's middle is one ball.
     peaks = filled[box] & (depth == ndimage.maximum_filter(depth, 3)) & (depth >= LEAST_RADIUS)
     last = int(labels.max(initial=0))
+    # Of one peak there is one ball.
+    peaked = np.bincount(part[peaks], minlength=last + 1)
     windows: list[tuple[slice, slice, slice] | None] = ndimage.find_objects(part.astype(np.int32))
     for number, window in enumerate(windows, 1):
-        if window is None:
+        if window is None or peaked[number] < 2:
             continue
         own = part[window] == number
         balls = _balls(peaks[window] & own, depth[window])
@@ -106,7 +109,7 @@ def _satellites(balls: list[_Ball], own: BoolVolume) -> list[_Ball]:
         if _apart(ball, host) < _BESIDE or ball.radius > _MOST_OF_HOST * host.radius:
             continue
         if outline is None:
-            outline = np.asarray(ndimage.gaussian_filter(np.pad(own, 2).astype(np.float32), _SMOOTH), np.float32)
+            outline = np.asarray(ndimage.gaussian_filter(padded(own, 2).astype(np.float32), _SMOOTH), np.float32)
         dip = _valley(outline, host, ball)
         if dip >= max(_LEAST_DIP, _LEAST_RELATIVE_DIP * ball.radius):
             found.append(ball)
@@ -119,7 +122,7 @@ def valley_voxels(own: BoolVolume, first: tuple[Floats, float], second: tuple[Fl
     from scipy import ndimage
 
     ball, host = sorted((_Ball(*first), _Ball(*second)), key=lambda one: one.radius)
-    outline = np.asarray(ndimage.gaussian_filter(np.pad(own, 2).astype(np.float32), _SMOOTH), np.float32)
+    outline = np.asarray(ndimage.gaussian_filter(padded(own, 2).astype(np.float32), _SMOOTH), np.float32)
     return _valley(outline, host, ball)
 
 
@@ -157,14 +160,16 @@ def _dips(outline: NDArray[np.float32], host: _Ball, ball: _Ball) -> Floats:
 
 def _envelope(x: Floats, y: Floats) -> Floats:
     """The least concave function that is nowhere below y(x), at x."""
-    kept: list[int] = []
-    for i in range(len(x)):
-        while len(kept) > 1 and (y[kept[-1]] - y[kept[-2]]) * (x[i] - x[kept[-2]]) <= (y[i] - y[kept[-2]]) * (
-            x[kept[-1]] - x[kept[-2]]
-        ):
+    kept: list[tuple[float, float]] = []
+    # Numbers of Python's: numpy's own take longer one by one.
+    for here, height in zip(x.tolist(), y.tolist(), strict=True):
+        while len(kept) > 1:
+            (first, low), (last, high) = kept[-2:]
+            if (high - low) * (here - first) > (height - low) * (last - first):
+                break
             kept.pop()
-        kept.append(i)
-    return np.interp(x, x[kept], y[kept])
+        kept.append((here, height))
+    return np.interp(x, *np.array(kept).T)
 
 
 def _basins(balls: list[_Ball], found: list[_Ball], depth: NDArray[np.float32], own: BoolVolume) -> NDArray[np.int32]:

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.analysis.cracks import Cracks, find_cracks
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
 from xrm_control.analysis.hollows import fill_hollows
 from xrm_control.analysis.label_expansion import Box, bounding_box, boxes_of, grown_box, nearest_label
 from xrm_control.analysis.levels import Levels
+from xrm_control.analysis.reach import deeper, within
 from xrm_control.analysis.rejoining import LEAST_PIECE, dark_level, rejoined
 from xrm_control.analysis.satellites import LEAST_RADIUS
 from xrm_control.analysis.splitting import Labels, SplitSpec, fill_enclosed, split
@@ -87,8 +87,6 @@ def label_particles(
 def _beside(labels: Labels, large: NDArray[np.bool_], small: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which of the `small` labels touch a large one and are no flakes; both by label. The others may be of a faint
     wall."""
-    from scipy import ndimage
-
     beside = np.zeros_like(small)
     boxes = boxes_of(labels) if small.any() else []
     for label in np.flatnonzero(small):
@@ -96,8 +94,8 @@ def _beside(labels: Labels, large: NDArray[np.bool_], small: NDArray[np.bool_]) 
         if box is not None:
             wide = grown_box(box, labels.shape, 1)
             own = labels[wide] == label
-            about = np.asarray(ndimage.binary_dilation(own), bool)
-            beside[label] = depth_of(own).max() >= LEAST_RADIUS and large[labels[wide][about]].any()
+            about = within(own, 1)
+            beside[label] = bool(deeper(own, LEAST_RADIUS, at_least=True).any() and large[labels[wide][about]].any())
     return beside
 
 
@@ -149,13 +147,9 @@ def _apart(solid: BoolVolume) -> tuple[BoolVolume, BoolVolume, BoolVolume]:
     away, deep, rim = np.ones(solid.shape, bool), np.zeros(solid.shape, bool), np.zeros(solid.shape, bool)
     box = bounding_box(solid, MARGIN)
     if box is not None:
-        # One after the other: of a large volume each takes its memory again.
-        outside = depth_of(~solid[box])
-        away[box], rim[box] = outside > CORE_DEPTH_VOXELS, outside < RIM_VOXELS
-        del outside
-        depth = depth_of(solid[box])
-        deep[box] = depth > CORE_DEPTH_VOXELS
-        rim[box] &= depth < RIM_VOXELS
+        body = solid[box]
+        away[box], deep[box] = ~within(body, CORE_DEPTH_VOXELS), deeper(body, CORE_DEPTH_VOXELS)
+        rim[box] = within(body, RIM_VOXELS, less=True) & ~deeper(body, RIM_VOXELS, at_least=True)
     return away, deep, rim
 
 

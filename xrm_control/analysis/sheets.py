@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels
+from xrm_control.analysis.reach import deeper, padded, within
 from xrm_control.analysis.threshold import BoolVolume, FloatVolume
 
 Floats = NDArray[np.float64]
@@ -59,10 +59,9 @@ def closed(solid: BoolVolume, radius: float) -> BoolVolume:
     from xrm_control.analysis.splitting import fill_enclosed
 
     margin = math.ceil(radius) + 1
-    padded = np.pad(solid, margin)
-    grown = np.asarray(depth_of(~padded)) <= radius
+    grown = within(padded(solid, margin), radius)
     inner = (slice(margin, -margin),) * 3
-    return fill_enclosed((np.asarray(depth_of(grown)) > radius)[inner] | solid)
+    return fill_enclosed(deeper(grown, radius)[inner] | solid)
 
 
 def find_sheets(
@@ -73,35 +72,40 @@ def find_sheets(
     import cc3d
     from scipy import ndimage
 
-    depth = np.asarray(depth_of(np.pad(domain, 1)))[1:-1, 1:-1, 1:-1]
     smooth = np.asarray(ndimage.gaussian_filter(share, SMOOTHING_VOXELS, truncate=3), np.float32)
-    deep = depth > _LEAST_DEPTH
+    deep = deeper(domain, _LEAST_DEPTH, black_border=True)
     if not deep.any() or 1 - float(smooth[deep].min()) < _LEAST_DIP:
         return []
     # Of what hardly dips no curvature is asked.
-    places = np.argwhere((depth > _DEEP) & (smooth < 1 - _LEAST_DIP / 2))
-    curvature, direction = _curvatures(share, places)
+    places = np.argwhere(deeper(domain, _DEEP, black_border=True) & (smooth < 1 - _LEAST_DIP / 2))
     width = math.sqrt(SMOOTHING_VOXELS**2 + _BLUR_VOXELS**2)
-    opening = curvature[:, 2] * math.sqrt(2 * math.pi) * width**3
+    gap = math.sqrt(2 * math.pi) * width**3
     noise = _NOISE_OF_CURVATURE * levels.noise_per_um / levels.contrast_per_um * SMOOTHING_VOXELS**-3.5
-    noise *= math.sqrt(max(levels.correlation_voxels, 1.0)) * math.sqrt(2 * math.pi) * width**3
+    noise *= math.sqrt(max(levels.correlation_voxels, 1.0)) * gap
     strong = max(_STRONG_IN_NOISE * noise, _LEAST_STRONG)
-    flat = curvature[:, 1] <= _SHEET * curvature[:, 2]
-    round_ = deep.copy()
-    round_[tuple(places[flat].T)] = False
-    kept = (opening >= _WEAK * strong) & flat
-    places, opening, direction = places[kept], opening[kept], direction[kept]
+    bends = _bends(share, places)
+    # No curvature is larger than their root of squares: most places need not be looked at.
+    bent = np.sqrt((bends**2).sum(axis=(1, 2))) * gap >= 0.999 * _WEAK * strong
+    curvature, direction = _curvatures(bends[bent])
+    opening = curvature[:, 2] * gap
+    kept = (opening >= _WEAK * strong) & _is_flat(curvature)
+    all_places, places, opening, direction = places, places[bent][kept], opening[kept], direction[kept]
     between = _between(solid, places, direction, reach)
     places, opening = places[between], opening[between]
     mask = np.zeros(solid.shape, bool)
     mask[tuple(places.T)] = True
     parts = np.asarray(cc3d.connected_components(mask, connectivity=26))[tuple(places.T)]
-    found = []
-    for part in np.unique(parts):
-        own = parts == part
-        if np.count_nonzero(own) < _LEAST_VOXELS or opening[own].max() < strong:
-            continue
-        found.append(Sheet(places[own], opening[own], _is_wall(1 - smooth, deep, round_, places[own])))
+    sheets = [
+        own
+        for own in (parts == part for part in np.unique(parts))
+        if np.count_nonzero(own) >= _LEAST_VOXELS and opening[own].max() >= strong
+    ]
+    if not sheets:
+        return []
+    round_ = deep.copy()
+    round_[tuple(all_places[_is_flat(_curvatures(bends)[0])].T)] = False
+    dip = 1 - smooth
+    found = [Sheet(places[own], opening[own], _is_wall(dip, deep, round_, places[own])) for own in sheets]
     return sorted(found, key=lambda sheet: -float(sheet.opening.sum()))
 
 
@@ -116,27 +120,41 @@ def _is_wall(dip: FloatVolume, deep: BoolVolume, round_: BoolVolume, places: NDA
     return bool(own.any() and around.any() and dip[around].max() > _DARKER * dip[own].max())
 
 
-def _curvatures(share: FloatVolume, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Second derivatives of the smoothed grey along their own directions at places (n, 3): (n, 3) ascending, and the
-    direction (n, 3) of the last."""
+def _bends(share: FloatVolume, places: NDArray[np.int64]) -> Floats:
+    """Second derivatives (n, 3, 3) of the smoothed grey at places (n, 3)."""
     from scipy import ndimage
 
-    tensor = np.empty((len(places), 3, 3))
-    for row in range(3):
-        for column in range(row, 3):
-            field = share
-            for axis in range(3):
-                order = int(axis == row) + int(axis == column)
-                field = ndimage.gaussian_filter1d(field, SMOOTHING_VOXELS, axis=axis, order=order, truncate=3)
-            tensor[:, row, column] = tensor[:, column, row] = np.asarray(field)[tuple(places.T)]
-    values, vectors = np.linalg.eigh(tensor)
+    def along(axis: int, field: FloatVolume, order: int) -> FloatVolume:
+        return np.asarray(
+            ndimage.gaussian_filter1d(field, SMOOTHING_VOXELS, axis=axis, order=order, truncate=3), np.float32
+        )
+
+    tensor, at = np.empty((len(places), 3, 3)), tuple(places.T)
+    for z in range(3):
+        first = along(0, share, z)
+        for y in range(3 - z):
+            x = 2 - z - y
+            row, column = [0] * z + [1] * y + [2] * x
+            values = along(2, along(1, first, y), x)[at]
+            tensor[:, row, column] = tensor[:, column, row] = values
+    return tensor
+
+
+def _curvatures(bends: Floats) -> tuple[Floats, Floats]:
+    """Of second derivatives (n, 3, 3) those along their own directions (n, 3), ascending, and the last one's direction
+    (n, 3)."""
+    values, vectors = np.linalg.eigh(bends)
     return values, vectors[:, :, 2]
+
+
+def _is_flat(curvature: Floats) -> NDArray[np.bool_]:
+    return np.asarray(curvature[:, 1] <= _SHEET * curvature[:, 2], bool)
 
 
 def _between(solid: BoolVolume, places: NDArray[np.int64], direction: Floats, reach: float) -> NDArray[np.bool_]:
     """Whether there is solid on both sides within `reach` voxels, more than a skin of it."""
 
-    firm = np.asarray(depth_of(np.pad(solid, 1)))[1:-1, 1:-1, 1:-1] >= _FIRM
+    firm = deeper(solid, _FIRM, at_least=True, black_border=True)
     last = np.array(solid.shape) - 1
     steps = np.arange(1.5, reach + _FIRM + 0.01, 0.5)
     found = np.ones(len(places), bool)

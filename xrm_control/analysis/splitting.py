@@ -18,6 +18,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import Box, bounding_box, boxes_of, largest_of
+from xrm_control.analysis.reach import padded
 from xrm_control.analysis.satellites import set_off, valley_voxels
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec
@@ -56,8 +57,8 @@ def fill_enclosed(solid: BoolVolume) -> BoolVolume:
     """`solid` with everything filled that a 6-connected flood from the array's border cannot reach."""
     import cc3d
 
-    empty = cc3d.connected_components(~np.pad(solid, 1), connectivity=6)
-    return (empty != empty[0, 0, 0])[1:-1, 1:-1, 1:-1]
+    empty, parts = cc3d.connected_components(~padded(solid), connectivity=6, return_N=True)
+    return solid.copy() if parts == 1 else (empty != empty[0, 0, 0])[1:-1, 1:-1, 1:-1]
 
 
 def split(filled: BoolVolume, spec: SplitSpec) -> Labels:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
+from xrm_control.analysis.reach import padded
 from xrm_control.analysis.threshold import BoolVolume
 
 # Voronoi weights on the sphere of the 26 directions to a voxel's neighbours, by squared length of the direction.
@@ -19,7 +21,7 @@ DIRECTIONS = [(z, y, x) for z, y, x in itertools.product(SIDES, SIDES, SIDES) if
 
 def face_area(mask: BoolVolume) -> float:
     """Number of voxel faces between inside and outside of mask (z, y, x): 3/2 of a smooth surface's area."""
-    return float(sum(_crossings(mask, step) for step in ((1, 0, 0), (0, 1, 0), (0, 0, 1))))
+    return float(sum(_crossings(mask, ((1, 0, 0), (0, 1, 0), (0, 0, 1)))))
 
 
 def crofton_area(mask: BoolVolume) -> float:
@@ -28,10 +30,10 @@ def crofton_area(mask: BoolVolume) -> float:
     Not for boxes aligned with the axes, whose area it underestimates.
     """
     total = 0.0
-    for step in DIRECTIONS:
+    for step, crossings in zip(DIRECTIONS, _crossings(mask, DIRECTIONS), strict=True):
         squared = sum(s * s for s in step)
         # Both senses of a direction share its crossings; lines of this direction are 1 / |step| of a voxel face apart.
-        total += 2 * WEIGHTS[squared] * _crossings(mask, step) / squared**0.5
+        total += 2 * WEIGHTS[squared] * crossings / squared**0.5
     return 2 * total
 
 
@@ -44,8 +46,10 @@ def smooth_area(mask: BoolVolume) -> float:
     return crofton_area(mask) / (1 - min(BALL_LOSS / radius**2, 0.15))
 
 
-def _crossings(mask: BoolVolume, step: tuple[int, int, int]) -> int:
-    padded = np.pad(mask, 1)
-    here = tuple(slice(max(-s, 0), n - max(s, 0)) for s, n in zip(step, padded.shape, strict=True))
-    there = tuple(slice(max(s, 0), n - max(-s, 0)) for s, n in zip(step, padded.shape, strict=True))
-    return int(np.count_nonzero(padded[here] != padded[there]))
+def _crossings(mask: BoolVolume, steps: Sequence[tuple[int, int, int]]) -> list[int]:
+    """How many pairs of voxels, one step apart, have one inside and one outside; every step leads ahead in memory."""
+    wide = padded(mask)
+    # What is shifted beyond an end of a row comes to lie in the empty border.
+    strides, flat = wide.strides, wide.reshape(-1)
+    ahead = [sum(s * stride for s, stride in zip(step, strides, strict=True)) for step in steps]
+    return [int(np.count_nonzero(flat[at:] != flat[:-at])) for at in ahead]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle, Void
@@ -167,7 +166,7 @@ def _matched(rows: Rows, near: Sequence[_Near], inside: NDArray[np.bool_]) -> di
     ratio = found / diameter[:, None]
     fits = (ratio <= MAX_SIZE_RATIO) & (ratio >= 1 / MAX_SIZE_RATIO) | ~inside[:, None]
     cost = np.where((distance <= MAX_OFFSET * diameter[:, None]) & fits, distance / diameter[:, None], FAR)
-    first, second = linear_sum_assignment(cost)
+    first, second = _assigned(cost)
     return {int(i): int(j) for i, j in zip(first, second, strict=True) if cost[i, j] < FAR and inside[i]}
 
 
@@ -203,7 +202,7 @@ def _void_fates(rows: Rows, wanted: Sequence[TrueBody], field: Field) -> list[_V
     volumes = rows.numbers(Void.volume_um3)
     distance = np.linalg.norm(_on_stage(wanted, field)[:, None] - _places(rows), axis=2)
     cost = np.where(distance <= np.maximum(0.5 * diameters, 2 * field.voxel_um)[:, None], distance, FAR)
-    for i, j in zip(*linear_sum_assignment(cost), strict=True):
+    for i, j in zip(*_assigned(cost), strict=True):
         if cost[i, j] < FAR:
             found[i] = _VoidFate(float(diameters[i]), float(volumes[j]) / wanted[i].volume_um3)
     return found
@@ -224,3 +223,11 @@ def _void_classes(fates: Sequence[_VoidFate]) -> list[VoidClass]:
                 )
             )
     return classes
+
+
+def _assigned(cost: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the cheapest one-to-one assignment."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(cost)
+    return np.asarray(rows, np.intp), np.asarray(columns, np.intp)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.analysis.crop import ParticleCrop
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.greyvolume import BoxLevels, expected_share
+from xrm_control.analysis.reach import deeper
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.analysis.void_measures import blurred_ball, grey_blur_voxels
 from xrm_control.analysis.voids import VoidLabels, void_zones
@@ -64,12 +64,10 @@ class SolidNoise:
     def filter_of(self, offsets: NDArray[np.intp], template: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """Weights (n,) of the voxels `offsets` (n, 3) that estimate the amplitude of `template` (n,) best, and the
         standard deviation that the covariance promises."""
-        from scipy import linalg
-
         lags = offsets[:, None] - offsets[None]
         z, y, x = np.moveaxis(np.clip(lags, -_LAGS, _LAGS) + _LAGS, -1, 0)
         matrix = np.where(np.abs(lags).max(-1) <= _LAGS, self.covariance[z, y, x], 0.0)
-        values, axes = linalg.eigh(matrix)
+        values, axes = np.linalg.eigh(matrix)
         values = np.maximum(values, 0.0) + _NUGGET * self.covariance[_LAGS, _LAGS, _LAGS]
         weights = axes @ ((axes.T @ template) / values)
         information = float(weights @ template)
@@ -82,11 +80,11 @@ class SolidNoise:
         # By one number a voxel instead of three: a large void has a million of them.
         strides = np.array([shape[1] * shape[2], shape[2], 1])
         at = (self.places[within] @ strides)[:, None] + (offsets @ strides)[None]
-        cover = self.sound.ravel()[at] @ np.abs(weights)
+        cover = self.sound.ravel().take(at) @ np.abs(weights)
         enough = cover >= _LEAST_COVER * float(np.abs(weights).sum())
         if np.count_nonzero(enough) < _LEAST_PLACES:
             return None
-        answers = self.missing.ravel()[at[enough]] @ weights
+        answers = self.missing.ravel().take(at[enough]) @ weights
         return float(np.sqrt(np.mean(answers**2)))
 
 
@@ -96,7 +94,8 @@ def solid_noise(crops: Sequence[ParticleCrop], seed: int) -> SolidNoise | None:
     chosen = chosen[:: max(len(chosen) // _MOST_CROPS, 1)][:_MOST_CROPS]
     boxes = [_missing_in(crop) for crop in chosen]
     shape = np.max([sound.shape for _, sound in boxes], axis=0)
-    missing = np.zeros((len(boxes), *shape), np.float32)
+    # One above the other, with room between them, so that nothing is laid over two.
+    missing = np.zeros((len(boxes), shape[0] + _LAGS, *shape[1:]), np.float32)
     sounds = np.zeros(missing.shape, bool)
     products = np.zeros((2 * _LAGS + 1,) * 3)
     pairs = np.zeros_like(products)
@@ -107,12 +106,12 @@ def solid_noise(crops: Sequence[ParticleCrop], seed: int) -> SolidNoise | None:
         pairs += _products(sound.astype(np.float32))
     if np.count_nonzero(sounds) < _LEAST_SOUND or not products[_LAGS, _LAGS, _LAGS] > 0:
         return None
-    # One above the other: with room between them, so that nothing is laid over two.
-    room = np.pad(sounds, ((0, 0), (0, _LAGS), (0, 0), (0, 0)))
-    sound = room.reshape(-1, *room.shape[2:])
-    values = np.pad(missing, ((0, 0), (0, _LAGS), (0, 0), (0, 0))).reshape(sound.shape)
-    places = np.argwhere(sound)
-    places = places[np.random.default_rng(seed).permutation(len(places))[:_PLACES]]
+    sound = sounds.reshape(-1, *shape[1:])
+    values = missing.reshape(sound.shape)
+    places = np.flatnonzero(sound)
+    # In the order in which they lie in memory.
+    places = places[np.sort(np.random.default_rng(seed).permutation(len(places))[:_PLACES])]
+    places = np.column_stack(np.unravel_index(places, sound.shape))
     return SolidNoise(values, sound, places, products / np.maximum(pairs, _LEAST_PAIRS * pairs.max()))
 
 
@@ -142,7 +141,7 @@ def noise_limit_voxels(noise: SolidNoise, blur_voxels: float) -> float | None:
 def _missing_in(crop: ParticleCrop) -> tuple[NDArray[np.float32], BoolVolume]:
     """What each voxel of sound solid, away from all surfaces, lacks of the particle's level; 0 elsewhere."""
     blocked = (crop.voids.labels > 0) | ~crop.envelope | crop.cracks.beside
-    sound = depth_of(~blocked) > crop.reach_voxels
+    sound = deeper(~blocked, crop.reach_voxels)
     share = (crop.grey - crop.levels.background_per_um) / crop.levels.contrast_per_um
     values = np.where(sound, 1 - share, 0).astype(np.float32)
     if sound.any():

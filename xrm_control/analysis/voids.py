@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.label_expansion import nearest_label
+from xrm_control.analysis.reach import deeper, within
 from xrm_control.analysis.splitting import fill_enclosed
 from xrm_control.analysis.threshold import BoolVolume
 from xrm_control.core.model import Spec
@@ -70,15 +70,13 @@ def _sealed(
     labels: NDArray[np.uint16], kinds: list[VoidKind], envelope: BoolVolume, kind: VoidKind, spec: VoidSpec
 ) -> BoolVolume:
     """The envelope with what a closing of that kind encloses, which is added to `labels` and `kinds`."""
-    from scipy import ndimage
-
-    ball = _ball(CLOSINGS[kind])
-    closed = np.asarray(ndimage.binary_closing(envelope, ball), bool)
+    reach = CLOSINGS[kind] + 0.25
+    closed = deeper(within(envelope, reach), reach, black_border=True)
     pockets = fill_enclosed(closed) & ~closed
     if not pockets.any():
         return envelope
     # The closing ate into the pocket from its walls: grow it back.
-    grown = np.asarray(ndimage.binary_dilation(pockets, ball), bool) & closed & ~envelope
+    grown = within(pockets, reach) & closed & ~envelope
     before = len(kinds)
     _add(labels, kinds, pockets | grown, kind, spec.min_voxels)
     return fill_enclosed(envelope | (labels > 0)) if len(kinds) > before else envelope
@@ -91,7 +89,7 @@ def void_zones(labels: NDArray[np.uint16], envelope: BoolVolume, reach_voxels: f
     """
     if not labels.any():
         return labels
-    deep = depth_of(envelope) > SKIN_VOXELS
+    deep = deeper(envelope, SKIN_VOXELS)
     return np.where((labels > 0) | deep, nearest_label(labels, reach_voxels), 0).astype(np.uint16)
 
 
@@ -103,8 +101,3 @@ def _add(labels: NDArray[np.uint16], kinds: list[VoidKind], mask: BoolVolume, ki
         if size >= min_voxels:
             kinds.append(kind)
             labels[parts == part] = len(kinds)
-
-
-def _ball(radius: int) -> BoolVolume:
-    squares = np.arange(-radius, radius + 1) ** 2
-    return squares[:, None, None] + squares[:, None] + squares <= (radius + 0.25) ** 2

@@ -25,6 +25,7 @@ from xrm_control.cli.tables import duration
 from xrm_control.core import system_limits
 from xrm_control.core.errors import DataError, Interrupted, XrmError
 from xrm_control.core.exit_code import ExitCode
+from xrm_control.core.memory import collect_less_often
 
 if TYPE_CHECKING:
     from xrm_control.contracts.plan import Plan
@@ -56,6 +57,7 @@ def _say_version(wanted: bool) -> None:
 def main() -> NoReturn:
     """Entry point: every error of ours becomes one clear message and its exit code."""
     widen_environment()
+    collect_less_often()
     with streams.steady():
         code = _carry_out()
         error = streams.trouble(sys.stdout)

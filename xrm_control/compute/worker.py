@@ -20,6 +20,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from xrm_control.core.memory import collect_less_often
+
 _PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _NEVER = 2**31 - 1
@@ -84,6 +86,7 @@ def serve(descriptor: int) -> None:
     _end_with_owner()
     give_way()
     keep_memory()
+    collect_less_often()
     os.set_inheritable(descriptor, False)
     with Connection(descriptor) as owner:
         while True:

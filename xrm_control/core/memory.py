@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from xrm_control.core.errors import DataError
 
 _MEMINFO = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")
+
+
+def collect_less_often() -> None:
+    """For a process of our own: what refers to itself is looked for every 20 000 new objects, not every 700.
+
+    Reports and tables make many objects and hardly any circles; the search took a tenth of their time.
+    """
+    gc.set_threshold(20_000, 20, 20)
 
 
 def available_bytes() -> int:

@@ -5,12 +5,26 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_TOGETHER = 16  # images
+
 
 def smoothed(image: NDArray[np.floating], sigma_px: float) -> NDArray[np.float64]:
     """(r, c) -> (r, c): by a Gaussian of standard deviation `sigma_px`."""
     from scipy.ndimage import gaussian_filter
 
     return np.asarray(gaussian_filter(np.asarray(image, np.float64), sigma_px, mode="nearest"), np.float64)
+
+
+def all_banded(images: NDArray[np.floating], low_px: float, high_px: float) -> NDArray[np.float32]:
+    """(n, r, c) -> (n, r, c): each of them banded."""
+    from scipy.ndimage import gaussian_filter
+
+    found = np.empty(images.shape, np.float32)
+    for first in range(0, len(images), _TOGETHER):
+        part = np.asarray(images[first : first + _TOGETHER], np.float64)
+        fine, coarse = (gaussian_filter(part, size, mode="nearest", axes=(1, 2)) for size in (low_px, high_px))
+        found[first : first + _TOGETHER] = fine - coarse
+    return found
 
 
 def banded(image: NDArray[np.floating], low_px: float, high_px: float) -> NDArray[np.float64]:

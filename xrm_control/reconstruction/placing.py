@@ -49,9 +49,9 @@ class Leftover:
         """Of line integrals and their variance, without `those`."""
         left, edges = integrals.copy(), np.zeros_like(integrals)
         for trace in those:
-            place, inside = trace.place(left.shape)
+            flat, inside = trace.flat(left.shape)
             # No pixel twice: those beyond the views are left out.
-            flat = np.ravel_multi_index(tuple(one[inside] for one in place), left.shape)
+            flat = flat[inside]
             right, down = slopes(trace.image)
             left.reshape(-1)[flat] -= trace.image[inside]
             edges.reshape(-1)[flat] += (right**2 + down**2)[inside]
@@ -61,12 +61,13 @@ class Leftover:
 
 def placed(trace: Trace, seen: Leftover) -> tuple[Array, Array]:
     """(n, 3) more, right and down, and their standard errors, by weighted least squares in each view."""
-    place, inside = trace.place(seen.left.shape)
+    flat, inside = trace.flat(seen.left.shape)
+    edges, noise, left = (images.reshape(-1).take(flat) for images in (seen.edges, seen.variance, seen.left))
     right, down = slopes(trace.image)
-    others = np.maximum(seen.edges[place] - right**2 - down**2, 0)
-    variance = seen.variance[place] + _MISPLACED_PX**2 * others + np.float32(_LEAST_VARIANCE)
+    others = np.maximum(edges - right**2 - down**2, 0)
+    variance = noise + _MISPLACED_PX**2 * others + np.float32(_LEAST_VARIANCE)
     precision = np.where(inside, 1 / variance, 0).astype(np.float32)
-    own = seen.left[place] + trace.image
+    own = left + trace.image
     found = _solved(trace.image, own, precision)
     # Steps as long as edges are wide do not arrive at once.
     for _ in range(_ROUNDS):
@@ -157,10 +158,11 @@ def _solved(image: Images, seen: Images, precision: Images) -> _Solved:
     right, down = slopes(image)
     near = maximum_filter(image > _SHARE * image.max(), (1, _AROUND + 1, _AROUND + 1))
     weight = (precision * near).reshape(views, -1)
-    across = np.broadcast_to((np.arange(columns) - columns / 2) / columns, image.shape)
-    along = np.broadcast_to((np.arange(rows) - rows / 2)[:, None] / rows, image.shape)
-    terms = (image, -right, -down, np.ones_like(image), across, along)
-    design = np.stack(terms, axis=-1).reshape(views, -1, _UNKNOWNS).astype(np.float32)
+    across, along = (np.arange(columns) - columns / 2) / columns, (np.arange(rows) - rows / 2)[:, None] / rows
+    design = np.empty((*image.shape, _UNKNOWNS), np.float32)
+    for term, values in enumerate((image, -right, -down, 1, across, along)):
+        design[..., term] = values
+    design = design.reshape(views, -1, _UNKNOWNS)
     off = (seen - image).reshape(views, -1)
     weighted = design * weight[..., None]
     normal = np.matmul(weighted.transpose(0, 2, 1), design).astype(np.float64)

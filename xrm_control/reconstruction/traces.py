@@ -34,6 +34,11 @@ class Trace:
     row: int
     columns: NDArray[np.int64]
 
+    def flat(self, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """As `place`, as numbers of pixels in the views' memory."""
+        (view, row, column), inside = self.place(shape)
+        return (view * shape[1] + row) * shape[2] + column, inside
+
     def place(self, shape: tuple[int, ...]) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.bool_]]:
         """Indices of its pixels in views (n, rows, columns), and which of them there are."""
         n, rows, columns = self.image.shape
@@ -87,7 +92,7 @@ def _projected(
     projector: Projector, number: int, solid: NDArray[np.float32], corner: tuple[int, int, int], theta_deg: Array
 ) -> Trace:
     """solid (z, y, x) -> its image in each view, along the rays of the projector."""
-    from scipy.sparse import coo_array
+    from scipy.sparse import csc_array
 
     theta = np.radians(theta_deg)[:, None]
     height, _, width = solid.shape
@@ -100,10 +105,10 @@ def _projected(
     columns = first.min(axis=1) - _ROOM
     wide = int((first.max(axis=1) - columns).max()) + 2 + _ROOM
     at = np.arange(len(theta))[:, None] * wide + first - columns[:, None]
-    voxel = np.broadcast_to(np.arange(len(foot)), at.shape)
-    entries = np.concatenate([1 - share, share]).ravel()
-    rows, of = np.concatenate([at, at + 1]).ravel(), np.concatenate([voxel, voxel]).ravel()
-    matrix = coo_array((entries, (rows, of)), shape=(len(theta) * wide, len(foot))).tocsr()
+    # A column of voxels lies in two pixels of each view: they are in order as they are.
+    entries, rows = (np.stack(both, axis=-1).transpose(1, 0, 2).ravel() for both in ((1 - share, share), (at, at + 1)))
+    ends = 2 * len(theta) * np.arange(len(foot) + 1)
+    matrix = csc_array((entries, rows, ends), shape=(len(theta) * wide, len(foot)))
     image = np.asarray(matrix @ np.ascontiguousarray(solid.reshape(height, -1)[:, foot].T), np.float32)
     image = image.reshape(len(theta), wide, height).transpose(0, 2, 1)
     return Trace(number, np.pad(image, ((0, 0), (_ROOM, _ROOM), (0, 0))), corner[0] - _ROOM, columns)

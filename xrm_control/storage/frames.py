@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import struct
 import zlib
@@ -26,6 +27,7 @@ from xrm_control.core.geometry import Pose
 from xrm_control.storage.durable import fsync_path, make_folder, sha256_bytes, storage_error, write_durable
 from xrm_control.storage.in_place import Place
 from xrm_control.storage.journal import Journal
+from xrm_control.storage.plain_tiff import plain_offset
 from xrm_control.storage.records import Exposure, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
 
@@ -226,6 +228,10 @@ def read_verified(path: Path, frame: StoredFrame) -> tuple[NDArray[Any], Verifie
             limit=f"{frame.bytes} bytes, sha256 {frame.sha256[:12]}...",
             remedy="the file was damaged or changed; take it out and retake the frame",
         )
+    offset = plain_offset(data, frame.shape, frame.dtype)
+    if offset is not None:
+        pixels = np.frombuffer(data, np.dtype(frame.dtype).newbyteorder("<"), math.prod(frame.shape), offset)
+        return pixels.reshape(frame.shape).astype(frame.dtype), VerifiedFile(stamp, offset)
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
             page = tiff.pages.first

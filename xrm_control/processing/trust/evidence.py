@@ -16,7 +16,7 @@ from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
 from xrm_control.reconstruction.blocks import by_blocks, smaller
-from xrm_control.reconstruction.filters import banded
+from xrm_control.reconstruction.filters import all_banded
 from xrm_control.reconstruction.half_acquisition import is_full_turn
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preprocess import Transmission, from_views, references_of
@@ -200,7 +200,7 @@ class RegionEvidence:
     @cached_property
     def banded(self) -> Images:
         """`integrals` without noise, and without what varies slowly: tape, beam, and matter beyond the field."""
-        return np.stack([banded(image, BAND_LOW_PX, BAND_HIGH_PX) for image in self.integrals]).astype(np.float32)
+        return all_banded(self.integrals, BAND_LOW_PX, BAND_HIGH_PX)
 
     @cached_property
     def brightness(self) -> NDArray[np.floating]:
@@ -224,7 +224,7 @@ class RegionEvidence:
         """Of a volume at the pixel of `looks`, along the rays of some of its views, banded."""
         pixel_um = np.float32(self.scan.pixel_size_um * self.looks.bin)
         images = self.projector.project(volume, self.theta_deg[self.looks.views[chosen]]) * pixel_um
-        return np.stack([banded(image, BAND_LOW_PX, BAND_HIGH_PX) for image in images]).astype(np.float32)
+        return all_banded(images, BAND_LOW_PX, BAND_HIGH_PX)
 
     @cached_property
     def noise_variance(self) -> Images | None:

@@ -65,7 +65,8 @@ def judge_region(job: TrustJob) -> QualityMetrics:
 
 def _judge(job: TrustJob) -> QualityMetrics:
     evidence = gather(job)
-    results = tuple(pictured(one, evidence, job.out) for one in judged(evidence))
+    checks = all_checks()
+    results = tuple(pictured(one, evidence, job.out, checks) for one in judged(evidence, checks))
     foreign = job.recipe.handoff.foreign
     # Another core's table is its own.
     moved = None if foreign else leave_out_movers(evidence, job.out, job.recipe.analysis.seed)
@@ -87,11 +88,14 @@ def judged(evidence: RegionEvidence, checks: tuple[TrustCheck, ...] | None = Non
     return tuple(sorted(found, key=lambda one: (order.index(one.verdict), one.check)))
 
 
-def pictured(result: CheckResult, evidence: RegionEvidence, out: Path) -> CheckResult:
+def pictured(
+    result: CheckResult, evidence: RegionEvidence, out: Path, checks: tuple[TrustCheck, ...] | None = None
+) -> CheckResult:
     """With a picture of what a check rests on, beside quality.json, where it speaks against the numbers."""
     path = out / PICTURE.format(result.check)
     path.unlink(missing_ok=True)
-    check = next((one for one in all_checks() if one.model_dump()["kind"] == result.check), None)
+    among = all_checks() if checks is None else checks
+    check = next((one for one in among if one.model_dump()["kind"] == result.check), None)
     against = result.verdict in (TrustVerdict.DOUBT, TrustVerdict.REDO)
     if not against and (result.verdict is None or check is None or not check.tells_more(evidence)):
         return result

@@ -18,6 +18,7 @@ from xrm_control.reconstruction.placing import Leftover, placed
 from xrm_control.reconstruction.traces import Levels, Trace, traces
 
 _MOST_VIEWS = 160
+_KEPT_BYTES = 2**27
 _OPEN = 3.5  # times the thinnest: within 17 degrees of a strip's edge, nothing is told from the rest
 
 Array = NDArray[np.float64]
@@ -60,11 +61,11 @@ def particle_shifts(evidence: RegionEvidence, numbers: NDArray[np.int64]) -> Par
     if None in (quality.particle_mode_per_um, quality.background_mode_per_um, quality.threshold_per_um):
         return "the core that measured does not state the levels of grey"
     images = _images(evidence)
-    seen = Leftover.of(images.integrals, images.variance, _traces(evidence, images.theta_deg))
+    first = _Kept(_traces(evidence, images.theta_deg))
+    seen = Leftover.of(images.integrals, images.variance, first)
+    again = first.kept if first.all_kept else _traces(evidence, images.theta_deg)
     wanted = set(numbers.tolist())
-    found = [
-        (trace.number, *placed(trace, seen)) for trace in _traces(evidence, images.theta_deg) if trace.number in wanted
-    ]
+    found = [(trace.number, *placed(trace, seen)) for trace in again if trace.number in wanted]
     if not found:
         return "no particle that the field does not cut"
     values, u = np.stack([one for _, one, _ in found]), np.stack([one for _, _, one in found])
@@ -72,6 +73,26 @@ def particle_shifts(evidence: RegionEvidence, numbers: NDArray[np.int64]) -> Par
     values, u = values * scale, u * scale
     ids = np.array([number for number, _, _ in found], np.int64)
     return ParticleShifts(ids, images.views, images.theta_deg, values[..., 1], values[..., 2], values[..., 0], u)
+
+
+class _Kept:
+    """Traces one after the other, kept as long as all of them take little memory."""
+
+    def __init__(self, those: Iterator[Trace]) -> None:
+        self._those = those
+        self.kept: list[Trace] = []
+        self.all_kept = True
+
+    def __iter__(self) -> Iterator[Trace]:
+        held = 0
+        for trace in self._those:
+            held += trace.image.nbytes
+            if held > _KEPT_BYTES:
+                self.all_kept = False
+                self.kept.clear()
+            if self.all_kept:
+                self.kept.append(trace)
+            yield trace
 
 
 def _images(evidence: RegionEvidence) -> _Images:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
-import matplotlib.image
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from xrm_control.reporting.figures.slices import VOID_PHASE, Window
 from xrm_control.reporting.figures.style import ORANGE, SKY, Picture
@@ -36,10 +35,7 @@ def cuts_picture(layers: Layers, centre: tuple[float, float, float], side: float
     tiles = [_tile(layers, centre, side, window, plane) for plane in range(3)]
     gap = np.full((TILE_PX, _GAP_PX, 3), 255, np.uint8)
     sheet = np.hstack([tiles[0], gap, tiles[1], gap, tiles[2]])
-    file = io.BytesIO()
-    matplotlib.image.imsave(file, sheet, format="jpg", pil_kwargs={"quality": 80, "optimize": True})
-    height, width = sheet.shape[:2]
-    return Picture(file.getvalue(), "image/jpeg", width, height, alt)
+    return Picture.jpeg(Image.fromarray(sheet), 80, alt)
 
 
 def _tile(

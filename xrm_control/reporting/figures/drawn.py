@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Panel, Panels, Series
-from xrm_control.reporting.figures.slices import label_edges
+from xrm_control.reporting.figures.slices import label_edges, outline_of
 from xrm_control.reporting.figures.style import (
     BLUE,
     FONT_PT,
@@ -80,8 +80,6 @@ def _panels(drawing: Panels, alt: str) -> bytes:
 
 
 def _show(axes: Axes, panel: Panel) -> None:
-    from matplotlib.collections import LineCollection
-
     image = np.asarray(panel.image, np.float32)
     finite = image[np.isfinite(image)]
     low, high = panel.window or (np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0))
@@ -90,7 +88,7 @@ def _show(axes: Axes, panel: Panel) -> None:
         image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), extent=(0, columns, rows, 0), interpolation="nearest"
     )
     if panel.outline is not None:
-        axes.add_collection(LineCollection(list(label_edges(panel.outline)), colors=ORANGE, linewidths=0.9))
+        axes.add_collection(outline_of(label_edges(panel.outline), ORANGE))
     dress(axes)
     axes.grid(False)
     axes.set_xticks([])

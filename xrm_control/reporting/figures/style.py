@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito's palette: told apart by all common kinds of colour vision, and in grey by their order.
 BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#AA4499", "#56B4E9"
@@ -38,6 +40,13 @@ class Picture:
     def uri(self) -> str:
         """The image as a data URI."""
         return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+    @classmethod
+    def jpeg(cls, image: Image.Image, quality: int, alt: str) -> Picture:
+        """A photograph, as it is: one pixel of the page each."""
+        file = io.BytesIO()
+        image.save(file, "jpeg", quality=quality, optimize=True)
+        return cls(file.getvalue(), "image/jpeg", image.width, image.height, alt)
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,9 @@ def to_picture(figure: Figure, alt: str) -> Picture:
     """
     width, height = (round(inches * CSS_PX_PER_INCH) for inches in figure.get_size_inches())
     figure.set_dpi(PNG_DPI)
-    png = io.BytesIO()
-    # Level 4 takes a third of the time of 9, for two per cent more bytes.
-    FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+    canvas, png = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    # Nothing is transparent. Level 4 takes a third of the time of 9, for two per cent more bytes.
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    drawn.save(png, "png", compress_level=4, dpi=(PNG_DPI, PNG_DPI))
     return Picture(png.getvalue(), "image/png", width, height, alt)

@@ -6,8 +6,7 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.image
-import numpy as np
+from PIL.PngImagePlugin import PngImageFile
 
 from xrm_control.contracts.headings import heading
 from xrm_control.contracts.quality import NOT_FIGURES, QualityMetrics
@@ -260,17 +259,14 @@ def _mosaic_picture(path: Path) -> Picture | None:
         return None
     try:
         data = path.read_bytes()
-        image = matplotlib.image.imread(path, format="png")
+        # Not `Image.open`, which warns of a large mosaic as of an attack.
+        image = PngImageFile(io.BytesIO(data))
+        image.load()
     except (OSError, ValueError, SyntaxError):  # Pillow calls a broken PNG a syntax error
         return None
-    height, width = image.shape[:2]
     alt = "Mosaic of radiographs with the regions outlined"
     if len(data) <= MOST_MOSAIC_BYTES:
-        return Picture(data, "image/png", width, height, alt)
-    step = -(-max(height, width) // MOST_MOSAIC_PX)
-    rows, columns = height // step, width // step
-    rgb = np.atleast_3d(image)[: rows * step, : columns * step, :3]
-    small = np.broadcast_to(rgb, (*rgb.shape[:2], 3)).reshape(rows, step, columns, step, 3).mean((1, 3))
-    file = io.BytesIO()
-    matplotlib.image.imsave(file, np.clip(small, 0, 1), format="jpg", pil_kwargs={"quality": 82, "optimize": True})
-    return Picture(file.getvalue(), "image/jpeg", columns, rows, alt)
+        return Picture(data, "image/png", image.width, image.height, alt)
+    step = -(-max(image.size) // MOST_MOSAIC_PX)
+    whole = (0, 0, image.width // step * step, image.height // step * step)
+    return Picture.jpeg(image.convert("RGB").reduce(step, whole), 82, alt)
