@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import strips
-from benchmarks.strips import CASES, MU_PER_UM, Strip, made
+from benchmarks.strip_maker import MU_PER_UM, Made, Shot, Strip, made
+from benchmarks.strips import CASES
 from xrm_control.mosaic.fixed_pattern import fixed_pattern
 from xrm_control.mosaic.tiles import Tile
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -52,7 +53,7 @@ def test_tiles_that_are_not_are_told(name: str, seed: int) -> None:
 def test_one_tile_of_twenty_five_that_lies_elsewhere_is_named() -> None:
     """The residual of so many overlaps hides the few that say something else."""
 
-    def slipped(shot: strips.Shot, random: np.random.Generator) -> None:
+    def slipped(shot: Shot, random: np.random.Generator) -> None:
         del random
         shot.light[12] = np.roll(shot.light[12], (60, 50), (0, 1))
 
@@ -93,6 +94,6 @@ def _tiles(images: list[np.ndarray]) -> list[Tile]:
     return [Tile(0, k, image.astype(np.float32), 30.0 * k, 0.0) for k, image in enumerate(images)]
 
 
-def _map(seen: strips.Made) -> MosaicMap:
+def _map(seen: Made) -> MosaicMap:
     mosaic = seen.mosaic
     return MosaicMap(mosaic.image, mosaic.pixel_size_um, mosaic.x0_um, mosaic.y0_um)
