@@ -41,6 +41,7 @@ WRONG = {
     "repeated": "show the same",
     "repeated, overlap 0": "show the same",
     "scratched": "all tiles show the same pattern",
+    "inverted": "turned dark for bright",
 }
 
 
@@ -48,6 +49,14 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_tiles_that_are_not_are_told(name: str, seed: int) -> None:
     assert WRONG[name] in refused(CASES[name], seed)
+
+
+@pytest.mark.parametrize("name", ["two layers", "four layers", "empty"])
+def test_many_layers_and_none_are_not_taken_for_turned(name: str) -> None:
+    """Layers are dark for the most part, as a turned picture is."""
+    assert "turned" not in refused(CASES[name])
+    turned = replace(CASES[name], after=CASES["inverted"].after)
+    assert name == "empty" or "turned dark for bright" in refused(turned)
 
 
 def test_one_tile_of_twenty_five_that_lies_elsewhere_is_named() -> None:

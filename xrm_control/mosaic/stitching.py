@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xrm_control.core.errors import DataError
 from xrm_control.mosaic.belonging import misplaced
 from xrm_control.mosaic.blending import blend
+from xrm_control.mosaic.contrast_sense import turned_dark_for_bright
 from xrm_control.mosaic.file import write_mosaic
 from xrm_control.mosaic.fixed_pattern import FixedPattern, fixed_pattern
 from xrm_control.mosaic.placement import UNKNOWN, Placed, neighbours, place
@@ -78,7 +79,7 @@ def _said(
     centres_px = placed.centres_um @ np.linalg.inv(found.picture_to_stage).T / pixel_size_um
     # Where overlaps have placed the tiles, what belongs together lies together.
     reach_px = _REGISTERED_PX if np.any(placed.offsets_um) else 2 * stage_accuracy_um / pixel_size_um
-    wrong = misplaced(tiles, centres_px, reach_px)
+    wrong = turned_dark_for_bright(tiles) or misplaced(tiles, centres_px, reach_px)
     text = "" if pattern is None else pattern.text
     left = text if pattern is not None and pattern.left else ""
     if wrong or left:
