@@ -136,3 +136,18 @@ def test_the_figure_and_its_limit(depth: float, limit: float, percent: float, th
     assert (found.dark_percent, found.limit_percent, found.transmission_percent) == (percent, limit, 2.0)
     assert found.too_thick is thick
     assert too_thick(blank, np.zeros(3), 10.0, FOV, spec).tolist() == [thick] * 3
+
+
+@pytest.mark.parametrize(("layers", "seed"), [(1, 1), (3, 1), (3, 2), (6, 1)])
+def test_a_bed_of_several_layers_is_as_high_as_it_is(layers: int, seed: int) -> None:
+    """References beside it would see what stands out; a lone layer is no higher than before."""
+    config = SpecimenConfig("nmc622", tape=False, strip_width_um=100.0, strip_height_um=100.0, layers=layers)
+    specimen = make_specimen(config, seed)
+    optical = specimen.attenuation((0.0, 0.0, 0.0), 0.0, Grid(160, 160, 0.5, 0.5, -40.0, -40.0)) + 0.14
+    noise = np.random.default_rng(seed).normal(0.0, 0.02, optical.shape)
+    mosaic = MosaicMap((np.exp(-optical) + noise).astype(np.float32), 0.5, -40.0, -40.0)
+    found = find_particles(mosaic, specimen.mu_per_um)
+    told_um = edge_on(mosaic, found, specimen.mu_per_um, 80.0).highest_um(0.0, 60.0)
+    tops = [p.centre_um[2] + p.envelope.radius_max_um for p in specimen.particles if abs(p.centre_um[1]) < 30.0]
+    # A thin bed tells of itself by its particles; a thick one by how much of it there is.
+    assert (0.7 if layers < 6 else 0.9) * max(tops) < told_um < 1.6 * max(tops) + 5.0

@@ -27,6 +27,11 @@ _PAD_PX = 1.0
 _HIGHEST_UM = 500.0
 """A particle that is said to be higher rests on no strip that a microscope turns."""
 
+_LOOSE, _LAYERS, _BED_ROWS_UM = 0.3, 2.0, 20.0
+"""Share of a loose bed that is powder (by ballistic deposition 0.28 to 0.37); times as high as most particles are from
+which on it is one; and over how many rows it is taken together.
+"""
+
 _LEAST_SEEN = 0.1
 """A row of which less was seen tells nothing of the rest."""
 
@@ -91,7 +96,25 @@ def edge_on(mosaic: MosaicMap, particles: Sequence[Particle2D], mu_per_um: float
     reach_um = np.zeros(rows)
     for particle, (place, _) in zip(found, patches, strict=True):
         reach_um[place[0]] = np.maximum(reach_um[place[0]], _tall_um(particle))
+    reach_um = np.maximum(reach_um, _bed_um(chord_um, seen & on_strip, pixel_um, found))
     return SideView(mu_per_um * path_um * scale[:, None], pixel_um, mosaic.y_um[0], mu_per_um * _MEETS_UM, reach_um)
+
+
+def _bed_um(chord_um: Floats, seen: NDArray[np.bool_], pixel_um: float, found: Sequence[Particle2D]) -> Floats:
+    """(rows,): how high powder that lies in several layers may reach, 0 where it lies in one: as high as a loose bed
+    of as much of it."""
+    from scipy import ndimage
+
+    if not found:
+        return np.zeros(len(chord_um))
+    rows = _BED_ROWS_UM / pixel_um
+    sums, counts = (
+        ndimage.gaussian_filter1d(np.where(seen, one, 0.0).sum(axis=1), rows)
+        for one in (np.maximum(chord_um, 0.0), np.ones_like(chord_um))
+    )
+    loose_um = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0) / _LOOSE
+    usual_um = float(np.percentile([one.peak_thickness_um for one in found], 90))
+    return np.where(loose_um > _LAYERS * usual_um, loose_um + 2.0 * usual_um, 0.0)
 
 
 def _tall_um(particle: Particle2D) -> float:
