@@ -86,10 +86,9 @@ class _Body:
 def find_light_phase(
     volume: FloatVolume, particles: BoolVolume, field: VolumeField, levels: Levels, smallest: float, um: float
 ) -> LightPhase | None:
-    """Bodies of at least `smallest` voxels of a volume (z, y, x) in 1/um; particles (z, y, x): their
-    voxels; um: side of one.
+    """Bodies of at least `smallest` voxels of a volume (z, y, x) in 1/um; particles (z, y, x): their voxels.
 
-    None where nothing lies beyond the particles' reach.
+    um: side of a voxel. None where nothing lies beyond the particles' reach.
     """
     from scipy import ndimage
 
@@ -130,8 +129,12 @@ def find_light_phase(
 def _steps(volume: NDArray[Any]) -> FloatVolume:
     """Means over _STEP voxels along each axis, of whole steps."""
     nz, ny, nx = (n // _STEP for n in volume.shape)
-    parts = np.asarray(volume, np.float32).reshape(nz, _STEP, ny, _STEP, nx, _STEP)
-    return np.ascontiguousarray(parts.mean(axis=(1, 3, 5), dtype=np.float32))
+    found = np.empty((nz, ny, nx), np.float32)
+    # A slab at a time: of a large volume there is no room for another one.
+    for z in range(nz):
+        slab = np.asarray(volume[z * _STEP : (z + 1) * _STEP], np.float32)
+        found[z] = slab.reshape(_STEP, ny, _STEP, nx, _STEP).mean(axis=(0, 2, 4), dtype=np.float32)
+    return found
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,7 @@ def _measured(
     # Blur and steps take from the core of a small one; its brightest step has more than it by noise.
     top = max(core, float(sharp[0][own].max()))
     grey, unsure = (core, 0.0) if depth.max() > _RESOLVED else (0.5 * (core + top), 0.5 * (top - core))
+    grey = max(grey, sharp[1], 1e-12)
     values = sharp[0] if 0.5 * grey > _TOLD * sharp[1] else smooth
     near = np.asarray(ndimage.binary_dilation(own, iterations=2), bool) & away
     mask = (values > 0.5 * grey) & near
