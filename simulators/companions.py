@@ -126,11 +126,14 @@ def _clung(
     random: np.random.Generator,
 ) -> list[Particle]:
     """Each on a particle of its own choice, sunk into it, without what would be inside of that or of others."""
-    centres = np.array([p.centre_um for p in around]).reshape(-1, 3)
-    reach_um = np.array([p.envelope.radius_max_um for p in around])
+    centres = np.full((len(around) + _MOST, 3), np.inf)
+    reach_um = np.zeros(len(centres))
+    for n, one in enumerate(around):
+        centres[n], reach_um[n] = one.centre_um, one.envelope.radius_max_um
+    there = list(around)
     found: list[Particle] = []
     # A surface takes as much as it is large.
-    weights = reach_um**2 / (reach_um**2).sum()
+    weights = reach_um[: len(around)] ** 2 / (reach_um**2).sum()
     laid_um3 = 0.0
     for body in bodies if around else ():
         host = around[int(random.choice(len(around), p=weights))]
@@ -146,8 +149,10 @@ def _clung(
         if z + own.lowest_z_um < 0.0 or abs(x) > 0.5 * config.strip_width_um or abs(y) > 0.5 * config.strip_height_um:
             continue
         near = np.flatnonzero(((centres - (x, y, z)) ** 2).sum(axis=1) < (reach_um + own.radius_max_um) ** 2).tolist()
-        laid = joined(replace(body, centre_um=(x, y, z)), [(n, around[n]) for n in near])
+        laid = joined(replace(body, centre_um=(x, y, z)), [(n, there[n]) for n in near])
         if laid.envelope.volume_um3 > _LEAST_LEFT * own.volume_um3:
             found.append(replace(laid, nature=body.nature))
+            centres[len(there)], reach_um[len(there)] = laid.centre_um, own.radius_max_um
+            there.append(laid)
             laid_um3 += laid.envelope.volume_um3
     return found

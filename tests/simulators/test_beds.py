@@ -101,6 +101,10 @@ def test_no_matter_counts_twice(preset: str) -> None:
         among = (solid > 0.2 * with_them.mu_per_um) & (np.abs(light - solid) > 1e-6)
         assert among.sum() < 0.005 * np.count_nonzero(solid)
         assert np.count_nonzero(light) > np.count_nonzero(solid)
+        # Two light bodies in one place would attenuate more than the heavier of them.
+        most = max(one["mu_per_um"] for one in with_them.truth()["companions"])
+        twice = (solid == 0) & (light > 1.01 * most)
+        assert twice.sum() < 0.002 * np.count_nonzero(light > solid)
 
 
 @pytest.mark.parametrize(
