@@ -91,6 +91,9 @@ def _discs(one: Grain) -> Floats:
     return np.column_stack((along, np.full(n, short)))
 
 
+Bed = Callable[[np.random.Generator, tuple[float, float]], list[Grain]]
+"""Width and height in um -> grains that lie where they are, whatever lies there besides."""
+
 Over = Callable[[Floats, Floats, np.random.Generator], Floats]
 """Places in um (two meshes) -> optical depth on top of tape and powder."""
 
@@ -106,8 +109,8 @@ class Shot:
 
 @dataclass(frozen=True)
 class Strip:
-    """layers: of grains, each with its number per um2 and its sizes; over: flaws of tape; tiles: of the exposures;
-    overlap: of the tiles, as a share.
+    """layers: of grains, each with its number per um2 and its sizes; beds: of grains that have their places; over:
+    flaws of tape; tiles: of the exposures; overlap: of the tiles, as a share.
     """
 
     layers: tuple[Callable[[np.random.Generator, float], list[Grain]], ...] = ()
@@ -117,6 +120,7 @@ class Strip:
     within: Callable[[Floats], Floats] = lambda at: np.ones(len(at), bool)
     overlap: float = 0.1
     side: int = 3
+    beds: tuple[Bed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,8 @@ def made(strip: Strip, seed: int) -> Made:
     grains: list[Grain] = []
     for draw in strip.layers:
         grains += laid(random, (whole_um, whole_um), draw(random, whole_um**2))
+    for bed in strip.beds:
+        grains += bed(random, (whole_um, whole_um))
     keep = strip.within(np.array([(g.x_um, g.y_um) for g in grains]).reshape(-1, 2))
     grains = [g for g, kept in zip(grains, keep.tolist(), strict=True) if kept]
     step = PIXEL_UM / _FINE
