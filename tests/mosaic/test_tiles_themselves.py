@@ -51,6 +51,20 @@ def test_tiles_that_are_not_are_told(name: str, seed: int) -> None:
     assert WRONG[name] in refused(CASES[name], seed)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 5, 20])
+def test_a_tile_of_another_place_is_told_without_overlap_too(seed: int) -> None:
+    """Its seams are alike to 0.2 to 0.57 by chance; these four were silent."""
+    assert "goes on in none of its neighbours" in refused(CASES["out of place, overlap 0"], seed)
+
+
+COARSE = replace(ONE, layers=(strips.powder(1.5e-3, 18.0, 0.3),), overlap=0.0)
+
+
+@pytest.mark.parametrize("seed", [23, 24])
+def test_a_cap_that_just_reaches_a_seam_is_no_other_place(seed: int) -> None:
+    assert refused(COARSE, seed) == ""
+
+
 @pytest.mark.parametrize("name", ["two layers", "four layers", "empty"])
 def test_many_layers_and_none_are_not_taken_for_turned(name: str) -> None:
     """Layers are dark for the most part, as a turned picture is."""

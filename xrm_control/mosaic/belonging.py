@@ -7,6 +7,7 @@ another one that lies elsewhere, or something that goes on into none of its neig
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,20 @@ _SAME, _LEAST_CONTRAST = 0.85, 0.02
 of blocks, below which nothing is recognised.
 """
 
-_LEAST_SEAMS, _GOES_ON, _LOST, _LOST_FARTHER = 6, 0.5, 0.35, 0.2
+_LEAST_SEAMS, _GOES_ON, _LOST, _LOST_FARTHER = 6, 0.5, 0.35, 0.45
 """Seams of a mosaic that tells, how alike they are together, and how alike those of a tile of another place at
 most, where it is looked for nearby and farther away.
 """
 
-_NEARBY_PX, _LEAST_DEPTH = 2.0, 0.08
-"""Standard deviation along a seam, in optical depth, below which there is nothing that could go on."""
+_GOES_ON_THERE = 0.6
+"""Likeness of one seam that speaks for its tile, where it is looked for farther away: lines that have nothing in common
+reach 0.57 at their best shift of some pixels.
+"""
+
+_NEARBY_PX, _LEAST_DEPTH = 2.0, 0.09
+"""Standard deviation along both sides of a seam, in optical depth, below which there is nothing that could go on: a cap
+that just reaches one side is not seen on the other.
+"""
 
 
 def same_pictures(tiles: Sequence[Tile], centres_px: Floats) -> list[tuple[int, int]]:
@@ -61,7 +69,7 @@ def strangers(tiles: Sequence[Tile], centres_px: Floats, reach_px: float) -> lis
 
     reach_px: how far one tile may lie from its place against the next.
     """
-    seams: list[tuple[int, int, float, float]] = []
+    seams: list[_Seam] = []
     for i in range(len(tiles)):
         for j in range(i + 1, len(tiles)):
             sides = seam(tiles[i].image, tiles[j].image, centres_px[j] - centres_px[i])
@@ -69,24 +77,38 @@ def strangers(tiles: Sequence[Tile], centres_px: Floats, reach_px: float) -> lis
                 continue
             near, far = line_at_seam(sides[0]), line_at_seam(sides[1])
             alike, _ = most_alike(near, far, sides[2], int(np.ceil(reach_px)))
-            seams.append((i, j, alike, float(near.var() + far.var())))
-    lost = _LOST if reach_px <= _NEARBY_PX else _LOST_FARTHER
+            seams.append(_Seam((i, j), alike, float(near.var() + far.var()), float(min(near.std(), far.std()))))
+    nearby = reach_px <= _NEARBY_PX
     found: list[int] = []
     while len(seams) >= _LEAST_SEAMS and _together(seams) > _GOES_ON:
-        own = {k: [one for one in seams if k in one[:2]] for k in range(len(tiles))}
-        telling = {k: _together(some) for k, some in own.items() if sum(v > _LEAST_DEPTH**2 for *_, v in some) >= 2}
+        own = {k: [one for one in seams if k in one.tiles and one.shows > _LEAST_DEPTH] for k in range(len(tiles))}
+        telling = {k: _together(some) for k, some in own.items() if len(some) >= 2}
         worst = min(telling, key=telling.__getitem__, default=-1)
-        if worst < 0 or telling[worst] > lost:
+        if worst < 0 or telling[worst] > (_LOST if nearby else _LOST_FARTHER):
+            break
+        if not nearby and max(one.alike for one in own[worst]) > _GOES_ON_THERE:
             break
         found.append(worst)
-        seams = [one for one in seams if worst not in one[:2]]
+        seams = [one for one in seams if worst not in one.tiles]
     return sorted(found)
 
 
-def _together(seams: Sequence[tuple[int, int, float, float]]) -> float:
+@dataclass(frozen=True)
+class _Seam:
+    """tiles: which meet; alike: their sides; variance: of both, optical depth squared; shows: deviation along the
+    fainter side.
+    """
+
+    tiles: tuple[int, int]
+    alike: float
+    variance: float
+    shows: float
+
+
+def _together(seams: Sequence[_Seam]) -> float:
     """How alike the sides of some seams are: one that shows little tells little."""
-    shown = sum(variance for *_, variance in seams)
-    return sum(alike * variance for _, _, alike, variance in seams) / max(shown, 1e-12)
+    shown = sum(one.variance for one in seams)
+    return sum(one.alike * one.variance for one in seams) / max(shown, 1e-12)
 
 
 def misplaced(tiles: Sequence[Tile], centres_px: Floats, reach_px: float) -> str:
