@@ -28,11 +28,22 @@ _USUAL_PER_UM2, _NEXT_TO_NOTHING = 6e-3, 0.01
 _MOST_STATED = 1.8
 """Particles above each other on average beyond which those found are no measure of those that are there."""
 
-_MISTAKEN, _PHANTOM, _NEAR_SMALLEST = 0.25, 0.5, 1.4
+_MISTAKEN, _PHANTOM, NEAR_SMALLEST = 0.25, 0.5, 1.4
 """Shares of crowded bodies, and of the smallest, that are wrong at most on mosaics of known truth."""
 
 _LONG = 1.5
 """Long over short axis from which the end of a particle passes for another one."""
+
+_MOST_UNLIKE, _LEAST_UNLIKE = 0.03, 4
+"""Share, and number, of bodies not like the others from which other matter lies among them: powders of one kind reach
+0.016, crumbs of another 0.06.
+"""
+
+_UNREMARKED = 2.0
+"""Crumbs for each that is told by its form: half of them pass for particles."""
+
+_HIDDEN_BY_RIMS = 0.3
+"""Shells that are missed for each that is found and touches others: 0.27 at most on mosaics of known truth."""
 
 _MOST_UNCOUNTABLE, _MOST_DEEP = 0.1, 0.15
 """Shares of the places that hold powder: beyond the one the number is doubted, beyond the other none is stated."""
@@ -50,8 +61,9 @@ class Count:
 
     hidden: share of the view in which wrinkles and hairs are so thick that the smallest particles are not told from
     them; bright: share that is brighter than the tape; drift: how far the tape's level varies, as optical depth;
-    flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else; between: two ends of
-    a 95 % interval of the number of particles, None where none can be stated; places: where they can be counted.
+    flaws: thin spots that were taken for flaws of the tape, where there was next to nothing else; unlike: bodies that
+    are not like the others (`unlike_others`), of so many `plain` ones; between: two ends of a 95 % interval of the
+    number of particles, None where none can be stated; places: where they can be counted.
     """
 
     uneven: float = 0.0
@@ -60,6 +72,8 @@ class Count:
     bright: float = 0.0
     drift: float = 0.0
     flaws: int = 0
+    unlike: int = 0
+    plain: int = 0
     between: tuple[int, int] | None = None
     places: Places = field(default_factory=Places)
 
@@ -89,6 +103,9 @@ class Count:
         if self.hidden > _MOST_HIDDEN:
             share, limit = (f"{100 * value:.0f} %" for value in (self.hidden, _MOST_HIDDEN))
             return f"wrinkles or hairs hide small particles over {share} of the view, limit {limit}"
+        if self.unlike >= _LEAST_UNLIKE and self.unlike > _MOST_UNLIKE * self.plain:
+            share, limit = (f"{100 * value:.1f} %" for value in (self.unlike / self.plain, _MOST_UNLIKE))
+            return f"{share} of the particles are flatter or of another outline than most, limit {limit}: dust?"
         return ""
 
 
@@ -100,6 +117,7 @@ def between(
     smallest_um: float,
     deep: int = 0,
     tips: int = 0,
+    shells: int = 0,
 ) -> tuple[int, int] | None:
     """Two ends of a 95 % interval of the number of particles with their middle in the view, of at least the smallest
     diameter; None where what is found is no measure of it.
@@ -108,17 +126,20 @@ def between(
     shares its shadow with others may be two, or none; deep: of those found, how many lie where most are hidden: there
     may be twice as many, or half. What goes with no body may be others; of the smallest some are
     missed; on which side of the border a middle lies is a coin's throw; tips: of those that the border cuts, how many
-    may be the ends of long ones whose middle lies beyond it.
+    may be the ends of long ones whose middle lies beyond it. Of bodies unlike the others none may be a particle, nor
+    as many again that do not show it; shells: thin ones that touch others, beside whose bright rims small ones hide.
     """
     if count.flawed or count.overlap > _MOST_STATED or count.places.deep_share > _MOST_DEEP:
         return None
     found = len(crowding)
     shared = _MISTAKEN * float(np.minimum(crowding, 1.0).sum())
     chance = 1.0 + 0.5 * np.sqrt(found * _MISTAKEN * _MISTAKEN + cut)
-    small = float((diameters_um < _NEAR_SMALLEST * smallest_um).sum())
+    small = float((diameters_um < NEAR_SMALLEST * smallest_um).sum())
     off = shared + count.uneven * found + chance
-    low = found - off - _PHANTOM * small - deep / 2 - tips
-    return max(0, int(np.floor(low))), int(np.ceil(found + off + small + deep + count.hidden * found))
+    crumbs = _UNREMARKED * count.unlike * found / max(count.plain, 1)
+    low = found - off - _PHANTOM * small - deep / 2 - tips - crumbs
+    high = found + off + small + deep + count.hidden * found + count.unlike + _HIDDEN_BY_RIMS * shells
+    return max(0, int(np.floor(low))), int(np.ceil(high))
 
 
 def tips_of(long_um: NDArray[np.float64], elongation: NDArray[np.float64], cut: NDArray[np.bool_]) -> int:

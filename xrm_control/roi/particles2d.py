@@ -26,7 +26,7 @@ from xrm_control.roi.bodies import (
     take,
     worths,
 )
-from xrm_control.roi.count import Count, between, judged, next_to_nothing, tips_of
+from xrm_control.roi.count import NEAR_SMALLEST, Count, between, judged, next_to_nothing, tips_of
 from xrm_control.roi.countable import places
 from xrm_control.roi.fit_errors import fit_errors
 from xrm_control.roi.merging import merged
@@ -38,6 +38,7 @@ from xrm_control.roi.rims import ON_RIDGES, closed, menisci, pieces, slivers, th
 from xrm_control.roi.sightings import ALONE, sightings
 from xrm_control.roi.sightings import Particle2D as Particle2D
 from xrm_control.roi.thickness import thickness_map
+from xrm_control.roi.unlike import shells_that_touch, unlike_others
 from xrm_control.roi.void_scores import void_scores
 from xrm_control.roi.whitening import ANY, ROUND, candidates
 
@@ -202,13 +203,17 @@ def _counted(
     column, row = (bodies.table[:, at] for at in (COLUMN, ROW))
     x_um, y_um = left + column * pixel_um, top + row * pixel_um
     deep = int(where.deep_at(x_um, y_um).sum())
-    tips = tips_of(bodies.radius * np.sqrt(bodies.elongation), bodies.elongation, edges)
-    stated = between(count, crowds, bodies.diameter * pixel_um, int(edges.sum()), smallest_um, deep, tips)
-    count = replace(count, between=stated)
     level, ground = _at(search.level, row, column), _ground(search.ridge + found.floor_um / pixel_um, bodies, pixel_um)
     errors = fit_errors(search.residual, weight, bodies, search.blur_px, crowds, search.alone, level, ground, pixel_um)
-    plain = ground < _HIDING * smallest_um / pixel_um
-    countable = where.at(x_um, y_um) & plain & (not count.flawed)
+    plain = ~edges & (bodies.diameter * pixel_um >= NEAR_SMALLEST * smallest_um)
+    odd = unlike_others(bodies, errors.left, plain)
+    count = replace(count, unlike=int(odd.sum()), plain=int(plain.sum()))
+    tips = tips_of(bodies.radius * np.sqrt(bodies.elongation), bodies.elongation, edges)
+    sizes_um, cut = bodies.diameter * pixel_um, int(edges.sum())
+    stated = between(count, crowds, sizes_um, cut, smallest_um, deep, tips, shells_that_touch(bodies))
+    count = replace(count, between=stated)
+    bare = ground < _HIDING * smallest_um / pixel_um
+    countable = where.at(x_um, y_um) & bare & ~odd & (not count.flawed)
     voids = void_scores(search.residual, found.variance_um2 / pixel_um**2, above, bodies, pixel_um)
     return sightings(bodies, errors, crowds, edges, countable, voids, pixel_um, corner_um, smallest_um), count
 
