@@ -36,7 +36,7 @@ _LONG = 1.5
 
 _MOST_UNLIKE, _LEAST_UNLIKE = 0.03, 4
 """Share, and number, of bodies not like the others from which other matter lies among them: powders of one kind reach
-0.016, crumbs of another 0.06.
+0.02, crumbs of another matter 0.05 and more.
 """
 
 _UNREMARKED = 2.0
