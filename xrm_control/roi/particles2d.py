@@ -209,8 +209,8 @@ def _counted(
     odd = unlike_others(bodies, errors.left, plain)
     count = replace(count, unlike=int(odd.sum()), plain=int(plain.sum()))
     tips = tips_of(bodies.radius * np.sqrt(bodies.elongation), bodies.elongation, edges)
-    sizes_um, cut = bodies.diameter * pixel_um, int(edges.sum())
-    stated = between(count, crowds, sizes_um, cut, smallest_um, deep, tips, shells_that_touch(bodies))
+    diameters_um, cut = bodies.diameter * pixel_um, int(edges.sum())
+    stated = between(count, crowds, diameters_um, cut, smallest_um, deep, tips, shells_that_touch(bodies))
     count = replace(count, between=stated)
     bare = ground < _HIDING * smallest_um / pixel_um
     countable = where.at(x_um, y_um) & bare & ~odd & (not count.flawed)
