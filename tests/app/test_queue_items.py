@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.app.queues import Bench
 from tests.system.conftest import SHORT, write_recipe
@@ -39,6 +40,16 @@ def test_priority_then_deadline_then_place(bench: Bench) -> None:
     bench.add("last", priority=-1)
     bench.add("beside", before="plain")
     assert order(bench) == ["urgent", "soon", "late", "beside", "plain", "last"]
+
+
+@pytest.mark.parametrize(("priority", "fits"), [(-1001, False), (-1000, True), (1000, True), (1001, False)])
+def test_priorities_end_at_either_side(bench: Bench, priority: int, fits: bool) -> None:
+    """In an item itself, whoever makes it: command line and Python's interface refuse it before."""
+    if fits:
+        assert bench.add("one", priority=priority).priority == priority
+    else:
+        with pytest.raises(ValidationError, match="1000"):
+            bench.add("one", priority=priority)
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
