@@ -105,7 +105,7 @@ def test_every_artifact_has_the_hash_that_was_committed(calm: Outcome) -> None:
 
 
 def test_a_region_is_judged_by_what_is_stated_of_the_camera(calm: Outcome) -> None:
-    """A photon makes as many counts by the flats as by the camera; a check that was not told of one could not say so."""
+    """A photon makes as many counts by the flats as by the camera: the run has told the check of both."""
     checks = json.loads((calm.folder / "roi-01/quality.json").read_text())["checks"]
     (noise,) = (one for one in checks if one["check"] == "noise")
     (gain,) = (one for one in noise["evidence"] if one["name"] == "gain by the flats over the camera's")
