@@ -1,4 +1,4 @@
-"""What verifying a run says in the terminal: the worst first, what does not count in a line of its own, then the sum."""
+"""What verifying a run says in the terminal: the worst first, in a line what does not count, then the sum."""
 
 from __future__ import annotations
 
