@@ -119,6 +119,11 @@ def test_the_area_of_small_octahedra_is_held_by_what_is_stated(radius_um: float)
     assert -0.2 < np.mean(off) < -0.06
 
 
+def test_voids_are_counted_in_voxels_as_well() -> None:
+    for row in analysed("balls with voids").particle_rows:
+        assert float(row["void_voxels_um3"]) == pytest.approx(4 / 3 * np.pi * 2.0**3, rel=0.2)
+
+
 def test_the_dead_volume_of_what_may_be_open_goes_down_to_nothing() -> None:
     """Walls of 0.6 um that noise has pierced in some of the particles."""
     grey = volume([*balls(), *((ball(place + 3.3 * AWAY, 1.6), -1.0) for place in PLACES_UM)])
