@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from xrm_control.contracts.handoff import RecipeReference
 from xrm_control.contracts.rois import ROIS
 from xrm_control.processing.begun_with import recipe_begun_with
 from xrm_control.processing.regions import ScanJob, analyse_roi, hand_over
@@ -41,16 +40,8 @@ def job_of(folder: RunFolder, roi: str) -> ScanJob:
         recipe, frames = recipe_begun_with(folder, journal.run()), journal.stored_frames(roi)
     place = next(one for one in ROIS.read(folder.rois).rois if one.name == roi)
     camera = recipe.instrument.describe().camera
-    return ScanJob(
-        scan=RunScan(folder.path, roi, camera.binned_pixel_um(recipe.scan.binning), frames),
-        centre_um=(place.x_um, place.y_um, place.z_um),
-        detector_rows=camera.height_px // recipe.scan.binning,
-        reconstruction=recipe.aligned_reconstruction(),
-        analysis=recipe.analysis,
-        volume_16bit=recipe.output.volume_16bit,
-        sample=recipe.sample,
-        recipe=RecipeReference(name=recipe.name, sha256=recipe.sha256()),
-    )
+    scan = RunScan(folder.path, roi, camera.binned_pixel_um(recipe.scan.binning), frames)
+    return ScanJob.of(scan, (place.x_um, place.y_um, place.z_um), recipe, camera.height_px)
 
 
 def steps(folder: RunFolder, roi: str) -> dict[str, Callable[[], object]]:

@@ -96,3 +96,11 @@ APART: list[tuple[Any, bool]] = [
 def test_no_particle_lies_in_two_wide_volumes(places: Any, overlap: bool) -> None:
     assert bool(list(diagnose_apart(spec(), places, CAMERA))) is overlap
     assert not list(diagnose_apart(TomographySpec(), places, CAMERA))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_places_far_apart_along_either_axis_do_not_overlap(axis: int, swapped: bool) -> None:
+    far = tuple(1000.0 * (n == axis) for n in range(3))
+    places = [(0.0, 0.0, 0.0), far][:: -1 if swapped else 1]
+    assert not list(diagnose_apart(spec(), places, CAMERA))

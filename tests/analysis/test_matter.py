@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -79,24 +80,29 @@ DOUBTED: dict[str, tuple[str, Callable[[], NDArray[np.float32]]]] = {
 }  # fmt: skip
 
 
+@cache
+def analysed(kind: str) -> xrm.AnalysedVolume:
+    """Once for all tests that look at it."""
+    made = SOUND[kind] if kind in SOUND else DOUBTED[kind][1]
+    return xrm.analyze(made(), voxel_size_um=VOXEL_UM)
+
+
 @pytest.mark.parametrize("kind", SOUND)
 def test_one_grey_is_not_doubted(kind: str) -> None:
-    found = xrm.analyze(SOUND[kind](), voxel_size_um=VOXEL_UM)
+    found = analysed(kind)
     assert found.results.doubts == ()
     assert found.results.counts.whole_particles == len(PLACES_UM)
 
 
 @pytest.mark.parametrize("kind", DOUBTED)
 def test_what_is_not_of_one_grey_is_doubted(kind: str) -> None:
-    words, made = DOUBTED[kind]
-    doubts = xrm.analyze(made(), voxel_size_um=VOXEL_UM).results.doubts
-    assert any(one.startswith(words) for one in doubts), doubts
+    doubts = analysed(kind).results.doubts
+    assert any(one.startswith(DOUBTED[kind][0]) for one in doubts), doubts
     assert all(" -> " in one or "give a fixed threshold" in one for one in doubts)
 
 
 def test_the_area_of_cubes_is_held_by_what_is_stated() -> None:
-    found = xrm.analyze(volume(cubes()), voxel_size_um=VOXEL_UM)
-    for row in found.particle_rows:
+    for row in analysed("cubes").particle_rows:
         assert abs(float(row["surface_area_um2"]) - 216) < 1.96 * float(row["surface_area_um2_u"])
         assert abs(float(row["sphericity"]) - 0.806) < 1.96 * float(row["sphericity_u"])
 
@@ -111,6 +117,11 @@ def test_the_area_of_small_octahedra_is_held_by_what_is_stated(radius_um: float)
     stated = [1.96 * float(row["surface_area_um2_u"]) / float(row["surface_area_um2"]) for row in rows]
     assert sum(abs(a) < b for a, b in zip(off, stated, strict=True)) >= len(PLACES_UM) - 1
     assert -0.2 < np.mean(off) < -0.06
+
+
+def test_voids_are_counted_in_voxels_as_well() -> None:
+    for row in analysed("balls with voids").particle_rows:
+        assert float(row["void_voxels_um3"]) == pytest.approx(4 / 3 * np.pi * 2.0**3, rel=0.2)
 
 
 def test_the_dead_volume_of_what_may_be_open_goes_down_to_nothing() -> None:
@@ -129,7 +140,6 @@ def test_the_dead_volume_of_what_may_be_open_goes_down_to_nothing() -> None:
 
 
 def test_the_area_of_balls_is_as_sure_as_before() -> None:
-    found = xrm.analyze(volume(balls()), voxel_size_um=VOXEL_UM)
-    for row in found.particle_rows:
+    for row in analysed("balls").particle_rows:
         assert float(row["surface_area_um2"]) == pytest.approx(4 * np.pi * 5.5**2, rel=0.02)
         assert float(row["sphericity_u"]) < 0.025

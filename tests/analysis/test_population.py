@@ -99,6 +99,15 @@ def test_the_papers_own_values_fit_its_convention() -> None:
     assert pool(ROWS, VOIDS)["table1"]["paper_values"] == PAPER_VALUES
 
 
+@pytest.mark.parametrize(
+    ("small", "large", "median_um"), [(1.0, 1.0, 8.0), (100.0, 1.0, 4.0), (9.0, 1.0, 4.0), (7.0, 1.0, 8.0)]
+)
+def test_by_volume_a_particle_counts_as_often_as_it_weighs(small: float, large: float, median_um: float) -> None:
+    """Eight of 4 um are as much as one of 8 um."""
+    rows = [*(particle(n, 4, small) for n in range(1, 11)), *(particle(n, 8, large) for n in range(11, 21))]
+    assert pool(rows, [])["population"]["volume_weighted_diameter_um"]["d50"] == pytest.approx(median_um, rel=0.01)
+
+
 def test_distribution_of_a_lognormal() -> None:
     rng = np.random.default_rng(5)
     rows = [particle(n, d, 1.0, roi=f"roi-{n % 5}") for n, d in enumerate(np.exp(rng.normal(np.log(6), 0.43, 2000)))]

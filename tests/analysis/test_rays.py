@@ -46,6 +46,16 @@ def test_the_floor_is_what_a_perfect_sphere_shows() -> None:
     assert np.mean(floors, axis=0) == pytest.approx([np.mean(fine), np.mean(coarse)], rel=0.25)
 
 
+@pytest.mark.parametrize("fwhm_voxels", [1.5, 2.0, 3.0])
+def test_the_blur_of_edges_is_the_volumes_with_the_voxel_and_the_interpolation(fwhm_voxels: float) -> None:
+    """Variances add up: the voxel's is 1/12, that of linear interpolation at any place between two 1/6."""
+    volume = render([ball(0.1, 0.2, -0.1, 6)], fwhm_voxels=fwhm_voxels, snr=20)
+    found = analyze_volume(volume, VOXEL_UM, AnalysisSpec()).quality.edge_blur_fwhm_um
+    to_sigma = 2 * np.sqrt(2 * np.log(2))
+    true = to_sigma * np.sqrt((fwhm_voxels / to_sigma) ** 2 + 1 / 12 + 1 / 6) * VOXEL_UM
+    assert found == pytest.approx(true, rel=0.05)
+
+
 def test_a_bump_is_seen() -> None:
     bodies = [ball(0, 0, 0, 6), ball(5.5, 0, 0, 1.5)]
     row = analyze_volume(render(bodies, snr=None).clip(0, 0.046), VOXEL_UM, AnalysisSpec()).particles[0]

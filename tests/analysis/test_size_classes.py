@@ -51,6 +51,16 @@ def test_each_class_counts_what_the_mosaic_holds_of_it() -> None:
     assert (weights >= 0).all()
 
 
+@pytest.mark.parametrize(("widest", "classes"), [(1.02, "one"), (1.1, "one"), (4.0, "several")])
+def test_sizes_that_are_nearly_equal_are_one_class(widest: float, classes: str) -> None:
+    """The largest is so many times the smallest: a class spans no less than a step of sizes."""
+    even = np.exp(np.linspace(np.log(8), np.log(8 * widest), 600))
+    found = size_classes(even[::2], MosaicSizes(tuple(even)))
+    assert found is not None
+    assert (len(found.counts) == 1) == (classes == "one")
+    assert found.counts.sum() == len(even)
+
+
 def test_a_choice_of_small_ones_no_longer_shows() -> None:
     mosaic = MosaicSizes(tuple(POWDER))
     plain, weighted = [], []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.app.queues import Bench
 from tests.system.conftest import SHORT, write_recipe
@@ -22,6 +23,7 @@ from xrm_control.core.queue_states import ItemState
 from xrm_control.processing.schedule import overrun
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
+from xrm_control.storage.queue_folder import QueueFolder
 
 
 def order(bench: Bench) -> list[str]:
@@ -39,6 +41,30 @@ def test_priority_then_deadline_then_place(bench: Bench) -> None:
     bench.add("last", priority=-1)
     bench.add("beside", before="plain")
     assert order(bench) == ["urgent", "soon", "late", "beside", "plain", "last"]
+
+
+@pytest.mark.parametrize(("priority", "fits"), [(-1001, False), (-1000, True), (1000, True), (1001, False)])
+def test_priorities_end_at_either_side(bench: Bench, priority: int, fits: bool) -> None:
+    """In an item itself, whoever makes it: command line and Python's interface refuse it before."""
+    if fits:
+        assert bench.add("one", priority=priority).priority == priority
+    else:
+        with pytest.raises(ValidationError, match="1000"):
+            bench.add("one", priority=priority)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1", 1), ("2", 2), ("3", 3), ("other", 2), ("same", "numbers 4, 5"), ("9", "no such item")]
+)
+def test_a_number_goes_before_a_name_that_looks_like_one(bench: Bench, text: str, number: int | str) -> None:
+    for name in ("2", "other", "1", "same", "same"):
+        bench.add(name)
+    contents = QueueFolder.open(bench.queue).read()
+    if isinstance(number, int):
+        assert contents.named(text, bench.queue).number == number
+    else:
+        with pytest.raises(DataError, match=number):
+            contents.named(text, bench.queue)
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

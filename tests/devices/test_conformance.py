@@ -247,6 +247,29 @@ def test_the_safe_state_is_reached_in_mid_move_and_read_back(bench: Bench) -> No
     bench.run(session)
 
 
+@pytest.mark.parametrize(("axis", "target"), [("x", 1500.0), ("y", -1500.0), ("theta", 90.0)])
+def test_a_command_to_halt_is_enough_to_stop_axes_and_to_close_the_shutter(
+    bench: Bench, axis: str, target: float
+) -> None:
+    """As a signal's handler gives it: whoever has ordered the move still waits for its end."""
+
+    async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
+        await instrument.axes[axis].move(0.0)
+        await instrument.shutter.set(True)
+        move = asyncio.create_task(instrument.axes[axis].move(target))
+        await clock.sleep(0.8)
+        assert (await instrument.axes[axis].read()).moving
+        await asyncio.to_thread(instrument.halt)
+        with pytest.raises(DeviceError):
+            await move
+        reading = await instrument.axes[axis].read()
+        assert not reading.moving
+        assert abs(reading.position) < 0.9 * abs(target)
+        assert not await instrument.shutter.is_open()
+
+    bench.run(session)
+
+
 async def _frame(instrument: Instrument) -> CameraFrame:
     await instrument.camera.configure(8, 1.0)
     return await instrument.camera.expose()

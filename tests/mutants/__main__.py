@@ -64,6 +64,8 @@ def main() -> int:
     reached = load(ROOT / RECORDINGS)
     # Named before the hunt, which may take longer than the tree stays as it is.
     names = {mutant: mutant.name(ROOT) for mutant in mutants}
+    looked_at = {path for path, _ in EQUIVALENT}
+    reasons = {one: EQUIVALENT.get((one.path, one.line(ROOT)), "") for one in mutants if one.path in looked_at}
     kept = Verdicts(ROOT / RECORDINGS / "verdicts.tsv")
     known: list[Verdict] = []
     if asked.go_on or asked.survivors:
@@ -87,13 +89,13 @@ def main() -> int:
             return found
 
         verdicts = list(pool.map(one, range(len(mutants))))
-    return _sum_up([*known, *verdicts], names)
+    return _sum_up([*known, *verdicts], names, reasons)
 
 
-def _sum_up(verdicts: list[Verdict], names: dict[Mutant, str]) -> int:
+def _sum_up(verdicts: list[Verdict], names: dict[Mutant, str], reasons: dict[Mutant, str]) -> int:
     by_room: dict[str, list[bool]] = defaultdict(list)
     for verdict in verdicts:
-        reason = None if verdict.by else EQUIVALENT.get((verdict.mutant.path, verdict.mutant.what))
+        reason = "" if verdict.by else reasons.get(verdict.mutant, "")
         if reason:
             print(f"no fault: {names[verdict.mutant]}: {reason}")
         else:

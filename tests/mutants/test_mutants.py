@@ -11,6 +11,7 @@ import pytest
 from tests.mutants.__main__ import ROOMS, main
 from tests.mutants.generated import draw, mutants_of
 from tests.mutants.hunt import Verdict, groups_of, judge
+from tests.mutants.judged import EQUIVALENT
 from tests.mutants.mutant import Mutant
 from tests.mutants.planted import planted
 from tests.mutants.reached import RECORDINGS
@@ -114,3 +115,9 @@ def test_a_hunt_goes_on_where_it_was_left(
     assert seen == met
     assert Verdicts(tmp_path / RECORDINGS / "verdicts.tsv").by(met[0]) == "tests/core/test_now.py::test_now"
     assert f"core               2 of   {3 if asked == '--go-on' else 2}" in capsys.readouterr().out
+
+
+def test_what_is_judged_to_be_no_fault_can_still_be_planted() -> None:
+    """Each line of `judged.py` is one of a file that some rule makes of it."""
+    made = {(one.path, one.line(ROOT)) for path, _ in EQUIVALENT for one in mutants_of(ROOT / path, ROOT)}
+    assert EQUIVALENT.keys() <= made

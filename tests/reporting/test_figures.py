@@ -8,10 +8,12 @@ from typing import Any
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from scipy import ndimage
 
 from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import PARTICLE_COLUMNS
+from xrm_control.reporting.figures.axes import axes_figure
 from xrm_control.reporting.figures.distributions import bin_edges, histogram_figure, void_sizes_figure
 from xrm_control.reporting.figures.roses import (
     local_roughness_figure,
@@ -29,7 +31,7 @@ from xrm_control.reporting.figures.slices import (
     slice_figure,
     slice_strip,
 )
-from xrm_control.reporting.figures.style import Picture
+from xrm_control.reporting.figures.style import BLUE, GREEN, VERMILLION, Picture
 from xrm_control.reporting.figures.truth import error_by_size_figure, error_figure, identity_figure
 from xrm_control.reporting.radii import Sample
 
@@ -46,6 +48,17 @@ POOR = {
 
 def pixels(picture: Picture) -> np.ndarray:
     return matplotlib.image.imread(io.BytesIO(picture.data), format=picture.mime.removeprefix("image/"))
+
+
+@pytest.mark.parametrize("side", ["stage", "volume"])
+def test_both_frames_are_drawn_with_their_three_axes(side: str) -> None:
+    """Each has an arrow of each colour, on its half of the picture and well within."""
+    image = pixels(axes_figure())[..., :3]
+    half = np.array_split(image, 2, axis=1)[side == "volume"]
+    for colour in (VERMILLION, GREEN, BLUE):
+        rows, columns = np.nonzero(np.abs(half - to_rgb(colour)).max(axis=2) < 0.05)
+        assert len(rows) > 40
+        assert max(np.ptp(rows), np.ptp(columns)) > 0.15 * len(half)
 
 
 def test_label_edges_of_one_pixel() -> None:

@@ -92,6 +92,27 @@ def test_outside_of_the_volume_is_black_and_outlines_are_where_labels_change() -
     assert abs(int(blue.argmin()) + 8 - (TILE_PX / 2 - 0.5 * 8)) <= 1
 
 
+@pytest.mark.parametrize(("side", "along"), [(63.0, 0), (63.0, 1), (63.0, 2), (150.0, 0), (150.0, 1), (150.0, 2)])
+def test_of_a_large_body_each_voxel_lies_at_its_place(side: float, along: int) -> None:
+    """Grey rises along one axis alone, one voxel to a pixel and several: so must it in the cuts, from edge to edge."""
+    size = 160
+    ramp = np.arange(size, dtype=np.float32) / size
+    volume = np.broadcast_to(ramp, (size, size, size)).swapaxes(2, along)
+    middle = (size - 1) / 2
+    shown = cuts_picture(Layers(volume), (middle, middle, middle), side, Window(0.0, 1.0), "ramp")
+    image = matplotlib.image.imread(io.BytesIO(shown.data), format="jpg")[..., 0].astype(float)
+    expected = 255 * (middle + np.linspace(-side / 2, side / 2, TILE_PX)) / size
+    for plane, (down, across) in enumerate(((1, 2), (0, 2), (0, 1))):
+        tile = image[:, plane * (TILE_PX + 2) :][:, :TILE_PX]
+        if down == along:
+            assert tile.mean(axis=1) == pytest.approx(expected, abs=6)
+        elif across == along:
+            # Beside the white gap a JPEG is not exact.
+            assert tile.mean(axis=0)[3:-3] == pytest.approx(expected[3:-3], abs=6)
+        else:
+            assert tile[:, 4:-4].mean() == pytest.approx(255 * middle / size, abs=4)
+
+
 @pytest.mark.parametrize(
     ("value", "u", "text"),
     [

@@ -104,6 +104,14 @@ def test_every_artifact_has_the_hash_that_was_committed(calm: Outcome) -> None:
         assert sha256_file(calm.folder / name) == artifact.sha256, name
 
 
+def test_a_region_is_judged_by_what_is_stated_of_the_camera(calm: Outcome) -> None:
+    """A photon makes as many counts by the flats as by the camera: the run has told the check of both."""
+    checks = json.loads((calm.folder / "roi-01/quality.json").read_text())["checks"]
+    (noise,) = (one for one in checks if one["check"] == "noise")
+    (gain,) = (one for one in noise["evidence"] if one["name"] == "gain by the flats over the camera's")
+    assert gain["value"] == pytest.approx(1.0, abs=0.2)
+
+
 def table(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
         return list(csv.DictReader(file))

@@ -34,6 +34,7 @@ from xrm_control.processing.volumes import (
     parts_folder,
     remove_parts,
 )
+from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.handoff import TakerSpec
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preview_picture import preview_png
@@ -56,6 +57,20 @@ class ScanJob:
     volume_16bit: bool
     sample: SampleSpec | None
     recipe: RecipeReference
+
+    @classmethod
+    def of(cls, scan: RunScan, centre_um: tuple[float, float, float], recipe: Recipe, detector_rows: int) -> ScanJob:
+        """As the recipe wants it; detector_rows: of the camera without binning."""
+        return cls(
+            scan=scan,
+            centre_um=centre_um,
+            detector_rows=detector_rows // recipe.scan.binning,
+            reconstruction=recipe.aligned_reconstruction(),
+            analysis=recipe.analysis,
+            volume_16bit=recipe.output.volume_16bit,
+            sample=recipe.sample,
+            recipe=RecipeReference(name=recipe.name, sha256=recipe.sha256()),
+        )
 
     @property
     def volume(self) -> VolumeJob:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from xrm_control.contracts.handoff import RecipeReference
 from xrm_control.contracts.quality import QualityMetrics
 from xrm_control.contracts.rois import ROIS
 from xrm_control.contracts.trust import TrustVerdict
@@ -141,20 +140,14 @@ class Following:
             run.events.emit(ExpectationCorrected(name, expected, found, ", ".join(later)))
 
     def _trust_job(self, roi: Roi) -> TrustJob:
-        run, described = self._run, self._run.description
-        place = run.folder.roi(roi.name).path
-        return TrustJob(self._job(roi).scan, run.recipe, place, described.energy_kev, described.camera.field_of_view_um)
+        run = self._run
+        return TrustJob.of(self._scan(roi), run.recipe, run.folder.roi(roi.name).path, run.description)
 
     def _job(self, roi: Roi) -> ScanJob:
-        run, recipe, camera = self._run, self._run.recipe, self._run.description.camera
-        pixel_um = camera.binned_pixel_um(recipe.scan.binning)
-        return ScanJob(
-            scan=RunScan(run.folder.path, roi.name, pixel_um, run.journal.stored_frames(roi.name)),
-            centre_um=(roi.x_um, roi.y_um, roi.z_um),
-            detector_rows=camera.height_px // recipe.scan.binning,
-            reconstruction=recipe.aligned_reconstruction(),
-            analysis=recipe.analysis,
-            volume_16bit=recipe.output.volume_16bit,
-            sample=recipe.sample,
-            recipe=RecipeReference(name=recipe.name, sha256=recipe.sha256()),
-        )
+        run, centre_um = self._run, (roi.x_um, roi.y_um, roi.z_um)
+        return ScanJob.of(self._scan(roi), centre_um, run.recipe, run.description.camera.height_px)
+
+    def _scan(self, roi: Roi) -> RunScan:
+        run = self._run
+        pixel_um = run.description.camera.binned_pixel_um(run.recipe.scan.binning)
+        return RunScan(run.folder.path, roi.name, pixel_um, run.journal.stored_frames(roi.name))

@@ -19,6 +19,7 @@ from xrm_control.contracts.rois import ROIS
 from xrm_control.contracts.rows import read_rows
 from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
 from xrm_control.core.errors import XrmError
+from xrm_control.devices.protocols import InstrumentDescription
 from xrm_control.processing.scans import RunScan
 from xrm_control.processing.trust.check import TrustCheck, all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence
@@ -44,12 +45,12 @@ class TrustJob:
     out: Path
     energy_kev: float
     field_um: float
-    counts_per_photon: float | None = None
+    counts_per_photon: float | None
 
     @classmethod
-    def of(cls, scan: RunScan, recipe: Recipe, out: Path) -> TrustJob:
-        """For the instrument that the recipe names."""
-        described = recipe.instrument.describe()
+    def of(cls, scan: RunScan, recipe: Recipe, out: Path, described: InstrumentDescription | None = None) -> TrustJob:
+        """described: the instrument as it was found, by default as the recipe names it."""
+        described = described or recipe.instrument.describe()
         camera = described.camera
         return cls(scan, recipe, out, described.energy_kev, camera.field_of_view_um, camera.counts_per_photon)
 
