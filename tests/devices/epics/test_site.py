@@ -18,6 +18,7 @@ from xrm_control.core.findings import Finding
 from xrm_control.devices.backend import Needs
 from xrm_control.devices.epics import EpicsBackend
 from xrm_control.devices.epics.pv_map import PvMap
+from xrm_control.devices.epics.site import round_trip
 from xrm_control.recipe.loading import load_document
 
 AXES = ("x", "y", "z", "theta")
@@ -236,6 +237,25 @@ def test_what_is_no_fault_and_worth_knowing_is_a_note(
     assert not bad(found)
     notes = {finding.what: finding for finding in found if finding.note}
     assert text in notes[what].found
+
+
+@pytest.mark.parametrize(
+    ("median_ms", "late_ms", "ok", "note"),
+    [
+        (0.4, 0.1, True, False),
+        (19.9, 0.1, True, False),
+        (25.0, 0.1, False, False),  # the network or the server is slow, whatever this machine does
+        (40.0, 6.0, False, False),  # this machine explains 18 ms of it
+        (25.0, 6.0, True, True),
+        (40.0, 12.0, True, True),
+    ],
+)
+def test_slow_readings_are_a_fault_unless_this_machine_is_late_itself(
+    median_ms: float, late_ms: float, ok: bool, note: bool
+) -> None:
+    found = round_trip(median_ms, 2 * median_ms, late_ms)
+    assert (found.ok, found.note) == (ok, note)
+    assert f"{median_ms:.2f} ms" in found.found
 
 
 def test_an_owner_who_is_alive_is_seen_and_nothing_is_written_then(ioc: IocProcess) -> None:
