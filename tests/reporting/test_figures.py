@@ -53,6 +53,8 @@ def pixels(picture: Picture) -> np.ndarray:
 @pytest.mark.parametrize("side", ["stage", "volume"])
 def test_both_frames_are_drawn_with_their_three_axes(side: str) -> None:
     """Each has an arrow of each colour, on its half of the picture and well within."""
+    # Another test's may have been made while nothing was drawn.
+    axes_figure.cache_clear()
     image = pixels(axes_figure())[..., :3]
     half = np.array_split(image, 2, axis=1)[side == "volume"]
     for colour in (VERMILLION, GREEN, BLUE):
