@@ -63,15 +63,16 @@ def test_ends_allow_for_crumbs_and_for_shells() -> None:
     assert between(Count(0.01), alone, sizes, 0, SMALLEST_UM, shells=50) == (96, 119)
 
 
-@pytest.mark.parametrize(("unlike", "doubted"), [(3, False), (4, True)])
-def test_crumbs_are_a_doubt(unlike: int, doubted: bool) -> None:
+@pytest.mark.parametrize(("unlike", "doubted"), [(3, False), (5, False), (10, False), (11, True)])
+def test_many_crumbs_are_a_doubt_and_a_powder_with_fragments_is_none(unlike: int, doubted: bool) -> None:
+    """Real-like powders without any dust have 3 to 5 %."""
     words = Count(unlike=unlike, plain=100).doubt
     assert bool(words) == doubted
-    assert not doubted or "4.0 % of the particles are flatter or of another outline than most, limit 3.0 %" in words
+    assert not doubted or "11.0 % of the particles are flatter or of another outline than most, limit 10.0 %" in words
 
 
-@pytest.mark.parametrize(("name", "seed", "doubted"), [("dust", 3, True), ("touching rings .85", 1, False)])
-def test_the_stated_number_holds_among_dust_and_rings(name: str, seed: int, doubted: bool) -> None:
+@pytest.mark.parametrize(("name", "seed"), [("dust", 3), ("touching rings .85", 1)])
+def test_the_stated_number_holds_among_dust_and_rings(name: str, seed: int) -> None:
     """It had been 210 to 249 for 193, and 41 to 49 for 57, unsaid."""
     seen = made(count_intervals.CASES[name], seed)
     mosaic = seen.mosaic
@@ -79,4 +80,3 @@ def test_the_stated_number_holds_among_dust_and_rings(name: str, seed: int, doub
     _, count = count_particles(chart, count_intervals.MU_PER_UM)
     assert count.between is not None
     assert count.between[0] <= len(strips.seen_of(seen.grains, mosaic)) <= count.between[1]
-    assert ("dust?" in count.doubt) == doubted

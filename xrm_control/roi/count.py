@@ -34,9 +34,9 @@ _MISTAKEN, _PHANTOM, NEAR_SMALLEST = 0.25, 0.5, 1.4
 _LONG = 1.5
 """Long over short axis from which the end of a particle passes for another one."""
 
-_MOST_UNLIKE, _LEAST_UNLIKE = 0.03, 4
-"""Share, and number, of bodies not like the others from which other matter lies among them: powders of one kind reach
-0.02, crumbs of another matter 0.05 and more.
+_MOST_UNLIKE, _LEAST_UNLIKE = 0.1, 4
+"""Share, and number, of bodies not like the others from which other matter lies among them. Spheres and flakes reach
+0.02; powders with fragments and dumbbells of their own 0.05, as do crumbs that are few: for these the ends allow.
 """
 
 _UNREMARKED = 2.0
