@@ -106,13 +106,14 @@ SOUND = {
     "large particles": lambda: scan(4, 10, (8.0, 14.0)),
     "one view is missing": lambda: scan().without([50]),
     "some views are missing": lambda: scan().without([20, 21, 50, 77, 78, 79]),
-    "golden angles": lambda: golden(),
+    **{f"golden angles, {views} views": (lambda views=views: golden(views)) for views in (71, 91, 121, 150)},
     **{f"where the strip ends, bed {seed}": (lambda seed=seed: strip_end(seed)) for seed in range(3)},
 }  # fmt: skip
 
 
-def golden() -> ScanData:
-    theta = np.sort((np.arange(121) * 111.246) % 180) - 90
+def golden(views: int) -> ScanData:
+    """Steps of two or three sizes: the usual one of those around jumps from one to another."""
+    theta = np.sort((np.arange(views) * 111.246) % 180) - 90
     return scan_of(integrals_of(bed(1), theta), theta, PIXEL_UM, noise_seed=6)
 
 

@@ -20,6 +20,7 @@ _ALONG = 0.1
 _LEAST_ROWS_PX = 48  # in which no single particle fills half of the rows
 _REACH = 3  # half blocks around the place of the largest change
 _LIKE_STEP = 1.2
+_LEAST_LIKE = 4  # pairs around, of which half may be odd
 _DARK_SHARE = 0.3  # of the views: their noise has heavy tails
 _DARK_BLOCK = 0.4  # transmission: edge-on many particles lie behind one another, and soon do no more
 
@@ -69,13 +70,12 @@ def differences(evidence: RegionEvidence) -> Differences | str:
         lit[pair] = local_means(looks.images[order[pair]], _BLOCK_PX)[grid] > _DARK_BLOCK
     # Where a view is missing the next one has turned farther; where two share an angle, less.
     around_deg = np.maximum(medians(steps, _AROUND), 1e-9)
-    farther = np.maximum(steps / around_deg, 1.0) ** 2
+    farther = _farther(steps, around_deg)
+    usually, around = _usual(whole, steps, around_deg), _usual(blocks, steps, around_deg)
     whole, blocks = whole / farther, blocks / farther[:, None, None]
-    usually = medians(whole, _AROUND)
     if not usually.max() > 0:
         return "the views do not differ"
     least = 1e-6 * usually.max()
-    around = medians(blocks, _AROUND)
     there = np.maximum(around, np.median(blocks, axis=(1, 2))[:, None, None])
     there = np.maximum(there, least).reshape(len(steps), -1)
     ratios = blocks.reshape(len(steps), -1) / there
@@ -103,6 +103,30 @@ def differences(evidence: RegionEvidence) -> Differences | str:
         places=places.astype(np.int64),
         elsewhere=elsewhere,
     )
+
+
+def _farther(steps_deg: NDArray[np.float64], usual_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much more two views differ that are farther apart than usual; less than usual noise does not allow for."""
+    return np.maximum(steps_deg / usual_deg, 1.0) ** 2
+
+
+def _usual(
+    values: NDArray[np.floating], steps_deg: NDArray[np.float64], around_deg: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n, ...) -> (n, ...): median of the pairs around each, as if they were its own `around_deg` apart.
+
+    Of golden angles the steps have two or three sizes: like is compared with like where there are enough of its own.
+    """
+    count = len(values)
+    pairs = np.clip(np.arange(count)[:, None] + np.arange(_AROUND) - _AROUND // 2, 0, count - 1)
+    shape = (count, _AROUND, *(1,) * (values.ndim - 1))
+    near = values[pairs] / _farther(steps_deg[pairs], around_deg[:, None]).reshape(shape)
+    usual = np.asarray(np.median(near, axis=1), np.float64)
+    own_deg = np.maximum(steps_deg, 1e-9)[:, None]
+    like = (steps_deg[pairs] <= _LIKE_STEP * own_deg) & (steps_deg[pairs] * _LIKE_STEP >= own_deg)
+    for pair in np.flatnonzero((like.sum(axis=1) >= _LEAST_LIKE) & ~like.all(axis=1)):
+        usual[pair] = np.median(near[pair][like[pair]], axis=0)
+    return usual
 
 
 def foretold(evidence: RegionEvidence, found: Differences, pair: int) -> float:
