@@ -43,9 +43,12 @@ class Track:
     speed: float
     claim_only: bool
     targets: list[float]
+    held: str = ""  # the PV that holds the axis: a session of the race before may have had to set it
 
     def race(self, folder: Path, kind: str, seed: int, *, machines: int = MACHINES) -> Verdict:
         self.targets.clear()
+        if self.held:
+            assert epics.caput(self.held, "Go", wait=True, timeout=60) == 1
         race = Race(
             self.zygote,
             self.map.model_dump(mode="json"),
@@ -86,7 +89,8 @@ def caproto() -> Iterator[Track]:
             stack.enter_context(relay(port, ioc.port))
         machines = [environment_for(port) for port in (ioc.port, *ports)]
         targets = stack.enter_context(_listening(f"{ioc.prefix}Sample:X.VAL"))
-        yield Track(stack.enter_context(zygote()), epics_map(ioc.prefix), machines, SPEED, False, targets)
+        held = f"{ioc.prefix}Sample:X.SPMG"
+        yield Track(stack.enter_context(zygote()), epics_map(ioc.prefix), machines, SPEED, False, targets, held)
 
 
 @pytest.fixture(scope="module")
