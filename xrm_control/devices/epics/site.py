@@ -23,8 +23,8 @@ _TEXTS = ("EGU", "StatusMessage_RBV", "FilePath", "FileName", "FileTemplate", "F
           "RunName", "ScanStatus")  # fmt: skip
 # Of an IOC that has made no frame since its start these are UDF, and no fault.
 _UNDEFINED_AT_FIRST = ("FullFileName_RBV", "WriteMessage", "UniqueId_RBV", "ArrayData")
-# A beat may be half a second old when it is read.
 _ROUND_TRIP = "round trip of a read"
+# A beat may be half a second old when it is read.
 _SLOW_MS, _CLOCK_S = 20.0, 2.0
 _NAP_S, _WAKINGS = 0.001, 3  # client's loop, its network thread, and a server on this machine
 _NOT_THERE = "look whether the IOC runs and is reached (EPICS_CA_ADDR_LIST), and at the names in the PV map"
