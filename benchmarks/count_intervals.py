@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.strip_maker import MU_PER_UM, Bed, Floats, Grain, Strip, grain, made
 from benchmarks.strips import f1, powder, seen_of
-from benchmarks.timing import Row
+from benchmarks.timing import Row, tell
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import XrmError
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -205,8 +205,4 @@ def row(name: str, seeds: Sequence[int]) -> Row:
 
 
 if __name__ == "__main__":
-    asked = tuple(sys.argv[2:]) or tuple(CASES)
-    for name in (name for name in CASES if name.startswith(asked)):
-        one = row(name, range(int(sys.argv[1]) if len(sys.argv) > 1 else 10))
-        line = "  ".join(f"{key} {value}" for key, value in one.figures.items())
-        print(f"{one.what:21s} {one.seconds or 0:5.1f} s  {line}", flush=True)
+    tell(CASES, row, sys.argv[1:], 10)

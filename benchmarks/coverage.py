@@ -153,4 +153,4 @@ def of_case(name: str, seeds: int) -> list[Row]:
 if __name__ == "__main__":
     for case in CASES:
         for line in of_case(case, int(sys.argv[1]) if len(sys.argv) > 1 else 20):
-            print(f"{case:16s} {line.who:34s} {'  '.join(f'{k} {v}' for k, v in line.figures.items())}", flush=True)
+            print(f"{case:16s} {line.who:34s} {line.told}", flush=True)

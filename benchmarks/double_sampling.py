@@ -276,5 +276,4 @@ if __name__ == "__main__":
         sys.exit()
     for chosen in (name for name in CASES if name.startswith(tuple(sys.argv[2:]) or tuple(CASES))):
         for one in study(chosen, int(sys.argv[1]) if len(sys.argv) > 1 else 20):
-            told = "  ".join(f"{key} {value}" for key, value in one.figures.items())
-            print(f"{one.what:17s} {one.who:32s} {told}  {one.warn}", flush=True)
+            print(f"{one.what:17s} {one.who:32s} {one.told}  {one.warn}", flush=True)

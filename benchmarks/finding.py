@@ -224,5 +224,4 @@ if __name__ == "__main__":
     asked = tuple(sys.argv[2:]) or tuple(CASES)
     for name in (name for name in CASES if name.startswith(asked)):
         one = row(name, int(sys.argv[1]) if len(sys.argv) > 1 else 20)
-        told = "  ".join(f"{key} {value}" for key, value in one.figures.items())
-        print(f"{one.what:20s} {one.seconds or 0:5.2f} s  {told}", flush=True)
+        print(f"{one.what:20s} {one.seconds or 0:5.2f} s  {one.told}", flush=True)

@@ -117,5 +117,4 @@ if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     for transmission in [float(one) for one in sys.argv[2:]] or _TRANSMISSIONS:
         one = row(transmission, range(100, 100 + count))
-        line = "  ".join(f"{key} {value}" for key, value in one.figures.items())
-        print(f"{one.what:7s} {one.seconds or 0:5.1f} s  {line}", flush=True)
+        print(f"{one.what:7s} {one.seconds or 0:5.1f} s  {one.told}", flush=True)

@@ -158,5 +158,4 @@ if __name__ == "__main__":
     print("held, %, of:", ", ".join(QUANTITIES))
     for name in (name for name in (*finding.CASES, *PRESETS) if name.startswith(asked)):
         one = row(name, range(10, 10 + (int(sys.argv[1]) if len(sys.argv) > 1 else 4)))
-        told = "  ".join(f"{key} {value}" for key, value in one.figures.items())
-        print(f"{one.what:17s} {one.seconds or 0:4.1f} s  {told}", flush=True)
+        print(f"{one.what:17s} {one.seconds or 0:4.1f} s  {one.told}", flush=True)

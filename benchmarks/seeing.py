@@ -31,7 +31,7 @@ from benchmarks.powders import (
     wrinkles,
 )
 from benchmarks.rough_powders import fibres, folds, odd_bubbles, rough_mosaic
-from benchmarks.timing import Row
+from benchmarks.timing import Row, tell
 from xrm_control.core.clock import stopwatch
 from xrm_control.mosaic.stitching import Tile, stitch
 from xrm_control.roi.mosaic_map import MosaicMap
@@ -217,8 +217,4 @@ def row(name: str, seeds: Sequence[int]) -> Row:
 
 
 if __name__ == "__main__":
-    asked = tuple(sys.argv[2:]) or tuple(CASES)
-    for name in (name for name in CASES if name.startswith(asked)):
-        told = row(name, range(int(sys.argv[1]) if len(sys.argv) > 1 else 20))
-        line = "  ".join(f"{key} {value}" for key, value in told.figures.items())
-        print(f"{name:36s} {told.seconds or 0:5.2f} s  {line}", flush=True)
+    tell(CASES, row, sys.argv[1:], 20)

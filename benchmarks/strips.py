@@ -31,7 +31,7 @@ from benchmarks.strip_maker import (
     grain,
     made,
 )
-from benchmarks.timing import Row
+from benchmarks.timing import Row, tell
 from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import XrmError
 from xrm_control.mosaic.stitching import Mosaic
@@ -356,8 +356,4 @@ def row(name: str, seeds: Sequence[int]) -> Row:
 
 
 if __name__ == "__main__":
-    asked = tuple(sys.argv[2:]) or tuple(CASES)
-    for name in (name for name in CASES if name.startswith(asked)):
-        one = row(name, range(int(sys.argv[1]) if len(sys.argv) > 1 else 20))
-        told = "  ".join(f"{key} {value}" for key, value in one.figures.items() if value)
-        print(f"{one.what:26s} {one.seconds or 0:5.2f} s  {told}", flush=True)
+    tell(CASES, row, sys.argv[1:], 20)
