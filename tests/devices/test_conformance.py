@@ -255,7 +255,7 @@ def test_a_command_to_halt_is_enough_to_stop_axes_and_to_close_the_shutter(
 
     async def session(instrument: Instrument, clock: Clock, _: Hands) -> None:
         # The moves are seconds of the instrument, tenths of the wall: on a busy machine one may end first.
-        for _ in range(5):
+        for tries_left in (4, 3, 2, 1, 0):
             await instrument.axes[axis].move(-target)
             await instrument.shutter.set(True)
             move = asyncio.create_task(instrument.axes[axis].move(target))
@@ -266,10 +266,11 @@ def test_a_command_to_halt_is_enough_to_stop_axes_and_to_close_the_shutter(
             reading = await instrument.axes[axis].read()
             assert not reading.moving
             assert not await instrument.shutter.is_open()
-            if was_moving and abs(reading.position - target) > 0.02 * abs(target):
+            on_the_way = was_moving and abs(reading.position - target) > 0.02 * abs(target)
+            if on_the_way or not tries_left:
+                assert on_the_way
+                assert isinstance(ended, DeviceError)
                 break
-        assert isinstance(ended, DeviceError)
-        assert abs(reading.position) < 0.98 * abs(target)
 
     bench.run(session)
 
