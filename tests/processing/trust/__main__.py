@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.processing.trust import faults
+from tests.processing.trust import faults, reference_faults
 from tests.processing.trust.faults import Alter, Region, evidence_of
 from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.processing.trust.check import all_checks
@@ -40,15 +40,16 @@ PLANTED: dict[str, Callable[[int], Region]] = {
     "coarse_tail": lambda seed: Region(bed(seed), diameters_um=(6.0, 8.0, 30.0)),
     "continuity": lambda seed: Region(faults.shifted_views(lambda n: 2.0 * (n > 60))(bed(seed))),
     "dead_columns": lambda seed: Region(faults.dead_columns(40, 41, 42, 43)(bed(seed))),
+    "dark_level": lambda seed: Region(reference_faults.darks_off(-0.06)(faults.four_fold(seed))),
     "drift": lambda seed: Region(faults.shifted_views(lambda n: 5.0 * n / 120)(bed(seed))),
     "expected_particles": lambda seed: Region(bed(seed), expected=120),
-    "flats": lambda seed: Region(faults.flats_in_powder(bed(seed))),
+    "flats": lambda seed: Region(reference_faults.flats_in_powder(bed(seed))),
     "frames": lambda seed: Region(faults.black_views(30, 60)(bed(seed))),
     "motion": lambda seed: Region(jitter(seed)(bed(seed))),
     "noise": lambda seed: Region(faults.noisier(0.3)(bed(seed))),
     "reprojection": lambda seed: Region(faults.torn(bed(seed))),
     "resolution": lambda seed: Region(faults.blurred(2.0)(bed(seed))),
-    "transmission": lambda seed: Region(faults.dim_flats(bed(seed))),
+    "transmission": lambda seed: Region(reference_faults.dim_flats(bed(seed))),
 }  # fmt: skip
 
 

@@ -146,7 +146,7 @@ def restless(count: int, by_um: float = 2.0, view: int = 52) -> ScanData:
     return scan_of(views, THETA, PIXEL_UM, noise_seed=3)
 
 
-def _counts(values: NDArray[Any]) -> NDArray[np.uint16]:
+def whole_counts(values: NDArray[Any]) -> NDArray[np.uint16]:
     return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 
 
@@ -155,7 +155,7 @@ def stray_light(share: float) -> Alter:
 
     def alter(scan: ScanData) -> ScanData:
         level = share * float(np.mean(scan.flats) - np.mean(scan.darks))
-        views, flats = (_counts(np.asarray(frames, float) + level) for frames in (scan.projections[:], scan.flats))
+        views, flats = (whole_counts(np.asarray(frames, float) + level) for frames in (scan.projections[:], scan.flats))
         return replace(scan, projections=views, flats=flats)
 
     return alter
@@ -190,7 +190,7 @@ def shifted_views(right_px: Callable[[int], float]) -> Alter:
             shift(np.asarray(view, float), (0, right_px(n)), order=1, mode="nearest")
             for n, view in enumerate(scan.projections[:])
         ]
-        return replace(scan, projections=_counts(np.stack(moved)))
+        return replace(scan, projections=whole_counts(np.stack(moved)))
 
     return alter
 
@@ -204,7 +204,7 @@ def sunken(down_px: float) -> Alter:
             shift(np.asarray(view, float), (down_px * (n > VIEWS // 2), 0), order=1, mode="nearest")
             for n, view in enumerate(scan.projections[:])
         ]
-        return replace(scan, projections=_counts(np.stack(moved)))
+        return replace(scan, projections=whole_counts(np.stack(moved)))
 
     return alter
 
@@ -215,7 +215,7 @@ def comes_back(right_px: float) -> Alter:
 
     def alter(scan: ScanData) -> ScanData:
         view = VIEWS // 2
-        again = _counts(shift(np.asarray(scan.projections[view], float), (0, right_px), order=3, mode="nearest"))
+        again = whole_counts(shift(np.asarray(scan.projections[view], float), (0, right_px), order=3, mode="nearest"))
         time_s = float(np.max(scan.time_s)) + 1.0
         return replace(
             scan, repeated=RepeatedViews(again[None], np.asarray(scan.theta_deg)[[view]], np.array([time_s]))
@@ -242,33 +242,9 @@ def weak_columns(factor: float, *columns: int) -> Alter:
     def alter(scan: ScanData) -> ScanData:
         views = np.array(scan.projections[:], float)
         views[:, :, list(columns)] *= factor
-        return replace(scan, projections=_counts(views))
+        return replace(scan, projections=whole_counts(views))
 
     return alter
-
-
-def saturated_flats(*numbers: int) -> Alter:
-    """Some flats are full."""
-
-    def alter(scan: ScanData) -> ScanData:
-        flats = np.array(scan.flats)
-        flats[list(numbers)] = 65535
-        return replace(scan, flats=flats)
-
-    return alter
-
-
-def flats_in_powder(scan: ScanData) -> ScanData:
-    """All flats are taken in another place of the bed."""
-    powder = np.exp(-integrals_of(bed(7), np.zeros(1))[0])
-    dark = float(np.mean(scan.darks))
-    return replace(scan, flats=_counts((np.asarray(scan.flats, float) - dark) * powder + dark))
-
-
-def dim_flats(scan: ScanData) -> ScanData:
-    """The flats were exposed for less time than the views."""
-    dark = float(np.mean(scan.darks))
-    return replace(scan, flats=_counts((np.asarray(scan.flats, float) - dark) * 0.9 + dark))
 
 
 def black_views(*numbers: int) -> Alter:
@@ -291,7 +267,7 @@ def blurred(sigma_px: float) -> Alter:
         soft = np.stack([gaussian_filter(np.asarray(view, float), sigma_px) for view in scan.projections[:]])
         variance = COUNTS_PER_PHOTON * np.maximum(soft - DARK_COUNTS, 0) + READ_COUNTS**2
         noise = np.random.default_rng(1).normal(0, 1, soft.shape) * np.sqrt(variance)
-        return replace(scan, projections=_counts(soft + noise))
+        return replace(scan, projections=whole_counts(soft + noise))
 
     return alter
 
@@ -302,7 +278,7 @@ def smoothed_frames(sigma_px: float) -> Alter:
 
     return lambda scan: replace(
         scan,
-        projections=_counts(
+        projections=whole_counts(
             np.stack([gaussian_filter(np.asarray(view, float), sigma_px) for view in scan.projections[:]])
         ),
     )
@@ -322,7 +298,7 @@ def noisier(share: float) -> Alter:
         views = np.asarray(scan.projections[:], float)
         variance = share * (COUNTS_PER_PHOTON * np.maximum(views - DARK_COUNTS, 0) + READ_COUNTS**2)
         noise = np.random.default_rng(2).normal(0, 1, views.shape) * np.sqrt(variance)
-        return replace(scan, projections=_counts(views + noise))
+        return replace(scan, projections=whole_counts(views + noise))
 
     return alter
 
@@ -395,3 +371,8 @@ def cracked() -> ScanData:
 def thick() -> ScanData:
     """The bed with two and a half times the attenuation: rays through a particle lose half their photons and more."""
     return scan_of(np.float32(2.5) * integrals_of(bed()), THETA, PIXEL_UM, noise_seed=1)
+
+
+def four_fold(seed: int = 1) -> ScanData:
+    """The bed with four times the attenuation, and a thousand photons to a pixel."""
+    return scan_of(np.float32(4) * integrals_of(bed()), THETA, PIXEL_UM, noise_seed=seed, photons=1000)

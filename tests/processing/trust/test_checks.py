@@ -11,7 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tests.processing.trust import bodies, faults
+from tests.processing.trust import bodies, faults, reference_faults
 from tests.processing.trust.faults import Region, evidence_of, scan
 from xrm_control.contracts.tables import Particle
 from xrm_control.contracts.trust import CheckResult, TrustVerdict, worst
@@ -74,10 +74,13 @@ CASES = {
     "a view that comes back 2 px beside": ("repeated_view", "2.0", as_taken(faults.comes_back(2.0))),
     "four dead columns": ("dead_columns", "dead columns", altered(faults.dead_columns(40, 41, 42, 43))),
     "a column of another gain": ("dead_columns", "dead columns", altered(faults.weak_columns(0.9, 60))),
-    "flats in powder": ("flats", "powder or dust", altered(faults.flats_in_powder)),
-    "flats in powder, seen by the light": ("transmission", "transmission above 1", altered(faults.flats_in_powder)),
-    "flats exposed for less": ("transmission", "transmission above 1", altered(faults.dim_flats)),
-    "saturated flats": ("frames", "saturated", altered(faults.saturated_flats(1, 2))),
+    "flats in powder": ("flats", "powder or dust", altered(reference_faults.flats_in_powder)),
+    "flats in powder, seen by the light": ("transmission", "transmission above 1", altered(
+        reference_faults.flats_in_powder)),
+    "flats exposed for less": ("transmission", "transmission above 1", altered(reference_faults.dim_flats)),
+    "saturated flats": ("frames", "saturated", altered(reference_faults.saturated_flats(1, 2))),
+    "darks that were taken too low": ("dark_level", "counts above what was taken off", lambda: Region(
+        reference_faults.darks_off(-0.06)(faults.four_fold()))),
     "views half black": ("frames", "black", altered(faults.black_views(30, 60))),
     "two neighbouring views half black": ("frames", "black", altered(faults.black_views(60, 61))),
     "a slip of 2 px in mid-scan": ("continuity", "slip", as_taken(faults.shifted_views(lambda n: 2.0 * (n > 60)))),

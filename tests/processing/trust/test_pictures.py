@@ -10,7 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tests.processing.trust import faults
+from tests.processing.trust import faults, reference_faults
 from tests.processing.trust.faults import Region, evidence_of, scan
 from xrm_control.contracts.trust import CheckResult, TrustVerdict
 from xrm_control.processing.trust.check import all_checks
@@ -72,12 +72,12 @@ def test_the_slip_is_between_its_views() -> None:
 
 def test_frames_that_do_not_fit_are_marked() -> None:
     views = faults.VIEWS
-    assert odd(drawing_of("frames", Region(faults.saturated_flats(1, 2)(scan())))) == [views + 1, views + 2]
+    assert odd(drawing_of("frames", Region(reference_faults.saturated_flats(1, 2)(scan())))) == [views + 1, views + 2]
     assert odd(drawing_of("frames", Region(faults.black_views(30, 60)(scan())))) == [30, 60]
 
 
 def test_powder_in_the_flats_is_seen_twice() -> None:
-    shown = drawing_of("flats", Region(faults.flats_in_powder(scan())))
+    shown = drawing_of("flats", Region(reference_faults.flats_in_powder(scan())))
     assert isinstance(shown, Panels)
     one, other = (panel.image.ravel() for panel in shown.panels)
     assert np.corrcoef(one, other)[0, 1] > 0.4

@@ -4,8 +4,7 @@ Counts that were stored with a gamma, or as logarithms, keep every view and ever
 the noise tells. By the power of the counts with which its variance grows, less the one of photons: 0 of counts as they
 came, (g - 1) / g of a gamma g, far below -1 of logarithms.
 
-What the sample leaves in second differences grows with the distance of the views at least as its square, noise does
-not: two distances tell them apart where views lie close together. Flats have no sample, but hardly a range of light.
+Views have a range of light, and the sample (see `noise_levels`); flats have no sample, but hardly a range of light.
 """
 
 from __future__ import annotations
@@ -15,19 +14,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.processing.trust.photon_noise import expected_counts, inside, roughness
-from xrm_control.reconstruction.filters import local_means, steepness
-from xrm_control.reconstruction.preprocess import transmission
+from xrm_control.processing.trust.noise_levels import noise_levels, noise_samples
+from xrm_control.processing.trust.photon_noise import expected_counts
+from xrm_control.reconstruction.filters import local_means
 from xrm_control.reconstruction.references import References, flat_sets
 
-_PIXELS, _MOST_FIVES, _MOST_ROWS = 64 * 128**2, 200, 256
+_MOST_ROWS = 256
 _AROUND_PX = 5
-_DARKEST, _RARE, _STEPS, _LEAST = 0.2, 0.002, 8, 400  # transmission; levels; pixels of a level
-_SMOOTHEST, _LEAST_SMOOTH = 0.25, 150
-_SIGMA, _OF_MEDIAN, _APART = 0.6745, 2.34, 3.0
+_DARKEST, _RARE, _STEPS = 0.2, 0.002, 8  # transmission; levels
 _CLOSE_PX = 1.5  # by how much the field's rim moves from view to view
 _STEEPER, _FLATTER, _FLATTER_VIEWS, _SIGMAS = 0.15, 0.3, 0.5, 3.0
 _STEEPER_BOTH, _SIGMAS_BOTH = 0.05, 2.5
@@ -50,7 +46,7 @@ def out_of_proportion(evidence: RegionEvidence) -> str:
         return ""
     if references.gain_counts <= 0:
         return _quieter_than_darks(evidence, references)
-    views = power_of_views(evidence, references)
+    views = power_of_views(evidence)
     flats = power_of_flats(evidence, references)
     if views is not None and views.excess > _STEEPER + _SIGMAS * views.u:
         return _said("views", views, _STEEPER)
@@ -98,57 +94,16 @@ def _close(evidence: RegionEvidence) -> bool:
     return bool(len(steps)) and math.radians(float(np.median(steps))) * columns / 2 <= _CLOSE_PX
 
 
-def power_of_views(evidence: RegionEvidence, references: References) -> NoisePower | None:
+def power_of_views(evidence: RegionEvidence) -> NoisePower | None:
     """By the transmission that the views have; None where they have hardly two levels of it."""
-    scan = evidence.scan
-    count, rows, _ = scan.projections.shape
-    if count < 5:
+    samples = evidence.once(noise_samples)
+    if samples is None:
         return None
-    first = max((rows - _MOST_ROWS) // 2, 0)
-    band = slice(first, min(first + _MOST_ROWS, rows))
-    part = references.of_rows(band)
-    beam, sound = part.beams.mean(axis=0), inside(~part.bad)
-    spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
-    fives = min(max(_PIXELS // part.dark.size, 8), _MOST_FIVES)
-    near: list[NDArray[np.float32]] = []
-    far: list[NDArray[np.float32]] = []
-    levels: list[NDArray[np.float32]] = []
-    steep: list[NDArray[np.float32]] = []
-    for middle in np.unique(np.linspace(2, count - 3, fives).round().astype(np.int64)):
-        five = np.arange(int(middle) - 2, int(middle) + 3)
-        seen = transmission(scan, spec, rows=band, views=five, references=references).values
-        around = local_means(seen[1:4].mean(axis=0), _AROUND_PX)
-        light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
-        full = beam * np.float32(light)
-        usual = np.sqrt(expected_counts(part, np.maximum(around, 0) * full)) / full
-        for into, views in ((near, seen[1:4]), (far, seen[::2])):
-            into.append((roughness(views, (0, 1, 2))[0] / inside(usual))[sound])
-        levels.append(inside(around)[sound])
-        steep.append(inside(steepness(around, _AROUND_PX) / usual)[sound])
-    return _of_levels(*(np.concatenate(one) for one in (near, far, levels, steep)))
-
-
-def _of_levels(
-    near: NDArray[np.float32], far: NDArray[np.float32], levels: NDArray[np.float32], steep: NDArray[np.float32]
-) -> NoisePower | None:
-    """Second differences over neighbouring views, and over every second one, at transmissions `levels`, all (n,)."""
-    at = np.log(np.maximum(levels, 1e-3))
+    at = np.log(np.maximum(samples.transmission, 1e-3))
     darkest = max(math.log(_DARKEST), float(np.quantile(at, _RARE)))
-    edges = np.linspace(darkest, float(at.max()) + 1e-6, _STEPS + 1)
-    found: list[tuple[float, float, float]] = []
-    for low, high in itertools.pairwise(edges):
-        here = (at >= low) & (at < high)
-        if np.count_nonzero(here) < _LEAST:
-            continue
-        here &= steep <= np.quantile(steep[here], _SMOOTHEST)
-        n = np.count_nonzero(here)
-        if n < _LEAST_SMOOTH:
-            continue
-        one, other = _variance(near[here]), _variance(far[here])
-        noise = one - max(other - one, 0.0) / 3
-        if noise > 0:
-            found.append((float(at[here].mean()), math.log(noise), n / (_OF_MEDIAN**2 * _APART)))
-    return _line(found) if len(found) > 1 else None
+    levels = noise_levels(samples, at, np.linspace(darkest, float(at.max()) + 1e-6, _STEPS + 1))
+    points = list(zip(levels.at, np.log(levels.ratio), levels.weight, strict=True))
+    return _line(points) if len(points) > 1 else None
 
 
 def power_of_flats(evidence: RegionEvidence, references: References) -> NoisePower | None:
@@ -177,11 +132,6 @@ def power_of_flats(evidence: RegionEvidence, references: References) -> NoisePow
                 found.append((place, math.log(mean), len(here) * (len(members) - 1) / 2))
     places = [place for place, _, _ in found]
     return _line(found) if len(found) > 2 and max(places) - min(places) > _LEAST_RANGE else None
-
-
-def _variance(values: NDArray[np.floating]) -> float:
-    """By the median, which few steep edges do not move."""
-    return float((np.median(np.abs(values)) / _SIGMA) ** 2)
 
 
 def _line(points: list[tuple[float, float, float]]) -> NoisePower | None:
