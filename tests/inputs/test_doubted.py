@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -114,6 +115,23 @@ FAULTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 def test_a_fault_of_the_views_is_said(tmp_path: Path, act: Callable[[np.ndarray], np.ndarray], says: str) -> None:
     found = xrm.reconstruct(data_exchange(tmp_path / "a.h5", _views(act)))
     assert any(says in doubt for doubt in found.doubts), found.doubts
+
+
+MADE_UP_FLATS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "the brightest of the views": lambda views: views.max(axis=0),
+    "a high rank of them": lambda views: np.percentile(views, 95, axis=0),
+}
+
+
+@pytest.mark.parametrize("make", MADE_UP_FLATS.values(), ids=MADE_UP_FLATS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_flats_that_were_made_of_the_views_are_said(
+    tmp_path: Path, make: Callable[[np.ndarray], np.ndarray], count: int
+) -> None:
+    taken = scan()
+    flats = np.stack([make(taken.projections[:])] * count).astype(np.uint16)
+    found = xrm.reconstruct(data_exchange(tmp_path / "a.h5", replace(taken, flats=flats, flat_time_s=np.arange(count))))
+    assert any(doubt.startswith("flats: in most pixels") for doubt in found.doubts), found.doubts
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -13,6 +13,7 @@ from xrm_control.contracts.trust import CheckResult, TrustVerdict
 from xrm_control.core.sample import SampleSpec
 from xrm_control.processing.trust.check import all_checks
 from xrm_control.processing.trust.evidence import RegionEvidence, Slabs
+from xrm_control.processing.trust.flats_of_views import flats_of_views
 from xrm_control.processing.trust.judging import judged
 from xrm_control.processing.trust.proportion import out_of_proportion
 from xrm_control.reconstruction.light_level import light_changes
@@ -59,7 +60,7 @@ def doubts_of(
     places = not moved and evidence.looks.images.shape[1] >= _LEAST_ROWS
     chosen = tuple(one for one in all_checks() if one.of_views and (places or not one.of_places))
     found = [FileDoubt(one.check, one.reason, one.remedy) for one in judged(evidence, chosen) if _speaks(one)]
-    return (*found, *_light(evidence), *_too_few(evidence), *_counts(evidence))
+    return (*found, *_flats(evidence), *_light(evidence), *_too_few(evidence), *_counts(evidence))
 
 
 def evidence_of_file(
@@ -101,6 +102,11 @@ def _light(evidence: RegionEvidence) -> Iterator[FileDoubt]:
     axis_px = (evidence.axis_px + 0.5) / looks.bin - 0.5
     for change in light_changes(looks.images, evidence.theta_deg[looks.views], time_s, axis_px):
         yield FileDoubt("light", change, "take flats in the light of the views, or state how much each frame got")
+
+
+def _flats(evidence: RegionEvidence) -> Iterator[FileDoubt]:
+    if said := flats_of_views(evidence.scan):
+        yield FileDoubt("flats", said, "take flats without the sample, and give them: --references")
 
 
 def _counts(evidence: RegionEvidence) -> Iterator[FileDoubt]:
