@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from xrm_control.contracts.quality import QualityMetrics
+from xrm_control.contracts.trust import TrustVerdict
+from xrm_control.processing.trust.checks.dark_level import DarkLevelCheck
 from xrm_control.processing.trust.dark_level import DarkLevel, dark_level
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.of_file import evidence_of_file
@@ -94,3 +97,33 @@ def test_of_attenuation_it_says_what_the_wrong_level_makes() -> None:
     expected = float(np.log(off[matter]).sum() / np.log(right[matter]).sum()) - 1
     assert expected < -0.1
     assert found_in(wrong).mu_off == pytest.approx(expected, abs=0.03)
+
+
+# noise of counts that no photons make, as phantoms have it: standard deviation by counts
+NO_PHOTONS: dict[str, Callable[[np.ndarray], np.ndarray | float]] = {
+    "the same everywhere": lambda counts: 90.0,
+    "in proportion to the light": lambda counts: 0.03 * counts,
+    "of rounding alone": lambda counts: 0.0,
+}
+
+
+@pytest.mark.parametrize("spread", NO_PHOTONS.values(), ids=NO_PHOTONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_that_is_not_of_photons_doubts_no_dark(
+    spread: Callable[[np.ndarray], np.ndarray | float], seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    scan = counted(seed=seed)
+    views, _, columns = np.ogrid[:VIEWS, :ROWS, :COLUMNS]
+    light = np.broadcast_to(
+        np.exp(-1.3 - 1.2 * np.cos(2 * np.pi * (columns / 300 + views / 200))) * BEAM, (VIEWS, ROWS, COLUMNS)
+    )
+    flats = np.full(scan.flats.shape, BEAM)
+    frames = [np.rint(DARK + one + spread(one) * random.standard_normal(one.shape)) for one in (light, flats)]
+    made = replace(
+        scan, projections=frames[0].astype(np.int32), flats=frames[1].astype(np.int32),
+        darks=np.full(scan.darks.shape, int(DARK)),
+    )  # fmt: skip
+    volume = np.zeros((ROWS, COLUMNS, COLUMNS), np.float32)
+    found = DarkLevelCheck().look(evidence_of_file(made, ReconstructionSpec(), (volume,), COLUMNS / 2, {}))
+    assert found.verdict in (None, TrustVerdict.PASS), found
