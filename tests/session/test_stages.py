@@ -10,7 +10,7 @@ import pytest
 
 from tests.session.bench import Stand
 from tests.session.scripted import FEW, with_faults
-from xrm_control.core.errors import DataError, DeviceError, UnusableData
+from xrm_control.core.errors import DataError, DeviceError, DiskFull, UnusableData
 from xrm_control.core.events import (
     InstrumentBegun,
     InstrumentReached,
@@ -128,6 +128,30 @@ def test_regions_are_told_and_the_screens_know_of_as_many_frames_as_will_come(tm
     (plan,) = stand.events(RunReplanned)
     assert plan.images == (4 + 1 + 1) + (7 + 2 + 1)
     assert plan.planned_s == pytest.approx(stand.plan.total_s)
+
+
+@pytest.mark.parametrize(
+    ("regions_to_scan", "short_bytes", "fits"),
+    [(1, 0, True), (1, 1, False), (3, 0, True), (3, 1, False), (0, 0, True), (0, 1, False)],
+)
+def test_what_a_place_adds_must_leave_the_room_that_is_to_stay_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, regions_to_scan: int, short_bytes: int, fits: bool
+) -> None:
+    """Of a disk with room for these scans and 2 GB beside them, or for a byte less."""
+    stand = Stand(tmp_path, output={"keep_free_gb": 2.0})
+    (scan,) = (stage.bytes for stage in stand.plan.stages if stage.name == "roi-01")
+    free = regions_to_scan * scan + 2_000_000_000 - short_bytes
+    monkeypatch.setattr(regions, "free_bytes", lambda _: free)
+    rois = [dataclasses.replace(ROI, name=f"roi-{number:02d}") for number in range(1, 1 + regions_to_scan)]
+
+    async def act(run: RunContext) -> None:
+        if fits:
+            regions._require_room(run, rois)
+            return
+        with pytest.raises(DiskFull, match=r"regions still to be scanned \+ 2 GB to stay free"):
+            regions._require_room(run, rois)
+
+    stand.act(act)
 
 
 # Frames that are missing of 40 views, 2 flats, 1 dark; allowed percent -> why the region is set aside.
