@@ -109,7 +109,9 @@ def test_run_says_how_it_ended(xrm: Any, here: Path, monkeypatch: pytest.MonkeyP
     assert json.loads(xrm("queue", "run", "--json").out)["exit_code"] == 0
 
 
-@pytest.mark.parametrize(("said", "seconds"), [((), 14_400.0), (("--patience", "1.5"), 90.0), (("--patience", "0"), 0.0)])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [((), 14_400.0), (("--patience", "1.5"), 90.0), (("--patience", "0"), 0.0)]
+)
 def test_patience_is_given_in_minutes(
     xrm: Any, here: Path, monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...], seconds: float
 ) -> None:

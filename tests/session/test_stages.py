@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,37 @@ def test_regions_are_told_and_the_screens_know_of_as_many_frames_as_will_come(tm
     (plan,) = stand.events(RunReplanned)
     assert plan.images == (4 + 1 + 1) + (7 + 2 + 1)
     assert plan.planned_s == pytest.approx(stand.plan.total_s)
+
+
+def test_choosing_regions_gives_a_sign_of_life_after_what_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watchdog that hears nothing for minutes takes the run for one that hangs."""
+    done: list[str] = []
+
+    class Heard(SimulatedInstrument):
+        def sign_of_life(self) -> None:
+            done.append("a sign of life")
+
+    stand = Stand(tmp_path, lambda microscope, clock: Heard(microscope, clock))
+
+    async def act(run: RunContext) -> None:
+        await ready(run)
+        mosaic = await stages.map_sample(run)
+        run.states.go("pick")
+        carry_out = run.on_disk
+
+        async def noted(function: Any, *arguments: Any) -> Any:
+            done.append(function.__name__.strip("_"))
+            return await carry_out(function, *arguments)
+
+        done.clear()
+        monkeypatch.setattr(run, "on_disk", noted)
+        await regions.pick(run, mosaic)
+
+    stand.act(act)
+    after = dict(itertools.pairwise(done))
+    assert (after["particles"], after["chosen"]) == ("a sign of life", "a sign of life")
 
 
 @pytest.mark.parametrize(
