@@ -47,4 +47,12 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "xrm_control/reporting/morning_pictures.py",
         'image.convert("RGB").save(file, "JPEG", quality=81, optimize=True)',
     ): "a JPEG's quality, a matter of taste",
+    (
+        "xrm_control/roi/thickness.py",
+        "noise = _noise(path, seen) / (2 * np.sqrt(np.pi) / _SMOOTH_PX)",
+    ): "the mean reaches over one pixel: what is multiplied with it is divided by it, too",
+    (
+        "xrm_control/devices/epics/axis.py",
+        "_REST_S, _AGAIN_S, _STILL_S, _OWED_S = 5.0, 0.375, 0.3, 1.0",
+    ): "a STOP that was not heard is said again a little later, well within the time that an axis has to come to rest",
 }
