@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from tests.processing.trust import faults
 from xrm_control.processing.trust.checks.stray_light import _slope
+from xrm_control.processing.trust.photon_noise import PhotonNoise, photon_noise
 from xrm_control.processing.trust.residual import Residual, residual
 from xrm_control.reconstruction.projecting import Projector
 
@@ -28,6 +29,14 @@ def test_the_picture_of_what_is_left_has_the_root_mean_square_that_is_told() -> 
     assert without.normalised is None
     assert np.sqrt(np.mean(without.image**2)) == pytest.approx(without.whole, rel=1e-3)
     assert found.whole < without.whole < 1
+
+
+@pytest.mark.parametrize(("views", "told"), [(2, False), (3, True), (4, True)])
+def test_noise_is_told_from_three_views_on(views: int, told: bool) -> None:
+    sound = faults.evidence_of(faults.Region(faults.scan()))
+    kept = np.linspace(0, faults.VIEWS - 1, views).astype(int)
+    found = photon_noise(replace(sound, scan=sound.scan.without(sorted({*range(faults.VIEWS)} - {*kept.tolist()}))))
+    assert found == "too few views" if not told else isinstance(found, PhotonNoise)
 
 
 MU_PER_UM, SIDE = 0.05, 96
