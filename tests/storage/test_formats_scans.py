@@ -121,8 +121,9 @@ def test_the_real_xradia_scan() -> None:
     assert scan.shifts_px is not None
     assert scan.shifts_px[0] == pytest.approx([0.25916, -0.24400], abs=1e-4)  # y is stored upwards
     assert len(scan.flats) == 0
-    with pytest.raises(DataError, match=r"no reference images.*normalised"):
+    with pytest.raises(DataError, match=r"no reference images.*normalised") as refused:
         ScanData.of(scan)
+    assert str(refused.value).startswith(f"{scan.source}: ")
     assert ScanData.of(scan, assume_normalised=True).normalised
     supplied = ScanData.of(scan, flats=np.full((2, 256, 256), 500))
     assert supplied.flat_time_s.shape == (2,)
