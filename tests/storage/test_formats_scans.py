@@ -69,6 +69,13 @@ def test_data_exchange(tmp_path: Path) -> None:
     assert scan.pixel_size_um is None
 
 
+def test_a_file_without_references_is_named_with_what_to_give(tmp_path: Path) -> None:
+    path = data_exchange(tmp_path / "scan.h5", data_white=None)
+    with pytest.raises(DataError, match=r"no reference images.*give a file with reference images") as refused:
+        ScanData.of(read_scan(path), pixel_size_um=0.5)
+    assert str(refused.value).startswith(f"{path}: ")
+
+
 def test_data_exchange_with_radians_pixel_and_energy(tmp_path: Path) -> None:
     path = data_exchange(tmp_path / "scan.hdf", data_dark=None)
     with h5py.File(path, "a") as file:
@@ -121,9 +128,8 @@ def test_the_real_xradia_scan() -> None:
     assert scan.shifts_px is not None
     assert scan.shifts_px[0] == pytest.approx([0.25916, -0.24400], abs=1e-4)  # y is stored upwards
     assert len(scan.flats) == 0
-    with pytest.raises(DataError, match=r"no reference images.*normalised") as refused:
+    with pytest.raises(DataError, match=r"no reference images.*normalised"):
         ScanData.of(scan)
-    assert str(refused.value).startswith(f"{scan.source}: ")
     assert ScanData.of(scan, assume_normalised=True).normalised
     supplied = ScanData.of(scan, flats=np.full((2, 256, 256), 500))
     assert supplied.flat_time_s.shape == (2,)
