@@ -93,8 +93,9 @@ def test_references_see_nothing_that_stands_out(theta_deg: float, highest_um: fl
     assert sample.strip_width_um == SAMPLE.strip_width_um
 
 
-def test_the_mosaic_is_a_snake_of_40_tiles() -> None:
+def test_the_mosaic_is_the_papers_a_snake_of_40_tiles_of_a_second() -> None:
     spec = MosaicSpec()
+    assert spec.exposure_s == 1.0
     tiles = spec.acquisition(SAMPLE, CAMERA).of_kind(FrameKind.TILE)
     assert len(tiles) == 40
     pitch = CAMERA.field_of_view_um

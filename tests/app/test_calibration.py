@@ -17,7 +17,9 @@ from xrm_control.contracts.alignment import ALIGNMENT, Alignment
 from xrm_control.contracts.rois import ROIS
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import CameraMoved, DataError, RecipeError, UnusableData
+from xrm_control.core.events import AlignmentLook
 from xrm_control.devices.simulated_geometry import SimulatedGeometry
+from xrm_control.storage.journal import JournalReader
 
 TURNED = {"camera": {"rotation_deg": 2.0, "scale_x": 1.01, "scale_y": 1.01}, "x": {"backlash_um": 1.0}}
 MIRRORED = {"camera": {"rotation_deg": -1.0, "mirrored": True}}
@@ -124,6 +126,12 @@ def test_a_run_holds_the_alignment_against_known_moves_and_uses_it(tmp_path: Pat
     assert registration is not None
     assert np.abs(np.array(registration.picture_to_stage) - truth(MIRRORED)).max() < 0.01
     assert "stands as calibrated" in (outcome.folder / "log.jsonl").read_text()
+    # A dark, a flat, and the middle of the mosaic with a move along either axis: no more light than that.
+    with JournalReader.open(outcome.folder / "journal.sqlite") as journal:
+        looks = [(round(look.data["x_um"]), round(look.data["y_um"])) for look in journal.events_of(AlignmentLook.kind)]
+    clear, far_um = looks[0], round(0.4 * 65.536)
+    assert looks == [clear, clear, (0, 0), (far_um, 0), (0, far_um)]
+    assert len(list((outcome.folder / "checks").glob("*.tif"))) == 5
 
 
 def test_a_camera_that_was_touched_ends_the_run_before_the_mosaic(tmp_path: Path) -> None:

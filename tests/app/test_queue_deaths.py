@@ -144,6 +144,15 @@ def test_what_had_ended_while_nobody_ran_the_queue(
     assert not (bench.folder / "started.txt").exists()
 
 
+def test_what_was_in_hand_is_gone_on_with_before_what_has_come_ahead_of_it(bench: Bench) -> None:
+    bench.add("first")
+    folder = QueueFolder.open(bench.queue)
+    folder.change(1, lambda item: item.entered(ItemState.RUNNING, utc_now(), "the queue"))
+    bench.add("urgent", priority=5)
+    assert bench.run().exit_code == ExitCode.OK
+    assert bench.begun() == ["first", "first", "urgent"]
+
+
 def test_what_was_to_be_skipped_when_everything_died_is_not_gone_on_with(bench: Bench) -> None:
     for name in ("first", "second"):
         bench.add(name)

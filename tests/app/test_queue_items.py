@@ -82,6 +82,34 @@ def test_one_that_could_not_be_begun_is_begun_under_the_same_name(
     assert bench.add("first").number == 1
 
 
+@pytest.mark.parametrize("kept_back", [True, False])
+def test_on_a_full_disk_an_item_is_put_on_record_in_the_room_that_was_kept_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, kept_back: bool
+) -> None:
+    """In place of what it was, once; then there is no room left."""
+    item = bench.add("first")
+    folder = QueueFolder.open(bench.queue)
+    if kept_back:
+        folder.keep_room()
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if not kept_back or (bench.queue / ".reserve").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full)
+    running = item.entered(ItemState.RUNNING, utc_now(), "the queue")
+    if not kept_back:
+        with pytest.raises(StorageError, match="the disk is full"):
+            folder.put(running)
+        assert bench.states() == {"first": ItemState.WAITING}
+        return
+    folder.put(running)
+    assert bench.states() == {"first": ItemState.RUNNING}
+    assert not folder.use_reserve()
+
+
 MOVES: list[tuple[dict[str, Any], list[str]]] = [
     ({"before": "a"}, ["c", "a", "b", "d"]),
     ({"after": "a"}, ["a", "c", "b", "d"]),

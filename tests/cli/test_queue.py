@@ -14,10 +14,11 @@ import pytest
 from tests.app.queues import Bench
 from tests.cli.test_cli import xrm
 from tests.system.conftest import SHORT, write_recipe
-from xrm_control.app.queue import items
+from xrm_control.app.queue import items, runner
 from xrm_control.cli.queue import _budget, _moment
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import RecipeError
+from xrm_control.core.exit_code import ExitCode
 from xrm_control.processing.schedule import at
 
 __all__ = ["xrm"]
@@ -106,6 +107,23 @@ def test_run_says_how_it_ended(xrm: Any, here: Path, monkeypatch: pytest.MonkeyP
     items.retry(bench.queue, "one")
     items.remove(bench.queue, "one")
     assert json.loads(xrm("queue", "run", "--json").out)["exit_code"] == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [((), 14_400.0), (("--patience", "1.5"), 90.0), (("--patience", "0"), 0.0)]
+)
+def test_patience_is_given_in_minutes(
+    xrm: Any, here: Path, monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...], seconds: float
+) -> None:
+    asked: list[float] = []
+
+    def carried_out(folder: Path, *_: Any, patience_s: float) -> runner.Carried:
+        asked.append(patience_s)
+        return runner.Carried(folder, ExitCode.OK, "all is done")
+
+    monkeypatch.setattr(runner, "run", carried_out)
+    assert xrm("queue", "run", *said).code == 0
+    assert asked == [seconds]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from tests.compute.cluster import (
     whereabouts,
 )
 from tests.scan_on_disk import ROI, scan_job
-from xrm_control.compute.dask import Dask
+from xrm_control.compute.dask import Asked, Dask
 from xrm_control.compute.executor import Workers
 from xrm_control.compute.inline import Inline
 from xrm_control.core.clock import pause
@@ -262,3 +262,27 @@ def noisy() -> None:
 
     with dask.config.set(FIRST_DEATH_IS_THE_LAST):
         print(on(Dask(workers=2), work))
+
+
+# Answers one after the other (workers, None: no answer) -> why a scheduler is given up.
+ANSWERS = [
+    ([], None),
+    ([None] * 3, None),
+    ([None] * 4, "does not answer any more"),
+    ([None, None, 2, None, None], None),
+    ([0] * 19, None),
+    ([0] * 20, "no worker for minutes"),
+    ([0] * 19 + [1] + [0] * 19, None),
+    ([0] * 19 + [None] * 3 + [0] * 19, None),
+]
+
+
+@pytest.mark.parametrize(("answers", "why"), ANSWERS)
+def test_a_scheduler_is_given_up_after_four_questions_or_twenty_answers_without_workers(
+    answers: list[int | None], why: str | None
+) -> None:
+    asked = Asked()
+    for workers in answers:
+        assert asked.why_over is None
+        asked = asked.and_then(workers)
+    assert asked.why_over is None if why is None else why in (asked.why_over or "")

@@ -15,7 +15,7 @@ from xrm_control.core.errors import DataError, StorageError
 from xrm_control.mosaic.picture import Area, draw_mosaic, mosaic_figure
 from xrm_control.mosaic.registration import PairShift
 from xrm_control.mosaic.settling import settle
-from xrm_control.mosaic.stitching import Mosaic, Tile, stitch, transmission, write_mosaic
+from xrm_control.mosaic.stitching import Mosaic, Tile, reach_px, stitch, transmission, write_mosaic
 
 PIXEL_UM = 0.5
 SIDE = 64
@@ -322,3 +322,13 @@ def test_the_picture_is_a_png(tmp_path: Path) -> None:
     assert (tmp_path / "mosaic.png").read_bytes().startswith(b"\x89PNG")
     blank = Mosaic(np.full((4, 4), np.nan, np.float32), 0.0, 0.0, 1.0, np.zeros((1, 2)), None)
     draw_mosaic(blank, [], [], tmp_path / "blank.png")
+
+
+@pytest.mark.parametrize(
+    ("accuracy_um", "pixel_um", "placed", "reach"),
+    [(1.0, 0.5, False, 4.0), (3.0, 0.5, False, 12.0), (3.0, 0.25, False, 24.0), (3.0, 0.5, True, 1.0)],
+)
+def test_two_tiles_may_lie_twice_as_far_apart_as_the_stage_is_off(
+    accuracy_um: float, pixel_um: float, placed: bool, reach: float
+) -> None:
+    assert reach_px(accuracy_um, pixel_um, placed=placed) == reach

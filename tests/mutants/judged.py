@@ -47,4 +47,40 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "xrm_control/reporting/morning_pictures.py",
         'image.convert("RGB").save(file, "JPEG", quality=81, optimize=True)',
     ): "a JPEG's quality, a matter of taste",
+    (
+        "xrm_control/roi/thickness.py",
+        "noise = _noise(path, seen) / (2 * np.sqrt(np.pi) / _SMOOTH_PX)",
+    ): "the mean reaches over one pixel: what is multiplied with it is divided by it, too",
+    (
+        "xrm_control/devices/epics/axis.py",
+        "_REST_S, _AGAIN_S, _STILL_S, _OWED_S = 5.0, 0.375, 0.3, 1.0",
+    ): "a STOP that was not heard is said again a little later, well within the time that an axis has to come to rest",
+    (
+        "xrm_control/processing/trust/residual.py",
+        "edge = _EDGE_PX if rows >= 4 * _EDGE_PX else 0",
+    ): "of views of eight rows alone, with the rows at their edges or without",
+    (
+        "xrm_control/devices/epics/frames_file.py",
+        "self._shape = (0, 1)",
+    ): "a shape that nobody looks at before it is set",
+    (
+        "xrm_control/processing/trust/comparing.py",
+        "found = [_registered(one, other, inner) for one, other in zip(recorded, projected, strict=False)]",
+    ): "what is zipped there is as long, always",
+    (
+        "xrm_control/processing/trust/particle_shifts.py",
+        "self.all_kept = False",
+    ): "traces that were not kept are made again, to the same",
+    (
+        "xrm_control/processing/trust/half_volumes.py",
+        "of_flats = float(noise_variance(part, np.ones((2, *seen.shape[1:]), np.float32)).mean()) / len(scan.flats)",
+    ): "the mean over one field of ones, or over two of them",
+    (
+        "xrm_control/processing/trust/photon_noise.py",
+        "first = max((rows - _MOST_ROWS) // 3, 0)",
+    ): "where the band of rows lies of which noise is told, above the middle or in it",
+    (
+        "xrm_control/session/regions.py",
+        "return apart <= roi.width_um * (1 - 1e-9)",
+    ): "differs where two floats are equal to the last bit alone",
 }

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tests.processing.trust.faults import AXIS_PX, COLUMNS, PIXEL_UM, ROWS, TAPE, THETA, bed
 from tests.reconstruction.phantoms import line_integrals, scan_of
-from xrm_control.reconstruction.motion import Motion
+from xrm_control.reconstruction.motion import Motion, _left_over, _State
+from xrm_control.reconstruction.motion_images import images_of
 from xrm_control.reconstruction.motion_model import curves
 from xrm_control.reconstruction.pipeline import Prepared, prepare, reconstruct_scan
 from xrm_control.reconstruction.registering import from_neighbours, neighbour_matrix, profiles_registered, registered
@@ -130,6 +131,20 @@ def test_views_in_another_order_get_their_own_shifts() -> None:
     found = prepare(other, ReconstructionSpec()).motion
     assert found is not None
     np.testing.assert_allclose(found.shifts_px, motion("jitter of 0.5 px").shifts_px[mixed], atol=0.02)
+
+
+def test_a_volume_is_held_against_views_that_had_no_part_in_it() -> None:
+    """Every second view is foretold by the others: how those others look themselves is not asked."""
+    n = len(THETA)
+    scan = moved_scan(STILL, STILL)
+    coarse = images_of(scan, ReconstructionSpec().preprocess, None, np.arange(n), 0.0).coarse()
+    still = _State(np.zeros((n, 2)), np.zeros((n, 2)), (0.0, 0.0))
+    usual = _left_over(coarse, AXIS_PX, still)
+    # As they are compared, and not as the volume is made of them.
+    for others, same in ((slice(0, None, 2), True), (slice(1, None, 2), False)):
+        odd = replace(coarse)
+        odd.banded[others] += 10.0
+        assert (_left_over(odd, AXIS_PX, still) == usual) == same
 
 
 def test_a_recipe_from_before_keeps_its_hash() -> None:

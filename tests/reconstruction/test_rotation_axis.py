@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from tests.reconstruction.phantoms import Ball, line_integrals
 from xrm_control.core.errors import DataError
-from xrm_control.reconstruction.rotation_axis import find_rotation_axis, opposite_pairs, views_for_axis
+from xrm_control.reconstruction.rotation_axis import _significance, find_rotation_axis, opposite_pairs, views_for_axis
 
 PIXEL = 0.512
 HALF_TURN = np.linspace(-90, 90, 61)
@@ -113,3 +115,15 @@ def test_without_a_pair_the_user_is_asked(theta: np.ndarray) -> None:
 def test_views_without_contrast_are_refused(columns: int) -> None:
     with pytest.raises(DataError, match="rotation axis"):
         find_rotation_axis(np.ones((2, 20, columns), np.float32), np.array([0.0, 180.0]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "grains"), [(1, 1000, 282.1), (3, 1000, 846.3), (40, 50, 159.2), (2, 4, 2.3)]
+)
+def test_a_correlation_is_as_significant_as_its_independent_pixels_make_it(
+    rows: int, columns: int, grains: float
+) -> None:
+    """After Fisher: atanh of one of n pairs scatters by 1 / sqrt(n - 3). Noise smoothed by a Gaussian of one pixel is
+    alike over 2 sqrt(pi) pixels; along rows alone where there are no more than three.
+    """
+    assert _significance(0.5, rows, columns) == pytest.approx(math.atanh(0.5) * math.sqrt(max(grains - 3, 0)), rel=1e-3)

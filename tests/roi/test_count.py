@@ -255,3 +255,15 @@ def test_the_doubt_names_the_share_of_places() -> None:
     places = Places(0.0, 0.0, 8.0, matter, matter, np.arange(20).reshape(4, 5) >= 5)
     assert "cannot be counted in 25 % of the places that hold powder, limit 10 %" in Count(places=places).doubt
     assert places.deep_share == 0.0
+
+
+@pytest.mark.parametrize(
+    ("elongation", "cut_um", "tips"),
+    # A quarter of the whole ones, of 1 to 101 um, are no longer than 26.
+    [(3.0, (5.0, 25.9, 26.1, 90.0), 2), (3.0, (), 0), (3.0, (26.9,), 0), (1.4, (5.0,), 0)],
+)
+def test_of_long_particles_the_border_cuts_tips_that_are_shorter_than_three_in_four(
+    elongation: float, cut_um: tuple[float, ...], tips: int
+) -> None:
+    long_um = np.array([*range(1, 102), *cut_um], float)
+    assert tips_of(long_um, np.full(len(long_um), elongation), np.arange(len(long_um)) >= 101) == tips

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from benchmarks import mosaic_intervals, powders
 from benchmarks.mosaic_intervals import Seen, z_scores
-from xrm_control.roi.bodies import Bodies, averaged_light, bare_level, shadow
+from xrm_control.roi.bodies import Bodies, Shape, averaged_light, bare_level, shadow
+from xrm_control.roi.fit_errors import FitErrors, fit_errors
 from xrm_control.roi.particles2d import count_particles
 
 SIZE_UM = (90.0, 100.0)
@@ -83,3 +84,46 @@ def test_the_level_of_the_tape_is_read_beside_the_bodies() -> None:
     left = np.random.default_rng(0).normal(0.2, 0.7, (60, 60)) + 3.0 * shadow(body, (60, 60), 0.8)
     level = bare_level(left, np.full(left.shape, 2.0), body, 0.5)
     assert level == pytest.approx(0.2, abs=0.1)
+
+
+def errors(noise_px: float, *, stretch: float = 0.0, skew: float = 0.0, hollow: float = 0.0) -> FitErrors:
+    """Of one body of 60 pixels in a map of such noise, alone on bare tape of known level; nothing is left over."""
+    at = np.array([50.0])
+    one = Bodies.spheres(at, at, np.array([30.0]), np.array([[stretch, skew, hollow]]))
+    one.shape[:] = Shape.SHELL if hollow else Shape.ELLIPSOID if stretch or skew else Shape.SPHERE
+    nothing, alone, size = np.zeros(1), np.ones(1, bool), (101, 101)
+    # Pixels of 4 um: no void that goes unseen in 60 of them matters.
+    return fit_errors(
+        np.zeros(size), np.full(size, noise_px**-2), one, 0.8, nothing, alone, nothing, nothing, pixel_um=4.0
+    )
+
+
+# What is stated of column, row, diameter, long and short axis and chord, in pixels: the model's own error, that of the
+# long axis by the ratio of the axes; of a shell a quarter of the third power of its hollow besides, relative of the
+# chord, a third of that of the diameter and a fourth of the long axis.
+OWN = (0.01, 0.01, 0.05, 0.05, 0.05, 0.08)
+WITHOUT_NOISE = {
+    "a sphere": ({}, OWN),
+    "half as long again as wide": ({"stretch": np.log(1.5) / 2}, (*OWN[:3], 1.5 * OWN[3], *OWN[4:])),
+    "a shell": ({"hollow": 0.4}, (*OWN[:2], *np.hypot((0.32, 0.24), 0.05), OWN[4], np.hypot(0.96, 0.08))),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_NOISE)
+def test_with_light_enough_the_models_own_error_is_left(name: str) -> None:
+    form, own = WITHOUT_NOISE[name]
+    *stated, left = (float(one[0]) for one in vars(errors(1e-3, **form)).values())
+    assert stated == pytest.approx(own, rel=0.02)
+    assert left == 0.0
+
+
+def test_noise_knows_no_directions() -> None:
+    """The axes of a circle are known alike, and a body that lies along the rows as one that lies across them."""
+    circle, along, across = errors(9.0), errors(9.0, stretch=0.2), errors(9.0, stretch=-0.2)
+    assert circle.long == pytest.approx(circle.short, rel=1e-3)
+    assert circle.long > 3 * OWN[3]
+    for name in ("diameter", "long", "short", "chord"):
+        assert getattr(along, name) == pytest.approx(getattr(across, name), rel=1e-3)
+    assert along.column == pytest.approx(across.row, rel=1e-3)
+    assert along.row == pytest.approx(across.column, rel=1e-3)
+    assert along.column > along.row

@@ -102,6 +102,36 @@ def test_a_ridge_is_followed_beneath_what_hides_half_of_it() -> None:
     assert found[band(1.0) < 1e-4].mean() < 0.1
 
 
+def pieces_um(*spans: tuple[float, float]) -> np.ndarray:
+    """A map of pieces of one straight ridge, from where to where along it, of 4 pixels' height."""
+    y, x = np.mgrid[:80, :280]
+    on = np.any([(x * PIXEL_UM >= begin) & (x * PIXEL_UM < end) for begin, end in spans], axis=0)
+    return 4.0 * np.exp(-0.5 * ((y - 40) / 4.25) ** 2) * on + np.random.default_rng(1).normal(0, NOISE_PX, y.shape)
+
+
+LONG = (5.0, 75.0)
+
+
+@pytest.mark.parametrize(
+    ("spans", "found"),
+    [
+        ([LONG], [True, False]),
+        ([LONG, (90.0, 125.0)], [True, True]),
+        # As short as a particle is long.
+        ([LONG, (90.0, 112.0)], [True, False]),
+        ([(90.0, 125.0)], [False, False]),
+        ([(75.0, 135.0)], [False, True]),
+    ],
+)
+def test_beside_a_long_ridge_a_shorter_piece_is_one_as_well(
+    spans: list[tuple[float, float]], found: list[bool]
+) -> None:
+    lie = ridges(pieces_um(*spans), np.ones((80, 280), bool), NOISE_PX, PIXEL_UM)
+    along = lie[40, 24:136], lie[40, 200:220]
+    assert [bool(part.mean() > 3.0) for part in along] == found
+    assert [bool(part.any()) for part in along] == found
+
+
 def test_gaps_between_bodies_on_bare_tape_are_no_ridge() -> None:
     chords, weight = noisy(np.zeros(SHAPE))
     free = (weight > 0) & ~beneath(row_of(16.0, 18.0, 9), SHAPE)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from xrm_control.core.errors import AnalysisError
-from xrm_control.roi.thickness import thickness_map
+from xrm_control.roi.thickness import _within, thickness_map
 
 MU_PER_UM, PIXEL_UM, TAPE = 0.05, 0.5, 0.9
 PLACE = (slice(40, 60), slice(30, 50))
@@ -45,3 +45,27 @@ def test_where_nothing_was_seen_nothing_is_known() -> None:
     assert np.isfinite(found.variance_um2[10:]).all()
     with pytest.raises(AnalysisError, match="no usable pixel"):
         thickness_map(np.full((9, 9), np.nan), PIXEL_UM, MU_PER_UM)
+
+
+# Columns and rows of something bright -> whether it is kept where nothing may reach a side, and where 30 % of one may.
+WITHIN = [
+    ("in the middle", (slice(10, 40), slice(10, 40)), True, True),
+    ("next to the left side", (slice(10, 40), slice(1, 9)), True, True),
+    ("next to the right side", (slice(10, 40), slice(40, 49)), True, True),
+    ("at the left side", (slice(10, 14), slice(0, 1)), False, True),
+    ("at the right side", (slice(10, 14), slice(49, 50)), False, True),
+    ("along much of the left side", (slice(10, 40), slice(0, 3)), False, False),
+    ("along much of the right side", (slice(10, 40), slice(30, 50)), False, False),
+    ("across all of it", (slice(20, 24), slice(0, 50)), False, True),
+]
+
+
+@pytest.mark.parametrize(("place", "within", "mostly"), [case[1:] for case in WITHIN], ids=[case[0] for case in WITHIN])
+def test_what_reaches_a_side_is_the_open_beam_beside_the_strip(
+    place: tuple[slice, slice], within: bool, mostly: bool
+) -> None:
+    bright = np.zeros((50, 50), bool)
+    bright[place] = True
+    assert (_within(bright).any(), _within(bright, 0.3).any()) == (within, mostly)
+    bright[44:48, 20:24] = True
+    assert _within(bright)[44:48, 20:24].all()

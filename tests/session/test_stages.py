@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.session.bench import Stand
 from tests.session.scripted import FEW, with_faults
-from xrm_control.core.errors import DataError, DeviceError, UnusableData
+from xrm_control.core.errors import DataError, DeviceError, DiskFull, UnusableData
 from xrm_control.core.events import (
     InstrumentBegun,
     InstrumentReached,
@@ -128,6 +129,61 @@ def test_regions_are_told_and_the_screens_know_of_as_many_frames_as_will_come(tm
     (plan,) = stand.events(RunReplanned)
     assert plan.images == (4 + 1 + 1) + (7 + 2 + 1)
     assert plan.planned_s == pytest.approx(stand.plan.total_s)
+
+
+def test_choosing_regions_gives_a_sign_of_life_after_what_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watchdog that hears nothing for minutes takes the run for one that hangs."""
+    done: list[str] = []
+
+    class Heard(SimulatedInstrument):
+        def sign_of_life(self) -> None:
+            done.append("a sign of life")
+
+    stand = Stand(tmp_path, lambda microscope, clock: Heard(microscope, clock))
+
+    async def act(run: RunContext) -> None:
+        await ready(run)
+        mosaic = await stages.map_sample(run)
+        run.states.go("pick")
+        carry_out = run.on_disk
+
+        async def noted(function: Any, *arguments: Any) -> Any:
+            done.append(function.__name__.strip("_"))
+            return await carry_out(function, *arguments)
+
+        done.clear()
+        monkeypatch.setattr(run, "on_disk", noted)
+        await regions.pick(run, mosaic)
+
+    stand.act(act)
+    after = dict(itertools.pairwise(done))
+    assert (after["particles"], after["chosen"]) == ("a sign of life", "a sign of life")
+
+
+@pytest.mark.parametrize(
+    ("regions_to_scan", "short_bytes", "fits"),
+    [(1, 0, True), (1, 1, False), (3, 0, True), (3, 1, False), (0, 0, True), (0, 1, False)],
+)
+def test_what_a_place_adds_must_leave_the_room_that_is_to_stay_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, regions_to_scan: int, short_bytes: int, fits: bool
+) -> None:
+    """Of a disk with room for these scans and 2 GB beside them, or for a byte less."""
+    stand = Stand(tmp_path, output={"keep_free_gb": 2.0})
+    (scan,) = (stage.bytes for stage in stand.plan.stages if stage.name == "roi-01")
+    free = regions_to_scan * scan + 2_000_000_000 - short_bytes
+    monkeypatch.setattr(regions, "free_bytes", lambda _: free)
+    rois = [dataclasses.replace(ROI, name=f"roi-{number:02d}") for number in range(1, 1 + regions_to_scan)]
+
+    async def act(run: RunContext) -> None:
+        if fits:
+            regions._require_room(run, rois)
+            return
+        with pytest.raises(DiskFull, match=r"regions still to be scanned \+ 2 GB to stay free"):
+            regions._require_room(run, rois)
+
+    stand.act(act)
 
 
 # Frames that are missing of 40 views, 2 flats, 1 dark; allowed percent -> why the region is set aside.

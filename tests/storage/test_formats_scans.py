@@ -69,6 +69,13 @@ def test_data_exchange(tmp_path: Path) -> None:
     assert scan.pixel_size_um is None
 
 
+def test_a_file_without_references_is_named_with_what_to_give(tmp_path: Path) -> None:
+    path = data_exchange(tmp_path / "scan.h5", data_white=None)
+    with pytest.raises(DataError, match=r"no reference images.*give a file with reference images") as refused:
+        ScanData.of(read_scan(path), pixel_size_um=0.5)
+    assert str(refused.value).startswith(f"{path}: ")
+
+
 def test_data_exchange_with_radians_pixel_and_energy(tmp_path: Path) -> None:
     path = data_exchange(tmp_path / "scan.hdf", data_dark=None)
     with h5py.File(path, "a") as file:

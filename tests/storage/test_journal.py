@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -238,6 +240,35 @@ def test_a_reader_in_another_process_sees_the_live_journal(journal: Journal, com
 def test_a_reader_cannot_write(journal: Journal, folder: RunFolder) -> None:
     with JournalReader.open(folder.journal) as reader, pytest.raises(DataError, match="readonly"):
         reader._rows("INSERT INTO run_state (state, reason, t_s) VALUES ('x', '', 0)")
+
+
+@pytest.mark.parametrize(
+    ("writable", "held", "read"),
+    [(False, False, True), (True, False, False), (False, True, False), (True, True, False)],
+)
+def test_a_run_that_died_is_read_from_a_copy_where_nothing_may_be_written_and_nobody_has_it(
+    journal: Journal, folder: RunFolder, commit: Commit, monkeypatch: pytest.MonkeyPatch,
+    writable: bool, held: bool, read: bool,
+) -> None:  # fmt: skip
+    """Root may write everywhere: what SQLite says to others, who may not, is said here in its place."""
+    for planned in journal.planned_frames()[:2]:
+        commit(journal, planned.frame_id)
+    may, checked = os.access, JournalReader._checked
+
+    def as_others(cls: type[JournalReader], path: Path, uri: str) -> JournalReader:
+        if str(folder.path) in uri:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        return checked(path, uri)
+
+    monkeypatch.setattr(os, "access", lambda path, mode, **how: may(path, mode, **how) if mode != os.W_OK else writable)
+    monkeypatch.setattr(JournalReader, "_checked", classmethod(as_others))
+    with folder.lock() if held else nullcontext():
+        if read:
+            with JournalReader.open(folder.journal) as reader:
+                assert reader.accounting().kept == 2
+            return
+        with pytest.raises(DataError, match="that can be read: attempt to write a readonly database"):
+            JournalReader.open(folder.journal)
 
 
 def test_durability_settings(journal: Journal) -> None:

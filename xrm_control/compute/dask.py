@@ -19,6 +19,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
@@ -200,6 +201,27 @@ class _Connected(Executed):
         self._cluster.shutdown(wait=True)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """How often in a row a scheduler with work in hand has not answered, and has answered that it has no worker."""
+
+    unanswered: int = 0
+    without: int = 0
+
+    def and_then(self, workers: int | None) -> Asked:
+        """With one more answer; None: there was none."""
+        if workers is None:
+            return Asked(unanswered=self.unanswered + 1)
+        return Asked(without=0 if workers else self.without + 1)
+
+    @property
+    def why_over(self) -> str | None:
+        """Why it is given up; None: it is not."""
+        if self.unanswered >= _UNANSWERED:
+            return _NOT_ANSWERED
+        return _NO_WORKER_LEFT if self.without >= _WITHOUT_WORKERS else None
+
+
 class _Cluster(Executor):
     """A client of a scheduler as an executor: first come, first served."""
 
@@ -216,22 +238,20 @@ class _Cluster(Executor):
 
     def _watch(self) -> None:
         """Give up a scheduler that is there and does not answer, or has no worker for long: its connection stands."""
-        unanswered = without = 0
+        asked = Asked()
         while not self._over.wait(_ASK_EVERY_S):
             if not self._pending:
-                unanswered = without = 0
+                asked = Asked()
                 continue
             try:
                 scheduler: Any = self._client.scheduler
-                workers = self._client.sync(scheduler.ncores, callback_timeout=_ANSWER_S)
+                workers: Any = self._client.sync(scheduler.ncores, callback_timeout=_ANSWER_S)
             except (OSError, RuntimeError, AttributeError, CancelledError):
-                unanswered += 1
-                workers = None
+                asked = asked.and_then(None)
             else:
-                unanswered = 0
-            without = without + 1 if workers is not None and not workers else 0
-            if unanswered >= _UNANSWERED or without >= _WITHOUT_WORKERS:
-                self._give_up(_NOT_ANSWERED if unanswered else _NO_WORKER_LEFT)
+                asked = asked.and_then(len(workers))
+            if asked.why_over is not None:
+                self._give_up(asked.why_over)
                 return
 
     def _give_up(self, why: str) -> None:

@@ -71,15 +71,21 @@ def stitch(
     )
 
 
+def reach_px(stage_accuracy_um: float, pixel_size_um: float, *, placed: bool) -> float:
+    """How far one tile may lie from where it belongs beside another: where overlaps have `placed` them not beyond the
+    next pixel, else each as far as the stage is off.
+    """
+    return _REGISTERED_PX if placed else 2 * stage_accuracy_um / pixel_size_um
+
+
 def _said(
     placed: Placed, tiles: Sequence[Tile], pixel_size_um: float, stage_accuracy_um: float, pattern: FixedPattern | None
 ) -> Placed:
     """With what is to be known of the tiles themselves."""
     found = placed.registration
     centres_px = placed.centres_um @ np.linalg.inv(found.picture_to_stage).T / pixel_size_um
-    # Where overlaps have placed the tiles, what belongs together lies together.
-    reach_px = _REGISTERED_PX if np.any(placed.offsets_um) else 2 * stage_accuracy_um / pixel_size_um
-    wrong = turned_dark_for_bright(tiles) or misplaced(tiles, centres_px, reach_px)
+    far_px = reach_px(stage_accuracy_um, pixel_size_um, placed=bool(np.any(placed.offsets_um)))
+    wrong = turned_dark_for_bright(tiles) or misplaced(tiles, centres_px, far_px)
     text = "" if pattern is None else pattern.text
     left = text if pattern is not None and pattern.left else ""
     if wrong or left:

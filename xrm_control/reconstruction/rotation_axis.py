@@ -25,7 +25,6 @@ _BLOCKS = 16
 _PARTLY = 0.2  # of the columns
 # Standard deviations by which two views are more alike than noise is: below 4 in noise alone, 12 with one faint ball.
 _LEAST_SIGMAS = 5.0
-_GRAIN_PX = 2 * math.sqrt(math.pi) * _LOW_PASS_PX  # noise that was smoothed so is the same over so many pixels
 
 
 @dataclass(frozen=True)
@@ -166,12 +165,17 @@ def _neighbours(theta: NDArray[np.float64], view: int) -> list[int]:
     return [nearest] if distance[nearest] <= 5.0 else []
 
 
+def _low_pass_px(rows: int) -> tuple[float, float]:
+    """How far views of so many rows are smoothed, across the rows and along them: next to no rows are not."""
+    return (_LOW_PASS_PX if rows > 3 else 0.0, _LOW_PASS_PX)
+
+
 def _prepared(image: NDArray[np.float32]) -> NDArray[np.float64]:
     """Bounded logarithm, band-passed along the columns: nearly opaque regions keep what contrast they have."""
     from scipy.ndimage import gaussian_filter
 
     bounded = -np.log(np.maximum(np.asarray(image, float), 0) + _CONTRAST_FLOOR)
-    smooth = gaussian_filter(bounded, (_LOW_PASS_PX if len(image) > 3 else 0.0, _LOW_PASS_PX), mode="nearest")
+    smooth = gaussian_filter(bounded, _low_pass_px(len(image)), mode="nearest")
     return smooth - gaussian_filter(bounded, (0.0, _HIGH_PASS_PX), mode="nearest")
 
 
@@ -227,7 +231,8 @@ def _coarse_shift(moving: NDArray[np.float64], fixed: NDArray[np.float64]) -> tu
 
 def _significance(correlation: float, rows: int, columns: int) -> float:
     """Standard deviations of a correlation of smoothed noise (Fisher 1921)."""
-    grains = rows * columns / (_GRAIN_PX**2 if rows > 3 else _GRAIN_PX)
+    # Noise that was smoothed so is the same over so many pixels.
+    grains = rows * columns / math.prod(2 * math.sqrt(math.pi) * reach for reach in _low_pass_px(rows) if reach)
     return math.atanh(min(correlation, 1 - 1e-9)) * math.sqrt(max(grains - 3, 0.0))
 
 

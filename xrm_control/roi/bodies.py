@@ -119,6 +119,11 @@ class Bodies:
         """Long over short axis of the shadow."""
         return np.exp(2 * np.hypot(self.table[:, STRETCH], self.table[:, SKEW]))
 
+    def middles_um(self, corner_um: tuple[float, float], pixel_um: float) -> tuple[Floats, Floats]:
+        """x and y of their middles, (n,) each; corner_um: the centre of the first pixel there."""
+        left, top = corner_um
+        return left + self.table[:, COLUMN] * pixel_um, top + self.table[:, ROW] * pixel_um
+
     def where(self, kept: NDArray[np.bool_]) -> Bodies:
         """Those that are kept."""
         return Bodies(self.table[kept], self.shape[kept], self.fitted[kept])

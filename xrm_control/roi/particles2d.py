@@ -201,7 +201,7 @@ def _counted(
         return (), replace(count, flaws=len(bodies))
     crowds = crowding(bodies, above)
     column, row = (bodies.table[:, at] for at in (COLUMN, ROW))
-    x_um, y_um = left + column * pixel_um, top + row * pixel_um
+    x_um, y_um = bodies.middles_um(corner_um, pixel_um)
     deep = int(where.deep_at(x_um, y_um).sum())
     level, ground = _at(search.level, row, column), _ground(search.ridge + found.floor_um / pixel_um, bodies, pixel_um)
     errors = fit_errors(search.residual, weight, bodies, search.blur_px, crowds, search.alone, level, ground, pixel_um)

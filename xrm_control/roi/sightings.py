@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.roi.bodies import COLUMN, HOLLOW, ROW, SKEW, STRETCH, Bodies, Shape
+from xrm_control.roi.bodies import HOLLOW, SKEW, STRETCH, Bodies, Shape
 from xrm_control.roi.fit_errors import FitErrors
 
 ALONE = 0.05
@@ -94,7 +94,7 @@ def sightings(
     whether particles can be counted there; voids: (n,) their void scores, NaN for none; corner_um: centre of the first
     pixel.
     """
-    left_um, top_um = corner_um
+    x_um, y_um = bodies.middles_um(corner_um, pixel_um)
     found: list[Particle2D] = []
     for i, p in enumerate(bodies.table):
         m = float(np.hypot(p[STRETCH], p[SKEW]))
@@ -119,8 +119,8 @@ def sightings(
         )
         found.append(
             Particle2D(
-                x_um=left_um + float(p[COLUMN]) * pixel_um,
-                y_um=top_um + float(p[ROW]) * pixel_um,
+                x_um=float(x_um[i]),
+                y_um=float(y_um[i]),
                 equivalent_diameter_um=diameter_um,
                 peak_thickness_um=float(bodies.chord[i]) * pixel_um,
                 touches_edge=bool(edges[i]),

@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from xrm_control.contracts.queue import ITEM, QUEUE, Item, QueueSettings
@@ -381,12 +382,13 @@ class QueueFolder:
 
     def _write(self, path: Path, text: str) -> None:
         """A file of the queue in place of what it was; on a full disk in the room that was kept back."""
+        write = partial(write_durable, path, text.encode(), replace=True)
         try:
-            write_durable(path, text.encode(), replace=True)
+            write()
         except DiskFull:
             if not self.use_reserve():
                 raise
-            write_durable(path, text.encode(), replace=True)
+            write()
 
 
 def leave(descriptor: int) -> None:

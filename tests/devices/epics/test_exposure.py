@@ -14,6 +14,7 @@ from tests.devices.benches import EpicsBench, Hands
 from tests.ioc_process import IocProcess, running_ioc
 from xrm_control.core.clock import Clock
 from xrm_control.core.errors import FrameLost
+from xrm_control.devices.epics.camera import hangs_after_s
 from xrm_control.devices.protocols import CameraFrame, Instrument
 
 # An exposure of eight seconds of the instrument is two of the wall clock: others have time to come and go in between.
@@ -174,3 +175,13 @@ def test_a_setting_that_is_changed_between_exposures_is_noticed_too(ioc: IocProc
     assert {one.kind for one in frame.disturbances} == {"camera", "axis"}
     assert [one.what for one in changed] == ["OFF of axis y was 0.0, is now 0.05"]
     assert back == ()
+
+
+@pytest.mark.parametrize(
+    ("exposure_s", "readout_s", "allowed_s"), [(0.0, 0.0, 5.0), (30.0, 0.0, 95.0), (0.5, 8.0, 30.5)]
+)
+def test_a_camera_hangs_after_three_times_what_exposure_and_read_out_take(
+    exposure_s: float, readout_s: float, allowed_s: float
+) -> None:
+    """And five seconds; what is read out for longer than it is exposed, too."""
+    assert hangs_after_s(exposure_s, readout_s) == allowed_s

@@ -20,6 +20,7 @@ from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.processing.trust.checks.continuity import ContinuityCheck
 from xrm_control.processing.trust.checks.movers import MoversCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.judging import pictured
 from xrm_control.processing.trust.left_out import leave_out_movers, marked
 from xrm_control.processing.trust.movers import Mover, Movers, judged_shifts, movers
 from xrm_control.processing.trust.particle_shifts import ParticleShifts
@@ -141,11 +142,16 @@ def one_moved() -> RegionEvidence:
     return evidence_of(mover_scan(Case("one", "hop", 1.5), 1).scan)
 
 
-def test_what_moved_is_said_and_passes_where_it_is_left_out(one_moved: RegionEvidence) -> None:
+def test_what_moved_is_said_and_passes_where_it_is_left_out(one_moved: RegionEvidence, tmp_path: Path) -> None:
     found = MoversCheck().look(one_moved)
     assert found.verdict is TrustVerdict.PASS
     assert found.reason.startswith("1 of 15 whole particles moved and is left out: particle 13 by 1.")
     assert MoversCheck().tells_more(one_moved)
+    assert pictured(found, one_moved, tmp_path).picture == "trust-movers.png"
+    # What passes and has no more to tell needs none.
+    still = ContinuityCheck().look(one_moved)
+    assert pictured(still, one_moved, tmp_path) == still
+    assert [path.name for path in tmp_path.iterdir()] == ["trust-movers.png"]
     drawing = MoversCheck().picture(one_moved)
     assert isinstance(drawing, Chart)
     assert "Particle 13" in drawing.title

@@ -36,8 +36,8 @@ class Radii(Metric):
             u = math.hypot(particle.radius_u_um / math.sqrt(8), inwards, scale * mean)
             row |= with_u(Particle.radius_um[plane], Measured(float(mean), u))
         mean = float(means.mean())
-        # Of 24 rays 18 are distinct: the axes are shared by two planes each.
-        u = math.hypot(particle.radius_u_um / math.sqrt(18), inwards, scale * mean)
+        # Of 24 rays 12 stand alone, and 6 along the axes, shared by two planes each, count twice: as good as 16 alike.
+        u = math.hypot(particle.radius_u_um / math.sqrt(16), inwards, scale * mean)
         row |= with_u(Particle.radius_mean_um, Measured(mean, u))
         for plane, values in zip(PLANES, radii, strict=True):
             singles = zip(Particle.radius_single_um[plane], values, strict=True)

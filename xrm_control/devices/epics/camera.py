@@ -40,6 +40,11 @@ _LEAST_WALL_S = 20.0
 _IDLE_S, _POLL_S = 10.0, 0.02
 
 
+def hangs_after_s(exposure_s: float, readout_s: float) -> float:
+    """How long a camera may take for a frame, in s of the instrument, before it is said to hang."""
+    return _PATIENCE * (exposure_s + readout_s) + _GRACE_S
+
+
 class FrameSource(Protocol):
     """Where the frame of an acquisition is fetched."""
 
@@ -193,10 +198,10 @@ class EpicsCamera:
             raise DeviceError("the camera was not configured before exposing", where=self._pv["Acquire"])
         epoch = self._registry.epoch
         self._watch.begin()
-        planned_s = self._exposure_s + self._map.readout_s[self._binning]
         started_s = self._clock.now_s()
         try:
-            allowed_s = max(_PATIENCE * planned_s + _GRACE_S, self._clock.wall_s(_LEAST_WALL_S))
+            allowed_s = hangs_after_s(self._exposure_s, self._map.readout_s[self._binning])
+            allowed_s = max(allowed_s, self._clock.wall_s(_LEAST_WALL_S))
             await self._registry.write(self._pv["Acquire"], 1, within_s=allowed_s)
         except TimedOut as lost:
             await self._hangs(epoch, lost)
