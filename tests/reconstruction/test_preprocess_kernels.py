@@ -64,6 +64,6 @@ def test_the_number_of_threads_changes_no_digit(monkeypatch: pytest.MonkeyPatch,
     for number in ("2", threads):
         monkeypatch.setenv("OMP_NUM_THREADS", number)
         seen = transmission(scan, spec)
-        made.append((preprocess.line_integrals(seen, spec), seen.zingers, seen.saturated))
+        made.append((preprocess.line_integrals(seen, spec).sinograms, seen.zingers, seen.saturated))
     assert np.array_equal(made[0][0], made[1][0])
     assert made[0][1:] == made[1][1:]
