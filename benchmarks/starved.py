@@ -1,7 +1,7 @@
 """Beds that few photons pass: how many sound particles are called voided, and which voids are found?
 
-`python -m benchmarks.starved [SEEDS [CASE [QUANTA]]]`: spheres in closed form, every third with a spherical void, in one
-or more layers on a strip that reaches beyond the field, so that edge-on views are nearly dark; counted photon by
+`python -m benchmarks.starved [SEEDS [CASE [QUANTA]]]`: spheres in closed form, every third with a spherical void, in
+one or more layers on a strip that reaches beyond the field, so that edge-on views are nearly dark; counted photon by
 photon; made apart from the simulator. Reconstructed and measured as a file is. Of whole particles of 6 um and more:
 share of the sound ones that are called voided, with the voids held against the noise of the solid and without, share of
 the voids found by size, the limit that the result states, and from which size on nine of ten of the voids that the
