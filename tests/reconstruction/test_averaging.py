@@ -137,7 +137,7 @@ THETA = np.linspace(-90, 90, 61)
 BED = line_integrals(
     [Ball(3, -2, 0, 6, 0.09), Ball(-7, 6, 4, 4, 0.09)], THETA, columns=64, axis_px=31.2, pixel_um=0.5, rows=40
 )
-THICK = BED + 5.0 * (np.abs(THETA) > 75)[:, None, None].astype(np.float32)
+THICK = np.asarray(BED + 5.0 * (np.abs(THETA) > 75)[:, None, None], np.float32)
 
 
 def test_a_view_a_slab_and_the_scan_are_the_same_bytes() -> None:
