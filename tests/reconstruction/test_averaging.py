@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ BEAM, QUANTA = 1000.0, 20.0
 OFF = PreprocessSpec(faint_quanta=0)
 
 
-def seen(photons: NDArray[np.floating], gain: float = 1.0, read: float = 0.3) -> Transmission:
+def seen(photons: NDArray[Any], gain: float = 1.0, read: float = 0.3) -> Transmission:
     """Views (n, rows, columns) of so many photons a pixel, by a camera of so many counts for each."""
     quantum = max(gain, read)
     floor = np.full(photons.shape[1:], 0.5 * quantum / (gain * BEAM), np.float32)
