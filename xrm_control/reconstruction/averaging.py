@@ -18,6 +18,8 @@ AREAS_PX = tuple((2.0**level * 3 / (2 + 4.0**-level)) ** 2 for level in range(4)
 """Pixels that each window stands for, (sum w)^2 / sum w^2: pyramids of 1, 3, 7 and 15 pixels across, whose full widths
 at half maximum are 1, 2, 4 and 8."""
 REACH_PX = 7
+WANTED = 2.5
+"""How many times as many quanta a window is made for as each ray is to stand on: it sets in smoothly."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pydantic import Field
 from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
-from xrm_control.reconstruction.averaging import REACH_PX, CountNoise, average_few
+from xrm_control.reconstruction.averaging import REACH_PX, WANTED, CountNoise, average_few
 from xrm_control.reconstruction.blocks import by_blocks
 from xrm_control.reconstruction.references import References, make_references
 from xrm_control.reconstruction.scan import ScanData, check_scan, refuse_bad_frames
@@ -37,9 +37,9 @@ class PreprocessSpec(Spec):
         default=8.0, description="A pixel brighter than all its neighbours by this many sigmas is replaced; null: off."
     )
     faint_quanta: Annotated[float, Field(ge=0, le=1_000_000)] = Field(
-        default=20.0,
-        description="Pixels that may expect fewer quanta than this are averaged with their neighbours in the view, "
-        "before the logarithm, over a window in which so many stand; 0: off.",
+        default=8.0,
+        description="Where few photons pass, pixels are averaged with their neighbours in the view before the logarithm, "
+        "so far that each ray stands on at least so many quanta; 0: off.",
     )
     air_margin_px: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0, description="Outer columns on both sides that see air in every view, to follow the beam; 0: none."
@@ -247,13 +247,14 @@ def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None
     noise = CountNoise.of(transmitted.gain_counts, transmitted.dark_counts)
     # Of transmissions nobody knows of how many quanta they are.
     counted = bool(spec.faint_quanta) and _quantum(transmitted) > 0
+    wanted = WANTED * spec.faint_quanta
     # The floor is half a quantum.
     beam = np.float32(0.5 * _quantum(transmitted)) / floor
 
     def of_block(block: slice) -> None:
         own = sinograms[:, block]
         if counted:
-            average_few(values[block], beam, floor, noise, spec.faint_quanta, own, averaged[block])
+            average_few(values[block], beam, floor, noise, wanted, own, averaged[block])
         else:
             np.maximum(values[block].transpose(1, 0, 2), floor[:, None], out=own)
         np.log(own, out=own)
