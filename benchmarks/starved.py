@@ -7,8 +7,8 @@ share of the sound ones that are called voided, with the voids held against the 
 the voids found by size, the limit that the result states, and from which size on nine of ten of the voids that the
 analysis puts into the volume by itself are found. Then the share of the rays that were averaged, and of the sound
 particles what is measured against the true spheres: volume (median of the deviations, and their standard deviation),
-surface area and sphericity, and mu; and the noise of the solid, of mu. QUANTA: on how many a ray
-is to stand at least, instead of 8; 0: nothing is averaged.
+surface area and sphericity, and mu; and the noise of the solid, of mu. QUANTA: on how many a ray is to stand at least,
+instead of 8; 0: nothing is averaged.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from xrm_control.reconstruction.pipeline import ReconstructionSpec, reconstruct_
 from xrm_control.reconstruction.preprocess import PreprocessSpec, Transmission, transmission
 from xrm_control.reconstruction.running_flat_field import RunningFlatField
 
-BEAM, QUANTA = 1000.0, 20.0
-LEAST = 8.0
+BEAM, LEAST = 1000.0, 8.0
+WANTED = 2.5 * LEAST
 OFF = PreprocessSpec(faint_quanta=0)
 
 
@@ -89,7 +89,7 @@ def test_windows_are_those_of_the_formula(read: float) -> None:
     means = [convolve1d(convolve1d(counts, one, axis=1), one, axis=2) for one in pyramids]
     expected = np.maximum(means[2], 0.1 * gain)
     dark = max(read**2 - gain**2, 0)
-    area = np.clip(QUANTA * (gain * expected + dark) / expected**2, 1, AREAS_PX[-1])
+    area = np.clip(WANTED * (gain * expected + dark) / expected**2, 1, AREAS_PX[-1])
     mean = np.apply_along_axis(lambda at: np.interp(at[0], AREAS_PX, at[1:]), 0, np.stack([area, *means]))
     least = 0.5 * np.maximum(gain / area, np.sqrt(dark / area))
     truth = np.log(gain * BEAM / np.maximum(mean, least))

@@ -38,8 +38,8 @@ class PreprocessSpec(Spec):
     )
     faint_quanta: Annotated[float, Field(ge=0, le=1_000_000)] = Field(
         default=8.0,
-        description="Where few photons pass, pixels are averaged with their neighbours in the view before the logarithm, "
-        "so far that each ray stands on at least so many quanta; 0: off.",
+        description="Where few photons pass, pixels are averaged with their neighbours in the view, before the "
+        "logarithm, so far that each ray stands on at least so many quanta; 0: off.",
     )
     air_margin_px: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0, description="Outer columns on both sides that see air in every view, to follow the beam; 0: none."
