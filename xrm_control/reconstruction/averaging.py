@@ -2,9 +2,9 @@
 
 The logarithm of a few counts is noisy and biased (E[-ln N] is high by 1/(2N)), and of none there is none: edge-on views
 of a powder layer are full of such rays, and their streaks look like voids. How many quanta a pixel may expect is told
-by its neighbourhood; the window of the mean grows until so many stand in it as are wanted, and where a pixel holds them
-by itself nothing is changed. After Hsieh 1998, doi 10.1118/1.598410, and Kachelriess et al. 2001,
-doi 10.1118/1.1358303, each view for itself, so that a view can be treated as soon as it is taken.
+by its neighbourhood; the window of the mean grows until so many stand in it as are wanted, or until it is 4 pixels wide,
+and where a pixel holds them by itself nothing is changed. After Hsieh 1998, doi 10.1118/1.598410, and Kachelriess et
+al. 2001, doi 10.1118/1.1358303, each view for itself, so that a view can be treated as soon as it is taken.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-AREAS_PX = tuple((2.0**level * 3 / (2 + 4.0**-level)) ** 2 for level in range(4))
-"""Pixels that each window stands for, (sum w)^2 / sum w^2: pyramids of 1, 3, 7 and 15 pixels across, whose full widths
-at half maximum are 1, 2, 4 and 8."""
-REACH_PX = 7
+AREAS_PX = tuple((2.0**level * 3 / (2 + 4.0**-level)) ** 2 for level in range(3))
+"""Pixels that each window stands for, (sum w)^2 / sum w^2: pyramids of 1, 3 and 7 pixels across, whose full widths at
+half maximum are 1, 2 and 4. A wider one would mix the shadows of particles with the light between them: mu falls."""
+REACH_PX = 3
 WANTED = 2.5
 """How many times as many quanta a window is made for as each ray is to stand on: it sets in smoothly."""
 

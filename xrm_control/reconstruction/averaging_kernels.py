@@ -47,7 +47,7 @@ def averaged_where_few(
     """values (n, rows, columns) -> out (rows, n, columns): averaged where they hold few quanta, at least the floor.
 
     beam (rows, columns): counts of the open beam; floor (rows, columns): least transmission of one. noise: (variance
-    per count, variance without beam). quanta: (those wanted, counts of one pixel that holds so many). areas (4,):
+    per count, variance without beam). quanta: (those wanted, counts of one pixel that holds so many). areas (3,):
     pixels that each window stands for, the first 1. told (n, rows, 2): how many pixels were averaged, and the sum of
     their windows' full widths at half maximum, in pixels.
     """
@@ -55,7 +55,7 @@ def averaged_where_few(
     gain, dark = noise
     wanted, enough = quanta
     half, one, zero = np.float32(0.5), np.float32(1), np.float32(0)
-    levels = np.empty((3, rows, columns), np.float32)
+    levels = np.empty((2, rows, columns), np.float32)
     room = np.empty((rows, columns), np.float32)
     for view in range(views):
         first, last = rows, -1
@@ -73,9 +73,8 @@ def averaged_where_few(
         # How many quanta are to be expected is told by a window that reaches three pixels: what it may show as few lies
         # near a pixel that holds few.
         first, end = max(first - 3, 0), min(last + 4, rows)
-        smoothed(values[view], 1, max(first - 6, 0), min(end + 6, rows), room, levels[0])
-        smoothed(levels[0], 2, max(first - 4, 0), min(end + 4, rows), room, levels[1])
-        smoothed(levels[1], 4, first, end, room, levels[2])
+        smoothed(values[view], 1, max(first - 2, 0), min(end + 2, rows), room, levels[0])
+        smoothed(levels[0], 2, first, end, room, levels[1])
         for row in range(first, end):
             count, width = 0, 0.0
             for column in range(columns):
@@ -83,12 +82,10 @@ def averaged_where_few(
                 if expected >= enough:
                     continue
                 expected = max(expected, np.float32(0.1) * gain, np.float32(1e-6))
-                area = min(wanted * (gain * expected + dark) / (expected * expected), areas[3])
+                area = min(wanted * (gain * expected + dark) / (expected * expected), areas[2])
                 if area <= one:
                     continue
-                level = 0
-                while area > areas[level + 1]:
-                    level += 1
+                level = 1 if area > areas[1] else 0
                 share = (area - areas[level]) / (areas[level + 1] - areas[level])
                 finer = values[view, row, column] if level == 0 else levels[level - 1, row, column]
                 mean = finer + share * (levels[level, row, column] - finer)
