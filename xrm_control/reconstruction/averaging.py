@@ -3,8 +3,8 @@
 The logarithm of a few counts is noisy and biased (E[-ln N] is high by 1/(2N)), and of none there is none: edge-on views
 of a powder layer are full of such rays, and their streaks look like voids. How many quanta a pixel may expect is told
 by its neighbourhood; the window of the mean grows until so many stand in it as are wanted, or until it is 4 pixels
-wide, and where a pixel holds them by itself nothing is changed. After Hsieh 1998, doi 10.1118/1.598410, and Kachelriess et
-al. 2001, doi 10.1118/1.1358303, each view for itself, so that a view can be treated as soon as it is taken.
+wide, and where a pixel holds them by itself nothing is changed. After Hsieh 1998, doi 10.1118/1.598410, and Kachelriess
+et al. 2001, doi 10.1118/1.1358303, each view for itself, so that a view can be treated as soon as it is taken.
 """
 
 from __future__ import annotations
