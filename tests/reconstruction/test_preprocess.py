@@ -24,7 +24,8 @@ def integrals(scan: ScanData, **spec: object) -> tuple[np.ndarray, np.ndarray]:
     """(n, rows, columns) and opaque pixels per view."""
     chosen = PreprocessSpec.model_validate(spec)
     seen = transmission(scan, chosen)
-    return preprocess.line_integrals(seen, chosen).transpose(1, 0, 2), QualitySums.of(seen, slice(None)).opaque
+    found = preprocess.line_integrals(seen, chosen).sinograms.transpose(1, 0, 2)
+    return found, QualitySums.of(seen, slice(None)).opaque
 
 
 @pytest.mark.parametrize("beam_change", [0.0, 0.08, -0.2])

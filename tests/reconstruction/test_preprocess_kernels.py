@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, uniform_filter1d
+from scipy.ndimage import maximum_filter
 
 from tests.reconstruction.phantoms import scan_of
 from xrm_control.reconstruction import preprocess
 from xrm_control.reconstruction.preprocess import PreprocessSpec, transmission
-from xrm_control.reconstruction.preprocess_kernels import mixed_where_faint, stands_out
+from xrm_control.reconstruction.preprocess_kernels import stands_out
 
 RING = np.array([[[1, 1, 1], [1, 0, 1], [1, 1, 1]]], bool)
 SIGMAS, EXCESS = np.float32(8), np.float32(0.1)
@@ -43,18 +43,6 @@ def test_what_stands_out_of_its_neighbours(
     assert count == np.count_nonzero(found) > 0
 
 
-@pytest.mark.parametrize("rows", [1, 2, 9])
-def test_faint_pixels_are_mixed_with_those_above_and_below(rows: int) -> None:
-    random = np.random.default_rng(rows)
-    values = random.uniform(-0.01, 0.2, (5, rows, 40)).astype(np.float32)
-    faint, floor = (np.float32(scale) * random.uniform(0.5, 1, (rows, 40)).astype(np.float32) for scale in (0.1, 0.01))
-    out = np.empty((rows, 5, 40), np.float32)
-    mixed_where_faint(values, faint, floor, out)
-    mean = uniform_filter1d(values, 3, axis=1, mode="nearest")
-    expected = np.maximum(values + np.clip(1 - mean / faint, 0, 1) * (mean - values), floor)
-    assert np.abs(out.transpose(1, 0, 2) - expected).max() < 1e-7
-
-
 @pytest.mark.parametrize("threads", ["1", "3"])
 def test_the_number_of_threads_changes_no_digit(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
     theta = np.linspace(-90, 90, 200)
@@ -64,6 +52,6 @@ def test_the_number_of_threads_changes_no_digit(monkeypatch: pytest.MonkeyPatch,
     for number in ("2", threads):
         monkeypatch.setenv("OMP_NUM_THREADS", number)
         seen = transmission(scan, spec)
-        made.append((preprocess.line_integrals(seen, spec), seen.zingers, seen.saturated))
+        made.append((preprocess.line_integrals(seen, spec).sinograms, seen.zingers, seen.saturated))
     assert np.array_equal(made[0][0], made[1][0])
     assert made[0][1:] == made[1][1:]

@@ -145,10 +145,10 @@ def scan(stray: tuple[float, float, float]) -> tuple[ScanData, Image]:
 @pytest.mark.parametrize("stray", [(0.03, 0.0, 0.0), (0.0, 0.1, 20.0), (0.03, 0.1, 20.0)])
 def test_line_integrals_are_those_of_the_sample(stray: tuple[float, float, float]) -> None:
     found, wedge = scan(stray)
-    integrals = line_integrals(transmission(found)).mean(axis=(0, 1))
+    integrals = line_integrals(transmission(found)).sinograms.mean(axis=(0, 1))
     raw = replace(found, projections=np.array(_cleaned(found).frames), stray=None)
     flats, darks = references(*stray)[1:]
-    before = line_integrals(transmission(replace(raw, flats=flats, darks=darks))).mean(axis=(0, 1))
+    before = line_integrals(transmission(replace(raw, flats=flats, darks=darks))).sinograms.mean(axis=(0, 1))
     middles = slice(8, 128, 16)
     assert np.abs(before - wedge[0])[middles].max() > 0.09
     assert integrals[middles] == pytest.approx(wedge[0][middles], abs=0.03)
@@ -183,9 +183,9 @@ def test_the_noise_of_what_was_taken_off_stays() -> None:
     found, _ = scan((0.03, 0.0, 0.0))
     (stated,) = [made for made in (references_of(found),) if made is not None]
     assert stated.taken_counts == pytest.approx(30 * GAIN, rel=0.02)
-    # sqrt(30 + 9) photons, where a quantum is the camera's noise of 3
-    assert transmission(found).dark_noise == pytest.approx(np.sqrt(39) / 3, rel=0.05)
-    assert transmission(replace(found, stray=None)).dark_noise == 1.0
+    read = stated.read_counts
+    assert transmission(found).dark_counts == pytest.approx(np.hypot(read, GAIN * np.sqrt(30)), rel=0.02)
+    assert transmission(replace(found, stray=None)).dark_counts == read
 
 
 def test_without_a_blade_a_scan_is_as_it_was_and_a_bad_one_is_told_of() -> None:

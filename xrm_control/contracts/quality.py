@@ -69,6 +69,11 @@ class QualityMetrics(Record):
     opaque_count: Figure = _figure("pixels with next to no light")
     opaque_fraction: Figure = _figure("share of pixels with next to no light")
     opaque_fraction_worst_view: Figure = _figure("share of such pixels in the worst view")
+    averaged_fraction: Figure = _figure(
+        "share of rays that so few photons passed that they were averaged with their neighbours; without: none"
+    )
+    averaged_fraction_worst_view: Figure = _figure("share of such rays in the worst view")
+    averaged_width_px: Figure = _figure("mean full width at half maximum of the windows of that average")
     zinger_count: Figure = _figure("pixels hit by stray radiation, replaced")
     bad_pixel_count: Figure = _figure("pixels of the camera that are dead or hot, replaced")
     saturated_count: Figure = _figure("pixels that were full")

@@ -10,7 +10,9 @@ nothing, would matter, and lets views foretell others better that had no part in
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +54,19 @@ class Motion:
     jitter_px: float
     applied: bool
     foretold: float = 1.0
+
+    @classmethod
+    def from_arrays(cls, content: Mapping[str, NDArray[Any]]) -> Motion:
+        """Of its fields by name, each with `motion_` before. Raises KeyError for anything else."""
+        middle_px, u_px = map(float, content["motion_middle_px"])
+        return cls(
+            content["motion_shifts_px"],
+            content["motion_u_px"],
+            (middle_px, u_px),
+            float(content["motion_jitter_px"]),
+            bool(content["motion_applied"]),
+            float(content["motion_foretold"]),
+        )
 
     @property
     def rms_px(self) -> float:

@@ -20,7 +20,7 @@ from xrm_control.core.errors import DataError
 from xrm_control.core.origins import NOT_SAID, Origins
 from xrm_control.reconstruction.half_acquisition import HalfAcquisition, half_acquisition, is_half_acquisition
 from xrm_control.reconstruction.motion import Motion, motion_of
-from xrm_control.reconstruction.preprocess import PreprocessSpec, line_integrals, references_of, transmission
+from xrm_control.reconstruction.preprocess import HALO_ROWS, PreprocessSpec, line_integrals, references_of, transmission
 from xrm_control.reconstruction.quality import QualitySums
 from xrm_control.reconstruction.reconstructor import AxisPx, angular_gaps
 from xrm_control.reconstruction.references import References
@@ -95,7 +95,7 @@ class Prepared:
         pairs = tuple((int(one), int(other)) for one, other in content["pairs"])
         axis = RotationAxis(column_px, uncertainty_px, pairs, tilt_deg=tilt_deg)
         stray = StrayLight.from_array(content["stray"]) if "stray" in content else None
-        motion = _motion_from(content) if "motion_shifts_px" in content else None
+        motion = Motion.from_arrays(content) if "motion_shifts_px" in content else None
         if "dark" not in content:
             return cls(pixel_um, axis, None, half, doubts, stray, motion)
         return cls(
@@ -115,18 +115,6 @@ class Prepared:
             stray,
             motion,
         )
-
-
-def _motion_from(content: Mapping[str, NDArray[Any]]) -> Motion:
-    middle_px, u_px = map(float, content["motion_middle_px"])
-    return Motion(
-        content["motion_shifts_px"],
-        content["motion_u_px"],
-        (middle_px, u_px),
-        float(content["motion_jitter_px"]),
-        bool(content["motion_applied"]),
-        float(content["motion_foretold"]),
-    )
 
 
 @dataclass(frozen=True)
@@ -305,8 +293,9 @@ def reconstruct_rows(
         found = QualitySums.of(transmitted, own)
         if tilt_deg:
             transmitted = replace(transmitted, values=levelled(transmitted.values, tilt_deg, first_row=low, rows=count))
-        sinograms = line_integrals(transmitted, spec.preprocess)
-        del transmitted
+        made = line_integrals(transmitted, spec.preprocess)
+        found, sinograms = found.with_averaged(made.averaged[:, own]), made.sinograms
+        del transmitted, made
         with collect_warnings() as said:
             _warn_of_geometry(theta_deg, halves)
             _warn_of_tilt(prepared, (count, columns))
@@ -394,7 +383,7 @@ def _band(scan: ScanData, rows: tuple[int, int]) -> ScanData:
 
 
 def _halo(spec: ReconstructionSpec, scan: ScanData) -> int:
-    """Rows beyond a slab that have a say in it: zingers and faint pixels one each, vertical shifts their length."""
+    """Rows beyond a slab that have a say in it: those of every view, and of vertical shifts their length."""
     if not spec.preprocess.apply_shifts or scan.shifts_px is None:
-        return 2
-    return 5 + math.ceil(float(np.abs(np.asarray(scan.shifts_px)[:, 1]).max()))
+        return HALO_ROWS
+    return 3 + HALO_ROWS + math.ceil(float(np.abs(np.asarray(scan.shifts_px)[:, 1]).max()))

@@ -15,6 +15,7 @@ from pydantic import Field
 from xrm_control.core.diagnostics import Diagnostic
 from xrm_control.core.errors import DataError
 from xrm_control.core.model import Spec
+from xrm_control.reconstruction.averaging import REACH_PX, WANTED, CountNoise, average_few
 from xrm_control.reconstruction.blocks import by_blocks
 from xrm_control.reconstruction.references import References, make_references
 from xrm_control.reconstruction.scan import ScanData, check_scan, refuse_bad_frames
@@ -24,6 +25,8 @@ Found = TypeVar("Found")
 _NORMALISED_FLOOR = 1e-4  # where no counts are known
 _ZINGER_EXCESS = 0.1  # of the beam: what is fainter does no harm
 _BLOCK = 64  # views at a time
+HALO_ROWS = 1 + REACH_PX
+"""Rows beyond others that have a say in them: of zingers, and where few quanta are averaged."""
 _FEW = 2**22  # pixels of views at a time: of so few the memory is used again
 
 
@@ -35,7 +38,8 @@ class PreprocessSpec(Spec):
     )
     faint_quanta: Annotated[float, Field(ge=0, le=1_000_000)] = Field(
         default=8.0,
-        description="Pixels of fewer quanta than this are averaged with those above and below before the logarithm.",
+        description="Where few photons pass, pixels are averaged with their neighbours in the view, before the "
+        "logarithm, so far that each ray stands on at least so many quanta; 0: off.",
     )
     air_margin_px: Annotated[int, Field(ge=0, le=100_000)] = Field(
         default=0, description="Outer columns on both sides that see air in every view, to follow the beam; 0: none."
@@ -65,8 +69,8 @@ class PreprocessSpec(Spec):
 class Transmission:
     """values (n, rows, columns) float32, zero or negative where noise is; floor (rows, columns): below is opaque.
 
-    gain_counts, read_counts: of the camera, 0 for normalised data. zingers: how many pixels were replaced. dark_noise:
-    of a pixel without beam, in units of twice the floor, at least 1: light that was taken off leaves noise.
+    gain_counts, read_counts: of the camera, 0 for normalised data. zingers: how many pixels were replaced. dark_counts:
+    noise of a pixel without beam: light that was taken off leaves some.
     """
 
     values: NDArray[np.float32]
@@ -76,7 +80,7 @@ class Transmission:
     bad_pixels: int
     zingers: int
     saturated: int
-    dark_noise: float = 1.0
+    dark_counts: float = 0.0
 
 
 def transmission(
@@ -208,7 +212,7 @@ def _described(
         bad_pixels=int(references.bad.sum()) if references else 0,
         zingers=zingers,
         saturated=saturated,
-        dark_noise=_dark_noise(references) if references else 1.0,
+        dark_counts=_dark_counts(references) if references else 0.0,
     )
 
 
@@ -224,27 +228,33 @@ def references_of(scan: ScanData) -> References | None:
     return replace(made, taken_counts=scan.stray.taken_counts)
 
 
-def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None) -> NDArray[np.float32]:
-    """-> sinograms (rows, n, columns) float32; opaque pixels take the floor.
-
-    Faint pixels are mixed with their neighbours along the rotation axis, the fainter the more: the logarithm of a few
-    counts is biased and very noisy, and edge-on views of a powder layer are full of them. Measured on simulated layers:
-    attenuation 2 % too low becomes 0.3 %, noise falls by a tenth, diameters stay. After Hsieh 1998,
-    doi 10.1118/1.598410.
+@dataclass(frozen=True)
+class LineIntegrals:
+    """sinograms (rows, n, columns) float32. averaged (n, rows, 2): how many pixels of each row were averaged, because
+    few photons passed, and the sum of their windows' full widths at half maximum, in pixels.
     """
+
+    sinograms: NDArray[np.float32]
+    averaged: NDArray[np.float64]
+
+
+def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None) -> LineIntegrals:
+    """-ln of transmissions; opaque pixels take the floor, and pixels of few quanta are averaged (`averaging`)."""
     spec = spec or PreprocessSpec()
     values, floor = transmitted.values, transmitted.floor
     sinograms = np.empty((values.shape[1], len(values), values.shape[2]), np.float32)
+    averaged = np.zeros((*values.shape[:2], 2))
+    noise = CountNoise.of(transmitted.gain_counts, transmitted.dark_counts)
+    # Of transmissions nobody knows of how many quanta they are.
+    counted = bool(spec.faint_quanta) and _quantum(transmitted) > 0
+    wanted = WANTED * spec.faint_quanta
     # The floor is half a quantum.
-    faint = np.float32(2 * spec.faint_quanta * transmitted.dark_noise) * floor
-    mixed = bool(spec.faint_quanta) and transmitted.read_counts != 0
+    beam = np.float32(0.5 * _quantum(transmitted)) / floor
 
     def of_block(block: slice) -> None:
         own = sinograms[:, block]
-        if mixed:
-            from xrm_control.reconstruction.preprocess_kernels import mixed_where_faint
-
-            mixed_where_faint(np.ascontiguousarray(values[block]), faint, floor, own)
+        if counted:
+            average_few(values[block], beam, floor, noise, wanted, own, averaged[block])
         else:
             np.maximum(values[block].transpose(1, 0, 2), floor[:, None], out=own)
         np.log(own, out=own)
@@ -254,7 +264,7 @@ def line_integrals(transmitted: Transmission, spec: PreprocessSpec | None = None
     if spec.ring_window_px:
         for sinogram in sinograms:
             remove_rings(sinogram, spec.ring_window_px)
-    return sinograms
+    return LineIntegrals(sinograms, averaged)
 
 
 def remove_rings(sinogram: NDArray[np.float32], window_px: int) -> None:
@@ -342,10 +352,9 @@ def _floor(references: References | None, shape: tuple[int, ...]) -> NDArray[np.
     return (0.5 * _quantum(references) / references.mean_beam).astype(np.float32)
 
 
-def _quantum(references: References) -> float:
-    return max(references.read_counts, references.gain_counts)
+def _quantum(camera: References | Transmission) -> float:
+    return max(camera.read_counts, camera.gain_counts)
 
 
-def _dark_noise(references: References) -> float:
-    taken = references.gain_counts * references.taken_counts
-    return max(1.0, float(np.hypot(references.read_counts, np.sqrt(taken))) / max(_quantum(references), 1e-9))
+def _dark_counts(references: References) -> float:
+    return float(np.hypot(references.read_counts, np.sqrt(references.gain_counts * references.taken_counts)))

@@ -52,24 +52,3 @@ def stands_out(
                     found[view, row, column] = True
                     count += 1
     return count
-
-
-@numba.njit(nogil=True, cache=True, fastmath=True)
-def mixed_where_faint(
-    values: NDArray[np.float32], faint: NDArray[np.float32], floor: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
-    """values (n, rows, columns) -> out (rows, n, columns): mixed with the mean of three rows, the fainter the more.
-
-    faint (rows, columns): what is mixed not at all; what is still below floor (rows, columns) takes it.
-    """
-    views, rows, columns = values.shape
-    third, nothing, all_of_it = np.float32(1 / 3), np.float32(0), np.float32(1)
-    for view in range(views):
-        for row in range(rows):
-            above, own = values[view, max(row - 1, 0)], values[view, row]
-            below, target = values[view, min(row + 1, rows - 1)], out[row, view]
-            least, limit = floor[row], faint[row]
-            for column in range(columns):
-                mean = (above[column] + own[column] + below[column]) * third
-                share = min(max(all_of_it - mean / limit[column], nothing), all_of_it)
-                target[column] = max(own[column] + share * (mean - own[column]), least[column])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ class QualitySums:
 
     pixels: per view. transmitted (n,): sum of transmission; brightest (n,): its 0.99 quantile, times pixels; opaque
     (n,): pixels that took the floor. Counts are those of all views. gain_counts, read_counts: noise of the camera.
-    warnings: what the method had to say (`reconstruction.warnings`).
+    warnings: what the method had to say (`reconstruction.warnings`). averaged (n,): pixels that were averaged, for few
+    photons passed; averaged_px: the sum of their windows' full widths at half maximum.
     """
 
     pixels: int
@@ -36,6 +37,8 @@ class QualitySums:
     gain_counts: float
     read_counts: float
     warnings: tuple[str, ...] = ()
+    averaged: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    averaged_px: float = 0.0
 
     @classmethod
     def of(cls, transmitted: Transmission, own: slice) -> QualitySums:
@@ -76,7 +79,13 @@ class QualitySums:
             gain_counts=self.gain_counts,
             read_counts=self.read_counts,
             warnings=tuple(dict.fromkeys((*self.warnings, *other.warnings))),
+            averaged=self.averaged + other.averaged,
+            averaged_px=self.averaged_px + other.averaged_px,
         )
+
+    def with_averaged(self, told: NDArray[np.float64]) -> QualitySums:
+        """With what `LineIntegrals.averaged` says of these rows."""
+        return replace(self, averaged=told[..., 0].sum(axis=1), averaged_px=float(told[..., 1].sum()))
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; `from_dict` leads back."""
@@ -85,9 +94,10 @@ class QualitySums:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> QualitySums:
         """What `as_dict` gave. Raises KeyError or TypeError for anything else."""
-        arrays = {"transmitted": float, "brightest": float, "opaque": np.int64}
+        arrays = {"transmitted": float, "brightest": float, "opaque": np.int64, "averaged": float}
         ready: dict[str, Any] = {**content, "warnings": tuple(content["warnings"])}
-        ready.update({name: np.array(content[name], kind) for name, kind in arrays.items()})
+        # Parts that were begun before anything was averaged like this are gone on with.
+        ready.update({name: np.array(content[name], kind) for name, kind in arrays.items() if name in content})
         return cls(**ready)
 
     def quality(self, axis: RotationAxis, columns: int) -> dict[str, float]:
@@ -113,4 +123,11 @@ class QualitySums:
         }
         # Of a detector that stands straight nothing is said.
         metrics |= {"detector_tilt_deg": axis.tilt_deg} if axis.tilt_deg else {}
+        # Of a scan whose photons suffice nothing is said.
+        if self.averaged.any():
+            metrics |= {
+                "averaged_fraction": self.averaged.sum() / (self.pixels * views),
+                "averaged_fraction_worst_view": self.averaged.max() / self.pixels,
+                "averaged_width_px": self.averaged_px / self.averaged.sum(),
+            }
         return {name: float(value) for name, value in metrics.items()}

@@ -23,8 +23,8 @@ class RunningFlatField:
     (d, rows, columns). Either may be empty. Without flats the brightest hundredth of the brightest frame so far stands
     in for the beam, uniform: the beam's profile stays in the picture, and the sample's level is that much off.
 
-    Zingers, dead pixels and faint pixels are treated as `spec` says; rings and shifts need the whole scan. Raises
-    DataError where flats hold no beam or flats and darks do not fit each other.
+    Zingers, dead pixels and pixels of few quanta are treated as `spec` says; rings and shifts need the whole scan.
+    Raises DataError where flats hold no beam or flats and darks do not fit each other.
     """
 
     def __init__(self, flats: NDArray[Any], darks: NDArray[Any], spec: PreprocessSpec | None = None) -> None:
@@ -53,7 +53,7 @@ class RunningFlatField:
             )
         references = self._with_beam_of(counts, view)
         found = transmission_of(counts[None], references, np.zeros(1), self._spec, numbers=np.array([view]))
-        return line_integrals(found, self._spec)[:, 0]
+        return line_integrals(found, self._spec).sinograms[:, 0]
 
     def _with_beam_of(self, counts: NDArray[Any], view: int) -> References:
         """The references; where no flat was taken, with the beam of the brightest frame so far."""

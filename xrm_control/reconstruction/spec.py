@@ -14,7 +14,7 @@ from xrm_control.core.model import Spec
 from xrm_control.core.states import Level
 from xrm_control.reconstruction.gridding_layout import ROWS
 from xrm_control.reconstruction.methods.fourier import FourierReconstruction
-from xrm_control.reconstruction.preprocess import PreprocessSpec
+from xrm_control.reconstruction.preprocess import HALO_ROWS, PreprocessSpec
 from xrm_control.reconstruction.reconstructor import RECONSTRUCTORS, Reconstructor
 
 # What an allocator holds beyond what is asked of it.
@@ -85,7 +85,7 @@ class ReconstructionSpec(Spec):
         slab = min(most, slab_rows(self, shape))
         working = self.method.working_bytes(slab, max(columns, side or 0))
         # Counts of a part with its halo are read at once, as 16 bit and float32; a slab of it is worked on.
-        band = 6 * views * (most + 4) * columns
+        band = 6 * views * (most + 2 * HALO_ROWS) * columns
         return Cost(
             disk_bytes=rows * slice_bytes + sixteen_bit * rows * slice_bytes // 2,
             memory_bytes=int(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from xrm_control.contracts.quality import VoidDetection
-from xrm_control.reporting.formatting import figure
+from xrm_control.reporting.formatting import figure, percent
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.components import Cell, Table, table
 
+_TELLING = 0.01
 _HEADINGS = ("void put in, diameter (µm)", "found", "probability, 95 %, of the single regions")
 
 
@@ -35,7 +36,18 @@ def detection_line(run: RunData) -> str:
     known = [one for one in stated if one is not None]
     if len(known) < len(stated):
         return f"{into}: in some region nine of ten were found of no size that fits into its particles."
-    return f"{into}: nine of ten were found from {figure(max(known), 2)} µm on."
+    return f"{into}: nine of ten were found from {figure(max(known), 2)} µm on.{_averaged(run)}"
+
+
+def _averaged(run: RunData) -> str:
+    """What rays of few photons cost: those are averaged before the volume is made, voids put into it are not."""
+    most = max(run.regions, key=lambda region: region.quality.averaged_fraction or 0.0).quality
+    if (most.averaged_fraction or 0.0) < _TELLING or most.averaged_width_px is None:
+        return ""
+    return (
+        f" So few photons passed {percent(most.averaged_fraction)} of the rays that they were averaged over "
+        f"{figure(most.averaged_width_px, 2)} pixels: across those views real voids are blurred a little more."
+    )
 
 
 def _diameter(one: VoidDetection) -> float:

@@ -30,6 +30,12 @@ class StarvedCheck(TrustCheck):
             "share in the worst view": float(looks.starved.max()),
             "mean transmission": float(looks.images.mean()),
         }
+        averaged, width_px = evidence.quality.averaged_fraction, evidence.quality.averaged_width_px
+        if averaged and width_px:
+            numbers |= {
+                "share of rays averaged with their neighbours": averaged,
+                "width of that average, um": width_px * evidence.scan.pixel_size_um,
+            }
         if share <= _LIMIT:
             return self.passed(f"{100 * share:.2g} % of the rays are starved of photons", numbers)
         return (self.redo if share > _REDO else self.doubt)(
