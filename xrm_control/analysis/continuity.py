@@ -14,78 +14,80 @@ from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.field import VolumeField
 from xrm_control.analysis.threshold import BoolVolume
 
-_SECTION, _FEWEST, _MOST = 30, 3, 0.7  # voxels of one in a slice; sections, and the share of them
-_OF_BOTH = 2  # sections that both slices show: ends of bodies alone may be flat
-_LEFT, _STAYS = 1.75, 0.2  # times the differences beside; of the area, in four slices
-_CLEAR = 4.0  # standard errors of what noise gives
+_FEWEST, _MANY = 3, 6  # sections of bodies that a slice shows
+_LEFT, _LEFT_OF_FEW = 2.0, 2.5  # times the differences before and after
+_OF_USUAL, _STAYS = 0.3, 0.4  # of the median difference; of the area, in four slices
 _COPY = 0.25  # of the variance of differences of slices in the ground
 _AWAY, _DEEP, _ENOUGH = 5, 3.5, 300  # voxels
+_NEAR = 2  # voxels around what is shown
 _LAG = 2  # voxels: of neighbours a part of the noise is the same
-_QUIETER, _LOUDER = 0.8, 1.5  # noise in particles over that around
+_QUIETER, _LOUDER = 0.8, 1.6  # noise in particles over that around
 _STEPS, _LEAST_NOISE = 1.5, 0.003  # of the smallest step between values; of the contrast
 _PILED_UP = 0.05
 _SAMPLE = 400_000
 
 
-def lost_slices(volume: NDArray[np.number], phases: NDArray[np.number], field: VolumeField) -> tuple[str, ...]:
-    """Said where all that two neighbouring slices (y, x) show changes from one to the other far more than before and
-    after, and goes on: slices between them are lost, or in another order. Or far less, noise included: a copy.
+def lost_slices(volume: NDArray[np.number], labels: NDArray[np.integer], field: VolumeField) -> tuple[str, ...]:
+    """Said where what slices (y, x) show changes from one to the next far more than before and after: slices between
+    them are lost, or in another order. Or far less, noise included: a copy.
 
-    volume, phases: (z, y, x), phases above 0 in particles.
+    volume, labels: (z, y, x), labels above 0 in particles.
     """
-    shown = phases > 0
-    ground = ~shown.any(axis=0) & field.inside
-    if np.count_nonzero(ground) < _ENOUGH:
-        ground = field.inside & (np.mean(shown, axis=0) < np.quantile(np.mean(shown, axis=0)[field.inside], 0.3))
+    shown = labels > 0
+    often = np.mean(shown, axis=0)
+    ground = field.inside & (often <= np.quantile(often[field.inside], 0.2))
     steps = [np.asarray(b, np.float32) - np.asarray(a, np.float32) for a, b in pairwise(volume)]
     noise = np.array([float(np.median(np.abs(step[ground]))) / 0.6745 for step in steps]) ** 2
     usual = float(np.median(noise))
-    found: list[tuple[float, int, float]] = []
     for z in range(1, len(steps) - 1):
-        if usual > 0 and noise[z] < _COPY * min(noise[z - 1], noise[z + 1]) and noise[z] < _COPY * usual:
+        if usual > 0 and noise[z] < _COPY * min(noise[z - 1], noise[z + 1], usual):
             return (
                 f"a copy: slices {z} and {z + 1} differ by {np.sqrt(noise[z] / usual):.0%} of what others do by noise "
                 f"(limit {np.sqrt(_COPY):.0%}): one was put in the place of another -> bring all slices as they were "
                 "reconstructed",
             )
-        found += _jump(steps, shown, usual, z)
+    squares = [step**2 - np.float32(usual) for step in steps]
+    area = np.count_nonzero(shown, axis=(1, 2))
+    level = _OF_USUAL * float(
+        np.median([square[one & field.inside].sum() for square, one in zip(squares, shown, strict=False)])
+    )
+    if not level > 0:
+        return ()  # of one grey within, without noise
+    found = [
+        (moved, z)
+        for z in range(1, len(steps) - 1)
+        if area[z - 1 : z + 3].min() > _STAYS * area[z - 1 : z + 3].max()
+        and (
+            moved := _moved(squares[z - 1 : z + 2], np.where(field.inside, labels[z - 1 : z + 3].max(axis=0), 0), level)
+        )
+        is not None
+    ]
     if not found:
         return ()
-    ratio, z, share = max(found)
+    moved, z = max(found)
     return (
-        f"slices lost: from slice {z} to {z + 1} outlines of {share:.0%} of the particles move {ratio:.1f} times as "
-        f"far as before and after (limit {_LEFT:g} times, of {_MOST:.0%}): slices are missing there, or in another "
-        "order -> bring all of them, in order",
+        f"slices lost: what slices {z} and {z + 1} show differs {moved:.1f} times as much, in squares, as before and "
+        f"after (limit {_LEFT:g}): slices are missing between them, or in another order -> bring all of them, in order",
     )
 
 
-def _jump(steps: list[NDArray[np.float32]], shown: BoolVolume, noise: float, z: int) -> list[tuple[float, int, float]]:
-    """How much more than beside it most sections change behind slice z, that slice, and their share; or nothing."""
+def _moved(squares: list[NDArray[np.float32]], bodies: NDArray[np.integer], level: float) -> float | None:
+    """How many times as large the middle one of three squared differences of slices is; None if not far larger, or but
+    for one or two bodies, which may end in flat faces. bodies (y, x): their numbers; level: of less nothing is told.
+    """
     from scipy import ndimage
 
-    near = np.asarray(ndimage.binary_dilation(shown[z] | shown[z + 1], iterations=2), np.uint8)
-    sections: NDArray[np.int32] = np.empty(near.shape, np.int32)
-    ndimage.label(near, output=sections)
-    count = int(sections.max())
-    if count < _FEWEST:
-        return []
-    areas = np.array([np.bincount(sections[shown[n]], minlength=count + 1)[1:] for n in range(z - 1, z + 3)])
-    most = areas.max(axis=0)
-    both = areas.min(axis=0) >= np.maximum(_SECTION, _STAYS * most)
-    begins = (areas[:2].max(axis=0) == 0) & (areas[2] >= _SECTION)
-    ends = (areas[2:].max(axis=0) == 0) & (areas[1] >= _SECTION)
-    size = np.bincount(sections.ravel())[1:]
-    energy = [np.bincount(sections.ravel(), (steps[n] ** 2).ravel())[1:] / size - noise for n in (z - 1, z, z + 1)]
-    error = _CLEAR * noise * np.sqrt(2 / size)
-    beside = np.maximum(np.maximum(energy[0], energy[2]), error)
-    # Near the equator of a body neither slice tells.
-    told = np.maximum(energy[1], beside) > 2 * error
-    if np.count_nonzero(told & both) < _OF_BOTH or np.count_nonzero(told & (both | begins | ends)) < _FEWEST:
-        return []
-    moved = np.sqrt(np.maximum(energy[1], 0) / beside)
-    share = float(np.mean(moved[told & (both | begins | ends)] > _LEFT))
-    of_both = float(np.mean(moved[told & both] > _LEFT))
-    return [(float(np.median(moved[told & both])), z, min(share, of_both))] if min(share, of_both) >= _MOST else []
+    # Their rims, too: there they move.
+    numbers, near = np.unique(ndimage.maximum_filter(bodies, 2 * _NEAR + 1), return_inverse=True)
+    before, own, after = (np.bincount(near.ravel(), square.ravel())[numbers > 0] for square in squares)
+    if len(own) < _FEWEST:
+        return None
+    dropped, limit = (2, _LEFT) if len(own) >= _MANY else (1, _LEFT_OF_FEW)
+    kept = np.argsort(own - np.maximum(before, after))[:-dropped]
+    least = level * len(kept) / len(own)
+    without = own[kept].sum() / max(before[kept].sum(), after[kept].sum(), least)
+    ratio = own.sum() / max(before.sum(), after.sum(), level)
+    return float(ratio) if min(ratio, without) > limit else None
 
 
 def bent_greys(

@@ -193,7 +193,7 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             *mask_alone(taken.volume),
             *cut_off(taken.volume, field, result.quality.threshold_per_um or 0.0),
             *painted(taken.volume, field),
-            *(jumps(result.phases) or cut_at_once(result.phases) or lost_slices(taken.volume, result.phases, field)),
+            *(jumps(result.phases) or cut_at_once(result.phases) or lost_slices(taken.volume, result.labels, field)),
             *bent_greys(taken.volume, result.phases, field, low, high),
             *stretched(result.labels, result.particles),
             *none_whole(len(result.particles), result.quality.whole_particles or 0),
