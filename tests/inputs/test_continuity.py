@@ -32,7 +32,7 @@ def balls(seed: int = 0, cubes: bool = False) -> np.ndarray:
         placed.append((at, radius))
         away = [np.abs(axis - place) for axis, place in zip((z, y, x), at, strict=True)]
         if cubes:
-            away[0] = np.abs(z - 20 - radius) * 1.0
+            away[0] = np.abs(z - 20 - radius)
         inside = radius - (np.maximum.reduce(away) if cubes else np.sqrt(sum(a * a for a in away)))
         volume = np.maximum(volume, np.clip(0.5 + inside, 0, 1))
     volume = ndimage.gaussian_filter(volume * MU, 0.8)
@@ -40,8 +40,9 @@ def balls(seed: int = 0, cubes: bool = False) -> np.ndarray:
 
 
 def said(volume: np.ndarray) -> tuple[str, ...]:
-    labels, _ = ndimage.label(ndimage.gaussian_filter(volume, 0.6) > MU / 2)
-    return lost_slices(volume, np.asarray(labels), find_field(volume, "box"))
+    labels = np.empty(volume.shape, np.int32)
+    ndimage.label(ndimage.gaussian_filter(volume, 0.6) > MU / 2, output=labels)
+    return lost_slices(volume, labels, find_field(volume, "box"))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -88,7 +89,7 @@ def bent(power: float) -> np.ndarray:
 
 @pytest.mark.parametrize("power", [0.45, 0.5, 0.7, 1.4, 1.5, 2.2])
 def test_a_gamma_is_doubted(power: float) -> None:
-    """Of the diameters a gamma of 0.5 changes 4 %, one of 1.5 by 2 %; attenuation is none."""
+    """A gamma of 0.5 changes diameters of 6 to 10 um by 2 to 4 %, and by 4 to 7 % where the ground is zero."""
     found = xrm.analyze(bent(power), voxel_size_um=VOXEL_UM).results
     assert any(doubt.startswith("greys bent") for doubt in found.doubts), found.doubts
 
