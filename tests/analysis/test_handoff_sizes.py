@@ -37,8 +37,8 @@ RIGHT: list[dict[str, float | str]] = [
     {"surface_area_um2": "", "sphericity": "", "radius_mean_um": "", "void_count": "", "dead_volume_percent": ""},
     {"void_count": 0, "void_volume_um3": 0, "dead_volume_percent": 0},
     {"dead_volume_percent": round(100 * VOID / VOLUME, 1)},
-    {"radius_mean_um": 0.4 * RADIUS},
-    {"x_um": 20.0},
+    {"radius_mean_um": 0.6 * RADIUS},
+    {"x_um": 20.0, "touches_boundary": 1},
     {"weight": 1}, {"weight": 1.0, "touches_boundary": 1}, {"weight": 0, "touches_boundary": 1}, {"weight": 30},
     {"radius_xy_um": 0.3 * RADIUS, "radius_yz_um": 3 * RADIUS, "roughness_xz_um": -0.02},
     {"volume_um3_u": 0, "sphericity_u": 0.5, "x_um_u": 2.0, "dead_volume_percent_u": 90},
@@ -52,8 +52,8 @@ def test_what_a_particle_may_have(tmp_path: Path, changes: dict[str, float | str
 
 MM, M = 1e-3, 1e-6
 WRONG: list[tuple[dict[str, float | str], str]] = [
-    *(({"surface_area_um2": SURFACE * factor}, "surface_area_um2") for factor in (-1, 0, MM**2, 0.3, 1e3)),
-    *(({"sphericity": value}, "sphericity") for value in (-1, 0, 0.001, 2, 100)),
+    *(({"surface_area_um2": SURFACE * factor}, "surface_area_um2") for factor in (-1, 0, MM**2, 0.3, 0.8, 1e3)),
+    *(({"sphericity": value}, "sphericity") for value in (-1, 0, 0.001, 1.2, 2, 100)),
     *(({"surface_to_volume_per_um": value}, "surface_to_volume_per_um") for value in (MM, 0.5, 1e3)),
     *(({"radius_mean_um": RADIUS * factor}, "radius_mean_um") for factor in (-1, 0, MM, 1e3)),
     *(({"void_volume_um3": VOID * factor}, "void_volume_um3") for factor in (-1, 1e3)),
@@ -95,7 +95,7 @@ def test_results_that_count_other_particles_are_told(tmp_path: Path, rows: int, 
     assert [fault.column for fault in check_results(tmp_path, "roi-01")] == ([] if column is None else [column])
 
 
-@pytest.mark.parametrize(("moved", "faults"), [(0.0, 1), (0.1, 0)])
+@pytest.mark.parametrize(("moved", "faults"), [(0.0, 1), (-7.0, 0)])
 def test_a_body_that_is_there_twice_is_told(tmp_path: Path, moved: float, faults: int) -> None:
     path = written(tmp_path) / "particles.csv"
     again = {**BALL, "particle_id": 2, "x_um": float(BALL["x_um"]) + moved}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xrm_control.analysis.continuity import bent_greys, lost_slices
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.faint import faint_particles_um, too_many_faint
 from xrm_control.analysis.field import VolumeField, find_field
@@ -192,7 +193,8 @@ def measure(taken: AnalysisInput, out: Path) -> None:
             *mask_alone(taken.volume),
             *cut_off(taken.volume, field, result.quality.threshold_per_um or 0.0),
             *painted(taken.volume, field),
-            *(jumps(result.phases) or cut_at_once(result.phases)),
+            *(jumps(result.phases) or cut_at_once(result.phases) or lost_slices(taken.volume, result.labels, field)),
+            *bent_greys(taken.volume, result.phases, field, low, high),
             *stretched(result.labels, result.particles),
             *none_whole(len(result.particles), result.quality.whole_particles or 0),
             *below_nothing(result.quality, taken.grey),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from xrm_control.analysis.handoff_bodies import Body, OddRow, odd_particles, odd_voids
 from xrm_control.analysis.handoff_sizes import Room, odd_cells
 from xrm_control.contracts.column import Column, number
 from xrm_control.contracts.columns import COLUMNS, STANDARD, ColumnsDocument
@@ -100,15 +101,29 @@ def check_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, 
     columns, told = _columns(folder / COLUMNS.name)
     faults += told
     particles = _Table(folder / PARTICLES, columns.particles, Particle.particle_id, roi, room, own=own)
-    faults += particles.faults
+    voids: _Table | None = None
     if (folder / VOIDS).exists():
         voids = _Table(folder / VOIDS, columns.voids, Void.void_id, roi, room, own=own)
         if not particles.faults and not voids.faults:
             voids.refer_to(particles.ids)
-        faults += voids.faults
+    if not own and not particles.faults and (voids is None or not voids.faults):
+        _beside_each_other(particles, voids, room)
+    faults += [*particles.faults, *(() if voids is None else voids.faults)]
     if not faults:
-        faults += _other_count(folder / RESULTS, len(particles.ids))
+        whole = sum(body.cells.get(Particle.touches_boundary.name) == 0 for body in particles.bodies)
+        counted = {"particles": len(particles.bodies), "whole_particles": whole}
+        faults += _other_counts(folder / RESULTS, counted if voids is None else {**counted, "voids": len(voids.bodies)})
     return tuple(faults)
+
+
+def _beside_each_other(particles: _Table, voids: _Table | None, room: Room | None) -> None:
+    """Add to two tables without faults what their rows cannot be together."""
+    for found in odd_particles(particles.bodies, room):
+        particles.add(found)
+    if voids is not None:
+        hosts = dict(zip(map(int, particles.ids), particles.bodies, strict=True))
+        for of_particles, found in odd_voids(hosts, voids.bodies, room):
+            (particles if of_particles else voids).add(found)
 
 
 def require_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, own: bool = False) -> None:
@@ -144,6 +159,7 @@ class _Table:
     ) -> None:
         self.faults: list[Fault] = []
         self.ids: dict[str, int] = {}
+        self.bodies: list[Body] = []
         self._name, self._roi, self._id = path.name, roi, own_id.name
         self._columns, self._room, self._own = columns, room, own
         self._references: list[tuple[int, str]] = []
@@ -161,6 +177,14 @@ class _Table:
         for row, particle in self._references:
             if particle not in particles:
                 self._fault("the table names a particle that is not there", row, Void.particle_id.name, particle)
+
+    def add(self, found: OddRow) -> None:
+        """One more fault, of a row beside others; no more than 20."""
+        if len(self.faults) < _MOST_FAULTS:
+            cells = next((body.cells for body in self.bodies if body.row == found.row), {})
+            value = cells.get(found.odd.column)
+            shown = None if value is None else f"{value:g}"
+            self._fault(found.odd.what, found.row, found.odd.column, shown, found.odd.limit)
 
     def _text(self, path: Path) -> str | None:
         data = _bytes(path, self.faults)
@@ -191,6 +215,8 @@ class _Table:
         limit = None if other is None else f"cells separated by commas, not by {other!r}"
         for name in dict.fromkeys(name for name in header if header.count(name) > 1):
             self._fault("the table has a column twice", lines.line_num, name)
+        if "" in header[1:]:
+            self._fault("the table has a column without a name", lines.line_num, limit="no comma at the ends of rows")
         # What region a table is of is asked first.
         for column in sorted(self._columns, key=lambda column: column.name != Particle.roi.name):
             if column.required and column.name not in header:
@@ -238,6 +264,9 @@ class _Table:
         finite = {name: value for name, value in known.items() if math.isfinite(value)}
         for odd in odd_cells(finite, self._room, own=self._own):
             self._fault(odd.what, row, odd.column, cells[at[odd.column]], odd.limit)
+        kind = cells[at[Void.kind.name]] if Void.kind.name in at else ""
+        host = finite.get(Void.particle_id.name, 0.0)
+        self.bodies.append(Body(row, finite, int(host), kind))
 
     def _fault(
         self,
@@ -272,16 +301,19 @@ def _other_region(path: Path, roi: str) -> list[Fault]:
     return [Fault(path.name, "the results are of another region", column="roi", value=told[:80], limit=roi)]
 
 
-def _other_count(path: Path, rows: int) -> list[Fault]:
-    """Results that count the particles count those of the table: rows that were lost on the way are missed."""
+def _other_counts(path: Path, rows: Mapping[str, int]) -> list[Fault]:
+    """Results that count particles and voids count those of the tables: rows that were lost on the way are missed."""
     counts = read_object(path).get("counts")
-    told = counts.get("particles") if isinstance(counts, dict) else None
-    if isinstance(told, bool) or not isinstance(told, int | float) or told == rows:
-        return []
-    limit = f"{rows}, the rows of {PARTICLES}"
-    return [
-        Fault(path.name, "the results count other particles", column="counts.particles", value=f"{told:g}", limit=limit)
-    ]
+    faults: list[Fault] = []
+    for name, found in rows.items():
+        told = counts.get(name) if isinstance(counts, dict) else None
+        if told is None or (told == found and not isinstance(told, bool)):
+            continue
+        limit, value = f"{found}, by the rows of the tables", f"{told!r:.80}"
+        faults.append(
+            Fault(path.name, "the results count other bodies", column=f"counts.{name}", value=value, limit=limit)
+        )
+    return faults
 
 
 def _quality_faults(path: Path) -> list[Fault]:

@@ -14,9 +14,11 @@ from xrm_control.contracts.handoff import HandoffSpec
 from xrm_control.contracts.tables import PLANES, Particle
 
 CLOSE = 0.05
-# Of the surface of the sphere of the same volume: none has less, but for what voxels cost; agglomerates have some ten.
-_LEAST_SURFACE, _MOST_SURFACE = 0.7, 100.0
-_MOST_SPHERICITY = 1.5
+# Of the surface of the sphere of the same volume: agglomerates have some ten.
+_MOST_SURFACE = 100.0
+# None has less, but for what voxels cost: this, and one over the diameter in voxels, which may be unknown.
+_EXCESS, _EXCESS_UNKNOWN, _MOST_EXCESS = 0.05, 0.15, 0.4
+_LEAST_UM = 0.05  # in diameter: no X-ray microscope measures less
 # Of the radius of that sphere.
 _LEAST_RADIUS, _MOST_RADIUS = 0.05, 20.0
 _MOST_PER_UM = 10.0  # uranium at 1 keV, about
@@ -65,7 +67,7 @@ def odd_cells(cells: Mapping[str, float], room: Room | None, *, own: bool = Fals
     if own:
         return
     yield from _radii(cells, volume)
-    yield from _surface(cells, volume)
+    yield from _surface(cells, volume, _excess(volume, room))
     yield from _void(cells, volume)
     yield from _weight(cells)
     yield from _unsure(cells)
@@ -75,10 +77,24 @@ def odd_cells(cells: Mapping[str, float], room: Room | None, *, own: bool = Fals
         yield Odd("no matter attenuates so", name, f"above 0, at most {_MOST_PER_UM:g} 1/um")
     if room is not None:
         yield from _placed(cells, volume, room)
+    elif _sphere_um(volume) < _LEAST_UM:
+        yield Odd("no microscope measures so small a body", _VOLUME, f"a diameter of {_LEAST_UM:g} um; is it in um3?")
+
+
+def _sphere_um(volume: float) -> float:
+    """Diameter of the sphere of that volume."""
+    return (6 * volume / math.pi) ** (1 / 3)
+
+
+def _excess(volume: float, room: Room | None) -> float:
+    """By how much a measured sphericity may be above 1."""
+    if room is None:
+        return _EXCESS_UNKNOWN
+    return min(_EXCESS + room.voxel_um / _sphere_um(volume), _MOST_EXCESS)
 
 
 def _diameter(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
-    expected = (6 * volume / math.pi) ** (1 / 3)
+    expected = _sphere_um(volume)
     diameter = cells.get(_DIAMETER)
     # Volume and diameter tell the same size twice.
     if diameter is not None and diameter > 0 and abs(diameter / expected - 1) > CLOSE:
@@ -87,7 +103,7 @@ def _diameter(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
 
 
 def _radii(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
-    sphere = (6 * volume / math.pi) ** (1 / 3) / 2
+    sphere = _sphere_um(volume) / 2
     limit = f"{_LEAST_RADIUS:g} to {_MOST_RADIUS:g} times {sphere:.4g}, the radius of the sphere of that volume"
     for name in (Particle.radius_mean_um.name, *(Particle.radius_um[plane].name for plane in PLANES)):
         radius = cells.get(name)
@@ -99,22 +115,20 @@ def _radii(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
             yield Odd("no particle of this volume is so rough", name, f"within {_MOST_RADIUS * sphere:.4g}")
 
 
-def _surface(cells: Mapping[str, float], volume: float) -> Iterator[Odd]:
-    sphere = math.pi ** (1 / 3) * (6 * volume) ** (2 / 3)
+def _surface(cells: Mapping[str, float], volume: float, excess: float) -> Iterator[Odd]:
+    sphere = math.pi * _sphere_um(volume) ** 2
     surface, ratio = cells.get(_SURFACE), cells.get(Particle.surface_to_volume_per_um.name)
-    if surface is not None and not _LEAST_SURFACE * sphere <= surface <= _MOST_SURFACE * sphere:
-        limit = (
-            f"{_LEAST_SURFACE * sphere:.4g} to {_MOST_SURFACE * sphere:.4g}: a sphere of that volume has {sphere:.4g}"
-        )
+    least = sphere / (1 + excess)
+    if surface is not None and not least <= surface <= _MOST_SURFACE * sphere:
+        limit = f"{least:.4g} to {_MOST_SURFACE * sphere:.4g}: a sphere of that volume has {sphere:.4g}, the least"
         yield Odd("no body of this volume has such a surface", _SURFACE, limit)
     if surface is not None and ratio is not None and abs(ratio * volume - surface) > CLOSE * abs(surface):
         name = Particle.surface_to_volume_per_um.name
         yield Odd("is not the surface over the volume", name, f"{surface / volume:.4g}; to {CLOSE:.0%}")
     round_, name = cells.get(Particle.sphericity.name), Particle.sphericity.name
-    if round_ is not None and not 1 / _MOST_SURFACE <= round_ <= _MOST_SPHERICITY:
-        yield Odd(
-            "no body has such a sphericity", name, f"{1 / _MOST_SURFACE:g} to {_MOST_SPHERICITY:g}; 1 of a sphere"
-        )
+    if round_ is not None and not 1 / _MOST_SURFACE <= round_ <= 1 + excess:
+        limit = f"{1 / _MOST_SURFACE:g} to {1 + excess:.3g}; 1 of a sphere, the most"
+        yield Odd("no body has such a sphericity", name, limit)
     elif surface is not None and surface > 0 and round_ is not None and abs(round_ * surface / sphere - 1) > CLOSE:
         limit = f"{sphere / surface:.4g}, from {_VOLUME} and {_SURFACE}; to {CLOSE:.0%}"
         yield Odd("is not the surface of the sphere of that volume over the particle's", name, limit)

@@ -308,6 +308,8 @@ def grey_of(volume: NDArray[np.number], stated: str) -> tuple[str, str]:
         return stated, "1/um, as the file says"
     if stated:
         return stated, f"{stated}, as the file says"
+    if volume.dtype.kind == "f" and (float(volume.min()), float(volume.max())) == (0.0, 1.0):
+        return "grey values", "grey values: the file states no unit, and they were scaled to 0 to 1"
     if volume.dtype.kind == "f" and float(np.abs(volume).max()) <= _MOST_PER_UM:
         return "1/um", "1/um, assumed: the file states no unit"
     return "grey values", "grey values: the file states no unit, and they are no attenuation"
