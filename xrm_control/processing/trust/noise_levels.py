@@ -19,7 +19,8 @@ from xrm_control.reconstruction.preprocess import transmission
 from xrm_control.reconstruction.scan import ScanData
 
 _PIXELS, _MOST_FIVES, _MOST_ROWS = 64 * 128**2, 200, 256
-_AROUND_PX = 5
+_AROUND_PX, _LEVEL_PX = 5, 3
+_OF_THREE = np.array([1, 4, 1], np.float32) / 6
 _LEAST, _LEAST_SMOOTH = 400, 150  # pixels of a level
 _SMOOTHEST = 0.25
 _SIGMA, _OF_MEDIAN, _APART = 0.6745, 2.34, 3.0
@@ -73,13 +74,15 @@ def noise_samples(evidence: RegionEvidence) -> NoiseSamples | None:
     for middle in np.unique(np.linspace(2, count - 3, fives).round().astype(np.int64)):
         five = np.arange(int(middle) - 2, int(middle) + 3)
         seen = transmission(scan, spec, rows=band, views=five, references=references).values
-        around = local_means(seen[1:4].mean(axis=0), _AROUND_PX)
+        # As second differences weigh the three views: edge-on, a layer is dark in one of them alone.
+        shown = np.tensordot(_OF_THREE, seen[1:4], 1)
+        around, level = (local_means(shown, size) for size in (_AROUND_PX, _LEVEL_PX))
         light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
         full = beam * np.float32(light)
-        counts = np.maximum(around, 0) * full + _stray_counts(scan, float(around.mean()))
+        counts = np.maximum(level, 0) * full + _stray_counts(scan, float(around.mean()))
         usual = np.sqrt(expected_counts(replace(part, taken_counts=0.0), counts)) / full
         near, far = (roughness(views, (0, 1, 2))[0] / inside(usual) for views in (seen[1:4], seen[::2]))
-        pixels = near, far, inside(steepness(around, _AROUND_PX) / usual), inside(around), inside(counts)
+        pixels = near, far, inside(steepness(around, _AROUND_PX) / usual), inside(level), inside(counts)
         found.append(tuple(np.asarray(one[sound], np.float32) for one in pixels))
     return NoiseSamples(*(np.concatenate(one) for one in zip(*found, strict=True)))
 

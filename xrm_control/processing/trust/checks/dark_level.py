@@ -13,6 +13,7 @@ from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series
 
 _OFF, _SIGMAS = 0.01, 3.5  # of the beam; standard uncertainties
+_STEP_DEG = 1.5  # edge-on a layer is dark in a view or two: of wider steps the level is known the less
 
 
 class DarkLevelCheck(TrustCheck):
@@ -31,7 +32,8 @@ class DarkLevelCheck(TrustCheck):
         if isinstance(found, str):
             return self.nothing(found)
         off, u = found.too_high_counts / found.beam_counts, found.u_counts / found.beam_counts
-        limit = _OFF + _SIGMAS * u
+        step_deg = float(np.median(np.abs(np.diff(evidence.theta_deg))))
+        limit = _OFF * max(step_deg / _STEP_DEG, 1.0) + _SIGMAS * u
         highest = limit + found.unsure_counts / found.beam_counts
         numbers = {
             "dark level above that of no light, of the beam": (off, f"within {-limit:.3f} to {highest:.3f}"),
