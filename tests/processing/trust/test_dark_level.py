@@ -78,7 +78,7 @@ def test_the_level_of_no_light_is_found_where_the_noise_ends(case: str, seed: in
     found = found_in(replace(scan, darks=scan.darks + int(moved)))
     assert found.too_high_counts == pytest.approx(expected, abs=0.006 * BEAM + 3 * found.u_counts)
     assert found.u_counts < 0.03 * BEAM
-    assert found.gain_counts == pytest.approx(GAIN, rel=0.12)
+    assert found.gain_counts == pytest.approx(GAIN, rel=0.2)
 
 
 def test_a_camera_whose_noise_no_darks_tell_leaves_the_level_unsure_by_it() -> None:

@@ -7,14 +7,13 @@ is no beam, unlike it, brings noise of its own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.processing.trust.evidence import Images, RegionEvidence
 from xrm_control.processing.trust.noise_levels import NoiseLevels, noise_levels, noise_samples
-from xrm_control.processing.trust.photon_noise import expected_counts
 
 _STEPS, _LEAST_STEPS = 12, 4
 _RARE, _MOST, _DARKEST = 0.002, 0.99, 0.02  # of the pixels; of the counts of the brightest ones
@@ -65,7 +64,7 @@ def dark_level(evidence: RegionEvidence) -> DarkLevel | str:
         levels = levels.where(levels.counts >= _FEW * photon_counts)
     if len(levels.at) < _LEAST_STEPS or levels.counts[0] > _LEAST_RANGE * levels.counts[-1]:
         return "smooth places of the views have hardly two levels of light"
-    variances = levels.ratio * expected_counts(replace(references, taken_counts=0.0), levels.counts)
+    variances = levels.variances
     slope, at_zero, u = _line(levels, variances)
     if slope <= 0:
         return "the noise does not grow with the light"

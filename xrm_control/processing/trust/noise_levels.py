@@ -31,30 +31,33 @@ Values = NDArray[np.float32]
 @dataclass(frozen=True)
 class NoiseSamples:
     """Pixels (n,) of some views. near, far: second differences over neighbouring views, and over every second one, in
-    standard deviations expected; steep: of the surroundings, in the same; transmission; counts: of all light, with the
-    stray light that was taken off.
+    standard deviations expected; steep: of the surroundings, in the same; transmission and
+    expected: of the surroundings, the latter the variance in counts squared; counts: of all light, with the stray light
+    that was taken off.
     """
 
     near: Values
     far: Values
     steep: Values
     transmission: Values
+    expected: Values
     counts: Values
 
 
 @dataclass(frozen=True)
 class NoiseLevels:
     """Means (k,) of pixels of like counts. at: as asked for; counts: of all light; ratio: variance over the expected
-    one; weight: inverse of its relative variance."""
+    one; variances: in counts squared; weight: inverse of its relative variance."""
 
     at: NDArray[np.float64]
     counts: NDArray[np.float64]
     ratio: NDArray[np.float64]
+    variances: NDArray[np.float64]
     weight: NDArray[np.float64]
 
     def where(self, chosen: NDArray[np.bool_]) -> NoiseLevels:
         """Some of them; chosen (k,)."""
-        return NoiseLevels(self.at[chosen], self.counts[chosen], self.ratio[chosen], self.weight[chosen])
+        return NoiseLevels(*(np.asarray(value)[chosen] for value in vars(self).values()))
 
 
 def noise_samples(evidence: RegionEvidence) -> NoiseSamples | None:
@@ -67,6 +70,7 @@ def noise_samples(evidence: RegionEvidence) -> NoiseSamples | None:
     band = slice(first, min(first + _MOST_ROWS, rows))
     part = references.of_rows(band)
     beam, sound = part.beams.mean(axis=0), inside(~part.bad)
+    camera = replace(part, taken_counts=0.0)
     # As they were taken: what is moved is smoothed too.
     spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
     fives = min(max(_PIXELS // part.dark.size, 8), _MOST_FIVES)
@@ -74,15 +78,17 @@ def noise_samples(evidence: RegionEvidence) -> NoiseSamples | None:
     for middle in np.unique(np.linspace(2, count - 3, fives).round().astype(np.int64)):
         five = np.arange(int(middle) - 2, int(middle) + 3)
         seen = transmission(scan, spec, rows=band, views=five, references=references).values
+        around = local_means(seen[1:4].mean(axis=0), _AROUND_PX)
         # As second differences weigh the three views: edge-on, a layer is dark in one of them alone.
-        shown = np.tensordot(_OF_THREE, seen[1:4], 1)
-        around, level = (local_means(shown, size) for size in (_AROUND_PX, _LEVEL_PX))
+        level = local_means(np.tensordot(_OF_THREE, seen[1:4], 1), _LEVEL_PX)
         light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
-        full = beam * np.float32(light)
-        counts = np.maximum(level, 0) * full + _stray_counts(scan, float(around.mean()))
-        usual = np.sqrt(expected_counts(replace(part, taken_counts=0.0), counts)) / full
+        full, stray = beam * np.float32(light), _stray_counts(scan, float(around.mean()))
+        expected = expected_counts(camera, np.maximum(around, 0) * full + stray)
+        usual = np.sqrt(expected) / full
         near, far = (roughness(views, (0, 1, 2))[0] / inside(usual) for views in (seen[1:4], seen[::2]))
-        pixels = near, far, inside(steepness(around, _AROUND_PX) / usual), inside(level), inside(counts)
+        pixels = near, far, inside(steepness(around, _AROUND_PX) / usual)
+        counts = np.maximum(level, 0) * full + stray
+        pixels += tuple(inside(one) for one in (around, expected, counts))
         found.append(tuple(np.asarray(one[sound], np.float32) for one in pixels))
     return NoiseSamples(*(np.concatenate(one) for one in zip(*found, strict=True)))
 
@@ -100,7 +106,7 @@ def noise_levels(
 
     steepest: of the places that are looked at, in standard deviations of the noise; None: the smoothest quarter.
     """
-    found: list[tuple[float, float, float, float]] = []
+    found: list[tuple[float, ...]] = []
     for low, high in itertools.pairwise(edges):
         here = (at >= low) & (at < high)
         if np.count_nonzero(here) < _LEAST:
@@ -113,8 +119,10 @@ def noise_levels(
         noise = near - max(far - near, 0.0) / 3
         if noise > 0:
             weight = pixels / (_OF_MEDIAN**2 * _APART)
-            found.append((float(at[here].mean()), float(samples.counts[here].mean()), noise, weight))
-    return NoiseLevels(*(np.array(found, float).reshape(-1, 4).T))
+            means = (float(one[here].mean(dtype=np.float64)) for one in (at, samples.counts, samples.expected))
+            place, counts, expected = means
+            found.append((place, counts, noise, noise * expected, weight))
+    return NoiseLevels(*(np.array(found, float).reshape(-1, 5).T))
 
 
 def _variance(values: NDArray[np.floating]) -> float:
