@@ -264,15 +264,24 @@ def test_a_through_crack_parts_its_particle_and_an_inner_one_does_not() -> None:
 
 
 _AS_BEFORE = {
-    "nmc811": "c610f9e10e712b2d0d59e83ec9fb4cd419b7e85b0d6d32d987c8af989effb86e",
-    "nmc622": "11db826b6f4cff5bfca09ffca5010adf31780da35cf1ebee112200d640226858",
+    "nmc811": "21792a95a190d469c49a0447985bec932a14ee645ff5b478ea8b3a5ba97e3438",
+    "nmc622": "8c1fbf84b218a379c3ef64db7db0717f3c65b77410be4034177dfa22aeaed0eb",
 }
+
+
+def _told(value: Any) -> Any:
+    """Of six digits: the last bits of a logarithm are the processor's (AVX-512 gives others than AVX2)."""
+    if isinstance(value, dict):
+        return {name: _told(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_told(inner) for inner in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 @pytest.mark.parametrize("preset", _AS_BEFORE)
 def test_ideal_powders_are_as_they_always_were(preset: str, request: pytest.FixtureRequest) -> None:
     truth = request.getfixturevalue(preset).truth()
-    assert hashlib.sha256(json.dumps(truth).encode()).hexdigest() == _AS_BEFORE[preset]
+    assert hashlib.sha256(json.dumps(_told(truth)).encode()).hexdigest() == _AS_BEFORE[preset]
 
 
 @pytest.mark.parametrize("preset", known())
