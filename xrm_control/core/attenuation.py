@@ -9,6 +9,7 @@ import importlib.util
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _ENERGIES_EV = (100.0, 8.0e5)
 _SAME_ELEMENT = {"D": "H", "T": "H"}
 
 
+@lru_cache(maxsize=64)
 def attenuation_per_cm(formula: str, energy_ev: float, density_g_cm3: float) -> float:
     """Linear attenuation in 1/cm: photoabsorption, coherent and incoherent scattering.
 

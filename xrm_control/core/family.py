@@ -52,13 +52,10 @@ class Family:
         return member.__module__.startswith(f"{self.package}.")
 
     def _own(self, base: type[Member]) -> dict[str, type[Member]]:
-        package = importlib.import_module(self.package)
         found: dict[str, type[Member]] = {}
-        for info in pkgutil.iter_modules(package.__path__):
-            module = importlib.import_module(f"{self.package}.{info.name}")
-            for item in vars(module).values():
-                if isinstance(item, type) and issubclass(item, base) and item.__module__ == module.__name__:
-                    found |= dict.fromkeys(self._tags(item), item)
+        for item in _classes(self.package):
+            if issubclass(item, base):
+                found |= dict.fromkeys(self._tags(item), item)
         return found
 
     def _others(
@@ -118,6 +115,18 @@ class Family:
             return handler(schema)
         usable = {tag: choice for tag, choice in schema["choices"].items() if choice["type"] != "function-plain"}
         return handler(core_schema.tagged_union_schema(usable, discriminator=self.tag))
+
+
+@lru_cache(maxsize=64)
+def _classes(package: str) -> tuple[type, ...]:
+    """What the modules of a package define; looked for once."""
+    found: list[type] = []
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        module = importlib.import_module(f"{package}.{info.name}")
+        found += [
+            item for item in vars(module).values() if isinstance(item, type) and item.__module__ == module.__name__
+        ]
+    return tuple(found)
 
 
 def _refused(name: str, reason: str) -> CoreSchema:

@@ -19,6 +19,8 @@ _COARSE = 4
 _LEAST_CONTRAST = 0.03
 _ALIKE = 0.6
 _LEAST_SEEN = 0.25
+# Of sums of squares: below it nothing varies, and what is left is rounding.
+_LEAST_SCALE = 1e-12
 
 Floats = NDArray[np.float64]
 
@@ -92,9 +94,36 @@ def stands_out(image: NDArray[np.floating]) -> bool:
 
 def _best(window: Floats, frame: Floats) -> tuple[int, int]:
     """The place (right, down) in the window at which the frame is most like it."""
-    rows, columns = frame.shape
-    places = ((c, r) for r in range(window.shape[0] - rows + 1) for c in range(window.shape[1] - columns + 1))
-    return max(places, key=lambda at: _likeness(window[at[1] : at[1] + rows, at[0] : at[0] + columns], frame))
+    rows = frame.shape[0]
+    likeness = np.stack([_along(window[r : r + rows], frame) for r in range(window.shape[0] - rows + 1)])
+    down, right = np.unravel_index(int(likeness.argmax()), likeness.shape)
+    return int(right), int(down)
+
+
+def _along(band: Floats, frame: Floats) -> Floats:
+    """(places,): `_likeness` of the frame to each part of a band of its own height, all at once."""
+    seen, known = np.isfinite(band), np.isfinite(frame)
+    middle = float(frame[known].mean()) if known.any() else 0.0
+    one, two = np.where(seen, band - middle, 0.0), np.where(known, frame - middle, 0.0)
+    masks = known.astype(float)
+    parts, there = (_parts(of, frame.shape) for of in (one, seen.astype(float)))
+    count = there @ masks.ravel()
+    a, aa = parts @ masks.ravel(), _parts(one**2, frame.shape) @ masks.ravel()
+    b, bb = there @ two.ravel(), there @ (two**2).ravel()
+    enough = count >= _LEAST_SEEN * frame.size
+    shared = np.where(enough, count, 1.0)
+    scale = np.sqrt(np.maximum(aa - a * a / shared, 0.0) * np.maximum(bb - b * b / shared, 0.0))
+    return np.divide(
+        parts @ two.ravel() - a * b / shared,
+        scale,
+        out=np.full(len(count), -1.0),
+        where=enough & (scale > _LEAST_SCALE),
+    )
+
+
+def _parts(band: Floats, shape: tuple[int, int]) -> Floats:
+    """(places, pixels): what lies under a frame of that shape, one place after the other."""
+    return np.lib.stride_tricks.sliding_window_view(band, shape)[0].reshape(-1, shape[0] * shape[1])
 
 
 def _likeness(one: Floats, two: Floats) -> float:

@@ -32,6 +32,9 @@ _LEAST_ERROR = 1e-3
 _LEAST_ALIKE_ON_AVERAGE = 0.7
 """Straight pictures of powder reach 0.78 and more, mirrored ones 0.6, hardly anything on the tape 0.4."""
 
+_LEAST_SPREAD = 1e-12
+"""Sum of squares below which a line is even: what is left of it is rounding."""
+
 _OF_MEDIAN = 1.2533 * 1.4826
 """Standard error of a median over the median deviation, times the root of the number."""
 
@@ -130,7 +133,7 @@ def line_at_seam(lines: Picture) -> Floats:
 
 def most_alike(near: Floats, far: Floats, begins: int, reach: int) -> tuple[float, float]:
     """Highest correlation of two lines, and by how many pixels the other's shows the same further on."""
-    alike = np.array([_alike(near, far, begins - shift) for shift in range(-reach, reach + 1)])
+    alike = _alike(near, far, begins - np.arange(-reach, reach + 1))
     at = int(alike.argmax())
     between = 0.0
     if 0 < at < 2 * reach:
@@ -140,12 +143,25 @@ def most_alike(near: Floats, far: Floats, begins: int, reach: int) -> tuple[floa
     return float(alike[at]), at - reach + between
 
 
-def _alike(near: Floats, far: Floats, offset: int) -> float:
-    """Correlation where pixel k of the one lies beside pixel k - offset of the other."""
-    first, second = max(offset, 0), max(-offset, 0)
-    width = min(len(near) - first, len(far) - second)
-    if width < len(near) / 2:
-        return 0.0
-    a, b = near[first : first + width], far[second : second + width]
-    spread = float(a.std() * b.std())
-    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread > 0 else 0.0
+def _alike(near: Floats, far: Floats, offsets: NDArray[np.intp]) -> Floats:
+    """(offsets,): correlation where pixel k of the one lies beside pixel k - offset of the other; 0 where less than
+    half of the one has something beside it, or nothing varies.
+    """
+    near, far = near - near.mean(), far - far.mean()
+    first, second = np.maximum(offsets, 0), np.maximum(-offsets, 0)
+    width = np.minimum(len(near) - first, len(far) - second)
+    enough = width >= len(near) / 2
+    first, second, width = first[enough], second[enough], width[enough]
+    products = np.correlate(near, far, "full")[offsets[enough] + len(far) - 1]
+    a, aa = (_sums(one, first, width) for one in (near, near**2))
+    b, bb = (_sums(one, second, width) for one in (far, far**2))
+    spread = np.sqrt(np.maximum(aa - a * a / width, 0.0) * np.maximum(bb - b * b / width, 0.0))
+    found = np.zeros(len(offsets))
+    found[enough] = np.divide(products - a * b / width, spread, out=np.zeros_like(spread), where=spread > _LEAST_SPREAD)
+    return found
+
+
+def _sums(line: Floats, first: NDArray[np.intp], width: NDArray[np.intp]) -> Floats:
+    """Of `width` pixels each, from `first` on."""
+    up_to = np.concatenate([[0.0], np.cumsum(line)])
+    return up_to[first + width] - up_to[first]

@@ -16,6 +16,7 @@ from xrm_control.contracts.handoff import HANDOFF
 from xrm_control.contracts.results import RESULTS, ReanalysisNote, RunResults
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import Verdict
+from xrm_control.core.version import __version__
 from xrm_control.processing.achieved import achieved, judge
 from xrm_control.processing.measured import write_run_tables
 from xrm_control.processing.mosaic_sizes import mosaic_sizes
@@ -55,7 +56,7 @@ class Reanalysis:
             "analysis": self.recipe.analysis.model_dump(mode="json"),
             "core": [self.recipe.handoff.core, *self.recipe.handoff.command, _core_version(self.recipe.handoff)],
             "volumes": self.volumes,
-            "version": importlib.metadata.version("xrm_control"),
+            "version": __version__,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from xrm_control.contracts.tables import Particle
 from xrm_control.core.clock import utc_now
 from xrm_control.core.events import EventStream
 from xrm_control.core.states import FrameKind, Verdict
+from xrm_control.core.version import version_of
 from xrm_control.processing.achieved import achieved, judge, pauses
 from xrm_control.processing.expectation import expectations
 from xrm_control.processing.incidents import incidents
@@ -71,7 +71,7 @@ def sum_up(
         backend=record.backend,
         simulated=record.simulated,
         started_utc=record.started_utc,
-        versions={name: importlib.metadata.version(name) for name in _VERSIONED},
+        versions={name: found for name in _VERSIONED if (found := version_of(name)) is not None},
         sample=recipe.sample,
         instrument_times=InstrumentTimes(mosaic_s=run.mosaic_s, scan_s=dict(run.scan_s), total_s=run.total_s),
         counts=RunCounts(

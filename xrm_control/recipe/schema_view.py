@@ -134,11 +134,28 @@ def _may_name_files(kind: Any, data: Data) -> bool:
     by the data's tag.
     """
     if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if not _ever(kind):
+            return False
         group = data if isinstance(data, dict) else {}
         return any(_names_file(field, group.get(name, field.default)) for name, field in kind.model_fields.items())
     if isinstance(kind, InFile):
         return isinstance(data, str)
     return any(_may_name_files(one, data) for one in get_args(kind))
+
+
+@lru_cache(maxsize=512)
+def _ever(model: type[BaseModel]) -> bool:
+    """Whether anything in a group may stand in a file, whatever the data; a family may, as others add members to it."""
+    return any(
+        any(isinstance(mark, InFile | Family) for mark in field.metadata) or _ever_in(field.annotation)
+        for field in model.model_fields.values()
+    )
+
+
+def _ever_in(kind: Any) -> bool:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return _ever(kind)
+    return isinstance(kind, InFile | Family) or any(map(_ever_in, get_args(kind)))
 
 
 def _names_file(field: FieldInfo, value: Any) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from xrm_control.contracts.headings import heading
 from xrm_control.contracts.outcomes import FrameOutcomes
 from xrm_control.contracts.quality import FrameCounts
+from xrm_control.core.version import version_of
 from xrm_control.reporting.formatting import MISSING, duration, figure, percent, text
 from xrm_control.reporting.run_data import RunData
 from xrm_control.reporting.sections.components import Cell, Section, table
@@ -99,10 +98,4 @@ def _fate(frames: FrameCounts | None) -> tuple[str | Cell, ...]:
 
 
 def _versions() -> list[str]:
-    found = []
-    for name in _PACKAGES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return found
+    return [f"{name} {found}" for name in _PACKAGES if (found := version_of(name)) is not None]
