@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from xrm_control.compute.executor import Compute, Workers
-from xrm_control.compute.worker import Reply, WorkerProcess
+from xrm_control.compute.stillness import STILL_S
+from xrm_control.compute.worker import Reply, StoodStill, WorkerProcess
 from xrm_control.core.cpus import cpus
 from xrm_control.core.errors import WorkersLost
 
@@ -36,11 +37,12 @@ class Processes(Compute):
 
     def open(self, tell: Callable[[str], None] | None = None) -> Workers:
         """See `Compute.open`."""
-        return _Processes(self.workers, tell)
+        return ProcessWorkers(self.workers, tell)
 
 
 _MEMORY = "it may lack memory: give fewer workers, a higher binning or fewer rows"
 _LIBRARY = "a library that computes crashed: update it, or choose another method; the frames are safe on the disk"
+_STILL = "look at the disks, and at who suspends processes here; the frames are safe, `xrm resume` computes the rest"
 _SIGNALS: dict[int, tuple[str, str]] = {
     signal.SIGKILL: ("killed, as the system does where memory runs out", _MEMORY),
     signal.SIGBUS: ("a file in memory could not be read: cut short, or its disk fails", "check the disk"),
@@ -55,13 +57,16 @@ _SIGNALS: dict[int, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class _Death:
-    """Of a process, by the number of a signal."""
+    """Of a process, by the number of a signal, or killed as it stood still."""
 
     signal: int | None = None
+    still: str = ""
 
     @property
     def how(self) -> str:
         """In words."""
+        if self.still:
+            return f"it {self.still}, and was killed"
         if self.signal is None:
             return "it ended by itself"
         named = {one.value: one.name for one in signal.Signals}
@@ -71,13 +76,18 @@ class _Death:
     @property
     def remedy(self) -> str:
         """What to do."""
+        if self.still:
+            return _STILL
         return _SIGNALS.get(self.signal or 0, ("", _MEMORY))[1]
 
 
-class _Processes(Workers):
-    """A thread for each process: it starts one when there is work, and waits for its replies."""
+class ProcessWorkers(Workers):
+    """A thread for each process: it starts one when there is work, and waits for its replies; one that does nothing for
+    `still_s` is killed, and its work begun anew.
+    """
 
-    def __init__(self, count: int, tell: Callable[[str], None] | None) -> None:
+    def __init__(self, count: int, tell: Callable[[str], None] | None, still_s: float = STILL_S) -> None:
+        self._still_s = still_s
         self._share, self._tell = max(1, cpus() // count), tell
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="compute")
         self._lock = threading.Lock()
@@ -124,18 +134,22 @@ class _Processes(Workers):
         process = self._taken()
         try:
             reply = process.carry_out(call)
+        except StoodStill as stood:
+            process.kill()
+            return self._without(process, _Death(still=str(stood)))
         except (EOFError, OSError):
-            death = _Death(process.died_of())
-            with self._lock:
-                self._all.discard(process)
-            process.terminate()
-            process.close()
-            if self._stopped:
-                return Reply(error=_stopped())
-            return death
+            return self._without(process, _Death(process.died_of()))
         with self._lock:
             self._idle.append(process)
         return reply
+
+    def _without(self, process: WorkerProcess, death: _Death) -> Reply | _Death:
+        """After a process has died, or was given up."""
+        with self._lock:
+            self._all.discard(process)
+        process.terminate()
+        process.close()
+        return Reply(error=_stopped()) if self._stopped else death
 
     def _taken(self) -> WorkerProcess:
         """A process that has nothing to do, or a new one."""
@@ -144,7 +158,7 @@ class _Processes(Workers):
                 raise _stopped()
             if self._idle:
                 return self._idle.pop()
-            process = WorkerProcess(self._share)
+            process = WorkerProcess(self._share, self._still_s)
             self._all.add(process)
             return process
 

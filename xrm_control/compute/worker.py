@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from xrm_control.compute.stillness import STILL_S, Stillness
 from xrm_control.core.memory import collect_less_often
 
 _PR_SET_PDEATHSIG = 1
@@ -39,13 +40,18 @@ class Reply:
     error: BaseException | None = None
 
 
+class StoodStill(Exception):
+    """A process does nothing any more, and does not end either."""
+
+
 class WorkerProcess:
     """One process, as its owner sees it. `threads`: its share of the CPUs, told as numerical libraries have it.
 
     The thread that makes one must outlive it: the kernel ends the process with that thread (Linux).
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, still_s: float = STILL_S) -> None:
+        self._still_s = still_s
         self._connection, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
@@ -56,8 +62,14 @@ class WorkerProcess:
             )
 
     def carry_out(self, call: bytes) -> Reply:
-        """Carry out a pickled ``(function, arguments)``. Raises EOFError or OSError when the process has died."""
+        """Carry out a pickled ``(function, arguments)``. Raises EOFError or OSError when the process has died, and
+        StoodStill when it does nothing for long.
+        """
         self._connection.send_bytes(call)
+        stillness = Stillness(self._process.pid, self._still_s)
+        while not self._connection.poll(stillness.every_s):
+            if (how := stillness.look()) is not None:
+                raise StoodStill(how)
         return pickle.loads(self._connection.recv_bytes())
 
     def died_of(self) -> int | None:
@@ -67,17 +79,22 @@ class WorkerProcess:
             return -code if code < 0 else None
         return None
 
+    def kill(self) -> None:
+        """End it whatever it does, also one that is suspended."""
+        self._process.kill()
+
     def terminate(self) -> None:
         """Ask it to end at once, from any thread."""
         self._process.terminate()
 
     def close(self) -> None:
-        """Wait for the end of a process that was terminated or has died."""
+        """Wait for the end of a process that was terminated or has died; not for one that a dead disk holds."""
         try:
             self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_S)
 
 
 def serve(descriptor: int) -> None:
