@@ -93,8 +93,7 @@ def after(seconds: float, *actions: Incident) -> Incident:
     return incident
 
 
-def recipe_for(folder: Path, ioc: IocProcess) -> Path:
+def recipe_for(folder: Path, ioc: IocProcess, **changes: Any) -> Path:
     """The small recipe on that instrument, as a file."""
-    return write_recipe(
-        folder, **{**SMALL, "instrument": {"backend": "epics", "map": epics_map(ioc.prefix).model_dump(mode="json")}}
-    )
+    instrument = {"backend": "epics", "map": epics_map(ioc.prefix).model_dump(mode="json")}
+    return write_recipe(folder, **{**SMALL, "instrument": instrument, **changes})

@@ -28,9 +28,9 @@ from xrm_control.storage.queue_folder import QueueFolder
 ROOT = Path(__file__).parents[2]
 
 
-def xrm(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command, in a folder of the user's."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+def xrm(folder: Path, *arguments: str, **named: str) -> subprocess.Popen[str]:
+    """The command, in a folder of the user's; `named`: variables of its environment."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **named}
     with (folder / "said.txt").open("a") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "xrm_control.cli", *arguments],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.app.queues import until
-from tests.ioc_process import IocProcess
-from tests.system.over_channel_access import FRAMES, recipe_for
+from tests.ca_relay import relay
+from tests.ioc_process import IocProcess, environment_for, free_port
+from tests.system.over_channel_access import FRAMES, SMALL, recipe_for
 from tests.system.shared_ioc import get, wait_for
 from tests.system.test_queue import ended, frames_of, xrm
 from xrm_control.app.queue import items, runner
@@ -21,6 +23,11 @@ from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.queue_folder import QueueFolder
 
 __all__ = ["ended"]
+
+HERE, ELSEWHERE = "in use on this machine by process", "the instrument is not this session's: controlled by"
+# Longer than an item needs to begin.
+PROJECTIONS = 49
+FRAMES_OF_PLAIN = FRAMES - 9 + PROJECTIONS
 
 
 class Impatient(QueueClock):
@@ -35,15 +42,41 @@ def kept(run: Path) -> list[str]:
         return [plan.frame_id for plan, _ in journal.stored_frames()]
 
 
-@pytest.mark.parametrize("how", ["it ends", "it is killed"])
+@pytest.fixture
+def elsewhere(fast: IocProcess) -> Iterator[dict[str, str]]:
+    """What makes a machine another one: it sees the server behind a relay, and so has a lock of its own."""
+    port = free_port()
+    with relay(port, fast.port):
+        yield environment_for(port)
+
+
+@pytest.mark.parametrize(
+    ("how", "where", "owner"),
+    [
+        pytest.param("it ends", "here", HERE, marks=pytest.mark.soak),
+        ("it is killed", "here", HERE),
+        ("it ends", "elsewhere", ELSEWHERE),
+        pytest.param("it is killed", "elsewhere", ELSEWHERE, marks=pytest.mark.soak),
+    ],
+)
 def test_the_queue_waits_for_a_run_that_has_the_instrument(
-    tmp_path: Path, fast: IocProcess, ended: list[subprocess.Popen[str]], how: str
+    tmp_path: Path,
+    fast: IocProcess,
+    ended: list[subprocess.Popen[str]],
+    elsewhere: dict[str, str],
+    how: str,
+    where: str,
+    owner: str,
 ) -> None:
     recipe = recipe_for(tmp_path, fast)
     queue = tmp_path / "queue"
     for name in ("one", "two"):
         items.add(queue, recipe, {}, Wanted(name=name))
-    plain = xrm(tmp_path, "run", str(recipe), "--out", str(tmp_path / "runs"))
+    machine = elsewhere if where == "elsewhere" else {}
+    there = tmp_path / "there"
+    there.mkdir()
+    longer = recipe_for(there, fast, scan={**SMALL["scan"], "projections": PROJECTIONS})
+    plain = xrm(tmp_path, "run", str(longer), "--out", str(tmp_path / "runs"), **machine)
     ended.append(plain)
     until(lambda: get(fast, "Owner", as_string=True) != "", 300)
     told: list[str] = []
@@ -55,7 +88,7 @@ def test_the_queue_waits_for_a_run_that_has_the_instrument(
 
     runner.run(queue, tell=tell, clock=Impatient())
     assert plain.wait(600) == (-signal.SIGKILL if how == "it is killed" else 5), (tmp_path / "said.txt").read_text()
-    assert any("held: " in text and "in use on this machine by process" in text for text in told), told
+    assert any("held: " in text and owner in text for text in told), "\n".join(told)
     contents = QueueFolder.open(queue).read()
     assert [item.state for item in contents.items.values()] == [ItemState.INCOMPLETE, ItemState.INCOMPLETE], told
     assert [frames_of(queue, number) for number in (1, 2)] == [FRAMES, FRAMES]
@@ -66,5 +99,5 @@ def test_the_queue_waits_for_a_run_that_has_the_instrument(
         assert len(names) == len(set(names)) == FRAMES
     (first,) = (tmp_path / "runs").iterdir()
     assert len(set(kept(first))) == len(kept(first))
-    assert how == "it is killed" or len(kept(first)) == FRAMES
+    assert how == "it is killed" or len(kept(first)) == FRAMES_OF_PLAIN
     wait_for(fast, "Owner", "")
