@@ -79,6 +79,19 @@ def test_a_picture_that_was_lost_and_comes_late_is_not_taken_for_the_next_one(lo
     assert any("is behind" in reason for reason in behind.sink.reasons)
 
 
+@pytest.mark.parametrize("lost", [(1,), (1, 2), (1, 3)])
+@pytest.mark.parametrize("late", [1, 2, 5])
+def test_nor_where_no_number_was_known_before(lost: tuple[int, ...], late: int) -> None:
+    """The first exposure of all, or after the camera came back, is lost; its picture comes with its own number."""
+    bench = Bench(
+        {"kind": "dropped_frame", "frames": list(lost)},
+        {"kind": "repeated_frame", "at_s": 0.0, "times": late},
+    )
+    bench.run(STEPS)
+    assert bench.violations() == []
+    assert bench.outcomes() == ALL_KEPT
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 4])
 def test_a_camera_that_does_not_count_what_it_lost_costs_one_frame_more(attempts: int) -> None:
     """Its next picture has the number of the one that was lost: nobody can tell it from that one come late."""

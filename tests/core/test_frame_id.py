@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import sqlite3
@@ -43,5 +44,6 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_files_and_processes_take_it_for_text() -> None:
     name = FrameId.projection("roi-01", 7)
     assert json.dumps({name: name}) == '{"roi-01/proj_0007": "roi-01/proj_0007"}'
-    assert sqlite3.connect(":memory:").execute("SELECT ?", (name,)).fetchone() == ("roi-01/proj_0007",)
+    with contextlib.closing(sqlite3.connect(":memory:")) as memory:
+        assert memory.execute("SELECT ?", (name,)).fetchone() == ("roi-01/proj_0007",)
     assert pickle.loads(pickle.dumps(name)).kind is FrameKind.PROJECTION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import shutil
@@ -23,7 +24,7 @@ SHAPE = (6, 16)
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of frame n every pixel holds 100 + n; sizes and hashes stand in the journal."""
     run = Path(shutil.copytree(VERSION_1, tmp_path_factory.mktemp("before") / "run"))
-    with sqlite3.connect(run / "journal.sqlite") as journal:
+    with contextlib.closing(sqlite3.connect(run / "journal.sqlite")) as journal, journal:
         journal.execute("DROP TRIGGER only_add_committed_update")
         for number, (path,) in enumerate(journal.execute("SELECT path FROM committed ORDER BY path").fetchall()):
             data = io.BytesIO()
@@ -43,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_is_exported(run: Path, to: str, tmp_path: Path) -> None:
     """Views in order of the angles that were measured, each with its own pixels, of those that were kept at last."""
     kept = "SELECT theta_deg, path FROM kept WHERE frame_id LIKE 'roi-01/proj%' ORDER BY frame_id"
-    with sqlite3.connect(run / "journal.sqlite") as journal:
+    with contextlib.closing(sqlite3.connect(run / "journal.sqlite")) as journal, journal:
         paths = [path for (path,) in journal.execute("SELECT path FROM committed ORDER BY path")]
         expected = [(theta, 100 + paths.index(path)) for theta, path in journal.execute(kept)]
     journal.close()

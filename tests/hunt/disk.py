@@ -61,8 +61,9 @@ class Disk:
     written_on: a journal to which the disk had refused itself for another reason than that it was full, and in which
     the same process began or ended a transaction after that.
     left: where the folder is as the dead process left it. published: by name, the hashes of all that was given it;
-    unrecorded: the names that were given since the journal's last commit. orphan: the frame, relative to the folder,
-    that has its name and no commit.
+    unrecorded: the names that were given since the journal's last commit; torn: those of before a power cut, which may
+    be half of themselves until they are given again. orphan: the frame, relative to the folder, that has its name and
+    no commit.
     """
 
     root: Path
@@ -85,6 +86,7 @@ class Disk:
     _in_cache: set[int] = field(default_factory=set)
     published: dict[str, set[str]] = field(default_factory=dict)
     unrecorded: set[str] = field(default_factory=set)
+    torn: set[str] = field(default_factory=set)
     orphan: str | None = None
     written_on: str | None = None
     _listed: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -166,6 +168,8 @@ class Disk:
         """The folder as it is found afterwards, beside the one of which the dead process still dreams."""
         target = self.root.with_name(f"{self.root.name}+")
         self._cold = self.power
+        if self.power:
+            self.torn |= self.unrecorded
         for folder, _, files in os.walk(self.root):
             place = target / os.path.relpath(folder, self.root)
             if self.power and folder != str(self.root) and self._name_lost(folder):
@@ -275,6 +279,7 @@ class Disk:
                     if os.path.isfile(source):
                         disk.published.setdefault(name, set()).add(sha256_file(Path(source)))
                         disk.unrecorded.add(name)
+                        disk.torn.discard(name)
                         if name.endswith(".tif") and f"{os.sep}frames{os.sep}" in str(target):
                             disk.orphan = os.path.relpath(target, disk.root)
                     real(source, target, **words)

@@ -100,12 +100,13 @@ class _Night:
         self._meddler = Meddler(case.seed, case.troubles, self._disk, self._crew, retry.frame_attempts)
         self._instrument: SimulatedInstrument | None = None
         self._run: Path | None = None
+        self._in_vain = 0
 
     def play(self) -> Played:
         """All of it."""
         played = self._played
         with without_processing(), self._witnessed():
-            while played.sittings < _MOST_SITTINGS:
+            while self._begun < _MOST_SITTINGS:
                 self._crew.calm = calm = self._calm
                 end = self._sit()
                 played.ends.append(end)
@@ -125,7 +126,12 @@ class _Night:
         # What waits until the run stands as it needs it may wait in vain.
         waits = self._meddler.left and self._played.sittings < _WAITED_FOR
         left = self._faults or self._crew.left or self._deaths or ahead or waits
-        return self._played.sittings >= _MOST_SITTINGS - 1 or not left
+        return self._begun >= _MOST_SITTINGS - 1 or not left
+
+    @property
+    def _begun(self) -> int:
+        """Sittings, but for those in which a disk that fails let nothing begin: as many as it has failures."""
+        return self._played.sittings - self._in_vain
 
     @property
     def _over(self) -> bool:
@@ -178,6 +184,7 @@ class _Night:
         if not self._run.name or (_NOT_WHOLE in str(error) and not list(self._run.rglob("*.tif"))):
             # Died before there was a whole recipe: nothing was taken, and it is begun anew.
             self._run = None
+            self._in_vain += 1
             disk.root = self._place / str(played.sittings)
             return f"nothing was begun: {error or code}"
         if killed:

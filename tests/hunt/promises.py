@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 from collections import Counter
@@ -132,7 +133,7 @@ def of_the_death(run: Path, disk: Disk) -> Iterator[str]:
             yield f"{frame.path} was committed, and is not there as committed when the process is dead"
     for artifact in artifacts:
         path = run / artifact.path
-        if path.name in disk.unrecorded:
+        if path.name in disk.unrecorded | disk.torn:
             continue
         whole = {artifact.sha256} | disk.published.get(path.name, set())
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() not in whole:
@@ -231,7 +232,7 @@ def _told_as_it_is(folder: RunFolder, recipe: Recipe, missing: dict, lives: dict
     for roi, life in lives.items():
         if life.state not in (RoiState.QUARANTINED, RoiState.REPORTED):
             yield f"the run is done, and {roi} is {life.state}"
-    with sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True) as raw:
+    with contextlib.closing(sqlite3.connect(f"file:{folder.journal}?mode=ro", uri=True)) as raw, raw:
         kept = raw.execute("SELECT count(*) FROM kept").fetchone()[0]
     told = sum(one.kept + one.retaken for one in results.frames.values())
     if told != kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -32,7 +33,7 @@ def planned(folder: Path) -> int:
 
 def begin_only(run: RunFolder) -> None:
     """Everything after the mosaic's plan taken out: as if the run had died there."""
-    with sqlite3.connect(run.journal) as connection:
+    with contextlib.closing(sqlite3.connect(run.journal)) as connection, connection:
         (first,) = connection.execute("SELECT min(rowid) FROM planned_frame WHERE roi <> ''").fetchone()
     tables = ("attempt", "committed", "roi_state", "run_state")
     forge(run.journal, *(f"DELETE FROM {name}" for name in tables), f"DELETE FROM planned_frame WHERE rowid >= {first}")

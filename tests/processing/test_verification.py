@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -62,7 +63,7 @@ def told(found: Verification) -> set[tuple[str, str]]:
 def test_what_nobody_has_touched_is_sound_and_judges_from_outside_agree(ended: RunFolder) -> None:
     found = app.verify(ended.path)
     assert (told(found), found.exit_code) == (set(), ExitCode.OK)
-    with sqlite3.connect(ended.journal) as connection:
+    with contextlib.closing(sqlite3.connect(ended.journal)) as connection, connection:
         named = dict(connection.execute("SELECT path, sha256 FROM artifact ORDER BY id"))
         named |= dict(connection.execute("SELECT path, sha256 FROM committed"))
     files = [path for path in ended.path.rglob("*") if path.is_file()]
@@ -157,7 +158,7 @@ def row_and_chain(run: RunFolder) -> None:
 
 def cut_journal(run: RunFolder) -> None:
     """Taken back to where it was long before the end, without a trace in itself."""
-    with sqlite3.connect(run.journal) as connection:
+    with contextlib.closing(sqlite3.connect(run.journal)) as connection, connection:
         kept = connection.execute("SELECT of_table, max(row) FROM chain WHERE id <= 300 GROUP BY of_table").fetchall()
     cuts = [f"DELETE FROM {table} WHERE rowid > {row}" for table, row in kept]
     forge(run.journal, *cuts, "DELETE FROM chain WHERE id > 300")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -40,7 +41,7 @@ def fill(journal: Journal, commit: Commit) -> None:
 def by_hand(path: Path) -> list[str]:
     """The chain made anew from the documentation: rows in the order of the chain, hashed with hashlib."""
     found, last = [], "0" * 64
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         for table, row in connection.execute("SELECT of_table, row FROM chain ORDER BY id").fetchall():
             (values,) = connection.execute(f"SELECT * FROM {table} WHERE rowid = {row}")
             told = json.dumps([table, row, *values], separators=(",", ":"))
@@ -50,7 +51,7 @@ def by_hand(path: Path) -> list[str]:
 
 
 def links(path: Path) -> list[str]:
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         return [row[0] for row in connection.execute("SELECT sha256 FROM chain ORDER BY id")]
 
 
@@ -63,7 +64,7 @@ def test_every_row_has_its_link_and_an_independent_reader_agrees(
     journal: Journal, commit: Commit, folder: RunFolder
 ) -> None:
     fill(journal, commit)
-    with sqlite3.connect(folder.journal) as connection:
+    with contextlib.closing(sqlite3.connect(folder.journal)) as connection, connection:
         count = sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES)
         linked = {row[0] for row in connection.execute("SELECT DISTINCT of_table FROM chain")}
     assert linked == set(TABLES)
@@ -135,7 +136,7 @@ def test_whatever_is_done_to_a_row_is_named(
 
 def forge(path: Path, *statements: str, put_back: bool = True) -> None:
     """Change a journal by hand: its rules out, the statements, and its rules back."""
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         rules = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         connection.execute("PRAGMA foreign_keys = OFF")
         for name, _ in rules:
@@ -200,7 +201,7 @@ def test_no_room_for_a_copy_is_no_fault_of_the_journal(
 
 def as_version_2(path: Path) -> None:
     """What is new in version 3 taken out: the journal as the version before wrote it."""
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE chain")
         connection.execute("ALTER TABLE artifact DROP COLUMN inputs")
         connection.execute("PRAGMA user_version = 2")

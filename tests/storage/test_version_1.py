@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from pathlib import Path
@@ -22,7 +23,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_it_is_of_that_version(path: Path) -> None:
-    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (1,)
+    with contextlib.closing(sqlite3.connect(path)) as journal:
+        assert journal.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_it_is_read(path: Path) -> None:

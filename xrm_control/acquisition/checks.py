@@ -67,6 +67,11 @@ class FrameChecker:
         self._ordered += 1
 
     @property
+    def unsure(self) -> bool:
+        """Whether an exposure was lost before any number was known: nobody could say whose picture comes next."""
+        return self._last_id is None and self._ordered > 0
+
+    @property
     def was_good(self) -> bool:
         """Whether the run has seen a good frame with the shutter open and the present settings of the camera."""
         return self._setting in self._good
@@ -122,8 +127,13 @@ class FrameChecker:
 
     def _check_id(self, step: FrameStep, frame: CameraFrame) -> None:
         last, ordered = self._last_id, max(1, self._ordered)
-        follows = self._follows(frame.unique_id)
-        if last is not None and not follows:
+        if not self._follows(frame.unique_id):
+            if last is None:
+                raise CameraChanged(
+                    "an exposure was lost before any number was known: this may be its picture, that came late",
+                    where=step.frame_id,
+                    value=frame.unique_id,
+                )
             if last < frame.unique_id < last + ordered:
                 raise CameraChanged(
                     "its unique id is behind: it may be the picture of an exposure before, that came late",
@@ -146,8 +156,11 @@ class FrameChecker:
         """
         last, ordered = self._last_id, max(1, self._ordered)
         if last is None:
-            self._last_id, self._ordered = unique_id, 0
-            return True
+            # The first number tells where the camera counts from, unless an exposure before it was lost.
+            self._late = ordered > 1
+            if not self._late:
+                self._last_id, self._ordered = unique_id, 0
+            return not self._late
         if unique_id == last:
             self._late = True
             return False

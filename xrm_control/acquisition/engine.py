@@ -266,7 +266,8 @@ class Engine:
         if used_up:
             tally.given_up = True
             self._events.emit(FramePostponed(step.frame_id, error.what))
-        if isinstance(error, CameraChanged) or (tally.failures and tally.failures % _RECONFIGURED_AFTER == 0):
+        often = tally.failures and tally.failures % _RECONFIGURED_AFTER == 0
+        if isinstance(error, CameraChanged) or self._checker.unsure or often:
             await self._reconfigure()
         if own and not used_up and reaction.pause_s > 0:
             await self._recovery.rest(step.frame_id, error, reaction.pause_s)
@@ -287,6 +288,7 @@ class Engine:
         seen = dict(zip(axes, readings, strict=True))
         self._positioning.seen(seen)
         if not beam:
+            self._checker.disturbed(frame)
             raise BeamLost("beam was lost during the exposure", where=step.frame_id)
         problem = (
             meaning_lost(self._instrument.settings_changed(), step.frame_id)
