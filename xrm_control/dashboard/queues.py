@@ -8,7 +8,7 @@ from xrm_control.app.queue.facts import Listing, look
 from xrm_control.contracts.queue import Item
 from xrm_control.core.errors import DataError
 from xrm_control.core.queue_states import AHEAD, IN_HAND, UNDONE, ItemState
-from xrm_control.dashboard.models import QueueItem, QueueView
+from xrm_control.dashboard.models_queue import QueueItem, QueueView
 from xrm_control.processing.schedule import Slot
 from xrm_control.storage.queue_folder import QueueFolder
 

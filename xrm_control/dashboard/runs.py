@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.errors import DataError, XrmError
 from xrm_control.core.events import RunReplanned
 from xrm_control.core.states import ENDS, RunState, Verdict
-from xrm_control.dashboard.models import RunCard, Runs
+from xrm_control.dashboard.models_run import RunCard, Runs
+from xrm_control.dashboard.run_order import RunOrder, in_order
+from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.loading import load_document
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
-_LONGEST_NAME = 200
+_LONGEST_NAME = 255
+_RECIPES = 2000
 Stamp = tuple[tuple[int, int], ...]
 
 
@@ -36,7 +41,7 @@ class RunsFolder:
     _known: dict[str, tuple[Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[Stamp, bool, RunCard]])
 
     def names(self) -> list[str]:
-        """The newest first. Raises DataError where the folder cannot be looked at."""
+        """All of them, by name. Raises DataError where the folder cannot be looked at."""
         try:
             entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
         except OSError as error:
@@ -63,9 +68,11 @@ class RunsFolder:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        order: RunOrder = RunOrder.BEGUN,
+        descending: bool = True,
     ) -> Runs:
         """The runs whose name, recipe, sample, campaign or start contains all words of `search`, and that were carried
-        out at a time between `since` and `until`.
+        out at a time between `since` and `until`; the one that was begun last first, unless another order is wanted.
         """
         words = search.casefold().split()
         found = [
@@ -81,7 +88,9 @@ class RunsFolder:
         present = {card.name for card in found}
         if not words and verdict is None and since is None and until is None:
             self._known = {name: known for name, known in self._known.items() if name in present}
-        return Runs(runs=tuple(found[offset : offset + limit]), total=len(found))
+        return Runs(
+            runs=tuple(in_order(found, order, descending=descending)[offset : offset + limit]), total=len(found)
+        )
 
     def _cards(self) -> Iterator[RunCard]:
         for name in self.names():
@@ -117,7 +126,7 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
     return RunCard(
         name=folder.name,
         recipe_name=run.recipe_name,
-        sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
+        sample=sample_of(folder, results),
         started_utc=run.started_utc,
         state=present,
         alive=alive,
@@ -153,6 +162,31 @@ def results_of(folder: RunFolder) -> RunResults | None:
     """results.json of a run; None while there is none that can be read."""
     try:
         return RESULTS.read(folder.results) if folder.results.is_file() else None
+    except XrmError:
+        return None
+
+
+def sample_of(folder: RunFolder, results: RunResults | None) -> str:
+    """Name and formula: of its results, and of its recipe while there are none; "" where neither can be read."""
+    if results is not None:
+        return f"{results.sample.name}, {results.sample.formula}"
+    recipe = recipe_of(folder)
+    return "" if recipe is None else f"{recipe.sample.name}, {recipe.sample.formula}"
+
+
+def recipe_of(folder: RunFolder) -> Recipe | None:
+    """The run's own recipe; None where it cannot be read."""
+    try:
+        return _recipe(folder.recipe, folder.recipe.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=_RECIPES)
+def _recipe(path: Path, stamp: int) -> Recipe | None:
+    """Read once: those who look ask again and again. stamp: changes with the file."""
+    try:
+        return load_document(path, Recipe, {})[0]
     except XrmError:
         return None
 

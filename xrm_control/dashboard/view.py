@@ -13,9 +13,9 @@ from xrm_control.core.progress import remaining_s
 from xrm_control.core.states import ENDS, WAITING, FrameKind, RoiState, RunState
 from xrm_control.dashboard.actions import actions
 from xrm_control.dashboard.alarms import alarms
-from xrm_control.dashboard.models import FrameView, RunView, StageView
+from xrm_control.dashboard.models_run import FrameView, RunView, StageView
 from xrm_control.dashboard.mosaic import rois_of
-from xrm_control.dashboard.runs import results_of
+from xrm_control.dashboard.runs import results_of, sample_of
 from xrm_control.processing.achieved import pauses
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import PlannedFrame, RunSummary, StateRecord, StoredFrame
@@ -41,7 +41,7 @@ def look(folder: RunFolder) -> RunView:
         name=folder.name,  # by which it is asked for, also where somebody has renamed the folder
         folder=str(folder.path.absolute()),
         recipe_name=summary.run.recipe_name,
-        sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
+        sample=sample_of(folder, results),
         simulated=summary.run.simulated,
         started_utc=summary.run.started_utc,
         state=None if state is None else state.state,

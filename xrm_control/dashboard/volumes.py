@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.dashboard.files import inside
-from xrm_control.dashboard.models import Planes
+from xrm_control.dashboard.models_table import Planes
 from xrm_control.dashboard.pictures import grey
 from xrm_control.reporting.figures.slices import grey_window
 from xrm_control.reporting.volumes import Stack, open_stack

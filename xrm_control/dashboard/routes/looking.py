@@ -14,21 +14,14 @@ from xrm_control.dashboard import metrics
 from xrm_control.dashboard.files import TYPES, file_of
 from xrm_control.dashboard.lines import lines_before
 from xrm_control.dashboard.meshes import mesh_file, shown
-from xrm_control.dashboard.models import (
-    Control,
-    Lines,
-    MosaicView,
-    Planes,
-    RecipeCard,
-    Regions,
-    Runs,
-    RunView,
-    Setting,
-    Table,
-)
+from xrm_control.dashboard.models import Control, Lines, RecipeCard, Setting
+from xrm_control.dashboard.models_mosaic import MosaicView, Regions
+from xrm_control.dashboard.models_run import Runs, RunView
+from xrm_control.dashboard.models_table import Planes, Table
 from xrm_control.dashboard.mosaic import mosaic_view, regions_view
 from xrm_control.dashboard.pictures import frame_png, mosaic_png
 from xrm_control.dashboard.routes.asking import Asker, Here, aside
+from xrm_control.dashboard.run_order import RunOrder
 from xrm_control.dashboard.tables import table
 from xrm_control.dashboard.view import look
 from xrm_control.dashboard.volumes import Plane, Section, label_section, planes, section
@@ -48,9 +41,19 @@ async def list_runs(
     until: AwareDatetime | None = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    order: RunOrder = RunOrder.BEGUN,
+    descending: bool = True,
 ) -> Runs:
-    """The newest first; since, until: those that were carried out at a time between them."""
-    return await aside(here.lookers, lambda: here.runs.list(search, verdict, offset, limit, since=since, until=until))
+    """The one begun last first, unless another order is wanted; since, until: those that were carried out at a time
+    between them.
+    """
+
+    def found() -> Runs:
+        return here.runs.list(
+            search, verdict, offset, limit, since=since, until=until, order=order, descending=descending
+        )
+
+    return await aside(here.lookers, found)
 
 
 @router.get("/api/runs/{run}")

@@ -10,7 +10,8 @@ from fastapi.responses import FileResponse
 from xrm_control.app.queue import items
 from xrm_control.core.errors import DataError
 from xrm_control.dashboard.enqueuing import Enqueuer
-from xrm_control.dashboard.models import Enqueue, Move, QueueView, Request, Said
+from xrm_control.dashboard.models import Enqueue, Request, Said
+from xrm_control.dashboard.models_queue import Move, QueueView
 from xrm_control.dashboard.queues import morning_of, queue_view
 from xrm_control.dashboard.routes.asking import Client, Here, aside
 from xrm_control.dashboard.server import Window
