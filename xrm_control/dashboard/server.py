@@ -40,8 +40,8 @@ from xrm_control.dashboard.runs import RunsFolder
 from xrm_control.dashboard.starting import Starter
 from xrm_control.dashboard.watching import Watch
 
-# What a viewer asks for, what an operator wants, what is looked at all the time: none waits for another.
-_LOOKERS, _ACTORS, _WATCHERS = 4, 8, 2
+# What viewers ask for, planes of volumes, what an operator wants, what is looked at all the time: none waits for another.
+_LOOKERS, _CUTTERS, _ACTORS, _WATCHERS = 4, 2, 8, 2
 REFUSED = (400, 401, 403, 404, 405, 408, 409, 413, 421, 422, 429, 504)
 """The statuses of refusals, each told as a `Refusal`."""
 
@@ -58,6 +58,7 @@ class Window:
     queue: Path | None = None
     helm: Helm = field(default_factory=Helm)
     lookers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_LOOKERS, "look"))
+    cutters: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_CUTTERS, "cut"))
     actors: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_ACTORS, "act"))
     watchers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WATCHERS, "watch"))
     watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
@@ -115,7 +116,7 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         window.rehearser.cancel()
-        for pool in (window.lookers, window.actors, window.watchers):
+        for pool in (window.lookers, window.cutters, window.actors, window.watchers):
             pool.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(

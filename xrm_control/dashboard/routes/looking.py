@@ -109,19 +109,19 @@ async def file(here: Here, run: str, name: str) -> FileResponse:
 @router.get("/api/runs/{run}/regions/{roi}/planes")
 async def volume(here: Here, run: str, roi: str) -> Planes:
     """What the volume of a region offers."""
-    return await aside(here.lookers, lambda: planes(here.runs.open(run).roi(roi)))
+    return await aside(here.cutters, lambda: planes(here.runs.open(run).roi(roi)))
 
 
 @router.get("/api/runs/{run}/regions/{roi}/planes/{plane}/{index}", responses=_BYTES, response_class=Response)
 async def grey_plane(here: Here, run: str, roi: str, plane: Plane, index: int) -> Response:
     """A plane in grey, a byte a pixel."""
-    return _pixels(await aside(here.lookers, lambda: section(here.runs.open(run).roi(roi), plane, index)))
+    return _pixels(await aside(here.cutters, lambda: section(here.runs.open(run).roi(roi), plane, index)))
 
 
 @router.get("/api/runs/{run}/regions/{roi}/labels/{plane}/{index}", responses=_BYTES, response_class=Response)
 async def label_plane(here: Here, run: str, roi: str, plane: Plane, index: int) -> Response:
     """The numbers of the particles in a plane, two bytes a pixel."""
-    return _pixels(await aside(here.lookers, lambda: label_section(here.runs.open(run).roi(roi), plane, index)))
+    return _pixels(await aside(here.cutters, lambda: label_section(here.runs.open(run).roi(roi), plane, index)))
 
 
 @router.get("/api/runs/{run}/regions/{roi}/particles/{particle}/mesh", responses=_BYTES, response_class=Response)
