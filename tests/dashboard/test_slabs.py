@@ -26,7 +26,7 @@ def volume(tmp_path: Path) -> PlanesOnDisk:
 
 
 def doubled(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    return (values * np.uint16(2)).astype(np.uint16)
+    return values.astype(np.uint16) * np.uint16(2)
 
 
 @pytest.mark.parametrize("axis", [1, 2])

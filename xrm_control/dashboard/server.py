@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from xrm_control.dashboard.runs import RunsFolder
 from xrm_control.dashboard.starting import Starter
 from xrm_control.dashboard.watching import Watch
 
-# What viewers ask for, planes of volumes, what an operator wants, what is looked at all the time: none waits for another.
+# What viewers ask for, planes of volumes, what operators want, what is looked at all the time: none waits for another.
 _LOOKERS, _CUTTERS, _ACTORS, _WATCHERS = 4, 2, 8, 2
 REFUSED = (400, 401, 403, 404, 405, 408, 409, 413, 421, 422, 429, 504)
 """The statuses of refusals, each told as a `Refusal`."""
@@ -133,8 +134,15 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
     app.add_exception_handler(XrmError, _told)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _not_so)
-    app.add_middleware(Gate, access=access)
+    app.add_middleware(Gate, access=access, build=_build(Path(str(static))))
     return app
+
+
+def _build(static: Path) -> str:
+    """Other where the version, or a file of the page, is."""
+    files = sorted(path for path in static.rglob("*") if path.is_file())
+    told = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return f"{__version__}-{told[:12]}"
 
 
 def _told(_: Request, error: Exception) -> JSONResponse:

@@ -37,6 +37,7 @@ class World:
     lost: threading.Event = field(default_factory=threading.Event)
     dropped: int = 0
     refuse: dict[str, dict[str, str]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
     def drop(self) -> None:
         """Break all streams."""
@@ -98,6 +99,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.json(run.mosaic())
         if part == "regions":
             return self.json({"regions": run.regions})
+        if part == "lines" and "after" in query:
+            after = int(query["after"])
+            return self.json({"lines": run.lines[after : after + int(query["limit"])], "last_id": len(run.lines)})
         if part == "lines":
             before, limit = int(query.get("before", 10**9)), int(query.get("limit", 200))
             grave = ["info", "warning", "error"]
@@ -226,6 +230,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-cache")
+        for name, value in self.world.headers.items():
+            self.send_header(name, value)
 
 
 class Server(ThreadingHTTPServer):

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 from xrm_control.core.states import Level, Verdict
 from xrm_control.dashboard import metrics
 from xrm_control.dashboard.files import TYPES, file_of
-from xrm_control.dashboard.lines import lines_before
+from xrm_control.dashboard.lines import lines_before, lines_since
 from xrm_control.dashboard.meshes import mesh_file, shown
 from xrm_control.dashboard.models import Control, Lines, RecipeCard, Setting
 from xrm_control.dashboard.models_mosaic import MosaicView, Regions
@@ -79,10 +79,13 @@ async def lines(
     here: Here,
     run: str,
     before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+    after: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     level: Level = Level.INFO,
 ) -> Lines:
-    """The newest lines of its log, or those before one."""
+    """The newest lines of its log, or those before one; after: the next ones of all levels, as a stream tells them."""
+    if after is not None:
+        return await aside(here.lookers, lambda: lines_since(here.runs.open(run), after, limit))
     return await aside(here.lookers, lambda: lines_before(here.runs.open(run), before, limit, level))
 
 

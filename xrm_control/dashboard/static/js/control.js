@@ -3,7 +3,7 @@ import { clientId, get, post } from "./api.js";
 import { ask } from "./dialog.js";
 import { el, put } from "./dom.js";
 import { say, sayError } from "./said.js";
-import { utc, local } from "./format.js";
+import { now as clock, utc, local } from "./format.js";
 
 const AWAY_MIN = 2;
 
@@ -67,7 +67,7 @@ async function release() {
 
 /** Of whom no page was open for a while: nobody waits for them in vain. */
 function away(now) {
-  const minutes = now.seen_utc ? (Date.now() - Date.parse(now.seen_utc)) / 60000 : 0;
+  const minutes = now.seen_utc ? (clock() - Date.parse(now.seen_utc)) / 60000 : 0;
   return minutes >= AWAY_MIN ? `, not seen since ${local(now.seen_utc, { seconds: false, day: minutes > 720 })}` : "";
 }
 

@@ -48,6 +48,8 @@ class RunsPage {
     this.timer = setInterval(() => { if (!document.hidden) void this.load(); }, 4000);
   }
 
+  wake() { void this.load(); }
+
   later() {
     clearTimeout(this.typing);
     this.typing = setTimeout(() => void this.load(), 200);

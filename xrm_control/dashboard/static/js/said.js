@@ -34,6 +34,7 @@ export function connection(why) {
   since ||= Date.now();
   const show = () => {
     banner.hidden = false;
+    if (why === "held back") return void put(banner, el("strong", {}, "No live stream. "), "Something between here and the server holds it back, as some proxies do: the run is asked every 3 s instead.");
     put(banner, el("strong", {}, "Connection lost. "), `Trying again (${why}). What is shown may be old; the run itself goes on without this page.`);
   };
   if (Date.now() - since > 700) show();

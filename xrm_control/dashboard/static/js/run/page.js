@@ -200,6 +200,8 @@ class RunPage {
     this.choose(regions[(at + by + regions.length + (at < 0 && by < 0 ? 1 : 0)) % regions.length].name);
   }
 
+  wake() { this.store.wake(); }
+
   close() {
     this.closed = true;
     this.store.close();
