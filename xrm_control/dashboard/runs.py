@@ -40,14 +40,6 @@ class RunsFolder:
     further: Callable[[], Sequence[Path]] = tuple
     _known: dict[str, tuple[Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[Stamp, bool, RunCard]])
 
-    def names(self) -> list[str]:
-        """All of them, by name. Raises DataError where the folder cannot be looked at."""
-        try:
-            entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
-        except OSError as error:
-            raise DataError(f"cannot be looked at: {error.strerror}", where=str(self.root)) from error
-        return sorted((entry.name for entry in entries if is_name(entry.name)), reverse=True)
-
     def open(self, name: str) -> RunFolder:
         """The run of that name. Raises DataError for what is none, or leads elsewhere."""
         for root in self._places() if is_name(name) else ():
@@ -55,6 +47,17 @@ class RunsFolder:
             if not place.is_symlink() and (place / "journal.sqlite").is_file():
                 return RunFolder.open(place)
         raise DataError("there is no such run", where=str(self.root), value=name[:80])
+
+    def _folders(self) -> list[Path]:
+        """Those that are no links to elsewhere; of two that have one name the first, as `open` has it. Raises DataError
+        where a folder cannot be looked at.
+        """
+        try:
+            entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
+        except OSError as error:
+            raise DataError(f"cannot be looked at: {error.strerror}", where=str(self.root)) from error
+        found = {entry.name: entry for entry in reversed(entries) if is_name(entry.name) and not entry.is_symlink()}
+        return list(found.values())
 
     def _places(self) -> tuple[Path, ...]:
         return (self.root, *self.further())
@@ -93,12 +96,8 @@ class RunsFolder:
         )
 
     def _cards(self) -> Iterator[RunCard]:
-        for name in self.names():
-            try:
-                folder = self.open(name)
-            except DataError:
-                # A link to elsewhere, or gone since.
-                continue
+        for place in self._folders():
+            folder, name = RunFolder(place), place.name
             stamp, alive = stamp_of(folder), folder.may_be_held()
             known = self._known.get(name)
             if known is None or known[:2] != (stamp, alive):

@@ -35,7 +35,7 @@ from xrm_control.dashboard.control import Helm
 from xrm_control.dashboard.drafts import Recipes, refusal
 from xrm_control.dashboard.guests import Guests
 from xrm_control.dashboard.models import Refusal
-from xrm_control.dashboard.queues import runs_of
+from xrm_control.dashboard.queues import QueueLooks, runs_of
 from xrm_control.dashboard.rehearsing import Rehearser
 from xrm_control.dashboard.runs import RunsFolder
 from xrm_control.dashboard.starting import Starter
@@ -57,6 +57,7 @@ class Window:
     starter: Starter
     rehearser: Rehearser
     queue: Path | None = None
+    queue_looks: QueueLooks = field(default_factory=QueueLooks)
     helm: Helm = field(default_factory=Helm)
     lookers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_LOOKERS, "look"))
     cutters: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_CUTTERS, "cut"))

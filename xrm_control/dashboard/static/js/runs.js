@@ -13,6 +13,8 @@ const HEADS = ["", "Recipe", "Sample", "Started", "State", "Frames", "Particles"
 /** What each column orders by, and whether the largest comes first at the first click. */
 const ORDERS = { Recipe: ["recipe", false], Sample: ["sample", false], Started: ["begun", true], State: ["state", false], Frames: ["frames", true], Particles: ["particles", true], Verdict: ["verdict", false] };
 const WORDS = { begun: ["begun first", "begun last"], recipe: ["recipe, A first", "recipe, Z first"], sample: ["sample, A first", "sample, Z first"], state: ["state, died first", "state, ended first"], frames: ["fewest frames", "most frames"], particles: ["fewest particles", "most particles"], verdict: ["verdict, best first", "verdict, worst first"] };
+/** What folders of runs are called; of one that somebody has renamed the name tells which it is. */
+const MADE = /^\d{8}T\d{6}Z_[\w-]+_[0-9a-f]{4}$/;
 const NEWEST = "begun-true";
 const VERDICTS = ["complete", "doubt", "incomplete", "aborted", "failed"];
 
@@ -32,7 +34,7 @@ class RunsPage {
     this.picker = new Picker();
     this.search = el("input", { type: "search", class: "wide", value: query.get("search") ?? "", placeholder: "name, sample, recipe, queue", title: "Name, recipe, sample, start, or the queue and item that a run is of", "aria-label": "Search runs", on: { input: () => this.later() } });
     this.verdict = el("select", { "aria-label": "Verdict", on: { change: () => void this.load() } }, el("option", { value: "" }, "any verdict"), VERDICTS.map((v) => el("option", { value: v, selected: v === query.get("verdict") }, v)));
-    this.order = el("select", { "aria-label": "Order", on: { change: () => void this.load() } }, Object.entries(WORDS).flatMap(([name, words]) => [true, false].map((falling) => el("option", { value: `${name}-${falling}`, selected: `${name}-${falling}` === (query.get("order") ?? NEWEST) }, words[Number(falling)]))));
+    this.order = el("select", { class: "narrow-only", "aria-label": "Order", on: { change: () => void this.load() } }, Object.entries(WORDS).flatMap(([name, words]) => [true, false].map((falling) => el("option", { value: `${name}-${falling}`, selected: `${name}-${falling}` === (query.get("order") ?? NEWEST) }, words[Number(falling)]))));
     const date = (words, name) => el("input", { type: "date", value: query.get(name) ?? "", "aria-label": words, title: words, on: { change: () => void this.load() } });
     this.from = date("Carried out from this day on", "from");
     this.to = date("Carried out up to this day", "to");
@@ -116,7 +118,7 @@ class RunsPage {
     const to = `#/run/${encodeURIComponent(run.name)}`;
     const open = (event) => { if (!(event.target instanceof Element && event.target.closest("a, input, label"))) location.hash = to; };
     return el("tr", { class: "link-row", data: { key: run.name }, on: { click: open } }, headed(HEADS,
-      el("td", {}, this.picker.box(run.name)), el("td", {}, el("a", { href: to, title: run.name }, run.recipe_name || run.name), run.simulated ? [" ", el("span", { class: "chip" }, "simulated")] : "", run.campaign ? el("div", { class: "muted small" }, `of ${run.campaign}`) : ""),
+      el("td", {}, this.picker.box(run.name)), el("td", {}, el("a", { href: to, title: run.name }, run.recipe_name || run.name), run.simulated ? [" ", el("span", { class: "chip" }, "simulated")] : "", MADE.test(run.name) || run.name === run.recipe_name ? "" : el("div", { class: "muted small folder", title: run.name }, run.name), run.campaign ? el("div", { class: "muted small" }, `of ${run.campaign}`) : ""),
       el("td", {}, run.sample), el("td", { title: utc(run.started_utc) }, el("a", { class: "plain", href: `#/night/${nightOf(run.started_utc)}`, "aria-label": `${local(run.started_utc, { day: true, seconds: false })}: its night` }, local(run.started_utc, { day: true, seconds: false }))),
       el("td", {}, el("span", { class: "badge small", data: { tone } }, word), run.problem ? el("div", { class: "refused small" }, run.problem) : ""),
       el("td", { class: "num" }, el("span", { title: `${run.kept} of ${run.planned} frames` }, run.planned ? `${number(run.kept)} / ${number(run.planned)}` : "–")),

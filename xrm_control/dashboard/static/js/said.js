@@ -45,7 +45,7 @@ export function connection(why) {
 export function errorPanel(error, again) {
   const status = error?.status;
   return el("section", { class: "empty", role: "alert" },
-    el("h2", {}, status === 404 ? "Not found" : status === 401 || status === 403 ? "Not allowed" : "This did not work"),
+    el("h2", {}, status === 404 ? (/there is no such/i.test(error.message) ? "Not found" : "This cannot be shown") : status === 401 || status === 403 ? "Not allowed" : "This did not work"),
     el("p", {}, error instanceof Error ? error.message : String(error)),
     el("p", {}, again ? el("button", { type: "button", on: { click: again } }, "Try again") : "", " ", el("a", { href: "#/" }, "All runs")));
 }
