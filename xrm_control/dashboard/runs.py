@@ -10,9 +10,9 @@ from pathlib import Path
 
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.errors import DataError, XrmError
-from xrm_control.core.events import RunReplanned
 from xrm_control.core.states import ENDS, RunState, Verdict
 from xrm_control.dashboard.models_run import RunCard, Runs
+from xrm_control.dashboard.planned import planned_of
 from xrm_control.dashboard.run_order import RunOrder, in_order
 from xrm_control.recipe.document import Recipe
 from xrm_control.recipe.loading import load_document
@@ -114,7 +114,7 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
     try:
         with JournalReader.open(folder.journal) as journal:
             run, state, frames = journal.run(), journal.state(), journal.accounting()
-            plans = journal.events_of(RunReplanned.kind)
+            stages, lives = journal.progress(), journal.roi_states()
     except XrmError as error:
         return RunCard(
             name=folder.name, recipe_name="", sample="", started_utc="", state=None, alive=alive, died=not alive,
@@ -132,7 +132,7 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
         died=not alive and present not in (*ENDS, RunState.PAUSED),
         simulated=run.simulated,
         kept=frames.kept,
-        planned=max(frames.planned, int(plans[-1].data["images"]) if plans else 0),
+        planned=max(frames.planned, planned_of(folder, stages, lives).images),
         particles=None if results is None else results.counts.whole_particles,
         verdict=None if results is None else results.verdict.status,
         last_utc=None if state is None else state.utc,

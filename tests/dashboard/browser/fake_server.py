@@ -135,11 +135,14 @@ class Handler(BaseHTTPRequestHandler):
         kind = body.get("command", {}).get("kind", path.rsplit("/", 1)[-1])
         if kind in world.refuse:
             return self.json(world.refuse[kind], 409)
+        if path == "/api/control/take" and body.get("free") and world.holder and client != world.holder_client:
+            return self.json({"what": "somebody else is in control"}, 403)
         if path == "/api/control/take":
             world.holder, world.holder_client = body["name"], client
             return self.json(world.control(client))
         if path == "/api/control/release":
-            world.holder = world.holder_client = ""
+            if client == world.holder_client:
+                world.holder = world.holder_client = ""
             return self.json(world.control(client))
         if path.endswith("/cost"):
             return self.json({"windows": 1, "seconds": 250.0, "dose_gy": 2.5e5, "bytes": 9_000_000, "particles": 21.0})

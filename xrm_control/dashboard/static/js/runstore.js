@@ -122,7 +122,7 @@ export class RunStore extends EventTarget {
   }
 
   action(name) {
-    return this.run?.actions.find((a) => a.name === name) ?? { name, possible: false, reason: "the run does not know it" };
+    return this.run?.actions.find((a) => a.name === name) ?? { name, possible: false, reason: this.run ? "the run does not know it" : "the run is not known yet" };
   }
 
   /** Free the connections of all tabs for a moment. */

@@ -102,6 +102,7 @@ class RunPage {
     this.list.update(regions, this.chosen);
     const region = regions.find((r) => r.name === this.chosen);
     if (region) this.card.update(region, run.folder);
+    if (this.isAdding) this.adding.update();
     this.layer.offer(this.measured);
   }
 
