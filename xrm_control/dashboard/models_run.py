@@ -82,6 +82,23 @@ class FrameView(Record):
     file: str
 
 
+class Beside(Record):
+    """How far a sample was found beside its place, last; of: which region or view; allowed_um: of the distance."""
+
+    of: str
+    x_um: float
+    y_um: float
+    allowed_um: Figure
+
+
+class WatchedNow(Record):
+    """A value that the recipe watches. out: its value as read, or why it is not believed, while it is out of order."""
+
+    value: str
+    limit: str
+    out: str = ""
+
+
 class RunView(Record):
     """A run as it stands. Times in s of instrument time; remaining_s: None where nothing is left to wait for.
 
@@ -113,6 +130,8 @@ class RunView(Record):
     stages: tuple[StageView, ...]
     last_frame: FrameView | None
     flux: Figure = Field(default=None, description="the last flat's mean counts, over the first's")
+    beside: Beside | None = None
+    watched: tuple[WatchedNow, ...] = ()
     voided_share: Share | None = Field(default=None, description="of particles with voids, as the report has it")
     actions: tuple[ActionView, ...]
     alarms: tuple[Alarm, ...]

@@ -10,10 +10,11 @@ from xrm_control.core.progress import remaining_s
 from xrm_control.core.states import ENDS, WAITING, FrameKind, RoiState, RunState
 from xrm_control.dashboard.actions import actions
 from xrm_control.dashboard.alarms import alarms
+from xrm_control.dashboard.conditions import beside_now, watched_now
 from xrm_control.dashboard.models_run import FrameView, RunView, StageView
 from xrm_control.dashboard.mosaic import rois_of
 from xrm_control.dashboard.planned import planned_of
-from xrm_control.dashboard.runs import results_of, sample_of
+from xrm_control.dashboard.runs import recipe_of, results_of, sample_of
 from xrm_control.processing.achieved import pauses
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import PlannedFrame, RunSummary, StateRecord, StoredFrame
@@ -24,7 +25,9 @@ def look(folder: RunFolder) -> RunView:
     """The run as it stands. Raises DataError where its journal cannot be read."""
     summary = app.glance(folder.path)
     with JournalReader.open(folder.journal) as journal:
-        states = journal.states()
+        states, recipe = journal.states(), recipe_of(folder)
+        beside = beside_now(journal, recipe)
+        watched = watched_now(journal, () if recipe is None else recipe.conditions)
         last, flats = journal.last_frame(), journal.first_and_last(FrameKind.FLAT)
         stood_s = sum(pause.to_s - pause.from_s for pause in pauses(journal))
     results = results_of(folder)
@@ -62,6 +65,8 @@ def look(folder: RunFolder) -> RunView:
         ),
         last_frame=None if last is None else frame_view(*last),
         flux=_flux(flats),
+        beside=beside,
+        watched=watched,
         voided_share=None if results is None or not summary.ended else results.population.voided_fraction,
         actions=actions(summary, skippable=_skippable(summary), waiting=_waiting(folder, summary)),
         alarms=alarms(summary, folder, results, free),
