@@ -13,7 +13,7 @@ from xrm_control.core.states import Level, Verdict
 from xrm_control.dashboard import metrics
 from xrm_control.dashboard.files import TYPES, file_of
 from xrm_control.dashboard.lines import lines_before, lines_since
-from xrm_control.dashboard.meshes import mesh_file, shown
+from xrm_control.dashboard.meshes import mesh_file, shown, warm
 from xrm_control.dashboard.models import Control, Lines, RecipeCard, Setting
 from xrm_control.dashboard.models_mosaic import MosaicView, Regions
 from xrm_control.dashboard.models_run import Runs, RunView
@@ -160,7 +160,10 @@ async def rows(
     def told() -> str:
         return table(here.runs.open(run), name, offset, limit, wanted).model_dump_json()
 
-    return Response(await aside(here.lookers, told), media_type="application/json")
+    answer = Response(await aside(here.lookers, told), media_type="application/json")
+    # Whoever looks at particles will turn one.
+    here.cutters.submit(warm)
+    return answer
 
 
 @router.get("/api/recipes")
