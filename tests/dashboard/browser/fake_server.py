@@ -37,6 +37,7 @@ class World:
     lost: threading.Event = field(default_factory=threading.Event)
     dropped: int = 0
     refuse: dict[str, dict[str, str]] = field(default_factory=dict)
+    asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     headers: dict[str, str] = field(default_factory=dict)
 
     def drop(self) -> None:
@@ -80,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("/static/"):
             return self.file(path.removeprefix("/static/"))
         if path == "/api/runs":
+            world.asked.append(query)
             cards = [run.card() for run in world.runs.values() if query.get("search", "").lower() in run.name.lower()]
             return self.json({"runs": cards, "total": len(cards)})
         if path == "/api/control":
