@@ -13,7 +13,9 @@ from xrm_control.cli import watching
 from xrm_control.cli.plain import PlainConsole
 from xrm_control.cli.watching import Picture
 from xrm_control.core.states import RunState
-from xrm_control.dashboard.models import Line, Regions, RunView
+from xrm_control.dashboard.models import Line
+from xrm_control.dashboard.models_mosaic import Regions
+from xrm_control.dashboard.models_run import RunView
 from xrm_control.storage.journal import Journal
 from xrm_control.storage.records import RunRecord
 from xrm_control.storage.run_folder import RunFolder

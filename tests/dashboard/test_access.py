@@ -9,7 +9,8 @@ import pytest
 
 from tests.dashboard.conftest import HOSTS
 from xrm_control.core.errors import SafetyRefusal
-from xrm_control.dashboard.access import COOKIE, LONGEST_BODY, Access
+from xrm_control.core.version import __version__
+from xrm_control.dashboard.access import LONGEST_BODY, Access, cookie_of
 from xrm_control.dashboard.serving import Address, access_for
 
 OPERATOR, VIEWER = "operator-" + "o" * 20, "viewer-" + "v" * 20
@@ -64,7 +65,7 @@ def test_a_body_without_a_length_ends_where_it_becomes_too_long(served: Any, tmp
 def test_tokens(served: Any, tmp_path: Path, token: str, look: int, act: int, by: str) -> None:
     client = served(tmp_path, TOKENS)
     if by == "cookie":
-        client.cookies.set(COOKIE, token)
+        client.cookies.set(cookie_of("127.0.0.1:8010"), token)
         headers = {}
     else:
         headers = {"authorization": f"Bearer {token}"}
@@ -78,6 +79,20 @@ def test_a_token_leaves_the_address_at_once(served: Any, tmp_path: Path) -> None
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
+
+
+def test_two_servers_of_one_machine_keep_their_own_tokens(served: Any, tmp_path: Path) -> None:
+    # A browser keeps the cookies of all ports together, and sends them to each.
+    cookie = served(tmp_path, TOKENS).get(f"/?token={OPERATOR}").headers["set-cookie"]
+    assert cookie.startswith("xrm_token_8010=")
+    assert len({cookie_of(host) for host in ("lab:8010", "lab:8011", "lab", "[::1]:80", "[::1]")}) == 4
+
+
+def test_each_answer_tells_which_server_it_is_of(served: Any, tmp_path: Path) -> None:
+    client = served(tmp_path)
+    builds = {client.get(path).headers["x-xrm-build"] for path in ("/", "/api/runs", "/api/nothing")}
+    assert len(builds) == 1
+    assert builds.pop().startswith(f"{__version__}-")
 
 
 def test_every_answer_protects_itself(served: Any, tmp_path: Path) -> None:

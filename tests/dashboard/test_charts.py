@@ -78,7 +78,7 @@ def test_one_that_does_not_belong_is_told_and_moves_no_limit(client: TestClient,
     assert [(point["run"], point["counts"]) for point in view["points"] if point["outside"]] == [("run-10", False)]
     assert view["left_out"] == 1
     assert [words.split(":")[0] for words in view["said"]] == [
-        "1 runs that are not complete are shown, and do not count for the limits",
+        "1 run that is not complete is shown, and does not count for the limits",
         "2 different recipes",
     ]
 

@@ -16,6 +16,7 @@ from xrm_control.contracts.queue import Item
 from xrm_control.core.queue_states import ItemState
 from xrm_control.dashboard.access import CLIENT_HEADER, Access
 from xrm_control.dashboard.guests import NOTE, Note
+from xrm_control.dashboard.queues import QueueLooks
 from xrm_control.dashboard.server import create_app
 
 
@@ -59,6 +60,19 @@ def test_the_order_is_the_queue_s_and_can_be_changed(client: Any, bench: Bench) 
     assert names(client) == ["first", "second", "third"]
     assert client.post(moves, json={"first": True}).status_code == 200
     assert names(client) == ["third", "first", "second"]
+
+
+def test_one_look_serves_all_who_watch(tmp_path: Path, bench: Bench) -> None:
+    queue, looks = tmp_path / "queue", QueueLooks()
+    bench.add("first")
+    seen = looks.view(queue)
+    assert looks.view(queue) is seen
+    # Whoever changes it elsewhere is seen at once, as is what was done from here.
+    bench.add("second")
+    assert [item.name for item in looks.view(queue).ahead] == ["first", "second"]
+    seen = looks.view(queue)
+    looks.forget()
+    assert looks.view(queue) is not seen
 
 
 def test_a_recipe_is_put_in_once_with_its_settings_and_who_wanted_it(client: Any, bench: Bench) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from xrm_control.acquisition.conditions import Condition
-from xrm_control.core.events import ConditionEnded, ConditionViolated
+from xrm_control.core.events import ConditionEnded, ConditionViolated, RoiPlaced
 from xrm_control.core.states import FrameKind, Level, RunState
+from xrm_control.dashboard.conditions import watched_now
 from xrm_control.dashboard.models_charts import Point
 from xrm_control.dashboard.trends import _clock, _thinned, _watched
 from xrm_control.storage.journal import Journal
@@ -53,7 +54,9 @@ def test_a_watched_value_has_its_limits_and_its_spells(tmp_path: Path) -> None:
             journal.record_event(kind, "told", t_s=t_s, level=Level.WARNING, data=about, utc=None)
 
         tell(ConditionViolated.kind, 100.0, value="27", action="hold", since_s=90.0)
+        assert [one.out for one in watched_now(journal, (watched, other))] == ["27", ""]
         tell(ConditionEnded.kind, 160.0, value="24", lasted_s=70.0)
+        assert [one.out for one in watched_now(journal, (watched, other))] == ["", ""]
         tell(ConditionViolated.kind, 300.0, value="26", action="hold", since_s=290.0)
         # Gone on with the next morning: instrument time has no gap, the wall's has.
         journal.set_state(RunState.SCANNING, t_s=200.0, reason="", utc=(BEGUN + timedelta(hours=10)).isoformat())
@@ -66,6 +69,14 @@ def test_a_watched_value_has_its_limits_and_its_spells(tmp_path: Path) -> None:
     assert found.spells[0].from_utc == (BEGUN + timedelta(seconds=90)).isoformat()
     assert found.spells[1].from_utc == (BEGUN + timedelta(hours=10, seconds=90)).isoformat()
     assert none.spells == ()
+
+
+def test_the_run_s_page_says_where_its_sample_lies(served: Any, ended: Path) -> None:
+    view = served(ended.parent).get(f"/api/runs/{ended.name}").json()
+    with JournalReader.open(ended / "journal.sqlite") as journal:
+        placed = journal.events_of(RoiPlaced.kind)[-1].data
+    assert view["beside"] == {"of": "roi-01", "x_um": placed["x_um"], "y_um": placed["y_um"], "allowed_um": 5.0}
+    assert view["watched"] == []
 
 
 def test_thinned_a_trend_keeps_its_ends_and_its_extremes() -> None:

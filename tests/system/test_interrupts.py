@@ -15,6 +15,7 @@ from tests.storms.forked_cli import ForkedCli, forked_cli
 from tests.system.conftest import SEED, SLAB, write_recipe
 from xrm_control.core.events import RoiStateEntered, SafeStateVerified, StageBegun, StateEntered
 from xrm_control.core.states import RunState, Verdict
+from xrm_control.core.user import user_at_host
 from xrm_control.storage.journal import JournalReader
 
 MOMENTS = [
@@ -63,6 +64,7 @@ def test_an_interrupt_ends_in_the_safe_state(
         summary = journal.summary()
     assert state is not None
     assert state.state == RunState.ABORTED
+    assert f"(process of {user_at_host()})" in state.reason
     safe = [event for event in events if event.kind == SafeStateVerified.kind]
     assert safe
     assert safe[-1].data["shutter_closed"] is True

@@ -20,7 +20,9 @@ from xrm_control.cli.tables import duration, size
 from xrm_control.core.clock import pause
 from xrm_control.core.states import ENDING, ENDS, WAITING, WORKING, Level, RoiState, RunState
 from xrm_control.dashboard.lines import lines_after, lines_before
-from xrm_control.dashboard.models import Alarm, Line, Regions, RegionView, RunView, StageView
+from xrm_control.dashboard.models import Line
+from xrm_control.dashboard.models_mosaic import Regions, RegionView
+from xrm_control.dashboard.models_run import Alarm, RunView, StageView
 from xrm_control.dashboard.mosaic import regions_view
 from xrm_control.dashboard.view import look
 from xrm_control.storage.run_folder import RunFolder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 
 
 def user_name() -> str:
@@ -12,3 +13,8 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"user-{os.getuid()}"
+
+
+def user_at_host() -> str:
+    """The user and this machine, as ``alice@lab1``."""
+    return f"{user_name()}@{socket.gethostname()}"

@@ -24,6 +24,7 @@ from xrm_control.dashboard.models import Refusal
 
 CLIENT_HEADER = "x-xrm-client"
 COOKIE = "xrm_token"
+BUILD_HEADER = b"x-xrm-build"
 LONGEST_BODY = 256_000
 BODY_WITHIN_S = 20.0
 _SAFE = ("GET", "HEAD")
@@ -69,8 +70,10 @@ class Access:
 class Gate:
     """ASGI: lets through what may come through, and puts the protecting headers on every answer."""
 
-    def __init__(self, inner: ASGIApp, access: Access) -> None:
+    def __init__(self, inner: ASGIApp, access: Access, build: str = "") -> None:
+        """build: told with each answer; another one means another server."""
         self._inner, self._access = inner, access
+        self._build = (BUILD_HEADER, build.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,7 +84,7 @@ class Gate:
 
         async def protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_protection(scope["path"])]
+                message["headers"] = [*message.get("headers", []), *_protection(scope["path"]), self._build]
             await send(message)
 
         refused = self._refused(scope, headers)
@@ -106,11 +109,12 @@ class Gate:
         if not length.isdecimal() or int(length) > LONGEST_BODY:
             return _no(413, "the request is too long", value=length, limit=str(LONGEST_BODY))
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        role = self._access.role(asked or _token(headers))
+        cookie = cookie_of(host)
+        role = self._access.role(asked or _token(headers, cookie))
         if role is None:
             return _no(401, "a token is needed", remedy="open the address that `xrm serve` has printed")
         if asked and method == "GET" and scope["path"] == "/" and not self._access.open:
-            return _remembered(asked)
+            return _remembered(asked, cookie)
         if method not in _SAFE and role is not Role.OPERATOR:
             return _no(403, "viewers may look, and not act", remedy="open the operators' address")
         return role
@@ -132,21 +136,27 @@ def _same(given: str, known: str) -> bool:
     return hmac.compare_digest(given.encode(), known.encode())
 
 
-def _token(headers: Headers) -> str:
+def cookie_of(host: str) -> str:
+    """Browsers keep the cookies of all ports of a machine together: each server has a name of its own for its."""
+    port = host.rpartition(":")[2]
+    return f"{COOKIE}_{port}" if port.isdecimal() else COOKIE
+
+
+def _token(headers: Headers, name: str) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
     return "" if cookie is None else cookie.value
 
 
-def _remembered(token: str) -> ASGIApp:
+def _remembered(token: str, name: str) -> ASGIApp:
     """The token leaves the address, and with it the browser's history."""
     answer = RedirectResponse("/", status_code=303)
-    answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", max_age=30 * 24 * 3600)
+    answer.set_cookie(name, token, httponly=True, samesite="strict", max_age=30 * 24 * 3600)
     return answer
 
 

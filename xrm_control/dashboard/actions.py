@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xrm_control.core.states import ENDING, ENDS, RunState
-from xrm_control.dashboard.models import ActionView
+from xrm_control.dashboard.models_run import ActionView
 from xrm_control.storage.records import RunSummary
 
 PAUSE, CONTINUE, RESUME, SKIP, ORDER, ADD, UNTIL, STOP, ABORT = NAMES = (

@@ -10,7 +10,7 @@ from xrm_control.core.errors import XrmError
 from xrm_control.core.events import RunAborted, RunFailed, SafeStateFailed, SafeStateVerified
 from xrm_control.core.states import Level, RoiState, RunState
 from xrm_control.dashboard.actions import CONTINUE, RESUME
-from xrm_control.dashboard.models import Alarm
+from xrm_control.dashboard.models_run import Alarm
 from xrm_control.reporting.formatting import duration
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import RunSummary, StateRecord

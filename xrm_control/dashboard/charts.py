@@ -18,8 +18,8 @@ from xrm_control.contracts.population import Population
 from xrm_control.contracts.results import RunResults
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import Verdict
-from xrm_control.dashboard.models import RunCard
 from xrm_control.dashboard.models_charts import ChartNumber, ChartPoint, ControlChart
+from xrm_control.dashboard.models_run import RunCard
 from xrm_control.dashboard.runs import RunsFolder, results_of
 from xrm_control.storage.run_folder import RunFolder
 
@@ -130,7 +130,13 @@ def _said(points: Sequence[ChartPoint], counting: int) -> list[str]:
         runs = f"{counting} complete run{'' if counting == 1 else 's'}"
         said.append(f"no limits: {runs}, and fewer than {FEWEST} would give limits by chance")
     if counting < len(points):
-        said.append(f"{len(points) - counting} runs that are not complete are shown, and do not count for the limits")
+        others = len(points) - counting
+        words = (
+            "run that is not complete is shown, and does"
+            if others == 1
+            else "runs that are not complete are shown, and do"
+        )
+        said.append(f"{others} {words} not count for the limits")
     if (different := len({one.recipe_sha256 for one in points})) > 1:
         said.append(f"{different} different recipes: a step may be that of a setting")
     if (samples := len({one.sample for one in points})) > 1:

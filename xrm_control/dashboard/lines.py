@@ -21,6 +21,13 @@ def lines_before(folder: RunFolder, before: int | None, limit: int, level: Level
     return Lines(lines=tuple(found[-limit:]), last_id=last_id)
 
 
+def lines_since(folder: RunFolder, after: int, limit: int) -> Lines:
+    """The next lines above number `after`, in order."""
+    with JournalReader.open(folder.journal) as journal:
+        found = tuple(line_of(*one) for one in journal.events(after, limit))
+        return Lines(lines=found, last_id=journal.last_event_id())
+
+
 def lines_after(folder: RunFolder, after: int) -> list[Line]:
     """The next lines, a page of them at most."""
     with JournalReader.open(folder.journal) as journal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from xrm_control.core.triangles import Triangles
 from xrm_control.dashboard.files import inside
 from xrm_control.dashboard.volumes import label_mesh, stamp, stl
 from xrm_control.processing.meshes import RegionMeshes
+from xrm_control.storage.formats.registry import volume_formats
 from xrm_control.storage.run_folder import RoiFolder, RunFolder
 
 MOST_BYTES = 1 << 30
@@ -95,6 +96,14 @@ def _require_inside(run: RunFolder, place: RoiFolder) -> None:
     for path in _sources(place):
         if path.exists() and not inside(path, run.path):
             raise DataError("this is not there yet", where=f"{place.path.name}/{path.name}")
+
+
+@cache
+def warm() -> None:
+    """Import what the first mesh would wait for: three quarters of its time."""
+    from scipy import ndimage, optimize, spatial
+
+    _ = ndimage, optimize, spatial, volume_formats()
 
 
 def mesh_file(run: RunFolder, roi: str, particle: int, kind: str) -> MeshFile:

@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from xrm_control.core.states import RunState
-from xrm_control.dashboard.models import RunCard
+from xrm_control.dashboard.models_run import RunCard
 from xrm_control.dashboard.runs import RunsFolder
 
 __all__ = ["CONTENT_TYPE_LATEST", "exposition"]

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime
 
 from xrm_control.contracts.document import Figure, Record
 from xrm_control.contracts.morning import Hold, RegionFate
-from xrm_control.dashboard.models import RunView
+from xrm_control.dashboard.models_run import RunView
 
 
 class NightRun(Record):

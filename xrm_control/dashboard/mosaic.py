@@ -18,7 +18,7 @@ from xrm_control.contracts.trust import TrustVerdict
 from xrm_control.core.errors import XrmError
 from xrm_control.core.frame_id import MOSAIC
 from xrm_control.core.states import FrameKind, FrameOutcome, RoiState, RunState
-from xrm_control.dashboard.models import MosaicView, Regions, RegionView, TileView
+from xrm_control.dashboard.models_mosaic import MosaicView, Regions, RegionView, TileView
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import RoiStateRecord, StageProgress
 from xrm_control.storage.run_folder import RunFolder

@@ -17,8 +17,8 @@ from xrm_control.core.errors import DataError, XrmError
 from xrm_control.core.queue_states import UNDONE, ItemState
 from xrm_control.core.states import RoiState, RunState, Verdict
 from xrm_control.dashboard.alarms import DISK_FULL
-from xrm_control.dashboard.models import RunCard, RunView
 from xrm_control.dashboard.models_night import NightItem, NightQueue, NightRun, NightView, Unreadable
+from xrm_control.dashboard.models_run import RunCard, RunView
 from xrm_control.dashboard.queues import morning_of
 from xrm_control.dashboard.runs import RunsFolder, Stamp, stamp_of
 from xrm_control.dashboard.view import look

@@ -68,8 +68,12 @@ def png(image: NDArray[np.generic], window: tuple[float, float], width: int) -> 
 def grey(image: NDArray[np.generic], window: tuple[float, float]) -> NDArray[np.uint8]:
     """Values as 0 to 255 between the two ends of a window."""
     low, high = window
-    scaled = (np.asarray(image, np.float32) - low) * (255.0 / max(high - low, 1e-12))
-    return np.nan_to_num(np.clip(scaled, 0, 255), nan=0.0).astype(np.uint8)
+    scaled = np.subtract(image, np.float32(low), dtype=np.float32)
+    scaled *= np.float32(255.0 / max(high - low, 1e-12))
+    # Of a number and NaN these take the number.
+    np.fmax(scaled, 0, out=scaled)
+    np.fmin(scaled, 255, out=scaled)
+    return scaled.astype(np.uint8)
 
 
 def window_of(image: NDArray[np.generic]) -> tuple[float, float]:

@@ -2,18 +2,74 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from xrm_control.app.queue.facts import Listing, look
 from xrm_control.contracts.queue import Item
+from xrm_control.core.clock import stopwatch
 from xrm_control.core.errors import DataError
 from xrm_control.core.queue_states import AHEAD, IN_HAND, UNDONE, ItemState
-from xrm_control.dashboard.models import QueueItem, QueueView
+from xrm_control.dashboard.models_queue import QueueItem, QueueView
 from xrm_control.processing.schedule import Slot
 from xrm_control.storage.queue_folder import QueueFolder
 
 MOVE, SKIP, RETRY = "move", "skip", "retry"
 _MORNING = "morning.html"
+_STAMPED = ("*.json", "items", "items/*/item.json", "items/*/runs")
+# Of the time between two looks a look takes this share at most.
+_GOOD_S, _SHARE = 1.0, 0.04
+
+
+@dataclass
+class QueueLooks:
+    """One look at a queue for all who watch it: it is looked at anew when its files have changed, when something was
+    done from here, or when the last look is old, which is the later the longer a look takes.
+    """
+
+    _view: QueueView | None = None
+    _stamp: tuple[int, ...] = ()
+    _good_s: float = 0.0
+    _since_s: Callable[[], float] = field(default_factory=stopwatch)
+    _acts: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def view(self, queue: Path) -> QueueView:
+        """As `queue_view`, which raises."""
+        with self._lock:
+            stamp = _stamp(queue)
+            if self._view is not None and self._since_s() < self._good_s and stamp == self._stamp:
+                return self._view
+            acts, took_s, self._stamp = self._acts, stopwatch(), stamp
+            found = queue_view(queue)
+            # What was done meanwhile may not be in it.
+            self._view = found if acts == self._acts else None
+            self._good_s, self._since_s = max(_GOOD_S, took_s() / _SHARE), stopwatch()
+            return found
+
+    def forget(self) -> None:
+        """Something was done."""
+        self._acts += 1
+        self._view = None
+
+
+def _stamp(queue: Path) -> tuple[int, ...]:
+    """Changes with what stands in the queue; what its runs do meanwhile is not in it."""
+    places = (
+        queue,
+        queue / "items",
+        *queue.glob("*.json"),
+        *queue.glob("items/*/item.json"),
+        *queue.glob("items/*/runs"),
+    )
+    found: list[int] = []
+    for place in places:
+        with suppress(OSError):
+            found.append(place.stat().st_mtime_ns)
+    return tuple(found)
 
 
 def queue_view(queue: Path) -> QueueView:

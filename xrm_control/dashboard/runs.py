@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from xrm_control.contracts.results import RESULTS, RunResults
 from xrm_control.core.errors import DataError, XrmError
-from xrm_control.core.events import RunReplanned
 from xrm_control.core.states import ENDS, RunState, Verdict
-from xrm_control.dashboard.models import RunCard, Runs
+from xrm_control.dashboard.models_run import RunCard, Runs
+from xrm_control.dashboard.planned import planned_of
+from xrm_control.dashboard.run_order import RunOrder, in_order
+from xrm_control.recipe.document import Recipe
+from xrm_control.recipe.loading import load_document
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
-_LONGEST_NAME = 200
+_LONGEST_NAME = 255
+_RECIPES = 2000
 Stamp = tuple[tuple[int, int], ...]
 
 
@@ -35,14 +40,6 @@ class RunsFolder:
     further: Callable[[], Sequence[Path]] = tuple
     _known: dict[str, tuple[Stamp, bool, RunCard]] = field(default_factory=dict[str, tuple[Stamp, bool, RunCard]])
 
-    def names(self) -> list[str]:
-        """The newest first. Raises DataError where the folder cannot be looked at."""
-        try:
-            entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
-        except OSError as error:
-            raise DataError(f"cannot be looked at: {error.strerror}", where=str(self.root)) from error
-        return sorted((entry.name for entry in entries if is_name(entry.name)), reverse=True)
-
     def open(self, name: str) -> RunFolder:
         """The run of that name. Raises DataError for what is none, or leads elsewhere."""
         for root in self._places() if is_name(name) else ():
@@ -50,6 +47,17 @@ class RunsFolder:
             if not place.is_symlink() and (place / "journal.sqlite").is_file():
                 return RunFolder.open(place)
         raise DataError("there is no such run", where=str(self.root), value=name[:80])
+
+    def _folders(self) -> list[Path]:
+        """Those that are no links to elsewhere; of two that have one name the first, as `open` has it. Raises DataError
+        where a folder cannot be looked at.
+        """
+        try:
+            entries = [entry.parent for place in self._places() for entry in place.glob("*/journal.sqlite")]
+        except OSError as error:
+            raise DataError(f"cannot be looked at: {error.strerror}", where=str(self.root)) from error
+        found = {entry.name: entry for entry in reversed(entries) if is_name(entry.name) and not entry.is_symlink()}
+        return list(found.values())
 
     def _places(self) -> tuple[Path, ...]:
         return (self.root, *self.further())
@@ -63,9 +71,11 @@ class RunsFolder:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
+        order: RunOrder = RunOrder.BEGUN,
+        descending: bool = True,
     ) -> Runs:
         """The runs whose name, recipe, sample, campaign or start contains all words of `search`, and that were carried
-        out at a time between `since` and `until`.
+        out at a time between `since` and `until`; the one that was begun last first, unless another order is wanted.
         """
         words = search.casefold().split()
         found = [
@@ -81,15 +91,13 @@ class RunsFolder:
         present = {card.name for card in found}
         if not words and verdict is None and since is None and until is None:
             self._known = {name: known for name, known in self._known.items() if name in present}
-        return Runs(runs=tuple(found[offset : offset + limit]), total=len(found))
+        return Runs(
+            runs=tuple(in_order(found, order, descending=descending)[offset : offset + limit]), total=len(found)
+        )
 
     def _cards(self) -> Iterator[RunCard]:
-        for name in self.names():
-            try:
-                folder = self.open(name)
-            except DataError:
-                # A link to elsewhere, or gone since.
-                continue
+        for place in self._folders():
+            folder, name = RunFolder(place), place.name
             stamp, alive = stamp_of(folder), folder.may_be_held()
             known = self._known.get(name)
             if known is None or known[:2] != (stamp, alive):
@@ -106,7 +114,7 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
     try:
         with JournalReader.open(folder.journal) as journal:
             run, state, frames = journal.run(), journal.state(), journal.accounting()
-            plans = journal.events_of(RunReplanned.kind)
+            stages, lives = journal.progress(), journal.roi_states()
     except XrmError as error:
         return RunCard(
             name=folder.name, recipe_name="", sample="", started_utc="", state=None, alive=alive, died=not alive,
@@ -117,14 +125,14 @@ def card_of(folder: RunFolder, *, alive: bool) -> RunCard:
     return RunCard(
         name=folder.name,
         recipe_name=run.recipe_name,
-        sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
+        sample=sample_of(folder, results),
         started_utc=run.started_utc,
         state=present,
         alive=alive,
         died=not alive and present not in (*ENDS, RunState.PAUSED),
         simulated=run.simulated,
         kept=frames.kept,
-        planned=max(frames.planned, int(plans[-1].data["images"]) if plans else 0),
+        planned=max(frames.planned, planned_of(folder, stages, lives).images),
         particles=None if results is None else results.counts.whole_particles,
         verdict=None if results is None else results.verdict.status,
         last_utc=None if state is None else state.utc,
@@ -153,6 +161,31 @@ def results_of(folder: RunFolder) -> RunResults | None:
     """results.json of a run; None while there is none that can be read."""
     try:
         return RESULTS.read(folder.results) if folder.results.is_file() else None
+    except XrmError:
+        return None
+
+
+def sample_of(folder: RunFolder, results: RunResults | None) -> str:
+    """Name and formula: of its results, and of its recipe while there are none; "" where neither can be read."""
+    if results is not None:
+        return f"{results.sample.name}, {results.sample.formula}"
+    recipe = recipe_of(folder)
+    return "" if recipe is None else f"{recipe.sample.name}, {recipe.sample.formula}"
+
+
+def recipe_of(folder: RunFolder) -> Recipe | None:
+    """The run's own recipe; None where it cannot be read."""
+    try:
+        return _recipe(folder.recipe, folder.recipe.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=_RECIPES)
+def _recipe(path: Path, stamp: int) -> Recipe | None:
+    """Read once: those who look ask again and again. stamp: changes with the file."""
+    try:
+        return load_document(path, Recipe, {})[0]
     except XrmError:
         return None
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 
@@ -34,14 +35,14 @@ from xrm_control.dashboard.control import Helm
 from xrm_control.dashboard.drafts import Recipes, refusal
 from xrm_control.dashboard.guests import Guests
 from xrm_control.dashboard.models import Refusal
-from xrm_control.dashboard.queues import runs_of
+from xrm_control.dashboard.queues import QueueLooks, runs_of
 from xrm_control.dashboard.rehearsing import Rehearser
 from xrm_control.dashboard.runs import RunsFolder
 from xrm_control.dashboard.starting import Starter
 from xrm_control.dashboard.watching import Watch
 
-# What a viewer asks for, what an operator wants, what is looked at all the time: none waits for another.
-_LOOKERS, _ACTORS, _WATCHERS = 4, 8, 2
+# What viewers ask for, planes of volumes, what operators want, what is looked at all the time: none waits for another.
+_LOOKERS, _CUTTERS, _ACTORS, _WATCHERS = 4, 2, 8, 2
 REFUSED = (400, 401, 403, 404, 405, 408, 409, 413, 421, 422, 429, 504)
 """The statuses of refusals, each told as a `Refusal`."""
 
@@ -56,8 +57,10 @@ class Window:
     starter: Starter
     rehearser: Rehearser
     queue: Path | None = None
+    queue_looks: QueueLooks = field(default_factory=QueueLooks)
     helm: Helm = field(default_factory=Helm)
     lookers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_LOOKERS, "look"))
+    cutters: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_CUTTERS, "cut"))
     actors: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_ACTORS, "act"))
     watchers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_WATCHERS, "watch"))
     watches: dict[str, Watch] = field(default_factory=dict[str, Watch])
@@ -115,7 +118,7 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         window.rehearser.cancel()
-        for pool in (window.lookers, window.actors, window.watchers):
+        for pool in (window.lookers, window.cutters, window.actors, window.watchers):
             pool.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(
@@ -132,8 +135,15 @@ def create_app(root: Path, recipes: Path, access: Access, queue: Path | None = N
     app.add_exception_handler(XrmError, _told)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _not_so)
-    app.add_middleware(Gate, access=access)
+    app.add_middleware(Gate, access=access, build=_build(Path(str(static))))
     return app
+
+
+def _build(static: Path) -> str:
+    """Other where the version, or a file of the page, is."""
+    files = sorted(path for path in static.rglob("*") if path.is_file())
+    told = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return f"{__version__}-{told[:12]}"
 
 
 def _told(_: Request, error: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ from xrm_control.contracts.rows import Rows
 from xrm_control.core.errors import DataError
 from xrm_control.core.states import RoiState
 from xrm_control.dashboard.files import inside
-from xrm_control.dashboard.models import Table, TableColumn
+from xrm_control.dashboard.models_table import Table, TableColumn
 from xrm_control.processing.measured import Measured, read_measured, weighted
 from xrm_control.processing.mosaic_sizes import mosaic_sizes
 from xrm_control.storage.journal_reader import JournalReader

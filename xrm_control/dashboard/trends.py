@@ -15,8 +15,8 @@ from xrm_control.core.errors import XrmError
 from xrm_control.core.events import ConditionEnded, ConditionViolated, RoiMoved, RoiPlaced, SampleCompared
 from xrm_control.core.states import FrameKind
 from xrm_control.dashboard.models_charts import Point, Spell, Trend, Trends, Watched
+from xrm_control.dashboard.runs import recipe_of
 from xrm_control.recipe.document import Recipe
-from xrm_control.recipe.loading import load_document
 from xrm_control.storage.journal_reader import JournalQueries, JournalReader
 from xrm_control.storage.records import PlannedFrame, StoredFrame
 from xrm_control.storage.run_folder import RunFolder
@@ -28,7 +28,7 @@ _Utc = Callable[[float], str | None]
 
 def trends_of(folder: RunFolder) -> Trends:
     """Of a run as it stands. Raises DataError where its journal cannot be read."""
-    recipe = _recipe(folder)
+    recipe = recipe_of(folder)
     with JournalReader.open(folder.journal) as journal:
         run, utc = journal.run(), _clock(journal)
         frames = journal.stored_frames()
@@ -167,11 +167,3 @@ def _clock(journal: JournalQueries) -> _Utc:
         return None if mark is None else (mark[1] + timedelta(seconds=t_s - mark[0])).isoformat(timespec="seconds")
 
     return utc
-
-
-def _recipe(folder: RunFolder) -> Recipe | None:
-    """The run's own recipe; None where it cannot be read: its limits are not known then."""
-    try:
-        return load_document(folder.recipe, Recipe, {})[0]
-    except XrmError:
-        return None

@@ -6,16 +6,15 @@ import shutil
 from collections.abc import Sequence
 
 from xrm_control import app
-from xrm_control.contracts.plan import PLAN
-from xrm_control.core.errors import XrmError
-from xrm_control.core.events import RunReplanned
 from xrm_control.core.progress import remaining_s
 from xrm_control.core.states import ENDS, WAITING, FrameKind, RoiState, RunState
 from xrm_control.dashboard.actions import actions
 from xrm_control.dashboard.alarms import alarms
-from xrm_control.dashboard.models import FrameView, RunView, StageView
+from xrm_control.dashboard.conditions import beside_now, watched_now
+from xrm_control.dashboard.models_run import FrameView, RunView, StageView
 from xrm_control.dashboard.mosaic import rois_of
-from xrm_control.dashboard.runs import results_of
+from xrm_control.dashboard.planned import planned_of
+from xrm_control.dashboard.runs import recipe_of, results_of, sample_of
 from xrm_control.processing.achieved import pauses
 from xrm_control.storage.journal_reader import JournalReader
 from xrm_control.storage.records import PlannedFrame, RunSummary, StateRecord, StoredFrame
@@ -26,13 +25,14 @@ def look(folder: RunFolder) -> RunView:
     """The run as it stands. Raises DataError where its journal cannot be read."""
     summary = app.glance(folder.path)
     with JournalReader.open(folder.journal) as journal:
-        states, plans = journal.states(), journal.events_of(RunReplanned.kind)
+        states, recipe = journal.states(), recipe_of(folder)
+        beside = beside_now(journal, recipe)
+        watched = watched_now(journal, () if recipe is None else recipe.conditions)
         last, flats = journal.last_frame(), journal.first_and_last(FrameKind.FLAT)
         stood_s = sum(pause.to_s - pause.from_s for pause in pauses(journal))
     results = results_of(folder)
-    planned_s, images = _planned(folder, summary)
-    if plans:
-        images, planned_s = int(plans[-1].data["images"]), float(plans[-1].data["planned_s"])
+    planned = planned_of(folder, summary.stages, summary.rois)
+    planned_s, images = planned.seconds, planned.images
     now_s, state = summary.last_t_s or 0.0, summary.state
     since_s = now_s - state.t_s if state is not None and state.state in WAITING else 0.0
     over = summary.ended or images == 0
@@ -41,7 +41,7 @@ def look(folder: RunFolder) -> RunView:
         name=folder.name,  # by which it is asked for, also where somebody has renamed the folder
         folder=str(folder.path.absolute()),
         recipe_name=summary.run.recipe_name,
-        sample="" if results is None else f"{results.sample.name}, {results.sample.formula}",
+        sample=sample_of(folder, results),
         simulated=summary.run.simulated,
         started_utc=summary.run.started_utc,
         state=None if state is None else state.state,
@@ -65,6 +65,8 @@ def look(folder: RunFolder) -> RunView:
         ),
         last_frame=None if last is None else frame_view(*last),
         flux=_flux(flats),
+        beside=beside,
+        watched=watched,
         voided_share=None if results is None or not summary.ended else results.population.voided_fraction,
         actions=actions(summary, skippable=_skippable(summary), waiting=_waiting(folder, summary)),
         alarms=alarms(summary, folder, results, free),
@@ -85,15 +87,6 @@ def frame_view(plan: PlannedFrame, frame: StoredFrame) -> FrameView:
         picture=f"frames/{frame.frame_id}.png",
         file=frame.path,
     )
-
-
-def _planned(folder: RunFolder, summary: RunSummary) -> tuple[float, int]:
-    """Seconds and images as planned at the beginning."""
-    try:
-        plan = PLAN.read(folder.plan)
-    except XrmError:
-        return 0.0, summary.total.planned
-    return plan.total_s, sum(stage.frames for stage in plan.stages)
 
 
 def _before(states: Sequence[StateRecord]) -> RunState | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 
 from xrm_control.core.errors import DataError
 from xrm_control.dashboard.files import inside
-from xrm_control.dashboard.models import Planes
+from xrm_control.dashboard.models_table import Planes
 from xrm_control.dashboard.pictures import grey
+from xrm_control.dashboard.slabs import Convert, Slabs
 from xrm_control.reporting.figures.slices import grey_window
 from xrm_control.reporting.volumes import Stack, open_stack
 from xrm_control.storage.formats.planes_on_disk import AnyVolume
@@ -23,6 +23,8 @@ from xrm_control.storage.run_folder import RoiFolder
 Plane = Literal["xy", "xz", "yz"]
 AXIS: dict[str, int] = {"xy": 0, "xz": 1, "yz": 2}
 VOID = 2
+# Of one process: all who look share what was read.
+_SLABS = Slabs()
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,15 @@ def planes(place: RoiFolder) -> Planes:
 
 def section(place: RoiFolder, plane: Plane, index: int) -> Section:
     """A plane in grey, 8 bits. Raises DataError outside of the volume."""
-    return Section(
-        grey(_plane(_opened(place.volume).data, plane, index), _window(str(place.volume), stamp(place.volume)))
-    )
+    window = _window(str(place.volume), stamp(place.volume))
+    return Section(_plane(place.volume, plane, index, lambda values: grey(values, window), 1))
 
 
 def label_section(place: RoiFolder, plane: Plane, index: int) -> Section:
     """The particles' numbers in a plane, 16 bits. Raises DataError where nothing is labelled."""
     if not place.labels.is_file():
         raise DataError("nothing is labelled here", where=place.path.name)
-    return Section(_plane(_opened(place.labels).data, plane, index).astype(np.uint16))
+    return Section(_plane(place.labels, plane, index, lambda numbers: numbers.astype(np.uint16), 2))
 
 
 def label_mesh(place: RoiFolder, particle: int, *, voids: bool) -> bytes:
@@ -95,16 +96,13 @@ def stl(points: NDArray[np.float32], faces: NDArray[np.integer]) -> bytes:
     return b"xrm_control, um".ljust(80) + np.uint32(len(faces)).tobytes() + triangles.tobytes()
 
 
-def _plane(volume: AnyVolume, plane: Plane, index: int) -> NDArray[np.generic]:
-    axis = AXIS[plane]
+def _plane(path: Path, plane: Plane, index: int, convert: Convert, itemsize: int) -> NDArray[np.generic]:
+    volume, axis = _opened(path).data, AXIS[plane]
     if not 0 <= index < volume.shape[axis]:
         raise DataError("no such plane", where=plane, value=index, limit=f"0 to {volume.shape[axis] - 1}")
-    cuts: dict[str, Callable[[], NDArray[np.generic]]] = {
-        "xy": lambda: volume[index],
-        "xz": lambda: volume[:, index],
-        "yz": lambda: volume[:, :, index],
-    }
-    return cuts[plane]()
+    if axis == 0:
+        return convert(volume[index])
+    return _SLABS.plane((str(path), stamp(path)), volume, axis, index, convert, itemsize)
 
 
 def _box(labels: AnyVolume, particle: int, where: str) -> tuple[slice, ...]:

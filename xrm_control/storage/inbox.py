@@ -11,7 +11,6 @@ import contextlib
 import os
 import re
 import secrets
-import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from datetime import datetime, timedelta
 from xrm_control.contracts.commands import LETTER, REPLY, Command, Letter, Reply
 from xrm_control.core.clock import pause, utc_now
 from xrm_control.core.errors import DataError, StorageError
-from xrm_control.core.user import user_name
+from xrm_control.core.user import user_at_host
 from xrm_control.storage.durable import make_folder, storage_error, write_durable
 from xrm_control.storage.run_folder import RunFolder
 
@@ -48,7 +47,7 @@ class Inbox:
         on_behalf_of: whoever has told this process; request: the sender's name for it, of letters, digits and -.
         """
         now = utc_now()
-        user = f"{user_name()}@{socket.gethostname()}"
+        user = user_at_host()
         by = f"{on_behalf_of} by {user}" if on_behalf_of else user
         letter = Letter(command=command, by=by[:200], sent_utc=now.isoformat(timespec="milliseconds"))
         return f"{now:{_WRITTEN}}-{request or secrets.token_hex(3)}", letter

@@ -37,6 +37,8 @@ class World:
     lost: threading.Event = field(default_factory=threading.Event)
     dropped: int = 0
     refuse: dict[str, dict[str, str]] = field(default_factory=dict)
+    asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    headers: dict[str, str] = field(default_factory=dict)
 
     def drop(self) -> None:
         """Break all streams."""
@@ -79,6 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("/static/"):
             return self.file(path.removeprefix("/static/"))
         if path == "/api/runs":
+            world.asked.append(query)
             cards = [run.card() for run in world.runs.values() if query.get("search", "").lower() in run.name.lower()]
             return self.json({"runs": cards, "total": len(cards)})
         if path == "/api/control":
@@ -98,6 +101,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.json(run.mosaic())
         if part == "regions":
             return self.json({"regions": run.regions})
+        if part == "lines" and "after" in query:
+            after = int(query["after"])
+            return self.json({"lines": run.lines[after : after + int(query["limit"])], "last_id": len(run.lines)})
         if part == "lines":
             before, limit = int(query.get("before", 10**9)), int(query.get("limit", 200))
             grave = ["info", "warning", "error"]
@@ -131,11 +137,14 @@ class Handler(BaseHTTPRequestHandler):
         kind = body.get("command", {}).get("kind", path.rsplit("/", 1)[-1])
         if kind in world.refuse:
             return self.json(world.refuse[kind], 409)
+        if path == "/api/control/take" and body.get("free") and world.holder and client != world.holder_client:
+            return self.json({"what": "somebody else is in control"}, 403)
         if path == "/api/control/take":
             world.holder, world.holder_client = body["name"], client
             return self.json(world.control(client))
         if path == "/api/control/release":
-            world.holder = world.holder_client = ""
+            if client == world.holder_client:
+                world.holder = world.holder_client = ""
             return self.json(world.control(client))
         if path.endswith("/cost"):
             return self.json({"windows": 1, "seconds": 250.0, "dose_gy": 2.5e5, "bytes": 9_000_000, "particles": 21.0})
@@ -226,6 +235,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-cache")
+        for name, value in self.world.headers.items():
+            self.send_header(name, value)
 
 
 class Server(ThreadingHTTPServer):

@@ -156,3 +156,23 @@ def test_a_share_of_none_or_all_has_an_error_and_weights_are_the_population_s(pa
     assert page.evaluate(f"async (table) => (await {module}).weighed(table, table.rows, 0)", table) == [
         {"value": 1, "weight": 3}
     ]
+
+
+def test_runs_are_ordered_by_a_column_and_what_was_looked_for_is_there_again(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/")
+    head = page.get_by_role("columnheader", name="Sample")
+    begun = page.get_by_role("columnheader", name="Started")
+    expect(begun).to_have_attribute("aria-sort", "descending")
+    for order, way in (("sample-false", "ascending"), ("sample-true", "descending")):
+        head.get_by_role("button").click()
+        expect(head).to_have_attribute("aria-sort", way)
+        expect(page).to_have_url(f"{site.url}/#/?order={order}")
+    page.get_by_label("Search runs").fill("demo")
+    expect(page).to_have_url(f"{site.url}/#/?search=demo&order=sample-true")
+    page.locator("table.list a").first.click()
+    expect(page.locator(".run")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Search runs")).to_have_value("demo")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    asked = site.world.asked[-1]
+    assert (asked["search"], asked["order"], asked["descending"]) == ("demo", "sample", "true")

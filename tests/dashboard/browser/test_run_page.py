@@ -271,3 +271,43 @@ def test_keys_pan_zoom_and_step_through_regions(page: Page, site: Site) -> None:
     expect(page.locator(".region-card h2")).to_contain_text("roi-02")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("abort at once")
+
+
+def test_a_box_that_is_drawn_before_the_run_is_known_can_be_added(page: Page, site: Site) -> None:
+    site.run.keep_tiles(COLUMNS * ROWS)
+    site.run.impossible = {"add": "it is not yet time"}
+    page.goto(f"{site.url}/#/run/demo")
+    box = settled(page, ".mosaic-stage")
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    add = page.get_by_role("button", name="Add", exact=True)
+    expect(page.locator(".cost")).to_be_visible()
+    expect(add).to_have_attribute("title", "it is not yet time")
+    # What may be done changes while the card is open.
+    site.run.impossible = {}
+    site.run.touch()
+    expect(add).not_to_have_attribute("aria-disabled", "true")
+    add.click()
+    expect(page.get_by_role("button", name=re.compile("roi-01"))).not_to_have_count(0)
+
+
+def test_who_closes_the_page_leaves_control_and_who_reloads_it_has_it_again(page: Page, site: Site) -> None:
+    site.run.keep_tiles(2)
+    page.goto(f"{site.url}/#/run/demo")
+    page.get_by_role("button", name="Take control").click()
+    page.get_by_label("Your name").fill("Anna")
+    page.get_by_role("dialog").get_by_role("button", name="Take control").click()
+    mine = page.get_by_text("In control: Anna (you)")
+    expect(mine).to_be_visible()
+    page.reload()
+    expect(mine).to_be_visible()
+    page.goto("about:blank")
+    for _ in range(200):
+        if not site.world.holder:
+            break
+        page.wait_for_timeout(50)
+    assert site.world.holder == ""
+    # Whoever took it meanwhile keeps it.
+    site.world.holder, site.world.holder_client = "Ben", "another tab"
+    page.go_back()
+    expect(page.get_by_text("In control: Ben")).to_be_visible()
+    assert site.world.holder == "Ben"

@@ -57,6 +57,28 @@ FAINT = """() => {
 }"""
 
 
+# Lines and marks of charts against the panel that they stand on: 3 to 1 is asked of them.
+LINES = """() => {
+  const light = (css) => {
+    const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+    pen.fillStyle = css;
+    pen.fillRect(0, 0, 1, 1);
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map((v) => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const of = (name) => {
+    const probe = document.body.appendChild(document.createElement("span"));
+    probe.className = `${name}-probe`;
+    const found = light(getComputedStyle(probe).color);
+    probe.remove();
+    return found;
+  };
+  const contrast = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  return ["ink", "accent", "other"].map((name) => contrast(of(name), of("panel")));
+}"""
+
+
 def furnish(site: Site) -> None:
     site.run.keep_tiles(5)
     for state in ("reported", "scanning", "waiting", "quarantined"):
@@ -80,6 +102,7 @@ def test_text_has_contrast_and_controls_have_names(browser: Browser, site: Site,
         assert page.evaluate(FAINT) == [], route
         assert page.evaluate(NAMELESS) == [], route
         assert page.evaluate(UNREAD) == [], route
+    assert min(page.evaluate(LINES)) >= 3
     context.close()
 
 

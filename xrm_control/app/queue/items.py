@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from xrm_control.contracts.queue import Budget, Item, ItemEntry, QueueSettings, 
 from xrm_control.core.clock import utc_now
 from xrm_control.core.errors import CommandRefusal, RecipeError
 from xrm_control.core.queue_states import AHEAD, IN_HAND, ItemState
-from xrm_control.core.user import user_name
+from xrm_control.core.user import user_at_host
 from xrm_control.processing.schedule import in_order
 from xrm_control.storage.queue_folder import Contents, QueueFolder
 
@@ -42,7 +41,7 @@ class Wanted:
 
 def sender(on_behalf_of: str = "") -> str:
     """Who this process works for: user@host, and whoever has told that one."""
-    user = f"{user_name()}@{socket.gethostname()}"[:200]
+    user = user_at_host()[:200]
     return f"{on_behalf_of} by {user}"[:300] if on_behalf_of else user
 
 

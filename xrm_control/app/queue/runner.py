@@ -29,6 +29,7 @@ from xrm_control.core.errors import CommandRefusal, DataError, DiskFull, NotSafe
 from xrm_control.core.exit_code import ExitCode
 from xrm_control.core.interrupts import in_main_thread, on_interrupt, signals_restored
 from xrm_control.core.queue_states import AHEAD, GOOD, ItemState
+from xrm_control.core.user import user_at_host
 from xrm_control.processing.schedule import Left, Obstacle, Spent, at, in_order, obstacle_of, schedule
 from xrm_control.storage.in_place import QueuePlace
 from xrm_control.storage.queue_folder import ItemFolder, QueueFolder
@@ -390,7 +391,7 @@ class _Runner:
         names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "a closed terminal"}
 
         def caught(number: int, _frame: FrameType | None) -> None:
-            interrupted(names[signal.Signals(number)])
+            interrupted(f"{names[signal.Signals(number)]} (process of {user_at_host()})")
 
         for number in names if in_main_thread() else ():
             signal.signal(number, caught)

@@ -11,7 +11,8 @@ from xrm_control.contracts.commands import Add
 from xrm_control.core.errors import RecipeError
 from xrm_control.dashboard.costs import cost_of
 from xrm_control.dashboard.drafts import overrides
-from xrm_control.dashboard.models import ActionView, Control, Cost, Draft, DraftView, Request, Said, Start, Take, Wish
+from xrm_control.dashboard.models import Control, Cost, Draft, DraftView, Request, Said, Start, Take, Wish
+from xrm_control.dashboard.models_run import ActionView
 from xrm_control.dashboard.routes.asking import Asker, Client, Here, aside
 
 router = APIRouter()

@@ -12,23 +12,16 @@ from pydantic import AwareDatetime
 from xrm_control.core.states import Level, Verdict
 from xrm_control.dashboard import metrics
 from xrm_control.dashboard.files import TYPES, file_of
-from xrm_control.dashboard.lines import lines_before
-from xrm_control.dashboard.meshes import mesh_file, shown
-from xrm_control.dashboard.models import (
-    Control,
-    Lines,
-    MosaicView,
-    Planes,
-    RecipeCard,
-    Regions,
-    Runs,
-    RunView,
-    Setting,
-    Table,
-)
+from xrm_control.dashboard.lines import lines_before, lines_since
+from xrm_control.dashboard.meshes import mesh_file, shown, warm
+from xrm_control.dashboard.models import Control, Lines, RecipeCard, Setting
+from xrm_control.dashboard.models_mosaic import MosaicView, Regions
+from xrm_control.dashboard.models_run import Runs, RunView
+from xrm_control.dashboard.models_table import Planes, Table
 from xrm_control.dashboard.mosaic import mosaic_view, regions_view
 from xrm_control.dashboard.pictures import frame_png, mosaic_png
 from xrm_control.dashboard.routes.asking import Asker, Here, aside
+from xrm_control.dashboard.run_order import RunOrder
 from xrm_control.dashboard.tables import table
 from xrm_control.dashboard.view import look
 from xrm_control.dashboard.volumes import Plane, Section, label_section, planes, section
@@ -48,9 +41,19 @@ async def list_runs(
     until: AwareDatetime | None = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    order: RunOrder = RunOrder.BEGUN,
+    descending: bool = True,
 ) -> Runs:
-    """The newest first; since, until: those that were carried out at a time between them."""
-    return await aside(here.lookers, lambda: here.runs.list(search, verdict, offset, limit, since=since, until=until))
+    """The one begun last first, unless another order is wanted; since, until: those that were carried out at a time
+    between them.
+    """
+
+    def found() -> Runs:
+        return here.runs.list(
+            search, verdict, offset, limit, since=since, until=until, order=order, descending=descending
+        )
+
+    return await aside(here.lookers, found)
 
 
 @router.get("/api/runs/{run}")
@@ -76,10 +79,13 @@ async def lines(
     here: Here,
     run: str,
     before: Annotated[int | None, Query(ge=0, le=2**53)] = None,
+    after: Annotated[int | None, Query(ge=0, le=2**53)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     level: Level = Level.INFO,
 ) -> Lines:
-    """The newest lines of its log, or those before one."""
+    """The newest lines of its log, or those before one; after: the next ones of all levels, as a stream tells them."""
+    if after is not None:
+        return await aside(here.lookers, lambda: lines_since(here.runs.open(run), after, limit))
     return await aside(here.lookers, lambda: lines_before(here.runs.open(run), before, limit, level))
 
 
@@ -106,19 +112,19 @@ async def file(here: Here, run: str, name: str) -> FileResponse:
 @router.get("/api/runs/{run}/regions/{roi}/planes")
 async def volume(here: Here, run: str, roi: str) -> Planes:
     """What the volume of a region offers."""
-    return await aside(here.lookers, lambda: planes(here.runs.open(run).roi(roi)))
+    return await aside(here.cutters, lambda: planes(here.runs.open(run).roi(roi)))
 
 
 @router.get("/api/runs/{run}/regions/{roi}/planes/{plane}/{index}", responses=_BYTES, response_class=Response)
 async def grey_plane(here: Here, run: str, roi: str, plane: Plane, index: int) -> Response:
     """A plane in grey, a byte a pixel."""
-    return _pixels(await aside(here.lookers, lambda: section(here.runs.open(run).roi(roi), plane, index)))
+    return _pixels(await aside(here.cutters, lambda: section(here.runs.open(run).roi(roi), plane, index)))
 
 
 @router.get("/api/runs/{run}/regions/{roi}/labels/{plane}/{index}", responses=_BYTES, response_class=Response)
 async def label_plane(here: Here, run: str, roi: str, plane: Plane, index: int) -> Response:
     """The numbers of the particles in a plane, two bytes a pixel."""
-    return _pixels(await aside(here.lookers, lambda: label_section(here.runs.open(run).roi(roi), plane, index)))
+    return _pixels(await aside(here.cutters, lambda: label_section(here.runs.open(run).roi(roi), plane, index)))
 
 
 @router.get("/api/runs/{run}/regions/{roi}/particles/{particle}/mesh", responses=_BYTES, response_class=Response)
@@ -154,7 +160,10 @@ async def rows(
     def told() -> str:
         return table(here.runs.open(run), name, offset, limit, wanted).model_dump_json()
 
-    return Response(await aside(here.lookers, told), media_type="application/json")
+    answer = Response(await aside(here.lookers, told), media_type="application/json")
+    # Whoever looks at particles will turn one.
+    here.cutters.submit(warm)
+    return answer
 
 
 @router.get("/api/recipes")

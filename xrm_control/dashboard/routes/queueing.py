@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import TypeVar
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
@@ -10,12 +12,14 @@ from fastapi.responses import FileResponse
 from xrm_control.app.queue import items
 from xrm_control.core.errors import DataError
 from xrm_control.dashboard.enqueuing import Enqueuer
-from xrm_control.dashboard.models import Enqueue, Move, QueueView, Request, Said
-from xrm_control.dashboard.queues import morning_of, queue_view
+from xrm_control.dashboard.models import Enqueue, Request, Said
+from xrm_control.dashboard.models_queue import Move, QueueView
+from xrm_control.dashboard.queues import morning_of
 from xrm_control.dashboard.routes.asking import Client, Here, aside
 from xrm_control.dashboard.server import Window
 
 router = APIRouter()
+Result = TypeVar("Result")
 
 
 def _queue(here: Window) -> Path:
@@ -28,10 +32,18 @@ def _enqueuer(here: Window) -> Enqueuer:
     return Enqueuer(_queue(here), here.starter.guests)
 
 
+async def _done(here: Window, act: Awaitable[Result]) -> Result:
+    """What came of an act; whoever looks next sees it."""
+    try:
+        return await act
+    finally:
+        here.queue_looks.forget()
+
+
 @router.get("/api/queue")
 async def view(here: Here) -> QueueView:
     """The queue as it stands."""
-    return await aside(here.lookers, lambda: queue_view(_queue(here)))
+    return await aside(here.lookers, lambda: here.queue_looks.view(_queue(here)))
 
 
 @router.get("/api/queue/morning.html", response_class=FileResponse)
@@ -48,7 +60,7 @@ async def add(here: Here, draft: Enqueue, client: Client) -> Said:
     """Check a recipe and put it into the queue, frozen as it is now. The same request again adds nothing."""
     by = here.helm.require(client)
     recipe, enqueuer = here.recipes.path(draft.file), _enqueuer(here)
-    return Said(text=await here.once(draft.request, draft, lambda: enqueuer.add(recipe, draft, by)))
+    return Said(text=await _done(here, here.once(draft.request, draft, lambda: enqueuer.add(recipe, draft, by))))
 
 
 @router.post("/api/queue/run")
@@ -56,7 +68,7 @@ async def run(here: Here, wanted: Request, client: Client) -> Said:
     """Carry out what is ahead, in a process of its own."""
     here.helm.require(client)
     enqueuer = _enqueuer(here)
-    return Said(text=await here.once(wanted.request, "queue run", lambda: enqueuer.run(wanted.request)))
+    return Said(text=await _done(here, here.once(wanted.request, "queue run", lambda: enqueuer.run(wanted.request))))
 
 
 @router.post("/api/queue/items/{number}/move")
@@ -69,21 +81,21 @@ async def move(here: Here, number: int, where: Move, client: Client) -> Said:
         item = items.move(_queue(here), str(number), before=before, after=after, first=where.first, by=by)
         return Said(text=f"item {item.number} ({item.name}) has its new place")
 
-    return await aside(here.actors, act)
+    return await _done(here, aside(here.actors, act))
 
 
 @router.post("/api/queue/items/{number}/skip")
 async def skip(here: Here, number: int, client: Client) -> Said:
     """Do not carry an item out, or not any further."""
     by = here.helm.require(client)
-    return Said(text=(await aside(here.actors, lambda: items.skip(_queue(here), str(number), by=by)))[1])
+    return Said(text=(await _done(here, aside(here.actors, lambda: items.skip(_queue(here), str(number), by=by))))[1])
 
 
 @router.post("/api/queue/items/{number}/retry")
 async def retry(here: Here, number: int, client: Client) -> Said:
     """Let an item wait for its turn again."""
     by = here.helm.require(client)
-    item = await aside(here.actors, lambda: items.retry(_queue(here), str(number), by))
+    item = await _done(here, aside(here.actors, lambda: items.retry(_queue(here), str(number), by)))
     return Said(text=f"item {item.number} ({item.name}) waits for its turn again")
 
 
@@ -91,4 +103,4 @@ async def retry(here: Here, number: int, client: Client) -> Said:
 async def stop(here: Here, client: Client) -> Said:
     """Let whoever runs the queue end after the item in hand."""
     by = here.helm.require(client)
-    return Said(text=await aside(here.actors, lambda: items.stop(_queue(here), by=by)))
+    return Said(text=await _done(here, aside(here.actors, lambda: items.stop(_queue(here), by=by))))

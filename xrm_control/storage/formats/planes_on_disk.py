@@ -89,7 +89,9 @@ class PlanesOnDisk:
         first, end = (int(rows.min()), int(rows.max()) + 1) if np.size(rows) else (0, 0)
         # What is read of a plane: whole rows, from the first to the last that is asked for.
         block = np.empty((end - first, self.shape[2]), self.dtype)
-        cut = (rows - first, x)
+        # Numbers one after the other are a view; picked one by one they would be a copy.
+        together = isinstance(y, slice) and y.step in (None, 1)
+        cut = (_WHOLE if together else rows - first, x)
         found = np.empty((np.size(numbers), *block[cut].shape), self.dtype)
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)

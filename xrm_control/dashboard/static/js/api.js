@@ -1,4 +1,5 @@
 // Requests to the server. Reading and acting are apart: an action waits for nothing that is being read.
+import { serverDate } from "./format.js";
 
 /** @typedef {{what: string, where?: string|null, value?: string|null, limit?: string|null, remedy?: string|null}} Refusal */
 
@@ -51,6 +52,17 @@ export function dropReads() {
   for (const controller of reads) controller.abort(DROPPED);
 }
 
+let build = "";
+
+/** What each answer tells of the server: its clock, and which one it is. Emits "xrm-renewed" when it is another one. */
+export function heard(response) {
+  const ahead = serverDate(response.headers.get("Date"));
+  if (Math.abs(ahead) > 60000) dispatchEvent(new CustomEvent("xrm-clock", { detail: ahead }));
+  const now = response.headers.get("X-Xrm-Build") ?? "";
+  if (build && now && now !== build) dispatchEvent(new Event("xrm-renewed"));
+  build = build || now;
+}
+
 async function send(path, options, timeoutMs, signal) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new DOMException("time is up", "TimeoutError")), timeoutMs);
@@ -59,6 +71,7 @@ async function send(path, options, timeoutMs, signal) {
   if (options.method !== "POST") reads.add(controller);
   try {
     const response = await fetch(path, { ...options, signal: controller.signal });
+    heard(response);
     if (!response.ok) throw new RefusedError(await refusalOf(response), response.status);
     return { response, body: await (options.bytes ? response.arrayBuffer() : response.json()) };
   } catch (error) {

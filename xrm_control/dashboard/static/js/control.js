@@ -3,9 +3,10 @@ import { clientId, get, post } from "./api.js";
 import { ask } from "./dialog.js";
 import { el, put } from "./dom.js";
 import { say, sayError } from "./said.js";
-import { utc, local } from "./format.js";
+import { now as clock, utc, local } from "./format.js";
 
 const AWAY_MIN = 2;
+const HELD = "xrm-held";
 
 /** Emits "change". */
 class ControlState extends EventTarget {
@@ -19,6 +20,7 @@ class ControlState extends EventTarget {
   take(control) {
     const told = (one) => JSON.stringify({ ...one, seen_utc: null });
     const changed = !this.now || told(control) !== told(this.now);
+    held(control.you ? control.holder : "");
     this.now = control;
     if (changed) this.dispatchEvent(new Event("change"));
   }
@@ -50,6 +52,29 @@ function myName() {
   try { return localStorage.getItem("xrm-name") ?? ""; } catch { return ""; }
 }
 
+/** Whose page this is while it is in control, over a reload: who closes it leaves control, who reloads it has it again. */
+function held(name) {
+  try {
+    if (name) sessionStorage.setItem(HELD, name);
+    else sessionStorage.removeItem(HELD);
+  } catch { /* it is taken with the next action */ }
+}
+
+function leave() {
+  if (!control.now?.you) return;
+  void fetch("/api/control/release", { method: "POST", headers: { "Content-Type": "application/json", "X-Xrm-Client": clientId }, body: "{}", keepalive: true }).catch(() => {});
+}
+
+async function comeBack() {
+  let name = null;
+  try { name = sessionStorage.getItem(HELD); } catch { /* as above */ }
+  if (name) {
+    // Where somebody else has it by now, they keep it.
+    try { return control.take(await post("/api/control/take", { name, free: true })); } catch { held(""); }
+  }
+  await control.refresh();
+}
+
 async function takeOver() {
   const holder = control.now?.holder;
   const name = await ask("Take control", holder && !control.now?.you ? `${holder} is in control now, and will see that you took over.` : "Others see this name.", "Your name", myName(), holder && !control.now?.you ? "Take over" : "Take control");
@@ -62,12 +87,13 @@ async function takeOver() {
 }
 
 async function release() {
+  held("");
   try { control.take(await post("/api/control/release")); } catch (error) { sayError(error); }
 }
 
 /** Of whom no page was open for a while: nobody waits for them in vain. */
 function away(now) {
-  const minutes = now.seen_utc ? (Date.now() - Date.parse(now.seen_utc)) / 60000 : 0;
+  const minutes = now.seen_utc ? (clock() - Date.parse(now.seen_utc)) / 60000 : 0;
   return minutes >= AWAY_MIN ? `, not seen since ${local(now.seen_utc, { seconds: false, day: minutes > 720 })}` : "";
 }
 
@@ -88,6 +114,8 @@ export function mountControl(place) {
   };
   control.addEventListener("change", draw);
   draw();
-  void control.refresh();
+  void comeBack();
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => { if (event.persisted) void comeBack(); });
   setInterval(() => { if (!document.hidden) void control.refresh().then(draw); }, 10000);
 }

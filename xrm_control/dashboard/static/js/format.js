@@ -1,5 +1,19 @@
 // Numbers and times as people read them; every number with its unit.
 
+let aheadMs = 0;
+
+/** The server's clock, in ms: of a device whose own is wrong only the zone counts. */
+export const now = () => Date.now() + aheadMs;
+
+/** Learn the server's clock from the date of an answer, to the second. @returns {number} how far it is ahead, in ms */
+export function serverDate(date) {
+  const at = Date.parse(date ?? "");
+  if (Number.isNaN(at)) return aheadMs;
+  const ahead = at - Date.now();
+  aheadMs = Math.abs(ahead) > 5000 ? ahead : 0;
+  return aheadMs;
+}
+
 const THIN = " ";
 
 /** A number with so many significant digits; "–" where it is not known. */
@@ -69,8 +83,8 @@ export function utc(iso) {
 
 /** Local time from now in so many seconds, to the minute. */
 export function clockIn(seconds) {
-  const at = new Date(Date.now() + seconds * 1000);
-  const today = at.toDateString() === new Date().toDateString();
+  const at = new Date(now() + seconds * 1000);
+  const today = at.toDateString() === new Date(now()).toDateString();
   return local(at.toISOString(), { day: !today, seconds: false });
 }
 

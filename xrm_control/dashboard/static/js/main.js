@@ -2,7 +2,7 @@
 import { control, mountControl } from "./control.js";
 import { help } from "./dialog.js";
 import { attribute, el, put, text, typing } from "./dom.js";
-import { connection, errorPanel } from "./said.js";
+import { connection, errorPanel, say } from "./said.js";
 import { get } from "./api.js";
 
 /** @typedef {{close: () => void, key?: (event: KeyboardEvent) => boolean}} Page */
@@ -88,6 +88,14 @@ function keys(event) {
   went = event.key === "g";
 }
 
+/** Another version of the server: parts of this page that are loaded later would be of that one. */
+function renewed() {
+  const place = /** @type {HTMLElement} */ (document.getElementById("renewed"));
+  if (!place.hidden) return;
+  place.hidden = false;
+  put(place, el("strong", {}, "The server was renewed. "), "This page is of the version before. ", el("button", { type: "button", on: { click: () => location.reload() } }, "Reload"));
+}
+
 /** A cold page with one run alive opens it. */
 async function start() {
   if (!location.hash) {
@@ -107,4 +115,14 @@ addEventListener("keydown", keys);
 addEventListener("hashchange", go);
 mountControl(/** @type {HTMLElement} */ (document.getElementById("control")));
 addEventListener("visibilitychange", () => { if (!document.hidden) void control.refresh(); });
+// A page that comes back: looked at again, thawed, or by the button that leads back.
+const wake = () => { void control.refresh(); page?.wake?.(); };
+addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+document.addEventListener("resume", wake);
+document.addEventListener("visibilitychange", () => { if (!document.hidden && page && !page.store) page.wake?.(); });
+addEventListener("xrm-renewed", renewed);
+addEventListener("xrm-clock", (event) => {
+  const min = Math.round(/** @type {CustomEvent} */ (event).detail / 60000);
+  say(`The clock of this device is ${Math.abs(min)} min ${min > 0 ? "slow" : "fast"} beside the server's: times here are the server's.`);
+}, { once: true });
 void start();

@@ -3,7 +3,7 @@ import { get, newRequest, post, runPath } from "./api.js";
 import { control } from "./control.js";
 import { command } from "./copied.js";
 import { attribute, el, put, rebuild, text } from "./dom.js";
-import { dose, duration, local, number, utc, worded } from "./format.js";
+import { dose, duration, local, now, number, utc, worded } from "./format.js";
 import { errorPanel, say, sayError } from "./said.js";
 import { standing } from "./run/states.js";
 import { timed } from "./timed.js";
@@ -17,7 +17,7 @@ const dayOf = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.ge
 
 /** The local date of the evening of the night that one asks for now, or that a time lies in. */
 export const nightOf = (iso) => {
-  const at = iso ? new Date(iso) : new Date();
+  const at = new Date(iso ?? now());
   return dayOf(new Date(at.getTime() - (iso ? 12 : TURN_H) * 3600e3));
 };
 
@@ -41,6 +41,8 @@ class NightPage {
     control.addEventListener("change", this.watch);
     this.timer = setInterval(() => { if (!document.hidden) void this.load(); }, LOOK_MS);
   }
+
+  wake() { void this.load(); }
 
   step(by) {
     const at = new Date(`${this.day}T12:00`);

@@ -40,6 +40,8 @@ class QueuePage {
     this.timer = setInterval(() => { if (!document.hidden && !this.dragged) void this.load(); }, LOOK_MS);
   }
 
+  wake() { if (!this.dragged) void this.load(); }
+
   async load() {
     try {
       this.view = await get("/api/queue", { timeoutMs: 15000 });

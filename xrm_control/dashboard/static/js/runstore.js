@@ -6,6 +6,8 @@ import { Stream } from "./stream.js";
 const HIDDEN_MS = 5000;
 const HIDDEN_LOOK_MS = 20000;
 const YIELD_MS = 2500;
+// Without a stream, as where a proxy holds it back, the run is asked again and again.
+const ASK_MS = 3000, ASKED_IN_VAIN = 4;
 
 /** Emits "run", "mosaic", "regions", "lines" (detail: new lines), "connection" (detail: "" or why lost). */
 export class RunStore extends EventTarget {
@@ -54,9 +56,38 @@ export class RunStore extends EventTarget {
     this.stream = new Stream(this.name, {
       after: () => this.lastId,
       message: (message) => this.hear(message),
-      open: (again) => { this.tell("connection", ""); if (again) void this.refresh(); },
-      lost: (why) => this.tell("connection", why),
+      open: (again) => { this.stopAsking(); this.tell("connection", ""); if (again) void this.refresh(); },
+      lost: (why) => { this.lost(why); },
     });
+  }
+
+  lost(why) {
+    // That it is asked meanwhile is told as long as it is so.
+    if (!(this.asked > ASKED_IN_VAIN)) this.tell("connection", why);
+    if (this.asking || this.asleep) return;
+    this.asked = 0;
+    this.asking = setInterval(() => void this.ask(), ASK_MS);
+  }
+
+  stopAsking() {
+    clearInterval(this.asking);
+    this.asking = undefined;
+    this.asked = 0;
+  }
+
+  /** What the stream would have told. */
+  async ask() {
+    if (this.under) return;
+    this.under = true;
+    try {
+      const { lines } = await get(`${runPath(this.name, "lines")}?after=${this.lastId}&limit=500`, { signal: this.closing.signal });
+      if (!this.asking) return;
+      for (const line of lines) this.add(line);
+      await this.refresh();
+      if (this.asking && ++this.asked > ASKED_IN_VAIN) this.tell("connection", "held back");
+    } catch {
+      this.asked = 0;
+    } finally { this.under = false; }
   }
 
   hear({ event, data }) {
@@ -91,7 +122,7 @@ export class RunStore extends EventTarget {
   }
 
   action(name) {
-    return this.run?.actions.find((a) => a.name === name) ?? { name, possible: false, reason: "the run does not know it" };
+    return this.run?.actions.find((a) => a.name === name) ?? { name, possible: false, reason: this.run ? "the run does not know it" : "the run is not known yet" };
   }
 
   /** Free the connections of all tabs for a moment. */
@@ -104,18 +135,24 @@ export class RunStore extends EventTarget {
     clearInterval(this.looking);
     clearTimeout(this.hiding);
     if (document.hidden) {
-      this.hiding = setTimeout(() => { this.stream?.close(); this.asleep = true; this.looking = setInterval(() => void this.refresh(["run"]), HIDDEN_LOOK_MS); }, HIDDEN_MS);
-    } else if (this.asleep) {
-      this.asleep = false;
-      void this.refresh();
-      this.connect();
-    }
+      this.hidden = Date.now();
+      this.hiding = setTimeout(() => { this.stream?.close(); this.stopAsking(); this.asleep = true; this.looking = setInterval(() => void this.refresh(["run"]), HIDDEN_LOOK_MS); }, HIDDEN_MS);
+    } else if (this.asleep || Date.now() - (this.hidden ?? Date.now()) > HIDDEN_MS) this.wake();
+  }
+
+  /** Whatever became of the connection while nobody looked. */
+  wake() {
+    if (document.hidden) return;
+    this.asleep = false;
+    void this.refresh();
+    this.connect();
   }
 
   close() {
     this.closing.abort();
     clearTimeout(this.hiding);
     clearInterval(this.looking);
+    this.stopAsking();
     this.channel.close();
     this.stream?.close();
     document.removeEventListener("visibilitychange", this.onVisibility);

@@ -34,6 +34,7 @@ export function connection(why) {
   since ||= Date.now();
   const show = () => {
     banner.hidden = false;
+    if (why === "held back") return void put(banner, el("strong", {}, "No live stream. "), "Something between here and the server holds it back, as some proxies do: the run is asked every 3 s instead.");
     put(banner, el("strong", {}, "Connection lost. "), `Trying again (${why}). What is shown may be old; the run itself goes on without this page.`);
   };
   if (Date.now() - since > 700) show();
@@ -44,7 +45,7 @@ export function connection(why) {
 export function errorPanel(error, again) {
   const status = error?.status;
   return el("section", { class: "empty", role: "alert" },
-    el("h2", {}, status === 404 ? "Not found" : status === 401 || status === 403 ? "Not allowed" : "This did not work"),
+    el("h2", {}, status === 404 ? (/there is no such/i.test(error.message) ? "Not found" : "This cannot be shown") : status === 401 || status === 403 ? "Not allowed" : "This did not work"),
     el("p", {}, error instanceof Error ? error.message : String(error)),
     el("p", {}, again ? el("button", { type: "button", on: { click: again } }, "Try again") : "", " ", el("a", { href: "#/" }, "All runs")));
 }

@@ -1,7 +1,9 @@
 // Server-sent events, read by hand: a browser's EventSource sees no pings, so it cannot tell a quiet run from a stream that hangs.
-import { runPath } from "./api.js";
+import { heard, runPath } from "./api.js";
 
 const SILENCE_MS = 40000; // the server pings every 15 s
+const BEGIN_MS = 12000; // it has something to say at once: what comes later is held back by somebody in between
+const TICK_MS = 5000, ASLEEP_MS = 20000;
 const WAITS_MS = [200, 500, 1000, 1500];
 
 /** @typedef {{event: string, id: string, data: string}} Message */
@@ -44,12 +46,20 @@ export class Stream {
     this.tries = 0;
     this.wake = () => this.again();
     addEventListener("online", this.wake);
+    // A device that slept, or a page that was frozen: its connection may be dead without having been told.
+    let before = Date.now();
+    this.ticking = setInterval(() => {
+      const slept = Math.abs(Date.now() - before) > ASLEEP_MS;
+      before = Date.now();
+      if (slept) this.again();
+    }, TICK_MS);
     this.loop();
   }
 
   close() {
     this.closed = true;
     removeEventListener("online", this.wake);
+    clearInterval(this.ticking);
     this.controller?.abort();
     this.skipWait?.();
   }
@@ -86,23 +96,27 @@ export class Stream {
   async read() {
     const controller = (this.controller = new AbortController());
     const after = this.on.after();
-    let timer = setTimeout(() => controller.abort(), 8000);
+    let timer = setTimeout(() => controller.abort(), BEGIN_MS), begun = false;
     try {
       const response = await fetch(`${runPath(this.run, "stream")}?after=${after}`, {
         headers: { Accept: "text/event-stream", "Last-Event-ID": String(after) },
         cache: "no-store",
         signal: controller.signal,
       });
+      heard(response);
       if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
-      this.tries = 0;
-      this.on.open(this.opened++ > 0);
       const feed = parser(this.on.message);
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
-        clearTimeout(timer);
-        timer = setTimeout(() => controller.abort(), SILENCE_MS);
         const { done, value } = await reader.read();
         if (done) return;
+        clearTimeout(timer);
+        timer = setTimeout(() => controller.abort(), SILENCE_MS);
+        if (!begun) {
+          begun = true;
+          this.tries = 0;
+          this.on.open(this.opened++ > 0);
+        }
         feed(value);
       }
     } finally {

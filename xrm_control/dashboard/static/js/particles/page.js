@@ -16,7 +16,7 @@ export async function open(main, [run], { title, query }) {
   title(el("a", { class: "run-name", href: `#/run/${encodeURIComponent(run)}` }, run), el("span", { class: "nowrap" }, "· particles"));
   const table = await particlesOf(run, AT_FIRST);
   if (!table.rows.length) {
-    put(main, el("section", { class: "empty" }, el("h2", {}, "No particle yet"), el("p", {}, "Particles come with the first region that is measured."), el("p", {}, el("a", { class: "button", href: `#/run/${encodeURIComponent(run)}` }, "To the run"))));
+    put(main, el("section", { class: "empty" }, el("h2", {}, "No particle"), el("p", {}, "None is measured yet, or none was found: particles come with the first region that is measured."), el("p", {}, el("a", { class: "button", href: `#/run/${encodeURIComponent(run)}` }, "To the run"))));
     return { close() {} };
   }
   return new ParticlesPage(main, run, table, query);

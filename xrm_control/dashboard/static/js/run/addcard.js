@@ -49,6 +49,7 @@ export class AddCard extends EventTarget {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     const { wish } = this;
+    this.priced = false;
     this.may(false, "the cost is being worked out");
     if (!Number.isFinite(wish.x_um) || !Number.isFinite(wish.y_um) || wish.x_um === null || wish.y_um === null) return void put(this.price, el("p", {}, "Give a place."));
     put(this.price, el("p", { class: "muted" }, "Working out what it costs …"));
@@ -59,13 +60,20 @@ export class AddCard extends EventTarget {
       put(this.price, el("dl", { class: "facts cost" }, fact("Time", duration(cost.seconds)), fact("Dose", dose(cost.dose_gy)),
         fact("Particles expected", cost.particles === null ? "–" : `about ${number(cost.particles, 2)}`),
         fact("Windows", number(cost.windows)), fact("Disk", bytes(cost.bytes))));
-      const may = this.orders.may("add");
-      this.may(may.possible, may.reason);
+      this.priced = true;
+      this.update();
     } catch (error) {
       if (asking.signal.aborted) return;
       put(this.price, el("p", { class: "refused", role: "alert" }, error instanceof Error ? error.message : String(error)));
       this.may(false, "it is refused, see above");
     }
+  }
+
+  /** The run may have become known, or have ended, since the cost was asked for. */
+  update() {
+    if (!this.priced) return;
+    const may = this.orders.may("add");
+    this.may(may.possible, may.reason);
   }
 
   may(possible, reason) {
@@ -75,6 +83,7 @@ export class AddCard extends EventTarget {
 
   async confirm() {
     if (this.add.hasAttribute("aria-disabled")) return;
+    this.priced = false;
     this.may(false, "it is being sent");
     if (await this.orders.send(this.wish)) this.leave();
     else this.ask();

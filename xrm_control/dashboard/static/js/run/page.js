@@ -86,7 +86,8 @@ class RunPage {
     text(this.badge, word);
     attribute(this.badge, "data-tone", tone);
     text(this.left, run.remaining_s !== null && !run.ended ? `${duration(run.remaining_s)} left${waits(run) ? " once it goes on" : ""}` : run.ended && run.verdict === "complete" ? "verdict: complete" : "");
-    const headed = JSON.stringify([run.name, run.recipe_name, run.sample, run.simulated, run.report, run.results, run.state, run.alarms]);
+    this.measured = regions.filter((r) => r.particles !== null).map((r) => r.name).join();
+    const headed = JSON.stringify([run.name, run.recipe_name, run.sample, run.simulated, run.report, run.results, run.state, run.alarms, this.measured]);
     if (headed !== this.headed) this.head(run);
     this.headed = headed;
     this.states.update(run);
@@ -101,7 +102,8 @@ class RunPage {
     this.list.update(regions, this.chosen);
     const region = regions.find((r) => r.name === this.chosen);
     if (region) this.card.update(region, run.folder);
-    this.layer.offer(run.results);
+    if (this.isAdding) this.adding.update();
+    this.layer.offer(this.measured);
   }
 
   head(run) {
@@ -112,8 +114,8 @@ class RunPage {
     document.title = `${grave ? `▲${grave} ` : ""}${standing(run).word} · ${run.recipe_name} · xrm`;
     const file = (name) => `/api/runs/${encodeURIComponent(run.name)}/files/${name}`;
     put(this.links, run.report ? el("a", { class: "button", href: file("report.html"), target: "_blank", rel: "noopener" }, "Report") : "",
-      run.results ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/particles` }, "Particle table") : "",
-      run.results ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/again` }, "Measure again") : "",
+      this.measured ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/particles` }, "Particle table") : "",
+      run.results && this.measured ? el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/again` }, "Measure again") : "",
       el("a", { class: "button", href: `#/run/${encodeURIComponent(run.name)}/trends` }, "Trends"));
   }
 
@@ -199,6 +201,8 @@ class RunPage {
     const at = regions.findIndex((r) => r.name === this.chosen);
     this.choose(regions[(at + by + regions.length + (at < 0 && by < 0 ? 1 : 0)) % regions.length].name);
   }
+
+  wake() { this.store.wake(); }
 
   close() {
     this.closed = true;

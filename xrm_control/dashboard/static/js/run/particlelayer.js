@@ -20,7 +20,13 @@ export class ParticleLayer {
     this.element.addEventListener("focusin", () => void this.fill());
   }
 
-  offer(results) { this.element.hidden = !results; }
+  /** @param {string} measured which regions have particles: others than before, and what is shown is looked at again */
+  offer(measured) {
+    this.element.hidden = !measured;
+    const more = this.measured !== undefined && measured !== this.measured;
+    this.measured = measured;
+    if (more && this.select.value) void this.show();
+  }
 
   /** The columns, once they are asked for. */
   async fill() {

@@ -1,6 +1,6 @@
 // How far the run and its stages are, and the conditions: flux, disk.
 import { attribute, el, keyed, put, text } from "../dom.js";
-import { bytes, clockIn, duration, number, percent } from "../format.js";
+import { bytes, clockIn, duration, number, percent, um } from "../format.js";
 import { waits } from "./states.js";
 
 function bar(label) {
@@ -24,7 +24,7 @@ export class Progress {
     this.facts = el("dl", { class: "facts" });
     this.element = el("section", { class: "panel progress", "aria-labelledby": "progress-head" }, el("h2", { id: "progress-head" }, "Progress"), this.whole, this.stages, this.facts);
     /** @type {Record<string, HTMLElement>} */ this.cells = {};
-    for (const [key, name] of [["remaining", "Remaining"], ["time", "Instrument time"], ["retaken", "Retaken / missing"], ["flux", "Flux at the last flat"], ["disk", "Disk free"], ["particles", "Whole particles"], ["voided", "With voids"]]) {
+    for (const [key, name] of [["remaining", "Remaining"], ["time", "Instrument time"], ["retaken", "Retaken / missing"], ["flux", "Flux at the last flat"], ["beside", "Sample beside its place"], ["watched", "Watched values"], ["disk", "Disk free"], ["particles", "Whole particles"], ["voided", "With voids"]]) {
       this.cells[key] = el("dd", {}, "–");
       this.facts.append(el("div", {}, el("dt", {}, name), this.cells[key]));
     }
@@ -44,6 +44,14 @@ export class Progress {
     attribute(c.retaken, "class", run.missing > 0 ? "warned" : null);
     text(c.flux, run.flux === null ? "–" : `${percent(100 * run.flux)} of the first`);
     attribute(c.flux, "class", run.flux !== null && run.flux < 0.8 ? "warned" : null);
+    const { beside, watched = [] } = run, far = beside ? Math.hypot(beside.x_um, beside.y_um) : 0;
+    text(c.beside, beside ? `${number(far, 2)} µm` : "–");
+    attribute(c.beside, "title", beside ? `${beside.of}: x ${um(beside.x_um, 2)}, y ${um(beside.y_um, 2)}${beside.allowed_um === null ? "" : `; allowed ${um(beside.allowed_um, 2)}`}` : "Nothing was compared yet");
+    attribute(c.beside, "class", beside && beside.allowed_um !== null && far > beside.allowed_um ? "warned" : null);
+    const out = watched.filter((w) => w.out);
+    text(c.watched, !watched.length ? "none" : out.length ? out.map((w) => `▲ ${w.value} ${w.out}, wanted ${w.limit}`).join("; ") : `${number(watched.length)} in order`);
+    attribute(c.watched, "title", watched.map((w) => `${w.value}: ${w.limit}`).join("; ") || "The recipe watches no value (its part conditions)");
+    attribute(c.watched, "class", out.length ? "warned" : null);
     text(c.disk, bytes(run.disk_free_bytes));
     const measured = regions.filter((r) => r.particles !== null);
     const looked = measured.filter((r) => r.voided !== null);

@@ -2,6 +2,8 @@
 import { getBytes, runPath } from "../api.js";
 
 const ROOM_BYTES = 400e6;
+// Across the planes of its file a large volume is read as a whole for the first one: from a slow disk that takes a while.
+const PATIENCE_MS = 180000;
 
 export class PlaneStore {
   /** @param {string} run @param {string} roi */
@@ -40,7 +42,7 @@ export class PlaneStore {
   }
 
   async load(kind, plane, index, key) {
-    const { response, body } = await getBytes(runPath(this.run, "regions", this.roi, kind, plane, index), { signal: this.closing.signal });
+    const { response, body } = await getBytes(runPath(this.run, "regions", this.roi, kind, plane, index), { signal: this.closing.signal, timeoutMs: PATIENCE_MS });
     const rows = Number(response.headers.get("X-Rows")), columns = Number(response.headers.get("X-Columns"));
     const data = kind === "labels" ? new Uint16Array(body) : new Uint8Array(body);
     if (data.length !== rows * columns) throw new Error(`plane ${plane} ${index}: ${data.length} pixels instead of ${rows} by ${columns}`);
