@@ -6,6 +6,7 @@ Workers of pytest-xdist begin with the longest files, so that none of them is le
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,15 @@ from typing import Any
 
 import pytest
 
+from simulators import powder
+from tests.compiling import compile_once
+from tests.once import FOLDER, once
+from tests.storms import remembered
 from tests.trace_invariants import said_in, tolerances, violations
 from xrm_control import app
 from xrm_control.core.memory import collect_less_often
 from xrm_control.devices.simulated import SimulatedInstrument
+from xrm_control.roi import particles2d
 
 # Files that take more than about 20 s each, the longest first.
 LONGEST = (
@@ -94,6 +100,19 @@ def _witnessed() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is made once for all workers has its place; powders and compiled functions are."""
+    place = tmp_path_factory.getbasetemp()
+    answers = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "answers"
+    answers.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(answers))
+        patch.setattr(powder, "_powder", once(powder._powder))
+        compile_once(patch, answers)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _signals_as_in_a_terminal() -> None:
     """What a shell makes the jobs in its background ignore, and nohup all of them, they and their children heed."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -104,7 +123,16 @@ def _signals_as_in_a_terminal() -> None:
 def white_figures() -> Iterator[None]:
     """For runs whose pictures nobody looks at: figures are made, encoded and written as ever, and not drawn."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matplotlib.figure.Figure.draw", lambda *_: None)
+        for owner, name, white in remembered.white_figures():
+            patch.setattr(owner, name, white)
+        yield
+
+
+@pytest.fixture(scope="module")
+def searched_once() -> Iterator[None]:
+    """For runs that find what others found: the search for particles in the same mosaic is made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(particles2d, "_search", once(particles2d._search))
         yield
 
 
