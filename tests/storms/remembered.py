@@ -7,9 +7,12 @@ white and of one pixel, though their files are written as ever.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.once import once
 
@@ -56,3 +59,12 @@ def white_figures() -> list[tuple[type, str, Any]]:
         (Figure, "get_tightbbox", lambda *_, **__: Bbox.from_bounds(0, 0, 2, 2)),
         (FigureCanvasAgg, "buffer_rgba", lambda *_: white),
     ]
+
+
+@contextmanager
+def left_white() -> Iterator[None]:
+    """For the length of a block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name, white in white_figures():
+            patch.setattr(owner, name, white)
+        yield
