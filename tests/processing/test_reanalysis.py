@@ -21,8 +21,6 @@ from xrm_control.core.states import Verdict
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("white_figures")
-
 ROOT = Path(__file__).parents[2]
 OTSU = {"analysis.threshold.kind": "otsu"}
 # Only the large ones: measured in a moment.
