@@ -11,8 +11,6 @@ from xrm_control import app
 from xrm_control.core.states import FrameKind
 from xrm_control.storage.journal import JournalReader
 
-pytestmark = pytest.mark.usefixtures("white_figures")
-
 
 def test_what_the_blade_tells_is_stated_and_taken_off(tmp_path: Path) -> None:
     instrument = {**SHORT["instrument"], "realism": {"stray_share": 0.03, "spread_share": 0.1}}
