@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 CPUS   := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # Tests wait a good part of their time, for other processes and for instruments that keep their own. There are more of
-# them than CPUs: threads of OpenBLAS, which wait for each other in busy loops, would only take time from the others.
+# them than CPUs: threads of OpenBLAS and OpenMP, which wait for each other in busy loops, would only take time from the
+# others.
 TESTERS := $(shell expr $(CPUS) + 2)
 
 .PHONY: demo test quick types tests lint columns docs bench metrology twin soak busy mutants hunt fuzz setup clean
@@ -24,7 +25,7 @@ types: $(READY)
 # Byte code is kept, whatever the environment says: each of the testers, and each of the hundreds of commands that they
 # start, would compile the same modules anew.
 tests: $(READY)
-	unset PYTHONDONTWRITEBYTECODE; OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
+	unset PYTHONDONTWRITEBYTECODE; OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 lint: quick
 	$(BIN)/pyright

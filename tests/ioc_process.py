@@ -179,7 +179,7 @@ class IocProcess:
             process.stdout.close()
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "simulators.ioc", *command_line(self.prefix, self.port, self.options)]
+        return [sys.executable, "-m", "tests.known_ioc", *command_line(self.prefix, self.port, self.options)]
 
     def _ready(self) -> str:
         """What it says when it serves."""

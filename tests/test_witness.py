@@ -19,7 +19,7 @@ from xrm_control.core.events import RunHeld
 from xrm_control.core.geometry import Pose
 from xrm_control.devices.simulated import SimulatedInstrument
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ import xrm_control as xrm
 from tests.analysis.phantoms import VOXEL_UM, ball, render
 from xrm_control.core.errors import DataError, RecipeError
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 SIDE, PIXEL_UM, MU_PER_UM, RADIUS_UM = 64, 0.5, 0.05, 10.0
 THETA = np.linspace(-90, 90, 91)
 BALL = render([ball(0, 0, 0, 6.0)])

@@ -18,6 +18,8 @@ from tests.cli.test_cli import NMC811
 from tests.exports.runs import scanned_run
 from xrm_control.core.errors import DataError, RecipeError, XrmError
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 BALL = render([ball(0, 0, 0, 6.0)])
 SEEN = counts()["source"]
 

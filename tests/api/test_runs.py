@@ -20,7 +20,7 @@ from xrm_control import app
 from xrm_control.api import tables
 from xrm_control.core.errors import DataError, Interrupted, RecipeError
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 ROOT = Path(__file__).parents[2]
 FEW = {
     **SLAB,

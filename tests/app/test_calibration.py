@@ -21,6 +21,8 @@ from xrm_control.core.events import AlignmentLook
 from xrm_control.devices.simulated_geometry import SimulatedGeometry
 from xrm_control.storage.journal import JournalReader
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 TURNED = {"camera": {"rotation_deg": 2.0, "scale_x": 1.01, "scale_y": 1.01}, "x": {"backlash_um": 1.0}}
 MIRRORED = {"camera": {"rotation_deg": -1.0, "mirrored": True}}
 

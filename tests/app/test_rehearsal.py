@@ -26,6 +26,8 @@ from xrm_control.recipe.loading import load_document, load_text
 from xrm_control.storage import rehearsal_folder
 from xrm_control.storage.rehearsal_folder import RehearsalFolder
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 RECIPES = Path(__file__).parents[2] / "recipes"
 MAP = RECIPES / "instruments" / "simulated_ioc.yaml"
 NIGHT = {

@@ -22,6 +22,8 @@ from xrm_control.core.frame_id import FrameId
 from xrm_control.core.states import RunState
 from xrm_control.storage.journal import Journal
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 
 class Listening:
     def __init__(self, address: str) -> None:

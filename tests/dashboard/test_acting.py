@@ -25,6 +25,8 @@ from xrm_control.dashboard.access import CLIENT_HEADER
 from xrm_control.storage.inbox import Inbox
 from xrm_control.storage.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 
 @pytest.fixture
 def living(tmp_path: Path) -> Iterator[Path]:

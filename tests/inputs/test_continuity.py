@@ -13,6 +13,8 @@ import xrm_control as xrm
 from xrm_control.analysis.continuity import bent_greys, lost_slices
 from xrm_control.analysis.field import find_field
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 MU, VOXEL_UM = 0.05, 0.5
 SHAPE = (64, 96, 96)
 

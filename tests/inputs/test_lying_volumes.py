@@ -14,6 +14,8 @@ from tests.analysis.phantoms import MU, VOXEL_UM, Body, render
 from xrm_control.analysis.shape_doubts import cut_at_once
 from xrm_control.core.errors import DataError
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 SHAPE = (40, 64, 64)
 
 

@@ -22,6 +22,8 @@ from xrm_control.core.errors import DataError
 from xrm_control.storage.formats.registry import open_volume, read_scan
 from xrm_control.storage.formats.scan_file import ScanOptions
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 X = np.indices(SHAPE)[2]
 SOLID = CLEAN > 0.025
 HALF = np.arange(SHAPE[0]) >= 18

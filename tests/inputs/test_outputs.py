@@ -20,6 +20,8 @@ from xrm_control.core.errors import DataError, StorageError
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.storage.formats.registry import open_volume
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 
 @pytest.fixture
 def closed() -> Path:

@@ -18,6 +18,8 @@ from xrm_control.core.errors import AnalysisError, DataError
 from xrm_control.storage.formats.ome_tiff import write_volume, write_volume_16bit
 from xrm_control.storage.formats.tiff_stack import write_tiff_stack
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 Volume = np.ndarray
 BALLS = [ball(-3.5, -3.5, 0, 4.5), ball(4.5, 3.5, 2, 3.5)]
 SHAPE = (36, 48, 48)

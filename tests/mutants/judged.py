@@ -76,7 +76,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "of_flats = float(noise_variance(part, np.ones((2, *seen.shape[1:]), np.float32)).mean()) / len(scan.flats)",
     ): "the mean over one field of ones, or over two of them",
     (
-        "xrm_control/processing/trust/photon_noise.py",
+        "xrm_control/processing/trust/neighbouring_views.py",
         "first = max((rows - _MOST_ROWS) // 3, 0)",
     ): "where the band of rows lies of which noise is told, above the middle or in it",
     (

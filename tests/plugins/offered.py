@@ -18,8 +18,10 @@ from xrm_control.compute.inline import Inline
 from xrm_control.contracts.column import Column
 from xrm_control.contracts.tables import Particle
 from xrm_control.analysis.threshold import Modes, Threshold
+from xrm_control.core.triangles import Triangles
 from xrm_control.devices.simulated import SimulatedBackend
 from xrm_control.exports.exporter import Exporter, ReadBack
+from xrm_control.exports.mesh_exporter import MeshExporter
 from xrm_control.reconstruction.reconstructor import Reconstructor
 from xrm_control.roi.strategies.grid import Grid
 
@@ -65,6 +67,23 @@ class Angles(Exporter):
 
     def read(self, path):
         return ReadBack(theta_deg=np.loadtxt(path))
+
+
+class Corners(MeshExporter):
+    kind: Literal["corners"] = "corners"
+    suffix: ClassVar[str] = ".csv"
+
+    def encode(self, mesh):
+        return "".join(
+            f"{part.name},{','.join(repr(float(one)) for one in triangle.ravel())}\\n"
+            for part in mesh.parts
+            for triangle in part.surface.corners_um
+        ).encode()
+
+    def decode(self, data):
+        rows = [line.split(",") for line in data.decode().splitlines()]
+        points = np.array([row[1:] for row in rows], np.float32).reshape(-1, 3)
+        return [Triangles(points, np.arange(len(points), dtype=np.int32).reshape(-1, 3))]
 
 
 class Corner(Grid):

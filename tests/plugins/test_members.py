@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from tests.analysis.phantoms import VOXEL_UM, ball, render
+from tests.exports.bodies import ball as mesh_ball
+from tests.exports.bodies import hollow
+from tests.exports.measured_runs import measured_run
 from tests.exports.runs import scanned_run
 from tests.plugins.offered import MEMBERS, install
 from tests.system.conftest import SHORT
@@ -25,6 +30,7 @@ GOOD = {
     "thresholds": {"quarter": "theirs:Quarter"},
     "backends": {"elsewhere": "theirs:Elsewhere"},
     "exporters": {"angles": "theirs:Angles"},
+    "mesh_exporters": {"corners": "theirs:Corners"},
     "strategies": {"corner": "theirs:Corner"},
     "orders": {"backwards": "theirs:Backwards"},
     "reference_schemes": {"thirds": "theirs:Thirds"},
@@ -66,7 +72,7 @@ def recipe(folder: Path, **changes: object) -> Path:
 
 def test_the_schema_knows_them(theirs: Installed) -> None:
     text = json.dumps(json.loads(theirs.xrm("schema").stdout))
-    for kind in (kind for group, members in GOOD.items() if group != "exporters" for kind in members):
+    for kind in (kind for group, members in GOOD.items() if "exporters" not in group for kind in members):
         assert f'"const": "{kind}"' in text, kind
 
 
@@ -90,7 +96,9 @@ def test_without_the_package_they_are_unknown(tmp_path: Path) -> None:
     assert "unknown kind 'quarter'" in said.stderr
 
 
-@pytest.mark.parametrize(("command", "kind"), [("reconstruct", "zeros"), ("analyze", "quarter"), ("export", "angles")])
+@pytest.mark.parametrize(
+    ("command", "kind"), [("reconstruct", "zeros"), ("analyze", "quarter"), ("export", "angles"), ("export", "corners")]
+)
 def test_the_command_line_offers_them(theirs: Installed, command: str, kind: str) -> None:
     assert kind in theirs.xrm(command, "--help").stdout
 
@@ -141,11 +149,40 @@ def test_a_run_is_exported_by_them(theirs: Installed, tmp_path: Path) -> None:
     assert [float(line) for line in Path(told["path"]).read_text().split()] == [float(x) for x in range(-90, 91, 3)]
 
 
+def test_particles_become_meshes_by_them(theirs: Installed, tmp_path: Path) -> None:
+    """A hollow ball of 7 um radius: its table's volume is that of the hull, and the void's wall turns inwards."""
+    run, out = measured_run(tmp_path, [hollow(mesh_ball(0, 0, 0, 7.0), mesh_ball(0, 0, 0, 4.0))]), tmp_path / "out"
+    said = theirs.xrm("export", run.path, "--to", "corners", "--out", out, "--json")
+    assert said.returncode == 0, said.stderr
+    (told,) = json.loads(said.stdout)
+    assert told["path"] == str(out / f"{run.path.name}_roi-01_particle-001.csv")
+    assert (told["kind"], told["voids"]) == ("corners", 1)
+    volumes_um3: dict[str, float] = {}
+    for name, *numbers in csv.reader(Path(told["path"]).read_text().splitlines()):
+        a, b, c = np.array(numbers, float).reshape(3, 3)
+        volumes_um3[name] = volumes_um3.get(name, 0.0) + float(a @ np.cross(b, c)) / 6
+    assert list(volumes_um3) == ["hull", "void 1"]
+    assert volumes_um3["hull"] == pytest.approx(4 / 3 * math.pi * 7.0**3, rel=0.02)
+    assert volumes_um3["void 1"] == pytest.approx(-4 / 3 * math.pi * 4.0**3, rel=0.03)
+
+
+def test_a_mesh_that_does_not_read_back_as_it_was_is_thrown_away(tmp_path: Path) -> None:
+    half = MEMBERS.replace(
+        "return [Triangles(points", "points = points[: len(points) // 6 * 3]\n        return [Triangles(points"
+    )
+    install(tmp_path / "site", "theirs", half, {"mesh_exporters": GOOD["mesh_exporters"]})
+    run, out = measured_run(tmp_path, [mesh_ball(0, 0, 0, 3.0)], (40, 40, 40)), tmp_path / "out"
+    said = Installed(tmp_path / "site").xrm("export", run.path, "--to", "corners", "--out", out)
+    assert said.returncode != 0
+    assert "read back, is not what was written" in said.stderr
+    assert not list(out.glob("*"))
+
+
 def test_doctor_lists_them(theirs: Installed) -> None:
     found = {item["what"]: item["found"] for item in json.loads(theirs.xrm("doctor", "--json").stdout)}
     assert found["backends"] == "elsewhere, epics, rehearsal, simulated"
     assert found["exporters"] == "angles, data_exchange, nxtomo"
-    assert found["mesh exporters"] == "glb, ply, stl"
+    assert found["mesh exporters"] == "corners, glb, ply, stl"
     assert found["metrics"] == "elongation, radii, roughness, shape, size"
 
 

@@ -26,6 +26,8 @@ from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 ROOT = Path(__file__).parents[2]
 VERSION_1 = ROOT / "tests" / "data" / "version_1"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +42,18 @@ def line_integrals(
     u_um = (fine - axis_px) * pixel_um
     v_um = (np.arange(rows) - (rows - 1) / 2) * pixel_um
     out = np.zeros((len(theta), rows, columns))
+    views = np.arange(len(theta))[:, None, None]
     for ball in balls:
         centre = ball.x_um * np.cos(theta) - ball.y_um * np.sin(theta)
-        squared = (u_um[None, None] - centre[:, None, None]) ** 2 + (v_um[None, :, None] - ball.z_um) ** 2
+        # Elsewhere the chord is nought: the rows that the ball reaches, and a window of columns that moves with it.
+        inside = np.flatnonzero(np.abs(v_um - ball.z_um) < ball.radius_um)[None, :, None]
+        wide = min(columns, math.ceil(2 * ball.radius_um / pixel_um) + 4)
+        first = np.floor((centre - ball.radius_um) / pixel_um + axis_px).astype(int) - 1
+        at = np.clip(first, 0, columns - wide)[:, None] + np.arange(wide)
+        across_um = u_um.reshape(columns, samples)[at][:, None] - centre[:, None, None, None]
+        squared = across_um**2 + (v_um[inside][..., None] - ball.z_um) ** 2
         chord = 2 * np.sqrt(np.maximum(ball.radius_um**2 - squared, 0))
-        out += ball.mu_per_um * chord.reshape(len(theta), rows, columns, samples).mean(axis=3)
+        out[views, inside, at[:, None]] += ball.mu_per_um * chord.mean(axis=3)
     if strip is not None:
         width, thick, mu = strip
         cos, sin = np.abs(np.cos(theta))[:, None] + 1e-12, np.abs(np.sin(theta))[:, None] + 1e-12

@@ -10,8 +10,9 @@ from phantoms import MU, mosaic_of, powder
 from scipy.optimize import linear_sum_assignment
 
 from xrm_control.core.errors import AnalysisError, DataError
+from xrm_control.roi.bodies import Bodies, shadow
 from xrm_control.roi.mosaic_map import MosaicMap
-from xrm_control.roi.particles2d import Particle2D, find_particles
+from xrm_control.roi.particles2d import Particle2D, _kept, find_particles
 
 
 def pairs(found: tuple[Particle2D, ...], true: list[tuple[float, float, float]]) -> list[tuple[int, int]]:
@@ -143,3 +144,17 @@ def test_a_mosaic_that_saw_nothing_is_refused() -> None:
 def test_a_map_without_shape_or_scale_is_refused(image: np.ndarray, pixel_um: float) -> None:
     with pytest.raises(DataError):
         MosaicMap(image.astype(np.float32), pixel_um, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("of_its_chord", "kept"), [(0.7, False), (0.8, True)])
+@pytest.mark.parametrize("beside", [0, 1])
+def test_a_body_must_explain_half_of_its_own_squares(of_its_chord: float, kept: bool, beside: int) -> None:
+    """Where c of a body's chords s is seen, it takes s (2 c - 1) s off the squares: half of its own from c = 3/4 on."""
+    both = Bodies.spheres(np.array([30.0, 66.0]), np.array([24.0, 24.0]), np.array([9.0, 9.0]))
+    one, whole = both.where(np.arange(2) == beside), both.where(np.arange(2) != beside)
+    shape, blur_px = (48, 96), 0.7
+    chords = of_its_chord * shadow(one, shape, blur_px) + shadow(whole, shape, blur_px)
+    left = chords - shadow(both, shape, blur_px)
+    found, residual = _kept(chords, left, np.full(shape, 4.0), both, blur_px, 3.0)
+    assert len(found) == 1 + kept
+    assert residual == pytest.approx(chords - shadow(found, shape, blur_px), abs=1e-9)

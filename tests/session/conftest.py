@@ -6,5 +6,5 @@ import pytest
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _undrawn(white_figures: None) -> None:
+def _known(white_figures: None, searched_once: None) -> None:
     """See there."""

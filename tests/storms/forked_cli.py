@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.once import powders_once
 from tests.storms.forked_items import fork_items
 from tests.storms.remembered import compute_once, leave_figures_white
 from xrm_control import app
@@ -103,6 +104,7 @@ def _serve() -> None:
     from xrm_control.cli.main import main
 
     leave_figures_white()
+    powders_once()
     for seed in sys.argv[1:2]:
         make_specimen(SpecimenConfig(), int(seed))
     for known in sys.argv[2:3]:

@@ -7,14 +7,14 @@ white and of one pixel, though their files are written as ever.
 from __future__ import annotations
 
 import functools
-import hashlib
-import io
-import os
-import pickle
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+import pytest
+
+from tests.once import once
 
 
 def compute_once(specimen: Any, known: Path) -> None:
@@ -26,10 +26,10 @@ def compute_once(specimen: Any, known: Path) -> None:
     from xrm_control.session import placing, resuming
 
     specimen.attenuation = _remembering(specimen.attenuation)
-    core.analyze_volume = _knowing(core.analyze_volume, known)
-    particles2d._search = _knowing(particles2d._search, known)
-    live.preview_png = processing.preview_png = _knowing(live.preview_png, known)
-    placing.displacement = resuming.displacement = _knowing(placing.displacement, known)
+    core.analyze_volume = once(core.analyze_volume, known)
+    particles2d._search = once(particles2d._search, known)
+    live.preview_png = processing.preview_png = once(live.preview_png, known)
+    placing.displacement = resuming.displacement = once(placing.displacement, known)
     leave_figures_white()
 
 
@@ -39,37 +39,32 @@ def _remembering(attenuation: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *pose: known(*pose).copy()
 
 
-def _knowing(pure: Callable[..., Any], folder: Path) -> Callable[..., Any]:
-    """The same answer to the same arguments, arrays among them, the caller's own; `folder`: for the other children."""
-
-    def answer(*arguments: Any, **words: Any) -> Any:
-        asked = hashlib.sha256(pickle.dumps((pure.__qualname__, arguments, words))).hexdigest()
-        known = folder / asked
-        if not known.exists():
-            # One that is killed here leaves no half of it.
-            part = folder / f"{os.getpid()}-{threading.get_ident()}.part"
-            part.write_bytes(pickle.dumps(pure(*arguments, **words)))
-            part.replace(known)
-        return pickle.loads(known.read_bytes())
-
-    return answer
-
-
 def leave_figures_white() -> None:
-    """In this process and those forked from it. What they replace has other arguments than their own."""
+    """In this process and those forked from it."""
+    for owner, name, white in white_figures():
+        setattr(owner, name, white)
+
+
+def white_figures() -> list[tuple[type, str, Any]]:
+    """What makes figures white and of one pixel, as (class, attribute, value): they are put together, encoded and
+    written as ever."""
+    import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
-    from PIL import Image
 
-    white = io.BytesIO()
-    Image.new("RGB", (1, 1), "white").save(white, "png")
+    white = np.full((1, 1, 4), 255, np.uint8)
+    return [
+        (Figure, "draw", lambda *_: None),
+        (Figure, "get_tightbbox", lambda *_, **__: Bbox.from_bounds(0, 0, 2, 2)),
+        (FigureCanvasAgg, "buffer_rgba", lambda *_: white),
+    ]
 
-    def print_png(self: FigureCanvasAgg, file: IO[bytes], **_: Any) -> None:
-        # Matplotlib puts a trap there, to be told of the renderer.
-        self.figure.draw(self.get_renderer())
-        file.write(white.getvalue())
 
-    setattr(Figure, "draw", lambda *_: None)  # noqa: B010
-    setattr(Figure, "get_tightbbox", lambda *_, **__: Bbox.from_bounds(0, 0, 2, 2))  # noqa: B010
-    setattr(FigureCanvasAgg, "print_png", print_png)  # noqa: B010
+@contextmanager
+def left_white() -> Iterator[None]:
+    """For the length of a block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name, white in white_figures():
+            patch.setattr(owner, name, white)
+        yield

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.ioc_process import running_ioc
+from tests.storms.remembered import left_white
 from xrm_control import app
 from xrm_control.app import Outcome
 from xrm_control.cli.ioc import BLADE_IN_MAP
@@ -79,7 +80,8 @@ def test_signal_to_noise_is_about_ten_and_less_behind_glue(nmc811: Outcome, tmp_
     The paper averages no views that few photons pass.
     """
     drawn = {"instrument.realism": "ideal", "roi.count": "1", "reconstruction.preprocess.faint_quanta": "0"}
-    ideal = app.run(app.load(RECIPES / "nmc811_screening.yaml", drawn), tmp_path, None)
+    with left_white():
+        ideal = app.run(app.load(RECIPES / "nmc811_screening.yaml", drawn), tmp_path, None)
     assert [quality.snr for quality in ideal.results.quality.values()] == [pytest.approx(10.4, abs=1.5)]
     values = [quality.snr or 0 for quality in nmc811.results.quality.values()]
     assert len(values) == 4
@@ -141,7 +143,7 @@ def _rows(outcome: Outcome, roi: str) -> list[dict[str, float | str]]:
 @pytest.fixture(scope="module")
 def over_the_network(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """The same recipe on an IOC in another process, forty times faster than the wall clock."""
-    with running_ioc(speed=40, specimen="nmc811", seed=1, realism="lab") as ioc:
+    with running_ioc(speed=40, specimen="nmc811", seed=1, realism="lab") as ioc, left_white():
         changes = {
             "instrument.backend": "epics",
             "instrument.map.prefix": ioc.prefix,

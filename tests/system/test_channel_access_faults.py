@@ -22,7 +22,7 @@ from xrm_control.core.errors import DeviceError, LimitReached, MotionStalled, Sa
 from xrm_control.core.events import FrameRetaken, RunHeld, RunReleased, SafeStateVerified
 from xrm_control.core.states import Verdict
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 
 def fault(ioc: IocProcess, **words: Any) -> None:

@@ -23,7 +23,7 @@ from xrm_control.devices.epics import supervision
 from xrm_control.storage.durable import sha256_file
 from xrm_control.storage.journal import JournalReader
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 
 def test_a_second_session_is_refused_and_touches_nothing(tmp_path: Path, slow: IocProcess) -> None:

@@ -18,7 +18,7 @@ from xrm_control.core.states import RunState
 from xrm_control.storage.inbox import Inbox
 from xrm_control.storage.run_folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 
 def until_paused(path: Path) -> None:

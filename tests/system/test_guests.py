@@ -28,7 +28,7 @@ from xrm_control.core.states import Verdict
 from xrm_control.storage.journal import Journal, JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 __all__ = ["xrm"]
 

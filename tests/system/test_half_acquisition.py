@@ -16,7 +16,7 @@ from xrm_control.core.sample import SampleSpec
 from xrm_control.core.states import Verdict
 from xrm_control.storage.run_folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 WIDE: dict[str, Any] = {
     "instrument": {**SHORT["instrument"], "rotation": "full"},

@@ -19,6 +19,8 @@ from xrm_control.core.events import RegionDoubted, WorkersAway
 from xrm_control.core.states import RunState
 from xrm_control.storage.journal import JournalReader
 
+pytestmark = pytest.mark.usefixtures("white_figures")
+
 ENDS = [
     ("inline", signal.SIGINT, 130),
     ("processes", signal.SIGINT, 130),

@@ -39,7 +39,7 @@ from xrm_control.storage.formats.registry import read_volume
 from xrm_control.storage.journal import JournalReader
 from xrm_control.storage.run_folder import RunFolder
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 
 def carry_out(folder: Path, **changes: Any) -> Outcome:

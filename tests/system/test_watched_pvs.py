@@ -26,7 +26,7 @@ from xrm_control.core.events import (
 )
 from xrm_control.storage.journal import JournalReader
 
-pytestmark = pytest.mark.usefixtures("white_figures")
+pytestmark = pytest.mark.usefixtures("white_figures", "searched_once")
 
 
 @pytest.fixture(scope="module")

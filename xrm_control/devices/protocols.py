@@ -279,7 +279,8 @@ class WatchesSettings(Protocol):
 class Observation:
     """A value of the instrument's surroundings as seen at instrument time t_s.
 
-    age_s: since it was last posted, where that is known; problem: why it cannot be believed, in a clause.
+    age_s: since it was last posted, or has been watched without; 0 where an instrument posts nothing. problem: why it
+    cannot be believed, in a clause.
     """
 
     value: float | str | None

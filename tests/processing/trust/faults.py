@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.once import once
 from tests.reconstruction.phantoms import Ball, line_integrals, scan_of
 from xrm_control.analysis.core import Analysis, AnalysisSpec, analyze_volume
 from xrm_control.contracts.quality import QualityMetrics
@@ -97,7 +98,12 @@ class _Taken:
 
 @lru_cache(maxsize=4)
 def _measured(taken: _Taken) -> tuple[Reconstruction, Analysis]:
-    made = reconstruct_scan(taken.scan, taken.spec)
+    return _computed(taken.scan, taken.spec)
+
+
+@once
+def _computed(scan: ScanData, spec: ReconstructionSpec) -> tuple[Reconstruction, Analysis]:
+    made = reconstruct_scan(scan, spec)
     return made, analyze_volume(made.volume, made.voxel_size_um, AnalysisSpec())
 
 

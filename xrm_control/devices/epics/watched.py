@@ -59,6 +59,7 @@ class _Value:
         self._pv, self._clock = pv, clock
         self._posted: deque[Observation] = deque(maxlen=_MOST_REMEMBERED)
         self._watching = False
+        self._news_s = 0.0
 
     async def connect(self) -> None:
         if self._watching and not self.registry.missing:
@@ -67,7 +68,7 @@ class _Value:
         with contextlib.suppress(XrmError):
             await self.registry.connect()
         if not self.registry.missing and not self._watching:
-            self._watching = True
+            self._watching, self._news_s = True, self._clock.now_s()
             self.registry.watch_replies(self._pv, self._heard)
 
     async def observe(self) -> Observation:
@@ -79,8 +80,8 @@ class _Value:
             (reply,) = await self.registry.readings(self._pv)
         except XrmError as error:
             return Observation(None, now_s(), problem=error.what)
-        age_s = now_s() - self._posted[-1].t_s if self._posted else 0.0
-        return Observation(_plain(reply.value), now_s(), age_s=age_s)
+        seen_s = now_s()
+        return Observation(_plain(reply.value), seen_s, age_s=seen_s - self._news_s)
 
     def between(self, since_s: float, until_s: float) -> tuple[Observation, ...]:
         if self.registry.missing:
@@ -90,7 +91,8 @@ class _Value:
     def _heard(self, reply: CaReply) -> None:
         value = _plain(self.registry.spoken(self._pv, reply.value))
         problem = "the IOC itself calls the value INVALID" if reply.severity >= INVALID else ""
-        self._posted.append(Observation(None if problem else value, self._clock.now_s(), problem=problem))
+        self._news_s = self._clock.now_s()
+        self._posted.append(Observation(None if problem else value, self._news_s, problem=problem))
 
 
 def _plain(value: object) -> float | str:

@@ -13,17 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.processing.trust.photon_noise import expected_counts, inside, roughness
-from xrm_control.reconstruction.filters import local_means, steepness
-from xrm_control.reconstruction.preprocess import transmission
+from xrm_control.processing.trust.neighbouring_views import (
+    APART,
+    OF_MEDIAN,
+    band_of,
+    expected_counts,
+    inside,
+    neighbouring_views,
+    variance,
+)
+from xrm_control.reconstruction.filters import local_means
 from xrm_control.reconstruction.scan import ScanData
 
-_PIXELS, _MOST_FIVES, _MOST_ROWS = 64 * 128**2, 200, 256
-_AROUND_PX, _LEVEL_PX = 5, 3
+_PIXELS, _MOST_FIVES = 64 * 128**2, 200
+_LEVEL_PX = 3
 _OF_THREE = np.array([1, 4, 1], np.float32) / 6
 _LEAST, _LEAST_SMOOTH = 400, 150  # pixels of a level
 _SMOOTHEST = 0.25
-_SIGMA, _OF_MEDIAN, _APART = 0.6745, 2.34, 3.0
 
 Values = NDArray[np.float32]
 
@@ -63,32 +69,20 @@ class NoiseLevels:
 def noise_samples(evidence: RegionEvidence) -> NoiseSamples | None:
     """Of views that have flats; None without, and for fewer than five views."""
     scan, references = evidence.scan, evidence.references
-    count, rows, _ = scan.projections.shape
-    if references is None or count < 5:
+    if references is None or len(scan.projections) < 5:
         return None
-    first = max((rows - _MOST_ROWS) // 2, 0)
-    band = slice(first, min(first + _MOST_ROWS, rows))
-    part = references.of_rows(band)
-    beam, sound = part.beams.mean(axis=0), inside(~part.bad)
-    camera = replace(part, taken_counts=0.0)
-    # As they were taken: what is moved is smoothed too.
-    spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
-    fives = min(max(_PIXELS // part.dark.size, 8), _MOST_FIVES)
+    part = references.of_rows(band_of(evidence))
+    sound, camera = inside(~part.bad), replace(part, taken_counts=0.0)
     found: list[tuple[Values, ...]] = []
-    for middle in np.unique(np.linspace(2, count - 3, fives).round().astype(np.int64)):
-        five = np.arange(int(middle) - 2, int(middle) + 3)
-        seen = transmission(scan, spec, rows=band, views=five, references=references).values
-        around = local_means(seen[1:4].mean(axis=0), _AROUND_PX)
+    for views in neighbouring_views(evidence, part, reach=2, pixels=_PIXELS, most=_MOST_FIVES):
         # As second differences weigh the three views: edge-on, a layer is dark in one of them alone.
-        level = local_means(np.tensordot(_OF_THREE, seen[1:4], 1), _LEVEL_PX)
-        light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
-        full, stray = beam * np.float32(light), _stray_counts(scan, float(around.mean()))
-        expected = expected_counts(camera, np.maximum(around, 0) * full + stray)
-        usual = np.sqrt(expected) / full
-        near, far = (roughness(views, (0, 1, 2))[0] / inside(usual) for views in (seen[1:4], seen[::2]))
-        pixels = near, far, inside(steepness(around, _AROUND_PX) / usual)
-        counts = np.maximum(level, 0) * full + stray
-        pixels += tuple(inside(one) for one in (around, expected, counts))
+        level = local_means(np.tensordot(_OF_THREE, views.seen[1:4], 1), _LEVEL_PX)
+        stray = _stray_counts(scan, float(views.around.mean()))
+        expected = expected_counts(camera, views.counts() + stray)
+        usual = np.sqrt(expected) / views.full
+        pixels = views.roughness(usual), views.roughness(usual, step=2), views.steepness(usual)
+        counts = np.maximum(level, 0) * views.full + stray
+        pixels += tuple(inside(one) for one in (views.around, expected, counts))
         found.append(tuple(np.asarray(one[sound], np.float32) for one in pixels))
     return NoiseSamples(*(np.concatenate(one) for one in zip(*found, strict=True)))
 
@@ -115,16 +109,11 @@ def noise_levels(
         pixels = int(np.count_nonzero(here))
         if pixels < _LEAST_SMOOTH:
             continue
-        near, far = _variance(samples.near[here]), _variance(samples.far[here])
+        near, far = variance(samples.near[here]), variance(samples.far[here])
         noise = near - max(far - near, 0.0) / 3
         if noise > 0:
-            weight = pixels / (_OF_MEDIAN**2 * _APART)
+            weight = pixels / (OF_MEDIAN**2 * APART)
             means = (float(one[here].mean(dtype=np.float64)) for one in (at, samples.counts, samples.expected))
             place, counts, expected = means
             found.append((place, counts, noise, noise * expected, weight))
     return NoiseLevels(*(np.array(found, float).reshape(-1, 5).T))
-
-
-def _variance(values: NDArray[np.floating]) -> float:
-    """By the median, which few steep edges do not move."""
-    return float((np.median(np.abs(values)) / _SIGMA) ** 2)

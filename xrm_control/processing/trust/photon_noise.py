@@ -1,35 +1,35 @@
 """The noise of the views, told from what they show, beside what photon statistics make of the flats'.
 
-Second differences over three neighbouring views, rows and columns at once are nearly blind to what is smooth along any
-one of the three: to the sample as it turns, to the beam, and to whatever stays in its column. Noise passes whole. What
-steep edges leave is kept out by looking where a view is smoothest.
+What steep edges leave of second differences (see `neighbouring_views`) is kept out by looking where a view
+is smoothest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xrm_control.processing.trust.evidence import Images, RegionEvidence
-from xrm_control.reconstruction.filters import local_means, steepness
-from xrm_control.reconstruction.preprocess import transmission
+from xrm_control.processing.trust.neighbouring_views import (
+    APART,
+    OF_MEDIAN,
+    band_of,
+    expected_counts,
+    inside,
+    neighbouring_views,
+    roughness,
+    variance,
+)
 from xrm_control.reconstruction.references import References, flat_sets
 
 _PIXELS = 16 * 128**2
 _MOST_TRIPLES = 64
-_APART = 3.0  # second differences of neighbours hang together: as if of so many one told anew
-_OF_MEDIAN = 2.34  # relative error of a variance by the median, of one value
 _SMOOTHEST = 0.25  # of a view's bright pixels
-_MOST_ROWS = 256
 _LEAST_PIXELS, _LEAST_OF_VIEW = 300, 1000
-_AROUND_PX = 5
 _BRIGHT = 0.25  # transmission: darker, steep edges lie close together, and spread light has noise of its own
 _STEP = 0.1
-_Scalar = TypeVar("_Scalar", bound=np.generic)
-_SIGMA = 0.6745  # median of the absolute deviation of a Gaussian
 
 
 @dataclass(frozen=True)
@@ -62,35 +62,23 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
     if known is None:
         return "no two flats were taken one after the other: what noise photons make is not known"
     flats, of_flats = known
-    count, rows, _ = scan.projections.shape
-    if count < 3:
+    if len(scan.projections) < 3:
         return "too few views"
-    first = max((rows - _MOST_ROWS) // 2, 0)
-    band = slice(first, min(first + _MOST_ROWS, rows))
-    part = references.of_rows(band)
-    triples = min(max(_PIXELS // part.dark.size, 8), _MOST_TRIPLES)
-    middles = np.unique(np.linspace(1, count - 2, triples).round().astype(np.int64))
-    # As they were taken: what is moved is smoothed too.
-    spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
-    beam = part.beams.mean(axis=0)
+    part = references.of_rows(band_of(evidence))
     sound = inside(~part.bad)
+    middles: list[int] = []
     ratios: list[Images] = []
     levels: list[Images] = []
     bright: list[Images] = []
-    for middle in middles:
-        three = np.arange(int(middle) - 1, int(middle) + 2)
-        seen = transmission(scan, spec, rows=band, views=three, references=references).values
-        around = local_means(seen.mean(axis=0), _AROUND_PX)
-        light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
-        full = beam * np.float32(light)
-        usual = np.sqrt(expected_counts(part, np.maximum(around, 0) * full)) / full
-        found = roughness(seen, (0, 1, 2))[0] / inside(usual)
-        used = sound & (inside(around) > _BRIGHT)
-        bright.append(found[used])
-        steep = inside(steepness(around, _AROUND_PX) / usual)
+    for views in neighbouring_views(evidence, part, reach=1, pixels=_PIXELS, most=_MOST_TRIPLES):
+        usual = np.sqrt(expected_counts(part, views.counts())) / views.full
+        found, steep, around = views.roughness(usual), views.steepness(usual), inside(views.around)
+        used = sound & (around > _BRIGHT)
         smooth = sound & (steep <= np.quantile(steep[used if used.any() else sound], _SMOOTHEST))
+        middles.append(views.middle)
+        bright.append(found[used])
         ratios.append(found[smooth])
-        levels.append(inside(around)[smooth])
+        levels.append(around[smooth])
     of_views = [_scale(one[at > _BRIGHT], _LEAST_OF_VIEW) for one, at in zip(ratios, levels, strict=True)]
     values, at = np.concatenate(ratios), np.concatenate(levels)
     steps = np.arange(0, 1.2, _STEP)
@@ -99,12 +87,12 @@ def photon_noise(evidence: RegionEvidence) -> PhotonNoise | str:
     if not np.isfinite(overall):
         return "the views are too dark"
     return PhotonNoise(
-        views=middles,
+        views=np.array(middles, np.int64),
         of_views=np.array(of_views) / flats,
         levels=steps + _STEP / 2,
         of_levels=np.array(of_levels) / flats,
         overall=overall / flats,
-        u=_OF_MEDIAN * float(np.sqrt(_APART * (1 / np.count_nonzero(at > _BRIGHT) + 1 / of_flats))) * overall / flats,
+        u=OF_MEDIAN * float(np.sqrt(APART * (1 / np.count_nonzero(at > _BRIGHT) + 1 / of_flats))) * overall / flats,
         everywhere=_scale(np.concatenate(bright)) / flats,
         flats=flats,
         # Where a share was spread, what is undone makes the noise of single pixels larger by as much.
@@ -133,32 +121,6 @@ def _of_flats(evidence: RegionEvidence, references: References) -> tuple[float, 
     return (float(np.mean(known)), values) if known else None
 
 
-def expected_counts(references: References, counts: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Variance of pixels that have so many counts of beam, in counts squared."""
-    gain, read = references.gain_counts, references.read_counts
-    return gain * (counts + references.taken_counts) + read**2
-
-
-def roughness(images: Images, axes: tuple[int, ...]) -> Images:
-    """Second differences along all these axes, first ones where there are but two values, of unit variance for white
-    noise of unit variance."""
-    for axis in axes:
-        size = images.shape[axis]
-        if size >= 3:
-            images = np.diff(images, 2, axis=axis) / np.float32(6**0.5)
-        elif size == 2:
-            images = np.diff(images, axis=axis) / np.float32(2**0.5)
-    return images
-
-
-def inside(image: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Of an image (rows, columns) the pixels that `roughness` leaves."""
-    rows, columns = (slice(1, -1) if size >= 3 else slice(0, 1) for size in image.shape)
-    return image[rows, columns]
-
-
 def _scale(values: NDArray[np.floating], least: int = _LEAST_PIXELS) -> float:
-    """Variance by the median, which the few pixels at steep edges do not move; nan for a handful."""
-    if values.size < least:
-        return float("nan")
-    return float((np.median(np.abs(values)) / _SIGMA) ** 2)
+    """`variance`; nan for a handful."""
+    return variance(values) if values.size >= least else float("nan")

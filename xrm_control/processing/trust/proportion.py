@@ -16,12 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from xrm_control.processing.trust.evidence import RegionEvidence
+from xrm_control.processing.trust.neighbouring_views import band_of, expected_counts
 from xrm_control.processing.trust.noise_levels import noise_levels, noise_samples
-from xrm_control.processing.trust.photon_noise import expected_counts
 from xrm_control.reconstruction.filters import local_means
 from xrm_control.reconstruction.references import References, flat_sets
 
-_MOST_ROWS = 256
 _AROUND_PX = 5
 _DARKEST, _RARE, _STEPS = 0.2, 0.002, 8  # transmission; levels
 _CLOSE_PX = 1.5  # by how much the field's rim moves from view to view
@@ -108,9 +107,7 @@ def power_of_views(evidence: RegionEvidence) -> NoisePower | None:
 
 def power_of_flats(evidence: RegionEvidence, references: References) -> NoisePower | None:
     """By the beam's profile; None where it is even, or no flat was repeated."""
-    rows = references.dark.shape[0]
-    first = max((rows - _MOST_ROWS) // 2, 0)
-    band = slice(first, min(first + _MOST_ROWS, rows))
+    band = band_of(evidence)
     part = references.of_rows(band)
     frames = np.asarray(evidence.scan.flats[:, band], np.float32) - part.dark
     found: list[tuple[float, float, float]] = []

@@ -9,7 +9,8 @@ import numpy as np
 from xrm_control.contracts.trust import CheckResult
 from xrm_control.processing.trust.check import TrustCheck
 from xrm_control.processing.trust.evidence import RegionEvidence
-from xrm_control.processing.trust.photon_noise import expected_counts, photon_noise
+from xrm_control.processing.trust.neighbouring_views import expected_counts
+from xrm_control.processing.trust.photon_noise import photon_noise
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Series
 
 _OFF, _SIGMAS, _LEFT, _GAIN_OFF = 0.1, 3.0, 0.5, 0.15
