@@ -129,7 +129,7 @@ def _standing(bodies: Sequence[Body], matter: Matter) -> list[Standing]:
 
 
 def _pieces(matter: Matter) -> tuple[NDArray[np.integer], NDArray[np.intp], NDArray[np.intp]]:
-    """Numbers of pieces (z, y, x) of matter, from 1; their voxels; and the most that they have on a face of the volume."""
+    """Numbers of pieces (z, y, x) of matter, from 1; their voxels; and the most of them on one face of the volume."""
     import cc3d
 
     pieces = np.asarray(cc3d.connected_components(matter.solid, connectivity=6))
@@ -159,15 +159,16 @@ def _mixed(whole: Sequence[Standing]) -> bool:
 
 
 def _rows(whole: Sequence[Standing], off: Points, scatter: float) -> Iterator[OddRow]:
-    """Single bodies that stand alone and are told far larger or smaller than others."""
-    odd = np.flatnonzero(np.abs(off) > max(math.log(_ROW) / 3, _ROW_OF_SCATTER * scatter))
+    """Single bodies that stand alone and are told far larger than what is there."""
+    # Of what is told smaller a neighbour may have no row; `_surrounded` looks at those.
+    odd = np.flatnonzero(off > max(math.log(_ROW) / 3, _ROW_OF_SCATTER * scatter))
     odd = [n for n in odd if len(whole[n].bodies) == 1]
     if len(odd) > _MOST_ROWS * len(whole):
         return
     for n in odd[:_MOST_FAULTS]:
         there = whole[n].volume_um3
         what = f"the matter at its place, which stands alone, fills {there:.4g} um3"
-        yield OddRow(whole[n].bodies[0].row, Odd(what, _VOLUME, f"{there / _ROW:.4g} to {there * _ROW:.4g}"))
+        yield OddRow(whole[n].bodies[0].row, Odd(what, _VOLUME, f"at most {there * _ROW:.4g}"))
 
 
 def _layers(bodies: Sequence[Body], matter: Matter, room: Room) -> Iterator[OddRow]:

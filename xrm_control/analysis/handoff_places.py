@@ -23,7 +23,8 @@ _FEWEST = 3  # bodies: of fewer a place is chance
 _GAIN, _CLEAR = 0.2, 4.0  # of the share of matter; standard errors
 _SOUND = 0.7  # share of matter in balls of the bodies' sizes at their places
 _DRAWS, _RELATED = 60, 1.5  # bodies elsewhere in the volume; standard deviations
-_ALONE, _ALONE_GREY, _MOST_ALONE = 0.1, 0.15, 0.35  # share of matter, of the contrast; of the rows
+_INNERMOST, _PLACED = 0.3, 0.85  # of the radius; share of matter there
+_ALONE, _ALONE_GREY, _MOST_ALONE = 0.25, 0.15, 0.35  # share of matter, of the contrast; of the rows
 _MOST_FAULTS = 5
 _COARSE = 96  # voxels along each side, to find a shift
 _MU, _MU_VOXELS, _INNER = 0.3, 3.0, 0.6  # relative; radius of bodies that tell it; of the radius
@@ -47,6 +48,10 @@ def odd_places(bodies: Sequence[Body], matter: Matter, room: Room) -> Iterator[O
     centres = np.array([one.place_um for one in bodies])
     radii = np.array([one.radius_um for one in bodies])
     told = matter.shares(centres, radii)
+    # Whatever their sizes.
+    if float(matter.shares(centres, radii, high=_INNERMOST).mean()) > _PLACED:
+        yield from _alone(bodies, centres, radii, told, matter)
+        return
     better = _better(centres, radii, told, matter, room)
     if better is not None:
         placing, shares = better

@@ -1,4 +1,4 @@
-"""A core's tables beside the volume that it was given: places first, then sizes, then greys; and matter without a row."""
+"""A core's tables beside the volume that it was given: places, then sizes, then greys; and matter without a row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xrm_control.contracts.handoff import HandoffSpec
 
 
 def handed_volume(handed: HandoffSpec, handoff: Path) -> NDArray[np.number] | None:
-    """The volume (z, y, x) in 1/um that a core was given, if it still lies beside `handoff`. Raises as `load_volume`."""
+    """The volume (z, y, x) in 1/um that a core was given, if it lies beside `handoff`. Raises as `load_volume`."""
     path = handoff.parent / handed.volume
     if not path.is_file():
         return None
