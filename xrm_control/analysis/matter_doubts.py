@@ -147,8 +147,8 @@ def not_one_grey(found: Sequence[GreyWithin]) -> tuple[str, ...]:
         if overshoot > _CUPPED_SIGMAS * error and float(np.quantile(lacking, 0.9)) < 0:
             said.append(
                 f"cupping: two voxels inside of nearly all {len(lacking)} particles their grey is {overshoot:.1%} of "
-                f"the contrast above their core's (limit {_CUPPED:.0%}): beam hardening, or slightly sharpened; their grey "
-                "is that of no solid, and diameters are some percent too large -> correct the projections for it"
+                f"the contrast above their core's (limit {_CUPPED:.0%}): beam hardening, or sharpened; their grey is "
+                "that of no solid, and diameters are some percent too large -> correct the projections for it"
             )
     for values, limit, what, remedy in (
         (

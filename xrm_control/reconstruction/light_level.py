@@ -33,7 +33,7 @@ def light_changes(
             f"light: transmission is {brightest:.2f} at most (limit {_NOWHERE:g}): unless the sample fills the field, "
             "the flats had more light than the views"
         )
-    elif (air := _even_air(images, brightest)) is not None:
+    elif (air := _even_air(images)) is not None:
         found.append(
             f"light: transmission is {air:.2f} at most, the same in all views and over a tenth of the frame, as of "
             f"air in less light than the flats had (limit {_FULL:g}): unless the sample lies in something that fills "
@@ -42,16 +42,14 @@ def light_changes(
     return found
 
 
-def _even_air(images: NDArray[np.floating], brightest: float) -> float | None:
+def _even_air(images: NDArray[np.floating]) -> float | None:
     """The brightest transmission, if it is below that of air, and a level place in each view; tape and beds change with
     the angle, a round sample from column to column."""
-    if not _NOWHERE <= brightest < _FULL:
-        return None
     levels = np.quantile(images, 0.9, axis=(1, 2))
     usual = float(np.median(levels))
     level = np.mean(np.abs(images / usual - 1) < _LEVEL, axis=(1, 2))
     same = float(np.quantile(np.abs(levels / usual - 1), 0.9)) < _SAME
-    return usual if usual < _FULL and same and float(np.quantile(level, 0.1)) > _TENTH else None
+    return usual if _NOWHERE <= usual < _FULL and same and float(np.quantile(level, 0.1)) > _TENTH else None
 
 
 def _logarithm(image: NDArray[np.floating]) -> NDArray[np.float64]:

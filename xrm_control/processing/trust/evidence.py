@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -81,7 +81,7 @@ class Reprojection:
 
 
 STARVED_QUANTA = 8.0
-_FEW = 0.05  # of the pixels: bright ones that may be hits
+_FEW, _HITS = 0.05, 1e-4  # of the pixels: bright ones that may be hits, and that are
 BRIGHT_EXCESS, BRIGHT_SIGMAS = 0.02, 5.0
 BAND_LOW_PX, BAND_HIGH_PX = 1.0, 6.0
 
@@ -179,6 +179,10 @@ class RegionEvidence:
                 # What is bright over more than a few pixels is bright in the median of nine, too.
                 around = median_filter(seen.values, (1, 3, 3), mode="nearest")
                 alone = (bright & (pixels(around) <= 1 + BRIGHT_EXCESS)).mean(axis=1)
+                if alone.mean() > _HITS:
+                    # Hits that were left tell nothing of what views show.
+                    hit = seen.values > around + BRIGHT_EXCESS + BRIGHT_SIGMAS * spread
+                    seen = replace(seen, values=np.where(hit, around, seen.values))
             return smaller(self.straight(seen.values), size, size), starved, bright.mean(axis=1), alone
 
         found = from_views(self.scan, self.spec.preprocess, references, chosen, look)

@@ -19,7 +19,7 @@ from xrm_control.reconstruction.scan import ScanData
 
 _MOST_ROWS, _PIXELS, _MOST_FIVES, _AROUND_PX = 256, 64 * 128**2, 200, 5
 _LEAST_T, _LEAST_NOISE = 1e-3, 1e-4
-_STEEPER, _FLATTER, _SIGMAS = 0.15, 0.5, 3.0
+_STEEPER, _SIGMAS, _FLATTER, _FLATTER_SIGMAS = 0.15, 3.0, 0.3, 2.5
 
 
 def transmission_noise(scan: ScanData) -> NoisePower | None:
@@ -47,7 +47,7 @@ def transmission_noise(scan: ScanData) -> NoisePower | None:
 def noise_note(scan: ScanData) -> tuple[str, ...]:
     """The figure, where noise does not go as that of photons and nothing says why."""
     found = transmission_noise(scan)
-    if found is None or found.excess > -_FLATTER - _SIGMAS * found.u:
+    if found is None or found.excess > -_FLATTER - _FLATTER_SIGMAS * found.u:
         return ()
     return (
         f"the noise of these transmissions does not grow with the light: its variance goes with their power "
