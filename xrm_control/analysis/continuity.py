@@ -57,8 +57,6 @@ def lost_slices(volume: NDArray[np.number], labels: NDArray[np.integer], field: 
     level = _OF_USUAL * float(
         np.median([square[one & field.inside].sum() for square, one in zip(squares, shown, strict=False)])
     )
-    if said := _one_lost(volume, labels, field, ground):
-        return said
     if not level > 0:
         return ()  # of one grey within, without noise
     found = [
@@ -71,7 +69,7 @@ def lost_slices(volume: NDArray[np.number], labels: NDArray[np.integer], field: 
         is not None
     ]
     if not found:
-        return ()
+        return _one_lost(volume, labels, field, ground)
     moved, z = max(found)
     return (
         f"slices lost: what slices {z} and {z + 1} show differs {moved:.1f} times as much, in squares, as before and "
