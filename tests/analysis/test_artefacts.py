@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -129,8 +130,6 @@ LIES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 
 @pytest.mark.parametrize(("lie", "says"), LIES.values(), ids=LIES)
 def test_a_lie_is_told(lie: Callable[[np.ndarray], np.ndarray], says: str) -> None:
-    import re
-
     doubts = said(lie(volume(1)))
     assert [doubt for doubt in doubts if re.match(says, doubt)], doubts
 
@@ -138,7 +137,8 @@ def test_a_lie_is_told(lie: Callable[[np.ndarray], np.ndarray], says: str) -> No
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     "make",
-    [lambda grey: grey, lambda grey: np.rint(20 + grey / MU * 150).clip(0, 255).astype(np.uint8), lambda grey: np.maximum(grey, 0),
+    [lambda grey: grey, lambda grey: np.rint(20 + grey / MU * 150).clip(0, 255).astype(np.uint8),
+     lambda grey: np.maximum(grey, 0),
      lambda grey: np.asarray(ndimage.gaussian_filter(grey, 0.7)), binned],
     ids=["as it is", "8 bits", "none below zero", "smoothed", "binned and enlarged"],
 )  # fmt: skip

@@ -18,6 +18,7 @@ from xrm_control.reconstruction.filters import local_means, steepness
 from xrm_control.reconstruction.scan import ScanData
 
 _MOST_ROWS, _PIXELS, _MOST_FIVES, _AROUND_PX = 256, 64 * 128**2, 200, 5
+_UNSURE = 0.25
 _LEAST_T, _LEAST_NOISE = 1e-3, 1e-4
 _STEEPER, _SIGMAS, _FLATTER, _FLATTER_SIGMAS = 0.15, 3.0, 0.3, 2.5
 
@@ -45,8 +46,13 @@ def transmission_noise(scan: ScanData) -> NoisePower | None:
 
 
 def noise_note(scan: ScanData) -> tuple[str, ...]:
-    """The figure, where noise does not go as that of photons and nothing says why."""
+    """The figure, where noise does not go as that of photons and nothing says why; or that it tells nothing."""
     found = transmission_noise(scan)
+    if found is not None and found.u > _UNSURE:
+        return (
+            f"noise does not tell whether these are transmissions: its variance goes with their power "
+            f"{1 + found.excess:.2f} (uncertain by {found.u:.2f}), that of photons with 1, that of roots with 0",
+        )
     if found is None or found.excess > -_FLATTER - _FLATTER_SIGMAS * found.u:
         return ()
     return (
