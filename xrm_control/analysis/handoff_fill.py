@@ -155,7 +155,7 @@ def _mixed(whole: Sequence[Standing]) -> bool:
     from scipy.stats import spearmanr
 
     told = [sum(one.cells[_VOLUME] for one in piece.bodies) for piece in whole]
-    return float(spearmanr(told, [piece.volume_um3 for piece in whole]).statistic) < 0.5
+    return float(np.asarray(spearmanr(told, [piece.volume_um3 for piece in whole]))[0]) < 0.5
 
 
 def _rows(whole: Sequence[Standing], off: Points, scatter: float) -> Iterator[OddRow]:

@@ -48,7 +48,7 @@ class Matter:
         except AnalysisError:
             return None
         low, high = levels.modes.background_per_um, levels.modes.particle_per_um
-        solid = np.asarray(ndimage.gaussian_filter(grey, _SMOOTH)) > (low + high) / 2
+        solid: BoolVolume = np.greater(np.asarray(ndimage.gaussian_filter(grey, _SMOOTH)), (low + high) / 2)
         return cls(filled(solid), grey, low, high - low, voxel_um * step)
 
     def at(self, centres_um: Points, offsets_um: Points) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:

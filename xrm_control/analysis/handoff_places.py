@@ -153,7 +153,8 @@ def _shifted(centres: Points, matter: Matter) -> Placing:
     points = np.zeros(shape, np.float32)
     np.add.at(points, tuple(grid[kept][:, ::-1].T), 1.0)
     size = [2 * n for n in shape]
-    likeness = fft.irfftn(np.conj(fft.rfftn(points, size)) * fft.rfftn(solid.astype(np.float32), size), size)
+    spectrum = np.conj(np.asarray(fft.rfftn(points, size))) * np.asarray(fft.rfftn(solid.astype(np.float32), size))
+    likeness = np.asarray(fft.irfftn(spectrum, size))
     most = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
     # The middle of all shifts that do as well: a body has room.
     best = np.argwhere(likeness > likeness[most] - 0.5)
