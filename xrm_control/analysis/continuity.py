@@ -136,7 +136,7 @@ def jittering(volume: NDArray[np.number], labels: NDArray[np.integer], field: Vo
             continue
         mean = (np.asarray(one, np.float32) + np.asarray(other, np.float32)) / 2
         step = np.asarray(other, np.float32) - np.asarray(one, np.float32)
-        slopes = [slope[field.inside] for slope in np.gradient(mean)]
+        slopes = [slope[field.inside] for slope in (np.gradient(mean, axis=0), np.gradient(mean, axis=1))]
         # Least squares: -step = slope x move.
         moves.append(tuple(-float((slope * step[field.inside]).sum() / (slope**2).sum()) for slope in slopes))  # type: ignore[arg-type]
     path = np.array(moves)

@@ -88,7 +88,7 @@ def without_row(bodies: Sequence[Body], matter: Matter) -> tuple[str, ...]:
     voxel_um3 = matter.voxel_um**3
     few = len(bodies) < _FEWEST
     least = _LEAST_VOXELS if few else max(_LEAST_VOXELS, _median_volume(bodies) / voxel_um3)
-    left = [n for n in range(1, len(sizes)) if n not in told and not faces[n] and sizes[n] >= least]
+    left = [n for n in range(1, len(sizes)) if n not in told and not int(faces[n]) and int(sizes[n]) >= least]
     if not left:
         return ()
     largest = max(float(sizes[n]) for n in left) * voxel_um3
@@ -146,7 +146,8 @@ def _pieces_at(bodies: Sequence[Body], pieces: NDArray[np.integer], matter: Matt
     middle = (np.array(pieces.shape[::-1]) - 1) / 2
     place = np.rint(np.array([one.place_um for one in bodies]) / matter.voxel_um + middle).astype(int)
     inside = ((place >= 0) & (place < pieces.shape[::-1])).all(axis=1)
-    x, y, z = np.where(inside[:, None], place, 0).T
+    kept = np.where(np.reshape(inside, (-1, 1)), place, 0)
+    x, y, z = kept[:, 0], kept[:, 1], kept[:, 2]
     return np.where(inside, pieces[z, y, x], 0).astype(np.intp)
 
 

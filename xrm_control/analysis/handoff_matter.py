@@ -57,7 +57,7 @@ class Matter:
         middle = (np.array(self.solid.shape[::-1]) - 1) / 2
         place = np.rint((centres_um[:, None] + offsets_um) / self.voxel_um + middle)
         inside = ((place >= 0) & (place < self.solid.shape[::-1])).all(axis=2)
-        x, y, z = np.moveaxis(np.where(inside[..., None], place, 0).astype(np.intp), 2, 0)
+        x, y, z = np.moveaxis(np.where(np.expand_dims(inside, -1), place, 0).astype(np.intp), 2, 0)
         return self.solid[z, y, x] & inside, np.where(inside, self.grey[z, y, x], np.float32(self.ground))
 
     def shares(self, centres_um: Points, radii_um: Points, low: float = 0.0, high: float = 0.9) -> Points:
