@@ -123,7 +123,7 @@ def _standing(bodies: Sequence[Body], matter: Matter) -> list[Standing]:
     found: list[Standing] = []
     for number in np.unique(at[at > 0]):
         if sizes[number] >= _LEAST_VOXELS:
-            own = tuple(bodies[n] for n in np.flatnonzero(at == number))
+            own = tuple(bodies[n] for n in np.flatnonzero(at == number).tolist())
             found.append(Standing(own, float(sizes[number]) * matter.voxel_um**3, int(faces[number])))
     return found
 
