@@ -26,7 +26,7 @@ def volume(seed: int = 0, noise: float = MU / 15) -> np.ndarray:
     """Ellipsoids of any direction, 4 to 9 voxels large, apart, blurred by 0.8 voxels."""
     random = np.random.default_rng(seed)
     placed: list[tuple[np.ndarray, float]] = []
-    places = np.stack(np.indices(SHAPE, dtype=np.float32), axis=-1)
+    places = np.moveaxis(np.indices(SHAPE, dtype=np.float32), 0, -1)
     grey = np.zeros(SHAPE, np.float32)
     for _ in range(3000):
         radius = float(random.uniform(4, 9))
