@@ -5,6 +5,7 @@ Both look at differences of neighbouring voxels, in units that the volume itself
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from xrm_control.analysis.distance import depth_of
 from xrm_control.analysis.field import VolumeField
+from xrm_control.analysis.label_expansion import boxes_of
 from xrm_control.analysis.threshold import BoolVolume
 
 _FEWEST, _MANY = 3, 6  # sections of bodies that a slice shows
@@ -25,6 +27,10 @@ _QUIETER, _LOUDER = 0.8, 1.6  # noise in particles over that around
 _STEPS, _LEAST_NOISE = 1.5, 0.003  # of the smallest step between values; of the contrast
 _PILED_UP = 0.05
 _SAMPLE = 400_000
+_STEP_SIGMAS, _LONG = 4.5, 7  # of the noise; slices
+_TWICE, _STEPS_OF_FEW, _OF_MOST, _OF_THREE = 1.65, 1.75, 1.3, 1.6  # of the mean step beside; medians, lower quartiles
+_LEAST_SHOWN, _LEAST_TURNS, _TURNS = 200, 10, 0.35  # voxels; slices; voxels
+_BEYOND = (0.841, 0.977)  # one and two standard deviations
 
 
 def lost_slices(volume: NDArray[np.number], labels: NDArray[np.integer], field: VolumeField) -> tuple[str, ...]:
@@ -63,11 +69,88 @@ def lost_slices(volume: NDArray[np.number], labels: NDArray[np.integer], field: 
         is not None
     ]
     if not found:
-        return ()
+        return _one_lost(volume, labels, field, ground)
     moved, z = max(found)
     return (
         f"slices lost: what slices {z} and {z + 1} show differs {moved:.1f} times as much, in squares, as before and "
         f"after (limit {_LEFT:g}): slices are missing between them, or in another order -> bring all of them, in order",
+    )
+
+
+def _one_lost(
+    volume: NDArray[np.number], labels: NDArray[np.integer], field: VolumeField, ground: BoolVolume
+) -> tuple[str, ...]:
+    """Said where what bodies hold in a slice changes at one step, in all of them, as in two steps before and after.
+
+    What a body holds goes as a parabola along z, so that a step is the mean of those beside it, whatever its form is
+    across; two steps in one are twice as much. ground (y, x): where hardly any body is.
+    """
+    from scipy import ndimage
+
+    level = float(np.median(volume[:, ground]))
+    noise = float(np.median(np.std(volume[:, ground], axis=1)))
+    bodies = int(labels.max()) + 1
+    # Of short ones the ends are in each step.
+    long = np.array([box is not None and box[0].stop - box[0].start >= _LONG for box in boxes_of(labels)])
+    found: list[tuple[float, int, int]] = []
+    for z in range(1, len(volume) - 2):
+        beside = ndimage.maximum_filter(labels[z - 1 : z + 3].max(axis=0), 2 * _NEAR + 1)
+        near = np.where(field.inside, beside, 0).ravel()
+        area = np.bincount(near, minlength=bodies)[1:]
+        held = [np.bincount(near, np.ravel(one), minlength=bodies)[1:] - level * area for one in volume[z - 1 : z + 3]]
+        before, own, after = np.diff(held, axis=0)
+        usual = (before + after) / 2
+        both = np.all([np.bincount(one.ravel(), minlength=bodies)[1:] > 0 for one in labels[z : z + 2]], axis=0)
+        tell = both & long & (np.abs(usual) > _STEP_SIGMAS * noise * np.sqrt(area)) & (np.abs(usual) > 0)
+        if np.count_nonzero(tell) < _FEWEST:
+            continue
+        steps, weight = own[tell] / usual[tell], np.abs(usual[tell])
+        quarter, middle = _weighted(steps, weight, 0.25), _weighted(steps, weight, 0.5)
+        few = len(steps) == _FEWEST
+        if middle > (_STEPS_OF_FEW if few else _TWICE) and quarter > (_OF_THREE if few else _OF_MOST):
+            found.append((middle, len(steps), z))
+    if not found or len(found) > _MANY:
+        return ()  # more than were lost: a texture along z
+    middle, many, z = max(found, key=lambda one: one[1] * (one[0] - 1))
+    return (
+        f"slices lost: from slice {z} to {z + 1} what {many} bodies hold changes {middle:.1f} times as much as before "
+        f"and after (limit {_TWICE:g}): slices are missing between them -> bring all of them, in order",
+    )
+
+
+def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
+    """The quantile of weighted values."""
+    order = np.argsort(values)
+    up_to = np.cumsum(weights[order]) / weights.sum()
+    return float(values[order][min(int(np.searchsorted(up_to, share)), len(values) - 1)])
+
+
+def jittering(volume: NDArray[np.number], labels: NDArray[np.integer], field: VolumeField) -> tuple[str, ...]:
+    """Said where what slices (y, x) show moves to and fro from each to the next, all bodies together, as none of one
+    piece does."""
+    shown = labels > 0
+    moves: list[tuple[float, float]] = []
+    for one, other, either in zip(volume, volume[1:], shown[1:] | shown[:-1], strict=False):
+        if np.count_nonzero(either) < _LEAST_SHOWN:
+            moves.append((math.nan, math.nan))
+            continue
+        mean = (np.asarray(one, np.float32) + np.asarray(other, np.float32)) / 2
+        step = np.asarray(other, np.float32) - np.asarray(one, np.float32)
+        slopes = [slope[field.inside] for slope in (np.gradient(mean, axis=0), np.gradient(mean, axis=1))]
+        # Least squares: -step = slope x move.
+        moves.append(tuple(-float((slope * step[field.inside]).sum() / (slope**2).sum()) for slope in slopes))  # type: ignore[arg-type]
+    path = np.array(moves)
+    turns = np.diff(path, axis=0)
+    turns = turns[np.isfinite(turns).all(axis=1)]
+    if len(turns) < _LEAST_TURNS:
+        return ()
+    typical = float(np.median(np.abs(turns), axis=0).max())
+    if typical <= _TURNS:
+        return ()
+    return (
+        f"slices jitter: from slice to slice what they show moves to and fro by {typical:.1f} voxels more and less "
+        f"(median; limit {_TURNS:g}): slices were taken, or put together, beside each other; areas and shapes are "
+        "wrong -> register the slices, or bring them as they were reconstructed",
     )
 
 
@@ -111,8 +194,12 @@ def bent_greys(
     ground = np.asarray(volume[around])
     # Nothing below zero: there noise was cut off, and its width tells nothing.
     cut = float(np.mean(ground == ground.min())) > _PILED_UP
+    if cut:
+        # Of what is left above: a gamma above 1 draws it together near zero, and apart further up.
+        one, two = np.quantile(ground, _BEYOND)
+        outside = float(two - one)
     ratio = inside / max(outside, 1e-30)
-    if ratio >= _QUIETER and (ratio <= _LOUDER or cut):
+    if _QUIETER <= ratio <= _LOUDER:
         return ()
     return (
         f"greys bent: noise within the particles is {ratio:.2f} times that around them (limits {_QUIETER:g} to "

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.analysis.continuity import bent_greys, lost_slices
+from xrm_control.analysis.artefacts import blurred_mask, rings, shared_values
+from xrm_control.analysis.continuity import bent_greys, jittering, lost_slices
 from xrm_control.analysis.crop import ParticleCrop
 from xrm_control.analysis.faint import faint_particles_um, too_many_faint
 from xrm_control.analysis.field import VolumeField, find_field
@@ -51,6 +52,7 @@ from xrm_control.analysis.volume_doubts import (
     mask_alone,
     none_whole,
     painted,
+    repeats,
 )
 from xrm_control.contracts.columns import COLUMNS, ColumnsDocument
 from xrm_control.contracts.quality import QUALITY, QualityDocument, QualityMetrics, VoidDetection
@@ -188,13 +190,25 @@ def measure(taken: AnalysisInput, out: Path) -> None:
         high, low = result.quality.particle_mode_per_um, result.quality.background_mode_per_um
         uneven = uneven_ground(taken.volume, result.phases, field, (high or 0.0) - (low or 0.0))
         notes = enlarged(taken.volume)
+        along, across = repeats(taken.volume)
+        once = np.s_[::along, ::across, ::across]
+        slices, shown, labels = taken.volume[once], result.phases[once], result.labels[once]
+        seen = field if across == 1 else find_field(slices, taken.field)
         doubts = (
             *uneven,
             *mask_alone(taken.volume),
             *cut_off(taken.volume, field, result.quality.threshold_per_um or 0.0),
             *painted(taken.volume, field),
-            *(jumps(result.phases) or cut_at_once(result.phases) or lost_slices(taken.volume, result.labels, field)),
+            *(
+                jumps(shown)
+                or cut_at_once(shown)
+                or jittering(slices, labels, seen)
+                or lost_slices(slices, labels, seen)
+            ),
             *bent_greys(taken.volume, result.phases, field, low, high),
+            *rings(taken.volume, result.phases, field, (high or 0.0) - (low or 0.0)),
+            *shared_values(taken.volume, field),
+            *blurred_mask(taken.volume),
             *stretched(result.labels, result.particles),
             *none_whole(len(result.particles), result.quality.whole_particles or 0),
             *below_nothing(result.quality, taken.grey),

@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xrm_control.analysis.handoff_bodies import Body, OddRow, odd_particles, odd_voids
 from xrm_control.analysis.handoff_sizes import Room, odd_cells
+from xrm_control.analysis.handoff_volume import left_without_row, odd_in_volume
 from xrm_control.contracts.column import Column, number
 from xrm_control.contracts.columns import COLUMNS, STANDARD, ColumnsDocument
 from xrm_control.contracts.document import read_object
@@ -55,7 +59,8 @@ class Fault:
 class Examination:
     """What a core wrote for one region: what is wrong with it; and where nothing is, how much there is of it.
 
-    not_measured: what the report will leave out, by name; own: columns that the core adds.
+    not_measured: what the report will leave out, by name; own: columns that the core adds; notes: what is no fault and
+    should be known.
     """
 
     roi: str
@@ -64,16 +69,20 @@ class Examination:
     voids: int | None = None
     not_measured: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def examine(folder: Path, roi: str, handed: HandoffSpec | None = None) -> Examination:
-    """Look at the folder of a core's answer for the region `roi`; handed: what it was given, where that is known.
+def examine(
+    folder: Path, roi: str, handed: HandoffSpec | None = None, volume: NDArray[np.number] | None = None
+) -> Examination:
+    """Look at the folder of a core's answer for the region `roi`; handed: what it was given, where that is known;
+    volume (z, y, x): in 1/um, too.
 
     Raises DataError when there is no such folder.
     """
     if not folder.is_dir():
         raise DataError("no such folder", where=str(folder), remedy="give the folder that the core wrote into")
-    faults = check_results(folder, roi, handed)
+    faults = check_results(folder, roi, handed, volume=volume)
     if faults:
         return Examination(roi, faults)
     columns, _ = _columns(folder / COLUMNS.name)
@@ -82,15 +91,33 @@ def examine(folder: Path, roi: str, handed: HandoffSpec | None = None) -> Examin
     known = {column.name for column in (*STANDARD.particles, *STANDARD.voids)}
     tables = [particles] if voids is None else [particles, voids]
     own = [column.name for table in tables for column in table.columns if column.name not in known]
+    notes: tuple[str, ...] = ()
+    if handed is not None and volume is not None:
+        bodies = _Table(folder / PARTICLES, columns.particles, Particle.particle_id, roi, None, own=True).bodies
+        notes = left_without_row(bodies, handed.voxel_size_um, volume)
     return Examination(
-        roi, (), len(particles), None if voids is None else len(voids), not_measured(particles, voids), tuple(own)
+        roi,
+        (),
+        len(particles),
+        None if voids is None else len(voids),
+        not_measured(particles, voids),
+        tuple(own),
+        notes,
     )
 
 
-def check_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, own: bool = False) -> tuple[Fault, ...]:
+def check_results(
+    folder: Path,
+    roi: str,
+    handed: HandoffSpec | None = None,
+    *,
+    own: bool = False,
+    volume: NDArray[np.number] | None = None,
+) -> tuple[Fault, ...]:
     """What is wrong with the files that a core wrote into `folder` for the region `roi`; at most 20 of each table.
 
-    handed: what it was given: sizes and places are then held against the volume. own: by the built-in core.
+    handed: what it was given: sizes and places are then held against the volume's box; volume (z, y, x) in 1/um: and
+    against the matter in it. own: by the built-in core.
     """
     room = None if handed is None else Room.of(handed)
     faults = [
@@ -108,6 +135,9 @@ def check_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, 
             voids.refer_to(particles.ids)
     if not own and not particles.faults and (voids is None or not voids.faults):
         _beside_each_other(particles, voids, room)
+        if room is not None and volume is not None and not particles.faults:
+            for found in odd_in_volume(particles.bodies, room, volume):
+                particles.add(found)
     faults += [*particles.faults, *(() if voids is None else voids.faults)]
     if not faults:
         whole = sum(body.cells.get(Particle.touches_boundary.name) == 0 for body in particles.bodies)
@@ -126,9 +156,16 @@ def _beside_each_other(particles: _Table, voids: _Table | None, room: Room | Non
             (particles if of_particles else voids).add(found)
 
 
-def require_results(folder: Path, roi: str, handed: HandoffSpec | None = None, *, own: bool = False) -> None:
+def require_results(
+    folder: Path,
+    roi: str,
+    handed: HandoffSpec | None = None,
+    *,
+    own: bool = False,
+    volume: NDArray[np.number] | None = None,
+) -> None:
     """Raise AnalysisError for the first of `check_results`, saying how many more there are."""
-    faults = check_results(folder, roi, handed, own=own)
+    faults = check_results(folder, roi, handed, own=own, volume=volume)
     if not faults:
         return
     first, more = faults[0], len(faults) - 1

@@ -38,6 +38,7 @@ _SIGMAS = 3.0
 _SHARE, _SHARE_OF_GREYS = 0.10, 0.20
 _QUANTILE_SIGMAS = 0.2533
 _OVERSHOOT, _WIDE_FWHM = 0.12, 3.3  # of the contrast; voxels
+_CUPPED, _CUPPED_SIGMAS = 0.03, 5.0
 _EDGED, _EDGES_SEEN_VOXELS = 0.06, 4.5  # of the area; radius
 _OTHER, _OTHER_SIGMAS, _OTHER_VOXELS = 0.10, 3.0, 500
 _SIGMA_OF_FWHM = 1 / 2.3548
@@ -140,6 +141,15 @@ def not_one_grey(found: Sequence[GreyWithin]) -> tuple[str, ...]:
             "voids and dead volume are then off by a tenth and more -> measure what was not sharpened, or retrieve "
             "the phase"
         )
+    elif overshoot > _CUPPED:
+        lacking = np.array([one.lacking for one in found])
+        error = float(np.std(lacking, ddof=1)) / math.sqrt(len(lacking))
+        if overshoot > _CUPPED_SIGMAS * error and float(np.quantile(lacking, 0.9)) < 0:
+            said.append(
+                f"cupping: two voxels inside of nearly all {len(lacking)} particles their grey is {overshoot:.1%} of "
+                f"the contrast above their core's (limit {_CUPPED:.0%}): beam hardening, or sharpened; their grey is "
+                "that of no solid, and diameters are some percent too large -> correct the projections for it"
+            )
     for values, limit, what, remedy in (
         (
             [one.varies for one in found],

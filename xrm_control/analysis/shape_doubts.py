@@ -17,6 +17,7 @@ _LEAST_VOXELS, _LEAST_BODIES, _LOOKED_AT = 30, 3, 200
 _GONE = 0.1  # of a section that goes on in the next slice
 _CAP = 1.5  # of its area, the next slice inwards: the last one of a cap is at most half as large
 _STRETCHED, _SIGMAS, _FEWEST = 0.15, 4.0, 5  # natural logarithm
+_LEANING = 0.2  # correlation of places
 _BELOW = 0.15  # of the contrast
 
 
@@ -62,30 +63,66 @@ def _goes_on_into(inner: NDArray[np.bool_], sections: NDArray[np.int32], count: 
 
 
 def stretched(labels: NDArray[np.integer], rows: Sequence[Row]) -> tuple[str, ...]:
-    """Said where whole particles are, on the average, longer or shorter along z than along y and x, and these are
-    alike: the slices are further apart, or nearer, than pixels are. labels (z, y, x).
+    """Said where whole particles are, on the average, longer or shorter along one axis than along the two others, and
+    these are alike: voxels are no cubes, or slices are lost. Or where they lean alike: slices or rows are shifted, each
+    against the one before. labels (z, y, x).
     """
     boxes = boxes_of(labels)
-    along, across = [], []
+    sizes: list[tuple[float, float, float]] = []
+    leans: list[tuple[float, float, float]] = []
     whole = [int(str(row[Particle.particle_id.name])) for row in rows if not row[Particle.touches_boundary.name]]
     for number in whole[:_LOOKED_AT]:
         box = boxes[number - 1] if number <= len(boxes) else None
         if box is None:
             continue
         places = np.nonzero(labels[box] == number)
-        z, y, x = (float(np.std(place)) for place in places)
-        if len(places[0]) >= _LEAST_VOXELS and min(z, y, x) > 0:
-            along.append(math.log(z / math.sqrt(y * x)))
-            across.append(math.log(y / x))
-    if len(along) < _FEWEST:
+        if len(places[0]) < _LEAST_VOXELS:
+            continue
+        spread = np.cov(np.array(places))
+        z, y, x = (math.sqrt(one) for one in np.diag(spread))
+        if min(z, y, x) > 0:
+            sizes.append((math.log(z), math.log(y), math.log(x)))
+            leans.append((float(spread[0, 1] / (z * y)), float(spread[0, 2] / (z * x)), float(spread[1, 2] / (y * x))))
+    if len(sizes) < _FEWEST:
         return ()
-    mean, error = float(np.mean(along)), float(np.std(along, ddof=1)) / math.sqrt(len(along))
-    if abs(mean) < max(_STRETCHED, _SIGMAS * error, 2 * abs(float(np.mean(across)))):
+    return (*_longer(np.array(sizes)), *_leaning(np.array(leans)))
+
+
+def _longer(sizes: NDArray[np.float64]) -> tuple[str, ...]:
+    found: list[tuple[float, str]] = []
+    for n, axis in enumerate("zyx"):
+        others = np.delete(sizes, n, axis=1)
+        along, across = sizes[:, n] - others.mean(axis=1), others[:, 0] - others[:, 1]
+        mean, error = float(along.mean()), float(np.std(along, ddof=1)) / math.sqrt(len(along))
+        if abs(mean) >= max(_STRETCHED, _SIGMAS * error, 2 * abs(float(across.mean()))):
+            found.append((mean, axis))
+    if not found:
         return ()
+    mean, axis = max(found, key=lambda one: abs(one[0]))
+    rest, cause = (
+        ("across", "slices are not as far apart as pixels, or some are lost -> state the distance of the slices in the "
+         "file, or bring all of them")
+        if axis == "z"
+        else ("along the others", "voxels are no cubes -> state all three of their edges in the file")
+    )  # fmt: skip
     return (
-        f"stretched: {len(along)} whole particles are {math.exp(mean):.2f} times as long along z as across (limit "
-        f"within {100 * _STRETCHED:.0f} %): unless they lie so, slices are not as far apart as pixels, or some are "
-        "lost -> state the distance of the slices in the file, or bring all of them",
+        f"stretched: {len(sizes)} whole particles are {math.exp(mean):.2f} times as long along {axis} as {rest} (limit "
+        f"within {100 * _STRETCHED:.0f} %): unless they lie so, {cause}",
+    )
+
+
+def _leaning(leans: NDArray[np.float64]) -> tuple[str, ...]:
+    mean = leans.mean(axis=0)
+    error = np.std(leans, axis=0, ddof=1) / math.sqrt(len(leans))
+    n = int(np.argmax(np.abs(mean)))
+    if abs(mean[n]) < max(_LEANING, _SIGMAS * float(error[n])):
+        return ()
+    one, other = (("y", "z"), ("x", "z"), ("x", "y"))[n]
+    what = "slice" if other == "z" else "row"
+    return (
+        f"sheared: {len(leans)} whole particles lean alike, towards {one} along {other} (correlation {mean[n]:+.2f}, "
+        f"limit within {_LEANING:g}): unless they lie so, each {what} is shifted against the last -> bring them as "
+        "they were reconstructed",
     )
 
 

@@ -207,15 +207,31 @@ def left_out(found: LeftOut | None, whole: int, smallest: float) -> tuple[tuple[
 
 
 def enlarged(volume: NDArray[np.number]) -> tuple[str, ...]:
-    """Said where slices (y, x) are there several times, and columns are not: right where that has made cubes."""
-    middle = volume[:, volume.shape[1] // 2]
-    along_z, along_x = (_repeated(one) for one in (middle, middle.T))
-    if along_z <= _REPEATED or along_x > _REPEATED:
+    """Said where slices (y, x) are there several times: along z alone, which is right where that has made cubes; or
+    with rows and columns, and then no finer than what it was made of."""
+    along_z, along_x = _repeats(volume)
+    if along_z <= _REPEATED:
         return ()
+    if along_x > _REPEATED:
+        return (
+            f"{along_z:.0%} of the slices, and {along_x:.0%} of the columns, are the same as the one before: the "
+            "volume was enlarged, and is no finer than before",
+        )
     return (
         f"{along_z:.0%} of the slices are the same as the one before: the volume was enlarged along z alone, and sizes "
         "are right only if its voxels are cubes now",
     )
+
+
+def repeats(volume: NDArray[np.number]) -> tuple[int, int]:
+    """Every so many slices, and columns, are others: 1 but for volumes that were enlarged by a whole number."""
+    along_z, along_x = (1 if one <= _REPEATED else round(1 / max(1 - one, 0.05)) for one in _repeats(volume))
+    return along_z, along_x if along_z > 1 else 1
+
+
+def _repeats(volume: NDArray[np.number]) -> tuple[float, float]:
+    middle = volume[:, volume.shape[1] // 2]
+    return _repeated(middle), _repeated(middle.T)
 
 
 def _repeated(lines: NDArray[np.number]) -> float:

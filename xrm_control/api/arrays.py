@@ -18,15 +18,16 @@ from xrm_control.api import given
 from xrm_control.api.recipes import Overrides, as_text
 from xrm_control.api.tables import Row, as_frame, records
 from xrm_control.app.outputs import require_new_file, require_results_folder
-from xrm_control.app.volumes import NO_DARKS, analyze_array, of_file, scan_in
+from xrm_control.app.volumes import NO_DARKS, analyze_array, of_file, scan_in, without
 from xrm_control.app.volumes import analyze as analyze_file
 from xrm_control.contracts.results import RegionResults
 from xrm_control.core.errors import DataError
 from xrm_control.core.origins import ONE_SETTING, Origins
 from xrm_control.processing.measured import read_tables
 from xrm_control.processing.trust.of_file import doubts_of
+from xrm_control.processing.trust.transmission_noise import noise_note
 from xrm_control.recipe.loading import load_document
-from xrm_control.reconstruction.intensities import judge
+from xrm_control.reconstruction.intensities import NOTHING_LEFT_OUT, judge
 from xrm_control.reconstruction.pipeline import Reconstruction, ReconstructionSpec, reconstruct_scan
 from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.storage.formats.ome_tiff import write_volume
@@ -102,12 +103,13 @@ def reconstruct(
             told = dataclasses.replace(told, pixel_size_um=given.number(pixel_size_um, "pixel_size_um"))
         found = scan_in(given.path(source, "source"), told, normalised)
         # What was found out about the file on the way stands in the notes as well.
-        scan = dataclasses.replace(found.scan.load(), origins=found.origins)
+        scan, left_out = dataclasses.replace(found.scan.load(), origins=found.origins), found.out
     else:
         if options is not None:
             raise DataError("belong to a file; an array is told of by the other arguments", where="options")
+        left_out = NOTHING_LEFT_OUT
         scan = _scan_of(given.numbers_in(source, "source"), theta_deg, flats, darks, pixel_size_um, normalised)
-    with of_file(Path(source)) if isinstance(source, str | Path) else nullcontext():
+    with of_file(Path(source)) if isinstance(source, str | Path) else nullcontext(), without(left_out):
         result = reconstruct_scan(scan, spec)
     if checks:
         found = doubts_of(scan, spec, [result.volume], result.rotation_axis_px, result.quality)
@@ -206,7 +208,9 @@ def _scan_of(
     )
     check_scan(scan)
     found = judge(scan).of(scan)
-    if len(dark) or normalised:
+    if normalised:
+        return dataclasses.replace(found, origins=found.origins.noting(*noise_note(found)))
+    if len(dark):
         return found
     return dataclasses.replace(found, origins=found.origins.noting(NO_DARKS))
 

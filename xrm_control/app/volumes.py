@@ -26,6 +26,7 @@ from xrm_control.processing.begun_with import recipe_begun_with
 from xrm_control.processing.regions import scratch
 from xrm_control.processing.scans import FileScan, RunScan
 from xrm_control.processing.trust.of_file import FileDoubt, doubts_of
+from xrm_control.processing.trust.transmission_noise import noise_note
 from xrm_control.processing.volumes import (
     LOCK,
     ScanSource,
@@ -36,7 +37,7 @@ from xrm_control.processing.volumes import (
     parts_folder,
     remove_parts,
 )
-from xrm_control.reconstruction.intensities import judge
+from xrm_control.reconstruction.intensities import NOTHING_LEFT_OUT, LeftOut, judge
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.scan import ScanData, check_scan
 from xrm_control.storage.durable import (
@@ -124,7 +125,7 @@ def reconstruct(
     job = VolumeJob(found.scan, spec, found.shape, parts_folder(target.absolute()), found.origins)
     # In 16 bit, the parts are beside it at the end.
     require_free(target, job.bytes + (job.bytes // 2 if sixteen_bit and len(job.parts) > 1 else 0))
-    with of_file(source), _parts_made(job, workers, on_rows):
+    with of_file(source), without(found.out), _parts_made(job, workers, on_rows):
         volume = assemble_volume(job)
         if sixteen_bit:
             write_volume_16bit(target, volume.parts, volume.voxel_size_um, replace=replace, origins=found.origins)
@@ -155,6 +156,7 @@ class FoundScan:
     scan: ScanSource
     shape: tuple[int, int, int]
     origins: Origins
+    out: LeftOut = NOTHING_LEFT_OUT
 
 
 def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
@@ -181,12 +183,29 @@ def scan_in(source: Path, told: ScanOptions, normalised: bool) -> FoundScan:
         out = judge(scan)
     if not (len(scan.darks) or scan.normalised or recorded.dark_free):
         out = replace(out, remarks=(*out.remarks, NO_DARKS))
+    if scan.normalised:
+        out = replace(out, remarks=(*out.remarks, *noise_note(scan)))
     origins = recorded.origins if scan.normalised else recorded.origins.taken_as_one_setting()
     return FoundScan(
         FileScan(source.absolute(), told, normalised, out),
         (views - len(out.views), rows, columns),
         origins.noting(*out.notes, *out.remarks),
+        out,
     )
+
+
+@contextmanager
+def without(out: LeftOut) -> Iterator[None]:
+    """Raises the DataError of the block anew, with the views that were left out before: what is missing for want of
+    them is no fault of the angles."""
+    try:
+        yield
+    except DataError as error:
+        if not out.views or error.where != "theta_deg":
+            raise
+        what = f"{error.what}; but {'; '.join(note for note in out.notes if note.startswith('view'))}"
+        remedy = f"take those views anew, or {error.remedy}" if error.remedy else "take those views anew"
+        raise DataError(what, where=error.where, value=error.value, limit=error.limit, remedy=remedy) from error
 
 
 @contextmanager

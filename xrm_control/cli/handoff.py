@@ -37,22 +37,26 @@ def check(
 ) -> None:
     """Hold what a core wrote against the contract: columns, cells, files. Exit code 1 when something is wrong."""
     from xrm_control.analysis.handoff_check import examine
+    from xrm_control.analysis.handoff_volume import handed_volume
 
-    handed = _handed(folder, handoff_file)
+    handed, path = _handed(folder, handoff_file)
     if roi is None and handed is None:
         raise RecipeError(
             "which region is it of?", where=str(folder), remedy="say --roi NAME, or --handoff FILE of the region"
         )
-    found = examine(folder, roi or (handed.roi if handed is not None else ""), handed)
+    volume = None if handed is None else handed_volume(handed, path)
+    found = examine(folder, roi or (handed.roi if handed is not None else ""), handed, volume)
     if json_:
         print(json.dumps({"ok": not found.faults, **asdict(found)}, indent=1))
     else:
         _tell(found, folder)
+        if not found.faults and volume is None:
+            _out.print("not held against the volume, which is not there: --handoff FILE beside it")
     raise typer.Exit(1 if found.faults else 0)
 
 
-def _handed(folder: Path, given: Path | None) -> HandoffSpec | None:
-    """What the core was given, where that is known."""
+def _handed(folder: Path, given: Path | None) -> tuple[HandoffSpec | None, Path]:
+    """What the core was given, where that is known, and its file."""
     from xrm_control.contracts.handoff import HANDOFF
 
     if not folder.is_dir():
@@ -61,8 +65,8 @@ def _handed(folder: Path, given: Path | None) -> HandoffSpec | None:
     if not path.is_file():
         if given is not None:
             raise RecipeError("no such file", where=f"--handoff, {given}", remedy="check the path")
-        return None
-    return HANDOFF.read_foreign(path)[0]
+        return None, path
+    return HANDOFF.read_foreign(path)[0], path
 
 
 def _tell(found: Examination, folder: Path) -> None:
@@ -74,6 +78,8 @@ def _tell(found: Examination, folder: Path) -> None:
         return
     voids = "no table of voids" if found.voids is None else f"{found.voids} voids"
     _out.print(f"{folder}: in order; {found.roi}, {found.particles} particles, {voids}")
+    for note in found.notes:
+        _out.print(f"note: {note}")
     if found.own:
         _out.print(f"columns of its own: {', '.join(found.own)}")
     if found.not_measured:

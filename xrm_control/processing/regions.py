@@ -17,6 +17,7 @@ from pathlib import Path
 
 from xrm_control.analysis.core import AnalysisSpec, run_core
 from xrm_control.analysis.handoff_check import require_results
+from xrm_control.analysis.handoff_volume import handed_volume
 from xrm_control.compute.executor import Workers, stopped
 from xrm_control.contracts.handoff import HANDOFF, HandoffSpec, RecipeReference, StagePosition
 from xrm_control.contracts.quality import FOREIGN_QUALITY, QUALITY, QualityMetrics
@@ -151,7 +152,8 @@ def analyse_roi(handoff: Path, out: Path, taker: TakerSpec) -> QualityMetrics:
             run_core(handoff, part)
         else:
             _take_elsewhere(taker, handoff, part)
-        require_results(part, about.roi, about, own=not taker.foreign)
+        given = handed_volume(about, handoff) if taker.foreign else None
+        require_results(part, about.roi, about, own=not taker.foreign, volume=given)
         own = RoiFolder(out)
         kept = (own.handoff.name, own.volume.name, own.preview.name, VOLUME_16BIT)
         for path in _answers(part, kept):

@@ -15,6 +15,13 @@ def smoothed(image: NDArray[np.floating], sigma_px: float) -> NDArray[np.float64
     return np.asarray(gaussian_filter(np.asarray(image, np.float64), sigma_px, mode="nearest"), np.float64)
 
 
+def medians_of_nine(images: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(n, r, c) -> (n, r, c): of each pixel and its neighbours in its own image."""
+    from scipy.ndimage import median_filter
+
+    return np.asarray(median_filter(np.asarray(images, np.float32), (1, 3, 3), mode="nearest"), np.float32)
+
+
 def all_banded(images: NDArray[np.floating], low_px: float, high_px: float) -> NDArray[np.float32]:
     """(n, r, c) -> (n, r, c): each of them banded."""
     from scipy.ndimage import gaussian_filter

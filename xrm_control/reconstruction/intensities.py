@@ -82,7 +82,7 @@ def judge(scan: ScanData) -> LeftOut:
     good = np.delete(seen, bad_views, axis=0)
     if flats.least.min() == flats.most.max():
         refuse_no_transmissions(good)  # flats of one value are made up: no beam and no camera is so even
-    level = level_notes(good, normalised=False)
+    level = level_notes(good, normalised=False, flats=net)
     order = diagnose_order(good, np.delete(np.asarray(scan.theta_deg, float), bad_views))
     notes = (*dark_notes, *flat_notes, *view_notes, *level, *order)
     return LeftOut(bad_views, bad_flats, bad_darks, notes, dim_notes(good))

@@ -13,6 +13,7 @@ from xrm_control.reconstruction.rotation_axis import opposite_pairs
 
 _OTHER, _JUMP = 0.03, 0.05  # of the light
 _NOWHERE = 0.7  # transmission that not even the brightest pixels reach
+_FULL, _SAME, _LEVEL, _TENTH = 0.93, 0.01, 0.02, 0.1
 _CLOSE_DEG = 6.0
 _STILL = 0.25  # of a jump: by how much the changes around it and in single blocks may be as large
 _BLOCKS, _FEWEST, _LEAST = 12, 5, 1e-3
@@ -32,7 +33,23 @@ def light_changes(
             f"light: transmission is {brightest:.2f} at most (limit {_NOWHERE:g}): unless the sample fills the field, "
             "the flats had more light than the views"
         )
+    elif (air := _even_air(images)) is not None:
+        found.append(
+            f"light: transmission is {air:.2f} at most, the same in all views and over a tenth of the frame, as of "
+            f"air in less light than the flats had (limit {_FULL:g}): unless the sample lies in something that fills "
+            "the field"
+        )
     return found
+
+
+def _even_air(images: NDArray[np.floating]) -> float | None:
+    """The brightest transmission, if it is below that of air, and a level place in each view; tape and beds change with
+    the angle, a round sample from column to column."""
+    levels = np.quantile(images, 0.9, axis=(1, 2))
+    usual = float(np.median(levels))
+    level = np.mean(np.abs(images / usual - 1) < _LEVEL, axis=(1, 2))
+    same = float(np.quantile(np.abs(levels / usual - 1), 0.9)) < _SAME
+    return usual if _NOWHERE <= usual < _FULL and same and float(np.quantile(level, 0.1)) > _TENTH else None
 
 
 def _logarithm(image: NDArray[np.floating]) -> NDArray[np.float64]:

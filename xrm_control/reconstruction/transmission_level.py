@@ -9,15 +9,24 @@ from xrm_control.core.errors import DataError
 
 Blocks = NDArray[np.float64]
 _BEYOND_SIGMAS = 2.5
+_AROUND, _MOST_LONE = 3, 0.4  # blocks and views; share of the blocks
 _BRIGHTEST, _REMARKABLE, _DIM = 1.15, 1.03, 0.95  # transmission of air
 
 
-def level_notes(seen: Blocks, *, normalised: bool) -> list[str]:
-    """Notes on the transmission of the whole. Raises DataError where it cannot be."""
+def level_notes(seen: Blocks, *, normalised: bool, flats: Blocks | None = None) -> list[str]:
+    """Notes on the transmission of the whole. Raises DataError where it cannot be. flats (f, y, x): blocks of them,
+    less the dark.
+    """
     if not seen.size:
         return []
     low, high = (float(value) for value in np.quantile(seen, (0.002, 0.995)))
     high -= _BEYOND_SIGMAS * _noise(seen)
+    notes: list[str] = []
+    if high > _REMARKABLE and (steady := _without_hits(seen)) is not None:
+        notes = [
+            f"hits: blocks of {100 * steady[1]:.2g} % are brighter than all around them, as by single bright pixels"
+        ]
+        high = steady[0]
     whose = "projections" if normalised else "projections over flats"
     if high > _BRIGHTEST:
         raise DataError(
@@ -25,7 +34,8 @@ def level_notes(seen: Blocks, *, normalised: bool) -> list[str]:
             where=whose,
             value=f"transmission {high:.3g}",
             limit=f"{_BRIGHTEST:g}",
-            remedy="the flats were taken in the sample, with another exposure, or in another beam: give others "
+            remedy=_drifted(flats)
+            or "the flats were taken in the sample, with another exposure, or in another beam: give others "
             "(--references), or state their exposure in the file",
         )
     if low < -0.05:
@@ -43,7 +53,37 @@ def level_notes(seen: Blocks, *, normalised: bool) -> list[str]:
             value=f"transmission of at most {high:.3g}",
             remedy="flats of another exposure or another type of numbers: give others (--references)",
         )
-    return [f"transmission reaches {high:.3f}: flats and projections do not fit well"] if high > _REMARKABLE else []
+    if high > _REMARKABLE:
+        notes.append(f"transmission reaches {high:.3f}: flats and projections do not fit well")
+    return notes
+
+
+def _without_hits(seen: Blocks) -> tuple[float, float] | None:
+    """The brightest transmission without blocks that stand out from those around in space and angle, if that is what it
+    comes from, and their share; such as hits in the camera, which come anew in each view."""
+    from scipy import ndimage
+
+    if min(seen.shape) < _AROUND:
+        return None
+    around = np.asarray(ndimage.median_filter(seen, _AROUND, mode="nearest"))
+    high = float(np.quantile(around, 0.995))
+    lone = float(np.mean((seen > _REMARKABLE) & (around <= _REMARKABLE)))
+    return (high, lone) if high <= _REMARKABLE and lone <= _MOST_LONE else None
+
+
+def _drifted(flats: Blocks | None) -> str:
+    """What to do about flats that differ among themselves by more than views and flats may."""
+    if flats is None or len(flats) < 2:
+        return ""
+    levels = flats.mean(axis=(1, 2))
+    drift = float(levels.max() / max(levels.min(), 1e-9)) - 1
+    if drift < _BRIGHTEST - 1:
+        return ""
+    return (
+        f"the flats differ among themselves by {drift:.0%}, so beam or exposure changed while they were taken: "
+        "state how much light each frame got (exposure times, control/data), give flats in the light of the views "
+        "(--references), or scale each view by the air at its sides and bring transmissions (--normalised)"
+    )
 
 
 def _noise(seen: Blocks) -> float:

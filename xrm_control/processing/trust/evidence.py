@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from xrm_control.contracts.rows import Rows
 from xrm_control.contracts.tables import Particle
 from xrm_control.core.sample import SampleSpec
 from xrm_control.reconstruction.blocks import by_blocks, smaller
-from xrm_control.reconstruction.filters import all_banded
+from xrm_control.reconstruction.filters import all_banded, medians_of_nine
 from xrm_control.reconstruction.half_acquisition import is_full_turn
 from xrm_control.reconstruction.pipeline import ReconstructionSpec
 from xrm_control.reconstruction.preprocess import Transmission, from_views, references_of
@@ -59,13 +59,15 @@ class Looks:
     """Transmission of some views, made small, and what single pixels say before that.
 
     images (m, r, c): means of `bin` x `bin` pixels; views (m,): their numbers; starved, bright (m,): shares of pixels
-    that fewer than `STARVED_QUANTA` passed, and that are brighter than the beam by more than noise and drift explain.
+    that fewer than `STARVED_QUANTA` passed, and that are brighter than the beam by more than noise and drift explain;
+    lone (m,): of the latter, pixels beside which hardly one is as bright.
     """
 
     images: Images
     views: NDArray[np.int64]
     starved: NDArray[np.float64]
     bright: NDArray[np.float64]
+    lone: NDArray[np.float64]
     bin: int
 
 
@@ -78,6 +80,7 @@ class Reprojection:
 
 
 STARVED_QUANTA = 8.0
+_FEW, _HITS = 0.05, 1e-4  # of the pixels: bright ones that may be hits, and that are
 BRIGHT_EXCESS, BRIGHT_SIGMAS = 0.02, 5.0
 BAND_LOW_PX, BAND_HIGH_PX = 1.0, 6.0
 
@@ -162,18 +165,29 @@ class RegionEvidence:
             noise = np.sqrt((gain * beam + read**2) * (1 + 1 / flats)) / beam
         least = np.float32(1e-3) if beam is None else STARVED_QUANTA * max(gain, 1e-9) / beam
 
-        def look(seen: Transmission) -> tuple[Images, NDArray[np.float64], NDArray[np.float64]]:
+        def look(seen: Transmission) -> tuple[Images, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
             values = pixels(seen.values)
             starved = (values < least).mean(axis=1)
             # Where no flat was repeated the camera's noise is not known; neighbours tell.
             step = max(1, values.size // _SAMPLE)
             spread = 1.4826 * float(np.median(np.abs(values[:, 1::step] - values[:, :-1:step]))) / 2**0.5
             limit = 1 + BRIGHT_EXCESS + BRIGHT_SIGMAS * np.maximum(0.0 if noise is None else noise, spread)
-            return smaller(self.straight(seen.values), size, size), starved, (values > limit).mean(axis=1)
+            bright = values > limit
+            alone = np.zeros(len(values))
+            if 0 < bright.mean() < _FEW:
+                # What is bright over more than a few pixels is bright in the median of nine, too.
+                around = medians_of_nine(seen.values)
+                alone = (bright & (pixels(around) <= 1 + BRIGHT_EXCESS)).mean(axis=1)
+                if alone.mean() > _HITS:
+                    # Hits that were left tell nothing of what views show.
+                    hit = seen.values > around + BRIGHT_EXCESS + BRIGHT_SIGMAS * spread
+                    seen = replace(seen, values=np.where(hit, around, seen.values))
+            return smaller(self.straight(seen.values), size, size), starved, bright.mean(axis=1), alone
 
         found = from_views(self.scan, self.spec.preprocess, references, chosen, look)
-        images, starved, bright = zip(*found, strict=True)
-        return Looks(np.concatenate(images), chosen, np.concatenate(starved), np.concatenate(bright), size)
+        images, starved, bright, alone = zip(*found, strict=True)
+        starved, bright, alone = (np.concatenate(one) for one in (starved, bright, alone))
+        return Looks(np.concatenate(images), chosen, starved, bright, alone, size)
 
     @cached_property
     def integrals(self) -> Images:

@@ -16,6 +16,7 @@ from xrm_control.processing.trust.evidence import RegionEvidence, Slabs
 from xrm_control.processing.trust.flats_of_views import flats_of_views
 from xrm_control.processing.trust.judging import judged
 from xrm_control.processing.trust.proportion import out_of_proportion
+from xrm_control.processing.trust.transmission_noise import steeper
 from xrm_control.reconstruction.light_level import light_changes
 from xrm_control.reconstruction.pipeline import put_right
 from xrm_control.reconstruction.scan import ScanData
@@ -113,6 +114,8 @@ def _counts(evidence: RegionEvidence) -> Iterator[FileDoubt]:
     """Pictures and no counts: a gamma of 2.2, as pictures have, more than halves attenuation."""
     scan = evidence.scan
     if scan.normalised:
+        if said := steeper(scan):
+            yield FileDoubt("counts", said, "hand over counts with flats and darks, or transmissions without a gamma")
         return
     if np.dtype(scan.projections.dtype).itemsize == 1:
         yield FileDoubt(

@@ -17,7 +17,7 @@ import numpy as np
 
 from xrm_control.processing.trust.evidence import RegionEvidence
 from xrm_control.processing.trust.neighbouring_views import band_of, expected_counts
-from xrm_control.processing.trust.noise_levels import noise_levels, noise_samples
+from xrm_control.processing.trust.noise_levels import NoiseSamples, noise_levels, noise_samples
 from xrm_control.reconstruction.filters import local_means
 from xrm_control.reconstruction.references import References, flat_sets
 
@@ -98,6 +98,11 @@ def power_of_views(evidence: RegionEvidence) -> NoisePower | None:
     samples = evidence.once(noise_samples)
     if samples is None:
         return None
+    return power_of_samples(samples)
+
+
+def power_of_samples(samples: NoiseSamples) -> NoisePower | None:
+    """See `power_of_views`."""
     at = np.log(np.maximum(samples.transmission, 1e-3))
     darkest = max(math.log(_DARKEST), float(np.quantile(at, _RARE)))
     levels = noise_levels(samples, at, np.linspace(darkest, float(at.max()) + 1e-6, _STEPS + 1))

@@ -57,7 +57,8 @@ class ContinuityCheck(TrustCheck):
                 f"the same again: {_named(evidence, found, still[0])}"
                 + (f" and {len(still) - 1} more pairs" if len(still) > 1 else "")
                 + f" differ less than views do that are {_step(evidence, found):.2g} degrees apart",
-                "the stage stood still, or a frame was stored twice: look at both, and take the region again",
+                "the stage stood still, a frame was stored twice, or views were stretched to a contrast of their own: "
+                "look at both, and take the region again",
                 numbers,
             )
         moved = _local_jumps(found)

@@ -12,6 +12,7 @@ from xrm_control.processing.trust.evidence import BRIGHT_EXCESS, BRIGHT_SIGMAS, 
 from xrm_control.reporting.figures.drawing import Chart, Drawing, Limit, Series, histogram
 
 _DOUBT, _REDO = 1e-3, 0.05  # share of pixels
+_LONE = 0.7  # of them stand alone
 
 
 class TransmissionCheck(TrustCheck):
@@ -34,6 +35,14 @@ class TransmissionCheck(TrustCheck):
         if share <= _DOUBT:
             return self.passed(f"transmission stays below {limit}", numbers)
         reason = f"transmission above 1 in {100 * share:.2g} % of the pixels (limit {limit}; {100 * _DOUBT:g} %)"
+        lone = float(looks.lone.mean())
+        if lone > _LONE * share:
+            return self.doubt(
+                f"bright pixels here and there: {100 * share:.2g} % of the pixels are brighter than the beam (limit "
+                f"{limit}; {100 * _DOUBT:g} %), nearly all alone: hits in the camera (zingers), or noisy pixels",
+                "shorter exposures, several a view; zinger_sigmas takes off more of them",
+                numbers,
+            )
         remedy = "the flats were taken in powder, in another beam or with another exposure: see where they are taken"
         return (self.redo if share > _REDO else self.doubt)(reason, remedy, numbers)
 
