@@ -90,7 +90,8 @@ def stretched(labels: NDArray[np.integer], rows: Sequence[Row]) -> tuple[str, ..
 
 def _longer(sizes: NDArray[np.float64]) -> tuple[str, ...]:
     found: list[tuple[float, str]] = []
-    for n, axis in enumerate("zyx"):
+    # Along z alone: flakes lie flat on the tape, which stands along z, so that all are short along y or x.
+    for n, axis in enumerate("z"):
         others = np.delete(sizes, n, axis=1)
         along, across = sizes[:, n] - others.mean(axis=1), others[:, 0] - others[:, 1]
         mean, error = float(along.mean()), float(np.std(along, ddof=1)) / math.sqrt(len(along))
