@@ -28,6 +28,7 @@ from xrm_control.roi import particles2d
 LONGEST = (
     "system/test_acceptance.py", "processing/trust/test_checks.py", "dashboard/browser/test_newcomer.py",
     "system/test_channel_access_faults.py", "system/test_channel_access_sessions.py", "system/test_kills.py",
+    "system/test_queue_beside_a_run.py",
     "dashboard/browser/test_run_page.py", "dashboard/browser/test_other_pages.py",
     "dashboard/browser/test_staying_connected.py", "dashboard/browser/test_real_run.py", "system/test_short_runs.py",
     "processing/test_results.py", "session/test_commands.py", "session/test_conditions.py",
