@@ -34,6 +34,11 @@ def deadlocked(_: Path) -> str:
     return "never"
 
 
+def deadlocked_beside_one_that_has_ended(_: Path) -> str:
+    subprocess.Popen(["true"])
+    return deadlocked(_)
+
+
 def works(_: Path) -> str:
     since = stopwatch()
     while since() < 2 * STILL_S:
@@ -71,10 +76,11 @@ def test_what_stands_still_is_begun_anew(
     assert all(one in line for one, line in zip(told, heard, strict=True))
 
 
-def test_what_stands_still_each_time_is_lost_with_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("work", [deadlocked, deadlocked_beside_one_that_has_ended])
+def test_what_stands_still_each_time_is_lost_with_what_to_do(work: Callable[[Path], str], tmp_path: Path) -> None:
     with pytest.raises(WorkersLost) as lost:
-        outcome(deadlocked, tmp_path, [])
-    assert "deadlocked: it did nothing for 3 s: it waits for something" in lost.value.what
+        outcome(work, tmp_path, [])
+    assert f"{work.__name__}: it did nothing for 3 s: it waits for something" in lost.value.what
     assert lost.value.remedy is not None
     assert "xrm resume" in lost.value.remedy
 

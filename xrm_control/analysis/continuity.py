@@ -136,9 +136,8 @@ def jittering(volume: NDArray[np.number], labels: NDArray[np.integer], field: Vo
             continue
         mean = (np.asarray(one, np.float32) + np.asarray(other, np.float32)) / 2
         step = np.asarray(other, np.float32) - np.asarray(one, np.float32)
-        slopes = [slope[field.inside] for slope in (np.gradient(mean, axis=0), np.gradient(mean, axis=1))]
-        # Least squares: -step = slope x move.
-        moves.append(tuple(-float((slope * step[field.inside]).sum() / (slope**2).sum()) for slope in slopes))  # type: ignore[arg-type]
+        down, right = (np.gradient(mean, axis=axis)[field.inside] for axis in (0, 1))
+        moves.append((_move(down, step[field.inside]), _move(right, step[field.inside])))
     path = np.array(moves)
     turns = np.diff(path, axis=0)
     turns = turns[np.isfinite(turns).all(axis=1)]
@@ -152,6 +151,11 @@ def jittering(volume: NDArray[np.number], labels: NDArray[np.integer], field: Vo
         f"(median; limit {_TURNS:g}): slices were taken, or put together, beside each other; areas and shapes are "
         "wrong -> register the slices, or bring them as they were reconstructed",
     )
+
+
+def _move(slope: NDArray[np.floating], step: NDArray[np.floating]) -> float:
+    """By least squares: -step = slope x move."""
+    return -float((slope * step).sum() / (slope**2).sum())
 
 
 def _moved(squares: list[NDArray[np.float32]], bodies: NDArray[np.integer], level: float) -> float | None:

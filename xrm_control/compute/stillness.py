@@ -30,14 +30,28 @@ class Stillness:
     def look(self) -> str | None:
         """Once every `every_s` while a reply is waited for; why it is given up, or None."""
         try:
-            words = (self._folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-            waits = any(path.read_text().strip() for path in self._folder.glob("task/*/children"))
+            words = _facts(self._folder.name)
+            children = [child for path in self._folder.glob("task/*/children") for child in path.read_text().split()]
         except (OSError, ValueError):
             # It is gone, or this is not Linux.
             return None
+        waits = any(map(_lives, children))
         used = int(words[_USER]) + int(words[_SYSTEM])
         self._looks = 0 if waits or used != self._used else self._looks + 1
         self._used = used
         if self._looks * self.every_s < self._still_s:
             return None
         return f"did nothing for {self._still_s:g} s: {_STATES.get(words[_STATE], 'it waits for something')}"
+
+
+def _lives(pid: str) -> bool:
+    """Not so one that has ended, and for whose end nobody has asked."""
+    try:
+        return _facts(pid)[_STATE] != "Z"
+    except OSError:
+        return False
+
+
+def _facts(pid: str) -> list[str]:
+    """Of a process, as the kernel tells them behind its name. Raises OSError where it is gone."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

@@ -37,6 +37,12 @@ class NeighbouringViews:
     around: Images
     full: Images
 
+    @classmethod
+    def of(cls, middle: int, seen: Images, full: Images) -> NeighbouringViews:
+        """With their surroundings; seen (2 reach + 1, rows, columns)."""
+        at = len(seen) // 2
+        return cls(middle, seen, local_means(seen[at - 1 : at + 2].mean(axis=0), _AROUND_PX), full)
+
     def counts(self) -> NDArray[np.floating]:
         """Of the surroundings, (rows, columns)."""
         return np.maximum(self.around, 0) * self.full
@@ -55,10 +61,20 @@ class NeighbouringViews:
 
 
 def band_of(evidence: RegionEvidence) -> slice:
+    """See `middle_rows`."""
+    return middle_rows(evidence.scan.projections.shape[1])
+
+
+def middle_rows(rows: int) -> slice:
     """Rows in the middle of the detector, enough to tell noise."""
-    rows = evidence.scan.projections.shape[1]
     first = max((rows - _MOST_ROWS) // 2, 0)
     return slice(first, min(first + _MOST_ROWS, rows))
+
+
+def middles(views: int, size: int, *, reach: int, pixels: int, most: int) -> NDArray[np.int64]:
+    """At even distances, the middle ones of groups of 2 reach + 1 among so many views, of `size` pixels each."""
+    groups = min(max(pixels // size, _LEAST_GROUPS), most)
+    return np.unique(np.linspace(reach, views - 1 - reach, groups).round().astype(np.int64))
 
 
 def neighbouring_views(
@@ -70,16 +86,14 @@ def neighbouring_views(
     """
     scan = evidence.scan
     count = len(scan.projections)
-    groups = min(max(pixels // references.dark.size, _LEAST_GROUPS), most)
     # As they were taken: what is moved is smoothed too.
     spec = evidence.spec.preprocess.model_copy(update={"apply_shifts": False})
     beam = references.beams.mean(axis=0)
-    for middle in np.unique(np.linspace(reach, count - 1 - reach, groups).round().astype(np.int64)):
+    for middle in middles(count, references.dark.size, reach=reach, pixels=pixels, most=most):
         views = np.arange(int(middle) - reach, int(middle) + reach + 1)
         seen = transmission(scan, spec, rows=band_of(evidence), views=views, references=evidence.references).values
         light = 1.0 if scan.light is None or scan.flat_light is None else scan.light[middle] / np.mean(scan.flat_light)
-        around = local_means(seen[reach - 1 : reach + 2].mean(axis=0), _AROUND_PX)
-        yield NeighbouringViews(int(middle), seen, around, beam * np.float32(light))
+        yield NeighbouringViews.of(int(middle), seen, beam * np.float32(light))
 
 
 def expected_counts(references: References, counts: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -25,7 +25,7 @@ from xrm_control.processing.trust.neighbouring_views import (
 from xrm_control.reconstruction.filters import local_means
 from xrm_control.reconstruction.scan import ScanData
 
-_PIXELS, _MOST_FIVES = 64 * 128**2, 200
+PIXELS, MOST_FIVES = 64 * 128**2, 200
 _LEVEL_PX = 3
 _OF_THREE = np.array([1, 4, 1], np.float32) / 6
 _LEAST, _LEAST_SMOOTH = 400, 150  # pixels of a level
@@ -74,7 +74,7 @@ def noise_samples(evidence: RegionEvidence) -> NoiseSamples | None:
     part = references.of_rows(band_of(evidence))
     sound, camera = inside(~part.bad), replace(part, taken_counts=0.0)
     found: list[tuple[Values, ...]] = []
-    for views in neighbouring_views(evidence, part, reach=2, pixels=_PIXELS, most=_MOST_FIVES):
+    for views in neighbouring_views(evidence, part, reach=2, pixels=PIXELS, most=MOST_FIVES):
         # As second differences weigh the three views: edge-on, a layer is dark in one of them alone.
         level = local_means(np.tensordot(_OF_THREE, views.seen[1:4], 1), _LEVEL_PX)
         stray = _stray_counts(scan, float(views.around.mean()))

@@ -11,13 +11,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from xrm_control.processing.trust.neighbouring_views import inside, roughness
-from xrm_control.processing.trust.noise_levels import NoiseSamples
+from xrm_control.processing.trust.neighbouring_views import NeighbouringViews, inside, middle_rows, middles
+from xrm_control.processing.trust.noise_levels import MOST_FIVES, PIXELS, NoiseSamples
 from xrm_control.processing.trust.proportion import NoisePower, power_of_samples
-from xrm_control.reconstruction.filters import local_means, steepness
 from xrm_control.reconstruction.scan import ScanData
 
-_MOST_ROWS, _PIXELS, _MOST_FIVES, _AROUND_PX = 256, 64 * 128**2, 200, 5
 _UNSURE = 0.25
 _LEAST_T, _LEAST_NOISE = 1e-3, 1e-4
 _STEEPER, _SIGMAS, _FLATTER, _FLATTER_SIGMAS = 0.15, 3.0, 0.3, 2.5
@@ -28,16 +26,15 @@ def transmission_noise(scan: ScanData) -> NoisePower | None:
     count, rows, columns = scan.projections.shape
     if not scan.normalised or count < 5 or min(rows, columns) < 3:
         return None
-    first = max((rows - _MOST_ROWS) // 2, 0)
-    band = slice(first, min(first + _MOST_ROWS, rows))
-    fives = min(max(_PIXELS // ((band.stop - band.start) * columns), 8), _MOST_FIVES)
+    band, one = middle_rows(rows), np.ones(1, np.float32)
+    size = (band.stop - band.start) * columns
     found: list[tuple[NDArray[np.float32], ...]] = []
-    for middle in np.unique(np.linspace(2, count - 3, fives).round().astype(np.int64)):
-        seen = np.asarray(scan.projections[int(middle) - 2 : int(middle) + 3, band], np.float32)
-        around = np.maximum(local_means(seen[1:4].mean(axis=0), _AROUND_PX), _LEAST_T)
+    for middle in middles(count, size, reach=2, pixels=PIXELS, most=MOST_FIVES).tolist():
+        seen = np.asarray(scan.projections[middle - 2 : middle + 3, band], np.float32)
+        views = NeighbouringViews.of(middle, seen, one)
+        around = np.maximum(views.around, _LEAST_T)
         usual = np.sqrt(around)
-        near, far = (roughness(views, (0, 1, 2))[0] / inside(usual) for views in (seen[1:4], seen[::2]))
-        pixels = near, far, inside(steepness(around, _AROUND_PX) / usual), *[inside(around)] * 3
+        pixels = views.roughness(usual), views.roughness(usual, step=2), views.steepness(usual), *[inside(around)] * 3
         found.append(tuple(np.asarray(one, np.float32).ravel() for one in pixels))
     samples = NoiseSamples(*(np.concatenate(one) for one in zip(*found, strict=True)))
     if float(np.median(np.abs(samples.near))) < _LEAST_NOISE:
