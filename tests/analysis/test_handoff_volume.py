@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from benchmarks.foreign_core import CORES, Core, table
 from tests.analysis.phantoms import MU, VOXEL_UM, ball, render
 from xrm_control.analysis.handoff_bodies import Body
 from xrm_control.analysis.handoff_sizes import Room
@@ -47,6 +48,18 @@ def bed(dense: bool = False) -> tuple[np.ndarray, Rows]:
         for n, (at, r) in enumerate(placed)
     ]  # fmt: skip
     return render(parts, SHAPE, snr=12), rows
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("core", CORES, ids=lambda core: core.name)
+def test_what_a_core_of_others_makes_of_the_volume_is_in_order(core: Core, dense: bool) -> None:
+    """Their thresholds, edges and ways to part what touches are not ours."""
+    rows = table(core, bed(dense)[0], VOXEL_UM)
+    assert told(rows, dense) == []
+    if core.split:
+        smaller = with_cells(lambda cells: {"volume_um3": cells["volume_um3"] / 8})(rows)
+        assert told(smaller, dense) != []
+        assert told(mirrored("z")(rows), dense) != []
 
 
 def told(rows: Rows, dense: bool = False) -> list[tuple[int | None, str]]:
